@@ -1,0 +1,5 @@
+"""Checked public functions over private compiled kernels."""
+
+from pkgutil import extend_path
+
+__path__ = extend_path(__path__, __name__)

@@ -1,0 +1,139 @@
+"""The values that flow through the pipeline: frozen dataclasses of arrays, with shapes and units.
+
+Pixel coordinates follow OpenCV and CameraInfo: the centre of the first pixel is (0, 0).
+The camera frame is REP-103's optical frame: x right, y down, z forward, metres.
+Model axes are: x to the subject's left, y up, z out of the face, origin at the sellion, metres.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera with OpenCV's distortion.
+
+    Attributes:
+        width, height: size of the image in pixels.
+        matrix: (3, 3) intrinsic matrix K, pixels.
+        distortion: (n,) OpenCV coefficients k1 k2 p1 p2 [k3 ...], n of 0, 4, 5, 8, 12 or 14.
+        metric: False when the matrix is a guess from an assumed field of view.
+    """
+
+    width: int
+    height: int
+    matrix: FloatArray
+    distortion: FloatArray
+    metric: bool
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One image with its time and place.
+
+    Attributes:
+        image: (height, width, 3) uint8, BGR.
+        stamp_ns: time of exposure in nanoseconds.
+        frame_id: name of the camera's optical frame.
+        camera: the camera that took it.
+    """
+
+    image: NDArray[np.uint8]
+    stamp_ns: int
+    frame_id: str
+    camera: Camera
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """The FaceMesh points of one face.
+
+    Attributes:
+        points: (478, 3) float32; x, y in image pixels, z relative, in the scale of x, smaller is nearer.
+        confidence: 0..1.
+    """
+
+    points: NDArray[np.float32]
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Roi:
+    """An axis-aligned box in image pixels: its top left corner and its size."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Track:
+    """One face over time: an id that stays, and where the face is now."""
+
+    id: str
+    landmarks: Landmarks
+    roi: Roi
+
+
+@dataclass(frozen=True)
+class Pose:
+    """A head in the camera frame.
+
+    Attributes:
+        rotation: (3, 3) from model axes to the camera frame.
+        position: (3,) the sellion in the camera frame, metres.
+        metric: False when the camera was a guess.
+    """
+
+    rotation: FloatArray
+    position: FloatArray
+    metric: bool
+
+
+@dataclass(frozen=True)
+class FaceFit:
+    """A face model fitted to one face.
+
+    Attributes:
+        pose: the head in the camera frame.
+        shape: (identity_count,) coefficients in standard deviations.
+        expression: (expression_count,) coefficients in the model's own basis.
+        residual: root mean square distance of the fitted points from the landmarks, in metres at the face.
+    """
+
+    pose: Pose
+    shape: FloatArray
+    expression: FloatArray
+    residual: float
+
+
+@dataclass(frozen=True)
+class Blendshapes:
+    """Named expression values in 0..1.
+
+    Attributes:
+        names: ARKit names, left and right are the subject's own.
+        values: (len(names),) float.
+    """
+
+    names: tuple[str, ...]
+    values: FloatArray
+
+
+@dataclass(frozen=True)
+class Face:
+    """Everything known of one face in one frame."""
+
+    id: str
+    confidence: float
+    roi: Roi
+    landmarks: Landmarks
+    fit: FaceFit
+    blendshapes: Blendshapes
