@@ -1,0 +1,200 @@
+"""Settings, each written once: ROS parameters, the YAML files, their check and the docs table all come from here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from difflib import get_close_matches
+from typing import Any, TypeVar, get_type_hints
+
+ConfigClass = TypeVar("ConfigClass")
+
+
+class ConfigError(ValueError):
+    """A setting that does not exist or has a value that cannot be used."""
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    unit: str = "",
+    minimum: float | None = None,
+    maximum: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """A dataclass field that knows its meaning, unit and bounds."""
+    metadata = {"help": help, "unit": unit, "minimum": minimum, "maximum": maximum, "choices": choices}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting under its dotted name, e.g. ``smoothing.minimum_cutoff``."""
+
+    name: str
+    type: type
+    default: Any
+    help: str
+    unit: str
+    minimum: float | None
+    maximum: float | None
+    choices: tuple[str, ...]
+
+    def check(self, value: Any) -> Any:
+        """``value`` in the setting's type, or a ConfigError that says what was wanted and what was given."""
+        if self.type is float and type(value) is int:
+            value = float(value)
+        if type(value) is not self.type:
+            raise ConfigError(f"{self.name} must be {self.wanted()}, {value!r} was given")
+        if self.choices and value not in self.choices:
+            raise ConfigError(f"{self.name} must be {self.wanted()}, {value!r} was given")
+        if self.type in (int, float) and not self._within_bounds(value):
+            raise ConfigError(f"{self.name} must be {self.wanted()}, {value!r} was given")
+        return value
+
+    def _within_bounds(self, value: float) -> bool:
+        low = -math.inf if self.minimum is None else self.minimum
+        high = math.inf if self.maximum is None else self.maximum
+        return math.isfinite(value) and low <= value <= high
+
+    def wanted(self) -> str:
+        """What a good value is, in words."""
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        words = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}[self.type]
+        if self.minimum is not None and self.maximum is not None:
+            words += f" from {self.minimum:g} to {self.maximum:g}"
+        elif self.minimum is not None:
+            words += f" of at least {self.minimum:g}"
+        return words + (f" ({self.unit})" if self.unit else "")
+
+
+@dataclass(frozen=True)
+class LandmarksConfig:
+    backend: str = setting(
+        "mediapipe_solutions", "who finds the 478 landmarks", choices=("mediapipe_solutions", "mediapipe_tasks")
+    )
+    model_path: str = setting("", "face_landmarker.task for the backend mediapipe_tasks")
+    max_faces: int = setting(4, "faces looked for in one image", minimum=1, maximum=20)
+    detection_confidence: float = setting(0.5, "least confidence of a new face", minimum=0.0, maximum=1.0)
+    tracking_confidence: float = setting(0.5, "least confidence of a face already seen", minimum=0.0, maximum=1.0)
+
+
+@dataclass(frozen=True)
+class TrackerConfig:
+    max_distance: float = setting(
+        0.75, "a face may move this far between two images", unit="face widths", minimum=0.05, maximum=5.0
+    )
+    keep_lost: float = setting(
+        1.0, "an id is kept this long after its face was last seen", unit="s", minimum=0.0, maximum=60.0
+    )
+
+
+@dataclass(frozen=True)
+class FittingConfig:
+    backend: str = setting("least_squares", "how the face model is fitted", choices=("least_squares",))
+    iterations: int = setting(4, "Gauss-Newton steps of a frame", minimum=1, maximum=50)
+    landmark_noise: float = setting(
+        0.0015, "standard deviation of a landmark on the face", unit="m", minimum=0.0001, maximum=0.05
+    )
+    depth_noise: float = setting(
+        0.008, "standard deviation of a landmark's relative depth", unit="m", minimum=0.0001, maximum=1.0
+    )
+    shape_memory: float = setting(
+        0.97, "weight of earlier frames in a face's shape, per frame", minimum=0.0, maximum=0.999
+    )
+    field_of_view: float = setting(
+        63.0, "vertical field of view assumed without CameraInfo", unit="degrees", minimum=5.0, maximum=170.0
+    )
+
+
+@dataclass(frozen=True)
+class SmoothingConfig:
+    """The One-Euro filter (Casiez, Roussel and Vogel, 2012)."""
+
+    enabled: bool = setting(True, "smooth pose, shape, expression and landmarks")
+    minimum_cutoff: float = setting(1.5, "less is smoother at rest", unit="Hz", minimum=0.01, maximum=1000.0)
+    beta: float = setting(0.5, "more follows faster movement with less delay", minimum=0.0, maximum=1000.0)
+    derivative_cutoff: float = setting(1.0, "smoothing of the speed", unit="Hz", minimum=0.01, maximum=1000.0)
+
+
+@dataclass(frozen=True)
+class OutputConfig:
+    """What the node publishes. Images and meshes that nobody subscribes to are not computed."""
+
+    tf: bool = setting(True, "broadcast the frames face_<id>, where tf2_ros is installed")
+    mesh_opacity: float = setting(1.0, "of mesh_markers and of the mesh in the annotated image", minimum=0.0, maximum=1.0)
+    annotated_mesh: bool = setting(True, "draw the mesh in the annotated image")
+
+
+@dataclass(frozen=True)
+class PerceptionConfig:
+    """Settings of the node ``perception``."""
+
+    bundle: str = setting("open", "face model and weights", choices=("open", "3ddfa_v2"))
+    image_transport: str = setting("raw", "subscribe image or image/compressed", choices=("raw", "compressed"))
+    input_timeout: float = setting(
+        2.0, "an image topic that is silent for this long is reported", unit="s", minimum=0.1, maximum=3600.0
+    )
+    autostart: bool = setting(True, "configure and activate at start; false waits for a lifecycle manager")
+    landmarks: LandmarksConfig = LandmarksConfig()
+    tracker: TrackerConfig = TrackerConfig()
+    fitting: FittingConfig = FittingConfig()
+    smoothing: SmoothingConfig = SmoothingConfig()
+    output: OutputConfig = OutputConfig()
+
+
+@dataclass(frozen=True)
+class CameraConfig:
+    """Settings of the node ``camera``."""
+
+    source: str = setting("synthetic", "synthetic, device:N, a video file or a folder of images")
+    rate: float = setting(30.0, "images published", unit="Hz", minimum=0.1, maximum=240.0)
+    width: int = setting(1280, "of the synthetic image, and asked of a device", unit="pixels", minimum=16, maximum=7680)
+    height: int = setting(720, "of the synthetic image, and asked of a device", unit="pixels", minimum=16, maximum=4320)
+    loop: bool = setting(True, "begin a file or folder again at its end")
+    frame_id: str = setting("camera_optical_frame", "name of the optical frame")
+    field_of_view: float = setting(
+        45.0, "vertical field of view of the synthetic camera", unit="degrees", minimum=5.0, maximum=170.0
+    )
+    faces: int = setting(1, "faces in the synthetic image", minimum=0, maximum=4)
+    seed: int = setting(7, "identity and looks of the synthetic faces", minimum=0, maximum=2147483647)
+
+
+def settings(config: type[Any], prefix: str = "") -> Iterator[Setting]:
+    """Every setting of a config class, sections as dotted names, in the order they are written."""
+    hints = get_type_hints(config)
+    for entry in fields(config):
+        kind = hints[entry.name]
+        if is_dataclass(kind):
+            yield from settings(kind, f"{prefix}{entry.name}.")
+        else:
+            yield Setting(name=prefix + entry.name, type=kind, default=entry.default, **entry.metadata)
+
+
+def from_mapping(config: type[ConfigClass], values: Mapping[str, Any]) -> ConfigClass:
+    """A config of dotted names and values; the rest keeps its defaults.
+
+    Raises:
+        ConfigError: a name does not exist or a value is of the wrong type or out of its bounds.
+    """
+    known = {entry.name: entry for entry in settings(config)}
+    for name in values:
+        if name not in known:
+            nearest = get_close_matches(name, known, n=1)
+            hint = f", did you mean {nearest[0]}?" if nearest else f"; there are {', '.join(known)}"
+            raise ConfigError(f"there is no setting {name!r}{hint}")
+    return _build(config, {name: known[name].check(value) for name, value in values.items()})
+
+
+def _build(config: type[ConfigClass], values: Mapping[str, Any]) -> ConfigClass:
+    hints = get_type_hints(config)
+    arguments = {name: value for name, value in values.items() if "." not in name}
+    for entry in fields(config):  # type: ignore[arg-type]
+        if is_dataclass(hints[entry.name]):
+            section = entry.name + "."
+            inner = {name[len(section) :]: value for name, value in values.items() if name.startswith(section)}
+            arguments[entry.name] = _build(hints[entry.name], inner)
+    return config(**arguments)
