@@ -1,0 +1,1 @@
+"""The nodes: a callback is decode, call, publish."""

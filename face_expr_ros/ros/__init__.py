@@ -1,0 +1,1 @@
+"""The ROS side of the wall: parameters, decoding, encoding and diagnostics."""

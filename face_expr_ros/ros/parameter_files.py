@@ -1,0 +1,71 @@
+"""The YAML files and the parameter table, written from the config classes.
+
+``python -m face_expr_ros.ros.parameter_files`` writes config/*.yaml and docs/parameters.md anew; the tests compare them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from face_expr_ros.config import CameraConfig, PerceptionConfig, Setting, settings
+
+NODES: dict[str, type[Any]] = {"perception": PerceptionConfig, "camera": CameraConfig}
+
+
+def yaml_text(node_name: str) -> str:
+    """The parameter file of a node with every default; each line says what it means, its bounds and its unit.
+
+    The key is ``/**/name``: it matches the node in every namespace, a plain ``name`` matches only outside of one.
+    """
+    lines = [f"# Parameters of the node {node_name}: the defaults.", f"/**/{node_name}:", "  ros__parameters:"]
+    section = ""
+    for entry in settings(NODES[node_name]):
+        head, _, leaf = entry.name.rpartition(".")
+        if head and head != section:
+            lines.append(f"    {head}:")
+        section = head
+        indent = "      " if head else "    "
+        lines.append(f"{indent}{leaf}: {yaml_value(entry.default)}  # {remark(entry)}")
+    return "\n".join(lines) + "\n"
+
+
+def yaml_value(value: Any) -> str:
+    """A setting's value as YAML that rcl reads back in the same type."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def remark(entry: Setting) -> str:
+    """Meaning, then bounds and unit: ``how long; a number from 0 to 60 (s)``."""
+    return f"{entry.help}; {entry.wanted()}"
+
+
+def table(node_name: str) -> str:
+    """The parameters of a node as a Markdown table."""
+    lines = ["| parameter | default | meaning | value |", "|---|---|---|---|"]
+    for entry in settings(NODES[node_name]):
+        lines.append(f"| `{entry.name}` | `{yaml_value(entry.default)}` | {entry.help} | {entry.wanted()} |")
+    return "\n".join(lines) + "\n"
+
+
+def document() -> str:
+    """docs/parameters.md."""
+    parts = [
+        "# Parameters\n\nWritten from `face_expr_ros/config.py` by `python -m face_expr_ros.ros.parameter_files`.\n"
+    ]
+    parts += [f"## Node `{name}`\n\n{table(name)}" for name in NODES]
+    return "\n".join(parts)
+
+
+def files(root: Path) -> dict[Path, str]:
+    """Every written file below the repository root and its text."""
+    texts = {root / "config" / f"{name}.yaml": yaml_text(name) for name in NODES}
+    return texts | {root / "docs" / "parameters.md": document()}
+
+
+if __name__ == "__main__":
+    for path, text in files(Path(__file__).parents[2]).items():
+        path.write_text(text, encoding="utf-8")
+        print(path)
