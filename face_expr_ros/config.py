@@ -102,6 +102,9 @@ class FittingConfig:
     depth_noise: float = setting(
         0.008, "standard deviation of a landmark's relative depth", unit="m", minimum=0.0001, maximum=1.0
     )
+    expression_spread: float = setting(
+        0.5, "standard deviation of a blendshape before anything is seen", minimum=0.001, maximum=100.0
+    )
     shape_memory: float = setting(
         0.97, "weight of earlier frames in a face's shape, per frame", minimum=0.0, maximum=0.999
     )

@@ -1,8 +1,8 @@
 """The values that flow through the pipeline: frozen dataclasses of arrays, with shapes and units.
 
-Pixel coordinates follow OpenCV and CameraInfo: the centre of the first pixel is (0, 0).
-The camera frame is REP-103's optical frame: x right, y down, z forward, metres.
-Model axes are: x to the subject's left, y up, z out of the face, origin at the sellion, metres.
+Pixel coordinates follow OpenCV and CameraInfo: the center of the first pixel is (0, 0).
+The camera frame is REP-103's optical frame: x right, y down, z forward, meters.
+Model axes are: x to the subject's left, y up, z out of the face, origin at the sellion, meters.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Pose:
 
     Attributes:
         rotation: (3, 3) from model axes to the camera frame.
-        position: (3,) the sellion in the camera frame, metres.
+        position: (3,) the sellion in the camera frame, meters.
         metric: False when the camera was a guess.
     """
 
@@ -105,7 +105,7 @@ class FaceFit:
         pose: the head in the camera frame.
         shape: (identity_count,) coefficients in standard deviations.
         expression: (expression_count,) coefficients in the model's own basis.
-        residual: root mean square distance of the fitted points from the landmarks, in metres at the face.
+        residual: root mean square distance of the fitted points from the landmarks, in meters at the face.
     """
 
     pose: Pose

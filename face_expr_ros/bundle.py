@@ -1,0 +1,50 @@
+"""Opens model files against weights/manifest.yaml."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from face_expr_ros.face_model import BundleError, MorphableModel, load_face_model
+from face_expr_ros.resources import resource_path
+
+MANIFEST = "weights/manifest.yaml"
+
+
+@cache
+def manifest() -> dict[str, Any]:
+    """The bundles by name, each with its files, hashes, licence and source."""
+    bundles: dict[str, Any] = yaml.safe_load(resource_path(MANIFEST).read_text(encoding="utf-8"))["bundles"]
+    return bundles
+
+
+def open_face_model(bundle: str) -> MorphableModel:
+    """The face model of a bundle, after its hash is checked.
+
+    Raises:
+        BundleError: there is no such bundle, or a file is missing or is not the one the manifest names.
+    """
+    entry = _bundle(bundle)["face_model"]
+    return load_face_model(_checked_file(bundle, entry))
+
+
+def _bundle(name: str) -> dict[str, Any]:
+    if name not in manifest():
+        raise BundleError(f"there is no bundle {name!r} in {MANIFEST}; there are {', '.join(manifest())}")
+    bundle: dict[str, Any] = manifest()[name]
+    return bundle
+
+
+def _checked_file(bundle: str, entry: dict[str, str]) -> Path:
+    path = resource_path(entry["file"])
+    given = hashlib.sha256(path.read_bytes()).hexdigest()
+    if given != entry["sha256"]:
+        raise BundleError(
+            f"{path} is not the file that bundle {bundle!r} needs: its sha256 should be {entry['sha256']} "
+            f"and is {given}; restore it from the repository or rebuild it"
+        )
+    return path

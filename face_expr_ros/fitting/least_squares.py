@@ -1,0 +1,194 @@
+"""Least-squares fit of a metric face model to FaceMesh landmarks: pose, shape and bounded expression at once.
+
+A model point p = mean + S a + E e lies at X = R p + t in the camera frame. The landmark of that point gives the
+direction (u, v) of its ray and a relative depth w. Multiplied by the depth, the pinhole equations
+
+    X.x - u X.z = 0,    X.y - v X.z = 0,    X.z - w - w0 = 0
+
+are errors in meters at the face and linear in a, e, t and w0 once R is known, so that Gauss-Newton has only the
+rotation to linearise. Priors: a ~ N(what earlier frames said, their certainty), e ~ N(0, sigma) within 0..1.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+from scipy.spatial.transform import Rotation
+
+from face_expr_ros.config import FittingConfig
+from face_expr_ros.face_model import MorphableModel
+from face_expr_ros.geometry import undistort
+from face_expr_ros.values import Camera, FaceFit, FloatArray, Pose, Track
+
+_FACES_REMEMBERED = 64
+_SMALL_TURN = 1e-4  # radians; a step below it ends the iteration
+_BOUND_ROUNDS = 8
+_POSE = 7  # unknowns before shape and expression: 3 rotation, 3 translation, 1 depth offset
+
+
+@dataclass(frozen=True)
+class _Observation:
+    """Directions (n, 2) of the landmarks' rays and relative depths (n,), as multiples of the face's distance."""
+
+    directions: FloatArray
+    depths: FloatArray
+
+
+@dataclass(frozen=True)
+class _State:
+    """What is solved for: R (3, 3), t (3,) in meters, and shape and expression in one vector."""
+
+    rotation: FloatArray
+    position: FloatArray
+    coefficients: FloatArray
+
+
+@dataclass
+class _Memory:
+    """What earlier frames said of a face's shape, and how many there were."""
+
+    shape: FloatArray
+    frames: int = 0
+
+
+class LeastSquaresFitter:
+    """Fits every track on its own; earlier frames matter only for the shape."""
+
+    def __init__(self, config: FittingConfig, model: MorphableModel) -> None:
+        self._config = config
+        self._mean = model.facemesh_points(model.mean).astype(np.float64)
+        self._shape_count = len(model.identity)
+        self._expression_count = len(model.expression)
+        basis = model.facemesh_points(np.concatenate([model.identity, model.expression]))
+        self._basis = np.ascontiguousarray(basis.transpose(2, 1, 0), dtype=np.float32)  # (3 axes, 478, coefficients)
+        self._memories: OrderedDict[str, _Memory] = OrderedDict()
+
+    def reset(self) -> None:
+        """Forget all faces."""
+        self._memories.clear()
+
+    def __call__(self, tracks: list[Track], camera: Camera) -> list[FaceFit]:
+        """One fit for each track, in the same order."""
+        return [self._fit(track, camera) for track in tracks]
+
+    def _fit(self, track: Track, camera: Camera) -> FaceFit:
+        memory = self._remember(track.id)
+        seen = _observe(track.landmarks.points, camera)
+        state = self._align(seen, np.concatenate([memory.shape, np.zeros(self._expression_count)]))
+        for _ in range(self._config.iterations):
+            turn, state = self._step(seen, state, memory)
+            if np.abs(turn).max() < _SMALL_TURN:
+                break
+        shape, expression = np.split(state.coefficients, [self._shape_count])
+        self._learn(memory, shape)
+        pose = Pose(state.rotation, state.position, camera.metric)
+        return FaceFit(pose, shape, expression, self._residual(seen, state))
+
+    def _remember(self, face_id: str) -> _Memory:
+        memory = self._memories.setdefault(face_id, _Memory(np.zeros(self._shape_count)))
+        self._memories.move_to_end(face_id)
+        if len(self._memories) > _FACES_REMEMBERED:
+            self._memories.popitem(last=False)
+        return memory
+
+    def _learn(self, memory: _Memory, shape: FloatArray) -> None:
+        past = self._weight_of_past(memory)
+        memory.shape = past * memory.shape + (1.0 - past) * shape
+        memory.frames += 1
+
+    def _weight_of_past(self, memory: _Memory) -> float:
+        return min(self._config.shape_memory, memory.frames / (memory.frames + 1.0))
+
+    def _points(self, coefficients: FloatArray) -> FloatArray:
+        """(478, 3) in model axes."""
+        return self._mean + (self._basis @ coefficients).T
+
+    def _align(self, seen: _Observation, coefficients: FloatArray) -> _State:
+        """The best similarity (Umeyama, 1991) from the model to rays and depths, as a first guess."""
+        points = self._points(coefficients)
+        rays = np.column_stack([seen.directions, seen.depths])
+        center, rays_center = points.mean(axis=0), rays.mean(axis=0)
+        u, singular, vt = np.linalg.svd((rays - rays_center).T @ (points - center))
+        sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
+        rotation = (u * sign) @ vt
+        distance = ((points - center) ** 2).sum() / (singular @ sign)
+        position = distance * np.array([rays_center[0], rays_center[1], 1.0]) - rotation @ center
+        return _State(rotation, position, coefficients)
+
+    def _step(self, seen: _Observation, now: _State, memory: _Memory) -> tuple[FloatArray, _State]:
+        """One Gauss-Newton step: the turn as a rotation vector in the camera frame, and the state after it."""
+        rows = self._covectors(seen)
+        jacobian = np.empty((3, len(self._mean), _POSE + len(now.coefficients)), dtype=np.float32)
+        jacobian[:, :, :3] = np.cross(self._points(now.coefficients) @ now.rotation.T, rows)
+        jacobian[:, :, 3:6] = rows
+        jacobian[:, :, 6] = rows[:, :, 2] * np.array([[0.0], [0.0], [-1.0]])
+        in_model_axes = rows @ now.rotation
+        np.einsum("rnc,cnk->rnk", in_model_axes.astype(np.float32), self._basis, out=jacobian[:, :, _POSE:])
+        target = -np.einsum("rnc,nc->rn", in_model_axes, self._mean)
+        target[2] += seen.depths * now.position[2] * rows[2, :, 2]
+        solution = self._solve(jacobian.reshape(-1, jacobian.shape[2]), target.ravel(), memory)
+        turn, position, coefficients = solution[:3], solution[3:6], solution[_POSE:]
+        return turn, _State(Rotation.from_rotvec(turn).as_matrix() @ now.rotation, position, coefficients)
+
+    def _covectors(self, seen: _Observation) -> FloatArray:
+        """(3, n, 3): what the x, y and depth equations take from a point of the camera frame, in units of noise."""
+        rows = np.zeros((3, len(seen.depths), 3))
+        rows[0, :, 0] = rows[1, :, 1] = 1.0 / self._config.landmark_noise
+        rows[:2, :, 2] = -seen.directions.T / self._config.landmark_noise
+        rows[2, :, 2] = 1.0 / self._config.depth_noise
+        return rows
+
+    def _solve(self, jacobian: FloatArray, target: FloatArray, memory: _Memory) -> FloatArray:
+        """The unknowns of the linear problem with its priors, expression kept within 0..1."""
+        normal = (jacobian.T @ jacobian).astype(np.float64)
+        right = (target.astype(np.float32) @ jacobian).astype(np.float64)
+        shape = slice(_POSE, _POSE + self._shape_count)
+        expression = slice(_POSE + self._shape_count, len(normal))
+        diagonal = np.einsum("ii->i", normal)
+        certainty = 1.0 / (1.0 - self._weight_of_past(memory))
+        diagonal[shape] += certainty
+        right[shape] += certainty * memory.shape
+        diagonal[expression] += 1.0 / self._config.expression_spread**2
+        lower = np.full(len(normal), -np.inf)
+        upper = np.full(len(normal), np.inf)
+        lower[expression], upper[expression] = 0.0, 1.0
+        return solve_bounded(normal, right, lower, upper)
+
+    def _residual(self, seen: _Observation, state: _State) -> float:
+        """Root mean square distance between the fitted points and the landmarks' rays, in meters at the face."""
+        points = self._points(state.coefficients) @ state.rotation.T + state.position
+        errors = points[:, :2] - seen.directions * points[:, 2:]
+        return float(np.sqrt((errors**2).sum(axis=1).mean()))
+
+
+def _observe(points: FloatArray, camera: Camera) -> _Observation:
+    return _Observation(undistort(points[:, :2], camera), points[:, 2] / float(camera.matrix[0, 0]))
+
+
+def solve_bounded(normal: FloatArray, right: FloatArray, lower: FloatArray, upper: FloatArray) -> FloatArray:
+    """Minimize x' N x / 2 - b' x with lower <= x <= upper, by an active set.
+
+    Args:
+        normal: (n, n) positive definite N.
+        right: (n,) b.
+        lower, upper: (n,) bounds, infinite where there are none.
+    """
+    solution = np.clip(np.zeros(len(right)), lower, upper)
+    free = np.ones(len(right), dtype=bool)
+    for _ in range(_BOUND_ROUNDS):
+        rest = right[free] - normal[np.ix_(free, ~free)] @ solution[~free]
+        solution[free] = cho_solve(cho_factor(normal[np.ix_(free, free)]), rest)
+        outside = (solution < lower) | (solution > upper)
+        solution = np.clip(solution, lower, upper)
+        pull = right - normal @ solution  # the direction in which the cost falls
+        inward = ~free & ~outside & np.where(solution <= lower, pull > 0, pull < 0)
+        if not outside.any() and not inward.any():
+            break
+        free = (free & ~outside) | inward
+    return solution
+
+
+create = LeastSquaresFitter

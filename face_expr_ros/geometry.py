@@ -1,0 +1,113 @@
+"""Rotations, cameras and projections: pure functions of arrays."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from face_expr_ros.values import Camera, FloatArray, Pose, Roi
+
+# Model axes (x to the subject's left, y up, z out of the face) of a face that looks straight into the camera,
+# in the optical frame (x right, y down, z forward).
+FACING_CAMERA: FloatArray = np.diag([1.0, -1.0, -1.0])
+
+# Columns are the axes of REP-155's face frame (x out of the face, y to the subject's left, z up) in model axes.
+FACE_FRAME: FloatArray = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
+
+
+def default_camera(width: int, height: int, field_of_view: float) -> Camera:
+    """A camera without distortion for an image of unknown origin; its ``metric`` is False.
+
+    Args:
+        width, height: size of the image in pixels.
+        field_of_view: vertical, in degrees.
+    """
+    return pinhole_camera(width, height, field_of_view, metric=False)
+
+
+def pinhole_camera(width: int, height: int, field_of_view: float, *, metric: bool = True) -> Camera:
+    """A camera without distortion that looks through the image's center; ``field_of_view`` is vertical, in degrees."""
+    focal = 0.5 * height / math.tan(math.radians(field_of_view) / 2)
+    matrix = np.array([[focal, 0.0, (width - 1) / 2], [0.0, focal, (height - 1) / 2], [0.0, 0.0, 1.0]])
+    return Camera(width, height, matrix, np.zeros(0), metric)
+
+
+def undistort(points: FloatArray, camera: Camera) -> FloatArray:
+    """Pixels (n, 2) as directions (n, 2): x/z and y/z in the camera frame, with the lens distortion removed."""
+    points = np.asarray(points, dtype=np.float64)
+    if not camera.distortion.any():
+        focal = camera.matrix[[0, 1], [0, 1]]
+        directions: FloatArray = (points - camera.matrix[:2, 2]) / focal
+        return directions
+    return cv2.undistortPoints(points[:, None], camera.matrix, camera.distortion)[:, 0]
+
+
+def project(points: FloatArray, camera: Camera) -> FloatArray:
+    """Points (n, 3) of the camera frame, meters, as pixels (n, 2)."""
+    flat = np.zeros(3)
+    return cv2.projectPoints(np.asarray(points, dtype=np.float64), flat, flat, camera.matrix, camera.distortion)[0][:, 0]
+
+
+def to_camera(points: FloatArray, pose: Pose) -> FloatArray:
+    """Points (n, 3) in model axes, in the camera frame."""
+    moved: FloatArray = points @ pose.rotation.T + pose.position
+    return moved
+
+
+def euler_angles(rotation: FloatArray) -> tuple[float, float, float]:
+    """Yaw, pitch and roll in radians with AFLW2000-3D's signs.
+
+    With R the rotation seen from an upright viewer (y up, z towards the camera):
+    yaw = asin(-R02), pitch = atan2(R12, R22), roll = atan2(R01, R00).
+    Yaw > 0 turns the nose to image left, pitch > 0 lifts it, roll > 0 turns the eye line clockwise.
+
+    Args:
+        rotation: (3, 3) from model axes to the camera frame.
+    """
+    r = FACING_CAMERA @ rotation
+    yaw = math.asin(min(1.0, max(-1.0, -r[0, 2])))
+    return yaw, math.atan2(r[1, 2], r[2, 2]), math.atan2(r[0, 1], r[0, 0])
+
+
+def rotation_from_euler(yaw: float, pitch: float, roll: float) -> FloatArray:
+    """The inverse of :func:`euler_angles`: (3, 3) from model axes to the camera frame; angles in radians."""
+    rotation: FloatArray = FACING_CAMERA @ Rotation.from_euler("XYZ", [-pitch, -yaw, -roll]).as_matrix()
+    return rotation
+
+
+def face_frame_quaternion(rotation: FloatArray) -> FloatArray:
+    """Orientation x, y, z, w of REP-155's face frame in the camera frame."""
+    return Rotation.from_matrix(rotation @ FACE_FRAME).as_quat()
+
+
+def weak_perspective(pose: Pose, camera: Camera) -> FloatArray:
+    """The (3, 4) matrix ``[f R | t]`` of the weak perspective that equals the camera near the sellion.
+
+    TDDFA's convention with the whole image as the crop: a model point v in meters gives x right and y up in pixels
+    counted from 1, so that its pixel is (x - 1, height - y); z is towards the camera and zero at the sellion.
+    f is in pixels per metre. R is the head as it appears along the ray to it, as a crop around the face shows it:
+    for a face off the middle of the image it differs from the pose by the direction of that ray.
+    """
+    scale = (camera.matrix[0, 0] + camera.matrix[1, 1]) / 2 / pose.position[2]
+    u, v = project(pose.position[None], camera)[0]
+    translation = np.array([u + 1, camera.height - v, 0.0])
+    apparent = _turn_to_axis(pose.position) @ pose.rotation
+    return np.column_stack([scale * (FACING_CAMERA @ apparent), translation])
+
+
+def _turn_to_axis(direction: FloatArray) -> FloatArray:
+    """The shortest rotation (3, 3) that turns a direction of the camera frame into the optical axis."""
+    axis = np.cross(direction, [0.0, 0.0, 1.0])
+    angle = math.atan2(float(np.linalg.norm(axis)), direction[2])
+    norm = max(float(np.linalg.norm(axis)), 1e-12)
+    turn: FloatArray = Rotation.from_rotvec(axis / norm * angle).as_matrix()
+    return turn
+
+
+def bounding_box(points: FloatArray) -> Roi:
+    """The box around pixels (n, >= 2)."""
+    low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
+    return Roi(float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1]))

@@ -1,0 +1,92 @@
+"""The line from an image to faces. Reading ``Pipeline.__call__`` is knowing the system."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from face_expr_ros.bundle import open_face_model
+from face_expr_ros.config import PerceptionConfig
+from face_expr_ros.expression import ExpressionReader
+from face_expr_ros.fitting import open_fitter
+from face_expr_ros.landmarks import open_detector
+from face_expr_ros.smoothing import Smoother
+from face_expr_ros.tracker import Tracker
+from face_expr_ros.values import Blendshapes, Face, FaceFit, Frame, Track
+
+
+class Pipeline:
+    """Images in, faces out. It remembers faces from frame to frame and belongs to one thread.
+
+    Attributes:
+        model: the face model that shape and expression refer to.
+        stage_seconds: what each stage took for the last frame.
+    """
+
+    def __init__(self, config: PerceptionConfig) -> None:
+        """Loads models and networks.
+
+        Raises:
+            BundleError: a file of the bundle is missing or damaged.
+        """
+        self.model = open_face_model(config.bundle)
+        self.stage_seconds: dict[str, float] = {}
+        self._detector = open_detector(config.landmarks)
+        self._tracker = Tracker(config.tracker)
+        self._fitter = open_fitter(config.fitting, self.model)
+        self._expression = ExpressionReader(self.model.expression_names)
+        self._smoother = Smoother(config.smoothing)
+        self._last_stamp_ns: int | None = None
+        self._last_fits: dict[str, FaceFit] = {}
+
+    def __call__(self, frame: Frame) -> tuple[Face, ...]:
+        """The faces in the frame, in the order of their ids; none is a good answer.
+
+        A stamp before the last one (a bag that starts again) resets the memory; ids are never used twice.
+        """
+        self._forget_if_time_went_back(frame.stamp_ns)
+        with self._stage("landmarks"):
+            found = self._detector(frame)
+        with self._stage("tracker"):
+            tracks = self._tracker(found, frame.stamp_ns)
+        with self._stage("fitter"):
+            fits = self._fitter(tracks, frame.camera)
+        with self._stage("expression"):
+            blendshapes = [self._expression(track.id, fit) for track, fit in zip(tracks, fits, strict=True)]
+        with self._stage("smoother"):
+            faces = self._smoother(_faces(tracks, fits, blendshapes), frame.stamp_ns)
+        self._last_fits = {track.id: fit for track, fit in zip(tracks, fits, strict=True)}
+        return faces
+
+    def calibrate_neutral(self) -> int:
+        """Take the last frame's expressions as the rest of their faces; the number of faces."""
+        for face_id, fit in self._last_fits.items():
+            self._expression.calibrate(face_id, fit)
+        return len(self._last_fits)
+
+    def reset(self) -> None:
+        """Forget all faces and their rest offsets; the next id is still a new one."""
+        for stage in (self._detector, self._tracker, self._fitter, self._expression, self._smoother):
+            stage.reset()
+        self._last_fits = {}
+
+    def close(self) -> None:
+        """Free the networks."""
+        self._detector.close()
+
+    def _forget_if_time_went_back(self, stamp_ns: int) -> None:
+        if self._last_stamp_ns is not None and stamp_ns < self._last_stamp_ns:
+            self.reset()
+        self._last_stamp_ns = stamp_ns
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.stage_seconds[name] = time.perf_counter() - started
+
+
+def _faces(tracks: list[Track], fits: list[FaceFit], blendshapes: list[Blendshapes]) -> tuple[Face, ...]:
+    rows = zip(tracks, fits, blendshapes, strict=True)
+    return tuple(Face(t.id, t.landmarks.confidence, t.roi, t.landmarks, fit, values) for t, fit, values in rows)

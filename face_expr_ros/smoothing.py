@@ -1,0 +1,110 @@
+"""One-Euro filters (Casiez, Roussel and Vogel, CHI 2012) over whole faces. Time is an argument, no clock is read."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from face_expr_ros.config import SmoothingConfig
+from face_expr_ros.values import Blendshapes, Face, FaceFit, FloatArray, Landmarks, Pose
+
+_LONGEST_GAP = 1.0  # seconds; a face seen again after that starts anew
+
+
+class OneEuro:
+    """The filter for an array of values that share one time.
+
+    Args:
+        config: cutoffs in Hz and beta.
+        unit: the size of a typical movement, in the units of the values; it makes ``beta`` mean the same for all.
+    """
+
+    def __init__(self, config: SmoothingConfig, unit: float) -> None:
+        self._config = config
+        self._unit = unit
+        self._value: FloatArray | None = None
+        self._speed: FloatArray | None = None
+
+    def __call__(self, value: FloatArray, elapsed: float) -> FloatArray:
+        """The smoothed value, ``elapsed`` seconds after the last; 0 or less, or a long gap, starts anew."""
+        if self._value is None or self._speed is None or not 0 < elapsed <= _LONGEST_GAP:
+            self._value, self._speed = value, np.zeros_like(value)
+            return value
+        speed = (value - self._value) / (elapsed * self._unit)
+        self._speed = self._speed + _gain(self._config.derivative_cutoff, elapsed) * (speed - self._speed)
+        cutoff = self._config.minimum_cutoff + self._config.beta * np.abs(self._speed)
+        self._value = self._value + _gain(cutoff, elapsed) * (value - self._value)
+        return self._value
+
+
+def _gain(cutoff: FloatArray | float, elapsed: float) -> FloatArray:
+    """Weight of the new value in a first-order low pass with ``cutoff`` Hz, after ``elapsed`` seconds."""
+    gain: FloatArray = np.asarray(1.0 / (1.0 + 1.0 / (2.0 * math.pi * cutoff * elapsed)))
+    return gain
+
+
+class _FaceFilter:
+    """The filters of one face."""
+
+    def __init__(self, config: SmoothingConfig) -> None:
+        self._position = OneEuro(config, unit=0.1)  # meters
+        self._rotation = OneEuro(config, unit=0.25)  # quaternion components: half an angle in radians
+        self._shape = OneEuro(config, unit=10.0)  # standard deviations; a face's shape hardly changes
+        self._expression = OneEuro(config, unit=0.15)
+        self._blendshapes = OneEuro(config, unit=0.15)
+        self._landmarks = OneEuro(config, unit=0.2)  # face widths
+        self._quaternion = np.array([0.0, 0.0, 0.0, 1.0])
+        self._stamp_ns: int | None = None
+
+    def __call__(self, face: Face, stamp_ns: int) -> Face:
+        elapsed = 0.0 if self._stamp_ns is None else (stamp_ns - self._stamp_ns) * 1e-9
+        self._stamp_ns = stamp_ns
+        return replace(
+            face,
+            fit=self._smooth_fit(face.fit, elapsed),
+            landmarks=self._smooth_landmarks(face, elapsed),
+            blendshapes=Blendshapes(face.blendshapes.names, self._blendshapes(face.blendshapes.values, elapsed)),
+        )
+
+    def _smooth_fit(self, fit: FaceFit, elapsed: float) -> FaceFit:
+        pose = Pose(
+            self._smooth_rotation(fit.pose.rotation, elapsed),
+            self._position(fit.pose.position, elapsed),
+            fit.pose.metric,
+        )
+        shape, expression = self._shape(fit.shape, elapsed), self._expression(fit.expression, elapsed)
+        return FaceFit(pose, shape, expression, fit.residual)
+
+    def _smooth_rotation(self, rotation: FloatArray, elapsed: float) -> FloatArray:
+        quaternion = Rotation.from_matrix(rotation).as_quat()
+        if quaternion @ self._quaternion < 0:  # q and -q are the same rotation: stay on one side
+            quaternion = -quaternion
+        self._quaternion = self._rotation(quaternion, elapsed)
+        return Rotation.from_quat(self._quaternion).as_matrix()
+
+    def _smooth_landmarks(self, face: Face, elapsed: float) -> Landmarks:
+        width = max(face.roi.height, 1.0)
+        smoothed = self._landmarks(face.landmarks.points / width, elapsed) * width
+        return Landmarks(smoothed.astype(np.float32), face.landmarks.confidence)
+
+
+class Smoother:
+    """Smooths every face with filters of its own, found by the face's id."""
+
+    def __init__(self, config: SmoothingConfig) -> None:
+        self._config = config
+        self._filters: dict[str, _FaceFilter] = {}
+
+    def reset(self) -> None:
+        """Forget all faces."""
+        self._filters.clear()
+
+    def __call__(self, faces: tuple[Face, ...], stamp_ns: int) -> tuple[Face, ...]:
+        """The faces of a frame taken at ``stamp_ns`` nanoseconds, smoothed. A face that is gone is forgotten."""
+        if not self._config.enabled:
+            return faces
+        self._filters = {face.id: self._filters.get(face.id) or _FaceFilter(self._config) for face in faces}
+        return tuple(self._filters[face.id](face, stamp_ns) for face in faces)

@@ -1,0 +1,96 @@
+"""Angles, cameras and projections against values that can be worked out by hand."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
+from face_expr_ros import geometry
+from face_expr_ros.values import Camera, Pose
+
+ANGLE = st.floats(-1.4, 1.4)
+NOSE_TIP = np.array([[0.0, 0.0, 0.1]])  # out of the face
+CROWN = np.array([[0.0, 0.1, 0.0]])
+
+
+@pytest.fixture
+def camera() -> Camera:
+    return geometry.pinhole_camera(640, 480, field_of_view=50.0)
+
+
+def turned(yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0, position: tuple[float, ...] = (0, 0, 1)) -> Pose:
+    return Pose(geometry.rotation_from_euler(yaw, pitch, roll), np.array(position, dtype=float), metric=True)
+
+
+@given(yaw=ANGLE, pitch=ANGLE, roll=ANGLE)
+def test_angles_survive_the_way_to_a_rotation_and_back(yaw: float, pitch: float, roll: float) -> None:
+    rotation = geometry.rotation_from_euler(yaw, pitch, roll)
+    assert np.linalg.det(rotation) == pytest.approx(1.0)
+    assert geometry.euler_angles(rotation) == pytest.approx((yaw, pitch, roll), abs=1e-9)
+
+
+def test_a_face_that_looks_into_the_camera_has_no_angles() -> None:
+    assert geometry.euler_angles(geometry.FACING_CAMERA) == pytest.approx((0.0, 0.0, 0.0))
+
+
+def test_positive_yaw_turns_the_nose_to_image_left(camera: Camera) -> None:
+    nose = geometry.project(geometry.to_camera(NOSE_TIP, turned(yaw=0.3)), camera)[0]
+    assert nose[0] < camera.matrix[0, 2] - 5
+
+
+def test_positive_pitch_lifts_the_nose(camera: Camera) -> None:
+    nose = geometry.project(geometry.to_camera(NOSE_TIP, turned(pitch=0.3)), camera)[0]
+    assert nose[1] < camera.matrix[1, 2] - 5
+
+
+def test_positive_roll_turns_the_head_clockwise_in_the_image(camera: Camera) -> None:
+    crown = geometry.project(geometry.to_camera(CROWN, turned(roll=0.3)), camera)[0]
+    assert crown[0] > camera.matrix[0, 2] + 5
+
+
+def test_the_face_frame_points_out_of_the_face_to_the_left_and_up() -> None:
+    axes = Rotation.from_quat(geometry.face_frame_quaternion(geometry.FACING_CAMERA)).as_matrix()
+    assert axes[:, 0] == pytest.approx([0, 0, -1])  # x: towards the camera
+    assert axes[:, 1] == pytest.approx([1, 0, 0])  # y: the subject's left is image right
+    assert axes[:, 2] == pytest.approx([0, -1, 0])  # z: up
+
+
+@given(yaw=ANGLE, pitch=ANGLE, x=st.floats(-0.2, 0.2), y=st.floats(-0.2, 0.2), z=st.floats(0.3, 3.0))
+def test_weak_perspective_meets_the_camera_at_the_sellion(
+    yaw: float, pitch: float, x: float, y: float, z: float
+) -> None:
+    camera = geometry.pinhole_camera(640, 480, field_of_view=50.0)
+    pose = turned(yaw, pitch, position=(x, y, z))
+    matrix = geometry.weak_perspective(pose, camera)
+    near_sellion = np.array([0.0005, 0.0004, 0.001])
+    u, v, _ = matrix[:, :3] @ near_sellion + matrix[:, 3]
+    true = geometry.project(geometry.to_camera(near_sellion[None], pose), camera)[0]
+    assert (u - 1, camera.height - v) == pytest.approx(true, abs=0.4)  # pixels; the point is up to 1.7 pixels from the sellion
+
+
+def test_undistortion_undoes_the_lens() -> None:
+    matrix = geometry.pinhole_camera(640, 480, field_of_view=50.0).matrix
+    camera = Camera(640, 480, matrix, np.array([-0.2, 0.05, 0.001, -0.001]), metric=True)
+    points = np.array([[0.1, -0.05, 0.9], [0.0, 0.2, 1.0], [-0.15, 0.1, 0.8]])
+    directions = geometry.undistort(geometry.project(points, camera), camera)
+    assert directions == pytest.approx(points[:, :2] / points[:, 2:], abs=1e-5)
+
+
+def test_the_default_camera_sees_its_field_of_view_and_is_not_metric() -> None:
+    camera = geometry.default_camera(640, 480, field_of_view=63.0)
+    top = geometry.undistort(np.array([[319.5, -0.5]]), camera)[0, 1]
+    assert math.degrees(2 * math.atan(-top)) == pytest.approx(63.0)
+    assert not camera.metric
+
+
+def test_projection_agrees_with_opencv(camera: Camera) -> None:
+    points = np.random.default_rng(0).normal(0, 0.05, (20, 3))
+    pose = turned(0.2, -0.1, 0.05)
+    expected = cv2.projectPoints(points, cv2.Rodrigues(pose.rotation)[0], pose.position, camera.matrix, None)[0][:, 0]
+    assert geometry.project(geometry.to_camera(points, pose), camera) == pytest.approx(expected)

@@ -1,0 +1,78 @@
+"""The One-Euro filter: still at rest, quick when it moves, and time is only what the stamps say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from face_expr_ros.config import SmoothingConfig
+from face_expr_ros.smoothing import OneEuro, Smoother
+from face_expr_ros.values import Blendshapes, Face, FaceFit, Landmarks, Pose, Roi
+
+FRAME_NS = 33_333_333
+FRAME_S = FRAME_NS * 1e-9
+
+
+def face(value: float = 0.0, rotation: Rotation | None = None, face_id: str = "f1") -> Face:
+    pose = Pose((rotation or Rotation.identity()).as_matrix(), np.full(3, value), metric=True)
+    fit = FaceFit(pose, np.full(40, value), np.full(52, value), residual=0.0)
+    landmarks = Landmarks(np.full((478, 3), value * 100, dtype=np.float32), confidence=1.0)
+    return Face(face_id, 1.0, Roi(0, 0, 100, 100), landmarks, fit, Blendshapes(("jawOpen",), np.array([value])))
+
+
+def test_noise_at_rest_shrinks() -> None:
+    rng = np.random.default_rng(0)
+    smooth = OneEuro(SmoothingConfig(), unit=0.15)
+    noise = rng.normal(0, 0.01, 600)
+    out = np.array([smooth(np.array([0.5 + n]), FRAME_S)[0] for n in noise])
+    assert out[100:].std() < 0.6 * noise.std()
+
+
+def test_a_step_is_nearly_there_after_two_frames() -> None:
+    smooth = OneEuro(SmoothingConfig(), unit=0.15)
+    for _ in range(30):
+        smooth(np.array([0.0]), FRAME_S)
+    values = [smooth(np.array([0.5]), FRAME_S)[0] for _ in range(3)]
+    assert values[0] > 0.25
+    assert values[1] > 0.4
+
+
+@pytest.mark.parametrize("elapsed", [0.0, -1.0, 5.0])
+def test_time_that_stands_still_goes_back_or_jumps_starts_anew(elapsed: float) -> None:
+    smooth = OneEuro(SmoothingConfig(), unit=1.0)
+    smooth(np.array([0.0]), FRAME_S)
+    assert smooth(np.array([1.0]), elapsed)[0] == 1.0
+
+
+def test_the_first_frame_passes_unchanged() -> None:
+    (out,) = Smoother(SmoothingConfig())((face(0.7),), 0)
+    assert out.fit.expression == pytest.approx(np.full(52, 0.7))
+    assert out.landmarks.points == pytest.approx(np.full((478, 3), 70.0))
+
+
+def test_faces_do_not_mix() -> None:
+    smoother = Smoother(SmoothingConfig())
+    smoother((face(0.0, face_id="f1"), face(1.0, face_id="f2")), 0)
+    first, second = smoother((face(0.0, face_id="f1"), face(1.0, face_id="f2")), FRAME_NS)
+    assert first.fit.expression[0] == pytest.approx(0.0)
+    assert second.fit.expression[0] == pytest.approx(1.0)
+
+
+def test_a_turn_through_half_a_circle_does_not_jump() -> None:
+    smoother = Smoother(SmoothingConfig())
+    last = None
+    for i in range(80):
+        true = Rotation.from_euler("y", 170 + i * 0.5, degrees=True)
+        (out,) = smoother((face(rotation=true),), i * FRAME_NS)
+        got = Rotation.from_matrix(out.fit.pose.rotation)
+        assert np.degrees((got.inv() * true).magnitude()) < 6.0
+        if last is not None:
+            assert np.degrees((last.inv() * got).magnitude()) < 2.0
+        last = got
+
+
+def test_smoothing_can_be_switched_off() -> None:
+    smoother = Smoother(SmoothingConfig(enabled=False))
+    smoother((face(0.0),), 0)
+    assert smoother((face(1.0),), FRAME_NS)[0].fit.expression[0] == 1.0
