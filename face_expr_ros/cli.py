@@ -1,0 +1,83 @@
+"""`face_expr <verb>`: options and exit status. What a verb does lives in its own module, imported when it is called.
+
+Exit status 0: the work was done; 1: it was not; 2: wrong usage or input, with one sentence on stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from face_expr_ros import __version__
+
+json_option = click.option(
+    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the result as JSON."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+@click.option("--traceback", is_flag=True, help="Show where an error came from.")
+def face_expr(traceback: bool) -> None:
+    """Faces from camera images: head pose, face shape, expression and a live mesh."""
+
+
+@face_expr.command()
+@click.option("--source", default="synthetic", show_default=True, help="synthetic, device:N, a video, or a folder.")
+@click.option("--bundle", default="open", show_default=True, help="Face model and weights.")
+@click.option("--headless", is_flag=True, help="No window: an annotated video is written instead.")
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Stop after so many seconds.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Where the annotated video goes when headless."
+)
+@json_option
+def demo(
+    source: str, bundle: str, headless: bool, seconds: float | None, out: Path | None, json_file: Path | None
+) -> int:
+    """Start camera and perception and show the annotated image."""
+    from face_expr_ros.nodes.demo import run_demo
+
+    result = run_demo(source=source, bundle=bundle, headless=headless, seconds=seconds, out=out)
+    write_json(json_file, result)
+    return 0 if result["frames_with_face"] else 1
+
+
+@face_expr.command()
+@click.option("--probe/--no-probe", default=True, show_default=True, help="Send images between two processes.")
+@json_option
+def doctor(probe: bool, json_file: Path | None) -> int:
+    """Say what works here, what does not, and what to do about it."""
+    from face_expr_ros.doctor import examine
+
+    report = examine(probe=probe)
+    for finding in report.findings:
+        click.echo(finding.line())
+    write_json(json_file, report.as_json())
+    return 0 if report.ok else 1
+
+
+def write_json(path: Path | None, result: Mapping[str, Any]) -> None:
+    """Write a verb's result where `--json` says."""
+    if path is not None:
+        path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+
+def main() -> int:
+    """Run a verb; the exit status."""
+    try:
+        return face_expr(standalone_mode=False) or 0
+    except click.exceptions.Abort:
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (ValueError, OSError) as error:
+        if "--traceback" in sys.argv:
+            raise
+        print(f"face_expr: {error}", file=sys.stderr)
+        return 2

@@ -1,0 +1,21 @@
+"""Packages, data files and compiled kernels for `pip install .` without ROS 2; everything else is in pyproject.toml."""
+
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, find_packages, setup
+
+# Data folders at the root of the repository become face_expr_ros/<folder>, where face_expr_ros/resources.py looks last.
+DATA = {f"face_expr_ros.{name}": name for name in ("bfm", "config", "weights") if Path(name).is_dir()}
+DATA_FILES = ["*.npz", "*.yaml", "*.xml", "*.rviz", "*.onnx", "*.json"]
+KERNELS = [
+    Extension(".".join(source.with_suffix("").parts), [str(source)], extra_compile_args=["-O3"])
+    for source in sorted(Path("face_expr_ros/kernels").glob("_*.pyx"))
+]
+
+setup(
+    packages=[*find_packages(include=["face_expr_ros", "face_expr_ros.*"]), *DATA],
+    package_dir=DATA,
+    package_data=dict.fromkeys(DATA, DATA_FILES),
+    ext_modules=cythonize(KERNELS, language_level=3),
+)
