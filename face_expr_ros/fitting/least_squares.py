@@ -15,7 +15,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.lapack import dposv
 from scipy.spatial.transform import Rotation
 
 from face_expr_ros.config import FittingConfig
@@ -24,8 +24,9 @@ from face_expr_ros.geometry import undistort
 from face_expr_ros.values import Camera, FaceFit, FloatArray, Pose, Track
 
 _FACES_REMEMBERED = 64
-_SMALL_TURN = 1e-4  # radians; a step below it ends the iteration
-_BOUND_ROUNDS = 8
+_SMALL_TURN = 2e-3  # radians; steps shrink quadratically, so that one below it is the last that matters
+_NEWTON_STEPS = 30
+_SMALL_SLOPE = 1e-6  # of the right-hand side; ends the bounded solution
 _POSE = 7  # unknowns before shape and expression: 3 rotation, 3 translation, 1 depth offset
 
 
@@ -145,17 +146,13 @@ class LeastSquaresFitter:
         """The unknowns of the linear problem with its priors, expression kept within 0..1."""
         normal = (jacobian.T @ jacobian).astype(np.float64)
         right = (target.astype(np.float32) @ jacobian).astype(np.float64)
-        shape = slice(_POSE, _POSE + self._shape_count)
-        expression = slice(_POSE + self._shape_count, len(normal))
+        free = _POSE + self._shape_count  # pose and shape come first and have no bounds
         diagonal = np.einsum("ii->i", normal)
         certainty = 1.0 / (1.0 - self._weight_of_past(memory))
-        diagonal[shape] += certainty
-        right[shape] += certainty * memory.shape
-        diagonal[expression] += 1.0 / self._config.expression_spread**2
-        lower = np.full(len(normal), -np.inf)
-        upper = np.full(len(normal), np.inf)
-        lower[expression], upper[expression] = 0.0, 1.0
-        return solve_bounded(normal, right, lower, upper)
+        diagonal[_POSE:free] += certainty
+        right[_POSE:free] += certainty * memory.shape
+        diagonal[free:] += 1.0 / self._config.expression_spread**2
+        return solve_partly_bounded(normal, right, free)
 
     def _residual(self, seen: _Observation, state: _State) -> float:
         """Root mean square distance between the fitted points and the landmarks' rays, in meters at the face."""
@@ -168,27 +165,64 @@ def _observe(points: FloatArray, camera: Camera) -> _Observation:
     return _Observation(undistort(points[:, :2], camera), points[:, 2] / float(camera.matrix[0, 0]))
 
 
-def solve_bounded(normal: FloatArray, right: FloatArray, lower: FloatArray, upper: FloatArray) -> FloatArray:
-    """Minimize x' N x / 2 - b' x with lower <= x <= upper, by an active set.
+def solve_partly_bounded(normal: FloatArray, right: FloatArray, free: int) -> FloatArray:
+    """Minimize x' N x / 2 - b' x where all but the first ``free`` unknowns are kept within 0..1.
+
+    The unbounded ones are eliminated by their Schur complement, which leaves a small bounded problem.
 
     Args:
         normal: (n, n) positive definite N.
         right: (n,) b.
-        lower, upper: (n,) bounds, infinite where there are none.
+        free: number of unbounded unknowns, 1..n.
     """
-    solution = np.clip(np.zeros(len(right)), lower, upper)
-    free = np.ones(len(right), dtype=bool)
-    for _ in range(_BOUND_ROUNDS):
-        rest = right[free] - normal[np.ix_(free, ~free)] @ solution[~free]
-        solution[free] = cho_solve(cho_factor(normal[np.ix_(free, free)]), rest)
-        outside = (solution < lower) | (solution > upper)
-        solution = np.clip(solution, lower, upper)
-        pull = right - normal @ solution  # the direction in which the cost falls
-        inward = ~free & ~outside & np.where(solution <= lower, pull > 0, pull < 0)
-        if not outside.any() and not inward.any():
+    coupling = np.column_stack([normal[:free, free:], right[:free]])
+    eliminated = _solve_positive(normal[:free, :free], coupling)
+    reduced = normal[free:, free:] - normal[free:, :free] @ eliminated[:, :-1]
+    bounded = solve_unit_box(reduced, right[free:] - normal[free:, :free] @ eliminated[:, -1])
+    return np.concatenate([eliminated[:, -1] - eliminated[:, :-1] @ bounded, bounded])
+
+
+def solve_unit_box(normal: FloatArray, right: FloatArray) -> FloatArray:
+    """Minimize x' N x / 2 - b' x with 0 <= x <= 1, by projected Newton steps (Bertsekas, 1982).
+
+    Args:
+        normal: (n, n) positive definite N.
+        right: (n,) b.
+    """
+    solution = np.zeros(len(right))
+    slope = -right
+    for _ in range(_NEWTON_STEPS):
+        held = ((solution <= 0.0) & (slope > 0.0)) | ((solution >= 1.0) & (slope < 0.0))
+        free = np.flatnonzero(~held)
+        if len(free) == 0 or np.abs(slope[free]).max() < _SMALL_SLOPE * np.abs(right).max():
             break
-        free = (free & ~outside) | inward
+        step = np.zeros(len(right))
+        step[free] = -_solve_positive(normal[free[:, None], free], slope[free])
+        solution, slope = _descend(normal, right, solution, slope, step)
     return solution
+
+
+def _descend(
+    normal: FloatArray, right: FloatArray, start: FloatArray, slope: FloatArray, step: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """The point along the projected step where the cost has fallen enough (Armijo), and the slope there."""
+    length = 1.0
+    while True:
+        moved = np.clip(start + length * step, 0.0, 1.0)
+        new_slope = normal @ moved - right
+        change = moved - start
+        gained = -0.5 * change @ (slope + new_slope)  # exact for a quadratic
+        if gained >= -0.1 * (slope @ change) or length < 1e-3:
+            return moved, new_slope
+        length *= 0.5
+
+
+def _solve_positive(matrix: FloatArray, right: FloatArray) -> FloatArray:
+    """LAPACK's Cholesky solver without the checks around it, which cost more than a matrix of this size."""
+    _, solution, info = dposv(matrix, right)
+    if info:
+        raise np.linalg.LinAlgError("the landmarks do not determine the face: the normal matrix is not positive definite")
+    return np.asarray(solution)
 
 
 create = LeastSquaresFitter

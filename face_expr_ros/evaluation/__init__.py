@@ -1,0 +1,1 @@
+"""How good the pipeline is, in numbers that anyone can repeat."""

@@ -1,0 +1,15 @@
+"""Progress bars on standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from tqdm import tqdm
+
+Item = TypeVar("Item")
+
+
+def progress(items: Iterable[Item], description: str, total: int | None = None, unit: str = "frames") -> Iterator[Item]:
+    """The items, with a bar that shows how many have been taken."""
+    yield from tqdm(items, desc=description, total=total, unit=f" {unit}", dynamic_ncols=True)

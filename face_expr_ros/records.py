@@ -1,0 +1,42 @@
+"""Faces as plain numbers and texts, for JSON. Angles are in degrees, positions in meters in the optical frame."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from face_expr_ros.geometry import euler_angles, face_frame_quaternion
+from face_expr_ros.values import Face, FloatArray, Pose
+
+
+def face_record(face: Face) -> dict[str, Any]:
+    """One face with the keys of the command line's JSON."""
+    return {
+        "id": face.id,
+        "confidence": round(float(face.confidence), 4),
+        "roi": _rounded([face.roi.x, face.roi.y, face.roi.width, face.roi.height], 2),
+        "pose": pose_record(face.fit.pose),
+        "shape": _rounded(face.fit.shape, 5),
+        "expression": _rounded(face.fit.expression, 5),
+        "blendshapes": dict(zip(face.blendshapes.names, _rounded(face.blendshapes.values, 5), strict=True)),
+        "landmarks": _rounded(face.landmarks.points, 3),
+    }
+
+
+def pose_record(pose: Pose) -> dict[str, Any]:
+    """A pose: place and orientation of REP-155's face frame, and the angles with AFLW2000-3D's signs."""
+    yaw, pitch, roll = np.degrees(euler_angles(pose.rotation)).tolist()
+    return {
+        "position": _rounded(pose.position, 6),
+        "quaternion_xyzw": _rounded(face_frame_quaternion(pose.rotation), 7),
+        "yaw_deg": round(yaw, 4),
+        "pitch_deg": round(pitch, 4),
+        "roll_deg": round(roll, 4),
+        "metric": pose.metric,
+    }
+
+
+def _rounded(values: FloatArray | list[float], digits: int) -> list[Any]:
+    rounded: list[Any] = np.round(np.asarray(values, dtype=np.float64), digits).tolist()
+    return rounded
