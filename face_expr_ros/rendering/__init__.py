@@ -1,0 +1,1 @@
+"""Drawing: synthetic faces as a camera would see them, and overlays on images."""

@@ -1,0 +1,134 @@
+"""Where each part of the head lies in one texture.
+
+The model's own texture coordinates give the face a few percent of their square. Here the islands they consist of are
+packed anew: the skin of the head fills the width of the texture, the small islands share a strip below it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from face_expr_ros.kernels import rasterizer
+
+Float32 = NDArray[np.float32]
+Int32 = NDArray[np.int32]
+
+_MARGIN = 0.004  # of the texture's width, between islands
+_STRIP_SCALE = 0.42  # of the small islands, relative to the head's skin
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """A packed texture layout.
+
+    Attributes:
+        uv: (U, 2) float32 in units of the texture's width, v downwards.
+        uv_triangles: (T, 3) indices into uv.
+        height: of the texture, in widths.
+        tiles: (n, 3) left, top and side of the n square tiles that were asked for, in widths.
+    """
+
+    uv: Float32
+    uv_triangles: Int32
+    height: float
+    tiles: Float32
+
+    def pixels(self, width: int) -> tuple[int, int]:
+        """Width and height of the texture in pixels."""
+        return width, int(np.ceil(self.height * width))
+
+    def normalized_uv(self, width: int) -> Float32:
+        """uv in 0..1 of the texture's width and height, as the rasterizer wants it."""
+        columns, rows = self.pixels(width)
+        return (self.uv * np.array([1.0, columns / rows])).astype(np.float32)
+
+
+def pack(uv: NDArray, uv_triangles: NDArray, tile_sides: tuple[float, ...] = ()) -> Atlas:
+    """Packs the islands of a layout, the largest first and widest, the others and square tiles on shelves below."""
+    island = _islands(uv_triangles, len(uv))
+    flipped = np.asarray(uv, np.float64) * [1.0, -1.0]
+    low = np.array([flipped[island == n].min(axis=0) for n in range(island.max() + 1)])
+    size = np.array([flipped[island == n].max(axis=0) for n in range(island.max() + 1)]) - low
+    largest = int(np.argmax(size.prod(axis=1)))
+    scale = np.full(len(size), _STRIP_SCALE)
+    scale[largest] = 1.0
+    scale *= (1.0 - 2 * _MARGIN) / size[largest, 0]
+    boxes = np.vstack([size * scale[:, None], np.repeat(np.array(tile_sides)[:, None], 2, axis=1).reshape(-1, 2)])
+    corners, height = _shelves(boxes, largest)
+    packed = (flipped - low[island]) * scale[island][:, None] + corners[island]
+    tiles = np.column_stack([corners[len(size) :], boxes[len(size) :, 0]])
+    return Atlas(packed.astype(np.float32), uv_triangles.astype(np.int32), height, tiles.astype(np.float32))
+
+
+def _islands(triangles: NDArray, count: int) -> NDArray:
+    edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]]])
+    graph = coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
+    return connected_components(graph, directed=False)[1]
+
+
+def _shelves(boxes: NDArray, first: int) -> tuple[NDArray, float]:
+    """Top left corners of boxes on shelves of width 1, the box `first` alone on the first shelf; total height."""
+    corners = np.full(boxes.shape, _MARGIN)
+    x, top = _MARGIN, boxes[first, 1] + 2 * _MARGIN
+    bottom = top
+    for box in sorted(set(range(len(boxes))) - {first}, key=lambda n: -boxes[n, 1]):
+        if x + boxes[box, 0] > 1.0:
+            x, top = _MARGIN, bottom
+        corners[box] = x, top
+        x += boxes[box, 0] + _MARGIN
+        bottom = max(bottom, top + boxes[box, 1] + _MARGIN)
+    return corners, float(bottom)
+
+
+@dataclass(frozen=True)
+class Texels:
+    """What lies under each covered texel of the texture.
+
+    Attributes:
+        rows, columns: (N,) their places.
+        triangle: (N,) triangle under each.
+        barycentric: (N, 3) float32 place in that triangle.
+        shape: rows and columns of the texture.
+    """
+
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    triangle: Int32
+    barycentric: Float32
+    shape: tuple[int, int]
+
+    def interpolate(self, values: NDArray, triangles: NDArray) -> Float32:
+        """Vertex values (V, k) at every texel: (N, k)."""
+        corners = values[triangles[self.triangle]].astype(np.float32)
+        return np.einsum("nck,nc->nk", corners, self.barycentric)
+
+    def image(self, values: NDArray, empty: float = 0.0) -> NDArray:
+        """Values (N, ...) of the texels as a picture."""
+        picture = np.full((*self.shape, *values.shape[1:]), empty, values.dtype)
+        picture[self.rows, self.columns] = values
+        return picture
+
+
+def texels(atlas: Atlas, width: int) -> Texels:
+    """Finds what lies under each texel, by drawing the layout itself."""
+    columns, rows = atlas.pixels(width)
+    flat = np.column_stack([atlas.uv * width - 0.5, np.ones(len(atlas.uv))]).astype(np.float32)
+    _, index = rasterizer.depth_map(flat, atlas.uv_triangles, columns, rows, cull=False)
+    row, column = np.nonzero(index != rasterizer.EMPTY)
+    triangle = index[row, column]
+    a, b, c = (flat[atlas.uv_triangles[triangle, corner], :2].astype(np.float64) for corner in range(3))
+    place = np.column_stack([column, row])
+    area = _cross(b - a, c - a)
+    weights = np.stack(
+        [_cross(b - place, c - place), _cross(c - place, a - place), _cross(a - place, b - place)], axis=1
+    )
+    return Texels(row, column, triangle, (weights / area[:, None]).astype(np.float32), (rows, columns))
+
+
+def _cross(a: NDArray, b: NDArray) -> NDArray:
+    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]

@@ -1,0 +1,28 @@
+"""A calm, blurred studio wall behind the face."""
+
+from __future__ import annotations
+
+import functools
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+@functools.lru_cache(maxsize=4)
+def studio_wall(width: int, height: int, seed: int = 0) -> NDArray[np.uint8]:
+    """A read-only (height, width, 3) BGR picture: a soft pool of light, a few blurred shapes, a vignette."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:18, 0:32] / np.array([17.0, 31.0])[:, None, None]
+    base = np.array([118.0, 104.0, 92.0]) + rng.normal(0, 9 if seed else 0, 3)
+    pool = np.exp(-((x - 0.42) ** 2 / 0.18 + (y - 0.38) ** 2 / 0.22))
+    wall = base * (0.55 + 0.55 * pool)[..., None]
+    for _ in range(7):
+        cx, cy, radius = rng.uniform(-0.1, 1.1), rng.uniform(0, 1), rng.uniform(0.07, 0.2)
+        spot = np.exp(-((((x - cx) ** 2 + (0.56 * (y - cy)) ** 2) / radius**2) ** 2))
+        wall += spot[..., None] * rng.uniform(-14, 18) * np.array([0.8, 0.95, 1.1])
+    smooth = cv2.resize(wall.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    # Noise of one level keeps the gradient from showing bands, also after JPEG or video coding.
+    picture = np.clip(smooth + rng.normal(0, 0.8, smooth.shape), 0, 255).astype(np.uint8)
+    picture.setflags(write=False)
+    return picture

@@ -1,0 +1,238 @@
+"""What anatomy lies under each texel of the head's texture: lips, lids, cheeks, beard, strands of hair.
+
+Computed once for a model; a person's colors are then laid over these fields.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import map_coordinates
+from scipy.spatial import cKDTree
+
+from face_expr_ros.open_model.build_masks import HEAD_CUT
+from face_expr_ros.rendering.eyes import FIELD as EYE_FIELD
+from face_expr_ros.rendering.head import HeadGeometry, scalp_weight
+from face_expr_ros.resources import resource_path
+
+__all__ = ["EYE_FIELD", "Fields", "fields_of"]
+
+Float32 = NDArray[np.float32]
+Bool = NDArray[np.bool_]
+
+_CROWN = np.array([0.0, 0.10, -0.125])
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Fields over the N texels of `HeadGeometry.texels`; (N,) float32 in 0..1 unless said otherwise.
+
+    Attributes:
+        position: (N, 3) on the mean face, meters.
+        part_names, parts: names and (N,) index of the part of the mesh.
+        grain, mottle: fine and coarse noise about 0.
+    """
+
+    position: Float32
+    part_names: tuple[str, ...]
+    parts: NDArray[np.uint8]
+    lips: Float32
+    lids: Float32
+    ears: Float32
+    cheeks: Float32
+    nose_tip: Float32
+    chin: Float32
+    under_eye: Float32
+    nostrils: Float32
+    beard: Float32
+    lash_line: Float32
+    lip_gap: Float32
+    lip_lines: Float32
+    tooth_gaps: Float32
+    lash_reach: Float32
+    lash_comb: Float32
+    grain: Float32
+    mottle: Float32
+    dots: Float32
+    freckles: Float32
+    strands: Float32
+
+    def part(self, name: str) -> Bool:
+        """(N,) whether each texel belongs to a part of the mesh."""
+        of: Bool = self.parts == self.part_names.index(name)
+        return of
+
+    @functools.lru_cache(maxsize=4)  # noqa: B019 - the fields live as long as the model
+    def scalp(self, hairline: float) -> Float32:
+        """(N,) how much hair grows, with the forehead's hairline raised by `hairline` meters."""
+        grown = scalp_weight(self.position, hairline, 0.010)
+        bare = (self.ears > 0.3) | ~self.part("skin")
+        return np.where(bare, np.float32(0), grown)
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+_CACHE: dict[int, tuple[HeadGeometry, Fields]] = {}
+
+
+def fields_of(geometry: HeadGeometry) -> Fields:
+    """The fields of a prepared head, computed once."""
+    if id(geometry) not in _CACHE:
+        _CACHE.clear()
+        _CACHE[id(geometry)] = (geometry, _compute(geometry))
+    return _CACHE[id(geometry)][1]
+
+
+def _compute(geometry: HeadGeometry) -> Fields:
+    model, texels = geometry.model, geometry.texels
+    position = texels.interpolate(model.mean, model.triangles)
+    parts = model.triangle_part[texels.triangle]
+    lips, lids, ears = head_masks(texels.interpolate(model.uv, model.uv_triangles))
+    grain, mottle, dots, freckles = _noise(texels)
+    x, y, z = position.T
+    skin = parts == model.part_names.index("skin")
+    mouth = parts == model.part_names.index("inner_mouth")
+    beard = _ramp(-0.034 - 0.35 * np.abs(x) - y, 0.012) * _ramp(z + 0.085, 0.02) * _ramp(y + 0.125, 0.02) * (1 - lips)
+    return Fields(
+        position, model.part_names, parts,
+        lips * skin, lids * skin, ears * skin,
+        _bump(position, (0.043, -0.036, -0.012), (0.020, 0.016, 0.03)),
+        _bump(position, (0.0, -0.038, 0.016), (0.015, 0.011, 0.014)),
+        _bump(position, (0.0, -0.104, -0.005), (0.016, 0.010, 0.03)),
+        _bump(position, (0.027, -0.0135, -0.01), (0.014, 0.0045, 0.03)),
+        _bump(position, (0.0068, -0.0455, 0.004), (0.0042, 0.0030, 0.0055)) ** 1.5,
+        beard.astype(np.float32),
+        _lash_line(geometry, position, skin), _lip_gap(geometry, position, skin | mouth),
+        np.sin(x * 2 * np.pi / 0.0021 + 2.5 * np.sin(y * 400)).astype(np.float32),
+        _tooth_gaps(position),
+        *_lashes(geometry, position, parts),
+        grain, mottle, dots, freckles, _strands(position),
+    )  # fmt: skip
+
+
+def head_masks(uv: NDArray) -> tuple[Float32, Float32, Float32]:
+    """Lips, eyelids and ears, each (n,) in 0..1, at the open model's texture coordinates (n, 2)."""
+    image = cv2.imread(str(resource_path("bfm/open_face_masks.png")))
+    left, top, right, bottom = HEAD_CUT
+    x = (uv[:, 0] - left) / (right - left) * image.shape[1] - 0.5
+    y = (1 - uv[:, 1] - top) / (bottom - top) * image.shape[0] - 0.5
+    lips, lids, ears = (
+        map_coordinates(image[..., k].astype(np.float32) / 255, [y, x], order=1, output=np.float32) for k in range(3)
+    )
+    return lips, lids, ears
+
+
+def _ramp(distance: NDArray, width: float) -> NDArray:
+    t = np.clip(distance / width, 0.0, 1.0)
+    return t * t * (3 - 2 * t)
+
+
+def _bump(position: Float32, center: tuple[float, float, float], size: tuple[float, float, float]) -> Float32:
+    """A soft spot on both sides of the face."""
+    x = np.abs(position[:, 0])
+    offset = np.stack([x, position[:, 1], position[:, 2]], axis=1) - np.array(center, np.float32)
+    return np.exp(-((offset / np.array(size, np.float32)) ** 2).sum(axis=1)).astype(np.float32)
+
+
+def _noise(texels: object) -> tuple[Float32, Float32, Float32, Float32]:
+    rows, columns = texels.shape  # type: ignore[attr-defined]
+    rng = np.random.default_rng(3)
+    white = rng.standard_normal((rows, columns), np.float32)
+    scale = columns / 1024
+
+    def smooth(sigma: float) -> NDArray:
+        soft = cv2.GaussianBlur(white, (0, 0), max(sigma * scale, 0.5))
+        return (soft / soft.std())[texels.rows, texels.columns].astype(np.float32)  # type: ignore[attr-defined]
+
+    fine, middle, coarse = smooth(0.9), smooth(3.2), smooth(16.0)
+    return (
+        0.6 * fine + 0.4 * middle,
+        coarse,
+        np.clip(fine - 0.7, 0, 1).astype(np.float32),
+        np.clip(middle - 1.35, 0, 1).astype(np.float32),
+    )
+
+
+def _lid_margins(geometry: HeadGeometry) -> NDArray:
+    """Points along the lid margins, where the lashes grow, upsampled: (n, 3)."""
+    model = geometry.model
+    lashes = model.mean[model.part_vertices("eyelashes")]
+    skin = cKDTree(model.mean[model.part_vertices("skin")])
+    roots = lashes[skin.query(lashes)[0] < 0.0016]
+    points = []
+    for side in (-1, 1):
+        of = roots[roots[:, 0] * side > 0]
+        middle = np.median(of[:, 1])
+        for lid in (of[of[:, 1] >= middle], of[of[:, 1] < middle]):
+            order = lid[np.argsort(lid[:, 0])]
+            places = np.linspace(0, len(order) - 1, 120)
+            points.append(np.column_stack([np.interp(places, np.arange(len(order)), order[:, k]) for k in range(3)]))
+    return np.concatenate(points)
+
+
+def _lash_line(geometry: HeadGeometry, position: Float32, skin: Bool) -> Float32:
+    margins = _lid_margins(geometry)
+    line = np.zeros(len(position), np.float32)
+    near = np.flatnonzero(skin & (np.abs(position[:, 1]) < 0.02) & (position[:, 2] > -0.045))
+    distance, index = cKDTree(margins).query(position[near], distance_upper_bound=0.006)
+    index = np.minimum(index, len(margins) - 1)
+    upper = (index // 120) % 2 == 0
+    width = np.where(upper, 0.00105, 0.00055)
+    line[near] = np.where(upper, 0.95, 0.42) * np.exp(-((distance / width) ** 2))
+    return line
+
+
+def _lip_gap(geometry: HeadGeometry, position: Float32, of: Bool) -> Float32:
+    """The dark line where closed lips meet, along the inner lip points."""
+    model = geometry.model
+    inner = model.mean[model.landmarks68[[48, 60, 61, 62, 63, 64, 54]]]
+    inner = inner[np.argsort(inner[:, 0])]
+    x = np.linspace(inner[0, 0], inner[-1, 0], 80)
+    line = np.column_stack([x, *(np.interp(x, inner[:, 0], inner[:, k]) for k in (1, 2))])
+    gap = np.zeros(len(position), np.float32)
+    near = np.flatnonzero(of & (np.abs(position[:, 1] + 0.072) < 0.02) & (np.abs(position[:, 0]) < 0.035))
+    distance, _ = cKDTree(line).query(position[near], distance_upper_bound=0.01)
+    gap[near] = np.exp(-((distance / 0.0016) ** 2))
+    return gap
+
+
+def _tooth_gaps(position: Float32) -> Float32:
+    """Dark lines between the teeth, by the way along the arch."""
+    along = np.arctan2(position[:, 0], position[:, 2] + 0.05)
+    phase = along / 0.19 + 0.5 * 0
+    return np.exp(-(((phase - np.round(phase)) / 0.07) ** 2)).astype(np.float32)
+
+
+def _lashes(geometry: HeadGeometry, position: Float32, parts: NDArray) -> tuple[Float32, Float32]:
+    """How far along a lash each texel lies (0 at the lid, 1 at the tip), and a comb of lashes."""
+    model = geometry.model
+    of = parts == model.part_names.index("eyelashes")
+    reach, comb = np.zeros(len(position), np.float32), np.zeros(len(position), np.float32)
+    margins = _lid_margins(geometry)
+    distance, index = cKDTree(margins).query(position[of])
+    reach[of] = np.clip(distance / 0.0085, 0, 1)
+    number = (index % 120) / 120 * 34 + 0.8 * distance / 0.008
+    # Lashes of unequal phase and length look grown.
+    wobble = 0.35 * np.sin(number * 1.7) + 0.2 * np.sin(number * 4.1)
+    tooth = np.abs((number + wobble) % 1.0 - 0.5) * 2
+    comb[of] = np.clip(1.5 - 3.0 * tooth, 0, 1)
+    return reach, comb
+
+
+def _strands(position: Float32) -> Float32:
+    """Hair that flows from the crown: noise stretched along it, 0..1."""
+    offset = position - _CROWN.astype(np.float32)
+    turn = np.arctan2(offset[:, 0], offset[:, 2] + 0.35 * offset[:, 1]) / (2 * np.pi) + 0.5
+    length = np.linalg.norm(offset, axis=1)
+    rng = np.random.default_rng(9)
+    fine = cv2.GaussianBlur(rng.standard_normal((64, 1024)).astype(np.float32), (0, 0), 1.1, sigmaY=3.0)
+    broad = cv2.GaussianBlur(rng.standard_normal((64, 1024)).astype(np.float32), (0, 0), 7.0, sigmaY=6.0)
+    noise = 0.7 * fine / fine.std() + 0.6 * broad / broad.std()
+    waved = turn + 0.006 * np.sin(length * 90)
+    column, row = (waved * 1023).astype(int) % 1024, (length / 0.25 * 63).astype(int) % 64
+    return np.clip(0.5 + 0.22 * noise[row, column], 0, 1).astype(np.float32)

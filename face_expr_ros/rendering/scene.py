@@ -1,0 +1,180 @@
+"""Draws heads into images: full perspective, studio light, several faces in one z-buffer."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face_expr_ros.face_model import MorphableModel
+from face_expr_ros.kernels import rasterizer
+from face_expr_ros.rendering.appearance import Appearance
+from face_expr_ros.rendering.background import studio_wall
+from face_expr_ros.rendering.head import HeadGeometry, head_geometry
+from face_expr_ros.rendering.lighting import Light, light_maps
+from face_expr_ros.rendering.painting import Paint, paint_head
+from face_expr_ros.rendering.projection import facing_normals, to_camera, to_pixels
+from face_expr_ros.values import Camera, Pose
+
+Image = NDArray[np.uint8]
+
+# Lashes grow out of the lids, which are drawn before them: they still show this fraction of the depth inside.
+_LASH_BIAS = 0.004
+_NEAREST = 0.05
+
+
+@functools.lru_cache(maxsize=8)
+def _light_maps(light: Light) -> NDArray[np.float32]:
+    return light_maps(light)
+
+
+class FaceRenderer:
+    """One person, ready to be drawn.
+
+    Args:
+        model: the face model, with the parts of the open model.
+        appearance: colors, hair.
+        texture_width: of the skin's texture in pixels; the cost of the constructor grows with its square.
+    """
+
+    def __init__(
+        self, model: MorphableModel, appearance: Appearance | None = None, *, texture_width: int = 1024
+    ) -> None:
+        self.model = model
+        self.appearance = appearance or Appearance()
+        self.texture_width = texture_width
+        self.geometry: HeadGeometry = head_geometry(model, texture_width)
+        self._paint: Paint = paint_head(self.geometry, self.appearance)
+
+    def with_appearance(self, appearance: Appearance) -> FaceRenderer:
+        """The same head in other colors."""
+        return FaceRenderer(self.model, appearance, texture_width=self.texture_width)
+
+    def render(
+        self,
+        vertices: NDArray | tuple[NDArray, NDArray],
+        pose: Pose,
+        camera: Camera,
+        light: Light | None = None,
+        background: Image | None = None,
+        samples: int = 2,
+    ) -> Image:
+        """Draws this person alone; see `render_scene`.
+
+        Args:
+            vertices: (V, 3) of the model in model axes, meters, or (shape, expression) coefficients.
+        """
+        if isinstance(vertices, tuple):
+            vertices = self.model.vertices(*vertices)
+        return render_scene([SceneFace(self, vertices, pose)], camera, light, background, samples)
+
+
+@dataclass(frozen=True)
+class SceneFace:
+    """One person in a scene: who, with which vertices (V, 3) in model axes, and where."""
+
+    renderer: FaceRenderer
+    vertices: NDArray
+    pose: Pose
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """One person on the image: surface points in the camera frame and in pixels."""
+
+    face: SceneFace
+    points: NDArray[np.float32]
+    pixels: NDArray[np.float32]
+    local: NDArray[np.float32]
+
+
+def render_scene(
+    faces: Sequence[SceneFace],
+    camera: Camera,
+    light: Light | None = None,
+    background: Image | None = None,
+    samples: int = 2,
+) -> Image:
+    """Draws people into one image.
+
+    Args:
+        faces: the people; nearer ones hide farther ones.
+        camera: a pinhole; its distortion must be zero.
+        light: the studio.
+        background: (height, width, 3) BGR of the camera's size; None is a studio wall. It is not changed.
+        samples: edge smoothing: samples x samples a pixel.
+    Returns:
+        (height, width, 3) uint8 BGR. A point of the camera frame is where cv2.projectPoints puts it.
+    Raises:
+        ValueError: for a camera with distortion or a background of another size.
+    """
+    if np.any(camera.distortion):
+        raise ValueError("the renderer draws through a pinhole: a camera with distortion 0 is needed")
+    image = _background(background, camera)
+    placed = [_place(face, camera) for face in faces]
+    box = _bounding_box([p.pixels for p in placed], camera)
+    if box is None:
+        return image
+    left, top, right, bottom = box
+    target = rasterizer.Target(right - left, bottom - top, samples)
+    offset = np.array([left, top, 0], np.float32)
+    first = 0
+    for p in placed:
+        mesh = p.face.renderer.geometry.solid
+        rasterizer.draw(target, p.pixels - offset, mesh.triangles, first=first)
+        first += len(mesh.triangles)
+    first = 0
+    maps = _light_maps(light or Light())
+    for p in placed:
+        first = _shade(target, p, p.pixels - offset, maps, first)
+    rasterizer.composite(target, image[top:bottom, left:right])
+    return image
+
+
+def _background(background: Image | None, camera: Camera) -> Image:
+    if background is None:
+        return studio_wall(camera.width, camera.height).copy()
+    if background.shape != (camera.height, camera.width, 3) or background.dtype != np.uint8:
+        wanted = (camera.height, camera.width, 3)
+        raise ValueError(f"background must be uint8 of the shape {wanted}, not {background.dtype} {background.shape}")
+    return background.copy()
+
+
+def _place(face: SceneFace, camera: Camera) -> _Placed:
+    local = face.renderer.geometry.surface(face.vertices, face.renderer.appearance)
+    points = to_camera(local, face.pose)
+    return _Placed(face, points, to_pixels(points, camera), local)
+
+
+def _bounding_box(pixels: list[NDArray], camera: Camera) -> tuple[int, int, int, int] | None:
+    seen = [p[np.isfinite(p).all(axis=1) & (p[:, 2] > _NEAREST)] for p in pixels]
+    points = np.concatenate(seen) if seen else np.zeros((0, 3))
+    if not len(points):
+        return None
+    low = np.clip(np.floor(points[:, :2].min(axis=0)) - 1, 0, [camera.width, camera.height]).astype(int)
+    high = np.clip(np.ceil(points[:, :2].max(axis=0)) + 2, 0, [camera.width, camera.height]).astype(int)
+    return None if (high <= low).any() else (int(low[0]), int(low[1]), int(high[0]), int(high[1]))
+
+
+def _shade(target: rasterizer.Target, placed: _Placed, pixels: NDArray, maps: NDArray, first: int) -> int:
+    renderer, rotation = placed.face.renderer, placed.face.pose.rotation
+    geometry, paint = renderer.geometry, renderer._paint
+    normals = geometry.normals(placed.local, placed.face.vertices).astype(np.float64) @ rotation.T
+    look = rasterizer.Look(
+        facing_normals(normals, placed.points),
+        geometry.tint(placed.local, placed.face.vertices),
+        paint.texture_for(_texels_per_pixel(geometry, pixels)),
+        maps,
+    )
+    rasterizer.shade(target, pixels, geometry.solid, look, first=first)
+    rasterizer.blend(target, pixels, geometry.lashes, look, bias=_LASH_BIAS)
+    return first + len(geometry.solid.triangles)
+
+
+def _texels_per_pixel(geometry: HeadGeometry, pixels: NDArray) -> float:
+    """Texels of the full texture across one pixel of the picture, over the face."""
+    spread = pixels[geometry.face_vertices, :2].std(axis=0)
+    return float(geometry.face_texels / max(float(np.hypot(*spread)), 1e-6))
