@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from sensor_msgs.msg import CameraInfo
+from std_msgs.msg import Header
 
 from face_expr_ros.geometry import default_camera
 from face_expr_ros.values import Camera, FloatArray
@@ -75,14 +76,32 @@ def _check_image_size(info: CameraInfo, binning: FloatArray, width: int, height:
         )
 
 
+def info_from_camera(camera: Camera | None, width: int, height: int, header: Header) -> CameraInfo:
+    """The CameraInfo of an image; K stays all zeros, which means uncalibrated, where the camera is unknown."""
+    info = CameraInfo(header=header, width=width, height=height)
+    if camera is None:
+        return info
+    info.width, info.height = camera.width, camera.height
+    info.distortion_model = "plumb_bob" if len(camera.distortion) <= 5 else "rational_polynomial"
+    info.d = (camera.distortion if len(camera.distortion) else np.zeros(5)).tolist()
+    info.k = camera.matrix.ravel().tolist()
+    info.r = np.eye(3).ravel().tolist()
+    info.p = np.column_stack([camera.matrix, np.zeros(3)]).ravel().tolist()
+    return info
+
+
 class CameraKeeper:
     """The camera of the images that come in, read anew when CameraInfo or the image size changes.
 
     Args:
         field_of_view: vertical, in degrees, of the camera assumed where CameraInfo is missing or cannot be used.
+
+    Attributes:
+        problem: why the last CameraInfo cannot be used, or an empty text.
     """
 
     def __init__(self, field_of_view: float) -> None:
+        self.problem = ""
         self._field_of_view = field_of_view
         self._info: CameraInfo | None = None
         self._camera: Camera | None = None
@@ -94,16 +113,23 @@ class CameraKeeper:
         self._info = info
 
     def camera(self, width: int, height: int) -> Camera:
-        """The camera of a (height, width) image.
+        """The camera of a (height, width) image, or the assumed one."""
+        camera = self._camera
+        if camera is None or (camera.width, camera.height) != (width, height):
+            camera = self._camera = self._read(width, height) or default_camera(width, height, self._field_of_view)
+        return camera
 
-        Raises:
-            CameraInfoError: once for each CameraInfo that cannot be used; later calls give the assumed camera.
-        """
-        if self._camera is None or (self._camera.width, self._camera.height) != (width, height):
-            self._camera = default_camera(width, height, self._field_of_view)
-            if self._info is not None:
-                self._camera = camera_from_info(self._info, width, height) or self._camera
-        return self._camera
+    def _read(self, width: int, height: int) -> Camera | None:
+        self.problem = ""
+        if self._info is None:
+            return None
+        try:
+            return camera_from_info(self._info, width, height)
+        except CameraInfoError as error:
+            self.problem = (
+                f"CameraInfo cannot be used, a field of view of {self._field_of_view:g} degrees is assumed: {error}"
+            )
+            return None
 
 
 def _calibration(info: CameraInfo) -> tuple[object, ...]:

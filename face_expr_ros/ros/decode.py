@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -69,6 +70,11 @@ ENCODINGS: dict[str, Encoding] = {
 }
 
 
+def decode(message: Image | CompressedImage) -> Bgr:
+    """A raw or a compressed image as (height, width, 3) uint8 BGR; see the two functions below."""
+    return decode_image(message) if isinstance(message, Image) else decode_compressed(message)
+
+
 def decode_image(message: Image) -> Bgr:
     """A raw image as (height, width, 3) uint8 BGR, C-contiguous.
 
@@ -82,12 +88,11 @@ def decode_image(message: Image) -> Bgr:
     if encoding is None:
         raise DecodeError(f"an encoding of {', '.join(ENCODINGS)} was wanted, {message.encoding!r} was given")
     _check_size(message.width, message.height, encoding, message.encoding)
-    pixels = _pixels(message, encoding)
-    if encoding.conversion is not None:
-        pixels = cv2.cvtColor(np.ascontiguousarray(pixels), encoding.conversion)
-    if encoding.bits == 16:
-        pixels = cv2.convertScaleAbs(pixels, alpha=255 / 65535)
-    return np.ascontiguousarray(pixels, dtype=np.uint8)
+    pixels = np.ascontiguousarray(_pixels(message, encoding))
+    if encoding.conversion is None:
+        return pixels
+    image = cv2.cvtColor(pixels, encoding.conversion)
+    return np.asarray(cv2.convertScaleAbs(image, alpha=255 / 65535) if encoding.bits == 16 else image, dtype=np.uint8)
 
 
 def decode_compressed(message: CompressedImage) -> Bgr:
@@ -107,7 +112,7 @@ def decode_compressed(message: CompressedImage) -> Bgr:
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if image is None:
         raise DecodeError(
-            f"a complete JPEG or PNG image was wanted, format {message.format!r} with {len(data)} damaged bytes was given"
+            f"a complete JPEG or PNG image was wanted, damaged data was given: {message.format!r}, {len(data)} bytes"
         )
     return np.asarray(image, dtype=np.uint8)
 
@@ -126,7 +131,7 @@ def _check_side_lengths(width: int, height: int) -> None:
         )
 
 
-def _pixels(message: Image, encoding: Encoding) -> NDArray[np.uint8] | NDArray[np.uint16]:
+def _pixels(message: Image, encoding: Encoding) -> NDArray[Any]:
     """A view of the message's rows without their padding: (rows, width) or (rows, width, channels), native endian."""
     pixel_bytes = encoding.channels * encoding.bits // 8
     if message.step < message.width * pixel_bytes:
@@ -145,5 +150,5 @@ def _pixels(message: Image, encoding: Encoding) -> NDArray[np.uint8] | NDArray[n
     strides: tuple[int, ...] = (message.step, pixel_bytes, encoding.bits // 8)
     if encoding.channels == 1:
         shape, strides = shape[:2], strides[:2]
-    view = np.ndarray(shape, kind, memoryview(message.data), strides=strides)
+    view: NDArray[Any] = np.ndarray(shape, kind, memoryview(message.data), strides=strides)
     return view.astype(np.uint16) if encoding.bits == 16 else view

@@ -1,6 +1,6 @@
 """The YAML files and the parameter table, written from the config classes.
 
-``python -m face_expr_ros.ros.parameter_files`` writes config/*.yaml and docs/parameters.md anew; the tests compare them.
+``python -m face_expr_ros.ros.parameter_files`` writes config/*.yaml and docs/parameters.md; the tests compare them.
 """
 
 from __future__ import annotations

@@ -1,0 +1,76 @@
+"""The node ``camera``: images for machines without a camera driver."""
+
+from __future__ import annotations
+
+import sys
+
+import rclpy
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
+
+from face_expr_ros.config import CameraConfig
+from face_expr_ros.msg import FaceArray
+from face_expr_ros.ros.camera_info import info_from_camera
+from face_expr_ros.ros.encode import image_message
+from face_expr_ros.ros.ground_truth import truth_array
+from face_expr_ros.ros.params import Parameters
+from face_expr_ros.ros.running import run_node
+from face_expr_ros.sources import Shot, open_source
+
+SENSOR_DATA = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
+class CameraNode(Node):
+    """Publishes image, camera_info and, of rendered faces, ground_truth: all three with the same header."""
+
+    def __init__(self) -> None:
+        super().__init__("camera", automatically_declare_parameters_from_overrides=True)
+        self._config = Parameters(self, CameraConfig).config
+        self._source = open_source(self._config, self.get_logger().warning)
+        self._image = self._publisher(Image, "image")
+        self._info = self._publisher(CameraInfo, "camera_info")
+        self._truth = self._publisher(FaceArray, "ground_truth")
+        # A timer that comes late skips the periods it missed: images never come in bursts. It is steady because a
+        # camera does not wait for a simulation's clock.
+        self.create_timer(1 / self._config.rate, self._publish_next, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self.get_logger().info(
+            f"publishing {self._config.source} at {self._config.rate:g} Hz on {self._image.topic_name}"
+        )
+
+    def destroy_node(self) -> None:
+        """Also frees the source."""
+        self._source.close()
+        super().destroy_node()
+
+    def _publish_next(self) -> None:
+        shot = self._source.read()
+        if shot is None:
+            self.get_logger().info(f"{self._config.source} has ended")
+            rclpy.try_shutdown()
+            return
+        self._publish(shot, Header(stamp=self.get_clock().now().to_msg(), frame_id=self._config.frame_id))
+
+    def _publish(self, shot: Shot, header: Header) -> None:
+        height, width = shot.image.shape[:2]
+        self._info.publish(info_from_camera(shot.camera, width, height, header))
+        if shot.truths is not None and shot.camera is not None:
+            self._truth.publish(truth_array(shot.truths, shot.camera, header))
+        self._image.publish(image_message(shot.image, header))
+
+    def _publisher(self, kind: type, topic: str) -> Publisher:
+        overrides = QoSOverridingOptions.with_default_policies()
+        return self.create_publisher(kind, topic, SENSOR_DATA, qos_overriding_options=overrides)
+
+
+def main() -> int:
+    """The executable ``camera``."""
+    return run_node(CameraNode, "camera")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

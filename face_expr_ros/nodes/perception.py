@@ -1,0 +1,169 @@
+"""The node ``perception``: images in, faces out."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.subscription import Subscription
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_srvs.srv import Trigger
+
+from face_expr_ros.config import PerceptionConfig
+from face_expr_ros.face_model import BundleError
+from face_expr_ros.ros.diagnostics import DiagnosticsPublisher, Surroundings
+from face_expr_ros.ros.params import Parameters
+from face_expr_ros.ros.perceiver import Perceiver
+from face_expr_ros.ros.running import StartError, run_node
+from face_expr_ros.ros.topics import camera_info_topic, image_topic
+from face_expr_ros.ros.worker import NewestWins
+
+SENSOR_DATA = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+LIVE_PARAMETERS = ("output.", "input_timeout")
+SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+
+
+class PerceptionNode(LifecycleNode):
+    """Inactive: the models are loaded and nothing is subscribed. Active: faces come out."""
+
+    def __init__(self) -> None:
+        super().__init__("perception", automatically_declare_parameters_from_overrides=True)
+        self.settings = Parameters(self, PerceptionConfig, LIVE_PARAMETERS)
+        self.failure = ""
+        self._topic = image_topic(self, self.settings.config.image_transport)
+        self._perceiver: Perceiver | None = None
+        self._worker: NewestWins[Image | CompressedImage] | None = None
+        self._inputs: list[Subscription] = []
+        DiagnosticsPublisher(self, self._status)
+        self.create_service(Trigger, "~/reset", self._reset)
+        self.create_service(Trigger, "~/calibrate_neutral", self._calibrate_neutral)
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the models and offer the topics."""
+        self.failure = ""
+        try:
+            self._perceiver = Perceiver(self, self.settings, self._topic)
+        except (BundleError, OSError) as error:
+            self.failure = str(error)
+        except Exception:  # rclpy would swallow it in silence
+            self.failure = traceback.format_exc()
+        if self.failure:
+            self.get_logger().error(f"cannot start: {self.failure}")
+        return FAILURE if self.failure else SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Subscribe."""
+        assert self._perceiver is not None
+        super().on_activate(state)
+        self._perceiver.begin()
+        self._worker = NewestWins(self._perceiver.perceive, "perception")
+        kind = Image if self.settings.config.image_transport == "raw" else CompressedImage
+        self._inputs = [
+            self._subscribe(CameraInfo, camera_info_topic(self), self._perceiver.cameras.update),
+            self._subscribe(kind, self._topic, self._on_image),
+        ]
+        self.get_logger().info(f"looking for faces in {self._topic}")
+        return SUCCESS
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Unsubscribe; the models stay loaded."""
+        self._stop()
+        super().on_deactivate(state)
+        return SUCCESS
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free models and topics."""
+        self.release()
+        return SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """The same from any state."""
+        self.release()
+        return SUCCESS
+
+    def release(self) -> None:
+        """Stop the work and free models and topics; safe to call twice."""
+        self._stop()
+        if self._perceiver is not None:
+            self._perceiver.close()
+            self._perceiver = None
+
+    def _stop(self) -> None:
+        for subscription in self._inputs:
+            self.destroy_subscription(subscription)
+        self._inputs = []
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
+
+    def _subscribe(self, kind: type[Any], topic: str, callback: Callable[[Any], None]) -> Subscription:
+        overrides = QoSOverridingOptions.with_default_policies()
+        return self.create_subscription(kind, topic, callback, SENSOR_DATA, qos_overriding_options=overrides)
+
+    def _on_image(self, message: Image | CompressedImage) -> None:
+        assert self._perceiver is not None
+        assert self._worker is not None
+        self._perceiver.health.arrived(time.monotonic(), dropped=self._worker.put(message))
+
+    def _status(self) -> DiagnosticStatus | None:
+        if self._perceiver is None or not self._inputs:
+            return None
+        surroundings = Surroundings(
+            publishers=self.count_publishers(self._topic),
+            input_timeout=self.settings.config.input_timeout,
+            camera_problem=self._perceiver.cameras.problem,
+        )
+        name = self.get_fully_qualified_name().lstrip("/")
+        return self._perceiver.health.status(name, time.monotonic(), surroundings)
+
+    def _reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        if self._perceiver is None:
+            return _answer(response, False, "the node is not configured")
+        self._perceiver.reset()
+        return _answer(response, True, "all faces are forgotten")
+
+    def _calibrate_neutral(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        if self._perceiver is None:
+            return _answer(response, False, "the node is not configured")
+        count = self._perceiver.calibrate_neutral()
+        if not count:
+            return _answer(
+                response, False, "no face is in view: look into the camera with a neutral face and try again"
+            )
+        return _answer(response, True, f"the expression of {count} face{'s' * (count > 1)} is taken as neutral")
+
+
+def _answer(response: Trigger.Response, success: bool, message: str) -> Trigger.Response:
+    response.success, response.message = success, message
+    return response
+
+
+def create() -> PerceptionNode:
+    """The node, active unless ``autostart`` is false.
+
+    Raises:
+        ConfigError: a parameter does not exist or cannot have its value.
+        StartError: the models cannot be loaded.
+    """
+    node = PerceptionNode()
+    if node.settings.config.autostart:
+        started = node.trigger_configure() == SUCCESS and node.trigger_activate() == SUCCESS
+        if not started:
+            raise StartError(node.failure or "the node could not be activated, see the messages above")
+    return node
+
+
+def main() -> int:
+    """The executable ``perception``."""
+    return run_node(create, "perception")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

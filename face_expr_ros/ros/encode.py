@@ -1,0 +1,125 @@
+"""Faces as messages. Every message carries the header of the image."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+
+import numpy as np
+from geometry_msgs.msg import Point, Quaternion
+from geometry_msgs.msg import Pose as PoseMessage
+from numpy.typing import ArrayLike, NDArray
+from sensor_msgs.msg import Image, RegionOfInterest
+from std_msgs.msg import Header
+
+from face_expr_ros.face_model import MorphableModel
+from face_expr_ros.geometry import euler_angles, face_frame_quaternion, weak_perspective
+from face_expr_ros.msg import Face as FaceMessage
+from face_expr_ros.msg import FaceArray, FaceExpression, FaceModel, FacePose, FaceShape
+from face_expr_ros.values import Camera, Face, Pose, Roi
+
+
+def floats(values: ArrayLike) -> array[float]:
+    """Any numbers as the array('f') that a float32[] field takes without a look at each element."""
+    result = array("f")
+    result.frombytes(np.ascontiguousarray(values, dtype=np.float32).tobytes())
+    return result
+
+
+def unsigned_integers(values: ArrayLike) -> array[int]:
+    """Any whole numbers as the array('I') of a uint32[] field."""
+    result = array("I")
+    result.frombytes(np.ascontiguousarray(values, dtype=np.uint32).tobytes())
+    return result
+
+
+def face_array(faces: Iterable[Face], camera: Camera, model_name: str, header: Header) -> FaceArray:
+    """All faces of one image; none is an empty list."""
+    return FaceArray(header=header, faces=[face_message(face, camera, model_name, header) for face in faces])
+
+
+def face_message(face: Face, camera: Camera, model_name: str, header: Header) -> FaceMessage:
+    """One face with its pose, shape and expression."""
+    return FaceMessage(
+        face_id=face.id,
+        confidence=float(face.confidence),
+        roi=region_of_interest(face.roi, camera.width, camera.height),
+        pose=face_pose(face, camera, header),
+        shape=face_shape(face, model_name, header),
+        expression=face_expression(face, model_name, header),
+        landmarks=floats(face.landmarks.points),
+    )
+
+
+def face_pose(face: Face, camera: Camera, header: Header) -> FacePose:
+    """The head in the camera's optical frame, its angles and its weak perspective."""
+    pose = face.fit.pose
+    yaw, pitch, roll = euler_angles(pose.rotation)
+    return FacePose(
+        header=header,
+        face_id=face.id,
+        pose=pose_message(pose),
+        metric=bool(pose.metric),
+        yaw=yaw,
+        pitch=pitch,
+        roll=roll,
+        weak_perspective=floats(weak_perspective(pose, camera)),
+    )
+
+
+def pose_message(pose: Pose) -> PoseMessage:
+    """The face frame of REP-155 in the camera frame: x out of the face, y to the subject's left, z to the scalp."""
+    x, y, z = map(float, pose.position)
+    qx, qy, qz, qw = map(float, face_frame_quaternion(pose.rotation))
+    return PoseMessage(position=Point(x=x, y=y, z=z), orientation=Quaternion(x=qx, y=qy, z=qz, w=qw))
+
+
+def face_shape(face: Face, model_name: str, header: Header) -> FaceShape:
+    """The identity coefficients."""
+    return FaceShape(header=header, face_id=face.id, model=model_name, coefficients=floats(face.fit.shape))
+
+
+def face_expression(face: Face, model_name: str, header: Header) -> FaceExpression:
+    """The expression in the model's own basis and as blendshapes."""
+    return FaceExpression(
+        header=header,
+        face_id=face.id,
+        model=model_name,
+        coefficients=floats(face.fit.expression),
+        blendshape_names=list(face.blendshapes.names),
+        blendshapes=floats(face.blendshapes.values),
+    )
+
+
+def region_of_interest(roi: Roi, width: int, height: int) -> RegionOfInterest:
+    """The whole pixels that the box touches, clipped to the image; all zero where they do not overlap."""
+    left, top = max(0, round(roi.x)), max(0, round(roi.y))
+    right, bottom = min(width, round(roi.x + roi.width) + 1), min(height, round(roi.y + roi.height) + 1)
+    if right <= left or bottom <= top:
+        return RegionOfInterest()
+    return RegionOfInterest(x_offset=left, y_offset=top, width=right - left, height=bottom - top)
+
+
+def face_model(model: MorphableModel, blendshape_names: Iterable[str], header: Header) -> FaceModel:
+    """What a subscriber needs to rebuild vertices from coefficients."""
+    return FaceModel(
+        header=header,
+        model=model.name,
+        sha256=model.sha256,
+        vertex_count=len(model.mean),
+        identity_count=len(model.identity),
+        expression_count=len(model.expression),
+        blendshape_names=list(blendshape_names),
+        triangles=unsigned_integers(model.triangles),
+        mean=floats(model.mean),
+        identity=floats(model.identity),
+        expression=floats(model.expression),
+    )
+
+
+def image_message(image: NDArray[np.uint8], header: Header) -> Image:
+    """A (height, width, 3) uint8 BGR array as a bgr8 image."""
+    height, width = image.shape[:2]
+    data = array("B")
+    data.frombytes(np.ascontiguousarray(image).data)
+    return Image(header=header, height=height, width=width, encoding="bgr8", step=3 * width, data=data)

@@ -1,0 +1,82 @@
+"""The topics of the perception node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+from visualization_msgs.msg import Marker
+
+from face_expr_ros.config import OutputConfig
+from face_expr_ros.face_model import MorphableModel
+from face_expr_ros.msg import FaceArray, FaceExpression, FaceModel, FacePose, FaceShape
+from face_expr_ros.rendering.overlays import annotate
+from face_expr_ros.ros import encode
+from face_expr_ros.ros.mesh_markers import MeshMarkers, open_writer
+from face_expr_ros.ros.transforms import face_transforms, transform_message_type
+from face_expr_ros.values import Face, Frame
+
+QUEUE = QoSProfile(depth=10)  # reliable
+MARKER_QUEUE = QoSProfile(depth=50)  # one message a face and image
+TF_QUEUE = QoSProfile(depth=100)  # as tf2_ros
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+class Outputs:
+    """Publishers of everything that comes out of an image; what nobody subscribes to is not computed."""
+
+    def __init__(self, node: LifecycleNode, model: MorphableModel) -> None:
+        self._node = node
+        self._model = model
+        self._publishers: list[LifecyclePublisher[Any]] = []
+        self._faces = self._publisher(FaceArray, "faces")
+        self._pose = self._publisher(FacePose, "pose")
+        self._shape = self._publisher(FaceShape, "shape")
+        self._expression = self._publisher(FaceExpression, "expression")
+        self._markers = self._publisher(Marker, "mesh_markers", MARKER_QUEUE)
+        self._annotated = self._publisher(Image, "annotated")
+        self._tf_type = transform_message_type()
+        self._tf = self._publisher(self._tf_type, "/tf", TF_QUEUE) if self._tf_type else None
+        self._face_model = self._publisher(FaceModel, "face_model", LATCHED)
+        self._mesh = MeshMarkers(model, open_writer(node.get_logger().warning))
+
+    def announce(self, header: Header) -> None:
+        """Publish the face model, once for all subscribers that come later."""
+        self._face_model.publish(encode.face_model(self._model, self._model.expression_names, header))
+
+    def close(self) -> None:
+        """Take the topics back."""
+        for publisher in self._publishers:
+            self._node.destroy_lifecycle_publisher(publisher)
+
+    def __call__(self, frame: Frame, faces: tuple[Face, ...], header: Header, config: OutputConfig) -> None:
+        """Publish one image's faces under the image's header."""
+        name = self._model.name
+        self._faces.publish(encode.face_array(faces, frame.camera, name, header))
+        if config.tf and faces and self._tf and self._tf_type:
+            self._tf.publish(self._tf_type(transforms=face_transforms(faces, header)))
+        _each(self._pose, faces, lambda face: encode.face_pose(face, frame.camera, header))
+        _each(self._shape, faces, lambda face: encode.face_shape(face, name, header))
+        _each(self._expression, faces, lambda face: encode.face_expression(face, name, header))
+        if self._markers.get_subscription_count():
+            for marker in self._mesh(faces, header, config.mesh_opacity):
+                self._markers.publish(marker)
+        if self._annotated.get_subscription_count():
+            self._annotated.publish(encode.image_message(annotate(frame, faces, self._model), header))
+
+    def _publisher(self, kind: type[Any], topic: str, qos: QoSProfile = QUEUE) -> LifecyclePublisher[Any]:
+        overrides = QoSOverridingOptions.with_default_policies()
+        publisher = self._node.create_lifecycle_publisher(kind, topic, qos, qos_overriding_options=overrides)
+        self._publishers.append(publisher)
+        return publisher
+
+
+def _each(publisher: LifecyclePublisher[Any], faces: Iterable[Face], message: Callable[[Face], Any]) -> None:
+    if publisher.get_subscription_count():
+        for face in faces:
+            publisher.publish(message(face))

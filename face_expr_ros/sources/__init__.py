@@ -1,0 +1,52 @@
+"""Where images come from on a machine without a camera driver: a source is a file, the setting's form is its name."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from face_expr_ros.config import CameraConfig
+from face_expr_ros.sources.shot import Shot, Source, SourceError, Warn
+
+__all__ = ["Shot", "Source", "SourceError", "is_live", "open_source"]
+
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+
+
+def is_live(source: str) -> bool:
+    """True for what never ends by itself: the synthetic camera and devices."""
+    return source == "synthetic" or source.startswith("device:")
+
+
+def open_source(config: CameraConfig, warn: Warn) -> Source:
+    """The source that ``config.source`` names.
+
+    Args:
+        config: ``source`` is synthetic, device:N, a video file, an image file or a folder of images.
+        warn: called with one sentence for what is left out while reading.
+
+    Raises:
+        SourceError: the source is not there or cannot be read.
+    """
+    if config.source == "synthetic":
+        return _open_synthetic(config)
+    if config.source.startswith("device:"):
+        return _open_device(config)
+    path = Path(config.source).expanduser()
+    if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
+        from face_expr_ros.sources.images import ImagesSource
+
+        return ImagesSource(path, IMAGE_SUFFIXES, loop=config.loop, warn=warn)
+    from face_expr_ros.sources.video import VideoSource
+
+    return VideoSource(path, loop=config.loop, warn=warn)
+
+
+def _open_device(config: CameraConfig) -> Source:
+    from face_expr_ros.sources.device import DeviceSource
+
+    match = re.fullmatch(r"device:(\d{1,3})", config.source)
+    if match is None:
+        raise SourceError(f"source device:N with a number such as device:0 was wanted, {config.source!r} was given")
+    return DeviceSource(int(match[1]), config.width, config.height, config.rate)

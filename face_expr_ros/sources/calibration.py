@@ -1,0 +1,42 @@
+"""Camera calibration files as ROS's camera_calibration writes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from face_expr_ros.sources.shot import SourceError
+from face_expr_ros.values import Camera
+
+COEFFICIENTS = {"plumb_bob": (4, 5), "rational_polynomial": (8, 12, 14)}
+
+
+def read_calibration(path: Path) -> Camera | None:
+    """The camera in the file ``<path>.yaml`` beside a video or folder; None when there is no such file.
+
+    Raises:
+        SourceError: the file is no camera calibration, or of a lens that OpenCV's distortion cannot describe.
+    """
+    file = path.with_name(path.name + ".yaml")
+    if not file.is_file():
+        return None
+    try:
+        return _camera(yaml.safe_load(file.read_text(encoding="utf-8")))
+    except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+        raise SourceError(f"{file} is not a camera calibration as camera_calibration writes it: {reason}") from error
+
+
+def _camera(content: dict[str, Any]) -> Camera:
+    matrix = np.array(content["camera_matrix"]["data"], dtype=np.float64).reshape(3, 3)
+    distortion = np.array(content["distortion_coefficients"]["data"], dtype=np.float64)
+    model = content["distortion_model"]
+    if model not in COEFFICIENTS or len(distortion) not in COEFFICIENTS[model]:
+        wanted = " or ".join(f"{name} with {counts} coefficients" for name, counts in COEFFICIENTS.items())
+        raise ValueError(f"{wanted} was wanted, {model} with {len(distortion)} coefficients was given")
+    if not (np.isfinite(matrix).all() and np.isfinite(distortion).all() and matrix[0, 0] > 0 and matrix[1, 1] > 0):
+        raise ValueError(f"finite numbers and focal lengths above 0 were wanted, {matrix.tolist()} was given")
+    return Camera(int(content["image_width"]), int(content["image_height"]), matrix, distortion, metric=True)

@@ -1,0 +1,60 @@
+"""A folder of images, or one image, as a source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from face_expr_ros.sources.calibration import read_calibration
+from face_expr_ros.sources.shot import Shot, SourceError, Warn
+
+
+class ImagesSource:
+    """Images in the order of their names; one that cannot be read is left out with a warning.
+
+    Raises:
+        SourceError: there is no image.
+    """
+
+    def __init__(self, path: Path, suffixes: Sequence[str], *, loop: bool, warn: Warn) -> None:
+        self._files = _image_files(path, suffixes)
+        self._path = path
+        self._loop = loop
+        self._warn = warn
+        self._camera = read_calibration(path)
+        self._next = 0
+        self._read_this_round = 0
+
+    def read(self) -> Shot | None:
+        """The next image that can be read; after the last one the first again, or None without ``loop``."""
+        while True:
+            if self._next == len(self._files):
+                if not self._read_this_round:
+                    raise SourceError(f"none of the {len(self._files)} images in {self._path} can be read")
+                if not self._loop:
+                    return None
+                self._next = self._read_this_round = 0
+            file = self._files[self._next]
+            self._next += 1
+            image = cv2.imread(str(file), cv2.IMREAD_COLOR)
+            if image is not None:
+                self._read_this_round += 1
+                return Shot(np.asarray(image, dtype=np.uint8), self._camera)
+            self._warn(f"{file} cannot be read as an image and is left out")
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def _image_files(path: Path, suffixes: Sequence[str]) -> list[Path]:
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise SourceError(f"there is no image {str(path)!r}")
+    files = sorted(file for file in path.iterdir() if file.suffix.lower() in suffixes and file.is_file())
+    if not files:
+        raise SourceError(f"images ({', '.join(suffixes)}) were wanted in the folder {str(path)!r}, it has none")
+    return files

@@ -1,0 +1,51 @@
+"""What every source gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face_expr_ros.values import Camera
+
+if TYPE_CHECKING:
+    from face_expr_ros.sources.synthetic import Truth
+
+
+Warn = Callable[[str], None]
+
+
+class SourceError(ValueError):
+    """A source that is not there or cannot be read; the text says what was wanted and what to do."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One image of a source.
+
+    Attributes:
+        image: (height, width, 3) uint8, BGR.
+        camera: the camera that took it; None where nothing is known of it.
+        truths: the faces that were rendered into it; None where the image is not rendered.
+    """
+
+    image: NDArray[np.uint8]
+    camera: Camera | None = None
+    truths: tuple[Truth, ...] | None = None
+
+
+class Source(Protocol):
+    """Gives one image after the other."""
+
+    def read(self) -> Shot | None:
+        """The next image; None after the last one.
+
+        Raises:
+            SourceError: there should be one, but it cannot be read.
+        """
+
+    def close(self) -> None:
+        """Free the device or file."""

@@ -1,0 +1,78 @@
+"""A video file as a source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from face_expr_ros.sources.calibration import read_calibration
+from face_expr_ros.sources.shot import Shot, SourceError, Warn
+
+COMPLETE = 0.9  # of the frames that the container names; some containers name a few too many
+
+
+class VideoSource:
+    """Frames of a video in their order.
+
+    Raises:
+        SourceError: no such file, or no frame of it can be decoded.
+    """
+
+    def __init__(self, path: Path, *, loop: bool, warn: Warn) -> None:
+        if not path.is_file():
+            raise SourceError(
+                f"source synthetic, device:N, a video file or a folder of images was wanted, there is no {str(path)!r}"
+            )
+        self._path = path
+        self._loop = loop
+        self._warn = warn
+        self._camera = read_calibration(path)
+        self._capture = self._open()
+        self._decoded = 0
+
+    @property
+    def rate(self) -> float:
+        """Frames per second as the container says, 0 when it does not."""
+        return float(self._capture.get(cv2.CAP_PROP_FPS))
+
+    def read(self) -> Shot | None:
+        """The next frame; after the last one the first again, or None without ``loop``."""
+        good, image = self._capture.read()
+        if not good:
+            self._check_end()
+            if not self._loop:
+                return None
+            self._capture.release()
+            self._capture = self._open()
+            self._decoded = 0
+            good, image = self._capture.read()
+        if not good:
+            raise SourceError(f"{self._path} can no longer be read")
+        self._decoded += 1
+        return Shot(np.asarray(image, dtype=np.uint8), self._camera)
+
+    def close(self) -> None:
+        """Free the file."""
+        self._capture.release()
+
+    def _open(self) -> cv2.VideoCapture:
+        capture = cv2.VideoCapture(str(self._path), cv2.CAP_FFMPEG)
+        if not capture.isOpened():
+            raise SourceError(
+                f"{self._path} cannot be read as a video: it is damaged, or of a format FFmpeg does not know"
+            )
+        return capture
+
+    def _check_end(self) -> None:
+        if not self._decoded:
+            raise SourceError(f"{self._path} is damaged: not one frame of it can be decoded")
+        claimed = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        if self._decoded < COMPLETE * claimed:
+            self._warn(f"{self._path} ends early: {self._decoded} of {claimed:.0f} frames can be decoded")
+            self._warn = _silent  # once is enough
+
+
+def _silent(_: str) -> None:
+    pass
