@@ -202,7 +202,9 @@ def _check_arrays(arrays: dict[str, NDArray[Any]], path: Path) -> None:
 def _checked_coefficients(what: str, given: ArrayLike, count: int) -> FloatArray:
     coefficients = np.asarray(given, dtype=np.float32)
     if coefficients.ndim != 1 or len(coefficients) > count:
-        raise ValueError(f"{what} must be at most {count} coefficients in one row; shape {coefficients.shape} was given")
+        raise ValueError(
+            f"{what} must be at most {count} coefficients; an array of shape {coefficients.shape} was given"
+        )
     if not np.isfinite(coefficients).all():
         raise ValueError(f"{what} must be finite numbers; {coefficients} was given")
     return coefficients

@@ -1,4 +1,4 @@
-"""Cuts the head out of MakeHuman's body mesh: skin above the collar, inner mouth, eyeballs, teeth, tongue, eyelashes."""
+"""Cuts the head out of MakeHuman's body mesh: skin above the collar, inner mouth, eyeballs, teeth, tongue, lashes."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ IntArray = NDArray[np.int64]
 PART_NAMES = (
     "skin", "left_eyeball", "right_eyeball", "upper_teeth", "lower_teeth", "tongue", "eyelashes", "inner_mouth",
 )  # fmt: skip
+MIRROR = np.array([-1.0, 1.0, 1.0])  # of a point's coordinates; its vertex changes as well, see Head.mirror
 _PART_GROUPS = {
     "helper-l-eye": "left_eyeball",
     "helper-r-eye": "right_eyeball",

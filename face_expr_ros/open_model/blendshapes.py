@@ -1,0 +1,59 @@
+"""The 52 ARKit blendshapes of the open model, from the CC0 face units for MakeHuman by Mika Suominen."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from .head import MIRROR, PART_NAMES, Head
+from .makehuman import MakeHuman
+
+FloatArray = NDArray[np.float64]
+
+# ARKit's names in Live Link order.
+_EYE = ("eyeBlink", "eyeLookDown", "eyeLookIn", "eyeLookOut", "eyeLookUp", "eyeSquint", "eyeWide")
+ARKIT_NAMES = (
+    *(f"{name}Left" for name in _EYE),
+    *(f"{name}Right" for name in _EYE),
+    "jawForward", "jawLeft", "jawRight", "jawOpen",
+    "mouthClose", "mouthFunnel", "mouthPucker", "mouthLeft", "mouthRight", "mouthSmileLeft", "mouthSmileRight",
+    "mouthFrownLeft", "mouthFrownRight", "mouthDimpleLeft", "mouthDimpleRight", "mouthStretchLeft",
+    "mouthStretchRight", "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper", "mouthPressLeft",
+    "mouthPressRight", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthUpperUpLeft", "mouthUpperUpRight",
+    "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight",
+    "cheekPuff", "cheekSquintLeft", "cheekSquintRight", "noseSneerLeft", "noseSneerRight", "tongueOut",
+)  # fmt: skip
+
+# Rotation vectors (x to the subject's left, y up; degrees) of the left eyeball; the right one mirrors them.
+# MakeHuman's eyeballs are larger than real ones, so these angles move the iris as far as about 1.4 times them would.
+_LEFT_GAZE_DEGREES = {
+    "eyeLookDown": (16.0, 0.0, 0.0),
+    "eyeLookIn": (0.0, -22.0, 0.0),
+    "eyeLookOut": (0.0, 22.0, 0.0),
+    "eyeLookUp": (-18.0, 0.0, 0.0),
+}
+
+
+def blendshapes(data: MakeHuman, head: Head, mean: FloatArray, scale: float) -> FloatArray:
+    """(52, V, 3) offsets in metres of the ARKit blendshapes at 1.0; scale: metres per unit of MakeHuman's offsets.
+
+    The face units shear the eyeballs; here they turn as rigid balls about the centers they have in the (V, 3) mean.
+    """
+    offsets = np.stack([data.face_unit(name)[head.vertices] for name in ARKIT_NAMES]) * scale
+    ball = np.flatnonzero(head.vertex_part == PART_NAMES.index("left_eyeball"))
+    center = (mean[ball].min(axis=0) + mean[ball].max(axis=0)) / 2
+    for name, angles in _LEFT_GAZE_DEGREES.items():
+        turned = Rotation.from_rotvec(angles, degrees=True).apply(mean[ball] - center) + center
+        left, right = (ARKIT_NAMES.index(f"{name}{side}") for side in ("Left", "Right"))
+        offsets[left, ball] = turned - mean[ball]
+        offsets[right, head.mirror[ball]] = offsets[left, ball] * MIRROR
+    counterpart = [ARKIT_NAMES.index(mirrored_name(name)) for name in ARKIT_NAMES]
+    return (offsets + offsets[counterpart][:, head.mirror] * MIRROR) / 2
+
+
+def mirrored_name(name: str) -> str:
+    """The blendshape that does on the other side of the face what this one does on its own."""
+    if "Left" in name:
+        return name.replace("Left", "Right")
+    return name.replace("Right", "Left")
