@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,37 @@ def doctor(probe: bool, json_file: Path | None) -> int:
     return 0 if report.ok else 1
 
 
+@face_expr.group()
+def evaluate() -> None:
+    """Measure accuracy against known truth."""
+
+
+@evaluate.command()
+@click.option("--frames", default=400, show_default=True, type=click.IntRange(min=1), help="Rendered people.")
+@click.option("--bundle", default="open", show_default=True, help="Face model and weights.")
+@json_option
+def synthetic(frames: int, bundle: str, json_file: Path | None) -> int:
+    """Rendered faces with known pose, shape and expression."""
+    from face_expr_ros.config import PerceptionConfig, from_mapping
+    from face_expr_ros.evaluation.synthetic import evaluate as evaluate_synthetic
+
+    result = asdict(evaluate_synthetic(from_mapping(PerceptionConfig, {"bundle": bundle}), frames))
+    print_result(result)
+    write_json(json_file, result)
+    return 0
+
+
+def print_result(result: Mapping[str, Any]) -> None:
+    """Print names and values; a group of values is a table of its own."""
+    for name, value in result.items():
+        if isinstance(value, Mapping):
+            click.echo(f"{name}:")
+            for key, number in value.items():
+                click.echo(f"  {key:24} {number:.3f}")
+        else:
+            click.echo(f"{name}: {value:.3f}" if isinstance(value, float) else f"{name}: {value}")
+
+
 def write_json(path: Path | None, result: Mapping[str, Any]) -> None:
     """Write a verb's result where `--json` says."""
     if path is not None:
@@ -76,8 +108,13 @@ def main() -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except (ValueError, OSError) as error:
-        if "--traceback" in sys.argv:
+    except Exception as error:
+        if "--traceback" in sys.argv or not is_for_the_user(error):
             raise
         print(f"face_expr: {error}", file=sys.stderr)
         return 2
+
+
+def is_for_the_user(error: Exception) -> bool:
+    """Whether the text of an error is a sentence about the input; any other error is a mistake of this program."""
+    return isinstance(error, (ValueError, OSError)) or type(error).__module__.startswith("face_expr_ros.")

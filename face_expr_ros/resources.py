@@ -11,7 +11,7 @@ PACKAGE = "face_expr_ros"
 def resource_roots() -> tuple[Path, ...]:
     """Folders that may hold data files, in the order in which they are searched.
 
-    The source tree (when this module runs from it), `share/face_expr_ros` of every ROS 2 prefix, and the package itself,
+    The source tree (when this module runs from it), `share/face_expr_ros` of every ROS 2 prefix, and the package,
     where `pip install` puts the files.
     """
     package = Path(__file__).parent

@@ -1,0 +1,164 @@
+"""The launch files, executed with small stand-ins for the launch classes (ROS 2 wheels have no launch)."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+LAUNCH = Path(__file__).parent.parent / "launch"
+CONFIG = LAUNCH.parent / "config"
+CLASSES = {
+    "launch": ("LaunchContext", "LaunchDescription"),
+    "launch.actions": ("DeclareLaunchArgument", "IncludeLaunchDescription", "OpaqueFunction", "SetEnvironmentVariable"),
+    "launch.launch_description_sources": ("PythonLaunchDescriptionSource",),
+    "launch.substitutions": ("LaunchConfiguration",),
+    "launch_ros": (),
+    "launch_ros.actions": ("Node",),
+    "launch_ros.parameter_descriptions": ("ParameterValue",),
+    "ament_index_python": (),
+    "ament_index_python.packages": (),
+}
+
+
+class StandIn:
+    """Remembers what it was made of."""
+
+    def __init__(self, *positional: Any, **named: Any) -> None:
+        self.positional, self.named = positional, named
+
+
+@pytest.fixture(autouse=True)
+def stand_ins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for module_name, classes in CLASSES.items():
+        module = types.ModuleType(module_name)
+        for name in classes:
+            setattr(module, name, type(name, (StandIn,), {}))
+        monkeypatch.setitem(sys.modules, module_name, module)
+    packages = sys.modules["ament_index_python.packages"]
+    monkeypatch.setattr(packages, "get_package_prefix", lambda name: str(tmp_path / name), raising=False)
+
+
+def actions(file: str, kind: str) -> list[Any]:
+    """Actions of one class in a launch file's description."""
+    description = runpy.run_path(str(LAUNCH / file))["generate_launch_description"]()
+    return [action for action in description.positional[0] if type(action).__name__ == kind]
+
+
+def defaults(file: str) -> dict[str, str]:
+    declared = actions(file, "DeclareLaunchArgument")
+    return {argument.positional[0]: argument.named["default_value"] for argument in declared}
+
+
+def nodes(file: str, **arguments: str) -> dict[str, dict[str, Any]]:
+    """The nodes that a launch file starts with these arguments, by executable."""
+    assert arguments.keys() <= defaults(file).keys()
+    context = types.SimpleNamespace(launch_configurations=defaults(file) | arguments)
+    (start,) = actions(file, "OpaqueFunction")
+    return {node.named["executable"]: node.named for node in start.named["function"](context)}
+
+
+def parameter(node: dict[str, Any], name: str) -> Any:
+    """The value that is set over the parameter files."""
+    values = [entry[name] for entry in node["parameters"] if isinstance(entry, dict) and name in entry]
+    return values[-1] if values else None
+
+
+def test_the_demo_has_the_arguments_that_the_documentation_names() -> None:
+    wanted = {"source", "bundle", "rviz", "web", "namespace", "use_sim_time", "params_file"}
+    assert defaults("demo.launch.py").keys() == wanted
+
+
+def test_every_argument_says_what_it_is_for_and_switches_take_true_and_false_only() -> None:
+    for file in ("demo.launch.py", "perception.launch.py"):
+        for argument in actions(file, "DeclareLaunchArgument"):
+            assert argument.named["description"]
+            is_switch = argument.named["default_value"] == "false"
+            assert argument.named["choices"] == (["true", "false"] if is_switch else None)
+
+
+def test_the_demo_starts_camera_and_includes_perception() -> None:
+    assert nodes("demo.launch.py").keys() == {"camera"}
+    (include,) = actions("demo.launch.py", "IncludeLaunchDescription")
+    assert Path(include.positional[0].positional[0]) == LAUNCH / "perception.launch.py"
+    passed_on = {name for name, _ in include.named["launch_arguments"]}
+    assert passed_on <= defaults("perception.launch.py").keys()
+
+
+def test_without_a_source_no_camera_is_started() -> None:
+    assert nodes("demo.launch.py", source="none") == {}
+
+
+@pytest.mark.parametrize(
+    ("file", "executable", "argument"),
+    [("demo.launch.py", "camera", "source"), ("perception.launch.py", "perception", "bundle")],
+)
+def test_an_argument_that_is_not_given_leaves_the_parameter_files_alone(
+    file: str, executable: str, argument: str
+) -> None:
+    assert parameter(nodes(file)[executable], argument) is None
+    given = parameter(nodes(file, **{argument: "7"})[executable], argument)
+    assert given.positional == ("7",)
+    assert given.named == {"value_type": str}  # a text stays a text, whatever it looks like
+
+
+@pytest.mark.parametrize(("file", "executable"), [("demo.launch.py", "camera"), ("perception.launch.py", "perception")])
+def test_the_users_parameters_come_after_the_shipped_ones(file: str, executable: str) -> None:
+    node = nodes(file, params_file="/mine.yaml", use_sim_time="true", namespace="head")[executable]
+    assert node["parameters"][:2] == [str(CONFIG / f"{executable}.yaml"), "/mine.yaml"]
+    assert parameter(node, "use_sim_time") is True
+    assert (node["name"], node["namespace"]) == (executable, "head")
+
+
+@pytest.mark.parametrize("name", ["camera", "perception"])
+def test_the_shipped_parameters_reach_the_node_in_any_namespace(name: str) -> None:
+    assert list(yaml.safe_load((CONFIG / f"{name}.yaml").read_text(encoding="utf-8"))) == [f"/**/{name}"]
+
+
+def test_perception_takes_another_image_topic() -> None:
+    assert nodes("perception.launch.py")["perception"]["remappings"] == []
+    other = nodes("perception.launch.py", image="/front/image_raw")["perception"]
+    assert other["remappings"] == [("image", "/front/image_raw")]
+
+
+def test_rviz_gets_the_shipped_view_in_the_same_namespace() -> None:
+    rviz = nodes("demo.launch.py", rviz="true", namespace="head")["rviz2"]
+    assert rviz["arguments"] == ["-d", str(CONFIG / "face_expr.rviz")]
+    assert rviz["namespace"] == "head"
+
+
+def test_the_web_page_is_refused_where_it_is_not_built(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="has no web_bridge"):
+        nodes("demo.launch.py", web="true")
+    executable = tmp_path / "face_expr_ros/lib/face_expr_ros/web_bridge"
+    executable.parent.mkdir(parents=True)
+    executable.touch()
+    assert "web_bridge" in nodes("demo.launch.py", web="true")
+
+
+@pytest.mark.parametrize(
+    ("distro", "variable"),
+    [("jazzy", "FASTRTPS_DEFAULT_PROFILES_FILE"), ("kilted", "FASTDDS_DEFAULT_PROFILES_FILE")],
+)
+def test_the_nodes_get_the_fast_dds_profile_unless_the_user_has_one(
+    distro: str, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROS_DISTRO", distro)
+    monkeypatch.delenv(variable, raising=False)
+    (setting,) = actions("perception.launch.py", "SetEnvironmentVariable")
+    assert setting.positional == (variable, str(CONFIG / "fastdds.xml"))
+    monkeypatch.setenv(variable, "/mine.xml")
+    (setting,) = actions("perception.launch.py", "SetEnvironmentVariable")
+    assert setting.positional == (variable, "/mine.xml")
+
+
+def test_rviz_shows_image_meshes_and_frames() -> None:
+    view = yaml.safe_load((CONFIG / "face_expr.rviz").read_text(encoding="utf-8"))["Visualization Manager"]
+    topics = {display["Class"].split("/")[1]: display.get("Topic", {}).get("Value") for display in view["Displays"]}
+    assert topics == {"Image": "annotated", "Marker": "mesh_markers", "TF": None}
+    assert view["Global Options"]["Fixed Frame"] == "camera_optical_frame"
