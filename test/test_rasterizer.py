@@ -157,8 +157,8 @@ def one_triangle_mesh(**changes):
 
 
 def plain_look(*, texture=None, diffuse=1.0, specular=0.0, normals=None, tint=None):
-    lights = np.empty((1, 8, 8, 6), np.float32)
-    lights[..., :3], lights[..., 3:] = diffuse, specular
+    lights = np.empty((1, 8, 8, 8), np.float32)
+    lights[..., :4], lights[..., 4:] = diffuse, specular
     return Look(
         normals=np.tile([0.0, 0.0, -1.0], (3, 1)) if normals is None else normals,
         tint=np.ones((3, 3)) if tint is None else tint,
@@ -180,9 +180,9 @@ def twin_shade(points, look, x, y):
     normal = b @ look.normals
     place = (normal / np.linalg.norm(normal))[:2] * 0.5 + 0.5
     size = look.lights.shape[1]
-    six = bilinear(look.lights[0].astype(float), (place * (size - 1) + 0.5) / size)
-    linear = np.interp(texel[:3], np.arange(256), rasterizer.LINEAR)
-    return (b @ look.tint) * (linear * six[:3] + texel[3] / 255 * six[3:])
+    lit = bilinear(look.lights[0].astype(float), (place * (size - 1) + 0.5) / size)
+    linear = rasterizer.LINEAR[np.floor(texel[:3] + 0.5).astype(int)]
+    return (b @ look.tint) * (linear * lit[:3] + texel[3] / 255 * lit[4:7])
 
 
 def bilinear(image, uv):
@@ -203,7 +203,7 @@ def test_shading_equals_its_numpy_twin(seed):
         normals=rng.normal([0, 0, -2], 0.5, (3, 3)),
         tint=rng.uniform(0.2, 1, (3, 3)),
         texture=rng.integers(0, 256, (9, 7, 4), dtype=np.uint8),
-        lights=rng.uniform(0, 1, (1, 8, 8, 6)).astype(np.float32),
+        lights=rng.uniform(0, 1, (1, 8, 8, 8)).astype(np.float32),
     )
     target = Target(*SIZE, samples=2)
     mesh = one_triangle_mesh()

@@ -6,7 +6,14 @@ axis. Buffers hold inverse depth 1/z, which is linear in the image and 0 where n
 A pixel that lies exactly on an edge belongs to the triangle that has it as a top or left edge.
 """
 
-from libc.math cimport ceil, floor, isfinite, sqrt
+from libc.math cimport ceil, fabsf, floor, isfinite, sqrtf
+
+# Typed constants: a literal would turn the arithmetic around it into double precision.
+cdef float ONE = 1.0
+cdef float HALF = 0.5
+cdef float TINY = 1e-12
+cdef float LEVEL = 1.0 / 255.0
+
 
 cdef struct Triangle:
     # One triangle, wound so that inside is positive: its corners, edge steps, ownership of edges, 1/z over area.
@@ -82,132 +89,173 @@ cdef inline void bounds(const Triangle* t, Py_ssize_t width, Py_ssize_t height, 
     box[3] = <Py_ssize_t>floor(max(min(highest(t.y), <double>(height - 1)), -1.0))
 
 
+cdef inline void span(const Triangle* t, Py_ssize_t row, Py_ssize_t* first, Py_ssize_t* last) noexcept nogil:
+    """Narrow first and last to the columns of a row inside the triangle; last < first where there are none."""
+    cdef double left = <double>first[0]
+    cdef double right = <double>last[0] + 1.0
+    cdef double at_row, crossing
+    cdef int i
+    for i in range(3):
+        at_row = t.dx[i] * (<double>row - t.y[(i + 1) % 3])
+        if t.dy[i] == 0.0:
+            if at_row < 0.0 or (at_row == 0.0 and not t.owns[i]):
+                last[0] = first[0] - 1
+                return
+            continue
+        crossing = t.x[(i + 1) % 3] + at_row / t.dy[i]
+        if t.dy[i] < 0.0:
+            left = max(left, crossing)
+        else:
+            right = min(right, crossing)
+    # A left edge owns its samples, a right edge does not.
+    if not left < right:
+        last[0] = first[0] - 1
+        return
+    first[0] = <Py_ssize_t>ceil(left)
+    last[0] = <Py_ssize_t>ceil(right) - 1
+
+
 def draw(const float[:, ::1] points, const int[:, ::1] triangles, int first, bint cull,
          float[:, ::1] inverse_depth, int[:, ::1] index):
     """Draw triangles into the z-buffer; index receives first + the number of the nearest triangle."""
-    cdef Py_ssize_t n, row, column, width = inverse_depth.shape[1], height = inverse_depth.shape[0]
+    cdef Py_ssize_t n, row, column, start, stop, width = inverse_depth.shape[1], height = inverse_depth.shape[0]
     cdef Py_ssize_t box[4]
     cdef double weight[3]
-    cdef double at_row[3]
-    cdef double near
-    cdef bint entered
-    cdef int i
+    cdef double near, step
+    cdef float* depth_row
+    cdef int* index_row
     cdef Triangle t
     with nogil:
         for n in range(triangles.shape[0]):
             if not set_up(points, triangles[n, 0], triangles[n, 1], triangles[n, 2], cull, &t):
                 continue
             bounds(&t, width, height, box)
+            step = -(t.dy[0] * t.inverse_z[0] + t.dy[1] * t.inverse_z[1] + t.dy[2] * t.inverse_z[2]) / t.area
             for row in range(box[2], box[3] + 1):
-                entered = False
-                for i in range(3):
-                    at_row[i] = t.dx[i] * (<double>row - t.y[(i + 1) % 3])
-                for column in range(box[0], box[1] + 1):
-                    for i in range(3):
-                        weight[i] = at_row[i] - t.dy[i] * (<double>column - t.x[(i + 1) % 3])
-                    if not inside(&t, weight):
-                        if entered:
-                            break
-                        continue
-                    entered = True
-                    near = (weight[0] * t.inverse_z[0] + weight[1] * t.inverse_z[1]
-                            + weight[2] * t.inverse_z[2]) / t.area
-                    if near > inverse_depth[row, column]:
-                        inverse_depth[row, column] = <float>near
-                        index[row, column] = first + <int>n
+                start = box[0]
+                stop = box[1]
+                span(&t, row, &start, &stop)
+                if stop < start:
+                    continue
+                weigh(&t, <double>start, <double>row, weight)
+                near = (weight[0] * t.inverse_z[0] + weight[1] * t.inverse_z[1] + weight[2] * t.inverse_z[2]) / t.area
+                depth_row = &inverse_depth[row, 0]
+                index_row = &index[row, 0]
+                for column in range(start, stop + 1):
+                    if <float>near > depth_row[column]:
+                        depth_row[column] = <float>near
+                        index_row[column] = first + <int>n
+                    near += step
+
+
+cdef struct Corners:
+    # What the three corners of a triangle bring to shading: normal x y z and u, tint blue green red and v.
+    # Rows of eight, so that the compiler interpolates them as vectors.
+    float value[3][8]
 
 
 cdef struct Surface:
     # What a fragment looks like: linear B, G, R and opacity.
-    float color[3]
+    float color[4]
     float opacity
+
+
+cdef inline void load(const int[:, ::1] triangles, const int[:, ::1] uv_triangles, const float[:, ::1] normals,
+                      const float[:, ::1] uv, const float[:, ::1] tint, Py_ssize_t n, Corners* c) noexcept nogil:
+    cdef int i, k
+    for i in range(3):
+        for k in range(3):
+            c.value[i][k] = normals[triangles[n, i], k]
+            c.value[i][4 + k] = tint[triangles[n, i], k]
+        c.value[i][3] = uv[uv_triangles[n, i], 0]
+        c.value[i][7] = uv[uv_triangles[n, i], 1]
 
 
 cdef inline void locate(const Triangle* t, const double* weight, float* barycentric) noexcept nogil:
     """Perspective-correct barycentric coordinates, clamped into the triangle, in the order of its corners."""
-    cdef double b[3]
-    cdef double total = 0.0
+    cdef float zero = 0.0
+    cdef float third = <float>(1.0 / 3.0)
+    cdef float b[3]
+    cdef float total
     cdef int i
     for i in range(3):
-        b[i] = max(weight[i], 0.0) * t.inverse_z[i]
-        total += b[i]
-    if total <= 0.0:
-        b[0] = b[1] = b[2] = total = 1.0
-        total = 3.0
-    barycentric[0] = <float>(b[0] / total)
-    barycentric[1] = <float>((b[2] if t.flipped else b[1]) / total)
-    barycentric[2] = <float>((b[1] if t.flipped else b[2]) / total)
+        b[i] = max(<float>(weight[i] * t.inverse_z[i]), zero)
+    total = b[0] + b[1] + b[2]
+    if total <= zero:
+        barycentric[0] = barycentric[1] = barycentric[2] = third
+        return
+    total = ONE / total
+    barycentric[0] = b[0] * total
+    barycentric[1] = (b[2] if t.flipped else b[1]) * total
+    barycentric[2] = (b[1] if t.flipped else b[2]) * total
 
 
 cdef inline void fetch(const unsigned char[:, :, ::1] texture, float u, float v, float* texel) noexcept nogil:
     """Bilinear texture lookup at u, v in 0..1 of the texture's width and height, clamped at its border."""
-    cdef float x = u * texture.shape[1] - 0.5
-    cdef float y = v * texture.shape[0] - 0.5
-    cdef Py_ssize_t left, top, right, bottom
-    cdef float fx, fy
+    cdef int width = <int>texture.shape[1]
+    cdef int height = <int>texture.shape[0]
+    cdef float zero = 0.0
+    cdef float x = min(max(u * <float>width - HALF, zero), <float>(width - 1))
+    cdef float y = min(max(v * <float>height - HALF, zero), <float>(height - 1))
+    cdef int left = <int>x
+    cdef int top = <int>y
+    cdef float fx = x - <float>left
+    cdef float fy = y - <float>top
+    cdef Py_ssize_t across = 4 if left + 1 < width else 0
+    cdef Py_ssize_t down = 4 * <Py_ssize_t>width if top + 1 < height else 0
+    cdef const unsigned char* p = &texture[top, left, 0]
+    cdef float a = (ONE - fx) * (ONE - fy)
+    cdef float b = fx * (ONE - fy)
+    cdef float c = (ONE - fx) * fy
+    cdef float d = fx * fy
     cdef int k
-    x = min(max(x, 0.0), <float>(texture.shape[1] - 1))
-    y = min(max(y, 0.0), <float>(texture.shape[0] - 1))
-    left = <Py_ssize_t>x
-    top = <Py_ssize_t>y
-    right = min(left + 1, texture.shape[1] - 1)
-    bottom = min(top + 1, texture.shape[0] - 1)
-    fx = x - left
-    fy = y - top
     for k in range(4):
-        texel[k] = (texture[top, left, k] * (1 - fx) + texture[top, right, k] * fx) * (1 - fy) \
-            + (texture[bottom, left, k] * (1 - fx) + texture[bottom, right, k] * fx) * fy
+        texel[k] = a * <float>p[k] + b * <float>p[across + k] + c * <float>p[down + k] + d * <float>p[down + across + k]
 
 
 cdef inline void light(const float[:, :, :, ::1] lights, int material, float nx, float ny, float nz,
-                       float* six) noexcept nogil:
+                       float* eight) noexcept nogil:
     """Diffuse and specular light on a normal, from the map of lights seen by a sphere; bilinear."""
-    cdef Py_ssize_t size = lights.shape[1]
-    cdef float length = <float>sqrt(nx * nx + ny * ny + nz * nz) + <float>1e-12
-    cdef float x = (nx / length * <float>0.5 + <float>0.5) * (size - 1)
-    cdef float y = (ny / length * <float>0.5 + <float>0.5) * (size - 1)
-    cdef Py_ssize_t left = min(max(<Py_ssize_t>x, 0), size - 2)
-    cdef Py_ssize_t top = min(max(<Py_ssize_t>y, 0), size - 2)
-    cdef float fx = x - left
-    cdef float fy = y - top
+    cdef int size = <int>lights.shape[1]
+    cdef float scale = HALF * <float>(size - 1)
+    cdef float length = ONE / (sqrtf(nx * nx + ny * ny + nz * nz) + TINY)
+    cdef float x = (nx * length + ONE) * scale
+    cdef float y = (ny * length + ONE) * scale
+    cdef int left = min(max(<int>x, 0), size - 2)
+    cdef int top = min(max(<int>y, 0), size - 2)
+    cdef float fx = x - <float>left
+    cdef float fy = y - <float>top
+    cdef float a = (ONE - fx) * (ONE - fy)
+    cdef float b = fx * (ONE - fy)
+    cdef float c = (ONE - fx) * fy
+    cdef float d = fx * fy
     cdef const float* p = &lights[material, top, left, 0]
     cdef const float* q = &lights[material, top + 1, left, 0]
     cdef int k
-    for k in range(6):
-        six[k] = (p[k] * (1 - fx) + p[k + 6] * fx) * (1 - fy) + (q[k] * (1 - fx) + q[k + 6] * fx) * fy
+    for k in range(8):
+        eight[k] = a * p[k] + b * p[k + 8] + c * q[k] + d * q[k + 8]
 
 
-cdef inline void shade_fragment(const int[:, ::1] triangles, const int[:, ::1] uv_triangles,
-                                const float[:, ::1] normals, const float[:, ::1] uv, const float[:, ::1] tint,
-                                const unsigned char[:, :, ::1] texture, const float[::1] linear,
-                                const float[:, :, :, ::1] lights, int material, Py_ssize_t n, const float* b,
-                                bint blended, Surface* out) noexcept nogil:
+cdef inline void shade_fragment(const Corners* c, const unsigned char[:, :, ::1] texture, const float[::1] linear,
+                                const float[:, :, :, ::1] lights, int material, const float* b, bint blended,
+                                Surface* out) noexcept nogil:
     cdef float texel[4]
-    cdef float six[6]
-    cdef float normal[3]
-    cdef float color[3]
-    cdef float u = 0.0
-    cdef float v = 0.0
-    cdef float gloss, value, fraction
-    cdef int i, k, low
+    cdef float lit[8]
+    cdef float at[8]
+    cdef float albedo[4]
+    cdef float gloss
+    cdef int k
+    for k in range(8):
+        at[k] = b[0] * c.value[0][k] + b[1] * c.value[1][k] + b[2] * c.value[2][k]
+    fetch(texture, at[3], at[7], texel)
+    light(lights, material, at[0], at[1], at[2], lit)
+    out.opacity = texel[3] * LEVEL if blended else ONE
+    gloss = ONE if blended else texel[3] * LEVEL
     for k in range(3):
-        normal[k] = 0.0
-        color[k] = 0.0
-    for i in range(3):
-        u += b[i] * uv[uv_triangles[n, i], 0]
-        v += b[i] * uv[uv_triangles[n, i], 1]
-        for k in range(3):
-            normal[k] += b[i] * normals[triangles[n, i], k]
-            color[k] += b[i] * tint[triangles[n, i], k]
-    fetch(texture, u, v, texel)
-    light(lights, material, normal[0], normal[1], normal[2], six)
-    gloss = 1.0 if blended else texel[3] / <float>255.0
-    for k in range(3):
-        low = min(<int>texel[k], 254)
-        fraction = texel[k] - low
-        value = linear[low] + (linear[low + 1] - linear[low]) * fraction
-        out.color[k] = color[k] * (value * six[k] + gloss * six[3 + k])
-    out.opacity = texel[3] / <float>255.0 if blended else 1.0
+        albedo[k] = linear[<int>(texel[k] + HALF)]
+    albedo[3] = 0
+    for k in range(4):
+        out.color[k] = at[4 + k] * (albedo[k] * lit[k] + gloss * lit[4 + k])
 
 
 def shade(const float[:, ::1] points, const int[:, ::1] triangles, int first, const int[:, ::1] uv_triangles,
@@ -220,48 +268,63 @@ def shade(const float[:, ::1] points, const int[:, ::1] triangles, int first, co
     The samples of a pixel that share a material and lie within the relative depth `crease` are shaded once, at
     their center: edges stay smooth at the cost of about one shading a pixel.
     """
-    cdef Py_ssize_t row, column, n, other
-    cdef int i, j, count, total = samples * samples, last = first + <int>triangles.shape[0]
-    cdef int k, m
-    cdef double x, y, weight[3]
+    cdef Py_ssize_t row, column, n, other, loaded = -1
+    cdef Py_ssize_t stride = index.shape[1]
+    cdef int i, j, k, count, total = samples * samples, last = first + <int>triangles.shape[0]
+    cdef double x, y
+    cdef double weight[3]
     cdef float b[3]
     cdef float near, share
-    cdef unsigned long long done, bit
+    cdef unsigned long long done
+    cdef const int* seen
+    cdef const float* depth
+    cdef Py_ssize_t place[64]
+    cdef double place_x[64]
+    cdef double place_y[64]
     cdef Triangle t
+    cdef Corners c
     cdef Surface s
+    if not index.shape[0] or not index.shape[1]:
+        return
+    for i in range(total):
+        place[i] = (i // samples) * stride + i % samples
+        place_x[i] = i % samples
+        place_y[i] = i // samples
     with nogil:
         for row in range(canvas.shape[0]):
             for column in range(canvas.shape[1]):
+                seen = &index[row * samples, column * samples]
+                depth = &inverse_depth[row * samples, column * samples]
                 done = 0
                 for i in range(total):
-                    bit = (<unsigned long long>1) << i
-                    n = index[row * samples + i // samples, column * samples + i % samples]
-                    if done & bit or n < first or n >= last:
+                    n = seen[place[i]]
+                    if n < first or n >= last or (done >> i) & 1:
                         continue
-                    near = inverse_depth[row * samples + i // samples, column * samples + i % samples]
+                    near = depth[place[i]]
                     x = y = 0.0
                     count = 0
                     for j in range(i, total):
-                        k = <int>row * samples + j // samples
-                        m = <int>column * samples + j % samples
-                        other = index[k, m]
-                        if other < first or other >= last or done & ((<unsigned long long>1) << j):
-                            continue
-                        if other != n and (materials[other - first] != materials[n - first]
-                                           or abs(inverse_depth[k, m] - near) > crease * near):
-                            continue
+                        other = seen[place[j]]
+                        if other != n:
+                            if other < first or other >= last or (done >> j) & 1:
+                                continue
+                            if materials[other - first] != materials[n - first] \
+                                    or fabsf(depth[place[j]] - near) > crease * near:
+                                continue
                         done |= (<unsigned long long>1) << j
                         count += 1
-                        x += m
-                        y += k
+                        x += place_x[j]
+                        y += place_y[j]
                     n -= first
-                    if not set_up(points, triangles[n, 0], triangles[n, 1], triangles[n, 2], False, &t):
-                        continue
-                    weigh(&t, x / count, y / count, weight)
+                    if n != loaded:
+                        if not set_up(points, triangles[n, 0], triangles[n, 1], triangles[n, 2], False, &t):
+                            continue
+                        load(triangles, uv_triangles, normals, uv, tint, n, &c)
+                        loaded = n
+                    weigh(&t, column * samples + x / count, row * samples + y / count, weight)
                     locate(&t, weight, b)
-                    shade_fragment(triangles, uv_triangles, normals, uv, tint, texture, linear, lights,
-                                   materials[n], n, b, False, &s)
-                    share = <float>count / total
+                    shade_fragment(&c, texture, linear, lights, materials[n], b, False, &s)
+                    share = <float>count / <float>total
                     for k in range(3):
                         canvas[row, column, k] += share * s.color[k]
                     canvas[row, column, 3] += share
@@ -280,15 +343,18 @@ def blend(const float[:, ::1] points, const int[:, ::1] triangles, const int[:, 
     cdef Py_ssize_t n, row, column
     cdef Py_ssize_t box[4]
     cdef int i, k, m, count
-    cdef double x, y, near, weight[3]
+    cdef double x, y, near
+    cdef double weight[3]
     cdef float b[3]
     cdef float a
     cdef Triangle t
+    cdef Corners c
     cdef Surface s
     with nogil:
         for n in range(triangles.shape[0]):
             if not set_up(points, triangles[n, 0], triangles[n, 1], triangles[n, 2], False, &t):
                 continue
+            load(triangles, uv_triangles, normals, uv, tint, n, &c)
             bounds(&t, inverse_depth.shape[1], inverse_depth.shape[0], box)
             if box[1] < box[0] or box[3] < box[2]:
                 continue
@@ -313,27 +379,27 @@ def blend(const float[:, ::1] points, const int[:, ::1] triangles, const int[:, 
                         continue
                     weigh(&t, x / count, y / count, weight)
                     locate(&t, weight, b)
-                    shade_fragment(triangles, uv_triangles, normals, uv, tint, texture, linear, lights,
-                                   materials[n], n, b, True, &s)
-                    a = s.opacity * count / (samples * samples)
+                    shade_fragment(&c, texture, linear, lights, materials[n], b, True, &s)
+                    a = s.opacity * <float>count / <float>(samples * samples)
                     for k in range(3):
-                        canvas[row, column, k] = canvas[row, column, k] * (1 - a) + a * s.color[k]
-                    canvas[row, column, 3] = canvas[row, column, 3] * (1 - a) + a
+                        canvas[row, column, k] = canvas[row, column, k] * (ONE - a) + a * s.color[k]
+                    canvas[row, column, 3] = canvas[row, column, 3] * (ONE - a) + a
 
 
 def composite(const float[:, :, ::1] canvas, const float[::1] linear, const unsigned char[::1] encoded,
               unsigned char[:, :, :] image):
     """Lay the canvas over the image of the same size: image = encode(canvas + (1 - opacity) * decode(image))."""
-    cdef Py_ssize_t row, column, last = encoded.shape[0] - 1
-    cdef int k
+    cdef Py_ssize_t row, column
+    cdef int k, last = <int>encoded.shape[0] - 1
     cdef float rest, value
+    cdef float zero = 0.0
     with nogil:
         for row in range(canvas.shape[0]):
             for column in range(canvas.shape[1]):
                 if canvas[row, column, 3] <= 0.0:
                     continue
-                rest = 1 - canvas[row, column, 3]
+                rest = ONE - canvas[row, column, 3]
                 for k in range(3):
                     value = canvas[row, column, k] + rest * linear[image[row, column, k]]
-                    value = min(max(value, <float>0.0), <float>1.0)
-                    image[row, column, k] = encoded[<Py_ssize_t>(value * last + <float>0.5)]
+                    value = min(max(value, zero), ONE)
+                    image[row, column, k] = encoded[<int>(value * <float>last + HALF)]

@@ -146,8 +146,8 @@ class Look:
         normals: (V, 3) float32; x right, y down, z away from the viewer; need not have length one.
         tint: (V, 3) float32 factors on linear blue, green, red.
         texture: (h, w, 4) uint8: sRGB blue, green, red, and gloss (for `shade`) or opacity (for `blend`).
-        lights: (M, n, n, 6) float32: diffuse blue, green, red and specular blue, green, red light of each material
-            on the normal (x, y), x and y from -1 to 1: a picture of a lit sphere.
+        lights: (M, n, n, 8) float32: diffuse blue, green, red, 0 and specular blue, green, red, 0 light of each
+            material on the normal (x, y), x and y from -1 to 1: a picture of a lit sphere.
     """
 
     normals: Float32
@@ -159,7 +159,7 @@ class Look:
         normals = _array("normals", self.normals, (mesh.vertex_count, 3), np.float32)
         tint = _array("tint", self.tint, (mesh.vertex_count, 3), np.float32)
         texture = _array("texture", self.texture, (None, None, 4), np.uint8)
-        lights = _array("lights", self.lights, (None, None, None, 6), np.float32)
+        lights = _array("lights", self.lights, (None, None, None, 8), np.float32)
         if not texture.size:
             raise ValueError("texture must have at least one pixel")
         if lights.shape[1] != lights.shape[2] or lights.shape[1] < 2:
@@ -176,8 +176,8 @@ def shade(target: Target, points: NDArray, mesh: Mesh, look: Look, *, first: int
     Equals, for a pixel that sees triangle n at perspective-correct barycentric coordinates b::
 
         texel = bilinear(texture, b @ uv[uv_triangles[n]])
-        diffuse, specular = bilinear(lights[materials[n]], normalize(b @ normals[triangles[n]])[:2])
-        color = (b @ tint[triangles[n]]) * (linear(texel[:3]) * diffuse + texel[3] / 255 * specular)
+        diffuse, specular = split(bilinear(lights[materials[n]], normalize(b @ normals[triangles[n]])[:2]))
+        color = (b @ tint[triangles[n]]) * (LINEAR[round(texel[:3])] * diffuse + texel[3] / 255 * specular)
 
     and canvas += share of the pixel's samples * (color, 1). Samples of one material whose depth differs by less than
     the fraction `crease` are shaded together, at their center.

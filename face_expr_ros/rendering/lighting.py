@@ -103,7 +103,7 @@ MATERIALS = (
 
 
 def light_maps(light: Light, size: int = MAP_SIZE) -> NDArray[np.float32]:
-    """The (materials, size, size, 6) maps that `rasterizer.Look` wants, one for each of MATERIALS."""
+    """The (materials, size, size, 8) maps that `rasterizer.Look` wants, one for each of MATERIALS."""
     grid = np.linspace(-1.0, 1.0, size)
     x, y = np.meshgrid(grid, grid)
     radius = np.maximum(np.hypot(x, y), 1.0)
@@ -127,7 +127,8 @@ def _material_map(material: Material, light: Light, normals: NDArray) -> NDArray
         specular = specular + fresnel * np.array(lamp.color) * _reflection(
             material, lamp, (mirrored @ direction)[..., None]
         )
-    return np.concatenate([diffuse, specular], axis=-1)
+    padding = np.zeros_like(diffuse[..., :1])
+    return np.concatenate([diffuse, padding, specular, padding], axis=-1)
 
 
 def _reflection(material: Material, lamp: Lamp, cosine: NDArray) -> NDArray:
