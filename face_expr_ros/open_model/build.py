@@ -85,17 +85,18 @@ def neutral_heads(data: MakeHuman, head: Head, count: int, seed: int) -> FloatAr
 def principal_components(heads: FloatArray, count: int) -> Identity:
     """Mean and the first count principal components of (N, V, 3) heads, scaled to one standard deviation each.
 
-    The sign of a component is the one that makes its largest entry positive, so that it does not hang on the solver.
+    The sign of a component is the one that makes its largest entry on the face's left half positive: the solver's
+    is arbitrary, and the right half mirrors the left, so that the whole face has its largest entry twice.
     """
     mean = heads.mean(axis=0)
     centred = (heads - mean).reshape(len(heads), -1)
     values, vectors = np.linalg.eigh(centred @ centred.T)
     order = np.argsort(values)[::-1][:count]
     # vectors.T @ centred has norm sqrt(value); the deviation of a coefficient is sqrt(value / (N - 1)).
-    basis = (vectors[:, order].T @ centred) / np.sqrt(len(heads) - 1)
-    largest = np.take_along_axis(basis, np.abs(basis).argmax(axis=1)[:, None], axis=1)
-    basis *= np.sign(largest)
-    return Identity(mean, basis.reshape(count, *mean.shape), values[order] / values.sum())
+    basis = (vectors[:, order].T @ centred).reshape(count, *mean.shape) / np.sqrt(len(heads) - 1)
+    left = basis[:, mean[:, 0] > 1e-6].reshape(count, -1)
+    largest = np.take_along_axis(left, np.abs(left).argmax(axis=1)[:, None], axis=1)
+    return Identity(mean, basis * np.sign(largest)[:, :, None], values[order] / values.sum())
 
 
 def _rounded(values: FloatArray) -> NDArray[np.float32]:
