@@ -16,6 +16,7 @@ KERNELS = [
 setup(
     packages=[*find_packages(include=["face_expr_ros", "face_expr_ros.*"]), *DATA],
     package_dir=DATA,
+    include_package_data=False,
     package_data=dict.fromkeys(DATA, DATA_FILES),
     ext_modules=cythonize(KERNELS, language_level=3),
 )

@@ -10,15 +10,19 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from face_expr_ros import __version__
 
+if TYPE_CHECKING:
+    from face_expr_ros.config import PerceptionConfig
+
 json_option = click.option(
     "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the result as JSON."
 )
+bundle_option = click.option("--bundle", default="open", show_default=True, help="Face model and weights.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -30,7 +34,7 @@ def face_expr(traceback: bool) -> None:
 
 @face_expr.command()
 @click.option("--source", default="synthetic", show_default=True, help="synthetic, device:N, a video, or a folder.")
-@click.option("--bundle", default="open", show_default=True, help="Face model and weights.")
+@bundle_option
 @click.option("--headless", is_flag=True, help="No window: an annotated video is written instead.")
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Stop after so many seconds.")
 @click.option(
@@ -62,6 +66,34 @@ def doctor(probe: bool, json_file: Path | None) -> int:
     return 0 if report.ok else 1
 
 
+@face_expr.command()
+@click.argument("source", metavar="IN", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The annotated image.")
+@bundle_option
+@json_option
+def image(source: Path, out: Path | None, bundle: str, json_file: Path | None) -> int:
+    """Find the faces of an image file."""
+    from face_expr_ros.offline import analyze_image
+
+    result = analyze_image(source, out, perception_config(bundle))
+    click.echo(f"faces: {len(result['faces'])}")
+    write_json(json_file, result)
+    return 0
+
+
+@face_expr.command()
+@click.argument("source", metavar="IN", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The annotated video.")
+@click.option("--jsonl", type=click.Path(dir_okay=False, path_type=Path), help="One JSON line for every frame.")
+@bundle_option
+def video(source: Path, out: Path | None, jsonl: Path | None, bundle: str) -> int:
+    """Find the faces of every frame of a video file."""
+    from face_expr_ros.offline import analyze_video
+
+    print_result(analyze_video(source, out, jsonl, perception_config(bundle)))
+    return 0
+
+
 @face_expr.group()
 def evaluate() -> None:
     """Measure accuracy against known truth."""
@@ -69,17 +101,23 @@ def evaluate() -> None:
 
 @evaluate.command()
 @click.option("--frames", default=400, show_default=True, type=click.IntRange(min=1), help="Rendered people.")
-@click.option("--bundle", default="open", show_default=True, help="Face model and weights.")
+@bundle_option
 @json_option
 def synthetic(frames: int, bundle: str, json_file: Path | None) -> int:
     """Rendered faces with known pose, shape and expression."""
-    from face_expr_ros.config import PerceptionConfig, from_mapping
     from face_expr_ros.evaluation.synthetic import evaluate as evaluate_synthetic
 
-    result = asdict(evaluate_synthetic(from_mapping(PerceptionConfig, {"bundle": bundle}), frames))
+    result = asdict(evaluate_synthetic(perception_config(bundle), frames))
     print_result(result)
     write_json(json_file, result)
     return 0
+
+
+def perception_config(bundle: str) -> PerceptionConfig:
+    """The default settings with another bundle."""
+    from face_expr_ros.config import PerceptionConfig, from_mapping
+
+    return from_mapping(PerceptionConfig, {"bundle": bundle})
 
 
 def print_result(result: Mapping[str, Any]) -> None:
