@@ -1,0 +1,148 @@
+"""Shared fixtures: a ROS graph of its own for each run, nodes in this process and nodes as processes."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+
+ROOT = Path(__file__).parent.parent
+PATIENCE = 60.0  # seconds that a loaded machine may take for anything
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Nobody else's graph, enough shared memory for images, and silence about what others must mend."""
+    os.environ.setdefault("ROS_DOMAIN_ID", str(random.randint(1, 101)))
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    if "FASTRTPS_DEFAULT_PROFILES_FILE" not in os.environ:
+        os.environ.setdefault("FASTDDS_DEFAULT_PROFILES_FILE", str(ROOT / "config/fastdds.xml"))
+    config.addinivalue_line("filterwarnings", "ignore:module 'sre_:DeprecationWarning")  # lark, of rosidl
+
+
+class Graph:
+    """A node of the test with its own executor, and what it has received."""
+
+    def __init__(self, name: str) -> None:
+        self.node = Node(name)
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self.node)
+
+    def listen(self, kind: type[Any], topic: str, qos: Any = 10) -> list[Any]:
+        """The messages of a topic, in the order in which they come."""
+        received: list[Any] = []
+        self.node.create_subscription(kind, topic, received.append, qos)
+        return received
+
+    def until(self, done: Callable[[], Any], what: str, each: Callable[[], Any] | None = None) -> None:
+        """Spin until ``done``; ``each`` is called between, for example to publish again."""
+        deadline = time.monotonic() + PATIENCE
+        while not done():
+            assert time.monotonic() < deadline, f"waited {PATIENCE:g} s for {what}"
+            if each is not None:
+                each()
+            self._executor.spin_once(timeout_sec=0.05)
+
+    def call(self, kind: type[Any], name: str, request: Any = None) -> Any:
+        """The answer of a service."""
+        client = self.node.create_client(kind, name)
+        self.until(client.service_is_ready, f"the service {name}")
+        answer = client.call_async(request or kind.Request())
+        self.until(answer.done, f"an answer of {name}")
+        return answer.result()
+
+    def close(self) -> None:
+        self._executor.shutdown()
+        self.node.destroy_node()
+
+
+class Process:
+    """One of the package's nodes in a process of its own."""
+
+    def __init__(self, name: str, *arguments: str) -> None:
+        # A plain file: a pipe that nobody reads would stop the node when it is full.
+        self._log = tempfile.TemporaryFile(mode="a+", errors="replace")  # noqa: SIM115  closed by stop()
+        command = [sys.executable, "-m", f"face_expr_ros.nodes.{name}", "--ros-args", *arguments]
+        self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log)
+
+    def wait(self) -> int:
+        """The exit status, once it has ended by itself."""
+        return self._process.wait(PATIENCE)
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> int:
+        """Ask it to end; its exit status."""
+        if self._process.poll() is None:
+            self._process.send_signal(how)
+        return self.wait()
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    @property
+    def output(self) -> str:
+        """What it wrote so far."""
+        self._log.seek(0)
+        return self._log.read()
+
+    def close(self) -> None:
+        if self.running:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+
+
+@pytest.fixture(scope="session")
+def ros() -> Iterator[None]:
+    """rclpy, initialized."""
+    rclpy.init(args=[])
+    yield
+    rclpy.try_shutdown()
+
+
+@pytest.fixture
+def graph(ros: None) -> Iterator[Graph]:
+    """A node of the test."""
+    result = Graph("test")
+    yield result
+    result.close()
+
+
+@pytest.fixture
+def make_node(ros: None) -> Iterator[Callable[..., Node]]:
+    """Makes plain nodes with the given command line, as a launch file would."""
+    nodes: list[Node] = []
+
+    def make(*arguments: str, name: str = "perception") -> Node:
+        cli_args = ["--ros-args", *arguments]
+        nodes.append(Node(name, cli_args=cli_args, automatically_declare_parameters_from_overrides=True))
+        return nodes[-1]
+
+    yield make
+    for node in nodes:
+        node.destroy_node()
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Process]]:
+    """Starts nodes as processes and makes sure that they are gone at the end."""
+    processes: list[Process] = []
+
+    def make(name: str, *arguments: str) -> Process:
+        processes.append(Process(name, *arguments))
+        return processes[-1]
+
+    yield make
+    for process in processes:
+        process.close()
