@@ -11,19 +11,19 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
 from scipy.spatial import cKDTree
 
-from face_expr_ros.open_model.build_masks import HEAD_CUT
 from face_expr_ros.rendering.eyes import FIELD as EYE_FIELD
 from face_expr_ros.rendering.head import HeadGeometry, scalp_weight
-from face_expr_ros.resources import resource_path
+from face_expr_ros.rendering.lids import lid_margins
+from face_expr_ros.rendering.masks import head_masks
 
 __all__ = ["EYE_FIELD", "Fields", "fields_of"]
 
 Float32 = NDArray[np.float32]
 Bool = NDArray[np.bool_]
 
+_COLLAR = 0.045  # meters from the cut to the edge of the collar
 _CROWN = np.array([0.0, 0.10, -0.125])
 
 
@@ -53,13 +53,14 @@ class Fields:
     lip_gap: Float32
     lip_lines: Float32
     tooth_gaps: Float32
-    lash_reach: Float32
-    lash_comb: Float32
     grain: Float32
     mottle: Float32
     dots: Float32
     freckles: Float32
     strands: Float32
+    roots: Float32
+    garment: Float32
+    collar: Float32
 
     def part(self, name: str) -> Bool:
         """(N,) whether each texel belongs to a part of the mesh."""
@@ -69,7 +70,7 @@ class Fields:
     @functools.lru_cache(maxsize=4)  # noqa: B019 - the fields live as long as the model
     def scalp(self, hairline: float) -> Float32:
         """(N,) how much hair grows, with the forehead's hairline raised by `hairline` meters."""
-        grown = scalp_weight(self.position, hairline, 0.010)
+        grown = scalp_weight(self.position, hairline, 0.024)
         bare = (self.ears > 0.3) | ~self.part("skin")
         return np.where(bare, np.float32(0), grown)
 
@@ -97,7 +98,7 @@ def _compute(geometry: HeadGeometry) -> Fields:
     x, y, z = position.T
     skin = parts == model.part_names.index("skin")
     mouth = parts == model.part_names.index("inner_mouth")
-    beard = _ramp(-0.034 - 0.35 * np.abs(x) - y, 0.012) * _ramp(z + 0.085, 0.02) * _ramp(y + 0.125, 0.02) * (1 - lips)
+    beard = _ramp(-0.030 - 0.45 * np.abs(x) - y, 0.03) * _ramp(z + 0.095, 0.04) * _ramp(y + 0.125, 0.02) * (1 - lips)
     return Fields(
         position, model.part_names, parts,
         lips * skin, lids * skin, ears * skin,
@@ -110,21 +111,8 @@ def _compute(geometry: HeadGeometry) -> Fields:
         _lash_line(geometry, position, skin), _lip_gap(geometry, position, skin | mouth),
         np.sin(x * 2 * np.pi / 0.0021 + 2.5 * np.sin(y * 400)).astype(np.float32),
         _tooth_gaps(position),
-        *_lashes(geometry, position, parts),
-        grain, mottle, dots, freckles, _strands(position),
+        grain, mottle, dots, freckles, *_strands(position), *_garment(geometry, position),
     )  # fmt: skip
-
-
-def head_masks(uv: NDArray) -> tuple[Float32, Float32, Float32]:
-    """Lips, eyelids and ears, each (n,) in 0..1, at the open model's texture coordinates (n, 2)."""
-    image = cv2.imread(str(resource_path("bfm/open_face_masks.png")))
-    left, top, right, bottom = HEAD_CUT
-    x = (uv[:, 0] - left) / (right - left) * image.shape[1] - 0.5
-    y = (1 - uv[:, 1] - top) / (bottom - top) * image.shape[0] - 0.5
-    lips, lids, ears = (
-        map_coordinates(image[..., k].astype(np.float32) / 255, [y, x], order=1, output=np.float32) for k in range(3)
-    )
-    return lips, lids, ears
 
 
 def _ramp(distance: NDArray, width: float) -> NDArray:
@@ -158,32 +146,14 @@ def _noise(texels: object) -> tuple[Float32, Float32, Float32, Float32]:
     )
 
 
-def _lid_margins(geometry: HeadGeometry) -> NDArray:
-    """Points along the lid margins, where the lashes grow, upsampled: (n, 3)."""
-    model = geometry.model
-    lashes = model.mean[model.part_vertices("eyelashes")]
-    skin = cKDTree(model.mean[model.part_vertices("skin")])
-    roots = lashes[skin.query(lashes)[0] < 0.0016]
-    points = []
-    for side in (-1, 1):
-        of = roots[roots[:, 0] * side > 0]
-        middle = np.median(of[:, 1])
-        for lid in (of[of[:, 1] >= middle], of[of[:, 1] < middle]):
-            order = lid[np.argsort(lid[:, 0])]
-            places = np.linspace(0, len(order) - 1, 120)
-            points.append(np.column_stack([np.interp(places, np.arange(len(order)), order[:, k]) for k in range(3)]))
-    return np.concatenate(points)
-
-
 def _lash_line(geometry: HeadGeometry, position: Float32, skin: Bool) -> Float32:
-    margins = _lid_margins(geometry)
+    """The dark line of lash roots along the lids, stronger above."""
+    margins = lid_margins(geometry.model)
     line = np.zeros(len(position), np.float32)
     near = np.flatnonzero(skin & (np.abs(position[:, 1]) < 0.02) & (position[:, 2] > -0.045))
-    distance, index = cKDTree(margins).query(position[near], distance_upper_bound=0.006)
-    index = np.minimum(index, len(margins) - 1)
-    upper = (index // 120) % 2 == 0
-    width = np.where(upper, 0.00105, 0.00055)
-    line[near] = np.where(upper, 0.95, 0.42) * np.exp(-((distance / width) ** 2))
+    for number, width, strength in ((0, 0.0011, 0.95), (1, 0.0006, 0.40), (2, 0.0011, 0.95), (3, 0.0006, 0.40)):
+        distance, _ = cKDTree(margins[number]).query(position[near], distance_upper_bound=0.006)
+        line[near] = np.maximum(line[near], strength * np.exp(-((distance / width) ** 2)))
     return line
 
 
@@ -205,34 +175,31 @@ def _tooth_gaps(position: Float32) -> Float32:
     """Dark lines between the teeth, by the way along the arch."""
     along = np.arctan2(position[:, 0], position[:, 2] + 0.05)
     phase = along / 0.19 + 0.5 * 0
-    return np.exp(-(((phase - np.round(phase)) / 0.07) ** 2)).astype(np.float32)
+    return np.exp(-(((phase - np.round(phase)) / 0.15) ** 2)).astype(np.float32)
 
 
-def _lashes(geometry: HeadGeometry, position: Float32, parts: NDArray) -> tuple[Float32, Float32]:
-    """How far along a lash each texel lies (0 at the lid, 1 at the tip), and a comb of lashes."""
-    model = geometry.model
-    of = parts == model.part_names.index("eyelashes")
-    reach, comb = np.zeros(len(position), np.float32), np.zeros(len(position), np.float32)
-    margins = _lid_margins(geometry)
-    distance, index = cKDTree(margins).query(position[of])
-    reach[of] = np.clip(distance / 0.0085, 0, 1)
-    number = (index % 120) / 120 * 34 + 0.8 * distance / 0.008
-    # Lashes of unequal phase and length look grown.
-    wobble = 0.35 * np.sin(number * 1.7) + 0.2 * np.sin(number * 4.1)
-    tooth = np.abs((number + wobble) % 1.0 - 0.5) * 2
-    comb[of] = np.clip(1.5 - 3.0 * tooth, 0, 1)
-    return reach, comb
-
-
-def _strands(position: Float32) -> Float32:
-    """Hair that flows from the crown: noise stretched along it, 0..1."""
+def _strands(position: Float32) -> tuple[Float32, Float32]:
+    """Hair that flows from the crown: noise stretched along it, 0..1: locks with hairs in them, and hairs alone."""
     offset = position - _CROWN.astype(np.float32)
     turn = np.arctan2(offset[:, 0], offset[:, 2] + 0.35 * offset[:, 1]) / (2 * np.pi) + 0.5
     length = np.linalg.norm(offset, axis=1)
     rng = np.random.default_rng(9)
     fine = cv2.GaussianBlur(rng.standard_normal((64, 1024)).astype(np.float32), (0, 0), 1.1, sigmaY=3.0)
     broad = cv2.GaussianBlur(rng.standard_normal((64, 1024)).astype(np.float32), (0, 0), 7.0, sigmaY=6.0)
-    noise = 0.7 * fine / fine.std() + 0.6 * broad / broad.std()
+    fine, broad = fine / fine.std(), broad / broad.std()
     waved = turn + 0.006 * np.sin(length * 90)
     column, row = (waved * 1023).astype(int) % 1024, (length / 0.25 * 63).astype(int) % 64
-    return np.clip(0.5 + 0.22 * noise[row, column], 0, 1).astype(np.float32)
+    locks = 0.5 + 0.22 * (0.7 * fine + 0.6 * broad)[row, column]
+    return np.clip(locks, 0, 1).astype(np.float32), np.clip(0.5 + 0.25 * fine[row, column], 0, 1).astype(np.float32)
+
+
+def _garment(geometry: HeadGeometry, position: Float32) -> tuple[Float32, Float32]:
+    """Where the pullover lies on the skin, up to a few centimeters above the model's cut, and its collar's edge."""
+    cut = geometry.model.mean[geometry.torso.border]
+    low = np.flatnonzero(position[:, 1] < -0.11)
+    distance = np.full(len(position), 1.0, np.float32)
+    distance[low] = cKDTree(cut).query(position[low])[0]
+    edge = _COLLAR - distance
+    return _ramp(edge + 0.0006, 0.0012).astype(np.float32), np.exp(-((np.maximum(edge, -1) / 0.0035) ** 2)).astype(
+        np.float32
+    )

@@ -90,14 +90,14 @@ class Material:
     ambient: float = 1.0
 
 
-SKIN, EYE, TEETH, MOUTH, HAIR, LASH = range(6)
+SKIN, EYE, TEETH, MOUTH, CLOTH, LASH = range(6)
 
 MATERIALS = (
     Material((0.18, 0.24, 0.46), 0.16, 0.55, 14.0),
     Material((0.35, 0.35, 0.40), 0.55, 0.35, 0.0, 1.0),
     Material((0.40, 0.40, 0.45), 0.10, 0.20, 30.0),
     Material((0.30, 0.30, 0.50), 0.12, 0.30, 30.0),
-    Material((0.25, 0.25, 0.25), 0.22, 0.35, 9.0),
+    Material((0.20, 0.20, 0.20), 0.0, 0.10, 6.0),
     Material((0.60, 0.60, 0.60), 0.0, 0.0, 9.0),
 )
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.rendering import fields, strokes
+from face_expr_ros.rendering import fields, lids, strokes
 from face_expr_ros.rendering.appearance import Appearance
 from face_expr_ros.rendering.fields import Fields
 from face_expr_ros.rendering.head import HeadGeometry
@@ -45,10 +45,11 @@ def paint_head(geometry: HeadGeometry, look: Appearance) -> Paint:
     color = np.empty((len(field.position), 4), np.float32)
     _paint_skin(color, field, look, rng)
     _paint_mouth(color, field)
-    _paint_lashes(color, field, look)
     image = geometry.texels.image(np.clip(color, 0, 255).astype(np.uint8))
+    _paint_cloth(image, geometry, look, rng)
     strokes.draw_brows(image, geometry, field, look, rng)
     _paint_eye(image, geometry, look, rng)
+    _paint_lashes(image, geometry, look, rng)
     return Paint(_reductions(_bled(image, geometry)))
 
 
@@ -56,11 +57,11 @@ def _paint_skin(color: Float32, field: Fields, look: Appearance, rng: np.random.
     base = np.array(look.skin, np.float32)
     dark = 1.0 - float(base.mean()) / 255.0
     tone = np.ones((len(color), 3), np.float32)
-    tone *= 1 + 0.040 * field.grain[:, None] + 0.045 * field.mottle[:, None] * np.array([1.1, 1.15, 0.7], np.float32)
-    red = (look.redness * (0.95 * field.cheeks + 0.85 * field.nose_tip + 0.75 * field.ears + 0.3 * field.chin))[:, None]
+    tone *= 1 + 0.026 * field.grain[:, None] + 0.014 * field.mottle[:, None] * np.array([1.1, 1.15, 0.7], np.float32)
+    red = (look.redness * (0.70 * field.cheeks + 0.50 * field.nose_tip + 0.50 * field.ears + 0.3 * field.chin))[:, None]
     tone *= 1 + np.clip(red, 0, 1.2) * (_BLOOD.astype(np.float32) - 1)
     tone *= 1 - (0.10 + 0.08 * dark) * field.under_eye[:, None] * np.array([0.8, 1.0, 0.9], np.float32)
-    tone *= 1 - 0.16 * field.lids[:, None] * np.array([0.9, 1.1, 0.75], np.float32)
+    tone *= 1 - 0.22 * field.lids[:, None] * np.array([0.9, 1.1, 0.75], np.float32)
     tone *= 1 - 0.30 * look.freckles * field.freckles[:, None] * np.array([1.2, 1.0, 0.7], np.float32)
     tone *= 1 - look.stubble * field.beard[:, None] * (0.26 + 0.30 * field.dots[:, None])
     lips = field.lips[:, None] * (0.35 + 0.65 * look.lip_color)
@@ -70,15 +71,32 @@ def _paint_skin(color: Float32, field: Fields, look: Appearance, rng: np.random.
     tone *= 1 - 0.55 * field.nostrils[:, None] * np.array([1.1, 1.1, 0.9], np.float32)
     color[:, :3] = base * tone
     color[:, 3] = 255 * (0.40 + 0.16 * field.nose_tip + 0.10 * field.grain + 0.38 * field.lips - 0.2 * field.lash_line)
-    _paint_hair(color, field, look, rng)
+    _paint_hair(color, field, look)
+    _dress(color, field, look)
 
 
-def _paint_hair(color: Float32, field: Fields, look: Appearance, rng: np.random.Generator) -> None:
-    cover = np.clip(field.scalp(look.hairline) * 1.5 + 0.45 * (field.strands - 0.5), 0, 1)
-    cover = np.where(field.scalp(look.hairline) <= 0.02, 0.0, cover)[:, None].astype(np.float32)
+def _paint_hair(color: Float32, field: Fields, look: Appearance) -> None:
+    grown = field.scalp(look.hairline)
+    # Roots thin out towards the hairline, strand by strand.
+    cover = np.clip(grown + 3.2 * (field.roots - 0.5) * grown * (1 - grown), 0, 1)[:, None].astype(np.float32)
     hair = np.array(look.hair, np.float32) * (0.55 + 0.85 * field.strands[:, None])
     color[:, :3] += cover * (hair - color[:, :3])
     color[:, 3] += cover[:, 0] * (255 * (0.10 + 0.55 * field.strands**2) - color[:, 3])
+
+
+def _dress(color: Float32, field: Fields, look: Appearance) -> None:
+    """A pullover with a ribbed collar over the lower end of the skin."""
+    cloth = np.array(look.clothes, np.float32) * (1 + 0.05 * field.grain[:, None] - 0.30 * field.collar[:, None])
+    cover = field.garment[:, None]
+    color[:, :3] += cover * (cloth - color[:, :3])
+    color[:, 3] *= 1 - 0.9 * field.garment
+
+
+def _paint_cloth(image: NDArray[np.uint8], geometry: HeadGeometry, look: Appearance, rng: np.random.Generator) -> None:
+    left, top, side = (int(v) for v in np.round(geometry.layout.tiles[1] * image.shape[1]))
+    weave = cv2.GaussianBlur(rng.normal(0, 1, (side, side)).astype(np.float32), (0, 0), 0.8)
+    tile = np.array(look.clothes) * (1 + 0.10 * weave[..., None])
+    image[top : top + side, left : left + side] = np.clip(np.dstack([tile, np.full((side, side), 10.0)]), 0, 255)
 
 
 def _paint_mouth(color: Float32, field: Fields) -> None:
@@ -92,12 +110,10 @@ def _paint_mouth(color: Float32, field: Fields) -> None:
     color[of, 3] = 255 * 0.7
 
 
-def _paint_lashes(color: Float32, field: Fields, look: Appearance) -> None:
-    of = field.part("eyelashes")
-    color[of, :3] = np.array(look.hair) * 0.30 + 4.0
-    reach = field.lash_reach[of] / look.lashes
-    thickness = np.clip(1.0 - reach, 0.0, 1.0)
-    color[of, 3] = 255 * np.clip((field.lash_comb[of] * thickness**0.7 + 0.55 * np.clip(1 - reach * 5, 0, 1)), 0, 1)
+def _paint_lashes(image: NDArray[np.uint8], geometry: HeadGeometry, look: Appearance, rng: np.random.Generator) -> None:
+    left, top, side = (int(v) for v in np.round(geometry.layout.tiles[2] * image.shape[1]))
+    image[top : top + side, left : left + side, :3] = np.array(look.hair) * 0.25 + 4.0
+    image[top : top + side, left : left + side, 3] = lids.lash_tile(side, look.lashes, rng)
 
 
 def _paint_eye(image: NDArray[np.uint8], geometry: HeadGeometry, look: Appearance, rng: np.random.Generator) -> None:
@@ -112,7 +128,7 @@ def _paint_eye(image: NDArray[np.uint8], geometry: HeadGeometry, look: Appearanc
     fibers = sum(np.sin(turn * n + rng.uniform(0, 6.28) + 2.0 * angle) * rng.uniform(0.4, 1) for n in (17, 29, 43, 61))
     inner, rim = 0.195, 0.485
     depth = np.clip((angle - inner) / (rim - inner), 0, 1)
-    iris = np.array(look.iris) * (1.05 + 0.16 * fibers + 0.5 * np.exp(-(((depth - 0.28) / 0.22) ** 2)))[..., None]
+    iris = np.array(look.iris) * (0.80 + 0.13 * fibers + 0.28 * np.exp(-(((depth - 0.28) / 0.22) ** 2)))[..., None]
     iris *= (1 - 0.72 * np.clip((depth - 0.66) / 0.34, 0, 1) ** 1.5)[..., None]
     # Light falls in from above and gathers in the lower half of the iris.
     iris *= (1 + 0.35 * np.clip(y / np.maximum(np.hypot(x, y), 1e-6), -1, 1) * depth)[..., None]
@@ -131,8 +147,8 @@ def _bled(image: NDArray[np.uint8], geometry: HeadGeometry) -> NDArray[np.uint8]
     """Colors carried over the borders of the islands, so that bilinear lookups and reductions do not see the void."""
     covered = np.zeros(image.shape[:2], np.uint8)
     covered[geometry.texels.rows, geometry.texels.columns] = 1
-    left, top, side = (int(v) for v in np.round(geometry.layout.tiles[0] * image.shape[1]))
-    covered[top : top + side, left : left + side] = 1
+    for left, top, side in np.round(geometry.layout.tiles * image.shape[1]).astype(int):
+        covered[top : top + side, left : left + side] = 1
     result = image.copy()
     for _ in range(6):
         grown = cv2.dilate(result * covered[..., None], np.ones((3, 3), np.uint8))

@@ -11,18 +11,19 @@ from numpy.typing import NDArray
 
 from face_expr_ros.face_model import MorphableModel
 from face_expr_ros.kernels import rasterizer
+from face_expr_ros.rendering import torso
 from face_expr_ros.rendering.appearance import Appearance
 from face_expr_ros.rendering.background import studio_wall
 from face_expr_ros.rendering.head import HeadGeometry, head_geometry
 from face_expr_ros.rendering.lighting import Light, light_maps
 from face_expr_ros.rendering.painting import Paint, paint_head
-from face_expr_ros.rendering.projection import facing_normals, to_camera, to_pixels
+from face_expr_ros.rendering.projection import facing_normals, to_pixels
 from face_expr_ros.values import Camera, Pose
 
 Image = NDArray[np.uint8]
 
 # Lashes grow out of the lids, which are drawn before them: they still show this fraction of the depth inside.
-_LASH_BIAS = 0.004
+_LASH_BIAS = 0.0015
 _NEAREST = 0.05
 
 
@@ -41,7 +42,7 @@ class FaceRenderer:
     """
 
     def __init__(
-        self, model: MorphableModel, appearance: Appearance | None = None, *, texture_width: int = 1024
+        self, model: MorphableModel, appearance: Appearance | None = None, *, texture_width: int = 768
     ) -> None:
         self.model = model
         self.appearance = appearance or Appearance()
@@ -145,7 +146,7 @@ def _background(background: Image | None, camera: Camera) -> Image:
 
 def _place(face: SceneFace, camera: Camera) -> _Placed:
     local = face.renderer.geometry.surface(face.vertices, face.renderer.appearance)
-    points = to_camera(local, face.pose)
+    points = torso.bend(local, face.renderer.geometry.torso_share, face.pose)
     return _Placed(face, points, to_pixels(points, camera), local)
 
 

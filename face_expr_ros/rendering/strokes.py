@@ -11,7 +11,7 @@ from face_expr_ros.rendering.appearance import Appearance
 from face_expr_ros.rendering.fields import Fields
 from face_expr_ros.rendering.head import HeadGeometry
 
-_STROKES = 420
+_STROKES = 300
 _SHIFT = 4  # fractional bits of the coordinates that cv2 draws with
 # Offsets of the brow's middle line from the iBUG points, meters, and half its height, from the nose outwards.
 _RAISE = np.array([0.0015, 0.0030, 0.0042, 0.0042, 0.0020])
@@ -65,7 +65,7 @@ def _stroke(
     ink: NDArray[np.uint8], curve: NDArray, side: int, to_texel: LinearNDInterpolator, look: Appearance,
     rng: np.random.Generator,
 ) -> None:  # fmt: skip
-    along = float(rng.beta(1.0, 1.15))
+    along = float(rng.beta(1.25, 1.25))
     across = float(np.clip(rng.normal(0, 0.48), -1, 1))
     x, y, half = _at(curve, along)
     half *= look.brow_width
@@ -78,10 +78,11 @@ def _stroke(
     bend = lean - 0.25 * steps[:, 0]
     path = root + length * steps * np.column_stack([side * np.cos(bend), np.sin(bend)])
     texels = to_texel(path)
-    if not np.isfinite(texels).all():
+    # Beyond the brow's own patch of skin the map is not continuous: such a hair would cross the forehead.
+    if not np.isfinite(texels).all() or np.ptp(texels, axis=0).max() > 12 * length * ink.shape[1]:
         return
-    strength = int(rng.uniform(120, 235))
-    thickness = 2 if ink.shape[1] >= 900 and rng.random() < 0.45 else 1
+    strength = int(rng.uniform(70, 190) * (0.55 + 0.45 * min(1.0, along * 4)))
+    thickness = 2 if ink.shape[1] >= 900 and rng.random() < 0.25 else 1
     layer = np.round(texels * (1 << _SHIFT)).astype(np.int32)
     _draw_line(ink, layer, strength, thickness)
 
@@ -100,12 +101,12 @@ def _draw_line(ink: NDArray[np.uint8], path: NDArray[np.int32], strength: int, t
 
 def _soft_base(ink: NDArray[np.uint8], curve: NDArray, to_texel: LinearNDInterpolator, look: Appearance) -> None:
     """A soft shadow under the hairs."""
-    places = [_at(curve, along) for along in np.linspace(0.03, 0.93, 24)]
+    places = [_at(curve, along) for along in np.linspace(0.06, 0.93, 24)]
     upper = [(x, y + 0.6 * half * look.brow_width) for x, y, half in places]
     lower = [(x, y - 0.6 * half * look.brow_width) for x, y, half in places]
     outline = to_texel(np.array(upper + lower[::-1]))
     if not np.isfinite(outline).all():
         return
     shadow = np.zeros(ink.shape, np.uint8)
-    cv2.fillPoly(shadow, [np.round(outline).astype(np.int32)], int(min(110 * look.brow_density, 200)))
-    ink[:] = np.maximum(ink, cv2.GaussianBlur(shadow, (0, 0), ink.shape[1] / 1024 * 7))
+    cv2.fillPoly(shadow, [np.round(outline).astype(np.int32)], int(min(60 * look.brow_density, 130)))
+    ink[:] = np.maximum(ink, cv2.GaussianBlur(shadow, (0, 0), ink.shape[1] / 1024 * 8))
