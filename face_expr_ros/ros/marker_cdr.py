@@ -38,10 +38,10 @@ class MarkerWriter:
 
     def __call__(self, marker: Marker, points: NDArray[np.float64], colors: NDArray[np.float32]) -> bytes:
         """The CDR of ``marker`` with (n, 3) points and (n, 4) RGBA colors; its own points and colors are empty."""
+        if marker.points or marker.colors or marker.text or marker.mesh_resource:
+            raise ValueError("a Marker without points, colors, text and mesh_resource was wanted")
         empty = serialize_message(marker)
         start = len(empty) - self._tail_length - len(_EMPTY_COUNTS)
-        if empty[start : start + len(_EMPTY_COUNTS)] != _EMPTY_COUNTS:
-            raise MarkerLayoutError("a Marker without points, colors, text and meshes was wanted")
         aligned = (start + 4 - len(_LITTLE_ENDIAN_CDR)) % 8 == 0 or not len(points)
         parts = (
             empty[:start],

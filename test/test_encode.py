@@ -1,0 +1,241 @@
+"""Faces as messages: what a subscriber reads after a round trip is what the pipeline said."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from builtin_interfaces.msg import Time
+from face_expr_ros.msg import FaceArray, FaceModel
+from geometry_msgs.msg import Point, Quaternion
+from geometry_msgs.msg import Pose as PoseMessage
+from rclpy.serialization import deserialize_message, serialize_message
+from scipy.spatial.transform import Rotation
+from std_msgs.msg import Header
+from visualization_msgs.msg import Marker
+
+from face_expr_ros.bundle import open_face_model
+from face_expr_ros.face_model import MorphableModel
+from face_expr_ros.geometry import pinhole_camera, rotation_from_euler, to_camera
+from face_expr_ros.ros import encode, marker_cdr
+from face_expr_ros.ros.marker_cdr import MarkerWriter, marker_object
+from face_expr_ros.ros.mesh_markers import MeshMarkers, open_writer
+from face_expr_ros.ros.transforms import face_transforms
+from face_expr_ros.values import Blendshapes, Face, FaceFit, Landmarks, Pose, Roi
+
+CAMERA = pinhole_camera(640, 480, 50.0)
+HEADER = Header(stamp=Time(sec=12, nanosec=345), frame_id="camera_optical_frame")
+YAW, PITCH, ROLL = 0.3, -0.2, 0.1  # radians
+FLOAT32 = 1e-6  # relative rounding of a float32 field
+
+
+@pytest.fixture(scope="module")
+def model() -> MorphableModel:
+    return open_face_model("open")
+
+
+def make_face(model: MorphableModel, face_id: str = "f1", roi: Roi | None = None, **blendshapes: float) -> Face:
+    random = np.random.default_rng(5)
+    expression = np.array([blendshapes.get(name, 0.0) for name in model.expression_names])
+    return Face(
+        id=face_id,
+        confidence=0.75,
+        roi=roi or Roi(100.2, 50.7, 80.0, 90.0),
+        landmarks=Landmarks(random.uniform(0, 400, (478, 3)).astype(np.float32), 0.75),
+        fit=FaceFit(
+            pose=Pose(rotation_from_euler(YAW, PITCH, ROLL), np.array([0.05, -0.02, 0.8]), metric=True),
+            shape=random.normal(size=len(model.identity)),
+            expression=expression,
+            residual=0.001,
+        ),
+        blendshapes=Blendshapes(model.expression_names, expression),
+    )
+
+
+def back(message: Any) -> Any:
+    return deserialize_message(serialize_message(message), type(message))
+
+
+def test_a_face_array_comes_back_whole(model: MorphableModel) -> None:
+    faces = [make_face(model, "f1", jawOpen=0.5), make_face(model, "f9")]
+    message: FaceArray = back(encode.face_array(faces, CAMERA, model.name, HEADER))
+    assert message.header == HEADER
+    assert [face.face_id for face in message.faces] == ["f1", "f9"]
+    for given, face in zip(message.faces, faces, strict=True):
+        assert given.confidence == 0.75
+        np.testing.assert_array_equal(np.reshape(given.landmarks, (478, 3)), face.landmarks.points)
+        np.testing.assert_allclose(given.shape.coefficients, face.fit.shape, rtol=FLOAT32)
+        np.testing.assert_allclose(given.expression.coefficients, face.fit.expression, rtol=FLOAT32)
+        np.testing.assert_allclose(given.expression.blendshapes, face.blendshapes.values, rtol=FLOAT32)
+        assert tuple(given.expression.blendshape_names) == model.expression_names
+        for part in (given.pose, given.shape, given.expression):
+            assert part.header == HEADER
+            assert part.face_id == face.id
+        assert given.shape.model == given.expression.model == model.name
+
+
+def test_nobody_is_an_empty_array_with_the_header_of_the_image(model: MorphableModel) -> None:
+    message = back(encode.face_array([], CAMERA, model.name, HEADER))
+    assert message.header == HEADER
+    assert not message.faces
+
+
+def test_the_angles_and_the_position_are_those_of_the_head(model: MorphableModel) -> None:
+    message = encode.face_pose(make_face(model), CAMERA, HEADER)
+    assert (message.yaw, message.pitch, message.roll) == pytest.approx((YAW, PITCH, ROLL))
+    position = message.pose.position
+    assert (position.x, position.y, position.z) == (0.05, -0.02, 0.8)
+    assert message.metric
+    assert len(message.weak_perspective) == 12
+
+
+@pytest.mark.parametrize(
+    ("model_axis", "face_axis"),
+    [([0, 0, 1], [1, 0, 0]), ([1, 0, 0], [0, 1, 0]), ([0, 1, 0], [0, 0, 1])],
+    ids=["out of the face is x", "to the subject's left is y", "to the scalp is z"],
+)
+def test_the_face_frame_is_that_of_rep_155(model: MorphableModel, model_axis: list[int], face_axis: list[int]) -> None:
+    face = make_face(model)
+    q = encode.face_pose(face, CAMERA, HEADER).pose.orientation
+    from_face_frame = Rotation.from_quat([q.x, q.y, q.z, q.w])
+    np.testing.assert_allclose(from_face_frame.apply(face_axis), face.fit.pose.rotation @ model_axis, atol=1e-12)
+
+
+def test_a_face_that_looks_into_the_camera_points_its_x_axis_at_it(model: MorphableModel) -> None:
+    pose = Pose(rotation_from_euler(0, 0, 0), np.array([0, 0, 1.0]), metric=True)
+    q = encode.pose_message(pose).orientation
+    axes = Rotation.from_quat([q.x, q.y, q.z, q.w]).as_matrix()
+    np.testing.assert_allclose(axes, [[0, 1, 0], [0, 0, -1], [-1, 0, 0]], atol=1e-12)
+
+
+def test_tf_frames_have_the_pose_and_the_parent_of_the_image(model: MorphableModel) -> None:
+    face = make_face(model, "f3")
+    (transform,) = face_transforms([face], HEADER)
+    pose = encode.pose_message(face.fit.pose)
+    assert (transform.header, transform.child_frame_id) == (HEADER, "face_f3")
+    assert transform.transform.rotation == pose.orientation
+    assert transform.transform.translation.z == pose.position.z
+
+
+def test_an_image_without_a_frame_has_no_tf(model: MorphableModel) -> None:
+    assert face_transforms([make_face(model)], Header()) == []
+
+
+ROIS = {
+    "inside": (Roi(10.4, 20.6, 30.0, 40.0), (10, 21, 31, 41)),
+    "over the left and upper edge": (Roi(-20.0, -10.0, 50.0, 40.0), (0, 0, 31, 31)),
+    "over the right and lower edge": (Roi(600.0, 450.0, 100.0, 100.0), (600, 450, 40, 30)),
+    "larger than the image": (Roi(-100.0, -100.0, 2000.0, 2000.0), (0, 0, 640, 480)),
+    "beside the image": (Roi(700.0, 10.0, 50.0, 50.0), (0, 0, 0, 0)),
+    "above the image": (Roi(10.0, -200.0, 50.0, 50.0), (0, 0, 0, 0)),
+}
+
+
+@pytest.mark.parametrize("case", ROIS)
+def test_a_region_of_interest_is_clipped_to_the_image(case: str) -> None:
+    roi, wanted = ROIS[case]
+    given = encode.region_of_interest(roi, 640, 480)
+    assert (given.x_offset, given.y_offset, given.width, given.height) == wanted
+
+
+@pytest.mark.parametrize(
+    "values", [np.arange(6.0)[::2], [1, 2, 3], np.eye(3), np.zeros((0, 3)), np.arange(3, dtype=">f4")]
+)
+def test_numbers_of_any_layout_become_float32(values: Any) -> None:
+    assert encode.floats(values) == array("f", np.ravel(values).tolist())
+
+
+def test_a_subscriber_rebuilds_vertices_from_the_face_model_message(model: MorphableModel) -> None:
+    message: FaceModel = back(encode.face_model(model, model.expression_names, HEADER))
+    face = make_face(model, jawOpen=0.7, eyeBlinkLeft=0.4)
+    count = message.vertex_count * 3
+    identity = np.reshape(message.identity, (message.identity_count, count))
+    expression = np.reshape(message.expression, (message.expression_count, count))
+    vertices = np.array(message.mean) + face.fit.shape @ identity + face.fit.expression @ expression
+    wanted = model.vertices(face.fit.shape, face.fit.expression)
+    np.testing.assert_allclose(vertices.reshape(-1, 3), wanted, atol=1e-6)  # meters
+    np.testing.assert_array_equal(np.reshape(message.triangles, (-1, 3)), model.triangles)
+    assert (message.model, message.sha256) == (model.name, model.sha256)
+    assert tuple(message.blendshape_names) == model.expression_names
+
+
+def test_an_image_comes_back_as_it_was_even_from_a_view() -> None:
+    image = np.arange(10 * 8 * 3, dtype=np.uint8).reshape(10, 8, 3)[:, 1:6]
+    message = back(encode.image_message(image, HEADER))
+    assert (message.height, message.width, message.step, message.encoding) == (10, 5, 15, "bgr8")
+    np.testing.assert_array_equal(np.reshape(message.data, (10, 5, 3)), image)
+
+
+# Markers
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 999])
+@pytest.mark.parametrize("frame_id", ["", "a", "ab", "abc", "abcd", "camera_optical_frame", "kamera_ü"])
+def test_spliced_marker_bytes_mean_the_same_as_the_object(frame_id: str, count: int) -> None:
+    random = np.random.default_rng(count)
+    points, colors = random.normal(size=(count, 3)), random.random((count, 4), dtype=np.float32)
+    marker = Marker(header=Header(stamp=HEADER.stamp, frame_id=frame_id), ns="face", id=-7, type=Marker.TRIANGLE_LIST)
+    marker.pose = PoseMessage(position=Point(x=1.0, y=2.0, z=3.0), orientation=Quaternion(x=0.5, y=0.5, z=0.5, w=0.5))
+    given = deserialize_message(MarkerWriter()(marker, points, colors), Marker)
+    assert given == marker_object(marker, points, colors)
+
+
+def test_a_marker_that_has_points_already_is_refused() -> None:
+    with pytest.raises(ValueError, match="without points"):
+        MarkerWriter()(Marker(points=[Point()]), np.zeros((1, 3)), np.zeros((1, 4), np.float32))
+
+
+def big_endian(message: Any) -> bytes:
+    return b"\x00\x00" + serialize_message(message)[2:]
+
+
+def longer_tail(message: Any) -> bytes:
+    return serialize_message(message) + bytes(1 + len(message.ns))
+
+
+@pytest.mark.parametrize("serialize", [big_endian, longer_tail])
+def test_another_layout_of_the_message_falls_back_to_objects_with_a_warning(
+    monkeypatch: pytest.MonkeyPatch, serialize: Callable[[Any], bytes]
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(marker_cdr, "serialize_message", serialize)
+    writer = open_writer(warnings.append)
+    assert writer is marker_object
+    assert len(warnings) == 1
+    assert "the slow way" in warnings[0]
+
+
+def test_mesh_markers_draw_the_fitted_face_where_it_is(model: MorphableModel) -> None:
+    face = make_face(model, jawOpen=0.8)
+    (data,) = MeshMarkers(model, MarkerWriter())([face], HEADER, opacity=0.5)
+    marker = deserialize_message(data, Marker)
+    q, p = marker.pose.orientation, marker.pose.position
+    points = np.array([[point.x, point.y, point.z] for point in marker.points])
+    drawn = Rotation.from_quat([q.x, q.y, q.z, q.w]).apply(points) + np.array([p.x, p.y, p.z])
+    lashes = model.part_names.index("eyelashes")
+    corners = model.triangles[model.triangle_part != lashes].ravel()
+    wanted = to_camera(model.vertices(face.fit.shape, face.fit.expression), face.fit.pose)[corners]
+    np.testing.assert_allclose(drawn, wanted, atol=1e-6)  # meters
+    assert (marker.type, marker.action, marker.header) == (Marker.TRIANGLE_LIST, Marker.ADD, HEADER)
+    colors = np.array([[color.r, color.g, color.b, color.a] for color in marker.colors])
+    assert len(colors) == len(points)
+    assert colors[:, :3].min() >= 0
+    assert colors[:, :3].max() <= 1
+    assert (colors[:, 3] == 0.5).all()
+
+
+def test_a_marker_keeps_its_number_and_is_deleted_when_its_face_goes(model: MorphableModel) -> None:
+    markers = MeshMarkers(model, marker_object)
+
+    def actions(*ids: str) -> list[tuple[int, int]]:
+        given = markers([make_face(model, face_id) for face_id in ids], HEADER, 1.0)
+        return [(marker.action, marker.id) for marker in given if isinstance(marker, Marker)]
+
+    assert actions("f1", "f2") == [(Marker.ADD, 1), (Marker.ADD, 2)]
+    assert actions("f2") == [(Marker.DELETE, 1), (Marker.ADD, 2)]
+    assert actions("f2", "f3") == [(Marker.ADD, 2), (Marker.ADD, 3)]
+    assert sorted(actions()) == [(Marker.DELETE, 2), (Marker.DELETE, 3)]
+    assert actions() == []
