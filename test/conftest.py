@@ -13,10 +13,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import rclpy
+from numpy.typing import NDArray
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+
+from face_expr_ros.bundle import open_face_model
+from face_expr_ros.geometry import pinhole_camera, rotation_from_euler
+from face_expr_ros.rendering.scene import FaceRenderer
+from face_expr_ros.values import Pose
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 60.0  # seconds that a loaded machine may take for anything
@@ -111,9 +118,9 @@ def ros() -> Iterator[None]:
     rclpy.try_shutdown()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def graph(ros: None) -> Iterator[Graph]:
-    """A node of the test."""
+    """A node of the test, one for all tests of a file."""
     result = Graph("test")
     yield result
     result.close()
@@ -134,9 +141,17 @@ def make_node(ros: None) -> Iterator[Callable[..., Node]]:
         node.destroy_node()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def portrait() -> NDArray[np.uint8]:
+    """(480, 640, 3) BGR: one rendered person, straight into the camera."""
+    model = open_face_model("open")
+    pose = Pose(rotation_from_euler(0.0, 0.0, 0.0), np.array([0.0, 0.0, 0.6]), metric=True)
+    return FaceRenderer(model).render(model.mean, pose, pinhole_camera(640, 480, 45.0))
+
+
+@pytest.fixture(scope="module")
 def start() -> Iterator[Callable[..., Process]]:
-    """Starts nodes as processes and makes sure that they are gone at the end."""
+    """Starts nodes as processes and makes sure that they are gone at the end of the file."""
     processes: list[Process] = []
 
     def make(name: str, *arguments: str) -> Process:
