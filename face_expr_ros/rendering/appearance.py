@@ -80,8 +80,8 @@ class Appearance:
             brow_width=float(rng.uniform(0.75, 1.25)),
             lashes=float(rng.uniform(0.6, 1.3)),
             stubble=float(max(0.0, rng.uniform(-0.8, 0.8))),
-            hair_volume=float(rng.uniform(0.003, 0.018)),
-            hairline=float(rng.normal(0.0, 0.006)),
+            hair_volume=float(rng.uniform(0.007, 0.018)),
+            hairline=float(rng.normal(0.0, 0.004)),
             freckles=float(max(0.0, rng.uniform(-1.2, 0.8))) * (1 - darkness),
         )
 

@@ -18,7 +18,7 @@ from face_expr_ros.kernels import rasterizer
 Float32 = NDArray[np.float32]
 Int32 = NDArray[np.int32]
 
-_MARGIN = 0.004  # of the texture's width, between islands
+_MARGIN = 0.012  # of the texture's width, between islands
 _STRIP_SCALE = 0.42  # of the small islands, relative to the head's skin
 
 

@@ -206,7 +206,7 @@ def scalp_weight(points: NDArray, hairline: float, softness: float = 0.016) -> F
     """How much hair grows (0..1) at points (n, 3) of the mean face, meters; `hairline` raises the forehead's."""
     line = np.interp(points[:, 2], _HAIRLINE[:, 0], _HAIRLINE[:, 1])
     # The hairline rises at the temples.
-    line = line + 0.005 * np.exp(-(((np.abs(points[:, 0]) - 0.043) / 0.014) ** 2)) - 0.004
+    line = line + 0.005 * np.exp(-(((np.abs(points[:, 0]) - 0.043) / 0.014) ** 2)) - 0.010
     line = line + hairline * np.clip((points[:, 2] + 0.07) / 0.03, 0.0, 1.0)
     ramp = np.clip((points[:, 1] - line) / softness, 0.0, 1.0)
     return (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)

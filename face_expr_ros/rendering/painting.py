@@ -33,8 +33,8 @@ class Paint:
     levels: tuple[NDArray[np.uint8], ...]
 
     def texture_for(self, texels_per_pixel: float) -> NDArray[np.uint8]:
-        """The finest level that has at most about one and a half texels for a pixel of the picture."""
-        level = int(np.clip(np.ceil(np.log2(max(texels_per_pixel, 1e-6) / 1.5)), 0, len(self.levels) - 1))
+        """The level that has nearest to one and a half texels for a pixel of the picture: sharp, yet calm."""
+        level = int(np.clip(np.round(np.log2(max(texels_per_pixel, 1e-6) / 1.5)), 0, len(self.levels) - 1))
         return self.levels[level]
 
 
@@ -150,7 +150,7 @@ def _bled(image: NDArray[np.uint8], geometry: HeadGeometry) -> NDArray[np.uint8]
     for left, top, side in np.round(geometry.layout.tiles * image.shape[1]).astype(int):
         covered[top : top + side, left : left + side] = 1
     result = image.copy()
-    for _ in range(6):
+    for _ in range(9):
         grown = cv2.dilate(result * covered[..., None], np.ones((3, 3), np.uint8))
         spread = cv2.dilate(covered, np.ones((3, 3), np.uint8))
         fresh = (spread == 1) & (covered == 0)
@@ -159,7 +159,7 @@ def _bled(image: NDArray[np.uint8], geometry: HeadGeometry) -> NDArray[np.uint8]
     return result
 
 
-def _reductions(image: NDArray[np.uint8], smallest: int = 96) -> tuple[NDArray[np.uint8], ...]:
+def _reductions(image: NDArray[np.uint8], smallest: int = 128) -> tuple[NDArray[np.uint8], ...]:
     levels = [np.ascontiguousarray(image)]
     while levels[-1].shape[1] // 2 >= smallest:
         height, width = levels[-1].shape[:2]
