@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +11,7 @@ from face_expr_ros.geometry import rotation_from_euler
 from face_expr_ros.values import Camera, FloatArray, Pose
 
 LOOP = 30.0  # seconds
-_DISTANCE = 0.60
+_DISTANCE = 0.58
 _GAZE_RANGE = np.radians(28.0)  # of an eyeLook blendshape at 1.0
 _BLINKS = (1.6, 4.7, 8.3, 9.4, 12.2, 14.9, 15.3, 18.6, 21.0, 22.9, 25.4, 28.2)
 
@@ -23,7 +22,7 @@ _ACTS: tuple[tuple[float, float, float, float, dict[str, float]], ...] = (
     (9.6, 9.9, 11.2, 11.7, {"browInnerUp": 0.9, "browOuterUp": 0.85, "eyeWide": 0.6, "jawOpen": 0.12}),
     (12.0, 12.4, 13.8, 14.3, {"browDown": 0.9, "noseSneer": 0.35, "mouthPress": 0.4, "eyeSquint": 0.3}),
     (14.8, 15.2, 16.2, 16.6, {"mouthPucker": 0.95, "browInnerUp": 0.25}),
-    (16.9, 17.4, 19.0, 19.7, {"jawOpen": 0.42, "mouthSmile": 0.9, "cheekSquint": 0.6, "eyeSquint": 0.35, "mouthUpperUp": 0.25}),
+    (16.9, 17.4, 19.0, 19.7, {"jawOpen": 0.42, "mouthSmile": 0.9, "cheekSquint": 0.6, "eyeSquint": 0.35}),
     (20.0, 20.3, 22.0, 22.4, {"browOuterUpLeft": 0.6, "mouthLeft": 0.3}),
     (22.5, 22.9, 25.2, 25.6, {"browInnerUp": 0.3, "mouthStretch": 0.15}),
     (25.8, 26.1, 26.5, 26.8, {"cheekPuff": 0.8, "mouthPress": 0.3}),
@@ -54,7 +53,7 @@ class State:
 
 
 def state_at(t: float, names: tuple[str, ...]) -> State:
-    """The script at a time in seconds; it repeats every LOOP seconds and starts neutral, frontal, at 0.6 m."""
+    """The script at a time in seconds; it repeats every LOOP seconds and starts neutral, frontal, at 0.58 m."""
     t = float(t) % LOOP
     yaw, pitch, roll, moved = _head_motion(t)
     values = dict.fromkeys(names, 0.0)
@@ -198,6 +197,3 @@ _HALF_FACE = 0.135  # meters from the sellion to the edge of the face, turned an
 def random_shape(rng: np.random.Generator, count: int, spread: float = 1.0) -> NDArray[np.float64]:
     """Identity coefficients (count,) in standard deviations: normal, clipped at 2.5."""
     return np.clip(rng.normal(0.0, spread, count), -2.5, 2.5)
-
-
-Script = Callable[[float, tuple[str, ...]], State]
