@@ -1,12 +1,13 @@
 """Least-squares fit of a metric face model to FaceMesh landmarks: pose, shape and bounded expression at once.
 
 A model point p = mean + S a + E e lies at X = R p + t in the camera frame. The landmark of that point gives the
-direction (u, v) of its ray and a relative depth w. Multiplied by the depth, the pinhole equations
+direction (u, v) of its ray and a relative depth w. The errors, in meters at the face,
 
-    X.x - u X.z = 0,    X.y - v X.z = 0,    X.z - w - w0 = 0
+    t.z (X.x / X.z - u),    t.z (X.y / X.z - v),    t.z ((X.z - t.z) / t.z - w - w0)
 
-are errors in meters at the face and linear in a, e, t and w0 once R is known, so that Gauss-Newton has only the
-rotation to linearise. Priors: a ~ N(what earlier frames said, their certainty), e ~ N(0, sigma) within 0..1.
+do not change when head and distance grow together: only perspective and the prior tell the size of a head. (The
+simpler X.x - u X.z would shrink with the head and so always prefer a small one.) Gauss-Newton solves for R, t, w0,
+shape a and expression e. Priors: a ~ N(what earlier frames said, their certainty), e ~ N(0, spread) within 0..1.
 """
 
 from __future__ import annotations
@@ -121,31 +122,39 @@ class LeastSquaresFitter:
 
     def _step(self, seen: _Observation, now: _State, memory: _Memory) -> tuple[FloatArray, _State]:
         """One Gauss-Newton step: the turn as a rotation vector in the camera frame, and the state after it."""
-        rows = self._covectors(seen)
-        jacobian = np.empty((3, len(self._mean), _POSE + len(now.coefficients)), dtype=np.float32)
-        jacobian[:, :, :3] = np.cross(self._points(now.coefficients) @ now.rotation.T, rows)
+        turned = self._points(now.coefficients) @ now.rotation.T
+        moved = turned + now.position
+        rows, errors = self._linearize(seen, moved)
+        jacobian = np.empty((3, len(moved), _POSE + len(now.coefficients)), dtype=np.float32)
+        jacobian[:, :, :3] = np.cross(turned, rows)  # a small turn w moves R p by w x R p
         jacobian[:, :, 3:6] = rows
-        jacobian[:, :, 6] = rows[:, :, 2] * np.array([[0.0], [0.0], [-1.0]])
-        in_model_axes = rows @ now.rotation
-        np.einsum("rnc,cnk->rnk", in_model_axes.astype(np.float32), self._basis, out=jacobian[:, :, _POSE:])
-        target = -np.einsum("rnc,nc->rn", in_model_axes, self._mean)
-        target[2] += seen.depths * now.position[2] * rows[2, :, 2]
-        solution = self._solve(jacobian.reshape(-1, jacobian.shape[2]), target.ravel(), memory)
+        jacobian[2, :, 5] -= rows[2, :, 2] * moved[:, 2] / now.position[2]
+        jacobian[:, :, 6] = [[0.0], [0.0], [-1.0 / self._config.depth_noise]]
+        np.einsum("rnc,cnk->rnk", (rows @ now.rotation).astype(np.float32), self._basis, out=jacobian[:, :, _POSE:])
+        flat = jacobian.reshape(-1, jacobian.shape[2])
+        known = np.concatenate([np.zeros(3), now.position, [0.0], now.coefficients]).astype(np.float32)
+        solution = self._solve(flat, flat @ known - errors.ravel().astype(np.float32), memory)
         turn, position, coefficients = solution[:3], solution[3:6], solution[_POSE:]
         return turn, _State(Rotation.from_rotvec(turn).as_matrix() @ now.rotation, position, coefficients)
 
-    def _covectors(self, seen: _Observation) -> FloatArray:
-        """(3, n, 3): what the x, y and depth equations take from a point of the camera frame, in units of noise."""
-        rows = np.zeros((3, len(seen.depths), 3))
-        rows[0, :, 0] = rows[1, :, 1] = 1.0 / self._config.landmark_noise
-        rows[:2, :, 2] = -seen.directions.T / self._config.landmark_noise
+    def _linearize(self, seen: _Observation, points: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The errors (3, n) in units of noise, and (3, n, 3): how they change with the points of the camera frame."""
+        distance = points[:, 2].mean()
+        projected = points[:, :2] / points[:, 2:]
+        scale = distance / points[:, 2] / self._config.landmark_noise
+        rows = np.zeros((3, len(points), 3))
+        rows[0, :, 0] = rows[1, :, 1] = scale
+        rows[:2, :, 2] = -scale * projected.T
         rows[2, :, 2] = 1.0 / self._config.depth_noise
-        return rows
+        errors = np.empty((3, len(points)))
+        errors[:2] = distance / self._config.landmark_noise * (projected - seen.directions).T
+        errors[2] = (points[:, 2] - distance * (1.0 + seen.depths)) / self._config.depth_noise
+        return rows, errors
 
     def _solve(self, jacobian: FloatArray, target: FloatArray, memory: _Memory) -> FloatArray:
         """The unknowns of the linear problem with its priors, expression kept within 0..1."""
         normal = (jacobian.T @ jacobian).astype(np.float64)
-        right = (target.astype(np.float32) @ jacobian).astype(np.float64)
+        right = (target @ jacobian).astype(np.float64)
         free = _POSE + self._shape_count  # pose and shape come first and have no bounds
         diagonal = np.einsum("ii->i", normal)
         certainty = 1.0 / (1.0 - self._weight_of_past(memory))

@@ -1,0 +1,157 @@
+"""The fit against faces whose pose, shape and expression are known exactly."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.optimize import lsq_linear
+
+from face_expr_ros.bundle import open_face_model
+from face_expr_ros.config import FittingConfig
+from face_expr_ros.face_model import MorphableModel
+from face_expr_ros.fitting import open_fitter
+from face_expr_ros.fitting.least_squares import solve_partly_bounded, solve_unit_box
+from face_expr_ros.geometry import (
+    bounding_box,
+    default_camera,
+    euler_angles,
+    pinhole_camera,
+    project,
+    rotation_from_euler,
+    to_camera,
+)
+from face_expr_ros.values import Camera, FaceFit, FloatArray, Landmarks, Pose, Track
+
+CAMERA = pinhole_camera(1280, 720, field_of_view=45.0)
+
+
+@pytest.fixture(scope="module")
+def model() -> MorphableModel:
+    return open_face_model("open")
+
+
+def seen(
+    model: MorphableModel, pose: Pose, shape: FloatArray, expression: FloatArray, camera: Camera = CAMERA
+) -> Track:
+    """What a perfect landmark detector would see of a face."""
+    points = to_camera(model.facemesh_points(model.vertices(shape, expression)), pose)
+    depth = (points[:, 2] - points[:, 2].mean()) * camera.matrix[0, 0] / pose.position[2]
+    landmarks = np.column_stack([project(points, camera), depth]).astype(np.float32)
+    return Track("f1", Landmarks(landmarks, 1.0), bounding_box(landmarks))
+
+
+def fit(model: MorphableModel, *tracks: Track, camera: Camera = CAMERA) -> FaceFit:
+    fitter = open_fitter(FittingConfig(), model)
+    return [fitter([track], camera)[0] for track in tracks][-1]
+
+
+def blendshape(model: MorphableModel, **values: float) -> FloatArray:
+    return np.array([values.get(name, 0.0) for name in model.expression_names])
+
+
+@pytest.mark.parametrize("yaw", [-60, -20, 0, 40, 75])
+@pytest.mark.parametrize("pitch", [-30, 0, 25])
+def test_the_pose_of_the_mean_face_is_found(model: MorphableModel, yaw: float, pitch: float) -> None:
+    angles = np.radians([yaw, pitch, 10.0])
+    pose = Pose(rotation_from_euler(*angles), np.array([0.05, -0.03, 0.7]), metric=True)
+    found = fit(model, seen(model, pose, np.zeros(40), np.zeros(52))).pose
+    assert np.degrees(euler_angles(found.rotation)) == pytest.approx(np.degrees(angles), abs=0.3)  # degrees
+    assert found.position == pytest.approx(pose.position, rel=0.02, abs=0.001)
+
+
+def test_pose_and_distance_hold_for_other_people_and_expressions(model: MorphableModel) -> None:
+    rng = np.random.default_rng(3)
+    angle_errors, distance_errors = [], []
+    for _ in range(40):
+        angles = rng.uniform(-0.6, 0.6, 3)
+        pose = Pose(rotation_from_euler(*angles), np.array([0.0, 0.0, rng.uniform(0.4, 1.2)]), metric=True)
+        expression = np.where(rng.random(52) < 0.1, rng.random(52), 0.0)
+        found = fit(model, seen(model, pose, rng.normal(size=40), expression)).pose
+        angle_errors.append(np.degrees(np.abs(np.subtract(euler_angles(found.rotation), angles))))
+        distance_errors.append(abs(found.position[2] / pose.position[2] - 1))
+    assert (np.mean(angle_errors, axis=0) < 1.0).all()  # degrees
+    assert np.mean(distance_errors) < 0.07  # of the distance: nobody can tell a small head from a far one
+
+
+@pytest.mark.parametrize(
+    "name", ["jawOpen", "eyeBlinkLeft", "eyeBlinkRight", "mouthSmileLeft", "mouthSmileRight", "mouthPucker"]
+)
+def test_a_blendshape_is_found_and_hardly_any_other(model: MorphableModel, name: str) -> None:
+    pose = Pose(rotation_from_euler(0.2, 0.1, 0.0), np.array([0.0, 0.0, 0.6]), metric=True)
+    expression = fit(model, seen(model, pose, np.zeros(40), blendshape(model, **{name: 0.8}))).expression
+    index = model.expression_names.index(name)
+    assert expression[index] == pytest.approx(0.8, abs=0.15)
+    assert np.delete(expression, index).max() < 0.25
+
+
+def test_expression_stays_within_its_bounds(model: MorphableModel) -> None:
+    pose = Pose(rotation_from_euler(0.0, 0.0, 0.0), np.array([0.0, 0.0, 0.6]), metric=True)
+    expression = fit(model, seen(model, pose, np.zeros(40), blendshape(model, jawOpen=1.6, mouthPucker=-0.5))).expression
+    assert expression.min() >= 0.0
+    assert expression.max() <= 1.0
+    assert expression[model.expression_names.index("jawOpen")] == pytest.approx(1.0)
+
+
+def test_the_shape_settles_when_the_same_person_is_seen_again(model: MorphableModel) -> None:
+    rng = np.random.default_rng(5)
+    shape = rng.normal(size=40)
+    fitter = open_fitter(FittingConfig(), model)
+    jumps = []
+    last = None
+    for _ in range(60):
+        pose = Pose(rotation_from_euler(*rng.uniform(-0.4, 0.4, 3)), np.array([0.0, 0.0, 0.6]), metric=True)
+        track = seen(model, pose, shape, np.where(rng.random(52) < 0.1, rng.random(52), 0.0))
+        noisy = track.landmarks.points + rng.normal(0, 0.5, (478, 3)).astype(np.float32)
+        found = fitter([Track("f1", Landmarks(noisy, 1.0), track.roi)], CAMERA)[0].shape
+        if last is not None:
+            jumps.append(np.abs(found - last).mean())
+        last = found
+    assert np.mean(jumps[-10:]) < 0.5 * np.mean(jumps[:3])
+
+
+def test_a_lens_that_distorts_does_not_bend_the_pose(model: MorphableModel) -> None:
+    camera = Camera(1280, 720, CAMERA.matrix, np.array([-0.25, 0.08, 0.001, 0.0]), metric=True)
+    angles = (0.3, -0.2, 0.1)
+    pose = Pose(rotation_from_euler(*angles), np.array([0.15, 0.08, 0.6]), metric=True)
+    found = fit(model, seen(model, pose, np.zeros(40), np.zeros(52), camera), camera=camera).pose
+    assert np.degrees(euler_angles(found.rotation)) == pytest.approx(np.degrees(angles), abs=0.5)
+
+
+def test_a_guessed_camera_gives_a_pose_that_says_so(model: MorphableModel) -> None:
+    camera = default_camera(1280, 720, 63.0)
+    pose = Pose(rotation_from_euler(0.0, 0.0, 0.0), np.array([0.0, 0.0, 0.6]), metric=False)
+    assert not fit(model, seen(model, pose, np.zeros(40), np.zeros(52), camera), camera=camera).pose.metric
+
+
+def test_the_same_landmarks_give_the_same_fit(model: MorphableModel) -> None:
+    pose = Pose(rotation_from_euler(0.1, 0.1, 0.1), np.array([0.0, 0.0, 0.6]), metric=True)
+    track = seen(model, pose, np.zeros(40), blendshape(model, mouthSmileLeft=0.5))
+    first, second = fit(model, track), fit(model, track)
+    assert (first.expression == second.expression).all()
+    assert (first.pose.rotation == second.pose.rotation).all()
+
+
+def random_problem(rng: np.random.Generator, size: int) -> tuple[FloatArray, FloatArray]:
+    columns = rng.normal(size=(size + 10, size)) * rng.uniform(0.1, 3.0, size)
+    return columns, rng.normal(size=size + 10) * 2.0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_bounded_solution_equals_scipys(seed: int) -> None:
+    columns, target = random_problem(np.random.default_rng(seed), 52)
+    expected = lsq_linear(columns, target, (0.0, 1.0), method="bvls", tol=1e-14).x
+    assert solve_unit_box(columns.T @ columns, columns.T @ target) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_partly_bounded_solution_equals_scipys(seed: int) -> None:
+    columns, target = random_problem(np.random.default_rng(seed), 60)
+    lower = np.concatenate([np.full(20, -np.inf), np.zeros(40)])
+    expected = lsq_linear(columns, target, (lower, np.where(np.isfinite(lower), 1.0, np.inf)), method="bvls", tol=1e-14)
+    found = solve_partly_bounded(columns.T @ columns, columns.T @ target, free=20)
+    assert found == pytest.approx(expected.x, abs=1e-4)
+
+
+def test_a_problem_without_a_solution_says_so() -> None:
+    with pytest.raises(np.linalg.LinAlgError, match="do not determine the face"):
+        solve_unit_box(np.zeros((3, 3)), np.ones(3))
