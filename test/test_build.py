@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
+import face_expr_ros
 from face_expr_ros import resources
 from face_expr_ros.resources import resource_path
 
@@ -96,3 +100,30 @@ def test_a_missing_data_file_is_named_with_the_places_where_it_was_looked_for() 
         resource_path("bfm/nothing.npz")
     assert str(ROOT) in str(error.value)
     assert str(PREFIX / "share/face_expr_ros") in str(error.value)
+
+
+def test_every_manifest_has_the_same_version() -> None:
+    version = ElementTree.parse(ROOT / "package.xml").findtext("version")
+    assert version == face_expr_ros.__version__
+
+
+@pytest.mark.slow
+def test_a_wheel_for_machines_without_ros_holds_modules_kernels_and_data(tmp_path: Path) -> None:
+    sources, wheels = tmp_path / "sources", tmp_path / "wheels"
+    made = shutil.ignore_patterns("*.so", "*.c", "__pycache__")  # by other builds
+    for folder in ("face_expr_ros", "bfm", "config", "weights"):
+        shutil.copytree(ROOT / folder, sources / folder, ignore=made)
+    for file in ("pyproject.toml", "setup.py", "LICENSE", "NOTICE"):
+        shutil.copy(ROOT / file, sources)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    done = subprocess.run([*command, "--wheel-dir", wheels, sources], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    names = zipfile.ZipFile(next(wheels.glob("*.whl"))).namelist()
+    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "face_expr_ros").rglob("*.py")}
+    data = {
+        f"face_expr_ros/{name}" for name in ("bfm/open_face_model.npz", "config/camera.yaml", "weights/manifest.yaml")
+    }
+    kernels = {path.stem for path in (ROOT / "face_expr_ros/kernels").glob("_*.pyx")}
+    assert modules | data <= set(names)
+    assert kernels == {Path(name).name.split(".")[0] for name in names if name.endswith(".so")}
+    assert not [name for name in names if name.endswith(".c")]
