@@ -1,20 +1,16 @@
-"""From model axes to pixels, and the normals that shading needs."""
+"""From the camera frame to pixels, and the normals that shading needs."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from face_expr_ros.values import Camera, FloatArray, Pose
+from face_expr_ros.values import Camera, FloatArray
 
 Float32 = NDArray[np.float32]
-
-
-def to_camera(vertices: FloatArray, pose: Pose) -> Float32:
-    """Model vertices (V, 3) in the camera frame, meters."""
-    moved: Float32 = (vertices @ pose.rotation.T + pose.position).astype(np.float32)
-    return moved
 
 
 def to_pixels(points: FloatArray, camera: Camera) -> Float32:
@@ -25,6 +21,20 @@ def to_pixels(points: FloatArray, camera: Camera) -> Float32:
     z = np.where(points[:, 2:] > 0, points[:, 2:], 1.0)
     pixels = (points / z) @ camera.matrix.T
     return np.column_stack([pixels[:, :2], points[:, 2]]).astype(np.float32)
+
+
+def bounding_box(pixels: Sequence[NDArray], width: int, height: int) -> tuple[int, int, int, int] | None:
+    """Left, top, right and bottom of the pixels that points (V, 3) cover in an image; None where they cover none.
+
+    Points behind the camera and ones that are not finite do not count.
+    """
+    seen = [p[np.isfinite(p).all(axis=1) & (p[:, 2] > 0)] for p in pixels]
+    points = np.concatenate(seen) if seen else np.zeros((0, 3))
+    if not len(points):
+        return None
+    left, top = (int(v) for v in np.clip(np.floor(points[:, :2].min(axis=0)) - 1, 0, [width, height]))
+    right, bottom = (int(v) for v in np.clip(np.ceil(points[:, :2].max(axis=0)) + 2, 0, [width, height]))
+    return None if right <= left or bottom <= top else (left, top, right, bottom)
 
 
 def corner_operator(triangles: NDArray[np.integer], vertex_count: int) -> csr_matrix:

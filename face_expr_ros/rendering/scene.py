@@ -17,14 +17,13 @@ from face_expr_ros.rendering.background import studio_wall
 from face_expr_ros.rendering.head import HeadGeometry, head_geometry
 from face_expr_ros.rendering.lighting import Light, light_maps
 from face_expr_ros.rendering.painting import Paint, paint_head
-from face_expr_ros.rendering.projection import facing_normals, to_pixels
+from face_expr_ros.rendering.projection import bounding_box, facing_normals, to_pixels
 from face_expr_ros.values import Camera, Pose
 
 Image = NDArray[np.uint8]
 
 # Lashes grow out of the lids, which are drawn before them: they still show this fraction of the depth inside.
 _LASH_BIAS = 0.0015
-_NEAREST = 0.05
 
 
 @functools.lru_cache(maxsize=8)
@@ -116,7 +115,7 @@ def render_scene(
         raise ValueError("the renderer draws through a pinhole: a camera with distortion 0 is needed")
     image = _background(background, camera)
     placed = [_place(face, camera) for face in faces]
-    box = _bounding_box([p.pixels for p in placed], camera)
+    box = bounding_box([p.pixels for p in placed], camera.width, camera.height)
     if box is None:
         return image
     left, top, right, bottom = box
@@ -148,16 +147,6 @@ def _place(face: SceneFace, camera: Camera) -> _Placed:
     local = face.renderer.geometry.surface(face.vertices, face.renderer.appearance)
     points = torso.bend(local, face.renderer.geometry.torso_share, face.pose)
     return _Placed(face, points, to_pixels(points, camera), local)
-
-
-def _bounding_box(pixels: list[NDArray], camera: Camera) -> tuple[int, int, int, int] | None:
-    seen = [p[np.isfinite(p).all(axis=1) & (p[:, 2] > _NEAREST)] for p in pixels]
-    points = np.concatenate(seen) if seen else np.zeros((0, 3))
-    if not len(points):
-        return None
-    low = np.clip(np.floor(points[:, :2].min(axis=0)) - 1, 0, [camera.width, camera.height]).astype(int)
-    high = np.clip(np.ceil(points[:, :2].max(axis=0)) + 2, 0, [camera.width, camera.height]).astype(int)
-    return None if (high <= low).any() else (int(low[0]), int(low[1]), int(high[0]), int(high[1]))
 
 
 def _shade(target: rasterizer.Target, placed: _Placed, pixels: NDArray, maps: NDArray, first: int) -> int:

@@ -1,0 +1,164 @@
+"""Draws what was found onto an image: boxes with ids, contours, axes, expression bars, the fitted mesh."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from face_expr_ros.face_model import MorphableModel
+from face_expr_ros.geometry import FACE_FRAME, project, to_camera
+from face_expr_ros.rendering.mesh_overlay import draw_mesh
+from face_expr_ros.values import Blendshapes, Camera, Face, FloatArray, Frame, Pose, Roi
+
+Image = NDArray[np.uint8]
+Color = tuple[int, int, int]
+
+# Blue, green, red; one for each id, in turn.
+_PALETTE: tuple[Color, ...] = ((255, 200, 70), (110, 220, 120), (90, 160, 255), (220, 130, 240), (90, 220, 240))
+_AXIS_COLORS: tuple[Color, ...] = ((60, 60, 235), (80, 200, 60), (240, 130, 50))  # x red, y green, z blue
+_AXIS_LENGTH = 0.06  # meters
+_NEAREST = 0.01  # meters before the camera, from where on a point has an image
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_SHIFT = 4  # fractional bits of the coordinates that cv2 draws with
+_BARS, _BAR_LEAST = 6, 0.08  # at most this many bars, for values of at least this
+
+# Chains of FaceMesh points, in MediaPipe's numbering.
+_CLOSED = (
+    (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149, 150,
+     136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109),
+    (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185),
+    (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191),
+    (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246),
+    (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466),
+)  # fmt: skip
+_IRISES = ((468, 469, 470, 471, 472), (473, 474, 475, 476, 477))  # center, then four points of the rim
+_OPEN = (
+    (46, 53, 52, 65, 55), (70, 63, 105, 66, 107), (276, 283, 282, 295, 285), (300, 293, 334, 296, 336),
+    (168, 6, 197, 195, 5, 4), (98, 97, 2, 326, 327),
+)  # fmt: skip
+
+
+def annotate(frame: Frame, faces: Sequence[Face], model: MorphableModel, *, mesh: bool = False) -> Image:
+    """A copy of the frame's image with all that was found drawn onto it.
+
+    Args:
+        frame: the image and the camera that took it.
+        faces: what was found in it.
+        model: the face model of the fits.
+        mesh: draw the fitted model as well, see-through.
+    Returns:
+        (height, width, 3) uint8 BGR.
+    """
+    image = frame.image.copy()
+    if mesh:
+        draw_mesh(image, [face.fit for face in faces], model, frame.camera)
+    for face in faces:
+        color = _color(face.id)
+        draw_landmarks(image, face.landmarks.points, color)
+        draw_axes(image, face.fit.pose, frame.camera)
+        draw_box(image, face.roi, face.id, color)
+        draw_bars(image, face.blendshapes, face.roi, color, [other.roi for other in faces if other is not face])
+    return image
+
+
+def draw_landmarks(image: Image, points: FloatArray, color: Color) -> None:
+    """FaceMesh points (>= 468, >= 2) in pixels: every point a dot, eyes, brows, lips, nose and outline as lines."""
+    if not _drawable(points[:, :2]):
+        return
+    _dots(image, points[:, :2], color)
+    fixed = np.round(points[:, :2] * (1 << _SHIFT)).astype(np.int32)
+    for chains, closed in ((_CLOSED, True), (_OPEN, False)):
+        lines = [fixed[list(chain)] for chain in chains if max(chain) < len(fixed)]
+        cv2.polylines(image, lines, closed, color, 1, cv2.LINE_AA, _SHIFT)
+    for center, *rim in (iris for iris in _IRISES if max(iris) < len(fixed)):
+        radius = round(float(np.linalg.norm(fixed[rim] - fixed[center], axis=1).mean()))
+        cv2.circle(image, fixed[center].tolist(), radius, color, 1, cv2.LINE_AA, _SHIFT)
+
+
+def draw_axes(image: Image, pose: Pose, camera: Camera, length: float = _AXIS_LENGTH) -> None:
+    """The face frame at the sellion: x (red) out of the face, y (green) to its left, z (blue) up."""
+    ends = to_camera(np.vstack([np.zeros(3), FACE_FRAME.T * length]), pose)
+    if not np.isfinite(ends).all() or (ends[:, 2] < _NEAREST).any():
+        return
+    pixels = project(ends, camera)
+    if not _drawable(pixels):
+        return
+    origin, *tips = np.round(pixels * (1 << _SHIFT)).astype(int).tolist()
+    # The farthest first, so that the axis that points at the viewer lies on top.
+    for axis in np.argsort(-ends[1:, 2]):
+        cv2.line(image, origin, tips[axis], (20, 20, 20), 4, cv2.LINE_AA, _SHIFT)
+        cv2.line(image, origin, tips[axis], _AXIS_COLORS[axis], 2, cv2.LINE_AA, _SHIFT)
+
+
+def draw_box(image: Image, roi: Roi, label: str, color: Color) -> None:
+    """The corners of a box and its id."""
+    if not _drawable(np.array([[roi.x, roi.y], [roi.x + roi.width, roi.y + roi.height]])):
+        return
+    left, top, right, bottom = (round(v) for v in (roi.x, roi.y, roi.x + roi.width, roi.y + roi.height))
+    arm = max(4, round(0.12 * min(roi.width, roi.height)))
+    corners = [
+        np.array([[x + dx * arm, y], [x, y], [x, y + dy * arm]])
+        for x, dx in ((left, 1), (right, -1))
+        for y, dy in ((top, 1), (bottom, -1))
+    ]
+    cv2.polylines(image, corners, False, color, 2, cv2.LINE_AA)
+    _text(image, label, (left, top - 8), 0.6, color)
+
+
+def draw_bars(image: Image, blendshapes: Blendshapes, roi: Roi, color: Color, others: Sequence[Roi] = ()) -> None:
+    """The strongest blendshapes as bars beside the box, in the order of the names.
+
+    They are to the right of it, or to its left where the image ends or one of the other faces is.
+    """
+    values = np.nan_to_num(np.asarray(blendshapes.values, dtype=float))
+    strongest = np.sort(np.argsort(-values)[:_BARS])
+    shown = [int(n) for n in strongest if values[n] >= _BAR_LEAST]
+    height, width = image.shape[:2]
+    row, panel = 20, 168
+    if not shown or not _drawable(np.array([[roi.x, roi.y]])) or width < panel + 16:
+        return
+    right = round(roi.x + roi.width) + 12
+    covers = any(other.x < right + panel and other.x + other.width > right for other in others)
+    left = right if right + panel <= width and not covers else max(4, round(roi.x) - panel - 12)
+    top = int(np.clip(roi.y, 4, max(4, height - row * len(shown) - 8)))
+    _darken(image, left, top, panel, row * len(shown) + 6)
+    for place, n in enumerate(shown):
+        y = top + 6 + place * row
+        length = round((panel - 12) * min(1.0, float(values[n])))
+        cv2.rectangle(image, (left + 6, y + 11), (left + panel - 6, y + 14), (90, 90, 90), cv2.FILLED)
+        cv2.rectangle(image, (left + 6, y + 11), (left + 6 + length, y + 14), color, cv2.FILLED)
+        cv2.putText(image, blendshapes.names[n], (left + 6, y + 8), _FONT, 0.36, (235, 235, 235), 1, cv2.LINE_AA)
+        value = f"{values[n]:.2f}"
+        cv2.putText(image, value, (left + panel - 32, y + 8), _FONT, 0.36, (190, 190, 190), 1, cv2.LINE_AA)
+
+
+def _color(face_id: str) -> Color:
+    """The same color for the same id, neighbors differ."""
+    number = int(face_id) if face_id.isdecimal() else sum(face_id.encode())
+    return _PALETTE[number % len(_PALETTE)]
+
+
+def _drawable(points: NDArray) -> bool:
+    """Whether OpenCV's 32-bit fixed-point drawing can take these pixels."""
+    return bool(np.isfinite(points).all() and (np.abs(points) < 30_000).all())
+
+
+def _dots(image: Image, points: NDArray, color: Color) -> None:
+    """Half-covered pixels at the points: light enough to leave the face visible."""
+    x, y = np.round(points).astype(int).T
+    inside = (x >= 0) & (y >= 0) & (x < image.shape[1]) & (y < image.shape[0])
+    x, y = x[inside], y[inside]
+    image[y, x] = (image[y, x].astype(np.uint16) + np.array(color, np.uint16)) // 2
+
+
+def _darken(image: Image, left: int, top: int, width: int, height: int) -> None:
+    panel = image[top : top + height, left : left + width]
+    panel[:] = panel // 2 - panel // 8
+
+
+def _text(image: Image, text: str, origin: tuple[int, int], size: float, color: Color) -> None:
+    cv2.putText(image, text, origin, _FONT, size, (20, 20, 20), 3, cv2.LINE_AA)
+    cv2.putText(image, text, origin, _FONT, size, color, 1, cv2.LINE_AA)
