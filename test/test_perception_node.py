@@ -339,7 +339,7 @@ def test_a_signal_ends_the_node_cleanly_while_it_works(
     dialog = Dialog(graph, namespace, portrait)
     dialog.ask()
     dialog.say(dialog.image())
-    assert process.stop(how) == 0
+    assert process.stop(how) == 0, process.output
     assert "Traceback" not in process.output
 
 

@@ -13,6 +13,7 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
+from face_expr_ros.bundle import open_face_model
 from face_expr_ros.config import CameraConfig
 from face_expr_ros.msg import FaceArray
 from face_expr_ros.ros.camera_info import info_from_camera
@@ -31,6 +32,7 @@ class CameraNode(Node):
     def __init__(self) -> None:
         super().__init__("camera", automatically_declare_parameters_from_overrides=True)
         self._config = Parameters(self, CameraConfig).config
+        self._model = open_face_model("open")  # of the synthetic faces
         self._source = open_source(self._config, self.get_logger().warning)
         self._image = self._publisher(Image, "image")
         self._info = self._publisher(CameraInfo, "camera_info")
@@ -59,7 +61,7 @@ class CameraNode(Node):
         height, width = shot.image.shape[:2]
         self._info.publish(info_from_camera(shot.camera, width, height, header))
         if shot.truths is not None and shot.camera is not None:
-            self._truth.publish(truth_array(shot.truths, shot.camera, header))
+            self._truth.publish(truth_array(shot.truths, self._model, shot.camera, header))
         self._image.publish(image_message(shot.image, header))
 
     def _publisher(self, kind: type, topic: str) -> Publisher:

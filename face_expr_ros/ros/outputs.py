@@ -67,7 +67,8 @@ class Outputs:
             for marker in self._mesh(faces, header, config.mesh_opacity):
                 self._markers.publish(marker)
         if self._annotated.get_subscription_count():
-            self._annotated.publish(encode.image_message(annotate(frame, faces, self._model), header))
+            image = annotate(frame, faces, self._model, mesh=config.annotated_mesh)
+            self._annotated.publish(encode.image_message(image, header))
 
     def _publisher(self, kind: type[Any], topic: str, qos: QoSProfile = QUEUE) -> LifecyclePublisher[Any]:
         overrides = QoSOverridingOptions.with_default_policies()

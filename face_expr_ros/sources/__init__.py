@@ -30,7 +30,9 @@ def open_source(config: CameraConfig, warn: Warn) -> Source:
         SourceError: the source is not there or cannot be read.
     """
     if config.source == "synthetic":
-        return _open_synthetic(config)
+        from face_expr_ros.sources.synthetic import SyntheticSource
+
+        return SyntheticSource(config)
     if config.source.startswith("device:"):
         return _open_device(config)
     path = Path(config.source).expanduser()
