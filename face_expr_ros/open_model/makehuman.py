@@ -122,7 +122,7 @@ def edge_loop(quads: IntArray, first: int, second: int) -> list[int]:
     while True:
         previous, current = loop[-2:]
         across = faces[current] - faces[previous]
-        shared = set.intersection(*({int(v) for v in quads[face]} for face in across)) - {current}
+        shared = set.intersection(*(set(quads[face].tolist()) for face in across)) - {current} if across else set()
         if len(faces[current]) != 4 or len(shared) != 1:
             raise ValueError(f"the edge loop from {first} to {second} ends at the irregular vertex {current}")
         following = shared.pop()
