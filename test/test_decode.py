@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from typing import Any
 
 import cv2
 import numpy as np
@@ -142,7 +143,7 @@ def test_the_brightest_16_bit_value_is_white_and_the_darkest_black() -> None:
     assert decode(message("mono16", rows))[1].max() == 0
 
 
-BAD_IMAGES = {
+BAD_IMAGES: dict[str, tuple[dict[str, Any], str]] = {
     "unknown encoding": ({"encoding": "32FC1"}, "'32FC1' was given"),
     "empty encoding": ({"encoding": ""}, "'' was given"),
     "zero width": ({"width": 0}, "0 x 24 pixels were given"),
