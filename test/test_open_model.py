@@ -11,7 +11,7 @@ from face_expr_ros.resources import resource_path
 
 PATH = resource_path("bfm/open_face_model.npz")
 MIRROR = np.array([-1.0, 1.0, 1.0], np.float32)
-MILLIMETRE = 1e-3
+MILLIMETER = 1e-3
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def blendshape(model: MorphableModel, **values: float) -> np.ndarray:
 
 
 def part_motion(model: MorphableModel, name: str, part: str) -> np.ndarray:
-    """(3,) mean motion of a part under one blendshape, metres."""
+    """(3,) mean motion of a part under one blendshape, meters."""
     return model.expression[model.expression_names.index(name)][model.part_vertices(part)].mean(axis=0)
 
 
@@ -64,11 +64,11 @@ def test_the_mean_has_the_size_of_an_adult(model):
 
 
 def test_every_identity_component_is_one_standard_deviation(model):
-    """Face points move by a few millimetres, later components less than the first."""
+    """Face points move by a few millimeters, later components less than the first."""
     motion = np.linalg.norm(model.identity[:, model.landmarks68], axis=2).mean(axis=1)
     assert motion[0] == motion.max()
-    assert 1.0 * MILLIMETRE < motion[0] < 8.0 * MILLIMETRE
-    assert (motion > 0.05 * MILLIMETRE).all()
+    assert 1.0 * MILLIMETER < motion[0] < 8.0 * MILLIMETER
+    assert (motion > 0.05 * MILLIMETER).all()
 
 
 def test_identity_keeps_the_origin_and_turns_no_head(model):
@@ -88,6 +88,13 @@ def test_the_mean_and_the_mesh_are_symmetric(model):
     np.testing.assert_array_equal(left, model.landmarks68[[16, 26, 35, 45, 54, 64]])
 
 
+def test_every_identity_component_is_even_or_odd_under_the_mirror(model):
+    mirrored = model.identity[:, model.mirror] * MIRROR
+    even, odd = (np.abs(mirrored - sign * model.identity).max(axis=(1, 2)) for sign in (1, -1))
+    assert np.minimum(even, odd).max() < 2e-6
+    assert 0 < (odd < even).sum() < 20
+
+
 @pytest.mark.parametrize("name", ARKIT_NAMES)
 def test_left_and_right_blendshapes_mirror_each_other(model, name):
     own = model.expression[ARKIT_NAMES.index(name)]
@@ -98,8 +105,8 @@ def test_left_and_right_blendshapes_mirror_each_other(model, name):
 @pytest.mark.parametrize("name", ARKIT_NAMES)
 def test_every_blendshape_moves_the_face_and_leaves_the_neck(model, name):
     motion = np.linalg.norm(model.expression[ARKIT_NAMES.index(name)], axis=1)
-    assert 1.0 * MILLIMETRE < motion.max() < 60.0 * MILLIMETRE
-    assert motion[model.mean[:, 1] < -0.2].max(initial=0.0) < 0.5 * MILLIMETRE
+    assert 1.0 * MILLIMETER < motion.max() < 60.0 * MILLIMETER
+    assert motion[model.mean[:, 1] < -0.2].max(initial=0.0) < 0.5 * MILLIMETER
 
 
 @pytest.mark.parametrize("side", ["Left", "Right"])
@@ -114,14 +121,14 @@ def test_one_sided_blendshapes_move_their_own_side(model, side):
 @pytest.mark.parametrize("side", ["Left", "Right"])
 @pytest.mark.parametrize("seed", [None, 1, 2, 3])
 def test_a_blink_closes_the_lids(model, side, seed):
-    """The lids' margins meet within a millimetre, and no part of the eyeball stands in front of the lids."""
+    """The lids' margins meet within a millimeter, and no part of the eyeball stands in front of the lids."""
     shape = None if seed is None else np.random.default_rng(seed).normal(size=40)
     expression = np.zeros(52)
     expression[ARKIT_NAMES.index(f"eyeBlink{side}")] = 1.0
     vertices = model.vertices(shape, expression)
     upper, lower = (slice(37, 39), slice(40, 42)) if side == "Right" else (slice(43, 45), slice(46, 48))
     gap = vertices[model.landmarks68[upper], 1] - vertices[model.landmarks68[lower][::-1], 1]
-    assert gap.max() < 1.0 * MILLIMETRE
+    assert gap.max() < 1.0 * MILLIMETER
     assert not visible_in_front(model, vertices, f"{side.lower()}_eyeball")
 
 
@@ -130,8 +137,8 @@ def test_at_rest_the_eyes_are_open_and_the_lips_are_closed(model, seed):
     shape = None if seed is None else np.clip(np.random.default_rng(seed).normal(size=40), -2.5, 2.5)
     vertices = model.vertices(shape)
     landmarks = vertices[model.landmarks68]
-    assert (landmarks[[37, 38, 43, 44], 1] - landmarks[[41, 40, 47, 46], 1]).min() > 4.0 * MILLIMETRE
-    assert np.abs(landmarks[[61, 62, 63], 1] - landmarks[[67, 66, 65], 1]).max() < 0.6 * MILLIMETRE
+    assert (landmarks[[37, 38, 43, 44], 1] - landmarks[[41, 40, 47, 46], 1]).min() > 4.0 * MILLIMETER
+    assert np.abs(landmarks[[61, 62, 63], 1] - landmarks[[67, 66, 65], 1]).max() < 0.6 * MILLIMETER
     assert visible_in_front(model, vertices, "left_eyeball")
     assert not visible_in_front(model, vertices, "upper_teeth")
 
@@ -156,17 +163,17 @@ def visible_in_front(model: MorphableModel, vertices: np.ndarray, part: str) -> 
 
 
 def test_an_open_jaw_takes_the_lower_teeth_and_the_tongue_along(model):
-    assert part_motion(model, "jawOpen", "lower_teeth")[1] < -10.0 * MILLIMETRE
-    assert part_motion(model, "jawOpen", "tongue")[1] < -10.0 * MILLIMETRE
-    assert np.abs(part_motion(model, "jawOpen", "upper_teeth")).max() < 0.1 * MILLIMETRE
+    assert part_motion(model, "jawOpen", "lower_teeth")[1] < -10.0 * MILLIMETER
+    assert part_motion(model, "jawOpen", "tongue")[1] < -10.0 * MILLIMETER
+    assert np.abs(part_motion(model, "jawOpen", "upper_teeth")).max() < 0.1 * MILLIMETER
     landmarks = blendshape(model, jawOpen=1.0)[model.landmarks68]
-    assert landmarks[62, 1] - landmarks[66, 1] > 25.0 * MILLIMETRE
+    assert landmarks[62, 1] - landmarks[66, 1] > 25.0 * MILLIMETER
     assert visible_in_front(model, blendshape(model, jawOpen=1.0), "lower_teeth")
 
 
 def test_mouth_close_closes_the_lips_of_an_open_jaw(model):
     landmarks = blendshape(model, jawOpen=1.0, mouthClose=1.0)[model.landmarks68]
-    assert np.abs(landmarks[62, 1] - landmarks[66, 1]) < 3.0 * MILLIMETRE
+    assert np.abs(landmarks[62, 1] - landmarks[66, 1]) < 3.0 * MILLIMETER
 
 
 @pytest.mark.parametrize(
@@ -181,12 +188,12 @@ def test_gaze_turns_the_eyeball_and_moves_the_lids(model, name, axis, sign):
     moved = blendshape(model, **{name: 1.0})
     ball = model.part_vertices(f"{side}_eyeball")
     pupil = ball[model.mean[ball, 2].argmax()]
-    assert sign * (moved - model.mean)[pupil, axis] > 3.5 * MILLIMETRE
+    assert sign * (moved - model.mean)[pupil, axis] > 3.5 * MILLIMETER
     center = model.eye_center(model.mean, side)
     radii = (np.linalg.norm(vertices[ball] - center, axis=1) for vertices in (model.mean, moved))
-    np.testing.assert_allclose(*radii, atol=0.01 * MILLIMETRE)
+    np.testing.assert_allclose(*radii, atol=0.01 * MILLIMETER)
     lids = model.landmarks68[42:48] if side == "left" else model.landmarks68[36:42]
-    assert np.linalg.norm((moved - model.mean)[lids], axis=1).max() > 0.3 * MILLIMETRE
+    assert np.linalg.norm((moved - model.mean)[lids], axis=1).max() > 0.3 * MILLIMETER
 
 
 @pytest.mark.parametrize(
@@ -201,12 +208,12 @@ def test_gaze_turns_the_eyeball_and_moves_the_lids(model, name, axis, sign):
 )  # fmt: skip
 def test_a_blendshape_moves_its_landmark_its_way(model, name, landmark, axis, sign):
     motion = model.expression[ARKIT_NAMES.index(name)][model.landmarks68[landmark]]
-    assert sign * motion[axis] > 0.4 * MILLIMETRE
+    assert sign * motion[axis] > 0.4 * MILLIMETER
 
 
 def test_the_tongue_comes_out(model):
     tongue = model.part_vertices("tongue")
-    assert blendshape(model, tongueOut=1.0)[tongue, 2].max() > model.mean[tongue, 2].max() + 10.0 * MILLIMETRE
+    assert blendshape(model, tongueOut=1.0)[tongue, 2].max() > model.mean[tongue, 2].max() + 10.0 * MILLIMETER
 
 
 def test_every_edge_joins_at_most_two_triangles_that_turn_the_same_way(model):
@@ -236,7 +243,7 @@ def test_triangles_face_outward(model, part):
     triangles = model.triangles[(model.vertex_part[model.triangles] == index).all(axis=1)]
     corners = model.mean[triangles]
     corners -= model.mean[model.part_vertices(part)].mean(axis=0)
-    assert np.linalg.det(corners).sum() / 6 > 1e-7  # the signed volume, cubic metres
+    assert np.linalg.det(corners).sum() / 6 > 1e-7  # the signed volume, cubic meters
 
 
 def test_there_are_no_degenerate_triangles(model):
@@ -255,8 +262,8 @@ def test_the_facemesh_points_lie_where_their_names_say(model):
     points = model.facemesh_points(model.mean)
     landmarks = model.mean[model.landmarks68]
     for facemesh, ibug, bound in ((1, 30, 9), (152, 8, 8), (33, 36, 4), (263, 45, 4), (61, 48, 4), (13, 62, 3)):
-        assert np.linalg.norm(points[facemesh] - landmarks[ibug]) < bound * MILLIMETRE, facemesh
-    assert np.abs(points[[10, 151, 9, 168, 6, 4, 0, 17, 152], 0]).max() < 1.0 * MILLIMETRE
+        assert np.linalg.norm(points[facemesh] - landmarks[ibug]) < bound * MILLIMETER, facemesh
+    assert np.abs(points[[10, 151, 9, 168, 6, 4, 0, 17, 152], 0]).max() < 1.0 * MILLIMETER
     right, left = (model.part_names.index(f"{side}_eyeball") for side in ("right", "left"))
     parts = model.triangle_part[model.facemesh_triangle]
     assert set(parts[:468].tolist()) <= {model.part_names.index(part) for part in ("skin", "inner_mouth")}

@@ -11,7 +11,8 @@ from tqdm import tqdm
 
 from face_expr_ros.face_model import load_face_model, write_arrays
 
-from .build import build_arrays
+from .anthropometry import anthropometry_table
+from .build import SAMPLE_COUNT, build_arrays
 from .embedding import find_embedding, residual_table
 from .embedding_file import read_embedding, write_embedding
 from .head import cut_head, face_margins
@@ -45,6 +46,14 @@ def build(wheel: Path | None, folder: Path, sample_count: int | None) -> None:
     write_arrays(path, arrays)
     click.echo(f"{path}: {path.stat().st_size} bytes, sha256 {_sha256(path)}")
     click.echo("equal to the file that was there" if before == _sha256(path) else "not equal to what was there")
+
+
+@main.command()
+@_wheel
+@click.option("--count", type=int, default=SAMPLE_COUNT, help="Heads to measure.")
+def anthropometry(wheel: Path | None, count: int) -> None:
+    """Prints measures of the drawn adults, to compare with surveys of people."""
+    click.echo(anthropometry_table(open_wheel(wheel), count))
 
 
 @main.command()

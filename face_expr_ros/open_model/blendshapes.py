@@ -26,7 +26,7 @@ ARKIT_NAMES = (
 )  # fmt: skip
 
 # Rotation vectors (x to the subject's left, y up; degrees) of the left eyeball; the right one mirrors them.
-# MakeHuman's eyeballs are larger than real ones, so these angles move the iris as far as about 1.4 times them would.
+# MakeHuman's eyeballs are larger than real ones: these angles move the iris as far as 1.3 times as much on a real eye.
 _LEFT_GAZE_DEGREES = {
     "eyeLookDown": (16.0, 0.0, 0.0),
     "eyeLookIn": (0.0, -22.0, 0.0),
@@ -36,7 +36,7 @@ _LEFT_GAZE_DEGREES = {
 
 
 def blendshapes(data: MakeHuman, head: Head, mean: FloatArray, scale: float) -> FloatArray:
-    """(52, V, 3) offsets in metres of the ARKit blendshapes at 1.0; scale: metres per unit of MakeHuman's offsets.
+    """(52, V, 3) offsets in meters of the ARKit blendshapes at 1.0; scale: meters per unit of MakeHuman's offsets.
 
     The face units shear the eyeballs; here they turn as rigid balls about the centers they have in the (V, 3) mean.
     """

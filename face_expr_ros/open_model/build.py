@@ -12,7 +12,7 @@ from .blendshapes import ARKIT_NAMES, blendshapes
 from .embedding_file import Embedding
 from .head import MIRROR, PART_NAMES, Head, cut_head
 from .landmarks68 import SELLION, landmarks68
-from .makehuman import METRES_PER_UNIT, MakeHuman
+from .makehuman import METERS_PER_UNIT, MakeHuman
 from .neutral import align, close_lips, upper_face
 from .sampling import draw_heads
 
@@ -23,7 +23,7 @@ SAMPLE_SEED = 20240
 IDENTITY_COUNT = 40
 # The sample's adults are scaled as one to a mean interpupillary distance of 63 mm (Dodgson 2004).
 SIZE_CORRECTION = 1.08
-SCALE = METRES_PER_UNIT * SIZE_CORRECTION
+SCALE = METERS_PER_UNIT * SIZE_CORRECTION
 IDENTITY_STEP = 1e-6
 EXPRESSION_STEP = 2e-6
 
@@ -33,7 +33,7 @@ class Identity:
     """The result of the principal component analysis.
 
     Attributes:
-        mean: (V, 3) metres; basis: (I, V, 3) metres per standard deviation.
+        mean: (V, 3) meters; basis: (I, V, 3) meters per standard deviation.
         explained: (I,) share of the sample's variance each component explains.
     """
 
@@ -75,7 +75,7 @@ def build_arrays(data: MakeHuman, embedding: Embedding, sample_count: int | None
 
 
 def neutral_heads(data: MakeHuman, head: Head, count: int, seed: int) -> FloatArray:
-    """Draws (2 count, V, 3) neutral heads in metres and model axes: each head and its mirror image."""
+    """Draws (2 count, V, 3) neutral heads in meters and model axes: each head and its mirror image."""
     drawn = draw_heads(data, head.vertices, count, seed) * SCALE
     both = np.concatenate([drawn, drawn[:, head.mirror] * MIRROR])
     closed = close_lips(both, data.base, head)
@@ -89,18 +89,18 @@ def principal_components(heads: FloatArray, count: int) -> Identity:
     is arbitrary, and the right half mirrors the left, so that the whole face has its largest entry twice.
     """
     mean = heads.mean(axis=0)
-    centred = (heads - mean).reshape(len(heads), -1)
-    values, vectors = np.linalg.eigh(centred @ centred.T)
+    centered = (heads - mean).reshape(len(heads), -1)
+    values, vectors = np.linalg.eigh(centered @ centered.T)
     order = np.argsort(values)[::-1][:count]
-    # vectors.T @ centred has norm sqrt(value); the deviation of a coefficient is sqrt(value / (N - 1)).
-    basis = (vectors[:, order].T @ centred).reshape(count, *mean.shape) / np.sqrt(len(heads) - 1)
+    # vectors.T @ centered has norm sqrt(value); the deviation of a coefficient is sqrt(value / (N - 1)).
+    basis = (vectors[:, order].T @ centered).reshape(count, *mean.shape) / np.sqrt(len(heads) - 1)
     left = basis[:, mean[:, 0] > 1e-6].reshape(count, -1)
     largest = np.take_along_axis(left, np.abs(left).argmax(axis=1)[:, None], axis=1)
     return Identity(mean, basis * np.sign(largest)[:, :, None], values[order] / values.sum())
 
 
 def _rounded(values: FloatArray) -> NDArray[np.float32]:
-    """Rounds to 0.1 micrometre, far above the noise of a linear algebra library, so that builds agree bit for bit."""
+    """Rounds to 0.1 micrometer, far above the noise of a linear algebra library, so that builds agree bit for bit."""
     return (np.round(values * 1e7) / 1e7).astype(np.float32) + np.float32(0.0)
 
 

@@ -57,8 +57,8 @@ REGIONS = {
 
 def find_embedding(model: MorphableModel, observations: Sequence[Observation], margins: Margins) -> Embedding:
     """The embedding that explains the observations best, made symmetric with the mesh's mirror."""
-    pixels = np.stack([o.pixels * o.millimetres for o in observations]).astype(np.float64)
-    seen = np.stack([o.landmarks * o.millimetres for o in observations]).astype(np.float64)
+    pixels = np.stack([o.pixels * o.millimeters for o in observations]).astype(np.float64)
+    seen = np.stack([o.landmarks * o.millimeters for o in observations]).astype(np.float64)
     neutral = np.array([o.neutral for o in observations])
     allowed = [_allowed_triangles(model, k, margins) for k in range(LANDMARK_COUNT)]
     found = [_best_place(model, pixels, seen[:, k], allowed[k], neutral) for k in range(LANDMARK_COUNT)]
@@ -66,21 +66,21 @@ def find_embedding(model: MorphableModel, observations: Sequence[Observation], m
 
 
 def residuals(model: MorphableModel, embedding: Embedding, observations: Sequence[Observation]) -> FloatArray:
-    """(n, 478) distances in millimetres at the face between the embedded points and FaceMesh's."""
+    """(n, 478) distances in millimeters at the face between the embedded points and FaceMesh's."""
     points = (model.points(o.pixels, embedding.triangle, embedding.barycentric) for o in observations)
     pairs = zip(points, observations, strict=True)
-    return np.stack([np.linalg.norm(p - o.landmarks, axis=1) * o.millimetres for p, o in pairs])
+    return np.stack([np.linalg.norm(p - o.landmarks, axis=1) * o.millimeters for p, o in pairs])
 
 
 def residual_table(model: MorphableModel, embedding: Embedding, observations: Sequence[Observation]) -> str:
     """Mean residuals by region, in a table of Markdown: all renders, and those with a neutral expression."""
-    millimetres = residuals(model, embedding, observations)
-    pixels = millimetres / np.array([[o.millimetres] for o in observations])
+    millimeters = residuals(model, embedding, observations)
+    pixels = millimeters / np.array([[o.millimeters] for o in observations])
     neutral = np.array([o.neutral for o in observations])
     rows = ["| region | points | mean, mm | mean, px | neutral faces, mm |", "|---|---|---|---|---|"]
     for name, points in REGIONS.items():
         columns = np.array(points)
-        values = (millimetres[:, columns], pixels[:, columns], millimetres[neutral][:, columns])
+        values = (millimeters[:, columns], pixels[:, columns], millimeters[neutral][:, columns])
         rows.append(f"| {name} | {len(points)} | " + " | ".join(f"{value.mean():.2f}" for value in values) + " |")
     return "\n".join(rows)
 

@@ -32,7 +32,7 @@ def read_embedding(path: Path) -> Embedding:
 
 
 def write_embedding(path: Path, embedding: Embedding) -> None:
-    """Writes the file with four decimals, which is below 1 micrometre on this mesh."""
+    """Writes the file with four decimals, which is below 1 micrometer on this mesh."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(_COLUMNS)

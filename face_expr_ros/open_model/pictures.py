@@ -18,13 +18,13 @@ Image = NDArray[np.uint8]
 
 COMPONENTS = 8
 DEVIATIONS = 2.5
-_DISTANCE = 0.9  # metres
+_DISTANCE = 0.9  # meters
 _QUALITY = 84
 _WHITE = (255, 255, 255)
 
 
 class Photographer:
-    """Takes square pictures of one person at a scale of the field of view in metres."""
+    """Takes square pictures of one person at a scale of the field of view in meters."""
 
     def __init__(self, model: MorphableModel) -> None:
         self.model = model
@@ -35,8 +35,8 @@ class Photographer:
     ) -> tuple[Image, NDArray[np.float32]]:
         """A (size, size, 3) picture and the vertices' pixels (V, 2).
 
-        field: metres across; yaw: degrees, positive turns to the subject's left; center: height in the picture's
-        middle, metres.
+        field: meters across; yaw: degrees, positive turns to the subject's left; center: height in the picture's
+        middle, meters.
         """
         focal, middle = size * _DISTANCE / field, (size - 1) / 2
         matrix = np.array([[focal, 0.0, middle], [0.0, focal, middle], [0.0, 0.0, 1.0]])

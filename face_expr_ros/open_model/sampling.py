@@ -148,14 +148,23 @@ def draw_local_weights(random: np.random.RandomState, sliders: list[LocalSlider]
     return weights
 
 
-def draw_heads(data: MakeHuman, vertices: NDArray[np.int64], count: int, seed: int) -> FloatArray:
-    """Draws (count, len(vertices), 3) neutral heads in MakeHuman's decimeters and axes.
+def draw_people(data: MakeHuman, count: int, seed: int) -> list[tuple[Person, dict[str, float]]]:
+    """Draws count people, each with the weight of every target, by name.
 
     RandomState is used because its streams are guaranteed to stay the same in every NumPy version.
     """
     random = np.random.RandomState(seed)
     sliders = local_sliders(data)
-    people = [macro_weights(draw_person(random)) | draw_local_weights(random, sliders) for _ in range(count)]
+    people = []
+    for _ in range(count):
+        person = draw_person(random)
+        people.append((person, macro_weights(person) | draw_local_weights(random, sliders)))
+    return people
+
+
+def draw_heads(data: MakeHuman, vertices: NDArray[np.int64], count: int, seed: int) -> FloatArray:
+    """Draws (count, len(vertices), 3) heads in MakeHuman's decimeters and axes."""
+    people = [weights for _, weights in draw_people(data, count, seed)]
     names = sorted({name for weights in people for name in weights if data.has_target(name)})
     weights = np.array([[weights.get(name, 0.0) for name in names] for weights in people])
     targets = np.stack([data.target(name)[vertices] for name in names])
