@@ -9,6 +9,7 @@ A buffer holds several samples a pixel for smooth edges.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,7 @@ ENCODED = _linear_to_srgb()
 
 
 def _array(name: str, value: object, shape: tuple[int | None, ...], dtype: type) -> NDArray:
-    array = np.ascontiguousarray(value, dtype=dtype)
+    array: NDArray[Any] = np.ascontiguousarray(value, dtype=dtype)
     if array.ndim != len(shape) or any(want not in (None, have) for want, have in zip(shape, array.shape, strict=True)):
         wanted = ", ".join("n" if n is None else str(n) for n in shape)
         raise ValueError(f"{name} must have the shape ({wanted}), not {array.shape}")

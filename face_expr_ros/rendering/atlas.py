@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
@@ -121,13 +122,42 @@ def texels(atlas: Atlas, width: int) -> Texels:
     _, index = rasterizer.depth_map(flat, atlas.uv_triangles, columns, rows, cull=False)
     row, column = np.nonzero(index != rasterizer.EMPTY)
     triangle = index[row, column]
-    a, b, c = (flat[atlas.uv_triangles[triangle, corner], :2].astype(np.float64) for corner in range(3))
-    place = np.column_stack([column, row])
+    a, b, c = (flat[atlas.uv_triangles[triangle, corner], :2] for corner in range(3))
+    place = np.column_stack([column, row]).astype(np.float32)
     area = _cross(b - a, c - a)
     weights = np.stack(
         [_cross(b - place, c - place), _cross(c - place, a - place), _cross(a - place, b - place)], axis=1
     )
     return Texels(row, column, triangle, (weights / area[:, None]).astype(np.float32), (rows, columns))
+
+
+@dataclass(frozen=True)
+class Fringe:
+    """Texels just outside the islands, and the covered texel nearest to each.
+
+    Attributes:
+        rows, columns: (n,) their places; source_rows, source_columns: (n,) whose color they take.
+    """
+
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    source_rows: NDArray[np.intp]
+    source_columns: NDArray[np.intp]
+
+    def fill(self, image: NDArray[np.uint8]) -> None:
+        """Carries colors over the borders, in place, so that lookups and reductions do not see the void."""
+        image[self.rows, self.columns] = image[self.source_rows, self.source_columns]
+
+
+def fringe(atlas: Atlas, under: Texels, reach: float = 9.0) -> Fringe:
+    """The fringe up to `reach` texels wide around the islands and tiles."""
+    void = np.ones(under.shape, bool)
+    void[under.rows, under.columns] = False
+    for left, top, side in np.round(atlas.tiles * under.shape[1]).astype(int):
+        void[top : top + side, left : left + side] = False
+    distance, nearest = distance_transform_edt(void, return_indices=True)
+    rows, columns = np.nonzero(void & (distance <= reach))
+    return Fringe(rows, columns, *nearest[:, rows, columns])
 
 
 def _cross(a: NDArray, b: NDArray) -> NDArray:

@@ -42,7 +42,7 @@ class HeadGeometry:
 
     Attributes:
         model: the face model.
-        layout: where everything lies in the texture; texels: what lies under each texel.
+        layout: where everything lies in the texture; texels: what lies under each texel; fringe: those around.
         solid, lashes: the opaque and the see-through mesh over the drawn vertices.
         patches: the fine eyes, left and right.
         torso: the shoulders; torso_share: (V',) how far each drawn vertex belongs to them.
@@ -56,6 +56,7 @@ class HeadGeometry:
     model: MorphableModel
     layout: atlas.Atlas
     texels: atlas.Texels
+    fringe: atlas.Fringe
     solid: Mesh
     lashes: Mesh
     patches: tuple[eyes.EyePatch, eyes.EyePatch]
@@ -157,8 +158,9 @@ def _prepare(model: MorphableModel, width: int) -> HeadGeometry:
     belongs = np.concatenate([torso.torso_share(model.mean), np.zeros(len(grown)), np.ones(rings)]).astype(np.float32)
     scalp = np.where(bare, np.float32(0), scalp_weight(model.mean, 0.0))
     scalp_triangles = model.triangles[(part == "skin") & (scalp[model.triangles] > 0).any(axis=1)]
+    under = atlas.texels(layout, width)
     return HeadGeometry(
-        model, layout, atlas.texels(layout, width), solid, lashes, patches, shoulders,
+        model, layout, under, atlas.fringe(layout, under), solid, lashes, patches, shoulders,
         belongs, surface_triangles, corners, scalp, scalp_triangles, corner_operator(scalp_triangles, len(model.mean)),
         occlusion.openness(everything, surface_triangles, corners),
         np.pad(inside, (0, count - len(inside))), face, float(np.hypot(*face_uv[face].std(axis=0))) * width,

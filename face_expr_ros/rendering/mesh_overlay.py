@@ -72,7 +72,9 @@ def _face_mesh(key: _Key) -> tuple[rasterizer.Mesh, csr_matrix]:
     center = model.mean[model.triangles].mean(axis=1)
     triangles = model.triangles[skin & (center[:, 2] > _FACE_DEPTH) & (center[:, 1] > _FACE_LOW)]
     count, vertices = len(triangles), len(model.mean)
-    mesh = rasterizer.Mesh(triangles, np.zeros((1, 2)), np.zeros((count, 3), int), np.zeros(count, np.uint8), vertices)
+    mesh = rasterizer.Mesh(
+        triangles, np.zeros((1, 2), np.float32), np.zeros((count, 3), np.int32), np.zeros(count, np.uint8), vertices
+    )
     return mesh, corner_operator(mesh.triangles, vertices)
 
 

@@ -11,8 +11,8 @@ from face_expr_ros.rendering.projection import vertex_normals
 
 Float32 = NDArray[np.float32]
 
-_DIRECTIONS = 96
-_SIZE = 224  # of a depth map, pixels
+_DIRECTIONS = 64
+_SIZE = 176  # of a depth map, pixels
 _TOLERANCE = 0.0035  # meters a vertex may lie behind the depth map and still see out
 # Light that reaches a hidden place through the skin and from its surroundings, for blue, green and red.
 _REST = np.array([0.30, 0.34, 0.46])

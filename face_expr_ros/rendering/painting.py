@@ -43,17 +43,18 @@ def paint_head(geometry: HeadGeometry, look: Appearance) -> Paint:
     field = fields.fields_of(geometry)
     rng = np.random.default_rng([look.seed, 5])
     color = np.empty((len(field.position), 4), np.float32)
-    _paint_skin(color, field, look, rng)
+    _paint_skin(color, field, look)
     _paint_mouth(color, field)
     image = geometry.texels.image(np.clip(color, 0, 255).astype(np.uint8))
     _paint_cloth(image, geometry, look, rng)
     strokes.draw_brows(image, geometry, field, look, rng)
     _paint_eye(image, geometry, look, rng)
     _paint_lashes(image, geometry, look, rng)
-    return Paint(_reductions(_bled(image, geometry)))
+    geometry.fringe.fill(image)
+    return Paint(_reductions(image))
 
 
-def _paint_skin(color: Float32, field: Fields, look: Appearance, rng: np.random.Generator) -> None:
+def _paint_skin(color: Float32, field: Fields, look: Appearance) -> None:
     base = np.array(look.skin, np.float32)
     dark = 1.0 - float(base.mean()) / 255.0
     tone = np.ones((len(color), 3), np.float32)
@@ -104,7 +105,6 @@ def _paint_mouth(color: Float32, field: Fields) -> None:
         of = field.part(part)
         color[of, :3] = base * (1 + 0.06 * field.mottle[of, None] + 0.05 * field.grain[of, None])
         color[of, 3] = 255 * gloss
-    # Lips roll inwards into the mouth: the first millimeters are still lip.
     of = field.part("upper_teeth") | field.part("lower_teeth")
     color[of, :3] = _TEETH * (1 - 0.42 * field.tooth_gaps[of, None] * np.array([1.0, 0.9, 0.8]))
     color[of, 3] = 255 * 0.7
@@ -141,22 +141,6 @@ def _paint_eye(image: NDArray[np.uint8], geometry: HeadGeometry, look: Appearanc
 
 def _over(below: NDArray, above: NDArray, cover: NDArray) -> NDArray:
     return below + cover[..., None] * (above - below)
-
-
-def _bled(image: NDArray[np.uint8], geometry: HeadGeometry) -> NDArray[np.uint8]:
-    """Colors carried over the borders of the islands, so that bilinear lookups and reductions do not see the void."""
-    covered = np.zeros(image.shape[:2], np.uint8)
-    covered[geometry.texels.rows, geometry.texels.columns] = 1
-    for left, top, side in np.round(geometry.layout.tiles * image.shape[1]).astype(int):
-        covered[top : top + side, left : left + side] = 1
-    result = image.copy()
-    for _ in range(9):
-        grown = cv2.dilate(result * covered[..., None], np.ones((3, 3), np.uint8))
-        spread = cv2.dilate(covered, np.ones((3, 3), np.uint8))
-        fresh = (spread == 1) & (covered == 0)
-        result[fresh] = grown[fresh]
-        covered = spread
-    return result
 
 
 def _reductions(image: NDArray[np.uint8], smallest: int = 128) -> tuple[NDArray[np.uint8], ...]:

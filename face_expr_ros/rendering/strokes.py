@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import LinearNDInterpolator
+from scipy.ndimage import gaussian_filter
 
 from face_expr_ros.rendering.appearance import Appearance
 from face_expr_ros.rendering.fields import Fields
@@ -47,18 +48,19 @@ def _texel_map(geometry: HeadGeometry, field: Fields) -> LinearNDInterpolator:
 
 
 def _brow_curve(geometry: HeadGeometry, side: int) -> NDArray:
-    """Rows of x, y, half height from the nose outwards (5, 3) of one brow; side is 1 for the subject's left."""
+    """Cubics in the way along a brow, 0 at the nose to 1, for x, y and half height: (4, 3).
+
+    A cubic through the five iBUG points, so that the brow has no corners; side is 1 for the subject's left.
+    """
     order = [22, 23, 24, 25, 26] if side > 0 else [21, 20, 19, 18, 17]
     points = geometry.model.mean[geometry.model.landmarks68[order], :2].astype(np.float64)
     points[:, 1] += _RAISE
     points[0, 0] -= 0.002 * side
-    return np.column_stack([points, _HALF_HEIGHT])
+    return np.polyfit(np.linspace(0, 1, 5), np.column_stack([points, _HALF_HEIGHT]), 3)
 
 
 def _at(curve: NDArray, along: float) -> NDArray:
-    places = np.linspace(0, 1, len(curve))
-    # A cubic through five points, so that the brow has no corners.
-    return np.array([np.polyval(np.polyfit(places, curve[:, k], 3), along) for k in range(3)])
+    return along ** np.arange(3, -1, -1) @ curve
 
 
 def _stroke(
@@ -107,6 +109,11 @@ def _soft_base(ink: NDArray[np.uint8], curve: NDArray, to_texel: LinearNDInterpo
     outline = to_texel(np.array(upper + lower[::-1]))
     if not np.isfinite(outline).all():
         return
-    shadow = np.zeros(ink.shape, np.uint8)
-    cv2.fillPoly(shadow, [np.round(outline).astype(np.int32)], int(min(60 * look.brow_density, 130)))
-    ink[:] = np.maximum(ink, cv2.GaussianBlur(shadow, (0, 0), ink.shape[1] / 1024 * 8))
+    sigma = ink.shape[1] / 1024 * 8
+    low = np.maximum(np.floor(outline.min(axis=0) - 4 * sigma), 0).astype(int)
+    high = np.ceil(outline.max(axis=0) + 4 * sigma).astype(int)
+    window = ink[low[1] : high[1], low[0] : high[0]]
+    shadow = np.zeros(window.shape, np.uint8)
+    strength = int(min(60 * look.brow_density, 130))
+    cv2.fillPoly(shadow, [np.round(outline - low).astype(np.int32)], strength)
+    window[:] = np.maximum(window, gaussian_filter(shadow, sigma))

@@ -144,6 +144,9 @@ def set_gaze(values: dict[str, float], left: float, up: float) -> None:
         _raise(values, f"eyeLookDown{side}", -above)
 
 
+# Meters from the sellion to the edge of the face, and to what lies nearest to the camera, turned any way.
+_HALF_FACE, _DEPTH = 0.135, 0.06
+
 # Movements that exclude one another; a random expression draws at most one of each row, with this probability.
 _CHOICES: tuple[tuple[float, tuple[str, ...]], ...] = (
     (0.60, ("eyeBlink", "eyeBlink", "eyeWide", "eyeSquint")),
@@ -183,15 +186,12 @@ def random_pose(rng: np.random.Generator, camera: Camera, largest_angle: float =
     yaw, pitch = np.radians(rng.uniform(-largest_angle, largest_angle, 2))
     rotation = rotation_from_euler(yaw, pitch, float(np.radians(rng.uniform(-20, 20))))
     focal, size = camera.matrix[[0, 1], [0, 1]], np.array([camera.width, camera.height])
-    nearest = max(0.35, float((focal * 2 * _HALF_FACE / size).max()) * 1.02)
+    nearest = max(0.35, _DEPTH + float((focal * 2 * _HALF_FACE / size).max()) * 1.02)
     distance = float(np.exp(rng.uniform(np.log(nearest), np.log(max(1.2, nearest)))))
-    margin = _HALF_FACE * focal / distance
+    margin = _HALF_FACE * focal / (distance - _DEPTH)
     pixel = rng.uniform(margin, np.maximum(size - 1 - margin, margin))
     ray = np.append((pixel - camera.matrix[:2, 2]) / focal, 1.0)
     return Pose(rotation, ray * distance, True)
-
-
-_HALF_FACE = 0.135  # meters from the sellion to the edge of the face, turned any way
 
 
 def random_shape(rng: np.random.Generator, count: int, spread: float = 1.0) -> NDArray[np.float64]:

@@ -47,14 +47,17 @@ class SyntheticSource:
     Args:
         config: size, rate, field of view, number of faces and seed; the same config gives the same images.
         model: the face model; None opens the open one.
+        texture_width: of the faces' textures, pixels; a smaller one starts faster.
     """
 
-    def __init__(self, config: CameraConfig, model: MorphableModel | None = None) -> None:
+    def __init__(self, config: CameraConfig, model: MorphableModel | None = None, *, texture_width: int = 768) -> None:
         self._model = model or open_face_model("open")
         self._config = config
         self.camera = pinhole_camera(config.width, config.height, config.field_of_view)
         self._shapes = [self._shape(number) for number in range(config.faces)]
-        self._renderers = [FaceRenderer(self._model, self._look(number)) for number in range(config.faces)]
+        self._renderers = [
+            FaceRenderer(self._model, self._look(number), texture_width=texture_width) for number in range(config.faces)
+        ]
         self._count = 0
 
     def read(self) -> Shot:
