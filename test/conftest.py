@@ -146,7 +146,7 @@ def portrait() -> NDArray[np.uint8]:
     """(480, 640, 3) BGR: one rendered person, straight into the camera."""
     model = open_face_model("open")
     pose = Pose(rotation_from_euler(0.0, 0.0, 0.0), np.array([0.0, 0.0, 0.6]), metric=True)
-    return FaceRenderer(model).render(model.mean, pose, pinhole_camera(640, 480, 45.0))
+    return FaceRenderer(model, texture_width=384).render(model.mean, pose, pinhole_camera(640, 480, 45.0))
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 
-import rclpy
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.publisher import Publisher
@@ -20,7 +19,7 @@ from face_expr_ros.ros.camera_info import info_from_camera
 from face_expr_ros.ros.encode import image_message
 from face_expr_ros.ros.ground_truth import truth_array
 from face_expr_ros.ros.params import Parameters
-from face_expr_ros.ros.running import run_node
+from face_expr_ros.ros.running import Finished, run_node
 from face_expr_ros.sources import Shot, open_source
 
 SENSOR_DATA = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -34,6 +33,7 @@ class CameraNode(Node):
         self._config = Parameters(self, CameraConfig).config
         self._model = open_face_model("open")  # of the synthetic faces
         self._source = open_source(self._config, self.get_logger().warning)
+        self.context.on_shutdown(self._source.close)
         self._image = self._publisher(Image, "image")
         self._info = self._publisher(CameraInfo, "camera_info")
         self._truth = self._publisher(FaceArray, "ground_truth")
@@ -44,17 +44,11 @@ class CameraNode(Node):
             f"publishing {self._config.source} at {self._config.rate:g} Hz on {self._image.topic_name}"
         )
 
-    def destroy_node(self) -> None:
-        """Also frees the source."""
-        self._source.close()
-        super().destroy_node()
-
     def _publish_next(self) -> None:
         shot = self._source.read()
         if shot is None:
             self.get_logger().info(f"{self._config.source} has ended")
-            rclpy.try_shutdown()
-            return
+            raise Finished
         self._publish(shot, Header(stamp=self.get_clock().now().to_msg(), frame_id=self._config.frame_id))
 
     def _publish(self, shot: Shot, header: Header) -> None:

@@ -35,12 +35,12 @@ class PerceptionNode(LifecycleNode):
 
     def __init__(self) -> None:
         super().__init__("perception", automatically_declare_parameters_from_overrides=True)
-        self.settings = Parameters(self, PerceptionConfig, LIVE_PARAMETERS)
         self.failure = ""
-        self._topic = image_topic(self, self.settings.config.image_transport)
         self._perceiver: Perceiver | None = None
         self._worker: NewestWins[Image | CompressedImage] | None = None
         self._inputs: list[Subscription] = []
+        self.settings = Parameters(self, PerceptionConfig, LIVE_PARAMETERS)
+        self._topic = image_topic(self, self.settings.config.image_transport)
         DiagnosticsPublisher(self, self._status)
         self.create_service(Trigger, "~/reset", self._reset)
         self.create_service(Trigger, "~/calibrate_neutral", self._calibrate_neutral)
@@ -87,6 +87,11 @@ class PerceptionNode(LifecycleNode):
         """The same from any state."""
         self.release()
         return SUCCESS
+
+    def destroy_node(self) -> None:
+        """First ends the thread that publishes."""
+        self.release()
+        super().destroy_node()
 
     def release(self) -> None:
         """Stop the work and free models and topics; safe to call twice."""

@@ -50,8 +50,7 @@ class Perceiver:
         try:
             self._perceive(message)
         except Exception as error:
-            if self._node.context.ok():  # publishing fails while the process ends
-                self._report(error)
+            self._report(error)
 
     def _perceive(self, message: Image | CompressedImage) -> None:
         started = time.perf_counter()

@@ -2,51 +2,71 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
+from types import FrameType
 
 import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 
 from face_expr_ros.config import ConfigError
+from face_expr_ros.face_model import BundleError
 from face_expr_ros.sources import SourceError
 
-STOPPED = (KeyboardInterrupt, ExternalShutdownException)
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNAL_INTERVAL = 0.2  # seconds; Python hears of a signal only between two waits for messages
 
 
 class StartError(RuntimeError):
     """A node cannot start; the text is the sentence for the user."""
 
 
+class Finished(Exception):
+    """Raised by a callback when the node's work is done."""
+
+
 def run_node(create: Callable[[], Node], name: str) -> int:
-    """Spin the node that ``create`` makes until Ctrl-C, SIGTERM or the node's own shutdown.
+    """Spin the node that ``create`` makes until Ctrl-C, SIGTERM or :class:`Finished`.
+
+    rclpy's own signal handlers would shut the context down while another thread publishes; here the node is
+    destroyed first, with a context that still works.
 
     Returns:
-        The exit status: 0 after a clean end, 2 where the configuration or the input does not let the node start.
+        The exit status: 0 after a clean end, 2 where the configuration or the input does not let the node work.
     """
-    try:
-        rclpy.init()
-    except RuntimeError as error:  # rclpy's own text repeats its sentence with C file names after the first line
-        return _refused(name, str(error).splitlines()[0].split(", at /")[0])
+    for number in SIGNALS:
+        signal.signal(number, _interrupt_once)
     node = None
     try:
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         node = create()
         executor = SingleThreadedExecutor()
         executor.add_node(node)
-        executor.spin()
-    except STOPPED:
-        pass
-    except (ConfigError, SourceError, StartError) as error:
+        while True:
+            executor.spin_once(timeout_sec=SIGNAL_INTERVAL)
+    except (KeyboardInterrupt, Finished):
+        return 0
+    except (BundleError, ConfigError, SourceError, StartError) as error:
         return _refused(name, str(error))
-    except Exception:
-        if rclpy.ok():  # else a callback was in the middle of publishing when the process was told to end
+    except RuntimeError as error:
+        if rclpy.ok():
             raise
+        # The command line or a parameter file; rclpy's text goes on with the places in its C files.
+        return _refused(name, str(error).splitlines()[0].split(", at /")[0])
     finally:
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
-    return 0
+
+
+def _interrupt_once(number: int, frame: FrameType | None) -> None:
+    """As Ctrl-C, but only the first time: what is cleaned up is cleaned up to the end."""
+    for other in SIGNALS:
+        signal.signal(other, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _refused(name: str, sentence: str) -> int:
