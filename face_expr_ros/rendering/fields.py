@@ -27,7 +27,7 @@ _COLLAR = 0.045  # meters from the cut to the edge of the collar
 _CROWN = np.array([0.0, 0.10, -0.125])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fields:
     """Fields over the N texels of `HeadGeometry.texels`; (N,) float32 in 0..1 unless said otherwise.
 
@@ -67,29 +67,16 @@ class Fields:
         of: Bool = self.parts == self.part_names.index(name)
         return of
 
-    @functools.lru_cache(maxsize=4)  # noqa: B019 - the fields live as long as the model
     def scalp(self, hairline: float) -> Float32:
         """(N,) how much hair grows, with the forehead's hairline raised by `hairline` meters."""
         grown = scalp_weight(self.position, hairline, 0.024)
         bare = (self.ears > 0.3) | ~self.part("skin")
         return np.where(bare, np.float32(0), grown)
 
-    def __hash__(self) -> int:
-        return id(self)
 
-
-_CACHE: dict[int, tuple[HeadGeometry, Fields]] = {}
-
-
+@functools.lru_cache(maxsize=2)
 def fields_of(geometry: HeadGeometry) -> Fields:
     """The fields of a prepared head, computed once."""
-    if id(geometry) not in _CACHE:
-        _CACHE.clear()
-        _CACHE[id(geometry)] = (geometry, _compute(geometry))
-    return _CACHE[id(geometry)][1]
-
-
-def _compute(geometry: HeadGeometry) -> Fields:
     model, texels = geometry.model, geometry.texels
     position = texels.interpolate(model.mean, model.triangles)
     parts = model.triangle_part[texels.triangle]

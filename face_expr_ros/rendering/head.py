@@ -5,6 +5,7 @@ What depends on the model alone is computed once for a model and shared by all r
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from face_expr_ros.rendering import atlas, eyes, lids, occlusion, torso
 from face_expr_ros.rendering.appearance import Appearance
 from face_expr_ros.rendering.lighting import CLOTH, EYE, LASH, MOUTH, SKIN, TEETH
 from face_expr_ros.rendering.masks import head_masks
+from face_expr_ros.rendering.model_key import ModelKey
 from face_expr_ros.rendering.projection import corner_operator, vertex_normals
 
 Float32 = NDArray[np.float32]
@@ -35,7 +37,7 @@ _HAIRLINE = np.array(
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class HeadGeometry:
     """A model prepared for drawing. Drawn vertices are the model's, then those of the left and the right eye
     and of the torso.
@@ -122,19 +124,14 @@ def _lid_shadow(eye: NDArray, center: NDArray) -> NDArray:
     return shade[:, None] ** np.array([1.05, 1.0, 0.92])
 
 
-_CACHE: dict[tuple[str, int, int], HeadGeometry] = {}
-
-
 def head_geometry(model: MorphableModel, texture_width: int) -> HeadGeometry:
     """The model prepared for drawing; computed once for a model and a texture size."""
-    key = (model.sha256, id(model), texture_width)
-    if key not in _CACHE:
-        _CACHE.clear()  # One model at a time is the rule; a second one may take the place of the first.
-        _CACHE[key] = _prepare(model, texture_width)
-    return _CACHE[key]
+    return _prepare(ModelKey(model), texture_width)
 
 
-def _prepare(model: MorphableModel, width: int) -> HeadGeometry:
+@functools.lru_cache(maxsize=2)
+def _prepare(key: ModelKey, width: int) -> HeadGeometry:
+    model = key.model
     layout = atlas.pack(model.uv, model.uv_triangles, (_EYE_TILE, _CLOTH_TILE, _LASH_TILE))
     part = np.array(model.part_names)[model.triangle_part]
     patches = (eyes.eye_patch(model, "left"), eyes.eye_patch(model, "right"))

@@ -13,6 +13,7 @@ from face_expr_ros.face_model import MorphableModel
 from face_expr_ros.geometry import project, to_camera
 from face_expr_ros.kernels import rasterizer
 from face_expr_ros.rendering.lighting import Light, light_maps
+from face_expr_ros.rendering.model_key import ModelKey
 from face_expr_ros.rendering.projection import bounding_box, corner_operator, facing_normals, vertex_normals
 from face_expr_ros.values import Camera, FaceFit
 
@@ -29,7 +30,7 @@ def draw_mesh(
 
     Only the front of the face is drawn, through the camera's lens with its distortion.
     """
-    mesh, corners = _face_mesh(_Key(model))
+    mesh, corners = _face_mesh(ModelKey(model))
     placed = [_place(fit, model, camera) for fit in fits]
     placed = [(points, pixels) for points, pixels in placed if (points[:, 2] > _NEAREST).all()]
     box = bounding_box([pixels[np.unique(mesh.triangles)] for _, pixels in placed], image.shape[1], image.shape[0])
@@ -52,21 +53,8 @@ def draw_mesh(
 _WHITE = np.array([[[255, 255, 255, 160]]], np.uint8)
 
 
-class _Key:
-    """A model as a key: two of the same file are the same."""
-
-    def __init__(self, model: MorphableModel) -> None:
-        self.model = model
-
-    def __hash__(self) -> int:
-        return hash((self.model.sha256, self.model.mean.shape))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Key) and self.model.sha256 == other.model.sha256
-
-
 @functools.lru_cache(maxsize=2)
-def _face_mesh(key: _Key) -> tuple[rasterizer.Mesh, csr_matrix]:
+def _face_mesh(key: ModelKey) -> tuple[rasterizer.Mesh, csr_matrix]:
     model = key.model
     skin = model.triangle_part == model.part_names.index("skin")
     center = model.mean[model.triangles].mean(axis=1)
