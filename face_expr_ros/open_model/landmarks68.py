@@ -11,7 +11,7 @@ SELLION = 132
 # The subject's right half and the midline; the left half is its mirror image.
 _RIGHT = {
     **dict(enumerate((5769, 5695, 5759, 5242, 739, 749, 5295, 926, 732))),  # jaw line, ear to chin
-    **dict(enumerate((5262, 232, 222, 223, 208), start=17)),  # brow
+    **dict(enumerate((261, 225, 206, 205, 208), start=17)),  # brow
     **dict(enumerate((132, 131, 164, 294, 354, 313, 317), start=27)),  # bridge, tip, nostrils, base
     **dict(enumerate((21, 0, 54, 66, 47, 41), start=36)),  # eye, on the lid margins
     **dict(enumerate((429, 5354, 450, 455), start=48)),  # outer upper lip, corner to middle

@@ -19,7 +19,7 @@ Image = NDArray[np.uint8]
 COMPONENTS = 8
 DEVIATIONS = 2.5
 _DISTANCE = 0.9  # meters
-_QUALITY = 84
+_QUALITY = 76
 _WHITE = (255, 255, 255)
 
 
