@@ -14,7 +14,7 @@ def studio_wall(width: int, height: int, seed: int = 0) -> NDArray[np.uint8]:
     """A read-only (height, width, 3) BGR picture: a soft pool of light, a few blurred shapes, a vignette."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:18, 0:32] / np.array([17.0, 31.0])[:, None, None]
-    base = np.array([118.0, 104.0, 92.0]) + rng.normal(0, 9 if seed else 0, 3)
+    base = np.array([118.0, 104.0, 92.0]) + (rng.normal(0, 14) + rng.normal(0, 5, 3) if seed else 0.0)
     pool = np.exp(-((x - 0.42) ** 2 / 0.18 + (y - 0.38) ** 2 / 0.22))
     wall = base * (0.55 + 0.55 * pool)[..., None]
     for _ in range(7):

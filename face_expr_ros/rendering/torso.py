@@ -14,7 +14,7 @@ from face_expr_ros.values import Pose
 
 Float32 = NDArray[np.float32]
 
-_RINGS = 9
+_RINGS = 13
 _NECK = np.array([0.0, -0.115, -0.095])  # the joint about which head and torso turn, model axes, meters
 _FOLLOW = 0.25  # share of the head's rotation that the torso follows
 
@@ -48,11 +48,10 @@ def torso(mean: NDArray, skin_triangles: NDArray) -> Torso:
     center = ring.mean(axis=0)
     away = ring - center
     share = (np.arange(1, _RINGS + 1) / _RINGS)[:, None]
-    out = np.sin(share * np.pi / 2)
-    spread = np.stack(
-        [out * away[:, 0] * 0.85, -(0.025 * share + 0.33 * share**2.0) - 0.0 * away[:, 1], out * away[:, 2] * 0.35],
-        axis=-1,
-    )
+    # Out to the shoulders within the upper rings, then down.
+    out = np.sin(np.minimum(share / 0.6, 1.0) * np.pi / 2)
+    down = np.broadcast_to(0.02 * share + 0.42 * share**2 + 0.56 * share**5, (_RINGS, len(ring)))
+    spread = np.stack([out * away[:, 0] * 0.85, -down, out * away[:, 2] * 0.35], axis=-1)
     # The border is not level: lower rings are.
     spread[..., 1] -= share * away[:, 1]
     count = len(border)

@@ -146,6 +146,7 @@ def set_gaze(values: dict[str, float], left: float, up: float) -> None:
 
 # Meters from the sellion to the edge of the face, and to what lies nearest to the camera, turned any way.
 _HALF_FACE, _DEPTH = 0.135, 0.06
+_FACE_WIDTH, _LEAST_WIDTH = 0.14, 0.11  # meters; part of the image's width
 
 # Movements that exclude one another; a random expression draws at most one of each row, with this probability.
 _CHOICES: tuple[tuple[float, tuple[str, ...]], ...] = (
@@ -182,12 +183,17 @@ def random_expression(rng: np.random.Generator, names: tuple[str, ...]) -> Float
 
 
 def random_pose(rng: np.random.Generator, camera: Camera, largest_angle: float = 40.0) -> Pose:
-    """Yaw and pitch within `largest_angle` degrees, roll within 20, 0.35 to 1.2 m away, the whole face in the image."""
+    """Yaw and pitch within `largest_angle` degrees, roll within 20, the whole face in the image, 0.35 to 1.2 m away.
+
+    The face is not farther away than it can be seen: MediaPipe's detector misses faces, real ones too, that are
+    narrower than a tenth of the image's width.
+    """
     yaw, pitch = np.radians(rng.uniform(-largest_angle, largest_angle, 2))
     rotation = rotation_from_euler(yaw, pitch, float(np.radians(rng.uniform(-20, 20))))
     focal, size = camera.matrix[[0, 1], [0, 1]], np.array([camera.width, camera.height])
     nearest = max(0.35, _DEPTH + float((focal * 2 * _HALF_FACE / size).max()) * 1.02)
-    distance = float(np.exp(rng.uniform(np.log(nearest), np.log(max(1.2, nearest)))))
+    farthest = min(1.2, float(focal[0]) * _FACE_WIDTH / (_LEAST_WIDTH * camera.width))
+    distance = float(np.exp(rng.uniform(np.log(nearest), np.log(max(farthest, nearest)))))
     margin = _HALF_FACE * focal / (distance - _DEPTH)
     pixel = rng.uniform(margin, np.maximum(size - 1 - margin, margin))
     ray = np.append((pixel - camera.matrix[:2, 2]) / focal, 1.0)
