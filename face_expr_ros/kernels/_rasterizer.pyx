@@ -8,6 +8,44 @@ A pixel that lies exactly on an edge belongs to the triangle that has it as a to
 
 from libc.math cimport ceil, fabsf, floor, isfinite, sqrtf
 
+# Four lanes at once, in GCC's and Clang's portable vectors: the compiler does not find them in the loops by itself.
+cdef extern from *:
+    """
+    #include <string.h>
+    typedef float lanes __attribute__((vector_size(16)));
+    typedef unsigned char byte_lanes __attribute__((vector_size(4)));
+
+    static inline lanes load_lanes(const float *p) { lanes v; memcpy(&v, p, 16); return v; }
+    static inline lanes load_bytes(const unsigned char *p) {
+        byte_lanes v; memcpy(&v, p, 4); return __builtin_convertvector(v, lanes);
+    }
+    static inline void store_lanes(float *p, lanes v) { memcpy(p, &v, 16); }
+
+    /* out[0:8] = weight @ rows[3, 8] */
+    static inline void mix_corners(const float *rows, const float *weight, float *out) {
+        for (int k = 0; k < 8; k += 4)
+            store_lanes(out + k, load_lanes(rows + k) * weight[0] + load_lanes(rows + 8 + k) * weight[1]
+                + load_lanes(rows + 16 + k) * weight[2]);
+    }
+    /* out[0:8] = weight @ (p[0:8], p[8:16], q[0:8], q[8:16]) */
+    static inline void mix_lights(const float *p, const float *q, const float *weight, float *out) {
+        for (int k = 0; k < 8; k += 4)
+            store_lanes(out + k, load_lanes(p + k) * weight[0] + load_lanes(p + 8 + k) * weight[1]
+                + load_lanes(q + k) * weight[2] + load_lanes(q + 8 + k) * weight[3]);
+    }
+    /* out[0:4] = weight @ (four texels: at p, to its right, below it, right below it) */
+    static inline void mix_texels(const unsigned char *p, Py_ssize_t across, Py_ssize_t down, const float *weight,
+                                  float *out) {
+        store_lanes(out, load_bytes(p) * weight[0] + load_bytes(p + across) * weight[1]
+            + load_bytes(p + down) * weight[2] + load_bytes(p + down + across) * weight[3]);
+    }
+    """
+    void mix_corners(const float* rows, const float* weight, float* out) noexcept nogil
+    void mix_lights(const float* p, const float* q, const float* weight, float* out) noexcept nogil
+    void mix_texels(const unsigned char* p, Py_ssize_t across, Py_ssize_t down, const float* weight,
+                    float* out) noexcept nogil
+
+
 # Typed constants: a literal would turn the arithmetic around it into double precision.
 cdef float ONE = 1.0
 cdef float HALF = 0.5
@@ -190,6 +228,13 @@ cdef inline void locate(const Triangle* t, const double* weight, float* barycent
     barycentric[2] = (b[1] if t.flipped else b[2]) * total
 
 
+cdef inline void bilinear_weights(float x, float y, float* weight) noexcept nogil:
+    weight[0] = (ONE - x) * (ONE - y)
+    weight[1] = x * (ONE - y)
+    weight[2] = (ONE - x) * y
+    weight[3] = x * y
+
+
 cdef inline void fetch(const unsigned char[:, :, ::1] texture, float u, float v, float* texel) noexcept nogil:
     """Bilinear texture lookup at u, v in 0..1 of the texture's width and height, clamped at its border."""
     cdef int width = <int>texture.shape[1]
@@ -203,14 +248,9 @@ cdef inline void fetch(const unsigned char[:, :, ::1] texture, float u, float v,
     cdef float fy = y - <float>top
     cdef Py_ssize_t across = 4 if left + 1 < width else 0
     cdef Py_ssize_t down = 4 * <Py_ssize_t>width if top + 1 < height else 0
-    cdef const unsigned char* p = &texture[top, left, 0]
-    cdef float a = (ONE - fx) * (ONE - fy)
-    cdef float b = fx * (ONE - fy)
-    cdef float c = (ONE - fx) * fy
-    cdef float d = fx * fy
-    cdef int k
-    for k in range(4):
-        texel[k] = a * <float>p[k] + b * <float>p[across + k] + c * <float>p[down + k] + d * <float>p[down + across + k]
+    cdef float weight[4]
+    bilinear_weights(fx, fy, weight)
+    mix_texels(&texture[top, left, 0], across, down, weight, texel)
 
 
 cdef inline void light(const float[:, :, :, ::1] lights, int material, float nx, float ny, float nz,
@@ -225,15 +265,9 @@ cdef inline void light(const float[:, :, :, ::1] lights, int material, float nx,
     cdef int top = min(max(<int>y, 0), size - 2)
     cdef float fx = x - <float>left
     cdef float fy = y - <float>top
-    cdef float a = (ONE - fx) * (ONE - fy)
-    cdef float b = fx * (ONE - fy)
-    cdef float c = (ONE - fx) * fy
-    cdef float d = fx * fy
-    cdef const float* p = &lights[material, top, left, 0]
-    cdef const float* q = &lights[material, top + 1, left, 0]
-    cdef int k
-    for k in range(8):
-        eight[k] = a * p[k] + b * p[k + 8] + c * q[k] + d * q[k + 8]
+    cdef float weight[4]
+    bilinear_weights(fx, fy, weight)
+    mix_lights(&lights[material, top, left, 0], &lights[material, top + 1, left, 0], weight, eight)
 
 
 cdef inline void shade_fragment(const Corners* c, const unsigned char[:, :, ::1] texture, const float[::1] linear,
@@ -245,8 +279,7 @@ cdef inline void shade_fragment(const Corners* c, const unsigned char[:, :, ::1]
     cdef float albedo[4]
     cdef float gloss
     cdef int k
-    for k in range(8):
-        at[k] = b[0] * c.value[0][k] + b[1] * c.value[1][k] + b[2] * c.value[2][k]
+    mix_corners(&c.value[0][0], b, at)
     fetch(texture, at[3], at[7], texel)
     light(lights, material, at[0], at[1], at[2], lit)
     out.opacity = texel[3] * LEVEL if blended else ONE
