@@ -311,6 +311,8 @@ def shade(const float[:, ::1] points, const int[:, ::1] triangles, int first, co
     cdef unsigned long long done
     cdef const int* seen
     cdef const float* depth
+    cdef bint whole
+    cdef double middle = 0.5 * (samples - 1)
     cdef Py_ssize_t place[64]
     cdef double place_x[64]
     cdef double place_y[64]
@@ -329,14 +331,23 @@ def shade(const float[:, ::1] points, const int[:, ::1] triangles, int first, co
                 seen = &index[row * samples, column * samples]
                 depth = &inverse_depth[row * samples, column * samples]
                 done = 0
-                for i in range(total):
+                # Most pixels show one triangle or nothing: they need no sorting of samples into groups.
+                whole = True
+                for i in range(1, total):
+                    if seen[place[i]] != seen[0]:
+                        whole = False
+                        break
+                for i in range(1 if whole else total):
                     n = seen[place[i]]
                     if n < first or n >= last or (done >> i) & 1:
                         continue
                     near = depth[place[i]]
-                    x = y = 0.0
-                    count = 0
-                    for j in range(i, total):
+                    x = y = middle
+                    count = total
+                    if not whole:
+                        x = y = 0.0
+                        count = 0
+                    for j in range(i, 0 if whole else total):
                         other = seen[place[j]]
                         if other != n:
                             if other < first or other >= last or (done >> j) & 1:
@@ -354,7 +365,10 @@ def shade(const float[:, ::1] points, const int[:, ::1] triangles, int first, co
                             continue
                         load(triangles, uv_triangles, normals, uv, tint, n, &c)
                         loaded = n
-                    weigh(&t, column * samples + x / count, row * samples + y / count, weight)
+                    if not whole:
+                        x /= count
+                        y /= count
+                    weigh(&t, <double>(column * samples) + x, <double>(row * samples) + y, weight)
                     locate(&t, weight, b)
                     shade_fragment(&c, texture, linear, lights, materials[n], b, False, &s)
                     share = <float>count / <float>total

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-MAP_SIZE = 96
+MAP_SIZE = 64
 
 
 @dataclass(frozen=True)
