@@ -56,6 +56,7 @@ def test_a_synthetic_face_goes_through_the_graph_and_comes_out_as_it_is(graph: A
     assert perception.stop(signal.SIGINT) == 0, perception.output
 
 
+@pytest.mark.slow
 def test_image_camera_info_and_truth_have_one_header(graph: Any, start: Any) -> None:
     camera = start("camera", "-r", "__ns:=/twin", "-p", "faces:=2", *SMALL)
     images: list[Image] = graph.listen(Image, "/twin/image", SENSOR_DATA)

@@ -249,6 +249,7 @@ def set_parameter(dialog: Dialog, name: str, value: float) -> Any:
     return dialog.graph.call(SetParameters, f"{dialog.namespace}/perception/set_parameters", request).results[0]
 
 
+@pytest.mark.slow
 def test_the_opacity_of_the_mesh_changes_while_it_runs_and_the_filter_does_not(dialog: Dialog) -> None:
     markers: list[Marker] = dialog.listen(Marker, "mesh_markers")
     assert set_parameter(dialog, "output.mesh_opacity", 0.25).successful
@@ -269,6 +270,7 @@ def test_diagnostics_name_the_model_and_the_times_of_the_stages(dialog: Dialog) 
         assert float(given[f"{stage} [ms]"]) >= 0
 
 
+@pytest.mark.slow
 def test_the_life_cycle_goes_round_and_faces_come_again(dialog: Dialog) -> None:
     def state() -> str:
         return dialog.graph.call(GetState, "/main/perception/get_state").current_state.label
@@ -291,6 +293,7 @@ def test_the_life_cycle_goes_round_and_faces_come_again(dialog: Dialog) -> None:
 # Nodes of their own
 
 
+@pytest.mark.slow
 def test_compressed_images_and_a_remapped_topic_are_understood(
     graph: Any, start: Any, portrait: NDArray[np.uint8]
 ) -> None:
@@ -315,6 +318,7 @@ def test_compressed_images_and_a_remapped_topic_are_understood(
     assert process.stop() == 0
 
 
+@pytest.mark.slow
 def test_a_silent_topic_is_reported_by_its_name(graph: Any, start: Any, portrait: NDArray[np.uint8]) -> None:
     process = start("perception", "-r", "__ns:=/silent", "-p", "input_timeout:=0.5")
     received: list[DiagnosticArray] = graph.listen(DiagnosticArray, "/diagnostics")

@@ -27,7 +27,7 @@ from face_expr_ros.ros.child import Child
 from face_expr_ros.ros.decode import decode_image
 from face_expr_ros.ros.show import Show, Video, Window, has_screen
 from face_expr_ros.ros.tally import Tally
-from face_expr_ros.sources import is_live, open_source
+from face_expr_ros.sources import device_number, is_live, open_source
 from face_expr_ros.sources.video import VideoSource
 
 DEFAULT_VIDEO = Path("out/demo.mp4")
@@ -100,6 +100,8 @@ def camera_overrides(source: str, *, loop: bool) -> dict[str, Any]:
         SourceError: a file or folder is not there or cannot be read.
     """
     overrides: dict[str, Any] = {"source": source, "loop": loop}
+    if source.startswith("device:"):
+        device_number(source)
     if not is_live(source):
         opened = open_source(CameraConfig(source=source), _say)
         if isinstance(opened, VideoSource) and 1 <= opened.rate <= 240:

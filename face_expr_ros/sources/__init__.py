@@ -8,7 +8,7 @@ from pathlib import Path
 from face_expr_ros.config import CameraConfig
 from face_expr_ros.sources.shot import Shot, Source, SourceError, Warn
 
-__all__ = ["Shot", "Source", "SourceError", "is_live", "open_source"]
+__all__ = ["Shot", "Source", "SourceError", "device_number", "is_live", "open_source"]
 
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
@@ -17,6 +17,18 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".p
 def is_live(source: str) -> bool:
     """True for what never ends by itself: the synthetic camera and devices."""
     return source == "synthetic" or source.startswith("device:")
+
+
+def device_number(source: str) -> int:
+    """N of device:N.
+
+    Raises:
+        SourceError: N is no number.
+    """
+    match = re.fullmatch(r"device:(\d{1,3})", source)
+    if match is None:
+        raise SourceError(f"source device:N with a number such as device:0 was wanted, {source!r} was given")
+    return int(match[1])
 
 
 def open_source(config: CameraConfig, warn: Warn) -> Source:
@@ -48,7 +60,4 @@ def open_source(config: CameraConfig, warn: Warn) -> Source:
 def _open_device(config: CameraConfig) -> Source:
     from face_expr_ros.sources.device import DeviceSource
 
-    match = re.fullmatch(r"device:(\d{1,3})", config.source)
-    if match is None:
-        raise SourceError(f"source device:N with a number such as device:0 was wanted, {config.source!r} was given")
-    return DeviceSource(int(match[1]), config.width, config.height, config.rate)
+    return DeviceSource(device_number(config.source), config.width, config.height, config.rate)
