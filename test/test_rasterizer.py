@@ -103,6 +103,19 @@ def test_an_image_of_no_size_is_drawn_into_without_complaint():
     assert rasterizer.depth_map(points, triangles, 0, 0)[0].shape == (0, 0)
 
 
+@pytest.mark.parametrize("size", [SIZE, (20, 30), (100, 100), (0, 0)])
+def test_a_target_in_the_memory_of_another_one_starts_empty(size):
+    points, triangles = soup(np.random.default_rng(0), 9)
+    used = Target(*SIZE)
+    rasterizer.draw(used, points, triangles)
+    used.canvas[:] = 1
+    fresh = Target(*size, reuse=used)
+    assert fresh.canvas.shape == (size[1], size[0], 4)
+    assert not fresh.canvas.any()
+    assert not fresh.inverse_depth.any()
+    assert (fresh.index == EMPTY).all()
+
+
 def test_the_pixel_at_an_integer_position_is_centered_there():
     depth, index = rasterizer.depth_map(
         np.array([[9.6, 6.6, 1], [9.6, 8.4, 1], [11.4, 6.6, 1]], np.float32), [[0, 1, 2]], *SIZE

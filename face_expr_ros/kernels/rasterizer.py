@@ -20,6 +20,7 @@ Float32 = NDArray[np.float32]
 Int32 = NDArray[np.int32]
 
 EMPTY = -1
+_KINDS = (np.float32, np.int32, np.float32)  # of a target's inverse depth, index and canvas
 
 
 def _srgb_to_linear() -> Float32:
@@ -100,13 +101,26 @@ class Target:
         canvas: (height, width, 4) float32: linear blue, green, red, times opacity, and opacity.
     """
 
-    def __init__(self, width: int, height: int, samples: int = 2) -> None:
+    def __init__(self, width: int, height: int, samples: int = 2, *, reuse: Target | None = None) -> None:
+        """A cleared target; with `reuse`, in the memory of another one, which is then no longer to be used.
+
+        Fresh memory costs more than drawing a face into it: every page is faulted in.
+        """
         if width < 0 or height < 0 or not 1 <= samples <= 8:
             raise ValueError(f"a target needs a size of at least 0 and 1..8 samples, not {width}x{height}, {samples}")
         self.width, self.height, self.samples = width, height, samples
-        self.inverse_depth = np.zeros((height * samples, width * samples), np.float32)
-        self.index = np.full((height * samples, width * samples), EMPTY, np.int32)
-        self.canvas = np.zeros((height, width, 4), np.float32)
+        self._memory: tuple[NDArray[Any], ...]
+        needed = (width * height * samples * samples, width * height * 4)
+        if reuse is not None and all(have.size >= need for have, need in zip(reuse._memory[1:], needed, strict=True)):
+            self._memory = reuse._memory
+        else:
+            self._memory = tuple(np.empty(n, kind) for n, kind in zip((needed[0], *needed), _KINDS, strict=True))
+        fine, coarse = (height * samples, width * samples), (height, width, 4)
+        self.inverse_depth: Float32 = self._memory[0][: needed[0]].reshape(fine)
+        self.index: Int32 = self._memory[1][: needed[0]].reshape(fine)
+        self.canvas: Float32 = self._memory[2][: needed[1]].reshape(coarse)
+        for array, empty in ((self.inverse_depth, 0), (self.index, EMPTY), (self.canvas, 0)):
+            array.fill(empty)
 
     def in_samples(self, points: NDArray) -> Float32:
         """Points in pixels to points in samples, contiguous float32."""

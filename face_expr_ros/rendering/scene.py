@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,9 @@ Image = NDArray[np.uint8]
 
 # Lashes grow out of the lids, which are drawn before them: they still show this fraction of the depth inside.
 _LASH_BIAS = 0.0015
+
+
+_LAST = threading.local()  # its target: the memory of a thread's last picture serves the next one
 
 
 @functools.lru_cache(maxsize=8)
@@ -119,7 +123,8 @@ def render_scene(
     if box is None:
         return image
     left, top, right, bottom = box
-    target = rasterizer.Target(right - left, bottom - top, samples)
+    target = rasterizer.Target(right - left, bottom - top, samples, reuse=getattr(_LAST, "target", None))
+    _LAST.target = target
     offset = np.array([left, top, 0], np.float32)
     first = 0
     for p in placed:
