@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -41,10 +42,22 @@ def _bundle(name: str) -> dict[str, Any]:
 
 def _checked_file(bundle: str, entry: dict[str, str]) -> Path:
     path = resource_path(entry["file"])
-    given = hashlib.sha256(path.read_bytes()).hexdigest()
+    given = _sha256(path)
     if given != entry["sha256"]:
         raise BundleError(
             f"{path} is not the file that bundle {bundle!r} needs: its sha256 should be {entry['sha256']} "
             f"and is {given}; restore it from the repository or rebuild it"
         )
     return path
+
+
+def write_hash(path: Path) -> None:
+    """Write the sha256 of a rebuilt file into the source tree's manifest; a file the manifest does not name is left."""
+    target = resource_path(MANIFEST)
+    pattern = rf"(file: \S*{re.escape(path.name)}\n\s*sha256: )\S*"
+    text = target.read_text(encoding="utf-8")
+    target.write_text(re.sub(pattern, rf"\g<1>{_sha256(path)}", text), encoding="utf-8")
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

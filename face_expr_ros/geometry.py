@@ -94,11 +94,11 @@ def weak_perspective(pose: Pose, camera: Camera) -> FloatArray:
     scale = (camera.matrix[0, 0] + camera.matrix[1, 1]) / 2 / pose.position[2]
     u, v = project(pose.position[None], camera)[0]
     translation = np.array([u + 1, camera.height - v, 0.0])
-    apparent = _turn_to_axis(pose.position) @ pose.rotation
+    apparent = turn_to_axis(pose.position) @ pose.rotation
     return np.column_stack([scale * (FACING_CAMERA @ apparent), translation])
 
 
-def _turn_to_axis(direction: FloatArray) -> FloatArray:
+def turn_to_axis(direction: FloatArray) -> FloatArray:
     """The shortest rotation (3, 3) that turns a direction of the camera frame into the optical axis."""
     axis = np.cross(direction, [0.0, 0.0, 1.0])
     angle = math.atan2(float(np.linalg.norm(axis)), direction[2])

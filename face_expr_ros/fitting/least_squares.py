@@ -21,7 +21,7 @@ from scipy.spatial.transform import Rotation
 
 from face_expr_ros.config import FittingConfig
 from face_expr_ros.face_model import MorphableModel
-from face_expr_ros.geometry import undistort
+from face_expr_ros.geometry import turn_to_axis, undistort
 from face_expr_ros.values import Camera, FaceFit, FloatArray, Pose, Track
 
 _FACES_REMEMBERED = 64
@@ -78,7 +78,7 @@ class LeastSquaresFitter:
 
     def _fit(self, track: Track, camera: Camera) -> FaceFit:
         memory = self._remember(track.id)
-        seen = _observe(track.landmarks.points, camera)
+        toward, seen = _look_at(track.landmarks.points, camera)
         state = self._align(seen, np.concatenate([memory.shape, np.zeros(self._expression_count)]))
         for _ in range(self._config.iterations):
             turn, state = self._step(seen, state, memory)
@@ -86,7 +86,7 @@ class LeastSquaresFitter:
                 break
         shape, expression = np.split(state.coefficients, [self._shape_count])
         self._learn(memory, shape)
-        pose = Pose(state.rotation, state.position, camera.metric)
+        pose = Pose(toward.T @ state.rotation, toward.T @ state.position, camera.metric)
         return FaceFit(pose, shape, expression, self._residual(seen, state))
 
     def _remember(self, face_id: str) -> _Memory:
@@ -170,8 +170,18 @@ class LeastSquaresFitter:
         return float(np.sqrt((errors**2).sum(axis=1).mean()))
 
 
-def _observe(points: FloatArray, camera: Camera) -> _Observation:
-    return _Observation(undistort(points[:, :2], camera), points[:, 2] / float(camera.matrix[0, 0]))
+def _look_at(points: FloatArray, camera: Camera) -> tuple[FloatArray, _Observation]:
+    """The rotation (3, 3) of the camera that makes it look straight at the face, and the landmarks as seen from there.
+
+    FaceMesh sees a crop around the face, so that its depths run along the ray to the face, not along the optical axis.
+    """
+    directions = undistort(points[:, :2], camera)
+    rays = np.column_stack([directions, np.ones(len(directions))])
+    toward = turn_to_axis(rays.mean(axis=0))
+    turned = rays @ toward.T
+    seen = turned[:, :2] / turned[:, 2:]
+    pixels_to_seen = np.sqrt(seen.var(axis=0).sum() / max(points[:, :2].var(axis=0).sum(), 1e-12))
+    return toward, _Observation(seen, points[:, 2] * pixels_to_seen)
 
 
 def solve_partly_bounded(normal: FloatArray, right: FloatArray, free: int) -> FloatArray:

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
+from face_expr_ros.bundle import write_hash
 from face_expr_ros.face_model import load_face_model, write_arrays
 
 from .anthropometry import anthropometry_table
@@ -42,6 +43,7 @@ def build(wheel: Path | None, folder: Path, sample_count: int | None) -> None:
     arrays = build_arrays(open_wheel(wheel), read_embedding(folder / EMBEDDING), sample_count)
     write_arrays(path, arrays)
     click.echo(f"{path}: {path.stat().st_size} bytes, sha256 {_sha256(path)}")
+    write_hash(path)
     click.echo("equal to the file that was there" if before == _sha256(path) else "not equal to what was there")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,11 @@ IDENTITY_COUNT = 40
 # The sample's adults are scaled as one to a mean interpupillary distance of 63 mm (Dodgson 2004).
 SIZE_CORRECTION = 1.08
 SCALE = METERS_PER_UNIT * SIZE_CORRECTION
+# MakeHuman's heads look down by this much against the Basel Face Model's mean (rigid fit of the 68 iBUG points), whose
+# level is the zero pitch of AFLW2000-3D and 300W-LP. The eyes stay level: they turn back, by a part of LOOK_DOWN.
+LEVEL = 5.4  # degrees
+EYE_TURN = 16.0  # degrees that the eyes turn at LOOK_DOWN of 1.0
+LOOK_DOWN = [ARKIT_NAMES.index(f"eyeLookDown{side}") for side in ("Left", "Right")]
 IDENTITY_STEP = 1e-6
 EXPRESSION_STEP = 2e-6
 
@@ -52,6 +57,10 @@ def build_arrays(data: MakeHuman, embedding: Embedding, sample_count: int | None
     heads = neutral_heads(data, head, sample_count or SAMPLE_COUNT, SAMPLE_SEED)
     identity = principal_components(heads, IDENTITY_COUNT)
     expression = blendshapes(data, head, identity.mean, SCALE)
+    identity = replace(identity, mean=identity.mean + expression[LOOK_DOWN].sum(axis=0) * LEVEL / EYE_TURN)
+    turn = leveling_turn()
+    identity = replace(identity, mean=identity.mean @ turn.T, basis=identity.basis @ turn.T)
+    expression = expression @ turn.T
     return {
         "name": np.array("open"),
         "mean": _rounded(identity.mean),
@@ -72,6 +81,12 @@ def build_arrays(data: MakeHuman, embedding: Embedding, sample_count: int | None
         "facemesh_triangle": embedding.triangle,
         "facemesh_barycentric": embedding.barycentric,
     }
+
+
+def leveling_turn() -> FloatArray:
+    """(3, 3): lifts the nose by LEVEL."""
+    sine, cosine = np.sin(np.radians(LEVEL)), np.cos(np.radians(LEVEL))
+    return np.array([[1.0, 0.0, 0.0], [0.0, cosine, sine], [0.0, -sine, cosine]])
 
 
 def neutral_heads(data: MakeHuman, head: Head, count: int, seed: int) -> FloatArray:
