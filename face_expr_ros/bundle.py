@@ -18,7 +18,7 @@ MANIFEST = "weights/manifest.yaml"
 
 @cache
 def manifest() -> dict[str, Any]:
-    """The bundles by name, each with its files, hashes, licence and source."""
+    """The bundles by name, each with licence, source, and its files and hashes or the reason why it is unavailable."""
     bundles: dict[str, Any] = yaml.safe_load(resource_path(MANIFEST).read_text(encoding="utf-8"))["bundles"]
     return bundles
 
@@ -27,7 +27,7 @@ def open_face_model(bundle: str) -> MorphableModel:
     """The face model of a bundle, after its hash is checked.
 
     Raises:
-        BundleError: there is no such bundle, or a file is missing or is not the one the manifest names.
+        BundleError: there is no such bundle, it is unavailable, or a file is missing or not the one in the manifest.
     """
     entry = _bundle(bundle)["face_model"]
     return load_face_model(_checked_file(bundle, entry))
@@ -37,6 +37,8 @@ def _bundle(name: str) -> dict[str, Any]:
     if name not in manifest():
         raise BundleError(f"there is no bundle {name!r} in {MANIFEST}; there are {', '.join(manifest())}")
     bundle: dict[str, Any] = manifest()[name]
+    if reason := bundle.get("unavailable"):
+        raise BundleError(f"bundle {name!r} is not available: {reason}")
     return bundle
 
 

@@ -46,15 +46,14 @@ class Setting:
         """``value`` in the setting's type, or a ConfigError that says what was wanted and what was given."""
         if self.type is float and type(value) is int:
             value = float(value)
-        if type(value) is not self.type:
-            raise ConfigError(f"{self.name} must be {self.wanted()}, {value!r} was given")
-        if self.choices and value not in self.choices:
-            raise ConfigError(f"{self.name} must be {self.wanted()}, {value!r} was given")
-        if self.type in (int, float) and not self._within_bounds(value):
+        good = type(value) is self.type and (not self.choices or value in self.choices) and self._within_bounds(value)
+        if not good:
             raise ConfigError(f"{self.name} must be {self.wanted()}, {value!r} was given")
         return value
 
-    def _within_bounds(self, value: float) -> bool:
+    def _within_bounds(self, value: Any) -> bool:
+        if self.type not in (int, float):
+            return True
         low = -math.inf if self.minimum is None else self.minimum
         high = math.inf if self.maximum is None else self.maximum
         return math.isfinite(value) and low <= value <= high
@@ -128,15 +127,15 @@ class OutputConfig:
     """What the node publishes. Images and meshes that nobody subscribes to are not computed."""
 
     tf: bool = setting(True, "broadcast the frames face_<id>, where tf2_ros is installed")
-    mesh_opacity: float = setting(1.0, "of mesh_markers and of the mesh in the annotated image", minimum=0.0, maximum=1.0)
-    annotated_mesh: bool = setting(True, "draw the mesh in the annotated image")
+    mesh_opacity: float = setting(1.0, "of mesh_markers", minimum=0.0, maximum=1.0)
+    annotated_mesh: bool = setting(True, "draw the mesh in the annotated image, see-through")
 
 
 @dataclass(frozen=True)
 class PerceptionConfig:
     """Settings of the node ``perception``."""
 
-    bundle: str = setting("open", "face model and weights", choices=("open", "3ddfa_v2"))
+    bundle: str = setting("open", "face model and weights", choices=("open",))
     image_transport: str = setting("raw", "subscribe image or image/compressed", choices=("raw", "compressed"))
     input_timeout: float = setting(
         2.0, "an image topic that is silent for this long is reported", unit="s", minimum=0.1, maximum=3600.0
@@ -166,7 +165,7 @@ class CameraConfig:
     seed: int = setting(7, "identity and looks of the synthetic faces", minimum=0, maximum=2147483647)
 
 
-def settings(config: type[Any], prefix: str = "") -> Iterator[Setting]:
+def settings(config: Any, prefix: str = "") -> Iterator[Setting]:
     """Every setting of a config class, sections as dotted names, in the order they are written."""
     hints = get_type_hints(config)
     for entry in fields(config):

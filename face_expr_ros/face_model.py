@@ -16,7 +16,7 @@ FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int32]
 
 
-class BundleError(Exception):
+class BundleError(ValueError):
     """A model file is missing, damaged or not what it should be; the text names the file and what was wanted."""
 
 

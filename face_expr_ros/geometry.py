@@ -48,7 +48,8 @@ def undistort(points: FloatArray, camera: Camera) -> FloatArray:
 def project(points: FloatArray, camera: Camera) -> FloatArray:
     """Points (n, 3) of the camera frame, meters, as pixels (n, 2)."""
     flat = np.zeros(3)
-    return cv2.projectPoints(np.asarray(points, dtype=np.float64), flat, flat, camera.matrix, camera.distortion)[0][:, 0]
+    points = np.asarray(points, dtype=np.float64)
+    return cv2.projectPoints(points, flat, flat, camera.matrix, camera.distortion)[0][:, 0]
 
 
 def to_camera(points: FloatArray, pose: Pose) -> FloatArray:

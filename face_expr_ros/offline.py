@@ -97,7 +97,9 @@ def _open_writer(out: Path, rate: float, pixels: NDArray[Any], stack: ExitStack)
     height, width = pixels.shape[:2]
     writer = cv2.VideoWriter(str(out), cv2.VideoWriter_fourcc(*"mp4v"), rate, (width, height))
     if not writer.isOpened():
-        raise ValueError(f"{str(out)!r} cannot be written as a video; name a file that ends in .mp4 in a folder that exists")
+        raise ValueError(
+            f"{str(out)!r} cannot be written as a video; name a file that ends in .mp4 in a folder that exists"
+        )
     stack.callback(writer.release)
     return writer
 

@@ -105,6 +105,13 @@ def test_a_bundle_with_a_wrong_file_is_not_available(monkeypatch: pytest.MonkeyP
     assert doctor.bundle_finding("other", state).level == "note"  # nobody needs it until he asks for it
 
 
+def test_a_bundle_that_this_version_cannot_use_is_a_note_with_the_reason() -> None:
+    state = doctor.examine_bundle("3ddfa_v2")
+    assert state["available"] is False
+    assert "use the bundle open" in state["reason"]
+    assert doctor.bundle_finding("3ddfa_v2", state).level == "note"
+
+
 def test_segments_of_killed_processes_are_found_and_used_ones_are_not(tmp_path: Path) -> None:
     memory, processes = tmp_path / "shm", tmp_path / "proc"
     (processes / "12").mkdir(parents=True)

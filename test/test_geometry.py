@@ -71,7 +71,8 @@ def test_weak_perspective_meets_the_camera_at_the_sellion(
     near_sellion = np.array([0.0005, 0.0004, 0.001])
     u, v, _ = matrix[:, :3] @ near_sellion + matrix[:, 3]
     true = geometry.project(geometry.to_camera(near_sellion[None], pose), camera)[0]
-    assert (u - 1, camera.height - v) == pytest.approx(true, abs=0.4)  # pixels; the point is up to 1.7 pixels from the sellion
+    # Pixels; the point itself is up to 1.7 pixels from the sellion.
+    assert (u - 1, camera.height - v) == pytest.approx(true, abs=0.4)
 
 
 def test_undistortion_undoes_the_lens() -> None:

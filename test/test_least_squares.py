@@ -86,7 +86,8 @@ def test_a_blendshape_is_found_and_hardly_any_other(model: MorphableModel, name:
 
 def test_expression_stays_within_its_bounds(model: MorphableModel) -> None:
     pose = Pose(rotation_from_euler(0.0, 0.0, 0.0), np.array([0.0, 0.0, 0.6]), metric=True)
-    expression = fit(model, seen(model, pose, np.zeros(40), blendshape(model, jawOpen=1.6, mouthPucker=-0.5))).expression
+    beyond = blendshape(model, jawOpen=1.6, mouthPucker=-0.5)
+    expression = fit(model, seen(model, pose, np.zeros(40), beyond)).expression
     assert expression.min() >= 0.0
     assert expression.max() <= 1.0
     assert expression[model.expression_names.index("jawOpen")] == pytest.approx(1.0)

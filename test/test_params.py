@@ -62,7 +62,7 @@ BAD_PARAMETERS = {
     "smoothing.beta:=much": "smoothing.beta must be a number from 0 to 1000, 'much' was given",
     "smoothing.beta:=.nan": "smoothing.beta must be a number from 0 to 1000, nan was given",
     "input_timeout:=0.0": "input_timeout must be a number from 0.1 to 3600 (s), 0.0 was given",
-    "bundle:=other": "bundle must be one of open, 3ddfa_v2, 'other' was given",
+    "bundle:=other": "bundle must be one of open, 'other' was given",
     "smoothing.enabled:=1": "smoothing.enabled must be true or false, 1 was given",
 }
 

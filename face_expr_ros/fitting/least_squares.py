@@ -240,7 +240,9 @@ def _solve_positive(matrix: FloatArray, right: FloatArray) -> FloatArray:
     """LAPACK's Cholesky solver without the checks around it, which cost more than a matrix of this size."""
     _, solution, info = dposv(matrix, right)
     if info:
-        raise np.linalg.LinAlgError("the landmarks do not determine the face: the normal matrix is not positive definite")
+        raise np.linalg.LinAlgError(
+            "the landmarks do not determine the face: the normal matrix is not positive definite"
+        )
     return np.asarray(solution)
 
 
