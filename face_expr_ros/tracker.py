@@ -13,27 +13,34 @@ from face_expr_ros.values import FloatArray, Landmarks, Roi, Track
 
 _DUPLICATE_OVERLAP = 0.5  # intersection over union: two boxes that share more are one face found twice
 _VELOCITY_MEMORY = 0.6  # weight of the old velocity against the newly seen one
+_VELOCITY_HORIZON = 0.3  # seconds: after that a face has perhaps stopped
+_LONGEST_PAUSE = 3.0  # seconds without any image, after which the same place says little about who is there
 _SIZE_WEIGHT = 1.0  # a face twice as large is as far away as one that moved ln 2 face widths
 
 
 @dataclass
 class _Memory:
-    """Where a face was last seen (center and size in pixels), how it moved (pixels per second), and when."""
+    """Where a face was last seen (center and size in pixels), how it moved (pixels per second), when, and whether the
+    last frame showed it."""
 
     center: FloatArray
     size: float
     velocity: FloatArray
     stamp_ns: int
+    in_view: bool = True
 
-    def predicted(self, stamp_ns: int) -> FloatArray:
-        return self.center + self.velocity * (stamp_ns - self.stamp_ns) * 1e-9
+    def expected(self, stamp_ns: int) -> FloatArray:
+        """(n, 2) places: where the face has moved on to and, after a gap, also where it was seen."""
+        elapsed = (stamp_ns - self.stamp_ns) * 1e-9
+        ahead = self.center + self.velocity * min(elapsed, _VELOCITY_HORIZON)
+        return np.array([ahead] if elapsed <= _VELOCITY_HORIZON else [ahead, self.center])
 
     def update(self, center: FloatArray, size: float, stamp_ns: int) -> None:
         elapsed = (stamp_ns - self.stamp_ns) * 1e-9
         if elapsed > 0:
             seen = (center - self.center) / elapsed
             self.velocity = _VELOCITY_MEMORY * self.velocity + (1 - _VELOCITY_MEMORY) * seen
-        self.center, self.size, self.stamp_ns = center, size, stamp_ns
+        self.center, self.size, self.stamp_ns, self.in_view = center, size, stamp_ns, True
 
 
 class Tracker:
@@ -53,12 +60,18 @@ class Tracker:
         self._forget_lost(stamp_ns)
         faces = _without_duplicates([(landmarks, bounding_box(landmarks.points)) for landmarks in found])
         ids = self._match([roi for _, roi in faces], stamp_ns)
+        for memory in self._memories.values():
+            memory.in_view = False  # until it is updated below
         tracks = [self._update(ids.get(i), *face, stamp_ns) for i, face in enumerate(faces)]
         return sorted(tracks, key=lambda track: int(track.id[1:]))
 
     def _forget_lost(self, stamp_ns: int) -> None:
-        oldest = stamp_ns - self._config.keep_lost * 1e9
-        self._memories = {id: memory for id, memory in self._memories.items() if memory.stamp_ns >= oldest}
+        """A face of the last frame is not lost when the next frame is late: a busy machine leaves out images."""
+        pause = max(_LONGEST_PAUSE, self._config.keep_lost)
+        kept = {True: stamp_ns - pause * 1e9, False: stamp_ns - self._config.keep_lost * 1e9}
+        self._memories = {
+            id: memory for id, memory in self._memories.items() if memory.stamp_ns >= kept[memory.in_view]
+        }
 
     def _match(self, rois: list[Roi], stamp_ns: int) -> dict[int, str]:
         """Index of the face -> id: the assignment of least total distance from where the tracks are expected."""
@@ -71,9 +84,9 @@ class Tracker:
         return {int(i): ids[j] for i, j in pairs if cost[i, j] <= limit}
 
     def _distance(self, memory: _Memory, roi: Roi, stamp_ns: int) -> float:
-        """From where the track is expected, in face widths, with the change of size on top."""
+        """From the nearest place where the track is expected, in face widths, with the change of size on top."""
         center, size = _place(roi)
-        moved = float(np.linalg.norm(center - memory.predicted(stamp_ns))) / max(size, memory.size)
+        moved = float(np.linalg.norm(center - memory.expected(stamp_ns), axis=1).min()) / max(size, memory.size)
         return moved + _SIZE_WEIGHT * abs(float(np.log(size / memory.size)))
 
     def _update(self, id: str | None, landmarks: Landmarks, roi: Roi, stamp_ns: int) -> Track:

@@ -59,7 +59,28 @@ def test_a_face_that_comes_back_soon_keeps_its_id_and_later_gets_a_new_one(track
     tracker([face_at(100)], 0)
     tracker([], FRAME_NS)
     assert [track.id for track in tracker([face_at(105)], int(0.5e9))] == ["f1"]
-    assert [track.id for track in tracker([face_at(105)], int(2.5e9))] == ["f2"]
+    tracker([], int(0.6e9))
+    assert [track.id for track in tracker([face_at(105)], int(1.6e9))] == ["f2"]
+
+
+def test_a_face_keeps_its_id_while_images_are_left_out_and_not_after_a_long_pause(tracker: Tracker) -> None:
+    for stamp in (0.0, 0.9, 2.4):  # seconds; no frame between them shows that it has gone
+        assert [track.id for track in tracker([face_at(100)], int(stamp * 1e9))] == ["f1"]
+    assert [track.id for track in tracker([face_at(100)], int(6e9))] == ["f2"]
+
+
+@pytest.mark.parametrize("gap", [0.4, 0.8, 1.5])
+def test_a_face_that_moved_fast_and_stopped_is_found_after_a_gap(tracker: Tracker, gap: float) -> None:
+    for i in range(10):  # 450 pixels, more than four face widths, per second
+        tracker([face_at(100 + 15 * i)], i * FRAME_NS)
+    assert [track.id for track in tracker([face_at(250)], 9 * FRAME_NS + int(gap * 1e9))] == ["f1"]
+
+
+def test_without_keep_lost_an_id_lives_as_long_as_every_frame_shows_its_face() -> None:
+    tracker = Tracker(TrackerConfig(keep_lost=0.0))
+    assert {track.id for i in range(5) for track in tracker([face_at(100)], i * FRAME_NS)} == {"f1"}
+    tracker([], 5 * FRAME_NS)
+    assert [track.id for track in tracker([face_at(100)], 6 * FRAME_NS)] == ["f2"]
 
 
 def test_a_face_that_appears_elsewhere_is_another_face(tracker: Tracker) -> None:
