@@ -31,7 +31,7 @@ def silent(_: str) -> None:
 def read_all(source: str, *, loop: bool = False, limit: int = 50, warnings: list[str] | None = None) -> list[Shot]:
     opened = open_source(CameraConfig(source=source, loop=loop), silent if warnings is None else warnings.append)
     shots: list[Shot] = []
-    while len(shots) < limit and (shot := opened.read()) is not None:
+    while len(shots) < limit and (shot := opened.read(len(shots) / 25)) is not None:
         shots.append(shot)
     opened.close()
     return shots

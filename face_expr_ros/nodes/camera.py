@@ -20,7 +20,8 @@ from face_expr_ros.ros.encode import image_message
 from face_expr_ros.ros.ground_truth import truth_array
 from face_expr_ros.ros.params import Parameters
 from face_expr_ros.ros.running import Finished, run_node
-from face_expr_ros.sources import Shot, open_source
+from face_expr_ros.sources import Shot, is_live, open_source
+from face_expr_ros.sources.pace import Ended, Pace
 
 SENSOR_DATA = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 
@@ -34,22 +35,35 @@ class CameraNode(Node):
         self._model = open_face_model("open")  # of the synthetic faces
         self._source = open_source(self._config, self.get_logger().warning)
         self.context.on_shutdown(self._source.close)
+        self._pace = Pace(self._source, self._config.rate)
         self._image = self._publisher(Image, "image")
         self._info = self._publisher(CameraInfo, "camera_info")
         self._truth = self._publisher(FaceArray, "ground_truth")
+        # What is played once would be over before anybody has found this node.
+        self._waiting = not self._config.loop and not is_live(self._config.source)
         # A timer that comes late skips the periods it missed: images never come in bursts. It is steady because a
         # camera does not wait for a simulation's clock.
-        self.create_timer(1 / self._config.rate, self._publish_next, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self.create_timer(1 / self._config.rate, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        topic = self._image.topic_name
         self.get_logger().info(
-            f"publishing {self._config.source} at {self._config.rate:g} Hz on {self._image.topic_name}"
+            f"publishing {self._config.source} at {self._config.rate:g} Hz on {topic}"
+            + (", once, as soon as somebody subscribes" if self._waiting else "")
         )
 
-    def _publish_next(self) -> None:
-        shot = self._source.read()
-        if shot is None:
+    def _tick(self) -> None:
+        if self._waiting:
+            if not self._image.get_subscription_count():
+                return
+            self._waiting = False
+        try:
+            shot = self._pace.take()
+        except Ended:
             self.get_logger().info(f"{self._config.source} has ended")
-            raise Finished
-        self._publish(shot, Header(stamp=self.get_clock().now().to_msg(), frame_id=self._config.frame_id))
+            raise Finished from None
+        if shot is not None:
+            # The stamp is that of the tick: an image is made for its tick, with the truth of that moment beside it.
+            self._publish(shot, Header(stamp=self.get_clock().now().to_msg(), frame_id=self._config.frame_id))
+            self._pace.prepare()
 
     def _publish(self, shot: Shot, header: Header) -> None:
         height, width = shot.image.shape[:2]

@@ -21,6 +21,8 @@ class DeviceSource:
         SourceError: there is no such camera, or another program holds it.
     """
 
+    ahead = False
+
     def __init__(self, number: int, width: int, height: int, rate: float) -> None:
         self._name = f"device:{number}"
         self._capture = cv2.VideoCapture(number)
@@ -40,7 +42,7 @@ class DeviceSource:
         self._thread = threading.Thread(target=self._empty_queue, name=self._name, daemon=True)
         self._thread.start()
 
-    def read(self) -> Shot:
+    def read(self, t: float) -> Shot:
         """An image that was not given before."""
         with self._changed:
             self._changed.wait_for(lambda: self._newest is not None or not self._open, PATIENCE)

@@ -19,6 +19,8 @@ class ImagesSource:
         SourceError: there is no image.
     """
 
+    ahead = True
+
     def __init__(self, path: Path, suffixes: Sequence[str], *, loop: bool, warn: Warn) -> None:
         self._files = _image_files(path, suffixes)
         self._path = path
@@ -28,7 +30,7 @@ class ImagesSource:
         self._next = 0
         self._read_this_round = 0
 
-    def read(self) -> Shot | None:
+    def read(self, t: float) -> Shot | None:
         """The next image that can be read; after the last one the first again, or None without ``loop``."""
         while True:
             if self._next == len(self._files):

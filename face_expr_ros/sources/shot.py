@@ -38,10 +38,16 @@ class Shot:
 
 
 class Source(Protocol):
-    """Gives one image after the other."""
+    """Gives one image after the other.
 
-    def read(self) -> Shot | None:
-        """The next image; None after the last one.
+    Attributes:
+        ahead: the image of a time can be read before that time, as a camera cannot.
+    """
+
+    ahead: bool
+
+    def read(self, t: float) -> Shot | None:
+        """The next image, which is shown at ``t`` seconds from the first; None after the last one.
 
         Raises:
             SourceError: there should be one, but it cannot be read.

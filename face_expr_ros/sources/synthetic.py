@@ -45,10 +45,12 @@ class SyntheticSource:
     """The source ``synthetic``: people who move by a script that repeats every `actor.LOOP` seconds.
 
     Args:
-        config: size, rate, field of view, number of faces and seed; the same config gives the same images.
+        config: size, field of view, number of faces and seed; the same config gives the same images.
         model: the face model; None opens the open one.
         texture_width: of the faces' textures, pixels; a smaller one starts faster.
     """
+
+    ahead = True
 
     def __init__(self, config: CameraConfig, model: MorphableModel | None = None, *, texture_width: int = 768) -> None:
         self._model = model or open_face_model("open")
@@ -58,12 +60,10 @@ class SyntheticSource:
         self._renderers = [
             FaceRenderer(self._model, self._look(number), texture_width=texture_width) for number in range(config.faces)
         ]
-        self._count = 0
 
-    def read(self) -> Shot:
-        """The next image at the configured rate; the script starts with the first one."""
-        frame, truths = self.at(self._count / self._config.rate)
-        self._count += 1
+    def read(self, t: float) -> Shot:
+        """The image at ``t`` seconds of the script."""
+        frame, truths = self.at(t)
         return Shot(frame.image, frame.camera, truths)
 
     def close(self) -> None:

@@ -20,6 +20,8 @@ class VideoSource:
         SourceError: no such file, or no frame of it can be decoded.
     """
 
+    ahead = True
+
     def __init__(self, path: Path, *, loop: bool, warn: Warn) -> None:
         if not path.is_file():
             raise SourceError(
@@ -37,7 +39,7 @@ class VideoSource:
         """Frames per second as the container says, 0 when it does not."""
         return float(self._capture.get(cv2.CAP_PROP_FPS))
 
-    def read(self) -> Shot | None:
+    def read(self, t: float) -> Shot | None:
         """The next frame; after the last one the first again, or None without ``loop``."""
         good, image = self._capture.read()
         if not good:

@@ -1,0 +1,109 @@
+"""Images are read for their tick, ahead of it where the source allows, and a slow source keeps real time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from face_expr_ros.sources import Shot
+from face_expr_ros.sources.pace import Ended, Pace
+
+RATE = 10.0
+BLACK = np.zeros((2, 2, 3), np.uint8)
+
+
+@dataclass
+class Clock:
+    now: float = 100.0  # seconds
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Source:
+    """Takes ``cost`` seconds to make an image and notes which moment it was asked for, and when."""
+
+    clock: Clock
+    cost: float
+    ahead: bool = True
+    count: int = 1000
+    asked: list[tuple[float, float]] = field(default_factory=list)
+
+    def read(self, t: float) -> Shot | None:
+        self.asked.append((t, self.clock.now - 100.0))
+        self.clock.now += self.cost
+        return Shot(BLACK) if len(self.asked) <= self.count else None
+
+    def close(self) -> None:
+        pass
+
+
+def play(clock: Clock, source: Source, seconds: float) -> list[float]:
+    """Seconds from the start at which images come, by a timer that fires late once and skips what it missed."""
+    pace = Pace(source, RATE, clock)
+    clock.now = 100.0
+    tick, published = 0, []
+    while tick < seconds * RATE:
+        clock.now = max(clock.now, 100.0 + tick / RATE)
+        tick = int((clock.now - 100.0) * RATE + 1e-9) + 1
+        shown = clock.now
+        if pace.take() is not None:
+            published.append(shown - 100.0)
+            pace.prepare()
+    return published
+
+
+@pytest.mark.parametrize("cost", [0.0, 0.03, 0.09])
+def test_an_image_is_made_before_its_tick_and_shows_the_moment_of_the_tick(cost: float) -> None:
+    clock = Clock()
+    source = Source(clock, cost)
+    published = play(clock, source, 2.0)
+    assert published == pytest.approx(np.arange(20) / RATE)
+    shown = [t for t, _ in source.asked][: len(published)]
+    assert shown == pytest.approx(published)
+    assert all(began + cost <= t + 1e-9 for t, began in source.asked[1:])
+
+
+@pytest.mark.parametrize("cost", [0.12, 0.25, 0.99])
+def test_a_source_too_slow_for_the_rate_leaves_out_ticks_and_keeps_real_time(cost: float) -> None:
+    clock = Clock()
+    source = Source(clock, cost)
+    published = play(clock, source, 10.0)
+    shown = [t for t, _ in source.asked][: len(published)]
+    # The first slow image is late by its cost; then the cost is known.
+    assert shown[2:] == pytest.approx(published[2:], abs=0.5 / RATE)
+    assert np.diff(published).max() < cost + 1 / RATE
+    assert shown[-1] > 8.0
+
+
+def test_a_device_is_read_at_its_tick() -> None:
+    clock = Clock()
+    source = Source(clock, 0.0, ahead=False)
+    published = play(clock, source, 1.0)
+    assert [began for _, began in source.asked] == pytest.approx(published)
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+def test_every_image_of_a_file_is_taken_before_it_ends(ahead: bool) -> None:
+    clock = Clock()
+    pace = Pace(Source(clock, 0.0, ahead, count=3), RATE, clock)
+    for _ in range(3):
+        assert pace.take() is not None
+        pace.prepare()
+        clock.now += 1 / RATE
+    with pytest.raises(Ended):
+        pace.take()
+
+
+def test_a_tick_that_comes_too_early_is_left_out() -> None:
+    clock = Clock()
+    pace = Pace(Source(clock, 0.0), RATE, clock)
+    assert pace.take() is not None
+    pace.prepare()
+    clock.now += 0.2 / RATE
+    assert pace.take() is None
+    clock.now += 0.8 / RATE
+    assert pace.take() is not None
