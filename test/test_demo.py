@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from face_expr_ros.nodes.demo import camera_overrides
+from face_expr_ros.nodes.demo import camera_overrides, prepare_environment
 from face_expr_ros.ros.child import ros_arguments
 
 ROOT = Path(__file__).parent.parent
@@ -65,7 +65,7 @@ def test_a_video_is_played_once_and_the_demo_ends_by_itself(tmp_path: Path, port
 
 @pytest.mark.slow
 def test_a_video_without_a_face_is_no_success_and_says_so(tmp_path: Path) -> None:
-    write_clip(tmp_path / "wall.avi", np.full((480, 640, 3), 120, np.uint8), frames=15)
+    write_clip(tmp_path / "wall.avi", np.full((480, 640, 3), 120, np.uint8), frames=6)
     done = run_demo("--source", "wall.avi", cwd=tmp_path)
     assert done.returncode == 1
     assert "no face was found in any image" in done.stderr
@@ -76,7 +76,8 @@ def test_a_video_without_a_face_is_no_success_and_says_so(tmp_path: Path) -> Non
     [
         (["--source", "missing.mp4"], "there is no 'missing.mp4'"),
         (["--source", "device:one"], "device:N with a number such as device:0 was wanted"),
-        pytest.param(["--bundle", "unknown"], "bundle must be one of open, 3ddfa_v2", marks=pytest.mark.slow),
+        (["--bundle", "3ddfa_v2"], "bundle must be one of open, '3ddfa_v2' was given"),
+        (["--bundle", "unknown"], "bundle must be one of open, 'unknown' was given"),
     ],
 )
 def test_a_demo_that_cannot_start_says_why_in_one_sentence(arguments: list[str], words: str, tmp_path: Path) -> None:
@@ -97,3 +98,22 @@ def test_any_value_survives_the_command_line_of_a_node(make_node: Any, value: An
     arguments = ros_arguments("camera", {"frame_id": value})[1:]
     node = make_node(*arguments, name="camera")
     assert node.get_parameter("frame_id").value == value
+
+
+@pytest.mark.parametrize(
+    ("environment", "added"),
+    [
+        ({}, {"FASTDDS_DEFAULT_PROFILES_FILE"}),
+        ({"ROS_DISTRO": "kilted"}, {"FASTDDS_DEFAULT_PROFILES_FILE"}),
+        ({"ROS_DISTRO": "jazzy"}, {"FASTRTPS_DEFAULT_PROFILES_FILE"}),
+        ({"FASTRTPS_DEFAULT_PROFILES_FILE": "mine.xml"}, set()),
+        ({"FASTDDS_DEFAULT_PROFILES_FILE": "mine.xml"}, set()),
+    ],
+)
+def test_the_profile_is_given_in_the_one_variable_that_this_ros_reads_unless_the_user_has_his_own(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], added: set[str]
+) -> None:
+    environment = {"ROS_DOMAIN_ID": "1", **environment}
+    monkeypatch.setattr(os, "environ", dict(environment))
+    prepare_environment()
+    assert os.environ.keys() - environment.keys() == added

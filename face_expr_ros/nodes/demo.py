@@ -20,23 +20,27 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, Image
 
-from face_expr_ros.config import CameraConfig
+from face_expr_ros.config import CameraConfig, PerceptionConfig, from_mapping
 from face_expr_ros.msg import FaceArray
 from face_expr_ros.resources import resource_path
 from face_expr_ros.ros.child import Child
 from face_expr_ros.ros.decode import decode_image
 from face_expr_ros.ros.show import Show, Video, Window, has_screen
 from face_expr_ros.ros.tally import Tally
+from face_expr_ros.shared_memory import profile_path
 from face_expr_ros.sources import device_number, is_live, open_source
 from face_expr_ros.sources.video import VideoSource
 
 DEFAULT_VIDEO = Path("out/demo.mp4")
 START_TIMEOUT = 60.0  # seconds that a node may take to load
 ANSWER_TIMEOUT = 20.0  # seconds from the camera's start to the first FaceArray
-QUIET = 1.0  # seconds without a FaceArray after the camera has ended
+LAST_ANSWER_TIMEOUT = 10.0  # seconds from the end of the camera, or the last FaceArray, to the answer to its last image
 LINE_INTERVAL = 0.5  # seconds between two live lines on a terminal; five times that in a file
 OLD_DISTRIBUTIONS = ("humble", "iron", "jazzy")  # their Fast DDS reads its profile from another variable
 
+NO_IMAGE = (
+    "no image arrived before the camera ended: `face_expr doctor` says whether images get from process to process"
+)
 NO_ANSWER = (
     "the camera publishes images but perception answers none of them: "
     "`face_expr doctor` says whether images get from one process to another here"
@@ -69,13 +73,15 @@ def run_demo(
 
     Raises:
         DemoError: a node ended by itself, or no image or no answer came.
+        ConfigError: there is no such bundle.
         SourceError: the source is not there or cannot be read.
     """
+    from_mapping(PerceptionConfig, {"bundle": bundle})
     windowed = has_screen() and not headless
     camera = camera_overrides(source, loop=windowed or seconds is not None)
     if not is_live(source):
         _say(f"{source} is played {'again and again' if camera['loop'] else 'once'}")
-    _prepare_environment()
+    prepare_environment()
     with ExitStack() as stack:
         stack.enter_context(_terminate_as_interrupt())
         stack.callback(rclpy.try_shutdown)
@@ -121,6 +127,7 @@ class Demo(Node):
         self._spinner = SingleThreadedExecutor()
         self._spinner.add_node(self)
         self._next_line = 0.0
+        self._ended: float | None = None  # when the camera was first seen to have ended, monotonic seconds
         sensor_data = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
         self.create_subscription(CameraInfo, "camera_info", self._on_camera_info, sensor_data)
         self.create_subscription(FaceArray, "faces", self._on_faces, 10)
@@ -160,6 +167,8 @@ class Demo(Node):
             f"{result['fps']} fps; latency p50 {result['latency_ms']['p50']} ms, p95 {result['latency_ms']['p95']} ms; "
             f"ids {', '.join(result['ids']) or 'none'}"
         )
+        if not result["frames_in"]:
+            _say(NO_IMAGE)
         if result["frames_out"] and not result["frames_with_face"]:
             _say("no face was found in any image: is there a face in view, larger than a tenth of the image?")
         return result
@@ -190,10 +199,13 @@ class Demo(Node):
             _say_over(self.tally.line(now))
 
     def _drained(self, feeder: Child) -> bool:
-        """The camera has ended and the answers to its last images have come."""
+        """The camera has ended and the answer to its last image has come: perception answers the newest one, always."""
         if feeder.status is None:
             return False
-        return not self.tally.arrivals or time.monotonic() - self.tally.arrivals[-1] > QUIET
+        now = time.monotonic()
+        self._ended = self._ended or now
+        since = max([self._ended, *self.tally.arrivals[-1:]])
+        return self.tally.last_is_answered() or now - since > LAST_ANSWER_TIMEOUT
 
     def _on_camera_info(self, message: CameraInfo) -> None:
         self.tally.images.add(Time.from_msg(message.header.stamp).nanoseconds)
@@ -207,14 +219,16 @@ class Demo(Node):
         self._show(decode_image(message), Time.from_msg(message.header.stamp).nanoseconds / 1e9)
 
 
-def _prepare_environment() -> None:
+def prepare_environment() -> None:
     """Give this process and its children a domain of their own and enough shared memory, unless the user has chosen."""
     if "ROS_DOMAIN_ID" not in os.environ:
         os.environ["ROS_DOMAIN_ID"] = str(random.randint(1, 101))
         _say(f"ROS_DOMAIN_ID={os.environ['ROS_DOMAIN_ID']} (export the same in another terminal to see the topics)")
+    if profile_path(os.environ):
+        return
     old = os.environ.get("ROS_DISTRO") in OLD_DISTRIBUTIONS
     variable = "FASTRTPS_DEFAULT_PROFILES_FILE" if old else "FASTDDS_DEFAULT_PROFILES_FILE"
-    os.environ.setdefault(variable, str(resource_path("config/fastdds.xml")))
+    os.environ[variable] = str(resource_path("config/fastdds.xml"))
 
 
 def _video(path: Path, rate: float) -> Video:

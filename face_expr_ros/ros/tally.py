@@ -17,6 +17,7 @@ class Tally:
     Attributes:
         images: stamps of the images that the camera published, in nanoseconds.
         arrivals: when each FaceArray came.
+        answered: stamps of the images whose FaceArray came.
         latencies: from the image's stamp to the arrival of its FaceArray.
         counts: faces in each FaceArray.
         ids: of all faces, in the order in which they came, as keys.
@@ -24,6 +25,7 @@ class Tally:
 
     images: set[int] = field(default_factory=set)
     arrivals: list[float] = field(default_factory=list)
+    answered: set[int] = field(default_factory=set)
     latencies: list[float] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
     ids: dict[str, None] = field(default_factory=dict)
@@ -31,10 +33,15 @@ class Tally:
     def add(self, now: float, stamp_ns: int, latency: float, ids: list[str]) -> None:
         """One FaceArray came, the answer to the image of the same stamp."""
         self.images.add(stamp_ns)
+        self.answered.add(stamp_ns)
         self.arrivals.append(now)
         self.latencies.append(latency)
         self.counts.append(len(ids))
         self.ids.update(dict.fromkeys(ids))
+
+    def last_is_answered(self) -> bool:
+        """Whether the FaceArray of the newest image came."""
+        return bool(self.images) and max(self.images) in self.answered
 
     def fps(self) -> float:
         """FaceArrays per second from the first to the last."""
