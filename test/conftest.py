@@ -27,6 +27,7 @@ from face_expr_ros.values import Pose
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 60.0  # seconds that a loaded machine may take for anything
+ASK_AGAIN = 5.0  # seconds without an answer of a service
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -45,6 +46,7 @@ class Graph:
         self.node = Node(name)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self.node)
+        self._clients: dict[str, Any] = {}
 
     def listen(self, kind: type[Any], topic: str, qos: Any = 10) -> list[Any]:
         """The messages of a topic, in the order in which they come."""
@@ -62,12 +64,24 @@ class Graph:
             self._executor.spin_once(timeout_sec=0.05)
 
     def call(self, kind: type[Any], name: str, request: Any = None) -> Any:
-        """The answer of a service."""
-        client = self.node.create_client(kind, name)
+        """The answer of a service.
+
+        It is asked again when no answer comes: a service that has not yet discovered the reader of its answers sends
+        them to nobody. What is asked may therefore happen twice.
+        """
+        if name not in self._clients:
+            self._clients[name] = self.node.create_client(kind, name)
+        client = self._clients[name]
         self.until(client.service_is_ready, f"the service {name}")
-        answer = client.call_async(request or kind.Request())
-        self.until(answer.done, f"an answer of {name}")
-        return answer.result()
+        answers: list[Any] = []
+        begun = time.monotonic()
+
+        def ask() -> None:
+            if time.monotonic() >= begun + len(answers) * ASK_AGAIN:
+                answers.append(client.call_async(request or kind.Request()))
+
+        self.until(lambda: any(answer.done() for answer in answers), f"an answer of {name}", each=ask)
+        return next(answer for answer in answers if answer.done()).result()
 
     def close(self) -> None:
         self._executor.shutdown()
