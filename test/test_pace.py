@@ -68,14 +68,14 @@ def test_an_image_is_made_before_its_tick_and_shows_the_moment_of_the_tick(cost:
 
 
 @pytest.mark.parametrize("cost", [0.12, 0.25, 0.99])
-def test_a_source_too_slow_for_the_rate_leaves_out_ticks_and_keeps_real_time(cost: float) -> None:
+def test_a_source_too_slow_for_the_rate_gives_fewer_images_and_keeps_real_time(cost: float) -> None:
     clock = Clock()
     source = Source(clock, cost)
     published = play(clock, source, 10.0)
     shown = [t for t, _ in source.asked][: len(published)]
     # The first slow image is late by its cost; then the cost is known.
-    assert shown[2:] == pytest.approx(published[2:], abs=0.51 / RATE)
-    assert np.diff(published).max() < cost + 1 / RATE
+    assert shown[2:] == pytest.approx(published[2:], abs=0.01)
+    assert np.diff(published)[1:] == pytest.approx(cost, abs=0.01)
     assert shown[-1] > 8.0
 
 

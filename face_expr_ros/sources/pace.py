@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 
 from face_expr_ros.sources.shot import Shot, Source
-
-_SLACK = 0.1  # ticks: a timer is never exact
 
 
 class Ended(Exception):
@@ -18,8 +15,8 @@ class Ended(Exception):
 class Pace:
     """Gives the images of a source at ticks; what can be read ahead of its tick is, so that it is there in time.
 
-    A source that is too slow for the rate leaves out ticks. Its time is that of the clock, not a count of images:
-    what it shows moves in jumps, but never slower than it should.
+    A source that is too slow for the rate gives fewer images. Its time is that of the clock, not a count of images:
+    what it shows moves in larger steps, but never slower than it should.
 
     Args:
         source: gives the images.
@@ -37,14 +34,14 @@ class Pace:
         self._next = source.read(0.0) if source.ahead else None
 
     def take(self) -> Shot | None:
-        """The image of this tick; None when this tick is left out.
+        """The image of this tick; None when it is not due yet.
 
         Raises:
             Ended: there are no more.
             SourceError: there should be one, but it cannot be read.
         """
         now = self._now()
-        if now < self._due - self._period / 2:  # a timer that was kept waiting fires between two ticks, too
+        if now < self._due - self._period / 2:  # a timer that was kept waiting fires too early once
             return None
         shot = self._next if self._source.ahead else self._source.read(now)
         if shot is None:
@@ -53,7 +50,7 @@ class Pace:
         return shot
 
     def prepare(self) -> None:
-        """Read the image of the next tick, or of a later one when the last image took longer than a tick.
+        """Read the next image for the moment at which it can be there.
 
         Call it when the image of :meth:`take` is on its way.
 
@@ -61,14 +58,9 @@ class Pace:
             SourceError: there should be one, but it cannot be read.
         """
         if self._source.ahead:
-            self._due = self._period * self._next_tick()
+            self._due = self._taken + max(self._period, self._spent)  # as long as the last one took
             self._next = self._source.read(self._due)
             self._spent = self._now() - self._taken
-
-    def _next_tick(self) -> int:
-        """Number of the first tick for which the next image can be ready, if it takes as long as the last one."""
-        following = round(self._taken / self._period) + 1
-        return max(following, math.ceil((self._taken + self._spent) / self._period - _SLACK))
 
     def _now(self) -> float:
         if self._start is None:
