@@ -90,7 +90,7 @@ def video(source: Path, out: Path | None, jsonl: Path | None, bundle: str) -> in
     """Find the faces of every frame of a video file."""
     from face_expr_ros.offline import analyze_video
 
-    print_result(analyze_video(source, out, jsonl, perception_config(bundle)))
+    print_result(analyze_video(source, out, jsonl, perception_config(bundle), lambda text: click.echo(text, err=True)))
     return 0
 
 

@@ -18,7 +18,9 @@ from face_expr_ros.pipeline import Pipeline
 from face_expr_ros.progress import progress
 from face_expr_ros.records import face_record
 from face_expr_ros.rendering.overlays import annotate
-from face_expr_ros.values import Face, Frame
+from face_expr_ros.sources.shot import Shot, Warn
+from face_expr_ros.sources.video import VideoSource
+from face_expr_ros.values import Camera, Face, Frame
 
 
 def analyze_image(source: Path, out: Path | None, config: PerceptionConfig) -> dict[str, Any]:
@@ -39,54 +41,50 @@ def analyze_image(source: Path, out: Path | None, config: PerceptionConfig) -> d
     return {"faces": [face_record(face) for face in faces]}
 
 
-def analyze_video(source: Path, out: Path | None, jsonl: Path | None, config: PerceptionConfig) -> dict[str, Any]:
+def analyze_video(
+    source: Path, out: Path | None, jsonl: Path | None, config: PerceptionConfig, warn: Warn
+) -> dict[str, Any]:
     """Every frame of a video file: a JSON line each in ``jsonl``, the annotated video in ``out``; a summary.
 
-    Stamps are the frame's number divided by the video's rate, so that the same file gives the same numbers.
+    Stamps are the frame's number divided by the video's rate, so that the same file gives the same numbers. ``warn`` is
+    called with a sentence when the file ends before it should.
 
     Raises:
         ValueError: the video cannot be read or ``out`` cannot be written.
     """
-    video = cv2.VideoCapture(str(source))
-    if not video.isOpened():
-        raise ValueError(f"a video was wanted, {str(source)!r} cannot be opened as one")
-    rate = video.get(cv2.CAP_PROP_FPS) or 30.0
+    video = VideoSource(source, loop=False, warn=warn)
+    rate = video.rate or 30.0
     pipeline = Pipeline(config)
     counts: list[int] = []
     ids: dict[str, None] = {}
     with ExitStack() as stack:
+        stack.callback(pipeline.close)
+        stack.callback(video.close)
         lines = stack.enter_context(jsonl.open("w", encoding="utf-8")) if jsonl else None
         writer: cv2.VideoWriter | None = None
-        total = int(video.get(cv2.CAP_PROP_FRAME_COUNT)) or None
-        for number, pixels in enumerate(progress(_frames(video), source.name, total)):
-            frame = _frame(pixels, int(number / rate * 1e9), config)
+        for number, shot in enumerate(progress(_shots(video), source.name, video.frame_count)):
+            frame = _frame(shot.image, int(number / rate * 1e9), config, shot.camera)
             faces = pipeline(frame)
             counts.append(len(faces))
             ids.update(dict.fromkeys(face.id for face in faces))
             if lines:
                 lines.write(json.dumps(_frame_record(number, frame, faces)) + "\n")
             if out is not None:
-                writer = writer or _open_writer(out, rate, pixels, stack)
+                writer = writer or _open_writer(out, rate, frame.image, stack)
                 writer.write(annotate(frame, faces, pipeline.model))
-    pipeline.close()
-    if not counts:
-        raise ValueError(f"{str(source)!r} holds no frame that can be decoded")
     with_face = sum(count > 0 for count in counts)
     return {"frames": len(counts), "frames_with_face": with_face, "faces_max": max(counts), "ids": list(ids)}
 
 
-def _frame(pixels: NDArray[Any], stamp_ns: int, config: PerceptionConfig) -> Frame:
+def _frame(pixels: NDArray[Any], stamp_ns: int, config: PerceptionConfig, camera: Camera | None = None) -> Frame:
     height, width = pixels.shape[:2]
-    camera = default_camera(width, height, config.fitting.field_of_view)
+    camera = camera or default_camera(width, height, config.fitting.field_of_view)
     return Frame(pixels.astype(np.uint8, copy=False), stamp_ns, "camera_optical_frame", camera)
 
 
-def _frames(video: cv2.VideoCapture) -> Iterator[NDArray[Any]]:
-    while True:
-        good, pixels = video.read()
-        if not good:
-            return
-        yield pixels
+def _shots(video: VideoSource) -> Iterator[Shot]:
+    while (shot := video.read(0.0)) is not None:
+        yield shot
 
 
 def _frame_record(number: int, frame: Frame, faces: tuple[Face, ...]) -> dict[str, Any]:

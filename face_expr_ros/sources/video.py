@@ -39,6 +39,11 @@ class VideoSource:
         """Frames per second as the container says, 0 when it does not."""
         return float(self._capture.get(cv2.CAP_PROP_FPS))
 
+    @property
+    def frame_count(self) -> int | None:
+        """Frames as the container says, None when it does not; often a few more than can be decoded."""
+        return max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))) or None
+
     def read(self, t: float) -> Shot | None:
         """The next frame; after the last one the first again, or None without ``loop``."""
         good, image = self._capture.read()
@@ -70,9 +75,9 @@ class VideoSource:
     def _check_end(self) -> None:
         if not self._decoded:
             raise SourceError(f"{self._path} is damaged: not one frame of it can be decoded")
-        claimed = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        claimed = self.frame_count or 0
         if self._decoded < COMPLETE * claimed:
-            self._warn(f"{self._path} ends early: {self._decoded} of {claimed:.0f} frames can be decoded")
+            self._warn(f"{self._path} ends early: {self._decoded} of {claimed} frames can be decoded")
             self._warn = _silent  # once is enough
 
 
