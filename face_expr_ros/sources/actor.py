@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.geometry import rotation_from_euler
+from face_expr_ros.geometry import euler_angles, rotation_from_euler, turn_to_axis
 from face_expr_ros.values import Camera, FloatArray, Pose
 
 LOOP = 30.0  # seconds
@@ -148,6 +148,8 @@ def set_gaze(values: dict[str, float], left: float, up: float) -> None:
 _HALF_FACE, _DEPTH = 0.135, 0.06
 _FACE_WIDTH, _LEAST_WIDTH = 0.14, 0.11  # meters; part of the image's width
 
+_CLOSED_JAW = 0.35  # jawOpen at which the lips can still stay closed
+
 # Movements that exclude one another; a random expression draws at most one of each row, with this probability.
 _CHOICES: tuple[tuple[float, tuple[str, ...]], ...] = (
     (0.60, ("eyeBlink", "eyeBlink", "eyeWide", "eyeSquint")),
@@ -156,7 +158,21 @@ _CHOICES: tuple[tuple[float, tuple[str, ...]], ...] = (
     (0.40, ("jawOpen",)),
     (0.20, ("jawLeft", "jawRight", "jawForward")),
     (0.55, ("mouthSmile", "mouthSmile", "mouthFrown", "mouthStretch", "mouthDimple")),
-    (0.40, ("mouthPucker", "mouthFunnel", "mouthRollLower", "mouthRollUpper", "mouthPress", "mouthClose")),
+    (
+        0.45,
+        (
+            "mouthPucker",
+            "mouthPucker",
+            "mouthPucker",
+            "mouthFunnel",
+            "mouthFunnel",
+            "mouthRollLower",
+            "mouthRollUpper",
+            "mouthPress",
+            "mouthPress",
+            "mouthClose",
+        ),
+    ),
     (0.30, ("mouthLowerDown", "mouthUpperUp", "mouthShrugLower", "mouthShrugUpper")),
     (0.15, ("mouthLeft", "mouthRight")),
     (0.06, ("tongueOut",)),
@@ -175,29 +191,39 @@ def random_expression(rng: np.random.Generator, names: tuple[str, ...]) -> Float
             one_sided = rng.random() < 0.25
             for side, share in zip(("Left", "Right"), rng.permutation([1.0, rng.uniform(0.0, 0.4)]), strict=True):
                 _raise(values, name + side, amount * (share if one_sided else rng.uniform(0.88, 1.0)))
-    # The lips can close only over an open jaw, and the tongue comes out of one.
+    # Lips stay closed only while the jaw drops a little, and the tongue comes out of an open mouth.
+    values["mouthClose"] *= _CLOSED_JAW
     for name, least in (("mouthClose", 1.0), ("tongueOut", 0.5)):
-        _raise(values, "jawOpen", least * values.get(name, 0.0))
+        _raise(values, "jawOpen", least * values[name])
     set_gaze(values, *rng.normal(0, [0.22, 0.14]))
     return np.clip(np.array([values[name] for name in names]), 0.0, 1.0)
 
 
 def random_pose(rng: np.random.Generator, camera: Camera, largest_angle: float = 40.0) -> Pose:
-    """Yaw and pitch within `largest_angle` degrees, roll within 20, the whole face in the image, 0.35 to 1.2 m away.
+    """A head whose yaw and pitch are within `largest_angle` degrees, its roll within 20, 0.35 to 1.2 m away.
 
-    The face is not farther away than it can be seen: MediaPipe's detector misses faces, real ones too, that are
-    narrower than a tenth of the image's width.
+    Yaw and pitch are uniform as seen along the ray to the face, and stay within the limit in the camera frame too. The
+    whole face is in the image, and not farther away than it can be seen: MediaPipe's detector misses faces, real ones
+    too, that are narrower than a tenth of the image's width.
     """
-    yaw, pitch = np.radians(rng.uniform(-largest_angle, largest_angle, 2))
-    rotation = rotation_from_euler(yaw, pitch, float(np.radians(rng.uniform(-20, 20))))
+    while True:
+        yaw, pitch = np.radians(rng.uniform(-largest_angle, largest_angle, 2))
+        seen = rotation_from_euler(yaw, pitch, float(np.radians(rng.uniform(-20, 20))))
+        position = _random_position(rng, camera)
+        rotation = turn_to_axis(position).T @ seen
+        if np.degrees(np.abs(euler_angles(rotation)[:2])).max() <= largest_angle:
+            return Pose(rotation, position, True)
+
+
+def _random_position(rng: np.random.Generator, camera: Camera) -> FloatArray:
     focal, size = camera.matrix[[0, 1], [0, 1]], np.array([camera.width, camera.height])
     nearest = max(0.35, _DEPTH + float((focal * 2 * _HALF_FACE / size).max()) * 1.02)
     farthest = min(1.2, float(focal[0]) * _FACE_WIDTH / (_LEAST_WIDTH * camera.width))
     distance = float(np.exp(rng.uniform(np.log(nearest), np.log(max(farthest, nearest)))))
     margin = _HALF_FACE * focal / (distance - _DEPTH)
     pixel = rng.uniform(margin, np.maximum(size - 1 - margin, margin))
-    ray = np.append((pixel - camera.matrix[:2, 2]) / focal, 1.0)
-    return Pose(rotation, ray * distance, True)
+    position: FloatArray = np.append((pixel - camera.matrix[:2, 2]) / focal, 1.0) * distance
+    return position
 
 
 def random_shape(rng: np.random.Generator, count: int, spread: float = 1.0) -> NDArray[np.float64]:
