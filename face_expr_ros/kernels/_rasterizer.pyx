@@ -6,13 +6,16 @@ axis. Buffers hold inverse depth 1/z, which is linear in the image and 0 where n
 A pixel that lies exactly on an edge belongs to the triangle that has it as a top or left edge.
 """
 
-from libc.math cimport ceil, fabsf, floor, isfinite, sqrtf
+from libc.math cimport ceil, fabsf, floor, isfinite
+from libc.stdlib cimport free, malloc
 
 # Four lanes at once, in GCC's and Clang's portable vectors: the compiler does not find them in the loops by itself.
 cdef extern from *:
     """
+    #include <math.h>
     #include <string.h>
     typedef float lanes __attribute__((vector_size(16)));
+    typedef int int_lanes __attribute__((vector_size(16)));
     typedef unsigned char byte_lanes __attribute__((vector_size(4)));
 
     static inline lanes load_lanes(const float *p) { lanes v; memcpy(&v, p, 16); return v; }
@@ -20,37 +23,88 @@ cdef extern from *:
         byte_lanes v; memcpy(&v, p, 4); return __builtin_convertvector(v, lanes);
     }
     static inline void store_lanes(float *p, lanes v) { memcpy(p, &v, 16); }
+    static inline float clamped(float v, float high) { return v > 0 ? (v < high ? v : high) : 0; }
+    static inline int bounded(int v, int high) { return v > 0 ? (v < high ? v : high) : 0; }
 
-    /* out[0:8] = weight @ rows[3, 8] */
-    static inline void mix_corners(const float *rows, const float *weight, float *out) {
-        for (int k = 0; k < 8; k += 4)
-            store_lanes(out + k, load_lanes(rows + k) * weight[0] + load_lanes(rows + 8 + k) * weight[1]
-                + load_lanes(rows + 16 + k) * weight[2]);
+    /* Perspective-correct barycentric coordinates at x, y from the planes[3, 4] of weight over depth: value at the
+       anchor, steps across and down. Clamped into the triangle; its middle where they are not to be had. */
+    static inline void locate(const float *planes, float x, float y, float *barycentric) {
+        lanes w = load_lanes(planes) + load_lanes(planes + 4) * x + load_lanes(planes + 8) * y;
+        float a = w[0] > 0 ? w[0] : 0, b = w[1] > 0 ? w[1] : 0, c = w[2] > 0 ? w[2] : 0, total = a + b + c;
+        if (!(total > 1e-30f && total < 1e30f)) a = b = c = 1, total = 3;
+        total = 1 / total;
+        barycentric[0] = a * total, barycentric[1] = b * total, barycentric[2] = c * total;
     }
-    /* out[0:8] = weight @ (p[0:8], p[8:16], q[0:8], q[8:16]) */
-    static inline void mix_lights(const float *p, const float *q, const float *weight, float *out) {
-        for (int k = 0; k < 8; k += 4)
-            store_lanes(out + k, load_lanes(p + k) * weight[0] + load_lanes(p + 8 + k) * weight[1]
-                + load_lanes(q + k) * weight[2] + load_lanes(q + 8 + k) * weight[3]);
+
+    /* Bilinear lookup at u, v in 0..1 of the texture's width and height, clamped at its border. */
+    static inline lanes fetch(const unsigned char *texture, int width, int height, float u, float v) {
+        float x = clamped(u * width - 0.5f, width - 1), y = clamped(v * height - 0.5f, height - 1);
+        int left = (int)x, top = (int)y;
+        const unsigned char *p = texture + 4 * ((Py_ssize_t)top * width + left);
+        Py_ssize_t across = left + 1 < width ? 4 : 0, down = top + 1 < height ? 4 * (Py_ssize_t)width : 0;
+        x -= left, y -= top;
+        lanes upper = load_bytes(p), lower = load_bytes(p + down);
+        upper += (load_bytes(p + across) - upper) * x;
+        lower += (load_bytes(p + down + across) - lower) * x;
+        return upper + (lower - upper) * y;
     }
-    /* out[0:4] = weight @ (four texels: at p, to its right, below it, right below it) */
-    static inline void mix_texels(const unsigned char *p, Py_ssize_t across, Py_ssize_t down, const float *weight,
-                                  float *out) {
-        store_lanes(out, load_bytes(p) * weight[0] + load_bytes(p + across) * weight[1]
-            + load_bytes(p + down) * weight[2] + load_bytes(p + down + across) * weight[3]);
+
+    /* color[0:4] = linear blue, green, red and 1 of a surface with these corners[3, 8]; its opacity is returned.
+       lights[size, size, 8] is the map of its material: diffuse and specular light on a normal, bilinear. */
+    static inline float surface_color(const float *corners, const float *b, const unsigned char *texture, int width,
+                                      int height, const float *linear, const float *lights, int size, int blended,
+                                      float *color) {
+        lanes normal_u = load_lanes(corners) * b[0] + load_lanes(corners + 8) * b[1] + load_lanes(corners + 16) * b[2];
+        lanes tint_v = load_lanes(corners + 4) * b[0] + load_lanes(corners + 12) * b[1]
+            + load_lanes(corners + 20) * b[2];
+        lanes texel = fetch(texture, width, height, normal_u[3], tint_v[3]);
+        lanes squared = normal_u * normal_u;
+        float scale = 0.5f * (size - 1), length = 1 / (sqrtf(squared[0] + squared[1] + squared[2]) + 1e-12f);
+        float x = (normal_u[0] * length + 1) * scale, y = (normal_u[1] * length + 1) * scale;
+        int left = bounded((int)x, size - 2), top = bounded((int)y, size - 2);
+        const float *p = lights + 8 * (top * size + left), *q = p + 8 * size;
+        x -= left, y -= top;
+        float w0 = (1 - x) * (1 - y), w1 = x * (1 - y), w2 = (1 - x) * y, w3 = x * y;
+        lanes diffuse = load_lanes(p) * w0 + load_lanes(p + 8) * w1 + load_lanes(q) * w2 + load_lanes(q + 8) * w3;
+        lanes specular = load_lanes(p + 4) * w0 + load_lanes(p + 12) * w1 + load_lanes(q + 4) * w2
+            + load_lanes(q + 12) * w3;
+        int_lanes level = __builtin_convertvector(texel + 0.5f, int_lanes);
+        lanes albedo = {linear[level[0]], linear[level[1]], linear[level[2]], 0};
+        float fourth = texel[3] * (1 / 255.0f);
+        lanes lit = tint_v * (albedo * diffuse + specular * (blended ? 1.0f : fourth));
+        lit[3] = 1;
+        store_lanes(color, lit);
+        return blended ? fourth : 1.0f;
+    }
+
+    /* Whether all samples of a pixel show the same. */
+    static inline int uniform(const int *seen, Py_ssize_t stride, int samples) {
+        int first = *seen;
+        if (samples == 2)
+            return !((seen[1] ^ first) | (seen[stride] ^ first) | (seen[stride + 1] ^ first));
+        for (int y = 0; y < samples; y++, seen += stride)
+            for (int x = 0; x < samples; x++)
+                if (seen[x] != first) return 0;
+        return 1;
+    }
+
+    /* canvas[0:4] = canvas * keep + color * share */
+    static inline void lay(float *canvas, const float *color, float keep, float share) {
+        store_lanes(canvas, load_lanes(canvas) * keep + load_lanes(color) * share);
     }
     """
-    void mix_corners(const float* rows, const float* weight, float* out) noexcept nogil
-    void mix_lights(const float* p, const float* q, const float* weight, float* out) noexcept nogil
-    void mix_texels(const unsigned char* p, Py_ssize_t across, Py_ssize_t down, const float* weight,
-                    float* out) noexcept nogil
+    void locate(const float* planes, float x, float y, float* barycentric) noexcept nogil
+    float surface_color(const float* corners, const float* b, const unsigned char* texture, int width, int height,
+                        const float* linear, const float* lights, int size, bint blended, float* color) noexcept nogil
+    bint uniform(const int* seen, Py_ssize_t stride, int samples) noexcept nogil
+    void lay(float* canvas, const float* color, float keep, float share) noexcept nogil
 
 
 # Typed constants: a literal would turn the arithmetic around it into double precision.
 cdef float ONE = 1.0
 cdef float HALF = 0.5
-cdef float TINY = 1e-12
-cdef float LEVEL = 1.0 / 255.0
+cdef enum:
+    SLOTS = 1024  # triangles that shading keeps prepared, a power of two
 
 
 cdef struct Triangle:
@@ -127,20 +181,37 @@ cdef inline void bounds(const Triangle* t, Py_ssize_t width, Py_ssize_t height, 
     box[3] = <Py_ssize_t>floor(max(min(highest(t.y), <double>(height - 1)), -1.0))
 
 
-cdef inline void span(const Triangle* t, Py_ssize_t row, Py_ssize_t* first, Py_ssize_t* last) noexcept nogil:
+cdef struct Edges:
+    # Where each edge crosses a row: x + slope * (row - y), from its upper end, so that both triangles at an edge agree.
+    double x[3]
+    double y[3]
+    double slope[3]
+
+
+cdef inline void set_up_edges(const Triangle* t, Edges* e) noexcept nogil:
+    cdef int i, upper
+    for i in range(3):
+        upper = (i + 1) % 3 if t.dy[i] > 0.0 else (i + 2) % 3
+        e.x[i] = t.x[upper]
+        e.y[i] = t.y[upper]
+        e.slope[i] = t.dx[i] / t.dy[i] if t.dy[i] != 0.0 else 0.0
+
+
+cdef inline void span(const Triangle* t, const Edges* e, Py_ssize_t row, Py_ssize_t* first,
+                      Py_ssize_t* last) noexcept nogil:
     """Narrow first and last to the columns of a row inside the triangle; last < first where there are none."""
     cdef double left = <double>first[0]
     cdef double right = <double>last[0] + 1.0
     cdef double at_row, crossing
     cdef int i
     for i in range(3):
-        at_row = t.dx[i] * (<double>row - t.y[(i + 1) % 3])
         if t.dy[i] == 0.0:
+            at_row = t.dx[i] * (<double>row - t.y[(i + 1) % 3])
             if at_row < 0.0 or (at_row == 0.0 and not t.owns[i]):
                 last[0] = first[0] - 1
                 return
             continue
-        crossing = t.x[(i + 1) % 3] + at_row / t.dy[i]
+        crossing = e.x[i] + e.slope[i] * (<double>row - e.y[i])
         if t.dy[i] < 0.0:
             left = max(left, crossing)
         else:
@@ -163,16 +234,18 @@ def draw(const float[:, ::1] points, const int[:, ::1] triangles, int first, bin
     cdef float* depth_row
     cdef int* index_row
     cdef Triangle t
+    cdef Edges e
     with nogil:
         for n in range(triangles.shape[0]):
             if not set_up(points, triangles[n, 0], triangles[n, 1], triangles[n, 2], cull, &t):
                 continue
+            set_up_edges(&t, &e)
             bounds(&t, width, height, box)
             step = -(t.dy[0] * t.inverse_z[0] + t.dy[1] * t.inverse_z[1] + t.dy[2] * t.inverse_z[2]) / t.area
             for row in range(box[2], box[3] + 1):
                 start = box[0]
                 stop = box[1]
-                span(&t, row, &start, &stop)
+                span(&t, &e, row, &start, &stop)
                 if stop < start:
                     continue
                 weigh(&t, <double>start, <double>row, weight)
@@ -186,109 +259,44 @@ def draw(const float[:, ::1] points, const int[:, ::1] triangles, int first, bin
                     near += step
 
 
-cdef struct Corners:
-    # What the three corners of a triangle bring to shading: normal x y z and u, tint blue green red and v.
-    # Rows of eight, so that the compiler interpolates them as vectors.
-    float value[3][8]
+cdef struct Prepared:
+    # One triangle ready for shading: the planes for `locate`, with x and y from the anchor, and what its three corners
+    # bring, in rows of eight: normal x y z and u, tint blue green red and v.
+    Py_ssize_t number
+    bint drawn
+    float x
+    float y
+    float planes[12]
+    float corners[24]
 
 
-cdef struct Surface:
-    # What a fragment looks like: linear B, G, R and opacity.
-    float color[4]
-    float opacity
-
-
-cdef inline void load(const int[:, ::1] triangles, const int[:, ::1] uv_triangles, const float[:, ::1] normals,
-                      const float[:, ::1] uv, const float[:, ::1] tint, Py_ssize_t n, Corners* c) noexcept nogil:
-    cdef int i, k
-    for i in range(3):
-        for k in range(3):
-            c.value[i][k] = normals[triangles[n, i], k]
-            c.value[i][4 + k] = tint[triangles[n, i], k]
-        c.value[i][3] = uv[uv_triangles[n, i], 0]
-        c.value[i][7] = uv[uv_triangles[n, i], 1]
-
-
-cdef inline void locate(const Triangle* t, const double* weight, float* barycentric) noexcept nogil:
-    """Perspective-correct barycentric coordinates, clamped into the triangle, in the order of its corners."""
-    cdef float zero = 0.0
-    cdef float third = <float>(1.0 / 3.0)
-    cdef float b[3]
-    cdef float total
-    cdef int i
-    for i in range(3):
-        b[i] = max(<float>(weight[i] * t.inverse_z[i]), zero)
-    total = b[0] + b[1] + b[2]
-    if total <= zero:
-        barycentric[0] = barycentric[1] = barycentric[2] = third
+cdef void prepare(const float[:, ::1] points, const int[:, ::1] triangles, const int[:, ::1] uv_triangles,
+                  const float[:, ::1] normals, const float[:, ::1] uv, const float[:, ::1] tint, Py_ssize_t n,
+                  double width, double height, Prepared* p) noexcept nogil:
+    """Fill p for triangle n; its anchor is a corner, or the place nearest to it in a buffer of this size."""
+    cdef int i, k, lane
+    cdef double weight[3]
+    cdef double over_z
+    cdef Triangle t
+    p.number = n
+    p.drawn = set_up(points, triangles[n, 0], triangles[n, 1], triangles[n, 2], False, &t)
+    if not p.drawn:
         return
-    total = ONE / total
-    barycentric[0] = b[0] * total
-    barycentric[1] = (b[2] if t.flipped else b[1]) * total
-    barycentric[2] = (b[1] if t.flipped else b[2]) * total
-
-
-cdef inline void bilinear_weights(float x, float y, float* weight) noexcept nogil:
-    weight[0] = (ONE - x) * (ONE - y)
-    weight[1] = x * (ONE - y)
-    weight[2] = (ONE - x) * y
-    weight[3] = x * y
-
-
-cdef inline void fetch(const unsigned char[:, :, ::1] texture, float u, float v, float* texel) noexcept nogil:
-    """Bilinear texture lookup at u, v in 0..1 of the texture's width and height, clamped at its border."""
-    cdef int width = <int>texture.shape[1]
-    cdef int height = <int>texture.shape[0]
-    cdef float zero = 0.0
-    cdef float x = min(max(u * <float>width - HALF, zero), <float>(width - 1))
-    cdef float y = min(max(v * <float>height - HALF, zero), <float>(height - 1))
-    cdef int left = <int>x
-    cdef int top = <int>y
-    cdef float fx = x - <float>left
-    cdef float fy = y - <float>top
-    cdef Py_ssize_t across = 4 if left + 1 < width else 0
-    cdef Py_ssize_t down = 4 * <Py_ssize_t>width if top + 1 < height else 0
-    cdef float weight[4]
-    bilinear_weights(fx, fy, weight)
-    mix_texels(&texture[top, left, 0], across, down, weight, texel)
-
-
-cdef inline void light(const float[:, :, :, ::1] lights, int material, float nx, float ny, float nz,
-                       float* eight) noexcept nogil:
-    """Diffuse and specular light on a normal, from the map of lights seen by a sphere; bilinear."""
-    cdef int size = <int>lights.shape[1]
-    cdef float scale = HALF * <float>(size - 1)
-    cdef float length = ONE / (sqrtf(nx * nx + ny * ny + nz * nz) + TINY)
-    cdef float x = (nx * length + ONE) * scale
-    cdef float y = (ny * length + ONE) * scale
-    cdef int left = min(max(<int>x, 0), size - 2)
-    cdef int top = min(max(<int>y, 0), size - 2)
-    cdef float fx = x - <float>left
-    cdef float fy = y - <float>top
-    cdef float weight[4]
-    bilinear_weights(fx, fy, weight)
-    mix_lights(&lights[material, top, left, 0], &lights[material, top + 1, left, 0], weight, eight)
-
-
-cdef inline void shade_fragment(const Corners* c, const unsigned char[:, :, ::1] texture, const float[::1] linear,
-                                const float[:, :, :, ::1] lights, int material, const float* b, bint blended,
-                                Surface* out) noexcept nogil:
-    cdef float texel[4]
-    cdef float lit[8]
-    cdef float at[8]
-    cdef float albedo[4]
-    cdef float gloss
-    cdef int k
-    mix_corners(&c.value[0][0], b, at)
-    fetch(texture, at[3], at[7], texel)
-    light(lights, material, at[0], at[1], at[2], lit)
-    out.opacity = texel[3] * LEVEL if blended else ONE
-    gloss = ONE if blended else texel[3] * LEVEL
-    for k in range(3):
-        albedo[k] = linear[<int>(texel[k] + HALF)]
-    albedo[3] = 0
-    for k in range(4):
-        out.color[k] = at[4 + k] * (albedo[k] * lit[k] + gloss * lit[4 + k])
+    p.x = <float>min(max(t.x[0], 0.0), width)
+    p.y = <float>min(max(t.y[0], 0.0), height)
+    weigh(&t, p.x, p.y, weight)
+    for i in range(3):
+        lane = 3 - i if t.flipped and i else i
+        over_z = t.inverse_z[i] / t.area
+        p.planes[lane] = <float>(weight[i] * over_z)
+        p.planes[4 + lane] = <float>(-t.dy[i] * over_z)
+        p.planes[8 + lane] = <float>(t.dx[i] * over_z)
+        for k in range(3):
+            p.corners[8 * i + k] = normals[triangles[n, i], k]
+            p.corners[8 * i + 4 + k] = tint[triangles[n, i], k]
+        p.corners[8 * i + 3] = uv[uv_triangles[n, i], 0]
+        p.corners[8 * i + 7] = uv[uv_triangles[n, i], 1]
+    p.planes[3] = p.planes[7] = p.planes[11] = 0
 
 
 def shade(const float[:, ::1] points, const int[:, ::1] triangles, int first, const int[:, ::1] uv_triangles,
@@ -301,26 +309,30 @@ def shade(const float[:, ::1] points, const int[:, ::1] triangles, int first, co
     The samples of a pixel that share a material and lie within the relative depth `crease` are shaded once, at
     their center: edges stay smooth at the cost of about one shading a pixel.
     """
-    cdef Py_ssize_t row, column, n, other, loaded = -1
+    cdef Py_ssize_t row, column, n, other
     cdef Py_ssize_t stride = index.shape[1]
-    cdef int i, j, k, count, total = samples * samples, last = first + <int>triangles.shape[0]
-    cdef double x, y
-    cdef double weight[3]
+    cdef int i, j, count, total = samples * samples, last = first + <int>triangles.shape[0]
+    cdef int size = <int>lights.shape[1], texture_width = <int>texture.shape[1], texture_height = <int>texture.shape[0]
     cdef float b[3]
-    cdef float near, share
+    cdef float color[4]
+    cdef float near, x, y
     cdef unsigned long long done
     cdef const int* seen
     cdef const float* depth
     cdef bint whole
-    cdef double middle = 0.5 * (samples - 1)
+    cdef float middle = HALF * <float>(samples - 1)
     cdef Py_ssize_t place[64]
-    cdef double place_x[64]
-    cdef double place_y[64]
-    cdef Triangle t
-    cdef Corners c
-    cdef Surface s
+    cdef float place_x[64]
+    cdef float place_y[64]
+    cdef Prepared* p
+    cdef Prepared* prepared
     if not index.shape[0] or not index.shape[1]:
         return
+    prepared = <Prepared*>malloc(SLOTS * sizeof(Prepared))
+    if prepared == NULL:
+        raise MemoryError()
+    for i in range(SLOTS):
+        prepared[i].number = -1
     for i in range(total):
         place[i] = (i // samples) * stride + i % samples
         place_x[i] = i % samples
@@ -332,11 +344,9 @@ def shade(const float[:, ::1] points, const int[:, ::1] triangles, int first, co
                 depth = &inverse_depth[row * samples, column * samples]
                 done = 0
                 # Most pixels show one triangle or nothing: they need no sorting of samples into groups.
-                whole = True
-                for i in range(1, total):
-                    if seen[place[i]] != seen[0]:
-                        whole = False
-                        break
+                whole = uniform(seen, stride, samples)
+                if whole and (seen[0] < first or seen[0] >= last):
+                    continue
                 for i in range(1 if whole else total):
                     n = seen[place[i]]
                     if n < first or n >= last or (done >> i) & 1:
@@ -345,7 +355,7 @@ def shade(const float[:, ::1] points, const int[:, ::1] triangles, int first, co
                     x = y = middle
                     count = total
                     if not whole:
-                        x = y = 0.0
+                        x = y = 0
                         count = 0
                     for j in range(i, 0 if whole else total):
                         other = seen[place[j]]
@@ -360,21 +370,24 @@ def shade(const float[:, ::1] points, const int[:, ::1] triangles, int first, co
                         x += place_x[j]
                         y += place_y[j]
                     n -= first
-                    if n != loaded:
-                        if not set_up(points, triangles[n, 0], triangles[n, 1], triangles[n, 2], False, &t):
-                            continue
-                        load(triangles, uv_triangles, normals, uv, tint, n, &c)
-                        loaded = n
-                    if not whole:
-                        x /= count
-                        y /= count
-                    weigh(&t, <double>(column * samples) + x, <double>(row * samples) + y, weight)
-                    locate(&t, weight, b)
-                    shade_fragment(&c, texture, linear, lights, materials[n], b, False, &s)
-                    share = <float>count / <float>total
-                    for k in range(3):
-                        canvas[row, column, k] += share * s.color[k]
-                    canvas[row, column, 3] += share
+                    p = &prepared[n & (SLOTS - 1)]
+                    if p.number != n:
+                        prepare(points, triangles, uv_triangles, normals, uv, tint, n, <double>stride,
+                                <double>index.shape[0], p)
+                    if not p.drawn:
+                        continue
+                    if count < total:
+                        x /= <float>count
+                        y /= <float>count
+                    elif not whole:
+                        x = y = middle
+                    locate(p.planes, <float>(column * samples) + x - p.x, <float>(row * samples) + y - p.y, b)
+                    surface_color(p.corners, b, &texture[0, 0, 0], texture_width, texture_height, &linear[0],
+                                  &lights[materials[n], 0, 0, 0], size, False, color)
+                    lay(&canvas[row, column, 0], color, ONE, ONE if count == total else <float>count / <float>total)
+                    if count == total:
+                        break
+    free(prepared)
 
 
 def blend(const float[:, ::1] points, const int[:, ::1] triangles, const int[:, ::1] uv_triangles,
@@ -390,18 +403,20 @@ def blend(const float[:, ::1] points, const int[:, ::1] triangles, const int[:, 
     cdef Py_ssize_t n, row, column
     cdef Py_ssize_t box[4]
     cdef int i, k, m, count
+    cdef int size = <int>lights.shape[1], texture_width = <int>texture.shape[1], texture_height = <int>texture.shape[0]
     cdef double x, y, near
     cdef double weight[3]
     cdef float b[3]
+    cdef float color[4]
     cdef float a
     cdef Triangle t
-    cdef Corners c
-    cdef Surface s
+    cdef Prepared p
     with nogil:
         for n in range(triangles.shape[0]):
             if not set_up(points, triangles[n, 0], triangles[n, 1], triangles[n, 2], False, &t):
                 continue
-            load(triangles, uv_triangles, normals, uv, tint, n, &c)
+            prepare(points, triangles, uv_triangles, normals, uv, tint, n, <double>inverse_depth.shape[1],
+                    <double>inverse_depth.shape[0], &p)
             bounds(&t, inverse_depth.shape[1], inverse_depth.shape[0], box)
             if box[1] < box[0] or box[3] < box[2]:
                 continue
@@ -424,13 +439,11 @@ def blend(const float[:, ::1] points, const int[:, ::1] triangles, const int[:, 
                         y += k
                     if count == 0:
                         continue
-                    weigh(&t, x / count, y / count, weight)
-                    locate(&t, weight, b)
-                    shade_fragment(&c, texture, linear, lights, materials[n], b, True, &s)
-                    a = s.opacity * <float>count / <float>(samples * samples)
-                    for k in range(3):
-                        canvas[row, column, k] = canvas[row, column, k] * (ONE - a) + a * s.color[k]
-                    canvas[row, column, 3] = canvas[row, column, 3] * (ONE - a) + a
+                    locate(p.planes, <float>(x / count) - p.x, <float>(y / count) - p.y, b)
+                    a = surface_color(p.corners, b, &texture[0, 0, 0], texture_width, texture_height, &linear[0],
+                                      &lights[materials[n], 0, 0, 0], size, True, color)
+                    a *= <float>count / <float>(samples * samples)
+                    lay(&canvas[row, column, 0], color, ONE - a, a)
 
 
 def composite(const float[:, :, ::1] canvas, const float[::1] linear, const unsigned char[::1] encoded,

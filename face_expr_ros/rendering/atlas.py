@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
@@ -104,14 +104,18 @@ class Texels:
     shape: tuple[int, int]
 
     def interpolate(self, values: NDArray, triangles: NDArray) -> Float32:
-        """Vertex values (V, k) at every texel: (N, k)."""
-        corners = values[triangles[self.triangle]].astype(np.float32)
-        return np.einsum("nck,nc->nk", corners, self.barycentric)
+        """Vertex values (V, k) at every texel: (N, k), column after column in memory."""
+        corners = values[triangles].astype(np.float32)
+        columns = [
+            np.einsum("nc,nc->n", np.take(corners[..., k], self.triangle, axis=0), self.barycentric)
+            for k in range(values.shape[1])
+        ]
+        return np.stack(columns).T
 
-    def image(self, values: NDArray, empty: float = 0.0) -> NDArray:
-        """Values (N, ...) of the texels as a picture."""
-        picture = np.full((*self.shape, *values.shape[1:]), empty, values.dtype)
-        picture[self.rows, self.columns] = values
+    def image(self, colors: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Colors (N, 4) of the texels as a picture, black elsewhere."""
+        picture = np.zeros((*self.shape, 4), np.uint8)
+        picture.view(np.uint32)[self.rows, self.columns, 0] = np.ascontiguousarray(colors).view(np.uint32)[:, 0]
         return picture
 
 
@@ -122,13 +126,21 @@ def texels(atlas: Atlas, width: int) -> Texels:
     _, index = rasterizer.depth_map(flat, atlas.uv_triangles, columns, rows, cull=False)
     row, column = np.nonzero(index != rasterizer.EMPTY)
     triangle = index[row, column]
-    a, b, c = (flat[atlas.uv_triangles[triangle, corner], :2] for corner in range(3))
-    place = np.column_stack([column, row]).astype(np.float32)
-    area = _cross(b - a, c - a)
-    weights = np.stack(
-        [_cross(b - place, c - place), _cross(c - place, a - place), _cross(a - place, b - place)], axis=1
-    )
-    return Texels(row, column, triangle, (weights / area[:, None]).astype(np.float32), (rows, columns))
+    weights = _barycentric(flat[atlas.uv_triangles, :2], triangle, column, row)
+    return Texels(row, column, triangle, weights, (rows, columns))
+
+
+def _barycentric(corners: Float32, triangle: Int32, x: NDArray, y: NDArray) -> Float32:
+    """Barycentric coordinates (N, 3) of the places x, y (N,) in their triangles out of corners (T, 3, 2)."""
+    a, ab, ac = corners[:, 0], corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    area = ab[:, 0] * ac[:, 1] - ab[:, 1] * ac[:, 0]
+    area = np.where(area == 0, np.float32(1), area)  # nothing lies in a triangle without area
+    # By how much the second and the third coordinate grow across and down.
+    steps = np.column_stack([ac[:, 1], -ac[:, 0], -ab[:, 1], ab[:, 0]]) / area[:, None]
+    ax, ay, bx, by, cx, cy = np.take(np.column_stack([a, steps]), triangle, axis=0).T
+    dx, dy = x.astype(np.float32) - ax, y.astype(np.float32) - ay
+    second, third = bx * dx + by * dy, cx * dx + cy * dy
+    return np.column_stack([1 - second - third, second, third])
 
 
 @dataclass(frozen=True)
@@ -155,10 +167,11 @@ def fringe(atlas: Atlas, under: Texels, reach: float = 9.0) -> Fringe:
     void[under.rows, under.columns] = False
     for left, top, side in np.round(atlas.tiles * under.shape[1]).astype(int):
         void[top : top + side, left : left + side] = False
-    distance, nearest = distance_transform_edt(void, return_indices=True)
+    distance, label = cv2.distanceTransformWithLabels(
+        void.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    covered = np.flatnonzero(~void)
+    source = np.zeros(len(covered) + 1, np.intp)
+    source[label.ravel()[covered]] = covered
     rows, columns = np.nonzero(void & (distance <= reach))
-    return Fringe(rows, columns, *nearest[:, rows, columns])
-
-
-def _cross(a: NDArray, b: NDArray) -> NDArray:
-    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
+    return Fringe(rows, columns, *np.unravel_index(source[label[rows, columns]], void.shape))

@@ -8,6 +8,25 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+_NOISE_PERIOD = 1_000_003  # samples; a prime, so that no row of an image repeats below another one
+
+
+@functools.lru_cache(maxsize=1)
+def _noise_loop() -> NDArray[np.float32]:
+    noise = np.random.default_rng(11).standard_normal(_NOISE_PERIOD, np.float32)
+    noise.setflags(write=False)
+    return noise
+
+
+def unit_noise(rng: np.random.Generator, count: int) -> NDArray[np.float32]:
+    """(count,) normal noise of standard deviation 1: a piece of one endless loop, from a random place of it.
+
+    Drawing a number for each sample of an image would cost more than drawing the face.
+    """
+    loop, start = _noise_loop(), int(rng.integers(_NOISE_PERIOD))
+    rounds = (count + start) // _NOISE_PERIOD
+    return np.concatenate([loop[start:], *[loop] * rounds])[:count]
+
 
 @functools.lru_cache(maxsize=4)
 def studio_wall(width: int, height: int, seed: int = 0) -> NDArray[np.uint8]:
@@ -23,6 +42,7 @@ def studio_wall(width: int, height: int, seed: int = 0) -> NDArray[np.uint8]:
         wall += spot[..., None] * rng.uniform(-14, 18) * np.array([0.8, 0.95, 1.1])
     smooth = cv2.resize(wall.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
     # Noise of one level keeps the gradient from showing bands, also after JPEG or video coding.
-    picture = np.clip(smooth + rng.normal(0, 0.8, smooth.shape), 0, 255).astype(np.uint8)
+    smooth += unit_noise(rng, smooth.size).reshape(smooth.shape) * np.float32(0.8)
+    picture = np.clip(smooth, 0, 255, out=smooth).astype(np.uint8)
     picture.setflags(write=False)
     return picture

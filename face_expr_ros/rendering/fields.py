@@ -6,7 +6,8 @@ Computed once for a model; a person's colors are then laid over these fields.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
 
 import cv2
 import numpy as np
@@ -24,7 +25,9 @@ Float32 = NDArray[np.float32]
 Bool = NDArray[np.bool_]
 
 _COLLAR = 0.045  # meters from the cut to the edge of the collar
-_CROWN = np.array([0.0, 0.10, -0.125])
+_CROWN = (0.0, 0.10, -0.125)
+_LOWEST_HAIRLINE = -0.02  # meters; nobody's hair grows farther down than with this
+_BLOCK = 1 << 15  # texels whose fields fit into a core's cache together
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +70,16 @@ class Fields:
         of: Bool = self.parts == self.part_names.index(name)
         return of
 
+    def blocks(self) -> Iterator[tuple[slice, Fields]]:
+        """The fields piece by piece: which texels, and their fields.
+
+        What is computed for one piece stays in the processor's cache, and most pieces lack most features.
+        """
+        arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "part_names"}
+        for start in range(0, len(self.position), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            yield block, replace(self, **{name: array[block] for name, array in arrays.items()})
+
     def scalp(self, hairline: float) -> Float32:
         """(N,) how much hair grows, with the forehead's hairline raised by `hairline` meters."""
         grown = scalp_weight(self.position, hairline, 0.024)
@@ -108,10 +121,14 @@ def _ramp(distance: NDArray, width: float) -> NDArray:
 
 
 def _bump(position: Float32, center: tuple[float, float, float], size: tuple[float, float, float]) -> Float32:
-    """A soft spot on both sides of the face."""
+    """A soft spot on both sides of the face, 0 where less than 1e-5 would be left of it."""
     x = np.abs(position[:, 0])
-    offset = np.stack([x, position[:, 1], position[:, 2]], axis=1) - np.array(center, np.float32)
-    return np.exp(-((offset / np.array(size, np.float32)) ** 2).sum(axis=1)).astype(np.float32)
+    near = np.flatnonzero(np.abs(position[:, 1] - np.float32(center[1])) < 3.5 * size[1])
+    places = (x[near], position[near, 1], position[near, 2])
+    squares = sum(((p - np.float32(c)) / np.float32(s)) ** 2 for p, c, s in zip(places, center, size, strict=True))
+    spot = np.zeros(len(x), np.float32)
+    spot[near] = np.exp(-squares)
+    return spot
 
 
 def _noise(texels: object) -> tuple[Float32, Float32, Float32, Float32]:
@@ -121,8 +138,12 @@ def _noise(texels: object) -> tuple[Float32, Float32, Float32, Float32]:
     scale = columns / 1024
 
     def smooth(sigma: float) -> NDArray:
-        soft = cv2.GaussianBlur(white, (0, 0), max(sigma * scale, 0.5))
-        return (soft / soft.std())[texels.rows, texels.columns].astype(np.float32)  # type: ignore[attr-defined]
+        # What a broad blur leaves needs no fine grid.
+        step = 4 if sigma > 8 else 1
+        source = cv2.resize(white, (columns // step, rows // step), interpolation=cv2.INTER_AREA)
+        soft = cv2.GaussianBlur(source, (0, 0), max(sigma * scale / step, 0.5))
+        soft = cv2.resize(soft / soft.std(), (columns, rows), interpolation=cv2.INTER_LINEAR)
+        return soft[texels.rows, texels.columns]  # type: ignore[attr-defined]
 
     fine, middle, coarse = smooth(0.9), smooth(3.2), smooth(16.0)
     return (
@@ -167,17 +188,20 @@ def _tooth_gaps(position: Float32) -> Float32:
 
 def _strands(position: Float32) -> tuple[Float32, Float32]:
     """Hair that flows from the crown: noise stretched along it, 0..1: locks with hairs in them, and hairs alone."""
-    offset = position - _CROWN.astype(np.float32)
-    turn = np.arctan2(offset[:, 0], offset[:, 2] + 0.35 * offset[:, 1]) / (2 * np.pi) + 0.5
-    length = np.linalg.norm(offset, axis=1)
+    grown = np.flatnonzero(scalp_weight(position, _LOWEST_HAIRLINE, 0.024))
+    x, y, z = (position[grown, k] - np.float32(_CROWN[k]) for k in range(3))
+    turn = np.arctan2(x, z + np.float32(0.35) * y) * np.float32(0.5 / np.pi) + np.float32(0.5)
+    length = np.sqrt(x * x + y * y + z * z)
     rng = np.random.default_rng(9)
     fine = cv2.GaussianBlur(rng.standard_normal((64, 1024)).astype(np.float32), (0, 0), 1.1, sigmaY=3.0)
     broad = cv2.GaussianBlur(rng.standard_normal((64, 1024)).astype(np.float32), (0, 0), 7.0, sigmaY=6.0)
     fine, broad = fine / fine.std(), broad / broad.std()
-    waved = turn + 0.006 * np.sin(length * 90)
-    column, row = (waved * 1023).astype(int) % 1024, (length / 0.25 * 63).astype(int) % 64
-    locks = 0.5 + 0.22 * (0.7 * fine + 0.6 * broad)[row, column]
-    return np.clip(locks, 0, 1).astype(np.float32), np.clip(0.5 + 0.25 * fine[row, column], 0, 1).astype(np.float32)
+    waved = turn + np.float32(0.006) * np.sin(length * np.float32(90))
+    place = (waved * 1023).astype(np.int32) % 1024 + 1024 * ((length * np.float32(63 / 0.25)).astype(np.int32) % 64)
+    values = np.zeros((2, len(position)), np.float32)
+    for row, noise in zip(values, (0.5 + 0.22 * (0.7 * fine + 0.6 * broad), 0.5 + 0.25 * fine), strict=True):
+        row[grown] = np.clip(noise, 0, 1).astype(np.float32).ravel()[place]
+    return values[0], values[1]
 
 
 def _garment(geometry: HeadGeometry, position: Float32) -> tuple[Float32, Float32]:

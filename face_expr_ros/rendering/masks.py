@@ -5,7 +5,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
 
 from face_expr_ros.open_model.build_masks import HEAD_CUT
 from face_expr_ros.resources import resource_path
@@ -19,7 +18,18 @@ def head_masks(uv: NDArray) -> tuple[Float32, Float32, Float32]:
     left, top, right, bottom = HEAD_CUT
     x = (uv[:, 0] - left) / (right - left) * image.shape[1] - 0.5
     y = (1 - uv[:, 1] - top) / (bottom - top) * image.shape[0] - 0.5
-    lips, lids, ears = (
-        map_coordinates(image[..., k].astype(np.float32) / 255, [y, x], order=1, output=np.float32) for k in range(3)
-    )
+    lips, lids, ears = look_up(image, x, y).T
     return lips, lids, ears
+
+
+def look_up(image: NDArray[np.uint8], x: NDArray, y: NDArray) -> Float32:
+    """Bilinear levels of an image (h, w, k) at pixels x, y, each (n,): (n, k) in 0..1, 0 outside.
+
+    Places are rounded to a thirty-second of a pixel, as cv2.remap does.
+    """
+    width = 4096  # remap takes pictures of limited size, not long lists
+    places = np.zeros((2, -(-len(x) // width), width), np.float32)
+    for place, values in zip(places, (x, y), strict=True):
+        place.ravel()[: len(x)] = values
+    found = cv2.remap(image, places[0], places[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    return found.reshape(-1, image.shape[2])[: len(x)] / np.float32(255)

@@ -29,6 +29,7 @@ def openness(vertices: NDArray, triangles: NDArray[np.int32], corners: csr_matri
         triangles: (T, 3) of the closed surface.
         corners: its `projection.corner_operator`.
     """
+    vertices = vertices.astype(np.float32)
     normals = vertex_normals(vertices, triangles, corners)
     seen, total = np.zeros(len(vertices)), np.full(len(vertices), 1e-6)
     for direction in _sphere(_DIRECTIONS):
@@ -54,7 +55,7 @@ def _sees_out(vertices: NDArray, triangles: NDArray[np.int32], direction: NDArra
     right = np.cross(direction, helper)
     right /= np.linalg.norm(right)
     down = np.cross(right, direction)
-    turned = vertices @ np.column_stack([right, -down, -direction])
+    turned = vertices @ np.column_stack([right, -down, -direction]).astype(np.float32)
     low, high = turned.min(axis=0), turned.max(axis=0)
     pixels = (turned[:, :2] - low[:2]) / (high - low)[:2].max() * (_SIZE - 1)
     points = np.column_stack([pixels, turned[:, 2] - low[2] + 1.0]).astype(np.float32)

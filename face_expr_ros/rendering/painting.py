@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from face_expr_ros.rendering import fields, lids, strokes
 from face_expr_ros.rendering.appearance import Appearance
@@ -19,11 +19,11 @@ from face_expr_ros.rendering.head import HeadGeometry
 
 Float32 = NDArray[np.float32]
 
-_TEETH = np.array([196.0, 216.0, 226.0])
-_MOUTH = np.array([58.0, 52.0, 128.0])
-_TONGUE = np.array([112.0, 104.0, 190.0])
-_BLOOD = np.array([0.80, 0.76, 1.0])  # what redness leaves of blue, green and red
-_LIP = np.array([0.70, 0.60, 0.93])
+_TEETH = (196.0, 216.0, 226.0)
+_MOUTH = (58.0, 52.0, 128.0)
+_TONGUE = (112.0, 104.0, 190.0)
+_BLOOD = (0.80, 0.76, 1.0)  # what redness leaves of blue, green and red
+_LIP = (0.70, 0.60, 0.93)
 
 
 @dataclass(frozen=True)
@@ -42,55 +42,70 @@ def paint_head(geometry: HeadGeometry, look: Appearance) -> Paint:
     """The texture of one person on one model."""
     field = fields.fields_of(geometry)
     rng = np.random.default_rng([look.seed, 5])
-    color = np.empty((len(field.position), 4), np.float32)
-    _paint_skin(color, field, look)
-    _paint_mouth(color, field)
-    image = geometry.texels.image(np.clip(color, 0, 255).astype(np.uint8))
+    colors = np.empty((len(field.position), 4), np.uint8)
+    for block, here in field.blocks():
+        color = np.empty((4, len(here.position)), np.float32)
+        _paint_skin(color, here, look)
+        _paint_mouth(color, here)
+        colors[block] = np.clip(color, 0, 255, out=color).T
+    image = geometry.texels.image(colors)
     _paint_cloth(image, geometry, look, rng)
-    strokes.draw_brows(image, geometry, field, look, rng)
+    strokes.draw_brows(image, geometry, look, rng)
     _paint_eye(image, geometry, look, rng)
     _paint_lashes(image, geometry, look, rng)
     geometry.fringe.fill(image)
     return Paint(_reductions(image))
 
 
+def _column(values: ArrayLike) -> Float32:
+    """Blue, green and red (3, 1), to go with values (n,) of n texels."""
+    return np.asarray(values, np.float32).reshape(3, 1)
+
+
+def _stain(tone: Float32, amount: Float32, color: tuple[float, float, float]) -> None:
+    """Takes a color's share from the tone (3, n), in place, where the amount (n,) is not 0."""
+    if amount.any():
+        tone *= 1 - amount * _column(color)
+
+
 def _paint_skin(color: Float32, field: Fields, look: Appearance) -> None:
-    base = np.array(look.skin, np.float32)
+    base = _column(look.skin)
     dark = 1.0 - float(base.mean()) / 255.0
-    tone = np.ones((len(color), 3), np.float32)
-    tone *= 1 + 0.026 * field.grain[:, None] + 0.014 * field.mottle[:, None] * np.array([1.1, 1.15, 0.7], np.float32)
-    red = (look.redness * (0.70 * field.cheeks + 0.50 * field.nose_tip + 0.50 * field.ears + 0.3 * field.chin))[:, None]
-    tone *= 1 + np.clip(red, 0, 1.2) * (_BLOOD.astype(np.float32) - 1)
-    tone *= 1 - (0.10 + 0.08 * dark) * field.under_eye[:, None] * np.array([0.8, 1.0, 0.9], np.float32)
-    tone *= 1 - 0.22 * field.lids[:, None] * np.array([0.9, 1.1, 0.75], np.float32)
-    tone *= 1 - 0.30 * look.freckles * field.freckles[:, None] * np.array([1.2, 1.0, 0.7], np.float32)
-    tone *= 1 - look.stubble * field.beard[:, None] * (0.26 + 0.30 * field.dots[:, None])
-    lips = field.lips[:, None] * (0.35 + 0.65 * look.lip_color)
-    tone *= 1 + lips * (_LIP.astype(np.float32) - 1) * (1 + 0.16 * field.lip_lines[:, None])
-    tone *= 1 - field.lip_gap[:, None] * np.array([0.70, 0.72, 0.55], np.float32)
-    tone *= 1 - field.lash_line[:, None] * np.array([0.80, 0.80, 0.76], np.float32)
-    tone *= 1 - 0.55 * field.nostrils[:, None] * np.array([1.1, 1.1, 0.9], np.float32)
-    color[:, :3] = base * tone
-    color[:, 3] = 255 * (0.40 + 0.16 * field.nose_tip + 0.10 * field.grain + 0.38 * field.lips - 0.2 * field.lash_line)
+    tone = 1 + np.float32(0.026) * field.grain + field.mottle * _column((0.0154, 0.0161, 0.0098))
+    red = look.redness * (0.70 * field.cheeks + 0.50 * field.nose_tip + 0.50 * field.ears + 0.3 * field.chin)
+    _stain(tone, np.clip(red, 0, 1.2), (1 - _BLOOD[0], 1 - _BLOOD[1], 1 - _BLOOD[2]))
+    _stain(tone, (0.10 + 0.08 * dark) * field.under_eye, (0.8, 1.0, 0.9))
+    _stain(tone, 0.22 * field.lids, (0.9, 1.1, 0.75))
+    _stain(tone, 0.30 * look.freckles * field.freckles, (1.2, 1.0, 0.7))
+    _stain(tone, look.stubble * field.beard * (0.26 + 0.30 * field.dots), (1.0, 1.0, 1.0))
+    lips = field.lips * (0.35 + 0.65 * look.lip_color) * (1 + 0.16 * field.lip_lines)
+    _stain(tone, lips, (1 - _LIP[0], 1 - _LIP[1], 1 - _LIP[2]))
+    _stain(tone, field.lip_gap, (0.70, 0.72, 0.55))
+    _stain(tone, field.lash_line, (0.80, 0.80, 0.76))
+    _stain(tone, 0.55 * field.nostrils, (1.1, 1.1, 0.9))
+    np.multiply(tone, base, out=color[:3])
+    color[3] = 255 * (0.40 + 0.16 * field.nose_tip + 0.10 * field.grain + 0.38 * field.lips - 0.2 * field.lash_line)
     _paint_hair(color, field, look)
     _dress(color, field, look)
 
 
 def _paint_hair(color: Float32, field: Fields, look: Appearance) -> None:
     grown = field.scalp(look.hairline)
+    if not grown.any():
+        return
     # Roots thin out towards the hairline, strand by strand.
-    cover = np.clip(grown + 3.2 * (field.roots - 0.5) * grown * (1 - grown), 0, 1)[:, None].astype(np.float32)
-    hair = np.array(look.hair, np.float32) * (0.55 + 0.85 * field.strands[:, None])
-    color[:, :3] += cover * (hair - color[:, :3])
-    color[:, 3] += cover[:, 0] * (255 * (0.10 + 0.55 * field.strands**2) - color[:, 3])
+    cover = np.clip(grown + 3.2 * (field.roots - 0.5) * grown * (1 - grown), 0, 1)
+    color[:3] += cover * (_column(look.hair) * (0.55 + 0.85 * field.strands) - color[:3])
+    color[3] += cover * (255 * (0.10 + 0.55 * field.strands**2) - color[3])
 
 
 def _dress(color: Float32, field: Fields, look: Appearance) -> None:
     """A pullover with a ribbed collar over the lower end of the skin."""
-    cloth = np.array(look.clothes, np.float32) * (1 + 0.05 * field.grain[:, None] - 0.30 * field.collar[:, None])
-    cover = field.garment[:, None]
-    color[:, :3] += cover * (cloth - color[:, :3])
-    color[:, 3] *= 1 - 0.9 * field.garment
+    if not field.garment.any():
+        return
+    cloth = _column(look.clothes) * (1 + 0.05 * field.grain - 0.30 * field.collar)
+    color[:3] += field.garment * (cloth - color[:3])
+    color[3] *= 1 - 0.9 * field.garment
 
 
 def _paint_cloth(image: NDArray[np.uint8], geometry: HeadGeometry, look: Appearance, rng: np.random.Generator) -> None:
@@ -103,11 +118,11 @@ def _paint_cloth(image: NDArray[np.uint8], geometry: HeadGeometry, look: Appeara
 def _paint_mouth(color: Float32, field: Fields) -> None:
     for part, base, gloss in (("inner_mouth", _MOUTH, 0.35), ("tongue", _TONGUE, 0.5)):
         of = field.part(part)
-        color[of, :3] = base * (1 + 0.06 * field.mottle[of, None] + 0.05 * field.grain[of, None])
-        color[of, 3] = 255 * gloss
+        color[:3, of] = _column(base) * (1 + 0.06 * field.mottle[of] + 0.05 * field.grain[of])
+        color[3, of] = 255 * gloss
     of = field.part("upper_teeth") | field.part("lower_teeth")
-    color[of, :3] = _TEETH * (1 - 0.42 * field.tooth_gaps[of, None] * np.array([1.0, 0.9, 0.8]))
-    color[of, 3] = 255 * 0.7
+    color[:3, of] = _column(_TEETH) * (1 - 0.42 * field.tooth_gaps[of] * _column((1.0, 0.9, 0.8)))
+    color[3, of] = 255 * 0.7
 
 
 def _paint_lashes(image: NDArray[np.uint8], geometry: HeadGeometry, look: Appearance, rng: np.random.Generator) -> None:

@@ -18,9 +18,13 @@ def to_pixels(points: FloatArray, camera: Camera) -> Float32:
 
     Equals ``cv2.projectPoints`` without distortion; points at or behind the camera keep their z and are never drawn.
     """
-    z = np.where(points[:, 2:] > 0, points[:, 2:], 1.0)
-    pixels = (points / z) @ camera.matrix.T
-    return np.column_stack([pixels[:, :2], points[:, 2]]).astype(np.float32)
+    pixels = np.array(points, np.float32)
+    z = np.where(pixels[:, 2] > 0, pixels[:, 2], np.float32(1))
+    matrix = camera.matrix.astype(np.float32)
+    x, y = pixels[:, 0] / z, pixels[:, 1] / z
+    pixels[:, 0] = matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2]
+    pixels[:, 1] = matrix[1, 1] * y + matrix[1, 2]
+    return pixels
 
 
 def bounding_box(pixels: Sequence[NDArray], width: int, height: int) -> tuple[int, int, int, int] | None:
@@ -28,12 +32,13 @@ def bounding_box(pixels: Sequence[NDArray], width: int, height: int) -> tuple[in
 
     Points behind the camera and ones that are not finite do not count.
     """
-    seen = [p[np.isfinite(p).all(axis=1) & (p[:, 2] > 0)] for p in pixels]
-    points = np.concatenate(seen) if seen else np.zeros((0, 3))
-    if not len(points):
+    x, y, z = np.concatenate([*pixels, np.zeros((0, 3))]).T
+    seen = np.isfinite(x) & np.isfinite(y) & np.isfinite(z) & (z > 0)
+    if not seen.any():
         return None
-    left, top = (int(v) for v in np.clip(np.floor(points[:, :2].min(axis=0)) - 1, 0, [width, height]))
-    right, bottom = (int(v) for v in np.clip(np.ceil(points[:, :2].max(axis=0)) + 2, 0, [width, height]))
+    x, y = x[seen], y[seen]
+    left, top = (int(v) for v in np.clip(np.floor([x.min(), y.min()]) - 1, 0, [width, height]))
+    right, bottom = (int(v) for v in np.clip(np.ceil([x.max(), y.max()]) + 2, 0, [width, height]))
     return None if right <= left or bottom <= top else (left, top, right, bottom)
 
 
@@ -54,7 +59,8 @@ def vertex_normals(vertices: FloatArray, triangles: NDArray[np.integer], corners
     """
     a, b, c = (vertices[triangles[:, corner]] for corner in range(3))
     normals = corners @ np.cross(b - a, c - a).astype(np.float32)
-    unit: Float32 = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    length = np.sqrt(np.einsum("vk,vk->v", normals, normals))
+    unit: Float32 = normals / np.maximum(length, 1e-12)[:, None]
     return unit
 
 
@@ -63,6 +69,7 @@ def facing_normals(normals: FloatArray, points: FloatArray) -> Float32:
 
     To first order in the angle between the ray and the optical axis, which is all that a map of lights needs.
     """
-    slope = points[:, :2] / np.maximum(points[:, 2:], 1e-3)
-    towards = normals[:, 2:] + (normals[:, :2] * slope).sum(axis=1, keepdims=True)
-    return np.hstack([normals[:, :2] - normals[:, 2:] * slope, towards]).astype(np.float32)
+    nearest = 1 / np.maximum(points[:, 2], 1e-3)
+    across, down = points[:, 0] * nearest, points[:, 1] * nearest
+    x, y, z = normals.T
+    return np.column_stack([x - z * across, y - z * down, z + x * across + y * down]).astype(np.float32)

@@ -157,7 +157,7 @@ def _place(face: SceneFace, camera: Camera) -> _Placed:
 def _shade(target: rasterizer.Target, placed: _Placed, pixels: NDArray, maps: NDArray, first: int) -> int:
     renderer, rotation = placed.face.renderer, placed.face.pose.rotation
     geometry, paint = renderer.geometry, renderer._paint
-    normals = geometry.normals(placed.local, placed.face.vertices).astype(np.float64) @ rotation.T
+    normals = geometry.normals(placed.local, placed.face.vertices) @ rotation.T.astype(np.float32)
     look = rasterizer.Look(
         facing_normals(normals, placed.points),
         geometry.tint(placed.local, placed.face.vertices),

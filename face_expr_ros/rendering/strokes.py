@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import LinearNDInterpolator
-from scipy.ndimage import gaussian_filter
+from scipy.special import betaincinv
 
 from face_expr_ros.rendering.appearance import Appearance
-from face_expr_ros.rendering.fields import Fields
+from face_expr_ros.rendering.fields import fields_of
 from face_expr_ros.rendering.head import HeadGeometry
 
 _STROKES = 300
@@ -19,25 +21,30 @@ _RAISE = np.array([0.0015, 0.0030, 0.0042, 0.0042, 0.0020])
 _HALF_HEIGHT = np.array([0.0034, 0.0040, 0.0036, 0.0026, 0.0009])
 
 
-def draw_brows(
-    image: NDArray[np.uint8], geometry: HeadGeometry, field: Fields, look: Appearance, rng: np.random.Generator
-) -> None:
+def draw_brows(image: NDArray[np.uint8], geometry: HeadGeometry, look: Appearance, rng: np.random.Generator) -> None:
     """Lays both brows over a texture (h, w, 4), in place."""
-    to_texel = _texel_map(geometry, field)
+    to_texel = _texel_map(geometry)
     ink = np.zeros(image.shape[:2], np.uint8)
     for side in (1, -1):
         curve = _brow_curve(geometry, side)
         _soft_base(ink, curve, to_texel, look)
-        for _ in range(int(_STROKES * look.brow_density)):
-            _stroke(ink, curve, side, to_texel, look, rng)
-    cover = (ink / np.float32(255))[..., None]
-    color = np.array(look.hair, np.float32) * 0.62 + 3
-    image[..., :3] = image[..., :3] + cover * (color - image[..., :3])
-    image[..., 3] = image[..., 3] * (1 - 0.7 * cover[..., 0])
+        _draw_hairs(ink, curve, side, to_texel, look, rng)
+    rows, columns = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return
+    window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    cover = (ink[window] / np.float32(255))[..., None]
+    color = np.array(look.hair, np.float32) * np.float32(0.62) + 3
+    brows = image[window].astype(np.float32)
+    brows[..., :3] += cover * (color - brows[..., :3])
+    brows[..., 3] *= 1 - 0.7 * cover[..., 0]
+    image[window] = brows
 
 
-def _texel_map(geometry: HeadGeometry, field: Fields) -> LinearNDInterpolator:
-    """From x, y of the mean face around the brows, meters, to texture pixels."""
+@functools.lru_cache(maxsize=2)
+def _texel_map(geometry: HeadGeometry) -> LinearNDInterpolator:
+    """From x, y of the mean face around the brows, meters, to texture pixels; computed once for a prepared head."""
+    field = fields_of(geometry)
     x, y, z = field.position.T
     near = field.part("skin") & (y > 0.006) & (y < 0.04) & (np.abs(x) < 0.072) & (z > -0.055)
     chosen = np.flatnonzero(near)[:: max(1, int(near.sum() // 4000))]
@@ -59,34 +66,38 @@ def _brow_curve(geometry: HeadGeometry, side: int) -> NDArray:
     return np.polyfit(np.linspace(0, 1, 5), np.column_stack([points, _HALF_HEIGHT]), 3)
 
 
-def _at(curve: NDArray, along: float) -> NDArray:
-    return along ** np.arange(3, -1, -1) @ curve
+def _at(curve: NDArray, along: NDArray) -> NDArray:
+    """x, y and half height (n, 3) at places (n,) along a brow."""
+    return along[:, None] ** np.arange(3, -1, -1) @ curve
 
 
-def _stroke(
+def _draw_hairs(
     ink: NDArray[np.uint8], curve: NDArray, side: int, to_texel: LinearNDInterpolator, look: Appearance,
     rng: np.random.Generator,
 ) -> None:  # fmt: skip
-    along = float(rng.beta(1.25, 1.25))
-    across = float(np.clip(rng.normal(0, 0.48), -1, 1))
-    x, y, half = _at(curve, along)
-    half *= look.brow_width
+    count = int(_STROKES * look.brow_density)
+    # One hair in each of as many equal parts of the distribution: by chance alone, some brows would have gaps.
+    along = betaincinv(1.25, 1.25, (np.arange(count) + rng.random(count)) / count)
+    across = np.clip(rng.normal(0, 0.48, count), -1, 1)
+    x, y, half = _at(curve, along).T
     # Near the nose hairs stand up, farther out they lie along the brow; upper and lower hairs meet in the middle.
-    lean = np.radians(78 - 72 * min(1.0, along * 1.5)) - np.radians(24) * across * min(1.0, along * 2.2)
-    lean += rng.normal(0, 0.12) - np.radians(26) * max(0.0, along - 0.55) / 0.45
-    length = rng.uniform(0.0045, 0.0080) * (1 - 0.35 * along)
-    root = np.array([x, y + across * half])
-    steps = np.linspace(0, 1, 5)[:, None]
-    bend = lean - 0.25 * steps[:, 0]
-    path = root + length * steps * np.column_stack([side * np.cos(bend), np.sin(bend)])
-    texels = to_texel(path)
+    lean = np.radians(78 - 72 * np.minimum(1.0, along * 1.5)) - np.radians(24) * across * np.minimum(1.0, along * 2.2)
+    lean += rng.normal(0, 0.12, count) - np.radians(26) * np.maximum(0.0, along - 0.55) / 0.45
+    length = rng.uniform(0.0045, 0.0080, count) * (1 - 0.35 * along)
+    strength = (rng.uniform(70, 190, count) * (0.55 + 0.45 * np.minimum(1.0, along * 4))).astype(int)
+    thickness = np.where((rng.random(count) < 0.25) & (ink.shape[1] >= 900), 2, 1)
+    root = np.column_stack([x, y + across * half * look.brow_width])
+    steps = np.linspace(0, 1, 5)
+    bend = lean[:, None] - 0.25 * steps
+    reach = length[:, None] * steps
+    paths = root[:, None] + reach[..., None] * np.stack([side * np.cos(bend), np.sin(bend)], axis=-1)
+    texels = to_texel(paths)
     # Beyond the brow's own patch of skin the map is not continuous: such a hair would cross the forehead.
-    if not np.isfinite(texels).all() or np.ptp(texels, axis=0).max() > 12 * length * ink.shape[1]:
-        return
-    strength = int(rng.uniform(70, 190) * (0.55 + 0.45 * min(1.0, along * 4)))
-    thickness = 2 if ink.shape[1] >= 900 and rng.random() < 0.25 else 1
-    layer = np.round(texels * (1 << _SHIFT)).astype(np.int32)
-    _draw_line(ink, layer, strength, thickness)
+    extent = np.ptp(texels, axis=1).max(axis=1)
+    drawn = np.isfinite(texels).all(axis=(1, 2)) & (extent <= 12 * length * ink.shape[1])
+    for hair in np.flatnonzero(drawn):
+        path = np.round(texels[hair] * (1 << _SHIFT)).astype(np.int32)
+        _draw_line(ink, path, int(strength[hair]), int(thickness[hair]))
 
 
 def _draw_line(ink: NDArray[np.uint8], path: NDArray[np.int32], strength: int, thickness: int) -> None:
@@ -103,10 +114,9 @@ def _draw_line(ink: NDArray[np.uint8], path: NDArray[np.int32], strength: int, t
 
 def _soft_base(ink: NDArray[np.uint8], curve: NDArray, to_texel: LinearNDInterpolator, look: Appearance) -> None:
     """A soft shadow under the hairs."""
-    places = [_at(curve, along) for along in np.linspace(0.06, 0.93, 24)]
-    upper = [(x, y + 0.6 * half * look.brow_width) for x, y, half in places]
-    lower = [(x, y - 0.6 * half * look.brow_width) for x, y, half in places]
-    outline = to_texel(np.array(upper + lower[::-1]))
+    x, y, half = _at(curve, np.linspace(0.06, 0.93, 24)).T
+    rise = 0.6 * half * look.brow_width
+    outline = to_texel(np.vstack([np.column_stack([x, y + rise]), np.column_stack([x, y - rise])[::-1]]))
     if not np.isfinite(outline).all():
         return
     sigma = ink.shape[1] / 1024 * 8
@@ -116,4 +126,4 @@ def _soft_base(ink: NDArray[np.uint8], curve: NDArray, to_texel: LinearNDInterpo
     shadow = np.zeros(window.shape, np.uint8)
     strength = int(min(60 * look.brow_density, 130))
     cv2.fillPoly(shadow, [np.round(outline - low).astype(np.int32)], strength)
-    window[:] = np.maximum(window, gaussian_filter(shadow, sigma))
+    window[:] = np.maximum(window, cv2.GaussianBlur(shadow, (0, 0), sigma))

@@ -101,6 +101,9 @@ def bend(points: NDArray, share: NDArray, pose: Pose) -> Float32:
     """
     turned = Rotation.from_matrix(FACING_CAMERA @ pose.rotation)
     upright = FACING_CAMERA @ Rotation.from_rotvec(_FOLLOW * turned.as_rotvec()).as_matrix()
-    head = points @ pose.rotation.T + pose.position
-    torso_points = (points - _NECK) @ upright.T + (pose.rotation @ _NECK + pose.position)
-    return (head + share[:, None] * (torso_points - head)).astype(np.float32)
+    bent = (points @ pose.rotation.T + pose.position).astype(np.float32)
+    below = np.flatnonzero(share)
+    neck = pose.rotation @ _NECK + pose.position - upright @ _NECK
+    torso_points = points[below] @ upright.T.astype(np.float32) + neck.astype(np.float32)
+    bent[below] += share[below, None] * (torso_points - bent[below])
+    return bent

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 
 from face_expr_ros.bundle import open_face_model
@@ -12,7 +13,7 @@ from face_expr_ros.config import CameraConfig
 from face_expr_ros.face_model import MorphableModel
 from face_expr_ros.geometry import pinhole_camera
 from face_expr_ros.rendering.appearance import Appearance
-from face_expr_ros.rendering.background import studio_wall
+from face_expr_ros.rendering.background import studio_wall, unit_noise
 from face_expr_ros.rendering.lighting import Light
 from face_expr_ros.rendering.scene import FaceRenderer, SceneFace, render_scene
 from face_expr_ros.sources import actor
@@ -57,6 +58,7 @@ class SyntheticSource:
         self._config = config
         self.camera = pinhole_camera(config.width, config.height, config.field_of_view)
         self._shapes = [self._shape(number) for number in range(config.faces)]
+        self._neutral = [self._model.vertices(shape) for shape in self._shapes]
         self._renderers = [
             FaceRenderer(self._model, self._look(number), texture_width=texture_width) for number in range(config.faces)
         ]
@@ -73,8 +75,8 @@ class SyntheticSource:
         """The frame at a time in seconds, and who is in it, from image left to image right."""
         truths = tuple(self.truth_at(t, number) for number in range(self._config.faces))
         scene = [
-            SceneFace(renderer, self._model.vertices(truth.shape, truth.expression), truth.pose)
-            for renderer, truth in zip(self._renderers, truths, strict=True)
+            SceneFace(renderer, self._moved(neutral, truth), truth.pose)
+            for renderer, neutral, truth in zip(self._renderers, self._neutral, truths, strict=True)
         ]
         image = render_scene(scene, self.camera)
         return Frame(image, round(t * 1e9), self._config.frame_id, self.camera), truths
@@ -92,6 +94,12 @@ class SyntheticSource:
         others = self._config.faces - 1
         beside = np.array([(number - others / 2) * _APART, 0.0, others * _GROUP_DISTANCE])
         return Truth(replace(state.pose, position=state.pose.position + beside), self._shapes[number], state.expression)
+
+    def _moved(self, neutral: FloatArray, truth: Truth) -> FloatArray:
+        """`MorphableModel.vertices`, without the sums that stay the same or are zero."""
+        active = np.flatnonzero(truth.expression)
+        moved: FloatArray = neutral + np.tensordot(truth.expression[active], self._model.expression[active], axes=1)
+        return moved
 
     def _shape(self, number: int) -> FloatArray:
         rng = np.random.default_rng([self._config.seed, number, 1])
@@ -126,6 +134,6 @@ def random_frame(
     renderer = FaceRenderer(model, look, texture_width=_EVALUATION_TEXTURE)
     wall = studio_wall(camera.width, camera.height, int(rng.integers(1, 1 << 31)))
     image = renderer.render((truth.shape, truth.expression), truth.pose, camera, Light.random(rng), wall)
-    noise = rng.normal(0.0, rng.uniform(0.5, 4.0), image.shape[:2]).astype(np.float32)
-    noisy = np.clip(image + noise[..., None], 0, 255).astype(np.uint8)
-    return Frame(noisy, 0, "camera_optical_frame", camera), truth
+    noise = unit_noise(rng, camera.width * camera.height).reshape(image.shape[:2]) * np.float32(rng.uniform(0.5, 4.0))
+    noisy = cv2.add(image, cv2.merge([noise] * 3), dtype=cv2.CV_8U)
+    return Frame(np.asarray(noisy, np.uint8), 0, "camera_optical_frame", camera), truth
