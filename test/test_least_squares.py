@@ -33,9 +33,10 @@ def model() -> MorphableModel:
 def seen(
     model: MorphableModel, pose: Pose, shape: FloatArray, expression: FloatArray, camera: Camera = CAMERA
 ) -> Track:
-    """What a perfect landmark detector would see of a face."""
+    """What a perfect landmark detector would see of a face; it reads depths along the ray to the face."""
     points = to_camera(model.facemesh_points(model.vertices(shape, expression)), pose)
-    depth = (points[:, 2] - points[:, 2].mean()) * camera.matrix[0, 0] / pose.position[2]
+    ray = points.mean(axis=0) / np.linalg.norm(points.mean(axis=0))
+    depth = ((points - points.mean(axis=0)) @ ray) * camera.matrix[0, 0] / pose.position[2]
     landmarks = np.column_stack([project(points, camera), depth]).astype(np.float32)
     return Track("f1", Landmarks(landmarks, 1.0), bounding_box(landmarks))
 

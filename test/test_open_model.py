@@ -191,7 +191,8 @@ def test_gaze_turns_the_eyeball_and_moves_the_lids(model, name, axis, sign):
     assert sign * (moved - model.mean)[pupil, axis] > 3.5 * MILLIMETER
     center = model.eye_center(model.mean, side)
     radii = (np.linalg.norm(vertices[ball] - center, axis=1) for vertices in (model.mean, moved))
-    np.testing.assert_allclose(*radii, atol=0.01 * MILLIMETER)
+    # Not exact: the eyes of the leveled mean are turned back by a part of a blendshape, along a straight line.
+    np.testing.assert_allclose(*radii, atol=0.5 * MILLIMETER)
     lids = model.landmarks68[42:48] if side == "left" else model.landmarks68[36:42]
     assert np.linalg.norm((moved - model.mean)[lids], axis=1).max() > 0.3 * MILLIMETER
 
