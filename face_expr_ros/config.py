@@ -153,10 +153,14 @@ class CameraConfig:
     """Settings of the node ``camera``."""
 
     source: str = setting("synthetic", "synthetic, device:N, a video file or a folder of images")
-    rate: float = setting(30.0, "images published", unit="Hz", minimum=0.1, maximum=240.0)
+    rate: float = setting(
+        30.0, "images published; fewer where they cannot be made as fast", unit="Hz", minimum=0.1, maximum=240.0
+    )
     width: int = setting(1280, "of the synthetic image, and asked of a device", unit="pixels", minimum=16, maximum=7680)
     height: int = setting(720, "of the synthetic image, and asked of a device", unit="pixels", minimum=16, maximum=4320)
-    loop: bool = setting(True, "begin a file or folder again at its end")
+    loop: bool = setting(
+        True, "begin a file or folder again at its end; false plays it once, from the first subscriber on"
+    )
     frame_id: str = setting("camera_optical_frame", "name of the optical frame")
     field_of_view: float = setting(
         45.0, "vertical field of view of the synthetic camera", unit="degrees", minimum=5.0, maximum=170.0
