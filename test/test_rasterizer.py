@@ -132,6 +132,19 @@ def test_two_triangles_that_share_an_edge_own_each_sample_once():
     assert together.sum() == 26 * 26
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_fan_of_triangles_covers_each_sample_once(seed):
+    """Edges at every slope, their ends between the samples: no sample is left out or owned twice."""
+    rng = np.random.default_rng(seed)
+    turn = np.sort(rng.uniform(0, 2 * np.pi, 12))
+    center = np.array([23.37, 19.81]) + rng.uniform(-1, 1, 2)
+    rim = center + 300 * np.column_stack([np.cos(turn), np.sin(turn)])
+    points = np.column_stack([np.vstack([center, rim]), np.ones(13)])
+    fan = [[0, 1 + n, 1 + (n + 1) % 12] for n in range(12)]
+    covered = np.sum([rasterizer.depth_map(points, [t], *SIZE, cull=False)[1] == 0 for t in fan], axis=0)
+    assert (covered == 1).all()
+
+
 def test_depth_is_exact_on_a_plane_seen_in_perspective():
     """The plane z = 1 + x in camera coordinates under focal length 40 px: 1/z = 1 - x_pixel / 40."""
     x, y = np.array([0.0, 0.0, 0.6, 0.6]), np.array([0.0, 0.9, 0.9, 0.0])

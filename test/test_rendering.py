@@ -11,7 +11,7 @@ from face_expr_ros.face_model import MorphableModel
 from face_expr_ros.geometry import pinhole_camera, rotation_from_euler
 from face_expr_ros.kernels import rasterizer
 from face_expr_ros.rendering.appearance import Appearance
-from face_expr_ros.rendering.background import studio_wall
+from face_expr_ros.rendering.background import studio_wall, unit_noise
 from face_expr_ros.rendering.lighting import MATERIALS, Light, light_maps
 from face_expr_ros.rendering.projection import (
     bounding_box,
@@ -116,6 +116,18 @@ def test_the_nearer_face_hides_the_farther_one_whatever_the_order(model, rendere
 def test_a_scene_without_faces_is_the_wall():
     camera = camera_of()
     assert (render_scene([], camera) == studio_wall(camera.width, camera.height)).all()
+
+
+@pytest.mark.parametrize("count", [0, 5, 2_500_000])
+def test_noise_comes_from_the_generator_and_has_a_deviation_of_one(count):
+    first, again, other = (unit_noise(np.random.default_rng(seed), count) for seed in (1, 1, 2))
+    assert first.shape == (count,)
+    assert (first == again).all()
+    if count:
+        assert (first != other).any()
+    if count > 1000:
+        assert abs(first.mean()) < 0.005
+        assert abs(first.std() - 1) < 0.005
 
 
 @pytest.mark.parametrize("pose", [pose_at(z=-0.6), pose_at(x=5.0), pose_at(y=-5.0), pose_at(z=np.nan)])
