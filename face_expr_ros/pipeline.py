@@ -29,6 +29,7 @@ class Pipeline:
 
         Raises:
             BundleError: a file of the bundle is missing or damaged.
+            ConfigError: a file that the configuration names is missing or damaged.
         """
         self.model = open_face_model(config.bundle)
         self.stage_seconds: dict[str, float] = {}

@@ -15,6 +15,7 @@ from face_expr_ros.values import Frame, Landmarks
 
 # Video mode wants stamps that only grow and cannot be reset, so it gets a counter of its own.
 _FRAME_MS = 33
+_WANTED = "landmarks.model_path must name MediaPipe's face_landmarker.task when landmarks.backend is mediapipe_tasks"
 
 
 class MediapipeTasks:
@@ -22,12 +23,12 @@ class MediapipeTasks:
 
     def __init__(self, config: LandmarksConfig) -> None:
         if not Path(config.model_path).is_file():
-            raise ConfigError(
-                "landmarks.model_path must name MediaPipe's face_landmarker.task when landmarks.backend is "
-                f"mediapipe_tasks, {config.model_path!r} was given and is no file"
-            )
+            raise ConfigError(f"{_WANTED}, {config.model_path!r} was given and is no file")
         self._config = config
-        self._landmarker = self._open()
+        try:
+            self._landmarker = self._open()
+        except (RuntimeError, ValueError) as error:  # MediaPipe's words for a file that it cannot read
+            raise ConfigError(f"{_WANTED}, {config.model_path!r} was given and cannot be read ({error})") from error
         self._clock_ms = 0
 
     def _open(self) -> Any:

@@ -16,7 +16,7 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import Trigger
 
-from face_expr_ros.config import PerceptionConfig
+from face_expr_ros.config import ConfigError, PerceptionConfig
 from face_expr_ros.face_model import BundleError
 from face_expr_ros.ros.diagnostics import DiagnosticsPublisher, Surroundings
 from face_expr_ros.ros.params import Parameters
@@ -50,7 +50,7 @@ class PerceptionNode(LifecycleNode):
         self.failure = ""
         try:
             self._perceiver = Perceiver(self, self.settings, self._topic)
-        except (BundleError, OSError) as error:
+        except (BundleError, ConfigError, OSError) as error:
             self.failure = str(error)
         except Exception:  # rclpy would swallow it in silence
             self.failure = traceback.format_exc()
