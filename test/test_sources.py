@@ -131,6 +131,35 @@ def test_a_source_that_is_not_there_is_refused_in_words(source: str, words: str)
     assert words in str(refused.value)
 
 
+class Webcam:
+    """Stands in for cv2.VideoCapture: two images, then it is pulled out."""
+
+    def __init__(self, number: int) -> None:
+        self.images = [gray(1), gray(2)]
+
+    def isOpened(self) -> bool:
+        return True
+
+    def set(self, key: int, value: float) -> bool:
+        return True
+
+    def read(self) -> tuple[bool, np.ndarray | None]:
+        return (True, self.images.pop(0)) if self.images else (False, None)
+
+    def release(self) -> None:
+        pass
+
+
+def test_a_device_that_is_pulled_out_gives_its_newest_image_and_then_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cv2, "VideoCapture", Webcam)
+    device = open_source(CameraConfig(source="device:0"), silent)
+    shots: list[Shot] = []
+    with pytest.raises(SourceError, match="device:0 gives no images any more: is it still plugged in"):
+        shots.extend(iter(lambda: device.read(0.0), None))
+    device.close()
+    assert levels(shots)[-1] == 2
+
+
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="it has none"):
         open_source(CameraConfig(source=str(tmp_path)), silent)

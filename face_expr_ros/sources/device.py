@@ -63,7 +63,8 @@ class DeviceSource:
             good, image = self._capture.read()
             with self._changed:
                 self._open &= good
-                self._newest = np.asarray(image, dtype=np.uint8) if good else None
+                if good:
+                    self._newest = np.asarray(image, dtype=np.uint8)
                 self._changed.notify_all()
 
 
