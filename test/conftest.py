@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rclpy
+from hypothesis import settings
 from numpy.typing import NDArray
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -24,6 +25,10 @@ from face_expr_ros.bundle import open_face_model
 from face_expr_ros.geometry import pinhole_camera, rotation_from_euler
 from face_expr_ros.rendering.scene import FaceRenderer
 from face_expr_ros.values import Pose
+
+# The same examples in every run and no limit to their time: red must mean a change, not chance or a busy machine.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.load_profile("steady")
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 60.0  # seconds that a loaded machine may take for anything

@@ -61,18 +61,18 @@ def test_the_face_frame_points_out_of_the_face_to_the_left_and_up() -> None:
     assert axes[:, 2] == pytest.approx([0, -1, 0])  # z: up
 
 
-@given(yaw=ANGLE, pitch=ANGLE, x=st.floats(-0.2, 0.2), y=st.floats(-0.2, 0.2), z=st.floats(0.3, 3.0))
+@given(yaw=ANGLE, pitch=ANGLE, right=st.floats(-0.6, 0.6), down=st.floats(-0.45, 0.45), z=st.floats(0.3, 3.0))
 def test_weak_perspective_meets_the_camera_at_the_sellion(
-    yaw: float, pitch: float, x: float, y: float, z: float
+    yaw: float, pitch: float, right: float, down: float, z: float
 ) -> None:
     camera = geometry.pinhole_camera(640, 480, field_of_view=50.0)
-    pose = turned(yaw, pitch, position=(x, y, z))
+    pose = turned(yaw, pitch, position=(right * z, down * z, z))  # anywhere in the image
     matrix = geometry.weak_perspective(pose, camera)
     near_sellion = np.array([0.0005, 0.0004, 0.001])
     u, v, _ = matrix[:, :3] @ near_sellion + matrix[:, 3]
     true = geometry.project(geometry.to_camera(near_sellion[None], pose), camera)[0]
-    # Pixels; the point itself is up to 1.7 pixels from the sellion.
-    assert (u - 1, camera.height - v) == pytest.approx(true, abs=0.4)
+    # Pixels; the point itself is up to 2 from the sellion, and the image's corner stretches it by 0.43 at most.
+    assert (u - 1, camera.height - v) == pytest.approx(true, abs=0.5)
 
 
 def test_undistortion_undoes_the_lens() -> None:
