@@ -96,13 +96,17 @@ class FittingConfig:
     backend: str = setting("least_squares", "how the face model is fitted", choices=("least_squares",))
     iterations: int = setting(4, "Gauss-Newton steps of a frame", minimum=1, maximum=50)
     landmark_noise: float = setting(
-        0.0015, "standard deviation of a landmark on the face", unit="m", minimum=0.0001, maximum=0.05
+        0.008,
+        "standard deviation of a landmark on the face; less for lids, irises, lips and brows, more for the outline",
+        unit="m",
+        minimum=0.0001,
+        maximum=0.1,
     )
     depth_noise: float = setting(
         0.008, "standard deviation of a landmark's relative depth", unit="m", minimum=0.0001, maximum=1.0
     )
     expression_spread: float = setting(
-        0.5, "standard deviation of a blendshape before anything is seen", minimum=0.001, maximum=100.0
+        0.2, "standard deviation of a blendshape before anything is seen", minimum=0.001, maximum=100.0
     )
     shape_memory: float = setting(
         0.97, "weight of earlier frames in a face's shape, per frame", minimum=0.0, maximum=0.999

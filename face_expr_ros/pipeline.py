@@ -36,7 +36,7 @@ class Pipeline:
         self._detector = open_detector(config.landmarks)
         self._tracker = Tracker(config.tracker)
         self._fitter = open_fitter(config.fitting, self.model)
-        self._expression = ExpressionReader(self.model.expression_names)
+        self._expression = ExpressionReader(self.model.expression_names, self._fitter.expression_gain())
         self._smoother = Smoother(config.smoothing)
         self._last_stamp_ns: int | None = None
         self._last_fits: dict[str, FaceFit] = {}

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from face_expr_ros.config import FittingConfig
 from face_expr_ros.face_model import MorphableModel
-from face_expr_ros.values import Camera, FaceFit, Track
+from face_expr_ros.values import Camera, FaceFit, FloatArray, Track
 
 
 class Fitter(Protocol):
@@ -15,6 +15,9 @@ class Fitter(Protocol):
 
     def __call__(self, tracks: list[Track], camera: Camera) -> list[FaceFit]:
         """One fit for each track, in the same order."""
+
+    def expression_gain(self) -> FloatArray:
+        """(expression_count,) by what a coefficient is multiplied to read as a blendshape."""
 
     def reset(self) -> None:
         """Forget all faces."""

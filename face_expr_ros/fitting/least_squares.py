@@ -6,8 +6,9 @@ direction (u, v) of its ray and a relative depth w. The errors, in meters at the
     t.z (X.x / X.z - u),    t.z (X.y / X.z - v),    t.z ((X.z - t.z) / t.z - w - w0)
 
 do not change when head and distance grow together: only perspective and the prior tell the size of a head. (The
-simpler X.x - u X.z would shrink with the head and so always prefer a small one.) Gauss-Newton solves for R, t, w0,
-shape a and expression e. Priors: a ~ N(what earlier frames said, their certainty), e ~ N(0, spread) within 0..1.
+simpler X.x - u X.z would shrink with the head and so always prefer a small one.) Every landmark has its own noise.
+Gauss-Newton solves for R, t, w0, shape a and expression e. Priors: a ~ N(what earlier frames said, their certainty),
+e ~ N(0, spread) within 0..1.
 """
 
 from __future__ import annotations
@@ -21,14 +22,35 @@ from scipy.spatial.transform import Rotation
 
 from face_expr_ros.config import FittingConfig
 from face_expr_ros.face_model import MorphableModel
-from face_expr_ros.geometry import turn_to_axis, undistort
-from face_expr_ros.values import Camera, FaceFit, FloatArray, Pose, Track
+from face_expr_ros.geometry import (
+    FACING_CAMERA,
+    bounding_box,
+    pinhole_camera,
+    project,
+    to_camera,
+    turn_to_axis,
+    undistort,
+)
+from face_expr_ros.landmarks import LANDMARK_COUNT
+from face_expr_ros.landmarks.regions import BROWS, LIDS_AND_IRISES, LIPS, OUTLINE
+from face_expr_ros.values import Camera, FaceFit, FloatArray, Landmarks, Pose, Track
 
 _FACES_REMEMBERED = 64
 _SMALL_TURN = 2e-3  # radians; steps shrink quadratically, so that one below it is the last that matters
 _NEWTON_STEPS = 30
 _SMALL_SLOPE = 1e-6  # of the right-hand side; ends the bounded solution
+_GAIN_AT = 0.7  # of a blendshape
+_LARGEST_GAIN = 2.0
+_LOOKING = pinhole_camera(1280, 720, field_of_view=45.0)
+_FACING = Pose(FACING_CAMERA, np.array([0.0, 0.0, 0.5]), metric=True)
 _POSE = 7  # unknowns before shape and expression: 3 rotation, 3 translation, 1 depth offset
+
+
+# How far FaceMesh is off, relative to cheeks and forehead: it finds small sharp features best, and its
+# outline slides along the face as the head turns. With one noise for all, the outline decides the expression.
+_NOISE_BY_REGION = ((OUTLINE, 1.9), (BROWS, 0.5), (LIPS, 0.3), (LIDS_AND_IRISES, 0.2))
+# FaceMesh keeps lips nearly flat: a pucker moves them sideways and not, as it should, towards the camera.
+_LIP_DEPTH_NOISE = 5.0
 
 
 @dataclass(frozen=True)
@@ -67,6 +89,7 @@ class LeastSquaresFitter:
         basis = model.facemesh_points(np.concatenate([model.identity, model.expression]))
         self._basis = np.ascontiguousarray(basis.transpose(2, 1, 0), dtype=np.float32)  # (3 axes, 478, coefficients)
         self._memories: OrderedDict[str, _Memory] = OrderedDict()
+        self._certainties = _certainties(config)
 
     def reset(self) -> None:
         """Forget all faces."""
@@ -75,6 +98,26 @@ class LeastSquaresFitter:
     def __call__(self, tracks: list[Track], camera: Camera) -> list[FaceFit]:
         """One fit for each track, in the same order."""
         return [self._fit(track, camera) for track in tracks]
+
+    def expression_gain(self) -> FloatArray:
+        """(expression_count,) what undoes the pull of the prior on a blendshape that is alone on the mean face.
+
+        Found by fitting exact landmarks. It is 1 for blendshapes that landmarks hardly show: there it would mostly
+        amplify noise.
+        """
+        alone = _GAIN_AT * np.eye(self._expression_count)
+        found = np.array([self._fit_exactly(expression) for expression in alone])
+        gain = _GAIN_AT / np.maximum(np.einsum("ii->i", found), 1e-3)
+        self.reset()
+        return np.where(gain <= _LARGEST_GAIN, np.maximum(gain, 1.0), 1.0)
+
+    def _fit_exactly(self, expression: FloatArray) -> FloatArray:
+        """The expression (expression_count,) read from exact landmarks of the mean face, half a meter away."""
+        points = to_camera(self._points(np.concatenate([np.zeros(self._shape_count), expression])), _FACING)
+        depths = (points[:, 2] - points[:, 2].mean()) * _LOOKING.matrix[0, 0] / _FACING.position[2]
+        landmarks = np.column_stack([project(points, _LOOKING), depths]).astype(np.float32)
+        self.reset()
+        return self._fit(Track("", Landmarks(landmarks, 1.0), bounding_box(landmarks)), _LOOKING).expression
 
     def _fit(self, track: Track, camera: Camera) -> FaceFit:
         memory = self._remember(track.id)
@@ -129,7 +172,7 @@ class LeastSquaresFitter:
         jacobian[:, :, :3] = np.cross(turned, rows)  # a small turn w moves R p by w x R p
         jacobian[:, :, 3:6] = rows
         jacobian[2, :, 5] -= rows[2, :, 2] * moved[:, 2] / now.position[2]
-        jacobian[:, :, 6] = [[0.0], [0.0], [-1.0 / self._config.depth_noise]]
+        jacobian[:, :, 6] = [[0.0], [0.0], [-1.0]] * rows[:, :, 2]
         np.einsum("rnc,cnk->rnk", (rows @ now.rotation).astype(np.float32), self._basis, out=jacobian[:, :, _POSE:])
         flat = jacobian.reshape(-1, jacobian.shape[2])
         known = np.concatenate([np.zeros(3), now.position, [0.0], now.coefficients]).astype(np.float32)
@@ -141,14 +184,14 @@ class LeastSquaresFitter:
         """The errors (3, n) in units of noise, and (3, n, 3): how they change with the points of the camera frame."""
         distance = points[:, 2].mean()
         projected = points[:, :2] / points[:, 2:]
-        scale = distance / points[:, 2] / self._config.landmark_noise
+        across, along = self._certainties
         rows = np.zeros((3, len(points), 3))
-        rows[0, :, 0] = rows[1, :, 1] = scale
-        rows[:2, :, 2] = -scale * projected.T
-        rows[2, :, 2] = 1.0 / self._config.depth_noise
+        rows[0, :, 0] = rows[1, :, 1] = across * distance / points[:, 2]
+        rows[:2, :, 2] = -rows[0, :, 0] * projected.T
+        rows[2, :, 2] = along
         errors = np.empty((3, len(points)))
-        errors[:2] = distance / self._config.landmark_noise * (projected - seen.directions).T
-        errors[2] = (points[:, 2] - distance * (1.0 + seen.depths)) / self._config.depth_noise
+        errors[:2] = across * distance * (projected - seen.directions).T
+        errors[2] = along * (points[:, 2] - distance * (1.0 + seen.depths))
         return rows, errors
 
     def _solve(self, jacobian: FloatArray, target: FloatArray, memory: _Memory) -> FloatArray:
@@ -168,6 +211,16 @@ class LeastSquaresFitter:
         points = self._points(state.coefficients) @ state.rotation.T + state.position
         errors = points[:, :2] - seen.directions * points[:, 2:]
         return float(np.sqrt((errors**2).sum(axis=1).mean()))
+
+
+def _certainties(config: FittingConfig) -> tuple[FloatArray, FloatArray]:
+    """(478,) inverse standard deviations of the landmarks, per meter: across the line of sight, and along it."""
+    across = np.full(LANDMARK_COUNT, config.landmark_noise)
+    for region, noise in _NOISE_BY_REGION:
+        across[list(region)] = noise * config.landmark_noise
+    along = np.full(LANDMARK_COUNT, config.depth_noise)
+    along[list(LIPS)] = _LIP_DEPTH_NOISE * config.depth_noise
+    return 1.0 / across, 1.0 / along
 
 
 def _look_at(points: FloatArray, camera: Camera) -> tuple[FloatArray, _Observation]:
