@@ -56,7 +56,7 @@ def test_the_pose_of_the_mean_face_is_found(model: MorphableModel, yaw: float, p
     angles = np.radians([yaw, pitch, 10.0])
     pose = Pose(rotation_from_euler(*angles), np.array([0.05, -0.03, 0.7]), metric=True)
     found = fit(model, seen(model, pose, np.zeros(40), np.zeros(52))).pose
-    assert np.degrees(euler_angles(found.rotation)) == pytest.approx(np.degrees(angles), abs=0.6)  # degrees
+    assert np.degrees(euler_angles(found.rotation)) == pytest.approx(np.degrees(angles), abs=0.8)  # degrees
     assert found.position == pytest.approx(pose.position, rel=0.02, abs=0.001)
 
 
@@ -124,7 +124,7 @@ def test_a_lens_that_distorts_does_not_bend_the_pose(model: MorphableModel) -> N
     angles = (0.3, -0.2, 0.1)
     pose = Pose(rotation_from_euler(*angles), np.array([0.15, 0.08, 0.6]), metric=True)
     found = fit(model, seen(model, pose, np.zeros(40), np.zeros(52), camera), camera=camera).pose
-    assert np.degrees(euler_angles(found.rotation)) == pytest.approx(np.degrees(angles), abs=0.5)
+    assert np.degrees(euler_angles(found.rotation)) == pytest.approx(np.degrees(angles), abs=0.8)
 
 
 def test_a_guessed_camera_gives_a_pose_that_says_so(model: MorphableModel) -> None:

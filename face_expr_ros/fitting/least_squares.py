@@ -32,7 +32,7 @@ from face_expr_ros.geometry import (
     undistort,
 )
 from face_expr_ros.landmarks import LANDMARK_COUNT
-from face_expr_ros.landmarks.regions import BROWS, LIDS_AND_IRISES, LIPS, OUTLINE
+from face_expr_ros.landmarks.regions import BROWS, FITTED, LIDS_AND_IRISES, LIPS, OUTLINE, REST_STEP
 from face_expr_ros.values import Camera, FaceFit, FloatArray, Landmarks, Pose, Track
 
 _FACES_REMEMBERED = 64
@@ -43,6 +43,7 @@ _GAIN_AT = 0.7  # of a blendshape
 _LARGEST_GAIN = 2.0
 _LOOKING = pinhole_camera(1280, 720, field_of_view=45.0)
 _FACING = Pose(FACING_CAMERA, np.array([0.0, 0.0, 0.5]), metric=True)
+_FITTED = np.array(FITTED)
 _POSE = 7  # unknowns before shape and expression: 3 rotation, 3 translation, 1 depth offset
 
 
@@ -83,11 +84,11 @@ class LeastSquaresFitter:
 
     def __init__(self, config: FittingConfig, model: MorphableModel) -> None:
         self._config = config
-        self._mean = model.facemesh_points(model.mean).astype(np.float64)
+        self._mean = model.facemesh_points(model.mean)[_FITTED].astype(np.float64)
         self._shape_count = len(model.identity)
         self._expression_count = len(model.expression)
-        basis = model.facemesh_points(np.concatenate([model.identity, model.expression]))
-        self._basis = np.ascontiguousarray(basis.transpose(2, 1, 0), dtype=np.float32)  # (3 axes, 478, coefficients)
+        basis = model.facemesh_points(np.concatenate([model.identity, model.expression]))[:, _FITTED]
+        self._basis = np.ascontiguousarray(basis.transpose(2, 1, 0), dtype=np.float32)  # (3 axes, n, coefficients)
         self._memories: OrderedDict[str, _Memory] = OrderedDict()
         self._certainties = _certainties(config)
 
@@ -115,13 +116,14 @@ class LeastSquaresFitter:
         """The expression (expression_count,) read from exact landmarks of the mean face, half a meter away."""
         points = to_camera(self._points(np.concatenate([np.zeros(self._shape_count), expression])), _FACING)
         depths = (points[:, 2] - points[:, 2].mean()) * _LOOKING.matrix[0, 0] / _FACING.position[2]
-        landmarks = np.column_stack([project(points, _LOOKING), depths]).astype(np.float32)
+        landmarks = np.zeros((LANDMARK_COUNT, 3), dtype=np.float32)
+        landmarks[_FITTED] = np.column_stack([project(points, _LOOKING), depths])
         self.reset()
         return self._fit(Track("", Landmarks(landmarks, 1.0), bounding_box(landmarks)), _LOOKING).expression
 
     def _fit(self, track: Track, camera: Camera) -> FaceFit:
         memory = self._remember(track.id)
-        toward, seen = _look_at(track.landmarks.points, camera)
+        toward, seen = _look_at(track.landmarks.points[_FITTED], camera)
         state = self._align(seen, np.concatenate([memory.shape, np.zeros(self._expression_count)]))
         for _ in range(self._config.iterations):
             turn, state = self._step(seen, state, memory)
@@ -148,7 +150,7 @@ class LeastSquaresFitter:
         return min(self._config.shape_memory, memory.frames / (memory.frames + 1.0))
 
     def _points(self, coefficients: FloatArray) -> FloatArray:
-        """(478, 3) in model axes."""
+        """(n, 3) in model axes."""
         return self._mean + (self._basis @ coefficients).T
 
     def _align(self, seen: _Observation, coefficients: FloatArray) -> _State:
@@ -214,13 +216,14 @@ class LeastSquaresFitter:
 
 
 def _certainties(config: FittingConfig) -> tuple[FloatArray, FloatArray]:
-    """(478,) inverse standard deviations of the landmarks, per meter: across the line of sight, and along it."""
-    across = np.full(LANDMARK_COUNT, config.landmark_noise)
+    """(n,) inverse standard deviations of the fitted landmarks, per meter: across the line of sight, and along it."""
+    across = np.full(LANDMARK_COUNT, config.landmark_noise / np.sqrt(REST_STEP))
+    along = np.full(LANDMARK_COUNT, config.depth_noise / np.sqrt(REST_STEP))
     for region, noise in _NOISE_BY_REGION:
         across[list(region)] = noise * config.landmark_noise
-    along = np.full(LANDMARK_COUNT, config.depth_noise)
+        along[list(region)] = config.depth_noise
     along[list(LIPS)] = _LIP_DEPTH_NOISE * config.depth_noise
-    return 1.0 / across, 1.0 / along
+    return 1.0 / across[_FITTED], 1.0 / along[_FITTED]
 
 
 def _look_at(points: FloatArray, camera: Camera) -> tuple[FloatArray, _Observation]:

@@ -17,3 +17,8 @@ OUTLINE = (
     10, 21, 54, 58, 67, 93, 103, 109, 127, 132, 136, 148, 149, 150, 152, 162, 172, 176, 234, 251, 284, 288, 297,
     323, 332, 338, 356, 361, 365, 377, 378, 379, 389, 397, 400, 454,
 )  # fmt: skip
+
+# The points of cheeks, nose and forehead are many and say nearly the same: every third of them is enough for a fit.
+FEATURES = tuple(sorted({*LIDS_AND_IRISES, *LIPS, *BROWS, *OUTLINE}))
+REST_STEP = 3
+FITTED = tuple(sorted({*FEATURES, *[point for point in range(468) if point not in FEATURES][::REST_STEP]}))
