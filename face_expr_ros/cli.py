@@ -113,6 +113,22 @@ def synthetic(frames: int, bundle: str, json_file: Path | None) -> int:
     return 0
 
 
+@face_expr.command()
+@click.option("--quick", is_flag=True, help="300 frames instead of 10,000, and 10 seconds instead of 30.")
+@json_option
+def bench(quick: bool, json_file: Path | None) -> int:
+    """Measure stages, memory, and the time from an image's stamp to its faces in another process."""
+    from face_expr_ros.evaluation.bench import measure
+    from face_expr_ros.nodes.bench import end_to_end, marker_speedup
+
+    result = end_to_end(10.0 if quick else 30.0)
+    result |= {"marker_speedup": marker_speedup()}
+    result |= measure(300 if quick else 10_000)
+    print_result(result)
+    write_json(json_file, result)
+    return 0
+
+
 def perception_config(bundle: str) -> PerceptionConfig:
     """The default settings with another bundle."""
     from face_expr_ros.config import PerceptionConfig, from_mapping

@@ -122,7 +122,13 @@ def test_a_wheel_for_machines_without_ros_holds_modules_kernels_and_data(tmp_pat
     names = zipfile.ZipFile(next(wheels.glob("*.whl"))).namelist()
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "face_expr_ros").rglob("*.py")}
     data = {
-        f"face_expr_ros/{name}" for name in ("bfm/open_face_model.npz", "bfm/open_face_masks.png", "config/camera.yaml", "weights/manifest.yaml")
+        f"face_expr_ros/{name}"
+        for name in (
+            "bfm/open_face_model.npz",
+            "bfm/open_face_masks.png",
+            "config/camera.yaml",
+            "weights/manifest.yaml",
+        )
     }
     kernels = {path.stem for path in (ROOT / "face_expr_ros/kernels").glob("_*.pyx")}
     assert modules | data <= set(names)

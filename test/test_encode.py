@@ -14,6 +14,7 @@ from geometry_msgs.msg import Point, Quaternion
 from geometry_msgs.msg import Pose as PoseMessage
 from rclpy.serialization import deserialize_message, serialize_message
 from scipy.spatial.transform import Rotation
+from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
@@ -239,3 +240,11 @@ def test_a_marker_keeps_its_number_and_is_deleted_when_its_face_goes(model: Morp
     assert actions("f2", "f3") == [(Marker.ADD, 2), (Marker.ADD, 3)]
     assert sorted(actions()) == [(Marker.DELETE, 2), (Marker.DELETE, 3)]
     assert actions() == []
+
+
+@pytest.mark.parametrize("frame_id", ["", "c", "camera", "camera_optical_frame"])
+@pytest.mark.parametrize("size", [(1, 1), (3, 5), (480, 640)])
+def test_the_bytes_of_an_image_are_those_of_its_message(size: tuple[int, int], frame_id: str) -> None:
+    image = np.random.default_rng(0).integers(0, 255, (*size, 3), dtype=np.uint8)
+    header = Header(stamp=Time(sec=3, nanosec=7), frame_id=frame_id)
+    assert deserialize_message(encode.image_bytes(image, header), Image) == encode.image_message(image, header)

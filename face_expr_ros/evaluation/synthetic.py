@@ -1,9 +1,10 @@
 """Rendered faces with known pose, shape and expression, against what the pipeline reads from the image.
 
 Every frame is another person (identities drawn for this evaluation alone), another look, light, pose, distance and
-expression. The pipeline sees each picture for three frames, as a camera would see a person who holds still for a tenth of
-a second, without any memory of the people before; the third answer counts. It measures the whole line, the landmarks of MediaPipe
-included, on drawn faces: good for pose, distance and the meaning of each blendshape, silent on real skin and hair.
+expression. The pipeline sees each picture for three frames, as a camera would see a person who holds still for a tenth
+of a second, without any memory of the people before; the third answer counts. It measures the whole line, the landmarks
+of MediaPipe included, on drawn faces: good for pose, distance and the meaning of each blendshape, silent on real skin
+and hair.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from face_expr_ros.bundle import open_face_model
 from face_expr_ros.config import CameraConfig
 from face_expr_ros.msg import FaceArray
 from face_expr_ros.ros.camera_info import info_from_camera
-from face_expr_ros.ros.encode import image_message
+from face_expr_ros.ros.encode import image_bytes
 from face_expr_ros.ros.ground_truth import truth_array
 from face_expr_ros.ros.params import Parameters
 from face_expr_ros.ros.running import Finished, run_node
@@ -68,9 +68,9 @@ class CameraNode(Node):
     def _publish(self, shot: Shot, header: Header) -> None:
         height, width = shot.image.shape[:2]
         self._info.publish(info_from_camera(shot.camera, width, height, header))
+        self._image.publish(image_bytes(shot.image, header))
         if shot.truths is not None and shot.camera is not None:
             self._truth.publish(truth_array(shot.truths, self._model, shot.camera, header))
-        self._image.publish(image_message(shot.image, header))
 
     def _publisher(self, kind: type, topic: str) -> Publisher:
         overrides = QoSOverridingOptions.with_default_policies()

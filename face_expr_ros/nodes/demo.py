@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
@@ -45,6 +45,9 @@ NO_ANSWER = (
     "the camera publishes images but perception answers none of them: "
     "`face_expr doctor` says whether images get from one process to another here"
 )
+
+
+Watcher = TypeVar("Watcher", bound="Demo")
 
 
 class DemoError(ValueError):
@@ -83,20 +86,28 @@ def run_demo(
         _say(f"{source} is played {'again and again' if camera['loop'] else 'once'}")
     prepare_environment()
     with ExitStack() as stack:
+        show: Show = Window() if windowed else _video(out or DEFAULT_VIDEO, camera.get("rate", CameraConfig().rate))
+        stack.callback(show.close)
+        return watch(Demo, show, camera, {"bundle": bundle}, seconds).report()
+
+
+def watch(
+    kind: type[Watcher], show: Show | None, camera: dict[str, Any], perception: dict[str, Any], seconds: float | None
+) -> Watcher:
+    """Run the nodes with these parameters under the eyes of a ``kind`` of Demo, which has ended when it is returned."""
+    with ExitStack() as stack:
         stack.enter_context(_terminate_as_interrupt())
         stack.callback(rclpy.try_shutdown)
         rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
-        show: Show = Window() if windowed else _video(out or DEFAULT_VIDEO, camera.get("rate", CameraConfig().rate))
-        stack.callback(show.close)
-        demo = Demo(show)
+        demo = kind(show)
         stack.callback(demo.destroy_node)
         try:
-            demo.run(camera, {"bundle": bundle}, seconds)
+            demo.run(camera, perception, seconds)
         except KeyboardInterrupt:
             pass
         finally:
             demo.stop_children()
-    return demo.report()
+    return demo
 
 
 def camera_overrides(source: str, *, loop: bool) -> dict[str, Any]:
@@ -117,9 +128,9 @@ def camera_overrides(source: str, *, loop: bool) -> dict[str, Any]:
 
 
 class Demo(Node):
-    """Starts the nodes, counts what they publish and shows the annotated image."""
+    """Starts the nodes, counts what they publish and shows the annotated image, if somebody wants to see it."""
 
-    def __init__(self, show: Show) -> None:
+    def __init__(self, show: Show | None) -> None:
         super().__init__("demo")
         self.tally = Tally()
         self._show = show
@@ -131,7 +142,8 @@ class Demo(Node):
         sensor_data = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
         self.create_subscription(CameraInfo, "camera_info", self._on_camera_info, sensor_data)
         self.create_subscription(FaceArray, "faces", self._on_faces, 10)
-        self.create_subscription(Image, "annotated", self._on_annotated, 2)
+        if show is not None:
+            self.create_subscription(Image, "annotated", self._on_annotated, 2)
 
     def run(self, camera: dict[str, Any], perception: dict[str, Any], seconds: float | None) -> None:
         """Start perception, then the camera, and watch until the end.
@@ -148,7 +160,7 @@ class Demo(Node):
         self._wait(lambda: bool(self.tally.images), START_TIMEOUT, "the camera gives no images")
         self._wait(lambda: bool(self.tally.arrivals), ANSWER_TIMEOUT, NO_ANSWER)
         end = time.monotonic() + (float("inf") if seconds is None else seconds)
-        while time.monotonic() < end and not self._show.closed and not self._drained(feeder):
+        while time.monotonic() < end and not (self._show and self._show.closed) and not self._drained(feeder):
             self._step()
 
     def stop_children(self) -> None:
@@ -189,7 +201,8 @@ class Demo(Node):
     def _step(self) -> None:
         """Take what has come, keep the window alive, look after the children and write the live line."""
         self._spinner.spin_once(timeout_sec=0.05)
-        self._show.refresh()
+        if self._show is not None:
+            self._show.refresh()
         for child in self._children:
             if child.status not in (None, 0):
                 raise DemoError(child.last_words())
@@ -216,6 +229,7 @@ class Demo(Node):
         self.tally.add(time.monotonic(), stamp.nanoseconds, latency, [face.face_id for face in message.faces])
 
     def _on_annotated(self, message: Image) -> None:
+        assert self._show is not None
         self._show(decode_image(message), Time.from_msg(message.header.stamp).nanoseconds / 1e9)
 
 

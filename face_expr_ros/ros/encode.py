@@ -9,6 +9,7 @@ import numpy as np
 from geometry_msgs.msg import Point, Quaternion
 from geometry_msgs.msg import Pose as PoseMessage
 from numpy.typing import ArrayLike, NDArray
+from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image, RegionOfInterest
 from std_msgs.msg import Header
 
@@ -123,3 +124,17 @@ def image_message(image: NDArray[np.uint8], header: Header) -> Image:
     data = array("B")
     data.frombytes(np.ascontiguousarray(image).data)
     return Image(header=header, height=height, width=width, encoding="bgr8", step=3 * width, data=data)
+
+
+def image_bytes(image: NDArray[np.uint8], header: Header) -> bytes:
+    """The message of :func:`image_message` ready for ``publish``, which takes bytes in half the time.
+
+    In CDR the pixels are an Image's last field: a message without them ends with their number, which is 0.
+    """
+    height, width = image.shape[:2]
+    empty = Image(header=header, height=height, width=width, encoding="bgr8", step=3 * width)
+    pixels = np.ascontiguousarray(image)
+    return b"".join([serialize_message(empty)[: -len(_NO_PIXELS)], pixels.nbytes.to_bytes(4, "little"), pixels.data])
+
+
+_NO_PIXELS = bytes(4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
@@ -19,12 +20,23 @@ from face_expr_ros.rendering.overlays import annotate
 from face_expr_ros.ros import encode
 from face_expr_ros.ros.mesh_markers import MeshMarkers, open_writer
 from face_expr_ros.ros.transforms import face_transforms, transform_message_type
+from face_expr_ros.ros.worker import NewestWins
 from face_expr_ros.values import Face, Frame
 
 QUEUE = QoSProfile(depth=10)  # reliable
 MARKER_QUEUE = QoSProfile(depth=50)  # one message a face and image
 TF_QUEUE = QoSProfile(depth=100)  # as tf2_ros
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    """An annotated image to be made."""
+
+    frame: Frame
+    faces: tuple[Face, ...]
+    header: Header
+    mesh: bool
 
 
 class Outputs:
@@ -44,6 +56,7 @@ class Outputs:
         self._tf = self._publisher(self._tf_type, "/tf", TF_QUEUE) if self._tf_type else None
         self._face_model = self._publisher(FaceModel, "face_model", LATCHED)
         self._mesh = MeshMarkers(model, open_writer(node.get_logger().warning))
+        self._annotator = NewestWins(self._annotate, "annotated")
 
     def announce(self, header: Header) -> None:
         """Publish the face model, once for all subscribers that come later."""
@@ -51,6 +64,7 @@ class Outputs:
 
     def close(self) -> None:
         """Take the topics back."""
+        self._annotator.close()
         for publisher in self._publishers:
             self._node.destroy_lifecycle_publisher(publisher)
 
@@ -67,8 +81,16 @@ class Outputs:
             for marker in self._mesh(faces, header, config.mesh_opacity):
                 self._markers.publish(marker)
         if self._annotated.get_subscription_count():
-            image = annotate(frame, faces, self._model, mesh=config.annotated_mesh)
-            self._annotated.publish(encode.image_message(image, header))
+            self._annotator.put(_Drawing(frame, faces, header, config.annotated_mesh))
+
+    def _annotate(self, drawing: _Drawing) -> None:
+        """In a thread of its own: drawing takes longer than finding the faces and must not delay the next ones."""
+        try:
+            image = annotate(drawing.frame, drawing.faces, self._model, mesh=drawing.mesh)
+            self._annotated.publish(encode.image_bytes(image, drawing.header))
+        except Exception as error:
+            if self._node.context.ok():  # publishing fails while the process ends
+                self._node.get_logger().error(f"annotated image left out: {error}", throttle_duration_sec=5.0)
 
     def _publisher(self, kind: type[Any], topic: str, qos: QoSProfile = QUEUE) -> LifecyclePublisher[Any]:
         overrides = QoSOverridingOptions.with_default_policies()
