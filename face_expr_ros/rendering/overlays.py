@@ -111,7 +111,8 @@ def draw_box(image: Image, roi: Roi, label: str, color: Color) -> None:
 def draw_bars(image: Image, blendshapes: Blendshapes, roi: Roi, color: Color, others: Sequence[Roi] = ()) -> None:
     """The strongest blendshapes as bars beside the box, in the order of the names.
 
-    They are to the right of it, or to its left where the image ends or one of the other faces is.
+    They are to the right of it, or to its left where the image ends or one of the other faces is. Where they would hide
+    the face itself, there are none.
     """
     values = np.nan_to_num(np.asarray(blendshapes.values, dtype=float))
     strongest = np.sort(np.argsort(-values)[:_BARS])
@@ -122,7 +123,9 @@ def draw_bars(image: Image, blendshapes: Blendshapes, roi: Roi, color: Color, ot
         return
     right = round(roi.x + roi.width) + 12
     covers = any(other.x < right + panel and other.x + other.width > right for other in others)
-    left = right if right + panel <= width and not covers else max(4, round(roi.x) - panel - 12)
+    left = right if right + panel <= width and not covers else round(roi.x) - panel - 12
+    if left < 0:
+        return
     top = int(np.clip(roi.y, 4, max(4, height - row * len(shown) - 8)))
     _darken(image, left, top, panel, row * len(shown) + 6)
     for place, n in enumerate(shown):
