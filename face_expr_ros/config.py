@@ -108,6 +108,12 @@ class FittingConfig:
     expression_spread: float = setting(
         0.2, "standard deviation of a blendshape before anything is seen", minimum=0.001, maximum=100.0
     )
+    symmetry: float = setting(
+        0.8,
+        "correlation expected between a blendshape of the left and its twin of the right",
+        minimum=0.0,
+        maximum=0.99,
+    )
     shape_memory: float = setting(
         0.97, "weight of earlier frames in a face's shape, per frame", minimum=0.0, maximum=0.999
     )

@@ -8,11 +8,12 @@ direction (u, v) of its ray and a relative depth w. The errors, in meters at the
 do not change when head and distance grow together: only perspective and the prior tell the size of a head. (The
 simpler X.x - u X.z would shrink with the head and so always prefer a small one.) Every landmark has its own noise.
 Gauss-Newton solves for R, t, w0, shape a and expression e. Priors: a ~ N(what earlier frames said, their certainty),
-e ~ N(0, spread) within 0..1.
+e ~ N(0, spread) within 0..1, the two sides of the face correlated.
 """
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -91,6 +92,8 @@ class LeastSquaresFitter:
         self._basis = np.ascontiguousarray(basis.transpose(2, 1, 0), dtype=np.float32)  # (3 axes, n, coefficients)
         self._memories: OrderedDict[str, _Memory] = OrderedDict()
         self._certainties = _certainties(config)
+        self._twins = twins(model.expression_names)
+        self._prior = _expression_prior(self._twins, config)
 
     def reset(self) -> None:
         """Forget all faces."""
@@ -101,12 +104,12 @@ class LeastSquaresFitter:
         return [self._fit(track, camera) for track in tracks]
 
     def expression_gain(self) -> FloatArray:
-        """(expression_count,) what undoes the pull of the prior on a blendshape that is alone on the mean face.
+        """(expression_count,) what undoes the pull of the prior on a blendshape, and its twin, alone on the mean face.
 
         Found by fitting exact landmarks. It is 1 for blendshapes that landmarks hardly show: there it would mostly
         amplify noise.
         """
-        alone = _GAIN_AT * np.eye(self._expression_count)
+        alone = _GAIN_AT * np.maximum(np.eye(self._expression_count), np.eye(self._expression_count)[self._twins])
         found = np.array([self._fit_exactly(expression) for expression in alone])
         gain = _GAIN_AT / np.maximum(np.einsum("ii->i", found), 1e-3)
         self.reset()
@@ -205,7 +208,7 @@ class LeastSquaresFitter:
         certainty = 1.0 / (1.0 - self._weight_of_past(memory))
         diagonal[_POSE:free] += certainty
         right[_POSE:free] += certainty * memory.shape
-        diagonal[free:] += 1.0 / self._config.expression_spread**2
+        normal[free:, free:] += self._prior
         return solve_partly_bounded(normal, right, free)
 
     def _residual(self, seen: _Observation, state: _State) -> float:
@@ -213,6 +216,33 @@ class LeastSquaresFitter:
         points = self._points(state.coefficients) @ state.rotation.T + state.position
         errors = points[:, :2] - seen.directions * points[:, 2:]
         return float(np.sqrt((errors**2).sum(axis=1).mean()))
+
+
+def twins(names: tuple[str, ...]) -> list[int]:
+    """For each blendshape the one that goes with it on the other side of the face, or itself where there is none.
+
+    Eyes move together: the left eye looks in when the right one looks out.
+    """
+    other = {"Left": "Right", "Right": "Left"}
+    way = {"In": "Out", "Out": "In"}
+
+    def twin(name: str) -> str:
+        if found := re.fullmatch(r"(eyeLook)(In|Out)(Left|Right)", name):
+            return found[1] + way[found[2]] + other[found[3]]
+        found = re.fullmatch(r"(\w+)(Left|Right)", name)
+        return found[1] + other[found[2]] if found and found[1] not in ("jaw", "mouth") else name
+
+    return [names.index(twin(name)) if twin(name) in names else index for index, name in enumerate(names)]
+
+
+def _expression_prior(twin: list[int], config: FittingConfig) -> FloatArray:
+    """(n, n) inverse covariance of the expression before anything is seen."""
+    correlation = np.eye(len(twin))
+    for index, other in enumerate(twin):
+        if other != index:
+            correlation[index, other] = config.symmetry
+    prior: FloatArray = np.linalg.inv(correlation) / config.expression_spread**2
+    return prior
 
 
 def _certainties(config: FittingConfig) -> tuple[FloatArray, FloatArray]:
