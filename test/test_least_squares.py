@@ -10,7 +10,8 @@ from face_expr_ros.bundle import open_face_model
 from face_expr_ros.config import FittingConfig
 from face_expr_ros.face_model import MorphableModel
 from face_expr_ros.fitting import open_fitter
-from face_expr_ros.fitting.least_squares import solve_partly_bounded, solve_unit_box, twins
+from face_expr_ros.fitting.bounded import solve_partly_bounded, solve_unit_box
+from face_expr_ros.fitting.least_squares import twins
 from face_expr_ros.geometry import (
     bounding_box,
     default_camera,
