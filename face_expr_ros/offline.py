@@ -34,7 +34,7 @@ def analyze_image(source: Path, out: Path | None, config: PerceptionConfig) -> d
         raise ValueError(f"an image was wanted, {str(source)!r} cannot be read as one")
     pipeline = Pipeline(config)
     frame = _frame(pixels, 0, config)
-    faces = pipeline(frame)
+    faces = pipeline.still(frame)
     pipeline.close()
     if out is not None:
         _write_image(out, annotate(frame, faces, pipeline.model))

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from face_expr_ros.bundle import open_face_model
 from face_expr_ros.config import PerceptionConfig
@@ -17,6 +18,7 @@ from face_expr_ros.tracker import Tracker
 from face_expr_ros.values import Blendshapes, Face, FaceFit, Frame, Track
 
 _POOR_RESIDUAL = 0.008  # meters
+_LOOKS, _LOOK_NS = 3, 33_333_333  # at a still picture, nanoseconds apart
 
 
 class Pipeline:
@@ -61,6 +63,16 @@ class Pipeline:
         with self._stage("smoother"):
             faces = self._smoother(_faces(tracks, fits, blendshapes), frame.stamp_ns)
         self._last_fits = {track.id: fit for track, fit in zip(tracks, fits, strict=True)}
+        return faces
+
+    def still(self, frame: Frame) -> tuple[Face, ...]:
+        """The faces in a picture that has nothing to do with the last: seen for three frames, the third answer counts.
+
+        The landmark network needs a frame or two to find its place after the detector's rough box.
+        """
+        self.reset()
+        for look in range(_LOOKS):
+            faces = self(replace(frame, stamp_ns=frame.stamp_ns + look * _LOOK_NS))
         return faces
 
     def calibrate_neutral(self) -> int:

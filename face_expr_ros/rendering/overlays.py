@@ -111,8 +111,8 @@ def draw_box(image: Image, roi: Roi, label: str, color: Color) -> None:
 def draw_bars(image: Image, blendshapes: Blendshapes, roi: Roi, color: Color, others: Sequence[Roi] = ()) -> None:
     """The strongest blendshapes as bars beside the box, in the order of the names.
 
-    They are to the right of it, or to its left where the image ends or one of the other faces is. Where they would hide
-    the face itself, there are none.
+    They are to the right of it, or to its left where the image ends or one of the other faces is. Where there is no
+    room on either side, there are none.
     """
     values = np.nan_to_num(np.asarray(blendshapes.values, dtype=float))
     strongest = np.sort(np.argsort(-values)[:_BARS])
@@ -121,10 +121,9 @@ def draw_bars(image: Image, blendshapes: Blendshapes, roi: Roi, color: Color, ot
     row, panel = 20, 168
     if not shown or not _drawable(np.array([[roi.x, roi.y]])) or width < panel + 16:
         return
-    right = round(roi.x + roi.width) + 12
-    covers = any(other.x < right + panel and other.x + other.width > right for other in others)
-    left = right if right + panel <= width and not covers else round(roi.x) - panel - 12
-    if left < 0:
+    places = (round(roi.x + roi.width) + 12, round(roi.x) - panel - 12)
+    left = next((x for x in places if 0 <= x <= width - panel and not _covers(x, panel, others)), None)
+    if left is None:
         return
     top = int(np.clip(roi.y, 4, max(4, height - row * len(shown) - 8)))
     _darken(image, left, top, panel, row * len(shown) + 6)
@@ -136,6 +135,10 @@ def draw_bars(image: Image, blendshapes: Blendshapes, roi: Roi, color: Color, ot
         cv2.putText(image, blendshapes.names[n], (left + 6, y + 8), _FONT, 0.36, (235, 235, 235), 1, cv2.LINE_AA)
         value = f"{values[n]:.2f}"
         cv2.putText(image, value, (left + panel - 32, y + 8), _FONT, 0.36, (190, 190, 190), 1, cv2.LINE_AA)
+
+
+def _covers(left: int, width: int, others: Sequence[Roi]) -> bool:
+    return any(other.x < left + width and other.x + other.width > left for other in others)
 
 
 def _color(face_id: str) -> Color:
