@@ -136,7 +136,7 @@ class SmoothingConfig:
 class OutputConfig:
     """What the node publishes. Images and meshes that nobody subscribes to are not computed."""
 
-    tf: bool = setting(True, "broadcast the frames face_<id>, where tf2_ros is installed")
+    tf: bool = setting(True, "broadcast the frames face_<id>, where tf2_msgs is installed")
     mesh_opacity: float = setting(1.0, "of mesh_markers", minimum=0.0, maximum=1.0)
     annotated_mesh: bool = setting(True, "draw the mesh in the annotated image, see-through")
 

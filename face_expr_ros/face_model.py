@@ -89,16 +89,6 @@ class MorphableModel:
         """(T,) index into part_names: the part of each triangle's vertices, the highest where they differ."""
         return self.vertex_part[self.triangles].max(axis=1)
 
-    @property
-    def left_eye_center(self) -> FloatArray:
-        """(3,) center of the mean face's left eyeball, meters."""
-        return self.eye_center(self.mean, "left")
-
-    @property
-    def right_eye_center(self) -> FloatArray:
-        """(3,) center of the mean face's right eyeball, meters."""
-        return self.eye_center(self.mean, "right")
-
     def eye_center(self, vertices: NDArray[Any], side: str) -> NDArray[Any]:
         """The (3,) center of one eyeball, side "left" or "right", in the given (V, 3) vertices."""
         ball = vertices[self.part_vertices(f"{side}_eyeball")]

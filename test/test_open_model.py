@@ -56,7 +56,7 @@ def test_the_axes_are_the_models(model):
 
 
 def test_the_mean_has_the_size_of_an_adult(model):
-    eyes = np.linalg.norm(model.left_eye_center - model.right_eye_center)
+    eyes = np.linalg.norm(model.eye_center(model.mean, "left") - model.eye_center(model.mean, "right"))
     assert eyes == pytest.approx(0.0625, abs=0.0015)
     landmarks = model.mean[model.landmarks68]
     assert np.linalg.norm(landmarks[27] - landmarks[8]) == pytest.approx(0.117, abs=0.004)

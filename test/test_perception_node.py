@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.serialization import deserialize_message
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
@@ -26,7 +27,7 @@ from visualization_msgs.msg import Marker
 
 from face_expr_ros.geometry import pinhole_camera
 from face_expr_ros.ros.camera_info import info_from_camera
-from face_expr_ros.ros.encode import image_message
+from face_expr_ros.ros.encode import image_bytes
 
 FRAME_ID = "test_optical_frame"
 SENSOR_DATA = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -55,7 +56,7 @@ class Dialog:
         """An image 100 ms after the last one, or at ``stamp`` nanoseconds, with some fields changed."""
         self._stamp = self._stamp + 100_000_000 if stamp is None else stamp
         header = Header(stamp=Time(nanoseconds=self._stamp).to_msg(), frame_id=FRAME_ID)
-        message = image_message(self.picture if picture is None else picture, header)
+        message = deserialize_message(image_bytes(self.picture if picture is None else picture, header), Image)
         for name, value in changes.items():
             setattr(message, name, value)
         return message

@@ -103,7 +103,7 @@ def test_coefficients_and_their_vertices_give_the_same_image(model, renderer):
 
 def test_the_nearer_face_hides_the_farther_one_whatever_the_order(model, renderer):
     camera = camera_of()
-    other = renderer.with_appearance(Appearance(skin=(60, 80, 120), seed=3))
+    other = FaceRenderer(renderer.model, Appearance(skin=(60, 80, 120), seed=3), texture_width=renderer.texture_width)
     near = SceneFace(renderer, model.mean, pose_at(z=0.5))
     far = SceneFace(other, model.mean, pose_at(x=0.03, z=0.8))
     image = render_scene([near, far], camera)
@@ -150,7 +150,11 @@ def test_the_same_seed_gives_the_same_looks_and_another_seed_others():
 def test_looks_and_light_change_the_picture_but_not_the_outline_of_the_head(model, renderer):
     camera = camera_of()
     plain = renderer.render(model.mean, pose_at(), camera)
-    look = renderer.with_appearance(Appearance(skin=(60, 80, 120), hair=(120, 120, 120), seed=9))
+    look = FaceRenderer(
+        renderer.model,
+        Appearance(skin=(60, 80, 120), hair=(120, 120, 120), seed=9),
+        texture_width=renderer.texture_width,
+    )
     lit = renderer.render(model.mean, pose_at(), camera, light=Light.random(np.random.default_rng(1)))
     for image in (look.render(model.mean, pose_at(), camera), lit):
         assert np.abs(image.astype(int) - plain).max() > 20
@@ -171,7 +175,7 @@ def test_closed_eyes_hide_the_eyeballs_and_an_open_mouth_darkens(model, renderer
         return image[round(y) - 3 : round(y) + 4, round(x) - 3 : round(x) + 4].mean()
 
     pose = pose_at()
-    eye = model.left_eye_center @ pose.rotation.T + pose.position
+    eye = model.eye_center(model.mean, "left") @ pose.rotation.T + pose.position
     closed = with_expression(eyeBlinkLeft=1.0, eyeBlinkRight=1.0)
     assert brightness(closed, eye) > brightness(neutral, eye) + 15
     mouth = model.mean[model.landmarks68[[62, 66]]].mean(axis=0) - np.array([0, 0.012, 0])

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-LIDS_AND_IRISES = (
-    7, 33, 133, 144, 145, 153, 154, 155, 157, 158, 159, 160, 161, 163, 173, 246, 249, 263, 362, 373, 374, 380, 381,
-    382, 384, 385, 386, 387, 388, 390, 398, 466, 468, 469, 470, 471, 472, 473, 474, 475, 476, 477,
-)  # fmt: skip
-LIPS = (
-    0, 13, 14, 17, 37, 39, 40, 61, 78, 80, 81, 82, 84, 87, 88, 91, 95, 146, 178, 181, 185, 191, 267, 269, 270, 291,
-    308, 310, 311, 312, 314, 317, 318, 321, 324, 375, 402, 405, 409, 415,
-)  # fmt: skip
-BROWS = (
-    46, 52, 53, 55, 63, 65, 66, 70, 105, 107, 276, 282, 283, 285, 293, 295, 296, 300, 334, 336,
-)  # fmt: skip
+# Closed chains.
 OUTLINE = (
-    10, 21, 54, 58, 67, 93, 103, 109, 127, 132, 136, 148, 149, 150, 152, 162, 172, 176, 234, 251, 284, 288, 297,
-    323, 332, 338, 356, 361, 365, 377, 378, 379, 389, 397, 400, 454,
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149, 150,
+    136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
 )  # fmt: skip
+OUTER_LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
+INNER_LIPS = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
+RIGHT_LIDS = (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246)
+LEFT_LIDS = (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466)
+CLOSED_CONTOURS = (OUTLINE, OUTER_LIPS, INNER_LIPS, RIGHT_LIDS, LEFT_LIDS)
+
+# Open chains.
+BROW_EDGES = ((46, 53, 52, 65, 55), (70, 63, 105, 66, 107), (276, 283, 282, 295, 285), (300, 293, 334, 296, 336))
+NOSE = ((168, 6, 197, 195, 5, 4), (98, 97, 2, 326, 327))
+OPEN_CONTOURS = (*BROW_EDGES, *NOSE)
+
+IRISES = ((468, 469, 470, 471, 472), (473, 474, 475, 476, 477))  # center, then four points of the rim
+
+# Regions, without order.
+LIDS_AND_IRISES = (*RIGHT_LIDS, *LEFT_LIDS, *IRISES[0], *IRISES[1])
+LIPS = (*OUTER_LIPS, *INNER_LIPS)
+BROWS = tuple(point for edge in BROW_EDGES for point in edge)
 
 # The points of cheeks, nose and forehead are many and say nearly the same: every third of them is enough for a fit.
-FEATURES = tuple(sorted({*LIDS_AND_IRISES, *LIPS, *BROWS, *OUTLINE}))
+FEATURES = frozenset({*LIDS_AND_IRISES, *LIPS, *BROWS, *OUTLINE})
 REST_STEP = 3
 FITTED = tuple(sorted({*FEATURES, *[point for point in range(468) if point not in FEATURES][::REST_STEP]}))

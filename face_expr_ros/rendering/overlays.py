@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from face_expr_ros.face_model import MorphableModel
 from face_expr_ros.geometry import FACE_FRAME, project, to_camera
+from face_expr_ros.landmarks.regions import CLOSED_CONTOURS, IRISES, OPEN_CONTOURS
 from face_expr_ros.rendering.mesh_overlay import draw_mesh
 from face_expr_ros.values import Blendshapes, Camera, Face, FloatArray, Frame, Pose, Roi
 
@@ -24,21 +25,6 @@ _NEAREST = 0.01  # meters before the camera, from where on a point has an image
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _SHIFT = 4  # fractional bits of the coordinates that cv2 draws with
 _BARS, _BAR_LEAST = 6, 0.08  # at most this many bars, for values of at least this
-
-# Chains of FaceMesh points, in MediaPipe's numbering.
-_CLOSED = (
-    (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149, 150,
-     136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109),
-    (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185),
-    (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191),
-    (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246),
-    (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466),
-)  # fmt: skip
-_IRISES = ((468, 469, 470, 471, 472), (473, 474, 475, 476, 477))  # center, then four points of the rim
-_OPEN = (
-    (46, 53, 52, 65, 55), (70, 63, 105, 66, 107), (276, 283, 282, 295, 285), (300, 293, 334, 296, 336),
-    (168, 6, 197, 195, 5, 4), (98, 97, 2, 326, 327),
-)  # fmt: skip
 
 
 def annotate(frame: Frame, faces: Sequence[Face], model: MorphableModel, *, mesh: bool = False) -> Image:
@@ -70,10 +56,10 @@ def draw_landmarks(image: Image, points: FloatArray, color: Color) -> None:
         return
     _dots(image, points[:, :2], color)
     fixed = np.round(points[:, :2] * (1 << _SHIFT)).astype(np.int32)
-    for chains, closed in ((_CLOSED, True), (_OPEN, False)):
+    for chains, closed in ((CLOSED_CONTOURS, True), (OPEN_CONTOURS, False)):
         lines = [fixed[list(chain)] for chain in chains if max(chain) < len(fixed)]
         cv2.polylines(image, lines, closed, color, 1, cv2.LINE_AA, _SHIFT)
-    for center, *rim in (iris for iris in _IRISES if max(iris) < len(fixed)):
+    for center, *rim in (iris for iris in IRISES if max(iris) < len(fixed)):
         radius = round(float(np.linalg.norm(fixed[rim] - fixed[center], axis=1).mean()))
         cv2.circle(image, fixed[center].tolist(), radius, color, 1, cv2.LINE_AA, _SHIFT)
 

@@ -53,10 +53,6 @@ class FaceRenderer:
         self.geometry: HeadGeometry = head_geometry(model, texture_width)
         self._paint: Paint = paint_head(self.geometry, self.appearance)
 
-    def with_appearance(self, appearance: Appearance) -> FaceRenderer:
-        """The same head in other colors."""
-        return FaceRenderer(self.model, appearance, texture_width=self.texture_width)
-
     def render(
         self,
         vertices: NDArray | tuple[NDArray, NDArray],
