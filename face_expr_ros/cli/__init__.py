@@ -1,0 +1,46 @@
+"""`face_expr <verb>`: the verbs and the exit status. Each file holds the options of its verbs; what a verb does lives
+in a module of its own, imported when it is called.
+
+Exit status 0: the work was done; 1: it was not; 2: wrong usage or input, with one sentence on stderr.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from face_expr_ros import __version__
+from face_expr_ros.cli import evaluate, files, run
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+@click.option("--traceback", is_flag=True, help="Show where an error came from.")
+def face_expr(traceback: bool) -> None:
+    """Faces from camera images: head pose, face shape, expression and a live mesh."""
+
+
+for verb in (run.demo, run.doctor, files.image, files.video, evaluate.evaluate, run.bench):
+    face_expr.add_command(verb)
+
+
+def main() -> int:
+    """Run a verb; the exit status."""
+    try:
+        return face_expr(standalone_mode=False) or 0
+    except click.exceptions.Abort:
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except Exception as error:
+        if "--traceback" in sys.argv or not is_for_the_user(error):
+            raise
+        print(f"face_expr: {error}", file=sys.stderr)
+        return 2
+
+
+def is_for_the_user(error: Exception) -> bool:
+    """Whether the text of an error is a sentence about the input; any other error is a mistake of this program."""
+    return isinstance(error, (ValueError, OSError)) or type(error).__module__.startswith("face_expr_ros.")

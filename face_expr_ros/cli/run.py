@@ -1,0 +1,59 @@
+"""Verbs that start something: demo, doctor, bench."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from face_expr_ros.cli.common import bundle_option, json_option, print_result, write_json
+
+
+@click.command()
+@click.option("--source", default="synthetic", show_default=True, help="synthetic, device:N, a video, or a folder.")
+@bundle_option
+@click.option("--headless", is_flag=True, help="No window: an annotated video is written instead.")
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Stop after so many seconds.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Where the annotated video goes when headless."
+)
+@json_option
+def demo(
+    source: str, bundle: str, headless: bool, seconds: float | None, out: Path | None, json_file: Path | None
+) -> int:
+    """Start camera and perception and show the annotated image."""
+    from face_expr_ros.nodes.demo import run_demo
+
+    result = run_demo(source=source, bundle=bundle, headless=headless, seconds=seconds, out=out)
+    write_json(json_file, result)
+    return 0 if result["frames_with_face"] else 1
+
+
+@click.command()
+@click.option("--probe/--no-probe", default=True, show_default=True, help="Send images between two processes.")
+@json_option
+def doctor(probe: bool, json_file: Path | None) -> int:
+    """Say what works here, what does not, and what to do about it."""
+    from face_expr_ros.doctor import examine
+
+    report = examine(probe=probe)
+    for finding in report.findings:
+        click.echo(finding.line())
+    write_json(json_file, report.as_json())
+    return 0 if report.ok else 1
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="300 frames instead of 10,000, and 10 seconds instead of 30.")
+@json_option
+def bench(quick: bool, json_file: Path | None) -> int:
+    """Measure stages, memory, and the time from an image's stamp to its faces in another process."""
+    from face_expr_ros.evaluation.bench import measure
+    from face_expr_ros.nodes.bench import end_to_end, marker_speedup
+
+    result = end_to_end(10.0 if quick else 30.0)
+    result |= {"marker_speedup": marker_speedup()}
+    result |= measure(300 if quick else 10_000)
+    print_result(result)
+    write_json(json_file, result)
+    return 0
