@@ -99,6 +99,17 @@ def weak_perspective(pose: Pose, camera: Camera) -> FloatArray:
     return np.column_stack([scale * (FACING_CAMERA @ apparent), translation])
 
 
+def pixels_with_depth(points: FloatArray, pose: Pose, camera: Camera) -> FloatArray:
+    """Points (n, 3) of the camera frame as pixels with depth (n, 3).
+
+    The depth is counted from the sellion along the ray to it, as a crop around the face shows it, in the scale of x
+    and y there; smaller is nearer.
+    """
+    scale = (camera.matrix[0, 0] + camera.matrix[1, 1]) / 2 / pose.position[2]
+    ray = pose.position / np.linalg.norm(pose.position)
+    return np.column_stack([project(points, camera), (points - pose.position) @ ray * scale])
+
+
 def turn_to_axis(direction: FloatArray) -> FloatArray:
     """The shortest rotation (3, 3) that turns a direction of the camera frame into the optical axis."""
     axis = np.cross(direction, [0.0, 0.0, 1.0])
@@ -106,6 +117,21 @@ def turn_to_axis(direction: FloatArray) -> FloatArray:
     norm = max(float(np.linalg.norm(axis)), 1e-12)
     turn: FloatArray = Rotation.from_rotvec(axis / norm * angle).as_matrix()
     return turn
+
+
+def crop_from_landmarks(points: FloatArray) -> Roi:
+    """The square that 3DDFA_V2 looks at for a face with these pixels (n, >= 2): sqrt(2) times their box's long side."""
+    box = bounding_box(points)
+    side = max(box.width, box.height) * math.sqrt(2)
+    return Roi(box.x + (box.width - side) / 2, box.y + (box.height - side) / 2, side, side)
+
+
+def crop_from_box(box: Roi) -> Roi:
+    """The square that 3DDFA_V2 looks at for a face detector's box (FaceBoxes': from forehead to chin)."""
+    size = (box.width + box.height) / 2
+    side = int(1.58 * size)
+    center_x, center_y = box.x + box.width / 2, box.y + box.height / 2 + 0.14 * size
+    return Roi(center_x - side / 2, center_y - side / 2, side, side)
 
 
 def bounding_box(points: FloatArray) -> Roi:

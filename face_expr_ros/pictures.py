@@ -68,7 +68,8 @@ def stages_picture(seen: _Perceived) -> Image:
     """The image, its landmarks, the fitted model, pose and expression."""
     face, image, camera = seen.faces[0], seen.frame.image, seen.frame.camera
     tiles = [image.copy() for _ in range(4)]
-    draw_landmarks(tiles[1], face.landmarks.points, _BLUE)
+    if face.landmarks is not None:
+        draw_landmarks(tiles[1], face.landmarks.points, _BLUE)
     draw_box(tiles[1], face.roi, face.id, _BLUE)
     draw_mesh(tiles[2], [face.fit], seen.model, camera, opacity=0.95)
     draw_axes(tiles[3], face.fit.pose, camera)

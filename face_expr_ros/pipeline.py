@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,12 +11,12 @@ from face_expr_ros.bundle import open_face_model
 from face_expr_ros.config import PerceptionConfig
 from face_expr_ros.expression import ExpressionReader
 from face_expr_ros.fitting import open_fitter
+from face_expr_ros.geometry import bounding_box
 from face_expr_ros.landmarks import open_detector
 from face_expr_ros.smoothing import Smoother
 from face_expr_ros.tracker import Tracker
-from face_expr_ros.values import Blendshapes, Face, FaceFit, Frame, Track
+from face_expr_ros.values import Blendshapes, Face, FaceFit, Frame, Roi, Track
 
-_POOR_RESIDUAL = 0.008  # meters
 _LOOKS, _LOOK_NS = 3, 33_333_333  # at a still picture, nanoseconds apart
 
 
@@ -57,7 +56,7 @@ class Pipeline:
         with self._stage("tracker"):
             tracks = self._tracker(found, frame.stamp_ns)
         with self._stage("fitter"):
-            fits = self._fitter(tracks, frame.camera)
+            fits = self._fitter(frame, tracks)
         with self._stage("expression"):
             blendshapes = [self._expression(track.id, fit) for track, fit in zip(tracks, fits, strict=True)]
         with self._stage("smoother"):
@@ -106,10 +105,9 @@ class Pipeline:
 def _faces(tracks: list[Track], fits: list[FaceFit], blendshapes: list[Blendshapes]) -> tuple[Face, ...]:
     rows = zip(tracks, fits, blendshapes, strict=True)
     return tuple(
-        Face(track.id, _confidence(track, fit), track.roi, track.landmarks, fit, values) for track, fit, values in rows
+        Face(track.id, fit.confidence, _box(track, fit), track.landmarks, fit, values) for track, fit, values in rows
     )
 
 
-def _confidence(track: Track, fit: FaceFit) -> float:
-    """What the detector says, less the worse the face model explains the landmarks: 3 mm off is well, 8 mm is not."""
-    return track.landmarks.confidence * math.exp(-((fit.residual / _POOR_RESIDUAL) ** 2))
+def _box(track: Track, fit: FaceFit) -> Roi:
+    return bounding_box(fit.landmarks68 if track.landmarks is None else track.landmarks.points)

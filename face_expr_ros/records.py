@@ -20,7 +20,8 @@ def face_record(face: Face) -> dict[str, Any]:
         "shape": _rounded(face.fit.shape, 5),
         "expression": _rounded(face.fit.expression, 5),
         "blendshapes": dict(zip(face.blendshapes.names, _rounded(face.blendshapes.values, 5), strict=True)),
-        "landmarks": _rounded(face.landmarks.points, 3),
+        "landmarks": [] if face.landmarks is None else _rounded(face.landmarks.points, 3),
+        "landmarks68": _rounded(face.fit.landmarks68, 3),
     }
 
 

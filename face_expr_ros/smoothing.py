@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 from face_expr_ros.config import SmoothingConfig
 from face_expr_ros.values import Blendshapes, Face, FaceFit, FloatArray, Landmarks, Pose
 
+_AXIS = 0.1  # meters
 _LONGEST_GAP = 1.0  # seconds; a face seen again after that starts anew
 
 
@@ -50,12 +51,14 @@ class _FaceFilter:
     """The filters of one face."""
 
     def __init__(self, config: SmoothingConfig) -> None:
+        self._config = config
         self._position = OneEuro(config, unit=0.1)  # meters
         self._rotation = OneEuro(config, unit=0.25)  # quaternion components: half an angle in radians
         self._shape = OneEuro(config, unit=10.0)  # standard deviations; a face's shape hardly changes
         self._expression = OneEuro(config, unit=0.15)
         self._blendshapes = OneEuro(config, unit=0.15)
-        self._landmarks = OneEuro(config, unit=0.2)  # face widths
+        self._landmarks = OneEuro(config, unit=0.2)  # face heights
+        self._projected = OneEuro(config, unit=0.2)
         self._quaternion = np.array([0.0, 0.0, 0.0, 1.0])
         self._stamp_ns: int | None = None
 
@@ -64,19 +67,35 @@ class _FaceFilter:
         self._stamp_ns = stamp_ns
         return replace(
             face,
-            fit=self._smooth_fit(face.fit, elapsed),
-            landmarks=self._smooth_landmarks(face, elapsed),
+            fit=self._smooth_fit(face.fit, max(face.roi.height, 1.0), elapsed),
+            landmarks=self._smooth_landmarks(face.landmarks, max(face.roi.height, 1.0), elapsed),
             blendshapes=Blendshapes(face.blendshapes.names, self._blendshapes(face.blendshapes.values, elapsed)),
         )
 
-    def _smooth_fit(self, fit: FaceFit, elapsed: float) -> FaceFit:
+    def _smooth_fit(self, fit: FaceFit, height: float, elapsed: float) -> FaceFit:
         pose = Pose(
             self._smooth_rotation(fit.pose.rotation, elapsed),
             self._position(fit.pose.position, elapsed),
             fit.pose.metric,
         )
         shape, expression = self._shape(fit.shape, elapsed), self._expression(fit.expression, elapsed)
-        return FaceFit(pose, shape, expression, fit.residual)
+        landmarks68, weak_perspective = self._smooth_projected(fit, height, elapsed)
+        return replace(
+            fit,
+            pose=pose,
+            shape=shape,
+            expression=expression,
+            landmarks68=landmarks68,
+            weak_perspective=weak_perspective,
+        )
+
+    def _smooth_projected(self, fit: FaceFit, height: float, elapsed: float) -> tuple[FloatArray, FloatArray]:
+        """The 68 points and the weak perspective, the latter as the pixels of its origin and of its axes' tips."""
+        origin = fit.weak_perspective[:, 3]
+        tips = fit.weak_perspective[:, :3].T * _AXIS + origin
+        smoothed = self._projected(np.vstack([fit.landmarks68, origin, tips]) / height, elapsed) * height
+        points, origin, tips = smoothed[:-4], smoothed[-4], smoothed[-3:]
+        return points, np.column_stack([((tips - origin) / _AXIS).T, origin])
 
     def _smooth_rotation(self, rotation: FloatArray, elapsed: float) -> FloatArray:
         quaternion = Rotation.from_matrix(rotation).as_quat()
@@ -85,10 +104,12 @@ class _FaceFilter:
         self._quaternion = self._rotation(quaternion, elapsed)
         return Rotation.from_quat(self._quaternion).as_matrix()
 
-    def _smooth_landmarks(self, face: Face, elapsed: float) -> Landmarks:
-        width = max(face.roi.height, 1.0)
-        smoothed = self._landmarks(face.landmarks.points / width, elapsed) * width
-        return Landmarks(smoothed.astype(np.float32), face.landmarks.confidence)
+    def _smooth_landmarks(self, landmarks: Landmarks | None, height: float, elapsed: float) -> Landmarks | None:
+        if landmarks is None:
+            self._landmarks = OneEuro(self._config, unit=0.2)
+            return None
+        smoothed = self._landmarks(landmarks.points / height, elapsed) * height
+        return Landmarks(smoothed.astype(np.float32), landmarks.confidence)
 
 
 class Smoother:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from face_expr_ros.config import TrackerConfig
-from face_expr_ros.geometry import bounding_box
+from face_expr_ros.geometry import bounding_box, crop_from_landmarks
 from face_expr_ros.values import FloatArray, Landmarks, Roi, Track
 
 _DUPLICATE_OVERLAP = 0.5  # intersection over union: two boxes that share more are one face found twice
@@ -97,7 +97,7 @@ class Tracker:
             self._memories[id] = _Memory(center, size, np.zeros(2), stamp_ns)
         else:
             self._memories[id].update(center, size, stamp_ns)
-        return Track(id, landmarks, roi)
+        return Track(id, crop_from_landmarks(landmarks.points), landmarks, fresh=False)
 
 
 def _place(roi: Roi) -> tuple[FloatArray, float]:

@@ -74,12 +74,35 @@ class Roi:
 
 
 @dataclass(frozen=True)
+class Detection:
+    """What a face detector says of one face.
+
+    Attributes:
+        roi: the face from forehead to chin and from ear to ear, image pixels; may reach outside the image.
+        score: 0..1.
+        roll: radians, positive where the eye line is clockwise in the image; 0.0 where the detector does not say.
+    """
+
+    roi: Roi
+    score: float
+    roll: float
+
+
+@dataclass(frozen=True)
 class Track:
-    """One face over time: an id that stays, and where the face is now."""
+    """One face over time: an id that stays, and where the face is now.
+
+    Attributes:
+        id: "f1", "f2", ...
+        crop: the square that a network looks at, image pixels; may reach outside the image.
+        landmarks: FaceMesh's points in this frame; None where FaceMesh does not see the face, as in profile.
+        fresh: the crop comes from a detector or has jumped, so that a network should look twice.
+    """
 
     id: str
-    landmarks: Landmarks
-    roi: Roi
+    crop: Roi
+    landmarks: Landmarks | None
+    fresh: bool
 
 
 @dataclass(frozen=True)
@@ -106,12 +129,18 @@ class FaceFit:
         shape: (identity_count,) coefficients in standard deviations.
         expression: (expression_count,) coefficients in the model's own basis.
         residual: root mean square distance of the fitted points from the landmarks, in meters at the face.
+        landmarks68: (68, 3) iBUG points of the fit; x, y in image pixels, z in the same scale, smaller is nearer.
+        weak_perspective: (3, 4) ``[f R | t]`` in the convention of `geometry.weak_perspective`.
+        confidence: 0..1, the fitter's own: whether this is a face and the fit holds.
     """
 
     pose: Pose
     shape: FloatArray
     expression: FloatArray
     residual: float
+    landmarks68: FloatArray
+    weak_perspective: FloatArray
+    confidence: float
 
 
 @dataclass(frozen=True)
@@ -129,11 +158,20 @@ class Blendshapes:
 
 @dataclass(frozen=True)
 class Face:
-    """Everything known of one face in one frame."""
+    """Everything known of one face in one frame.
+
+    Attributes:
+        id: "f1", "f2", ...
+        confidence: 0..1.
+        roi: the box of the landmarks, or of the fit's 68 points where there are no landmarks; image pixels.
+        landmarks: FaceMesh's points; None where FaceMesh does not see the face, as in profile.
+        fit: the face model fitted to the face.
+        blendshapes: the expression, seen from the person's neutral one.
+    """
 
     id: str
     confidence: float
     roi: Roi
-    landmarks: Landmarks
+    landmarks: Landmarks | None
     fit: FaceFit
     blendshapes: Blendshapes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,9 @@ def make_face(model: MorphableModel, face_id: str = "f1", roi: Roi | None = None
             shape=random.normal(size=len(model.identity)),
             expression=expression,
             residual=0.001,
+            landmarks68=random.uniform(0, 400, (68, 3)),
+            weak_perspective=random.uniform(0, 400, (3, 4)),
+            confidence=0.75,
         ),
         blendshapes=Blendshapes(model.expression_names, expression),
     )
@@ -67,6 +71,7 @@ def test_a_face_array_comes_back_whole(model: MorphableModel) -> None:
     assert [face.face_id for face in message.faces] == ["f1", "f9"]
     for given, face in zip(message.faces, faces, strict=True):
         assert given.confidence == 0.75
+        assert face.landmarks is not None
         np.testing.assert_array_equal(np.reshape(given.landmarks, (478, 3)), face.landmarks.points)
         np.testing.assert_allclose(given.shape.coefficients, face.fit.shape, rtol=FLOAT32)
         np.testing.assert_allclose(given.expression.coefficients, face.fit.expression, rtol=FLOAT32)
@@ -76,6 +81,12 @@ def test_a_face_array_comes_back_whole(model: MorphableModel) -> None:
             assert part.header == HEADER
             assert part.face_id == face.id
         assert given.shape.model == given.expression.model == model.name
+
+
+def test_a_face_that_facemesh_does_not_see_has_no_landmarks(model: MorphableModel) -> None:
+    unseen = replace(make_face(model), landmarks=None)
+    message: FaceArray = back(encode.face_array([unseen], CAMERA, model.name, HEADER))
+    assert len(message.faces[0].landmarks) == 0
 
 
 def test_nobody_is_an_empty_array_with_the_header_of_the_image(model: MorphableModel) -> None:
@@ -90,7 +101,7 @@ def test_the_angles_and_the_position_are_those_of_the_head(model: MorphableModel
     position = message.pose.position
     assert (position.x, position.y, position.z) == (0.05, -0.02, 0.8)
     assert message.metric
-    assert len(message.weak_perspective) == 12
+    np.testing.assert_allclose(message.weak_perspective, make_face(model).fit.weak_perspective.ravel(), rtol=FLOAT32)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,15 @@ NO_GAIN = np.ones(3)
 
 
 def fit(*expression: float) -> FaceFit:
-    return FaceFit(Pose(np.eye(3), np.zeros(3), True), np.zeros(40), np.array(expression), residual=0.0)
+    return FaceFit(
+        Pose(np.eye(3), np.zeros(3), True),
+        np.zeros(40),
+        np.array(expression),
+        0.0,
+        np.zeros((68, 3)),
+        np.zeros((3, 4)),
+        1.0,
+    )
 
 
 def test_values_carry_their_names_and_stay_within_0_and_1() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import lsq_linear
@@ -13,7 +15,7 @@ from face_expr_ros.fitting import open_fitter
 from face_expr_ros.fitting.bounded import solve_partly_bounded, solve_unit_box
 from face_expr_ros.fitting.least_squares import twins
 from face_expr_ros.geometry import (
-    bounding_box,
+    crop_from_landmarks,
     default_camera,
     euler_angles,
     pinhole_camera,
@@ -21,7 +23,7 @@ from face_expr_ros.geometry import (
     rotation_from_euler,
     to_camera,
 )
-from face_expr_ros.values import Camera, FaceFit, FloatArray, Landmarks, Pose, Track
+from face_expr_ros.values import Camera, FaceFit, FloatArray, Frame, Landmarks, Pose, Roi, Track
 
 CAMERA = pinhole_camera(1280, 720, field_of_view=45.0)
 
@@ -39,12 +41,16 @@ def seen(
     ray = points.mean(axis=0) / np.linalg.norm(points.mean(axis=0))
     depth = ((points - points.mean(axis=0)) @ ray) * camera.matrix[0, 0] / pose.position[2]
     landmarks = np.column_stack([project(points, camera), depth]).astype(np.float32)
-    return Track("f1", Landmarks(landmarks, 1.0), bounding_box(landmarks))
+    return Track("f1", crop_from_landmarks(landmarks), Landmarks(landmarks, 1.0), fresh=False)
+
+
+def frame_of(camera: Camera) -> Frame:
+    return Frame(np.zeros((camera.height, camera.width, 3), np.uint8), 0, "camera_optical_frame", camera)
 
 
 def fit(model: MorphableModel, *tracks: Track, camera: Camera = CAMERA) -> FaceFit:
     fitter = open_fitter(FittingConfig(), model)
-    return [fitter([track], camera)[0] for track in tracks][-1]
+    return [fitter(frame_of(camera), [track])[0] for track in tracks][-1]
 
 
 def blendshape(model: MorphableModel, **values: float) -> FloatArray:
@@ -138,12 +144,29 @@ def test_the_shape_settles_when_the_same_person_is_seen_again(model: MorphableMo
     for _ in range(60):
         pose = Pose(rotation_from_euler(*rng.uniform(-0.4, 0.4, 3)), np.array([0.0, 0.0, 0.6]), metric=True)
         track = seen(model, pose, shape, np.where(rng.random(52) < 0.1, rng.random(52), 0.0))
+        assert track.landmarks is not None
         noisy = track.landmarks.points + rng.normal(0, 0.5, (478, 3)).astype(np.float32)
-        found = fitter([Track("f1", Landmarks(noisy, 1.0), track.roi)], CAMERA)[0].shape
+        found = fitter(frame_of(CAMERA), [replace(track, landmarks=Landmarks(noisy, 1.0))])[0].shape
         if last is not None:
             jumps.append(np.abs(found - last).mean())
         last = found
     assert np.mean(jumps[-10:]) < 0.5 * np.mean(jumps[:3])
+
+
+def test_without_landmarks_there_is_an_answer_without_confidence(model: MorphableModel) -> None:
+    found = fit(model, Track("f1", Roi(400, 100, 200, 200), None, fresh=False))
+    assert found.confidence == 0.0
+    assert found.landmarks68[:, :2].mean(axis=0) == pytest.approx([500, 200], abs=50)  # pixels
+
+
+def test_the_68_points_and_the_weak_perspective_lie_where_the_face_is(model: MorphableModel) -> None:
+    pose = Pose(rotation_from_euler(0.3, 0.1, 0.1), np.array([0.1, 0.05, 0.7]), metric=True)
+    found = fit(model, seen(model, pose, np.zeros(40), np.zeros(52)))
+    points = model.mean[model.landmarks68]
+    assert found.landmarks68[:, :2] == pytest.approx(project(to_camera(points, pose), CAMERA), abs=2.0)  # pixels
+    x, y, z = found.weak_perspective @ np.column_stack([points, np.ones(68)]).T
+    weak = np.column_stack([x - 1, CAMERA.height - y, -z])
+    assert np.abs(found.landmarks68 - weak).max() < 16.0  # pixels: the perspective of a head of 220 pixels
 
 
 def test_a_lens_that_distorts_does_not_bend_the_pose(model: MorphableModel) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from face_expr_ros.bundle import open_face_model
-from face_expr_ros.geometry import FACING_CAMERA, bounding_box, pinhole_camera, project, to_camera
+from face_expr_ros.geometry import FACING_CAMERA, bounding_box, pinhole_camera, project, to_camera, weak_perspective
 from face_expr_ros.rendering.overlays import annotate
 from face_expr_ros.values import Blendshapes, Face, FaceFit, Frame, Landmarks, Pose, Roi
 
@@ -36,7 +36,8 @@ def face_at(model, frame, position, face_id="1"):
     points = np.column_stack([pixels, np.zeros(len(pixels))]).astype(np.float32)
     values = np.zeros(len(model.expression_names))
     values[:3] = 0.9, 0.5, 0.2
-    fit = FaceFit(pose, np.zeros(len(model.identity)), np.zeros(len(model.expression)), 0.001)
+    shape, expression = np.zeros(len(model.identity)), np.zeros(len(model.expression))
+    fit = FaceFit(pose, shape, expression, 0.001, points[:68], weak_perspective(pose, frame.camera), confidence=1.0)
     blendshapes = Blendshapes(model.expression_names, values)
     return Face(face_id, 1.0, bounding_box(pixels), Landmarks(points, 1.0), fit, blendshapes)
 
@@ -84,6 +85,7 @@ def test_the_mesh_covers_the_face_and_shows_the_image_through(frame, face, model
 @pytest.mark.parametrize(
     "break_it",
     [
+        lambda f: replace(f, landmarks=None),
         lambda f: replace(f, landmarks=Landmarks(np.full((478, 3), np.nan, np.float32), 0.0)),
         lambda f: replace(f, landmarks=Landmarks(np.full((478, 3), 1e9, np.float32), 0.0)),
         lambda f: replace(f, landmarks=Landmarks(f.landmarks.points[:468], 1.0)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -16,7 +18,15 @@ FRAME_S = FRAME_NS * 1e-9
 
 def face(value: float = 0.0, rotation: Rotation | None = None, face_id: str = "f1") -> Face:
     pose = Pose((rotation or Rotation.identity()).as_matrix(), np.full(3, value), metric=True)
-    fit = FaceFit(pose, np.full(40, value), np.full(52, value), residual=0.0)
+    fit = FaceFit(
+        pose,
+        shape=np.full(40, value),
+        expression=np.full(52, value),
+        residual=0.0,
+        landmarks68=np.full((68, 3), value * 100),
+        weak_perspective=np.full((3, 4), value),
+        confidence=1.0,
+    )
     landmarks = Landmarks(np.full((478, 3), value * 100, dtype=np.float32), confidence=1.0)
     return Face(face_id, 1.0, Roi(0, 0, 100, 100), landmarks, fit, Blendshapes(("jawOpen",), np.array([value])))
 
@@ -48,7 +58,34 @@ def test_time_that_stands_still_goes_back_or_jumps_starts_anew(elapsed: float) -
 def test_the_first_frame_passes_unchanged() -> None:
     (out,) = Smoother(SmoothingConfig())((face(0.7),), 0)
     assert out.fit.expression == pytest.approx(np.full(52, 0.7))
+    assert out.landmarks is not None
     assert out.landmarks.points == pytest.approx(np.full((478, 3), 70.0))
+    assert out.fit.landmarks68 == pytest.approx(np.full((68, 3), 70.0))
+    assert out.fit.weak_perspective == pytest.approx(np.full((3, 4), 0.7))
+
+
+def test_landmarks_may_be_missing_for_a_while_and_start_anew() -> None:
+    smoother = Smoother(SmoothingConfig())
+    smoother((face(0.0),), 0)
+    (unseen,) = smoother((replace(face(0.0), landmarks=None),), FRAME_NS)
+    assert unseen.landmarks is None
+    (seen,) = smoother((face(0.5),), 2 * FRAME_NS)
+    assert seen.landmarks is not None
+    assert seen.landmarks.points == pytest.approx(np.full((478, 3), 50.0))
+    assert seen.fit.expression[0] < 0.5
+
+
+def test_the_68_points_and_the_weak_perspective_are_smoothed_alike() -> None:
+    smoother = Smoother(SmoothingConfig())
+    points = np.random.default_rng(0).uniform(0, 300, (68, 3))
+    matrix = np.arange(12.0).reshape(3, 4)
+    for scale, stamp in ((1.0, 0), (1.1, FRAME_NS)):
+        moved = replace(face().fit, landmarks68=points * scale, weak_perspective=matrix * scale)
+        (out,) = smoother((replace(face(), fit=moved),), stamp)
+    assert ((out.fit.landmarks68 > points) & (out.fit.landmarks68 < 1.1 * points)).all()
+    assert (out.fit.weak_perspective >= matrix).all()
+    assert (out.fit.weak_perspective <= 1.1 * matrix).all()
+    assert out.fit.weak_perspective[0, 3] < 1.1 * matrix[0, 3]
 
 
 def test_faces_do_not_mix() -> None:

@@ -24,7 +24,7 @@ def tracker() -> Tracker:
 
 
 def ids_by_place(tracker: Tracker, faces: list[Landmarks], stamp_ns: int) -> dict[str, float]:
-    return {track.id: track.roi.x + track.roi.width / 2 for track in tracker(faces, stamp_ns)}
+    return {track.id: track.crop.x + track.crop.width / 2 for track in tracker(faces, stamp_ns)}
 
 
 def test_a_face_that_moves_keeps_its_id(tracker: Tracker) -> None:

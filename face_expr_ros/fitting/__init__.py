@@ -7,13 +7,13 @@ from typing import Protocol
 
 from face_expr_ros.config import FittingConfig
 from face_expr_ros.face_model import MorphableModel
-from face_expr_ros.values import Camera, FaceFit, FloatArray, Track
+from face_expr_ros.values import FaceFit, FloatArray, Frame, Track
 
 
 class Fitter(Protocol):
     """A stage with memory: it learns a face's shape from frame to frame."""
 
-    def __call__(self, tracks: list[Track], camera: Camera) -> list[FaceFit]:
+    def __call__(self, frame: Frame, tracks: list[Track]) -> list[FaceFit]:
         """One fit for each track, in the same order."""
 
     def expression_gain(self) -> FloatArray:

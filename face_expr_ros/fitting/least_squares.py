@@ -13,6 +13,7 @@ e ~ N(0, spread) within 0..1, the two sides of the face correlated.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -25,21 +26,24 @@ from face_expr_ros.face_model import MorphableModel
 from face_expr_ros.fitting.bounded import solve_partly_bounded
 from face_expr_ros.geometry import (
     FACING_CAMERA,
-    bounding_box,
     pinhole_camera,
+    pixels_with_depth,
     project,
     to_camera,
     turn_to_axis,
     undistort,
+    weak_perspective,
 )
 from face_expr_ros.landmarks import LANDMARK_COUNT
 from face_expr_ros.landmarks.regions import BROWS, FITTED, LIDS_AND_IRISES, LIPS, OUTLINE, REST_STEP
-from face_expr_ros.values import Camera, FaceFit, FloatArray, Landmarks, Pose, Track
+from face_expr_ros.values import Camera, FaceFit, FloatArray, Frame, Landmarks, Pose, Track
 
 _FACES_REMEMBERED = 64
 _SMALL_TURN = 2e-3  # radians; steps shrink quadratically, so that one below it is the last that matters
 _GAIN_AT = 0.7  # of a blendshape
 _LARGEST_GAIN = 2.0
+_CROP_SIDE = 0.2  # meters that the crop of a face shows
+_POOR_RESIDUAL = 0.008  # meters: 3 mm off is well explained, 8 mm is not
 _LOOKING = pinhole_camera(1280, 720, field_of_view=45.0)
 _FACING = Pose(FACING_CAMERA, np.array([0.0, 0.0, 0.5]), metric=True)
 _FITTED = np.array(FITTED)
@@ -88,6 +92,9 @@ class LeastSquaresFitter:
         self._expression_count = len(model.expression)
         basis = model.facemesh_points(np.concatenate([model.identity, model.expression]))[:, _FITTED]
         self._basis = np.ascontiguousarray(basis.transpose(2, 1, 0), dtype=np.float32)  # (3 axes, n, coefficients)
+        self._mean68 = model.mean[model.landmarks68].astype(np.float64)
+        basis68 = np.concatenate([model.identity, model.expression])[:, model.landmarks68]
+        self._basis68 = np.ascontiguousarray(basis68.transpose(2, 1, 0))
         self._memories: OrderedDict[str, _Memory] = OrderedDict()
         self._certainties = _certainties(config)
         self._twins = twins(model.expression_names)
@@ -97,9 +104,23 @@ class LeastSquaresFitter:
         """Forget all faces."""
         self._memories.clear()
 
-    def __call__(self, tracks: list[Track], camera: Camera) -> list[FaceFit]:
-        """One fit for each track, in the same order."""
-        return [self._fit(track, camera) for track in tracks]
+    def __call__(self, frame: Frame, tracks: list[Track]) -> list[FaceFit]:
+        """One fit for each track, in the same order; without FaceMesh's points the mean face, with no confidence."""
+        return [self._fit_track(track, frame.camera) for track in tracks]
+
+    def _fit_track(self, track: Track, camera: Camera) -> FaceFit:
+        if track.landmarks is None:
+            return self._unseen(track, camera)
+        return self._fit(track.id, track.landmarks, camera)
+
+    def _unseen(self, track: Track, camera: Camera) -> FaceFit:
+        """The mean face in the middle of the track's crop."""
+        middle = np.array([[track.crop.x + track.crop.width / 2, track.crop.y + track.crop.height / 2]])
+        ray = np.append(undistort(middle, camera)[0], 1.0)
+        distance = camera.matrix[0, 0] * _CROP_SIDE / max(track.crop.width, 1.0)
+        pose = Pose(turn_to_axis(ray).T @ FACING_CAMERA, ray * distance, camera.metric)
+        coefficients = np.zeros(self._shape_count + self._expression_count)
+        return self._answer(pose, coefficients, camera, residual=0.0, confidence=0.0)
 
     def expression_gain(self) -> FloatArray:
         """(expression_count,) what undoes the pull of the prior on a blendshape, and its twin, alone on the mean face.
@@ -120,20 +141,30 @@ class LeastSquaresFitter:
         landmarks = np.zeros((LANDMARK_COUNT, 3), dtype=np.float32)
         landmarks[_FITTED] = np.column_stack([project(points, _LOOKING), depths])
         self.reset()
-        return self._fit(Track("", Landmarks(landmarks, 1.0), bounding_box(landmarks)), _LOOKING).expression
+        return self._fit("", Landmarks(landmarks, 1.0), _LOOKING).expression
 
-    def _fit(self, track: Track, camera: Camera) -> FaceFit:
-        memory = self._remember(track.id)
-        toward, seen = _look_at(track.landmarks.points[_FITTED], camera)
+    def _fit(self, face_id: str, landmarks: Landmarks, camera: Camera) -> FaceFit:
+        memory = self._remember(face_id)
+        toward, seen = _look_at(landmarks.points[_FITTED], camera)
         state = self._align(seen, np.concatenate([memory.shape, np.zeros(self._expression_count)]))
         for _ in range(self._config.iterations):
             turn, state = self._step(seen, state, memory)
             if np.abs(turn).max() < _SMALL_TURN:
                 break
-        shape, expression = np.split(state.coefficients, [self._shape_count])
-        self._learn(memory, shape)
+        self._learn(memory, state.coefficients[: self._shape_count])
         pose = Pose(toward.T @ state.rotation, toward.T @ state.position, camera.metric)
-        return FaceFit(pose, shape, expression, self._residual(seen, state))
+        residual = self._residual(seen, state)
+        confidence = landmarks.confidence * math.exp(-((residual / _POOR_RESIDUAL) ** 2))
+        return self._answer(pose, state.coefficients, camera, residual, confidence)
+
+    def _answer(
+        self, pose: Pose, coefficients: FloatArray, camera: Camera, residual: float, confidence: float
+    ) -> FaceFit:
+        shape, expression = np.split(coefficients, [self._shape_count])
+        points68 = to_camera(self._mean68 + (self._basis68 @ coefficients).T, pose)
+        landmarks68 = pixels_with_depth(points68, pose, camera)
+        apparent = weak_perspective(pose, camera)
+        return FaceFit(pose, shape, expression, residual, landmarks68, apparent, confidence)
 
     def _remember(self, face_id: str) -> _Memory:
         memory = self._memories.setdefault(face_id, _Memory(np.zeros(self._shape_count)))

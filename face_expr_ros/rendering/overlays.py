@@ -43,7 +43,8 @@ def annotate(frame: Frame, faces: Sequence[Face], model: MorphableModel, *, mesh
         draw_mesh(image, [face.fit for face in faces], model, frame.camera)
     for face in faces:
         color = _color(face.id)
-        draw_landmarks(image, face.landmarks.points, color)
+        if face.landmarks is not None:
+            draw_landmarks(image, face.landmarks.points, color)
         draw_axes(image, face.fit.pose, frame.camera)
         draw_box(image, face.roi, face.id, color)
         draw_bars(image, face.blendshapes, face.roi, color, [other.roi for other in faces if other is not face])

@@ -14,7 +14,7 @@ from sensor_msgs.msg import Image, RegionOfInterest
 from std_msgs.msg import Header
 
 from face_expr_ros.face_model import MorphableModel
-from face_expr_ros.geometry import euler_angles, face_frame_quaternion, weak_perspective
+from face_expr_ros.geometry import euler_angles, face_frame_quaternion
 from face_expr_ros.msg import Face as FaceMessage
 from face_expr_ros.msg import FaceArray, FaceExpression, FaceModel, FacePose, FaceShape
 from face_expr_ros.values import Camera, Face, Pose, Roi
@@ -48,7 +48,7 @@ def face_message(face: Face, camera: Camera, model_name: str, header: Header) ->
         pose=face_pose(face, camera, header),
         shape=face_shape(face, model_name, header),
         expression=face_expression(face, model_name, header),
-        landmarks=floats(face.landmarks.points),
+        landmarks=floats([] if face.landmarks is None else face.landmarks.points),
     )
 
 
@@ -64,7 +64,7 @@ def face_pose(face: Face, camera: Camera, header: Header) -> FacePose:
         yaw=yaw,
         pitch=pitch,
         roll=roll,
-        weak_perspective=floats(weak_perspective(pose, camera)),
+        weak_perspective=floats(face.fit.weak_perspective),
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from std_msgs.msg import Header
 
 from face_expr_ros.face_model import MorphableModel
-from face_expr_ros.geometry import bounding_box, project, to_camera
+from face_expr_ros.geometry import bounding_box, pixels_with_depth, to_camera, weak_perspective
 from face_expr_ros.msg import FaceArray
 from face_expr_ros.ros.encode import face_array
 from face_expr_ros.sources.synthetic import Truth
@@ -27,16 +27,17 @@ def truth_array(truths: Sequence[Truth], model: MorphableModel, camera: Camera, 
 def true_face(face_id: str, truth: Truth, model: MorphableModel, camera: Camera) -> Face:
     """One rendered face; its landmarks are the model's FaceMesh points, hidden ones included.
 
-    Depth is counted from the sellion and scaled with the weak perspective there, as x and y are.
+    Depth is counted from the sellion, see `geometry.pixels_with_depth`.
     """
-    points = to_camera(model.facemesh_points(model.vertices(truth.shape, truth.expression)), truth.pose)
-    depth = (points[:, 2] - truth.pose.position[2]) * camera.matrix[0, 0] / truth.pose.position[2]
-    landmarks = np.column_stack([project(points, camera), depth]).astype(np.float32)
+    vertices = to_camera(model.vertices(truth.shape, truth.expression), truth.pose)
+    landmarks = pixels_with_depth(model.facemesh_points(vertices), truth.pose, camera).astype(np.float32)
+    landmarks68 = pixels_with_depth(vertices[model.landmarks68], truth.pose, camera)
+    apparent = weak_perspective(truth.pose, camera)
     return Face(
         id=face_id,
         confidence=1.0,
         roi=bounding_box(landmarks),
         landmarks=Landmarks(landmarks, 1.0),
-        fit=FaceFit(truth.pose, truth.shape, truth.expression, residual=0.0),
+        fit=FaceFit(truth.pose, truth.shape, truth.expression, 0.0, landmarks68, apparent, confidence=1.0),
         blendshapes=Blendshapes(model.expression_names, truth.expression),
     )
