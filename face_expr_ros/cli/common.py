@@ -18,11 +18,11 @@ json_option = click.option(
 bundle_option = click.option("--bundle", default="open", show_default=True, help="Face model and weights.")
 
 
-def perception_config(bundle: str) -> PerceptionConfig:
-    """The default settings with another bundle."""
+def perception_config(bundle: str, changes: Mapping[str, Any] | None = None) -> PerceptionConfig:
+    """The default settings with another bundle, and with changes by their dotted names."""
     from face_expr_ros.config import PerceptionConfig, from_mapping
 
-    return from_mapping(PerceptionConfig, {"bundle": bundle})
+    return from_mapping(PerceptionConfig, {"bundle": bundle, **(changes or {})})
 
 
 def print_result(result: Mapping[str, Any]) -> None:

@@ -27,3 +27,37 @@ def synthetic(frames: int, bundle: str, json_file: Path | None) -> int:
     print_result(result)
     write_json(json_file, result)
     return 0
+
+
+@evaluate.command()
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The original jpg and mat files, or images/ and ground_truth.npz.",
+)
+@bundle_option
+@click.option("--fitter", help="How the face model is fitted: a value of fitting.backend.")
+@click.option("--tracking", is_flag=True, help="Whole images through the pipeline, not the ground truth's crops.")
+@click.option("--flip", is_flag=True, help="Average the landmarks with those of the mirror image.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for images.csv and report.html.")
+@json_option
+def aflw2000(
+    data: Path, bundle: str, fitter: str | None, tracking: bool, flip: bool, out: Path | None, json_file: Path | None
+) -> int:
+    """Photographs of AFLW2000-3D: landmarks by yaw, head pose, expression."""
+    from face_expr_ros.evaluation.aflw2000_data import open_dataset
+    from face_expr_ros.evaluation.aflw2000_fits import evaluate as evaluate_aflw2000
+    from face_expr_ros.evaluation.report import open_report_folder, result_lines, write_report
+
+    changes = {"fitting.backend": fitter} if fitter else {}
+    config = perception_config(bundle, changes)
+    if out:
+        open_report_folder(out)
+    dataset = open_dataset(data)
+    evaluation = evaluate_aflw2000(dataset, config, tracking=tracking, flip=flip)
+    click.echo("\n".join(result_lines(evaluation.result)))
+    if out:
+        write_report(out, dataset, evaluation)
+    write_json(json_file, evaluation.result)
+    return 0

@@ -1,0 +1,169 @@
+"""Every image of AFLW2000-3D given to a fitter, and what comes of it.
+
+Two ways of giving it: the crop around the ground truth's points, which is what published figures rest on, or the whole
+image through the pipeline, as a camera's image, where a face must be found first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face_expr_ros.bundle import open_face_model
+from face_expr_ros.config import PerceptionConfig
+from face_expr_ros.evaluation.aflw2000 import (
+    MIRRORED,
+    Answer,
+    Errors,
+    apparent_rotation,
+    measure,
+    summarize,
+)
+from face_expr_ros.evaluation.aflw2000_data import Dataset, read_image
+from face_expr_ros.face_model import MorphableModel
+from face_expr_ros.fitting import open_fitter
+from face_expr_ros.geometry import bounding_box, crop_from_landmarks, default_camera
+from face_expr_ros.landmarks import open_detector
+from face_expr_ros.pipeline import Pipeline
+from face_expr_ros.progress import progress
+from face_expr_ros.tracker import overlap
+from face_expr_ros.values import FaceFit, FloatArray, Frame, Track
+
+Image = NDArray[np.uint8]
+# An image and the ground truth's points (68, 2) in it -> the answer, None where no face is found.
+Look = Callable[[Image, FloatArray], Answer | None]
+
+_LEAST_OVERLAP = 0.1  # intersection over union with the truth's box: less is another face, or none
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Answers and errors of N images in the data set's order, and the figures by their JSON names."""
+
+    answers: list[Answer | None]
+    errors: Errors
+    result: dict[str, Any]
+
+
+def evaluate(dataset: Dataset, config: PerceptionConfig, *, tracking: bool = False, flip: bool = False) -> Evaluation:
+    """Fit every image and measure.
+
+    Args:
+        config: bundle, fitter and all their settings.
+        tracking: give the whole image to the pipeline instead of the truth's crop to the fitter.
+        flip: fit the mirror image as well and average the landmarks.
+    """
+    look, close = _whole_images(config) if tracking else _true_crops(config)
+    if flip:
+        look = _with_mirror(look)
+    rows = zip(dataset.paths, dataset.truth.original, strict=True)
+    images = progress(rows, "AFLW2000-3D", len(dataset.paths), "images")
+    answers = [look(read_image(path), points) for path, points in images]
+    close()
+    errors = measure(dataset.truth, answers)
+    model = open_face_model(config.bundle)
+    basel = model.expression_names[0].startswith("bfm_")
+    result = summarize(dataset.truth, answers, errors, basel)
+    return Evaluation(answers, errors, _description(dataset, config, tracking, flip, model, basel) | result)
+
+
+def _true_crops(config: PerceptionConfig) -> tuple[Look, Callable[[], None]]:
+    """The fitter alone, once for each image, on the crop around the truth's points; and how to free the networks.
+
+    The crop takes the truth's coordinates as they are, as the published script does.
+    """
+    model = open_face_model(config.bundle)
+    fitter = open_fitter(config.fitting, model)
+    landmarks = open_detector(config.landmarks)
+
+    def look(image: Image, points: FloatArray) -> Answer | None:
+        frame = _frame(image, config)
+        fitter.reset()
+        landmarks.reset()
+        found = [landmarks(frame) for _ in range(3)][-1]
+        seen = max(found, key=lambda face: overlap(bounding_box(face.points), bounding_box(points)), default=None)
+        if seen is None:
+            return None
+        (fit,) = fitter(frame, [Track("f1", crop_from_landmarks(points), seen, fresh=False)])
+        return _answer(fit)
+
+    return look, landmarks.close
+
+
+def _whole_images(config: PerceptionConfig) -> tuple[Look, Callable[[], None]]:
+    """The pipeline, and of the faces that it finds the one whose box overlaps the truth's best."""
+    pipeline = Pipeline(config)
+
+    def look(image: Image, points: FloatArray) -> Answer | None:
+        faces = pipeline.still(_frame(image, config))
+        shared = [overlap(bounding_box(face.fit.landmarks68), bounding_box(points)) for face in faces]
+        if not faces or max(shared) < _LEAST_OVERLAP:
+            return None
+        return _answer(faces[int(np.argmax(shared))].fit)
+
+    return look, pipeline.close
+
+
+def _with_mirror(look: Look) -> Look:
+    """Looks at the image and at its mirror image, and averages the landmarks where both show the face."""
+
+    def look_twice(image: Image, points: FloatArray) -> Answer | None:
+        width = image.shape[1]
+        straight = look(image, points)
+        # The truth's coordinates count from 1: the last column is `width`, and its mirror image is 1.
+        mirrored = look(np.ascontiguousarray(image[:, ::-1]), mirror_points(points, width + 1))
+        if straight is None or mirrored is None:
+            return straight
+        back = mirror_points(mirrored.landmarks68, width - 1)
+        return replace(straight, landmarks68=(straight.landmarks68 + back) / 2)
+
+    return look_twice
+
+
+def mirror_points(points: FloatArray, first_plus_last: float) -> FloatArray:
+    """The 68 points (68, 2) of the mirrored face, by the sum of the coordinates of the first and the last column."""
+    moved = points[MIRRORED].copy()
+    moved[:, 0] = first_plus_last - moved[:, 0]
+    return moved
+
+
+def _answer(fit: FaceFit) -> Answer:
+    return Answer(fit.landmarks68[:, :2], apparent_rotation(fit.weak_perspective), fit.expression)
+
+
+def _frame(image: Image, config: PerceptionConfig) -> Frame:
+    height, width = image.shape[:2]
+    return Frame(image, 0, "camera_optical_frame", default_camera(width, height, config.fitting.field_of_view))
+
+
+def _description(
+    dataset: Dataset, config: PerceptionConfig, tracking: bool, flip: bool, model: MorphableModel, basel: bool
+) -> dict[str, Any]:
+    """What was measured, with the sentences that a reader of the figures needs."""
+    notes = [
+        f"{len(dataset.paths)} images, "
+        + ("whole, through the pipeline" if tracking else "cropped around the ground truth's points")
+        + (", landmarks averaged with those of the mirror image." if flip else "."),
+        f"A vertical field of view of {config.fitting.field_of_view:g} degrees is assumed. Poses are compared as they "
+        "appear along the ray to the head, which is what a crop shows and the data set's weak perspective means.",
+    ]
+    if dataset.truth.reannotated is None:
+        notes.append("No file of re-annotated points lies beside the images: only the original points are compared.")
+    if not basel:
+        notes.append(
+            f"Expression is not compared: the bundle {config.bundle} has an expression basis of its own, the data set "
+            "that of the Basel Face Model."
+        )
+    return {
+        "bundle": config.bundle,
+        "fitter": config.fitting.backend,
+        "tracking": tracking,
+        "flip": flip,
+        "field_of_view_deg": config.fitting.field_of_view,
+        "face_model_sha256": model.sha256,
+        "notes": notes,
+    }

@@ -1,0 +1,209 @@
+"""What an evaluation on AFLW2000-3D leaves behind: a table of every image, and a page that can be mailed as one file.
+
+The page holds pictures of the data set's people: it is for your own eyes, as the data set itself.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from face_expr_ros.evaluation.aflw2000 import BIN_NAMES, Answer, Errors
+from face_expr_ros.evaluation.aflw2000_data import Dataset, read_image
+from face_expr_ros.evaluation.aflw2000_fits import Evaluation
+from face_expr_ros.evaluation.curves import cumulative_curves, error_by_yaw, require_matplotlib
+from face_expr_ros.values import FloatArray
+
+_WORST = 18  # images shown
+_PICTURE_SIDE = 360  # pixels
+_MARGIN = 0.35  # of the face's size around it
+_CHAINS = (
+    (0, 17),
+    (17, 22),
+    (22, 27),
+    (27, 31),
+    (31, 36),
+    (36, 42),
+    (42, 48),
+    (48, 60),
+    (60, 68),
+)  # first, beyond last
+_CLOSED = 36  # chains from this point on are closed
+_TRUTH_COLOR, _FIT_COLOR = (80, 200, 60), (40, 60, 255)  # BGR
+
+_STYLE = """
+:root { color-scheme: light dark; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 75rem; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; margin: 1rem 0; }
+th, td { padding: .25rem .9rem; border-bottom: 1px solid #8884; text-align: right; }
+th:first-child, td:first-child { text-align: left; }
+img { max-width: 100%; }
+.row { display: flex; flex-wrap: wrap; gap: 1rem; }
+.row img { flex: 1 1 22rem; min-width: 0; background: white; }
+.faces { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: 1rem; }
+figure { margin: 0; } figcaption { font-size: 13px; }
+"""
+
+
+def open_report_folder(folder: Path) -> None:
+    """Makes the folder, and sees to it before the work that a report can be drawn at all.
+
+    Raises:
+        ValueError: matplotlib is not installed.
+        OSError: the folder cannot be made.
+    """
+    require_matplotlib()
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def write_report(folder: Path, dataset: Dataset, evaluation: Evaluation) -> None:
+    """``images.csv`` and ``report.html``."""
+    write_csv(folder / "images.csv", dataset, evaluation.errors)
+    write_page(folder / "report.html", dataset, evaluation)
+
+
+def write_csv(path: Path, dataset: Dataset, errors: Errors) -> None:
+    """One row for each image; errors of a face that was not found are empty."""
+    columns: dict[str, Any] = {
+        "name": dataset.truth.names,
+        "yaw_deg": np.degrees(dataset.truth.angles[:, 0]),
+        "yaw_bin": [BIN_NAMES[number] for number in errors.bins],
+        "found": errors.found.astype(int),
+    }
+    columns |= {f"nme_{kind}": values for kind, values in errors.nme.items()}
+    columns |= {f"mouth_nme_{kind}": values for kind, values in errors.mouth_nme.items()}
+    columns |= {f"{name}_error_deg": errors.angles[:, k] for k, name in enumerate(("yaw", "pitch", "roll"))}
+    columns |= {"geodesic_deg": errors.geodesic, "counts_for_pose": errors.posed.astype(int)}
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows([_cell(value) for value in row] for row in zip(*columns.values(), strict=True))
+
+
+def write_page(path: Path, dataset: Dataset, evaluation: Evaluation) -> None:
+    """The report as one HTML file with everything in it."""
+    errors, result = evaluation.errors, evaluation.result
+    parts = [
+        f"<h1>AFLW2000-3D: {escape(result['bundle'])}, {escape(result['fitter'])}</h1>",
+        *(f"<p>{escape(text)}</p>" for text in result["notes"]),
+        _landmark_table(result),
+        _pose_table(result),
+        f'<div class="row">{_image(cumulative_curves(errors), "png", "cumulative error curves")}',
+        f"{_image(error_by_yaw(errors, np.degrees(dataset.truth.angles[:, 0])), 'png', 'error by yaw')}</div>",
+        "<h2>Worst images</h2><p>Green: ground truth. Red: the fit.</p>",
+        f'<div class="faces">{"".join(_worst(dataset, evaluation.answers, errors))}</div>',
+    ]
+    head = f'<meta charset="utf-8"><title>AFLW2000-3D</title><style>{_STYLE}</style>'
+    body = "\n".join(parts)
+    path.write_text(f'<!doctype html><html lang="en"><head>{head}</head><body>\n{body}\n</body></html>\n', "utf-8")
+
+
+def result_lines(result: dict[str, Any]) -> list[str]:
+    """The result as lines for a terminal."""
+    lines = [f"{'NME, percent':32}" + "".join(f"{name:>8}" for name in _HEADINGS)]
+    lines += [
+        f"{name:32}" + "".join(f"{_text(value):>8}" for value in values) for name, values in landmark_rows(result)
+    ]
+    lines += ["", *(f"{name:32}{_text(value):>8}" for name, value in pose_rows(result))]
+    return [*lines, "", *result["notes"]]
+
+
+_HEADINGS = (*BIN_NAMES, "of bins", "plain")
+
+
+def landmark_rows(result: dict[str, Any]) -> list[tuple[str, list[float | None]]]:
+    """Name and five values each: three bins, the mean of the bins, the plain mean."""
+    rows = []
+    for group, words in (("nme", "all points"), ("mouth_nme", "mouth")):
+        for kind, values in result[group].items():
+            name = f"{words}, {kind.replace('_', ' ')}"
+            rows.append((name, [*values["bins"], values["mean_of_bins"], values["mean"]]))
+    rate = result["detection_rate"]
+    percent = [None if part is None else 100.0 * part for part in (*rate["bins"], None, rate["all"])]
+    return [*rows, ("faces found, percent", percent)]
+
+
+def pose_rows(result: dict[str, Any]) -> list[tuple[str, float | None]]:
+    """Name and value each."""
+    rows: list[tuple[str, float | None]] = [
+        (f"{name}, mean error, degrees", value) for name, value in result["pose_mae_deg"].items()
+    ]
+    rows += [(f"geodesic, {name}, degrees", value) for name, value in result["geodesic_deg"].items()]
+    return [*rows, ("expression R2", result["expression_r2"])]
+
+
+def draw_points(image: NDArray[np.uint8], points: FloatArray, color: tuple[int, int, int]) -> None:
+    """The 68 points (68, 2) as chains, into the image."""
+    fine = np.round(points * 16).astype(np.int32)  # OpenCV draws to a sixteenth of a pixel
+    for first, beyond in _CHAINS:
+        cv2.polylines(image, [fine[first:beyond]], first >= _CLOSED, color, 1, cv2.LINE_AA, shift=4)
+
+
+def _worst(dataset: Dataset, answers: Sequence[Answer | None], errors: Errors) -> list[str]:
+    kind = "reannotated" if "reannotated" in errors.nme else "original_from_zero"
+    order = np.argsort(-np.nan_to_num(errors.nme[kind], nan=np.inf), kind="stable")[:_WORST]
+    return [_figure(dataset, answers[row], errors.nme[kind][row], kind, row) for row in order.tolist()]
+
+
+def _figure(dataset: Dataset, answer: Answer | None, error: float, kind: str, row: int) -> str:
+    truth = dataset.truth
+    points = truth.original[row] - 1.0 if truth.reannotated is None else truth.reannotated[row]
+    picture = _picture(read_image(dataset.paths[row]), points, answer)
+    said = "not found" if answer is None else f"NME {error:.1f} ({kind.replace('_', ' ')})"
+    caption = f"{truth.names[row]}: {said}, yaw {np.degrees(truth.angles[row, 0]):.0f} degrees"
+    encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
+    return f"<figure>{_image(encoded, 'jpeg', caption)}<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def _picture(image: NDArray[np.uint8], points: FloatArray, answer: Answer | None) -> NDArray[np.uint8]:
+    """The face's surroundings, enlarged, with both sets of points."""
+    center = (points.min(axis=0) + points.max(axis=0)) / 2
+    side = (1.0 + 2.0 * _MARGIN) * np.ptp(points, axis=0).max()
+    scale = _PICTURE_SIDE / side
+    shift = _PICTURE_SIDE / 2 - scale * center
+    matrix = np.array([[scale, 0.0, shift[0]], [0.0, scale, shift[1]]])
+    picture = np.asarray(cv2.warpAffine(image, matrix, (_PICTURE_SIDE, _PICTURE_SIDE)), dtype=np.uint8)
+    draw_points(picture, scale * points + shift, _TRUTH_COLOR)
+    if answer is not None:
+        draw_points(picture, scale * answer.landmarks68 + shift, _FIT_COLOR)
+    return picture
+
+
+def _landmark_table(result: dict[str, Any]) -> str:
+    rows = [_row(name, values) for name, values in landmark_rows(result)]
+    return f"<h2>Landmarks</h2><table>{_heading('NME, percent', _HEADINGS)}{''.join(rows)}</table>"
+
+
+def _pose_table(result: dict[str, Any]) -> str:
+    rows = [_row(name, [value]) for name, value in pose_rows(result)]
+    return f"<h2>Pose and expression</h2><table>{''.join(rows)}</table>"
+
+
+def _heading(first: str, names: Sequence[str]) -> str:
+    return "<tr>" + "".join(f"<th>{escape(name)}</th>" for name in (first, *names)) + "</tr>"
+
+
+def _row(name: str, values: Sequence[float | None]) -> str:
+    return f"<tr><td>{escape(name)}</td>" + "".join(f"<td>{_text(value)}</td>" for value in values) + "</tr>"
+
+
+def _text(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, float):
+        return f"{value:.4f}" if np.isfinite(value) else ""
+    return value
+
+
+def _image(data: bytes, kind: str, text: str) -> str:
+    return f'<img alt="{escape(text)}" src="data:image/{kind};base64,{base64.b64encode(data).decode()}">'
