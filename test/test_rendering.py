@@ -20,7 +20,7 @@ from face_expr_ros.rendering.projection import (
     to_pixels,
     vertex_normals,
 )
-from face_expr_ros.rendering.scene import FaceRenderer, SceneFace, render_scene
+from face_expr_ros.rendering.scene import FaceRenderer, SceneFace, render_scene, render_scene_with_coverage
 from face_expr_ros.values import Camera, Pose
 
 SMALL = 256  # width of the texture in these tests, pixels
@@ -140,6 +140,18 @@ def test_a_face_that_is_cut_by_the_border_or_stands_around_the_camera_is_drawn_w
     camera = camera_of()
     for pose in (pose_at(x=-0.3), pose_at(y=0.25, z=0.4), pose_at(z=0.05)):
         assert changed(renderer.render(model.mean, pose, camera), camera).any()
+
+
+def test_coverage_puts_another_background_behind_the_person(renderer, model):
+    """White and black walls differ by the background's share, in linear light; the light is dim, so none is clipped."""
+    camera, dim = camera_of(), Light(lamps=(), sky=(0.2, 0.2, 0.2))
+    face = SceneFace(renderer, model.mean, pose_at())
+    black, coverage = render_scene_with_coverage([face], camera, dim, np.zeros((240, 320, 3), np.uint8))
+    white = render_scene([face], camera, dim, np.full((240, 320, 3), 255, np.uint8))
+    shining_through = rasterizer.LINEAR[white] - rasterizer.LINEAR[black]
+    assert np.abs(shining_through.min(axis=2) - (1 - coverage / 255)).max() < 0.02
+    assert coverage.min() == 0 and coverage.max() == 255
+    assert not render_scene_with_coverage([], camera)[1].any()
 
 
 def test_the_same_seed_gives_the_same_looks_and_another_seed_others():

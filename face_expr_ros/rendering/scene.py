@@ -111,13 +111,31 @@ def render_scene(
     Raises:
         ValueError: for a camera with distortion or a background of another size.
     """
+    return render_scene_with_coverage(faces, camera, light, background, samples)[0]
+
+
+def render_scene_with_coverage(
+    faces: Sequence[SceneFace],
+    camera: Camera,
+    light: Light | None = None,
+    background: Image | None = None,
+    samples: int = 2,
+) -> tuple[Image, Image]:
+    """The image of `render_scene`, and how much of each pixel the people cover.
+
+    Returns:
+        The image, and (height, width) uint8: 0 is background alone, 255 people alone.
+    Raises:
+        ValueError: as `render_scene`.
+    """
     if np.any(camera.distortion):
         raise ValueError("the renderer draws through a pinhole: a camera with distortion 0 is needed")
     image = _background(background, camera)
+    coverage = np.zeros((camera.height, camera.width), np.uint8)
     placed = [_place(face, camera) for face in faces]
     box = bounding_box([p.pixels for p in placed], camera.width, camera.height)
     if box is None:
-        return image
+        return image, coverage
     left, top, right, bottom = box
     target = rasterizer.Target(right - left, bottom - top, samples, reuse=getattr(_LAST, "target", None))
     _LAST.target = target
@@ -132,7 +150,8 @@ def render_scene(
     for p in placed:
         first = _shade(target, p, p.pixels - offset, maps, first)
     rasterizer.composite(target, image[top:bottom, left:right])
-    return image
+    coverage[top:bottom, left:right] = np.round(np.minimum(target.canvas[..., 3], 1) * 255)
+    return image, coverage
 
 
 def _background(background: Image | None, camera: Camera) -> Image:
