@@ -25,6 +25,7 @@ ENOUGH_RECEIVED = 0.8  # of the images sent; a loaded machine may lose a few
 LAST_DOMAIN = 101  # higher domains collide with the ports that Linux hands out itself
 RCLPY_DISTROS = {3: "humble", 7: "jazzy", 9: "kilted"}  # by the major version of rclpy
 INSTALL = "run ./run build, or pip install -r requirements/run.txt"
+SPARSE = "sparse: its face model is 68 points, without a mesh; fetch-models lacked the file of the dense one"
 BUILD = "run ./run build, or colcon build and source install/setup.bash"
 # Module, the distributions that may bring it, and what to do when it cannot be imported.
 IMPORTS = (
@@ -120,18 +121,18 @@ def examine_import(module: str, distributions: tuple[str, ...], advice: str) -> 
 
 
 def examine_bundle(name: str) -> dict[str, Any]:
-    """Whether a bundle's files are there and are the right ones."""
+    """Whether a bundle's files are there, are the right ones and fit each other."""
     try:
-        bundle.open_face_model(name)
+        sparse = bundle.open_bundle(name).sparse
     except (BundleError, OSError) as error:
         return {"available": False, "sparse": False, "reason": str(error)}
-    return {"available": True, "sparse": False, "reason": ""}
+    return {"available": True, "sparse": sparse, "reason": SPARSE if sparse else ""}
 
 
 def bundle_finding(name: str, state: Mapping[str, Any]) -> Finding:
     """A bundle as a finding; only the default one is needed."""
     if state["available"]:
-        return Finding("ok", f"bundle {name}", "complete, and its sha256 is the one in the manifest")
+        return Finding("ok", f"bundle {name}", state["reason"] or "complete, and the sha256 of every file is right")
     return Finding("problem" if name == "open" else "note", f"bundle {name}", state["reason"])
 
 

@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int32]
 
+SELLION_LANDMARK = 27  # of the iBUG points: the top of the nose bridge
+
 
 class BundleError(ValueError):
     """A model file is missing, damaged or not what it should be; the text names the file and what was wanted."""
@@ -24,13 +26,18 @@ class BundleError(ValueError):
 class MorphableModel:
     """A linear face model in model axes (x to the subject's left, y up, z out of the face, origin at the sellion).
 
+    A model without a surface (`sparse`) has only the 68 iBUG points: V = 68, and no triangles. The Basel Face Model has
+    no parts, mirror and FaceMesh points: those arrays are empty.
+
     Attributes:
         name: name of the model, such as "open".
         sha256: hash of the file it was read from.
         mean: (V, 3) neutral mean face, meters.
-        identity: (I, V, 3) meters per standard deviation.
+        identity: (I, V, 3) meters per unit of a shape coefficient, which is a standard deviation in the open model and
+            a number of TDDFA's parameters in the Basel Face Model.
         expression: (E, V, 3) meters, each expression at 1.0.
-        expression_names: E names; the open model's are ARKit's in Live Link order.
+        expression_names: E names; the open model's are ARKit's in Live Link order, the Basel Face Model's `bfm_exp_0`
+            and so on.
         triangles: (T, 3) vertex indices, counter-clockwise from outside.
         uv: (U, 2) texture coordinates in 0..1, v up; uv_triangles: (T, 3) indices into uv.
         part_names: names of the mesh's parts; vertex_part: (V,) indices into part_names.
@@ -56,6 +63,11 @@ class MorphableModel:
     sellion: int
     facemesh_triangle: IntArray
     facemesh_barycentric: FloatArray
+
+    @property
+    def sparse(self) -> bool:
+        """The model has points alone, and no surface to draw."""
+        return len(self.triangles) == 0
 
     def vertices(self, shape: ArrayLike | None = None, expression: ArrayLike | None = None) -> FloatArray:
         """The (V, 3) face in meters for shape coefficients (at most I, standard deviations) and expression ones.
@@ -104,15 +116,15 @@ def load_face_model(path: Path) -> MorphableModel:
         data = Path(path).read_bytes()
     except OSError as error:
         raise BundleError(f"the face model {str(path)!r} cannot be read: {error.strerror}") from error
-    arrays = _read_arrays(data, path)
+    arrays = read_arrays(data, path)
     _check_arrays(arrays, path)
     steps = {name: np.float32(arrays[f"{name}_step"]) for name in ("identity", "expression")}
     return MorphableModel(
         name=str(arrays["name"]),
         sha256=hashlib.sha256(data).hexdigest(),
         mean=arrays["mean"].astype(np.float32),
-        identity=arrays["identity"] * steps["identity"],
-        expression=arrays["expression"] * steps["expression"],
+        identity=(arrays["identity"] * steps["identity"]).astype(np.float32, copy=False),
+        expression=(arrays["expression"] * steps["expression"]).astype(np.float32, copy=False),
         expression_names=tuple(str(name) for name in arrays["expression_names"]),
         triangles=arrays["triangles"].astype(np.int32),
         uv=arrays["uv"].astype(np.float32),
@@ -127,6 +139,15 @@ def load_face_model(path: Path) -> MorphableModel:
     )
 
 
+def read_arrays(data: bytes, path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of a .npz file. Raises BundleError when it is damaged or holds anything but arrays."""
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (zipfile.BadZipFile, ValueError, EOFError, OSError, TypeError) as error:
+        raise BundleError(f"{str(path)!r} is not a whole .npz file ({error}); fetch it again") from error
+
+
 def write_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
     """Writes a .npz whose bytes depend on the arrays alone: sorted names, a fixed date, no compression."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
@@ -136,13 +157,13 @@ def write_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
             archive.writestr(zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0)), buffer.getvalue())
 
 
-# Name -> (shape, kind of dtype); a letter stands for a size that must agree wherever it appears.
+# Name -> (shape, kinds of dtype); a letter stands for a size that must agree wherever it appears.
 _LAYOUT: dict[str, tuple[tuple[str | int, ...], str]] = {
     "name": ((), "U"),
     "mean": (("V", 3), "f"),
-    "identity": (("I", "V", 3), "i"),
+    "identity": (("I", "V", 3), "if"),
     "identity_step": ((), "f"),
-    "expression": (("E", "V", 3), "i"),
+    "expression": (("E", "V", 3), "if"),
     "expression_step": ((), "f"),
     "expression_names": (("E",), "U"),
     "triangles": (("T", 3), "i"),
@@ -156,19 +177,13 @@ _LAYOUT: dict[str, tuple[tuple[str | int, ...], str]] = {
     "facemesh_triangle": ((478,), "i"),
     "facemesh_barycentric": ((478, 3), "f"),
 }
+# What a model may be without: empty arrays.
+_OPTIONAL = ("vertex_part", "mirror", "facemesh_triangle", "facemesh_barycentric")
 # Arrays of indices -> the letter of the size they index into.
 _INDICES = {
     "triangles": "V", "uv_triangles": "U", "vertex_part": "P", "mirror": "V", "landmarks68": "V", "sellion": "V",
     "facemesh_triangle": "T",
 }  # fmt: skip
-
-
-def _read_arrays(data: bytes, path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError, TypeError) as error:
-        raise BundleError(f"the face model {str(path)!r} is not a whole .npz file ({error}); fetch it again") from error
 
 
 def _check_arrays(arrays: dict[str, NDArray[Any]], path: Path) -> None:
@@ -177,15 +192,18 @@ def _check_arrays(arrays: dict[str, NDArray[Any]], path: Path) -> None:
     sizes: dict[str, int] = {}
     for name, (shape, kind) in _LAYOUT.items():
         given = arrays[name]
+        if name in _OPTIONAL and given.shape[:1] == (0,):
+            shape = (0, *shape[1:])
         named = zip(shape, given.shape, strict=False)
         wanted = tuple(sizes.setdefault(s, n) if isinstance(s, str) else s for s, n in named)
-        if given.ndim != len(shape) or given.shape != wanted or given.dtype.kind != kind:
+        if given.ndim != len(shape) or given.shape != wanted or given.dtype.kind not in kind:
             text = f"the face model {str(path)!r} has {name} of shape {given.shape} and type {given.dtype}"
             raise BundleError(f"{text}; {wanted if given.ndim == len(shape) else shape} of kind {kind!r} was wanted")
-        if kind == "f" and not np.isfinite(given).all():
+        if given.dtype.kind == "f" and not np.isfinite(given).all():
             raise BundleError(f"the face model {str(path)!r} has {name} with values that are not finite")
     for name, size in _INDICES.items():
-        if np.min(arrays[name]) < 0 or np.max(arrays[name]) >= sizes[size]:
+        indices = arrays[name]
+        if indices.size and (indices.min() < 0 or indices.max() >= sizes[size]):
             raise BundleError(f"the face model {str(path)!r} has {name} outside 0..{sizes[size] - 1}")
 
 

@@ -105,11 +105,21 @@ def test_a_bundle_with_a_wrong_file_is_not_available(monkeypatch: pytest.MonkeyP
     assert doctor.bundle_finding("other", state).level == "note"  # nobody needs it until he asks for it
 
 
-def test_a_bundle_that_this_version_cannot_use_is_a_note_with_the_reason() -> None:
+def test_a_bundle_that_is_not_installed_is_a_note_that_says_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACE_EXPR_HOME", str(tmp_path))
     state = doctor.examine_bundle("3ddfa_v2")
     assert state["available"] is False
-    assert "use the bundle open" in state["reason"]
+    assert "run face_expr fetch-models 3ddfa_v2" in state["reason"]
     assert doctor.bundle_finding("3ddfa_v2", state).level == "note"
+
+
+def test_a_sparse_bundle_is_available_and_says_what_it_lacks() -> None:
+    state = {"available": True, "sparse": True, "reason": doctor.SPARSE}
+    finding = doctor.bundle_finding("3ddfa_v2", state)
+    assert finding.level == "ok"
+    assert "68 points, without a mesh" in finding.text
 
 
 def test_segments_of_killed_processes_are_found_and_used_ones_are_not(tmp_path: Path) -> None:

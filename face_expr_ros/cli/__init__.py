@@ -11,7 +11,7 @@ import sys
 import click
 
 from face_expr_ros import __version__
-from face_expr_ros.cli import evaluate, files, run
+from face_expr_ros.cli import evaluate, files, models, run
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -21,7 +21,7 @@ def face_expr(traceback: bool) -> None:
     """Faces from camera images: head pose, face shape, expression and a live mesh."""
 
 
-for verb in (run.demo, run.doctor, files.image, files.video, evaluate.evaluate, run.bench):
+for verb in (run.demo, run.doctor, files.image, files.video, evaluate.evaluate, run.bench, models.fetch_models):
     face_expr.add_command(verb)
 
 

@@ -1,0 +1,37 @@
+"""Bringing models."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from face_expr_ros.cli.common import json_option, write_json
+
+
+@click.command("fetch-models")
+@click.argument("bundle")
+@click.option(
+    "--from", "source", type=click.Path(file_okay=False, path_type=Path), help="A folder with the files, no download."
+)
+@click.option("--accept-bfm-licence", "accepted", is_flag=True, help="You accept the Basel Face Model's license.")
+@json_option
+def fetch_models(bundle: str, source: Path | None, accepted: bool, json_file: Path | None) -> int:
+    """Fetch, check and convert the files of BUNDLE (3ddfa_v2)."""
+    from face_expr_ros.models import fetch
+
+    name, text, address = fetch.license_of(bundle)
+    click.echo(f"The license of bundle {bundle}, {name}: {address}\n\n{text}\n", err=True)
+    if not accepted and not (sys.stdin.isatty() and click.confirm("Do you accept it?", err=True)):
+        raise click.UsageError(f"nothing was fetched: read {address} and give --accept-bfm-licence to accept it")
+    result = fetch.fetch_models(bundle, source)
+    for file in result["installed"]:
+        click.echo(f"{file['name']:24}{file['bytes']:>12,} bytes")
+    click.echo(f"bundle {bundle} is installed in {result['folder']}")
+    if result["missing"]:
+        click.echo(f"not among the files, and not needed: {', '.join(result['missing'])}")
+    if result["sparse"]:
+        click.echo("sparse: without bfm_noneck_v3.pkl the face model is 68 points; there is no mesh, depth or texture")
+    write_json(json_file, result)
+    return 0

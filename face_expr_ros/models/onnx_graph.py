@@ -1,0 +1,64 @@
+"""Writing a network as an ONNX file, node by node. The only file that knows the `onnx` package."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+# The oldest that hold what is needed here, so that old versions of ONNX Runtime (from 1.13) can read the files.
+OPSET = 17
+IR_VERSION = 8
+Shape = Sequence[int | str]  # a word is a dimension of any size
+
+
+class Graph:
+    """A network in the making. Every method that adds a node returns the name of the node's output."""
+
+    def __init__(self, input_name: str, input_shape: Shape) -> None:
+        self.input_name = input_name
+        self._input_shape = input_shape
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: list[onnx.TensorProto] = []
+
+    def node(self, operator: str, *inputs: str, **attributes: Any) -> str:
+        """Add any operator of ONNX."""
+        output = f"{operator.lower()}_{len(self._nodes)}"
+        self._nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
+        return output
+
+    def constant(self, values: NDArray[Any]) -> str:
+        """Add numbers."""
+        name = f"constant_{len(self._constants)}"
+        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        return name
+
+    def convolution(self, x: str, weight: NDArray[Any], bias: NDArray[Any], *, stride: int = 1, groups: int = 1) -> str:
+        """A convolution with (out, in / groups, k, k) weights, padded so that stride 1 keeps the size."""
+        kernel = weight.shape[2]
+        return self.node(
+            "Conv", x, self.constant(weight), self.constant(bias),
+            kernel_shape=[kernel] * 2, strides=[stride] * 2, pads=[kernel // 2] * 4, group=groups,
+        )  # fmt: skip
+
+    def save(self, path: Path, outputs: Mapping[str, tuple[str, Shape]]) -> None:
+        """Check the network and write it. `outputs`: name -> the node's output and its shape; all is float32."""
+        for name, (tensor, _) in outputs.items():
+            self._nodes.append(helper.make_node("Identity", [tensor], [name], name=name))
+        value = helper.make_tensor_value_info
+        graph = helper.make_graph(
+            self._nodes,
+            path.stem,
+            [value(self.input_name, TensorProto.FLOAT, self._input_shape)],
+            [value(name, TensorProto.FLOAT, shape) for name, (_, shape) in outputs.items()],
+            self._constants,
+        )
+        opset = helper.make_opsetid("", OPSET)
+        model = helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION, producer_name="face_expr_ros")
+        onnx.checker.check_model(model, full_check=True)
+        path.write_bytes(model.SerializeToString(deterministic=True))
