@@ -17,7 +17,7 @@ from face_expr_ros.rendering.head import HeadGeometry
 _STROKES = 300
 _SHIFT = 4  # fractional bits of the coordinates that cv2 draws with
 # Offsets of the brow's middle line from the iBUG points, meters, and half its height, from the nose outwards.
-_RAISE = np.array([0.0015, 0.0030, 0.0042, 0.0042, 0.0020])
+_RAISE = np.array([0.0010, 0.0015, 0.0000, 0.0020, 0.0010])
 _HALF_HEIGHT = np.array([0.0034, 0.0040, 0.0036, 0.0026, 0.0009])
 
 
