@@ -22,7 +22,7 @@ from face_expr_ros.evaluation.aflw2000_fits import Evaluation
 from face_expr_ros.evaluation.curves import cumulative_curves, error_by_yaw, require_matplotlib
 from face_expr_ros.values import FloatArray
 
-_WORST = 18  # images shown
+_SHOWN = 18  # images of a gallery
 _PICTURE_SIDE = 360  # pixels
 _MARGIN = 0.35  # of the face's size around it
 _CHAINS = (
@@ -98,8 +98,8 @@ def write_page(path: Path, dataset: Dataset, evaluation: Evaluation) -> None:
         _pose_table(result),
         f'<div class="row">{_image(cumulative_curves(errors), "png", "cumulative error curves")}',
         f"{_image(error_by_yaw(errors, np.degrees(dataset.truth.angles[:, 0])), 'png', 'error by yaw')}</div>",
-        "<h2>Worst images</h2><p>Green: ground truth. Red: the fit.</p>",
-        f'<div class="faces">{"".join(_worst(dataset, evaluation.answers, errors))}</div>',
+        *_gallery("Largest errors", dataset, evaluation, _worst(errors)),
+        *_gallery("Not found", dataset, evaluation, np.flatnonzero(~errors.found)[:_SHOWN].tolist()),
     ]
     head = f'<meta charset="utf-8"><title>AFLW2000-3D</title><style>{_STYLE}</style>'
     body = "\n".join(parts)
@@ -144,20 +144,34 @@ def draw_points(image: NDArray[np.uint8], points: FloatArray, color: tuple[int, 
     """The 68 points (68, 2) as chains, into the image."""
     fine = np.round(points * 16).astype(np.int32)  # OpenCV draws to a sixteenth of a pixel
     for first, beyond in _CHAINS:
-        cv2.polylines(image, [fine[first:beyond]], first >= _CLOSED, color, 1, cv2.LINE_AA, shift=4)
+        cv2.polylines(image, [fine[first:beyond]], first >= _CLOSED, color, 2, cv2.LINE_AA, shift=4)
 
 
-def _worst(dataset: Dataset, answers: Sequence[Answer | None], errors: Errors) -> list[str]:
-    kind = "reannotated" if "reannotated" in errors.nme else "original_from_zero"
-    order = np.argsort(-np.nan_to_num(errors.nme[kind], nan=np.inf), kind="stable")[:_WORST]
-    return [_figure(dataset, answers[row], errors.nme[kind][row], kind, row) for row in order.tolist()]
+def _gallery(title: str, dataset: Dataset, evaluation: Evaluation, rows: list[int]) -> list[str]:
+    """Pictures of some images with both sets of points; nothing where there are none."""
+    if not rows:
+        return []
+    figures = "".join(_figure(dataset, evaluation, row) for row in rows)
+    return [f"<h2>{title}</h2><p>Green: ground truth. Red: the fit.</p>", f'<div class="faces">{figures}</div>']
 
 
-def _figure(dataset: Dataset, answer: Answer | None, error: float, kind: str, row: int) -> str:
-    truth = dataset.truth
+def _worst(errors: Errors) -> list[int]:
+    """The found images with the largest errors, the largest first."""
+    values = errors.nme[_compared(errors)]
+    order = np.argsort(-np.nan_to_num(values, nan=-1.0), kind="stable")[:_SHOWN]
+    return [row for row in order.tolist() if errors.found[row]]
+
+
+def _compared(errors: Errors) -> str:
+    return "reannotated" if "reannotated" in errors.nme else "original_from_zero"
+
+
+def _figure(dataset: Dataset, evaluation: Evaluation, row: int) -> str:
+    truth, answer = dataset.truth, evaluation.answers[row]
     points = truth.original[row] - 1.0 if truth.reannotated is None else truth.reannotated[row]
     picture = _picture(read_image(dataset.paths[row]), points, answer)
-    said = "not found" if answer is None else f"NME {error:.1f} ({kind.replace('_', ' ')})"
+    error = evaluation.errors.nme[_compared(evaluation.errors)][row]
+    said = "not found" if answer is None else f"NME {error:.1f}"
     caption = f"{truth.names[row]}: {said}, yaw {np.degrees(truth.angles[row, 0]):.0f} degrees"
     encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
     return f"<figure>{_image(encoded, 'jpeg', caption)}<figcaption>{escape(caption)}</figcaption></figure>"
