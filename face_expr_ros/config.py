@@ -10,6 +10,9 @@ from typing import Any, TypeVar, get_type_hints
 
 ConfigClass = TypeVar("ConfigClass")
 
+# What can be drawn of a frame and its faces: rendering/kinds.py says what each is.
+DRAW_KINDS = ("annotated", "2d_sparse", "2d_dense", "3d", "pose", "depth", "pncc", "uv_tex")
+
 
 class ConfigError(ValueError):
     """A setting that does not exist or has a value that cannot be used."""
@@ -82,6 +85,19 @@ class LandmarksConfig:
 
 
 @dataclass(frozen=True)
+class DetectionConfig:
+    backend: str = setting(
+        "mediapipe",
+        "who finds new faces; mediapipe is its short-range network and, where that finds nobody, its full-range one",
+        choices=("mediapipe", "mediapipe_short", "mediapipe_full", "faceboxes"),
+    )
+    confidence: float = setting(0.4, "least score of a face that is then looked at", minimum=0.05, maximum=1.0)
+    every: int = setting(
+        5, "images between two looks for more faces while some are followed", minimum=1, maximum=1000
+    )
+
+
+@dataclass(frozen=True)
 class TrackerConfig:
     max_distance: float = setting(
         0.75, "a face may move this far between two images", unit="face widths", minimum=0.05, maximum=5.0
@@ -93,7 +109,14 @@ class TrackerConfig:
 
 @dataclass(frozen=True)
 class FittingConfig:
-    backend: str = setting("least_squares", "how the face model is fitted", choices=("least_squares",))
+    backend: str = setting(
+        "auto",
+        "how the face model is fitted: by a network (tddfa), to FaceMesh's landmarks (least_squares), or the bundle's best",
+        choices=("auto", "tddfa", "least_squares"),
+    )
+    network: str = setting("", "tddfa: which of the bundle's networks; empty is its first", choices=("", "mb05", "mb1"))
+    provider: str = setting("cpu", "tddfa: where the network runs", choices=("cpu", "cuda"))
+    threads: int = setting(1, "tddfa: threads of the network on the processor", minimum=1, maximum=64)
     iterations: int = setting(4, "Gauss-Newton steps of a frame", minimum=1, maximum=50)
     landmark_noise: float = setting(
         0.008,
@@ -124,12 +147,19 @@ class FittingConfig:
 
 @dataclass(frozen=True)
 class SmoothingConfig:
-    """The One-Euro filter (Casiez, Roussel and Vogel, 2012)."""
+    """The One-Euro filter (Casiez, Roussel and Vogel, 2012), or a mean over what was seen last."""
 
-    enabled: bool = setting(True, "smooth pose, shape, expression and landmarks")
-    minimum_cutoff: float = setting(1.5, "less is smoother at rest", unit="Hz", minimum=0.01, maximum=1000.0)
-    beta: float = setting(0.5, "more follows faster movement with less delay", minimum=0.0, maximum=1000.0)
-    derivative_cutoff: float = setting(1.0, "smoothing of the speed", unit="Hz", minimum=0.01, maximum=1000.0)
+    method: str = setting(
+        "one_euro",
+        "filter of pose, shape, expression and landmarks; window is a mean over the last moments",
+        choices=("none", "one_euro", "window"),
+    )
+    minimum_cutoff: float = setting(1.5, "one_euro: less is smoother at rest", unit="Hz", minimum=0.01, maximum=1000.0)
+    beta: float = setting(0.5, "one_euro: more follows faster movement with less delay", minimum=0.0, maximum=1000.0)
+    derivative_cutoff: float = setting(1.0, "one_euro: smoothing of the speed", unit="Hz", minimum=0.01, maximum=1000.0)
+    window: float = setting(
+        0.15, "window: how far back it reaches; the delay is a third of it", unit="s", minimum=0.001, maximum=1.0
+    )
 
 
 @dataclass(frozen=True)
@@ -138,19 +168,25 @@ class OutputConfig:
 
     tf: bool = setting(True, "broadcast the frames face_<id>, where tf2_msgs is installed")
     mesh_opacity: float = setting(1.0, "of mesh_markers", minimum=0.0, maximum=1.0)
-    annotated_mesh: bool = setting(True, "draw the mesh in the annotated image, see-through")
+    annotated: str = setting("annotated", "what the topic annotated shows", choices=DRAW_KINDS)
+    annotated_mesh: bool = setting(True, "draw the mesh in the kind annotated, see-through, where the model has one")
 
 
 @dataclass(frozen=True)
 class PerceptionConfig:
     """Settings of the node ``perception``."""
 
-    bundle: str = setting("open", "face model and weights", choices=("open",))
+    bundle: str = setting(
+        "open",
+        "face model and weights; 3ddfa_v2 is fetched first, with face_expr fetch-models",
+        choices=("open", "3ddfa_v2"),
+    )
     image_transport: str = setting("raw", "subscribe image or image/compressed", choices=("raw", "compressed"))
     input_timeout: float = setting(
         2.0, "an image topic that is silent for this long is reported", unit="s", minimum=0.1, maximum=3600.0
     )
     autostart: bool = setting(True, "configure and activate at start; false waits for a lifecycle manager")
+    detection: DetectionConfig = DetectionConfig()
     landmarks: LandmarksConfig = LandmarksConfig()
     tracker: TrackerConfig = TrackerConfig()
     fitting: FittingConfig = FittingConfig()

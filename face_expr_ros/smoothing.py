@@ -1,8 +1,13 @@
-"""One-Euro filters (Casiez, Roussel and Vogel, CHI 2012) over whole faces. Time is an argument, no clock is read."""
+"""Filters over whole faces: One-Euro (Casiez, Roussel and Vogel, CHI 2012), or a mean over the last moments.
+
+Time is an argument, no clock is read. No filter looks at what comes later: an answer is never held back for a frame.
+"""
 
 from __future__ import annotations
 
 import math
+from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +16,10 @@ from scipy.spatial.transform import Rotation
 from face_expr_ros.config import SmoothingConfig
 from face_expr_ros.values import Blendshapes, Face, FaceFit, FloatArray, Landmarks, Pose
 
+Filter = Callable[[FloatArray, float], FloatArray]  # a value and the seconds since the last: the smoothed value
+
 _AXIS = 0.1  # meters
+_LANDMARK_UNIT = 0.2  # face heights
 _LONGEST_GAP = 1.0  # seconds; a face seen again after that starts anew
 
 
@@ -47,18 +55,49 @@ def _gain(cutoff: FloatArray | float, elapsed: float) -> FloatArray:
     return gain
 
 
+class WindowMean:
+    """The mean of the values of the last moments, the newest with the weight 1, one as old as the window with 0.
+
+    Steady movement is delayed by about a third of the window.
+
+    Args:
+        window: seconds.
+    """
+
+    def __init__(self, window: float) -> None:
+        self._window = window
+        self._now = 0.0
+        self._values: deque[tuple[float, FloatArray]] = deque()
+
+    def __call__(self, value: FloatArray, elapsed: float) -> FloatArray:
+        """The smoothed value, ``elapsed`` seconds after the last; 0 or less, or a long gap, starts anew."""
+        if not 0 < elapsed <= _LONGEST_GAP:
+            self._values.clear()
+        self._now += elapsed
+        self._values.append((self._now, value))
+        while self._now - self._values[0][0] >= self._window:
+            self._values.popleft()
+        weights = [1 - (self._now - time) / self._window for time, _ in self._values]
+        return np.average([value for _, value in self._values], axis=0, weights=weights)
+
+
+def _open_filter(config: SmoothingConfig, unit: float) -> Filter:
+    """The filter that the method names; ``unit`` as in `OneEuro`."""
+    return WindowMean(config.window) if config.method == "window" else OneEuro(config, unit)
+
+
 class _FaceFilter:
     """The filters of one face."""
 
     def __init__(self, config: SmoothingConfig) -> None:
         self._config = config
-        self._position = OneEuro(config, unit=0.1)  # meters
-        self._rotation = OneEuro(config, unit=0.25)  # quaternion components: half an angle in radians
-        self._shape = OneEuro(config, unit=10.0)  # standard deviations; a face's shape hardly changes
-        self._expression = OneEuro(config, unit=0.15)
-        self._blendshapes = OneEuro(config, unit=0.15)
-        self._landmarks = OneEuro(config, unit=0.2)  # face heights
-        self._projected = OneEuro(config, unit=0.2)
+        self._position = _open_filter(config, unit=0.1)  # meters
+        self._rotation = _open_filter(config, unit=0.25)  # quaternion components: half an angle in radians
+        self._shape = _open_filter(config, unit=10.0)  # standard deviations; a face's shape hardly changes
+        self._expression = _open_filter(config, unit=0.15)
+        self._blendshapes = _open_filter(config, unit=0.15)
+        self._landmarks = _open_filter(config, unit=_LANDMARK_UNIT)
+        self._projected = _open_filter(config, unit=_LANDMARK_UNIT)
         self._quaternion = np.array([0.0, 0.0, 0.0, 1.0])
         self._stamp_ns: int | None = None
 
@@ -106,7 +145,7 @@ class _FaceFilter:
 
     def _smooth_landmarks(self, landmarks: Landmarks | None, height: float, elapsed: float) -> Landmarks | None:
         if landmarks is None:
-            self._landmarks = OneEuro(self._config, unit=0.2)
+            self._landmarks = _open_filter(self._config, unit=_LANDMARK_UNIT)
             return None
         smoothed = self._landmarks(landmarks.points / height, elapsed) * height
         return Landmarks(smoothed.astype(np.float32), landmarks.confidence)
@@ -125,7 +164,7 @@ class Smoother:
 
     def __call__(self, faces: tuple[Face, ...], stamp_ns: int) -> tuple[Face, ...]:
         """The faces of a frame taken at ``stamp_ns`` nanoseconds, smoothed. A face that is gone is forgotten."""
-        if not self._config.enabled:
+        if self._config.method == "none":
             return faces
         self._filters = {face.id: self._filters.get(face.id) or _FaceFilter(self._config) for face in faces}
         return tuple(self._filters[face.id](face, stamp_ns) for face in faces)

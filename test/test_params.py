@@ -62,8 +62,11 @@ BAD_PARAMETERS = {
     "smoothing.beta:=much": "smoothing.beta must be a number from 0 to 1000, 'much' was given",
     "smoothing.beta:=.nan": "smoothing.beta must be a number from 0 to 1000, nan was given",
     "input_timeout:=0.0": "input_timeout must be a number from 0.1 to 3600 (s), 0.0 was given",
-    "bundle:=other": "bundle must be one of open, 'other' was given",
-    "smoothing.enabled:=1": "smoothing.enabled must be true or false, 1 was given",
+    "bundle:=other": "bundle must be one of open, 3ddfa_v2, 'other' was given",
+    "autostart:=1": "autostart must be true or false, 1 was given",
+    "smoothing.method:=fast": "smoothing.method must be one of none, one_euro, window, 'fast' was given",
+    "output.annotated:=4d": "output.annotated must be one of annotated, 2d_sparse, 2d_dense, 3d, pose, depth, pncc, "
+    "uv_tex, '4d' was given",
 }
 
 

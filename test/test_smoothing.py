@@ -1,4 +1,4 @@
-"""The One-Euro filter: still at rest, quick when it moves, and time is only what the stamps say."""
+"""Filters: still at rest, quick when it moves, and time is only what the stamps say."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from face_expr_ros.config import SmoothingConfig
-from face_expr_ros.smoothing import OneEuro, Smoother
+from face_expr_ros.smoothing import OneEuro, Smoother, WindowMean
 from face_expr_ros.values import Blendshapes, Face, FaceFit, Landmarks, Pose, Roi
 
 FRAME_NS = 33_333_333
@@ -110,6 +110,47 @@ def test_a_turn_through_half_a_circle_does_not_jump() -> None:
 
 
 def test_smoothing_can_be_switched_off() -> None:
-    smoother = Smoother(SmoothingConfig(enabled=False))
+    smoother = Smoother(SmoothingConfig(method="none"))
     smoother((face(0.0),), 0)
     assert smoother((face(1.0),), FRAME_NS)[0].fit.expression[0] == 1.0
+
+
+def test_the_methods_window_and_one_euro_smooth_a_face_and_none_does_not() -> None:
+    seen = {}
+    for method in ("none", "one_euro", "window"):
+        smoother = Smoother(SmoothingConfig(method=method))
+        for n in range(30):
+            (out,) = smoother((face(0.5 + 0.01 * (-1) ** n),), n * FRAME_NS)
+        seen[method] = abs(out.fit.landmarks68[0, 0] - 50.0)
+    assert seen["none"] == pytest.approx(1.0)
+    assert seen["one_euro"] < 0.5
+    assert seen["window"] < 0.35
+
+
+def test_a_window_delays_steady_movement_by_a_third_of_itself() -> None:
+    smooth = WindowMean(0.3)
+    step = 0.001
+    values = [smooth(np.array([n * step]), step)[0] for n in range(600)]
+    assert 599 * step - values[-1] == pytest.approx(0.1, abs=0.002)
+
+
+def test_a_window_forgets_what_is_older_than_itself_whatever_the_frame_rate() -> None:
+    for elapsed in (0.01, 0.04, 0.2):
+        smooth = WindowMean(0.15)
+        smooth(np.array([100.0]), elapsed)
+        values = [smooth(np.array([1.0]), elapsed)[0] for _ in range(16)]
+        assert values[-1] == 1.0
+
+
+def test_a_window_weighs_the_newest_most() -> None:
+    smooth = WindowMean(0.1)
+    smooth(np.array([0.0]), 0.0)
+    smooth(np.array([0.0]), 0.05)
+    assert smooth(np.array([3.0]), 0.025)[0] == pytest.approx(3.0 / (1 + 0.75 + 0.25))
+
+
+@pytest.mark.parametrize("elapsed", [0.0, -1.0, 5.0])
+def test_a_window_starts_anew_where_time_jumps(elapsed: float) -> None:
+    smooth = WindowMean(0.15)
+    smooth(np.array([0.0]), FRAME_S)
+    assert smooth(np.array([1.0]), elapsed)[0] == 1.0

@@ -49,14 +49,22 @@ class Atlas:
         return (self.uv * np.array([1.0, columns / rows])).astype(np.float32)
 
 
-def pack(uv: NDArray, uv_triangles: NDArray, tile_sides: tuple[float, ...] = ()) -> Atlas:
-    """Packs the islands of a layout, the largest first and widest, the others and square tiles on shelves below."""
-    island = _islands(uv_triangles, len(uv))
+def pack(
+    uv: NDArray, uv_triangles: NDArray, tile_sides: tuple[float, ...] = (), strip_scale: float = _STRIP_SCALE
+) -> Atlas:
+    """Packs the islands of a layout, the largest first and widest, the others and square tiles on shelves below.
+
+    Args:
+        uv: (U, 2), v upwards; uv_triangles: (T, 3).
+        tile_sides: of the tiles, in widths of the texture.
+        strip_scale: of the islands below, relative to the first.
+    """
+    island = islands(uv_triangles, len(uv))
     flipped = np.asarray(uv, np.float64) * [1.0, -1.0]
     low = np.array([flipped[island == n].min(axis=0) for n in range(island.max() + 1)])
     size = np.array([flipped[island == n].max(axis=0) for n in range(island.max() + 1)]) - low
     largest = int(np.argmax(size.prod(axis=1)))
-    scale = np.full(len(size), _STRIP_SCALE)
+    scale = np.full(len(size), strip_scale)
     scale[largest] = 1.0
     scale *= (1.0 - 2 * _MARGIN) / size[largest, 0]
     boxes = np.vstack([size * scale[:, None], np.repeat(np.array(tile_sides)[:, None], 2, axis=1).reshape(-1, 2)])
@@ -66,7 +74,8 @@ def pack(uv: NDArray, uv_triangles: NDArray, tile_sides: tuple[float, ...] = ())
     return Atlas(packed.astype(np.float32), uv_triangles.astype(np.int32), height, tiles.astype(np.float32))
 
 
-def _islands(triangles: NDArray, count: int) -> NDArray:
+def islands(triangles: NDArray, count: int) -> NDArray:
+    """(count,) number of the island that each uv point belongs to; triangles: (T, 3)."""
     edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]]])
     graph = coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
     return connected_components(graph, directed=False)[1]

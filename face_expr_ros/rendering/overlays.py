@@ -12,18 +12,13 @@ from face_expr_ros.face_model import MorphableModel
 from face_expr_ros.geometry import FACE_FRAME, project, to_camera
 from face_expr_ros.landmarks.regions import CLOSED_CONTOURS, IRISES, OPEN_CONTOURS
 from face_expr_ros.rendering.mesh_overlay import draw_mesh
+from face_expr_ros.rendering.pen import FONT, SHADOW, SHIFT, Color, Image, color_of, drawable, fixed_point, write
+from face_expr_ros.rendering.points import draw_landmarks68
 from face_expr_ros.values import Blendshapes, Camera, Face, FloatArray, Frame, Pose, Roi
 
-Image = NDArray[np.uint8]
-Color = tuple[int, int, int]
-
-# Blue, green, red; one for each id, in turn.
-_PALETTE: tuple[Color, ...] = ((255, 200, 70), (110, 220, 120), (90, 160, 255), (220, 130, 240), (90, 220, 240))
 _AXIS_COLORS: tuple[Color, ...] = ((60, 60, 235), (80, 200, 60), (240, 130, 50))  # x red, y green, z blue
 _AXIS_LENGTH = 0.06  # meters
 _NEAREST = 0.01  # meters before the camera, from where on a point has an image
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
-_SHIFT = 4  # fractional bits of the coordinates that cv2 draws with
 _BARS, _BAR_LEAST = 6, 0.08  # at most this many bars, for values of at least this
 
 
@@ -34,17 +29,19 @@ def annotate(frame: Frame, faces: Sequence[Face], model: MorphableModel, *, mesh
         frame: the image and the camera that took it.
         faces: what was found in it.
         model: the face model of the fits.
-        mesh: draw the fitted model as well, see-through.
+        mesh: draw the fitted model as well, see-through, where it has a surface.
     Returns:
         (height, width, 3) uint8 BGR.
     """
     image = frame.image.copy()
-    if mesh:
+    if mesh and len(model.triangles):
         draw_mesh(image, [face.fit for face in faces], model, frame.camera)
     for face in faces:
-        color = _color(face.id)
+        color = color_of(face.id)
         if face.landmarks is not None:
             draw_landmarks(image, face.landmarks.points, color)
+        else:
+            draw_landmarks68(image, face.fit.landmarks68, color)
         draw_axes(image, face.fit.pose, frame.camera)
         draw_box(image, face.roi, face.id, color)
         draw_bars(image, face.blendshapes, face.roi, color, [other.roi for other in faces if other is not face])
@@ -53,16 +50,16 @@ def annotate(frame: Frame, faces: Sequence[Face], model: MorphableModel, *, mesh
 
 def draw_landmarks(image: Image, points: FloatArray, color: Color) -> None:
     """FaceMesh points (>= 468, >= 2) in pixels: every point a dot, eyes, brows, lips, nose and outline as lines."""
-    if not _drawable(points[:, :2]):
+    if not drawable(points[:, :2]):
         return
     _dots(image, points[:, :2], color)
-    fixed = np.round(points[:, :2] * (1 << _SHIFT)).astype(np.int32)
+    fixed = fixed_point(points[:, :2])
     for chains, closed in ((CLOSED_CONTOURS, True), (OPEN_CONTOURS, False)):
         lines = [fixed[list(chain)] for chain in chains if max(chain) < len(fixed)]
-        cv2.polylines(image, lines, closed, color, 1, cv2.LINE_AA, _SHIFT)
+        cv2.polylines(image, lines, closed, color, 1, cv2.LINE_AA, SHIFT)
     for center, *rim in (iris for iris in IRISES if max(iris) < len(fixed)):
         radius = round(float(np.linalg.norm(fixed[rim] - fixed[center], axis=1).mean()))
-        cv2.circle(image, fixed[center].tolist(), radius, color, 1, cv2.LINE_AA, _SHIFT)
+        cv2.circle(image, fixed[center].tolist(), radius, color, 1, cv2.LINE_AA, SHIFT)
 
 
 def draw_axes(image: Image, pose: Pose, camera: Camera, length: float = _AXIS_LENGTH) -> None:
@@ -71,18 +68,18 @@ def draw_axes(image: Image, pose: Pose, camera: Camera, length: float = _AXIS_LE
     if not np.isfinite(ends).all() or (ends[:, 2] < _NEAREST).any():
         return
     pixels = project(ends, camera)
-    if not _drawable(pixels):
+    if not drawable(pixels):
         return
-    origin, *tips = np.round(pixels * (1 << _SHIFT)).astype(int).tolist()
+    origin, *tips = fixed_point(pixels).tolist()
     # The farthest first, so that the axis that points at the viewer lies on top.
     for axis in np.argsort(-ends[1:, 2]):
-        cv2.line(image, origin, tips[axis], (20, 20, 20), 4, cv2.LINE_AA, _SHIFT)
-        cv2.line(image, origin, tips[axis], _AXIS_COLORS[axis], 2, cv2.LINE_AA, _SHIFT)
+        cv2.line(image, origin, tips[axis], SHADOW, 4, cv2.LINE_AA, SHIFT)
+        cv2.line(image, origin, tips[axis], _AXIS_COLORS[axis], 2, cv2.LINE_AA, SHIFT)
 
 
 def draw_box(image: Image, roi: Roi, label: str, color: Color) -> None:
     """The corners of a box and its id."""
-    if not _drawable(np.array([[roi.x, roi.y], [roi.x + roi.width, roi.y + roi.height]])):
+    if not drawable(np.array([[roi.x, roi.y], [roi.x + roi.width, roi.y + roi.height]])):
         return
     left, top, right, bottom = (round(v) for v in (roi.x, roi.y, roi.x + roi.width, roi.y + roi.height))
     arm = max(4, round(0.12 * min(roi.width, roi.height)))
@@ -92,7 +89,7 @@ def draw_box(image: Image, roi: Roi, label: str, color: Color) -> None:
         for y, dy in ((top, 1), (bottom, -1))
     ]
     cv2.polylines(image, corners, False, color, 2, cv2.LINE_AA)
-    _text(image, label, (left, top - 8), 0.6, color)
+    write(image, label, (left, top - 8), 0.6, color)
 
 
 def draw_bars(image: Image, blendshapes: Blendshapes, roi: Roi, color: Color, others: Sequence[Roi] = ()) -> None:
@@ -106,7 +103,7 @@ def draw_bars(image: Image, blendshapes: Blendshapes, roi: Roi, color: Color, ot
     shown = [int(n) for n in strongest if values[n] >= _BAR_LEAST]
     height, width = image.shape[:2]
     row, panel = 20, 168
-    if not shown or not _drawable(np.array([[roi.x, roi.y]])) or width < panel + 16:
+    if not shown or not drawable(np.array([[roi.x, roi.y]])) or width < panel + 16:
         return
     places = (round(roi.x + roi.width) + 12, round(roi.x) - panel - 12)
     left = next((x for x in places if 0 <= x <= width - panel and not _covers(x, panel, others)), None)
@@ -119,24 +116,13 @@ def draw_bars(image: Image, blendshapes: Blendshapes, roi: Roi, color: Color, ot
         length = round((panel - 12) * min(1.0, float(values[n])))
         cv2.rectangle(image, (left + 6, y + 11), (left + panel - 6, y + 14), (90, 90, 90), cv2.FILLED)
         cv2.rectangle(image, (left + 6, y + 11), (left + 6 + length, y + 14), color, cv2.FILLED)
-        cv2.putText(image, blendshapes.names[n], (left + 6, y + 8), _FONT, 0.36, (235, 235, 235), 1, cv2.LINE_AA)
+        cv2.putText(image, blendshapes.names[n], (left + 6, y + 8), FONT, 0.36, (235, 235, 235), 1, cv2.LINE_AA)
         value = f"{values[n]:.2f}"
-        cv2.putText(image, value, (left + panel - 32, y + 8), _FONT, 0.36, (190, 190, 190), 1, cv2.LINE_AA)
+        cv2.putText(image, value, (left + panel - 32, y + 8), FONT, 0.36, (190, 190, 190), 1, cv2.LINE_AA)
 
 
 def _covers(left: int, width: int, others: Sequence[Roi]) -> bool:
     return any(other.x < left + width and other.x + other.width > left for other in others)
-
-
-def _color(face_id: str) -> Color:
-    """The same color for the same id, neighbors differ."""
-    number = int(face_id) if face_id.isdecimal() else sum(face_id.encode())
-    return _PALETTE[number % len(_PALETTE)]
-
-
-def _drawable(points: NDArray) -> bool:
-    """Whether OpenCV's 32-bit fixed-point drawing can take these pixels."""
-    return bool(np.isfinite(points).all() and (np.abs(points) < 30_000).all())
 
 
 def _dots(image: Image, points: NDArray, color: Color) -> None:
@@ -150,8 +136,3 @@ def _dots(image: Image, points: NDArray, color: Color) -> None:
 def _darken(image: Image, left: int, top: int, width: int, height: int) -> None:
     panel = image[top : top + height, left : left + width]
     panel[:] = panel // 2 - panel // 8
-
-
-def _text(image: Image, text: str, origin: tuple[int, int], size: float, color: Color) -> None:
-    cv2.putText(image, text, origin, _FONT, size, (20, 20, 20), 3, cv2.LINE_AA)
-    cv2.putText(image, text, origin, _FONT, size, color, 1, cv2.LINE_AA)

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from face_expr_ros.values import Camera, FloatArray
+from face_expr_ros.geometry import project, to_camera
+from face_expr_ros.values import Camera, FaceFit, FloatArray
 
 Float32 = NDArray[np.float32]
 
@@ -25,6 +26,37 @@ def to_pixels(points: FloatArray, camera: Camera) -> Float32:
     pixels[:, 0] = matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2]
     pixels[:, 1] = matrix[1, 1] * y + matrix[1, 2]
     return pixels
+
+
+def fit_pixels(fit: FaceFit, vertices: FloatArray, height: int) -> FloatArray:
+    """Vertices (V, 3) of a fit in model axes, through its weak perspective, in an image of so many rows.
+
+    Returns:
+        (V, 3): x, y in pixels, z in the same scale, counted from the sellion, smaller is nearer.
+    """
+    moved = vertices @ fit.weak_perspective[:, :3].T + fit.weak_perspective[:, 3]
+    return np.column_stack([moved[:, 0] - 1, height - moved[:, 1], -moved[:, 2]])
+
+
+def fit_in_image(
+    fit: FaceFit, vertices: FloatArray, landmarks68: NDArray[np.integer], camera: Camera, height: int
+) -> Float32:
+    """Vertices (V, 3) of a fit in model axes as the fit itself sees them: x, y in pixels, z in meters.
+
+    A network's fit is a weak perspective, one to landmarks goes through the lens; near the camera the two differ by
+    several pixels at the ears. The one that gives the fit's own 68 points is taken.
+
+    Args:
+        landmarks68: (68,) vertices of the iBUG points.
+        height: rows of the image.
+    """
+    points = to_camera(vertices, fit.pose)
+    lens = np.column_stack([project(points, camera), points[:, 2]])
+    weak = fit_pixels(fit, vertices, height)
+    scale = np.linalg.norm(fit.weak_perspective[:2, :3], axis=1).mean()
+    weak[:, 2] = fit.pose.position[2] + weak[:, 2] / max(scale, 1e-6)
+    off = [np.abs(pixels[landmarks68, :2] - fit.landmarks68[:, :2]).mean() for pixels in (lens, weak)]
+    return np.asarray(weak if off[1] < off[0] else lens, np.float32)
 
 
 def bounding_box(pixels: Sequence[NDArray], width: int, height: int) -> tuple[int, int, int, int] | None:

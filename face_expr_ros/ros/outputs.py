@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -16,6 +18,7 @@ from visualization_msgs.msg import Marker
 from face_expr_ros.config import OutputConfig
 from face_expr_ros.face_model import MorphableModel
 from face_expr_ros.msg import FaceArray, FaceExpression, FaceModel, FacePose, FaceShape
+from face_expr_ros.rendering.kinds import draw_in_frame
 from face_expr_ros.rendering.overlays import annotate
 from face_expr_ros.ros import encode
 from face_expr_ros.ros.mesh_markers import MeshMarkers, open_writer
@@ -36,7 +39,7 @@ class _Drawing:
     frame: Frame
     faces: tuple[Face, ...]
     header: Header
-    mesh: bool
+    config: OutputConfig
 
 
 class Outputs:
@@ -81,13 +84,12 @@ class Outputs:
             for marker in self._mesh(faces, header, config.mesh_opacity):
                 self._markers.publish(marker)
         if self._annotated.get_subscription_count():
-            self._annotator.put(_Drawing(frame, faces, header, config.annotated_mesh))
+            self._annotator.put(_Drawing(frame, faces, header, config))
 
     def _annotate(self, drawing: _Drawing) -> None:
         """In a thread of its own: drawing takes longer than finding the faces and must not delay the next ones."""
         try:
-            image = annotate(drawing.frame, drawing.faces, self._model, mesh=drawing.mesh)
-            self._annotated.publish(encode.image_bytes(image, drawing.header))
+            self._annotated.publish(encode.image_bytes(_picture(drawing, self._model), drawing.header))
         except Exception as error:
             if self._node.context.ok():  # publishing fails while the process ends
                 self._node.get_logger().error(f"annotated image left out: {error}", throttle_duration_sec=5.0)
@@ -97,6 +99,13 @@ class Outputs:
         publisher = self._node.create_lifecycle_publisher(kind, topic, qos, qos_overriding_options=overrides)
         self._publishers.append(publisher)
         return publisher
+
+
+def _picture(drawing: _Drawing, model: MorphableModel) -> NDArray[np.uint8]:
+    kind = drawing.config.annotated
+    if kind == "annotated":
+        return annotate(drawing.frame, drawing.faces, model, mesh=drawing.config.annotated_mesh)
+    return draw_in_frame(kind, drawing.frame, drawing.faces, model)
 
 
 def _each(publisher: LifecyclePublisher[Any], faces: Iterable[Face], message: Callable[[Face], Any]) -> None:

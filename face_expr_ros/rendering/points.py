@@ -1,0 +1,71 @@
+"""A fit as points: the 68 of iBUG with their lines, or every vertex that is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from face_expr_ros.face_model import MorphableModel
+from face_expr_ros.rendering import surface
+from face_expr_ros.rendering.pen import (
+    SHADOW,
+    SHIFT,
+    Color,
+    Image,
+    color_of,
+    drawable,
+    fixed_point,
+    outlined,
+    thickness,
+)
+from face_expr_ros.values import Camera, Face, FloatArray
+
+# iBUG's 68 points: jaw line, brows, bridge, nostrils; eyes, outer and inner lips.
+OPEN_CHAINS = (range(17), range(17, 22), range(22, 27), range(27, 31), range(31, 36))
+CLOSED_CHAINS = (range(36, 42), range(42, 48), range(48, 60), range(60, 68))
+
+_WHITE: Color = (255, 255, 255)
+_SPACING = 320.0  # pixels of face for a pixel of a dot's radius
+
+
+def draw_landmarks68(image: Image, points: FloatArray, color: Color) -> None:
+    """The 68 points (68, >= 2) in pixels: a dot each, joined by lines; in place."""
+    if not drawable(points[:, :2]):
+        return
+    fixed, width = fixed_point(points[:, :2]), thickness(points)
+    outlined(image, [fixed[list(chain)] for chain in OPEN_CHAINS], False, color, width)
+    outlined(image, [fixed[list(chain)] for chain in CLOSED_CHAINS], True, color, width)
+    for center in fixed.tolist():
+        for radius, tone in ((width + 1.1, SHADOW), (width + 0.3, _WHITE)):
+            cv2.circle(image, center, round(radius * (1 << SHIFT)), tone, cv2.FILLED, cv2.LINE_AA, SHIFT)
+
+
+def draw_vertices(image: Image, faces: Sequence[Face], model: MorphableModel, camera: Camera) -> None:
+    """Every vertex of the fitted faces that is seen, as a dot in the color of its face; in place.
+
+    A vertex is seen when no surface of this or another face hides it.
+    """
+    front = surface.front(model)
+    height, width = image.shape[:2]
+    shown = [(face, surface.place(face.fit, model, camera, height)) for face in faces]
+    placed = [one for _, one in shown if one is not None]
+    colors = [color_of(face.id) for face, one in shown if one is not None]
+    for tile in surface.tiles(placed, front, width, height):
+        for one, color in zip(placed, colors, strict=True):
+            seen = tile.sees(one.pixels[front.vertices])
+            radius = round(float(np.ptp(one.pixels[front.vertices, 0])) / _SPACING)
+            _dots(image, one.pixels[front.vertices][seen], color, radius)
+
+
+def _dots(image: Image, points: NDArray, color: Color, radius: int) -> None:
+    """Round dots at pixels (n, >= 2), each (2 radius + 1) wide."""
+    x, y = np.round(points[:, :2]).astype(int).T
+    for down in range(-radius, radius + 1):
+        for across in range(-radius, radius + 1):
+            if np.hypot(down, across) <= radius:
+                row, column = y + down, x + across
+                inside = (row >= 0) & (column >= 0) & (row < image.shape[0]) & (column < image.shape[1])
+                image[row[inside], column[inside]] = color
