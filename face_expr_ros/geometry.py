@@ -99,6 +99,37 @@ def weak_perspective(pose: Pose, camera: Camera) -> FloatArray:
     return np.column_stack([scale * (FACING_CAMERA @ apparent), translation])
 
 
+def pose_from_weak_perspective(matrix: FloatArray, camera: Camera) -> Pose:
+    """The head that a weak perspective (3, 4) shows: the inverse of :func:`weak_perspective`.
+
+    f is the mean length of the first two rows (the third is not seen in the image); the rotation is the nearest one to
+    all three (Kabsch, 1976), so that a matrix which is not quite a scaled rotation gives a proper one.
+    """
+    scale = np.linalg.norm(matrix[:2, :3], axis=1).mean()
+    distance = (camera.matrix[0, 0] + camera.matrix[1, 1]) / 2 / scale
+    sellion = np.array([[matrix[0, 3] - 1, camera.height - matrix[1, 3]]])
+    position = distance * np.append(undistort(sellion, camera)[0], 1.0)
+    rotation = turn_to_axis(position).T @ FACING_CAMERA @ nearest_rotation(matrix[:, :3])
+    return Pose(rotation, position, camera.metric)
+
+
+def nearest_rotation(matrix: FloatArray) -> FloatArray:
+    """The rotation (3, 3) nearest to a matrix (3, 3) at any scale."""
+    left, _, right = np.linalg.svd(matrix)
+    rotation: FloatArray = (left * [1.0, 1.0, np.sign(np.linalg.det(left @ right))]) @ right
+    return rotation
+
+
+def weak_perspective_pixels(matrix: FloatArray, points: FloatArray, height: int) -> FloatArray:
+    """Points (n, 3) in model axes through a weak perspective (3, 4), in an image of so many rows.
+
+    Returns:
+        (n, 3): x, y in pixels, z in the same scale, counted from the sellion, smaller is nearer.
+    """
+    moved = points @ matrix[:, :3].T + matrix[:, 3]
+    return np.column_stack([moved[:, 0] - 1, height - moved[:, 1], -moved[:, 2]])
+
+
 def pixels_with_depth(points: FloatArray, pose: Pose, camera: Camera) -> FloatArray:
     """Points (n, 3) of the camera frame as pixels with depth (n, 3).
 
@@ -111,12 +142,10 @@ def pixels_with_depth(points: FloatArray, pose: Pose, camera: Camera) -> FloatAr
 
 
 def turn_to_axis(direction: FloatArray) -> FloatArray:
-    """The shortest rotation (3, 3) that turns a direction of the camera frame into the optical axis."""
-    axis = np.cross(direction, [0.0, 0.0, 1.0])
-    angle = math.atan2(float(np.linalg.norm(axis)), direction[2])
-    norm = max(float(np.linalg.norm(axis)), 1e-12)
-    turn: FloatArray = Rotation.from_rotvec(axis / norm * angle).as_matrix()
-    return turn
+    """The shortest rotation (3, 3) that turns a direction of the camera frame into the optical axis; not (0, 0, -1)."""
+    x, y, z = (direction / np.linalg.norm(direction)).tolist()
+    slant = 1.0 / (1.0 + z)
+    return np.array([[1.0 - slant * x * x, -slant * x * y, -x], [-slant * x * y, 1.0 - slant * y * y, -y], [x, y, z]])
 
 
 def crop_from_landmarks(points: FloatArray) -> Roi:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from face_expr_ros.bundle import open_face_model
+from face_expr_ros.bundle import open_bundle
 from face_expr_ros.config import PerceptionConfig
 from face_expr_ros.expression import ExpressionReader
 from face_expr_ros.fitting import open_fitter
@@ -35,11 +35,12 @@ class Pipeline:
             BundleError: a file of the bundle is missing or damaged.
             ConfigError: a file that the configuration names is missing or damaged.
         """
-        self.model = open_face_model(config.bundle)
+        bundle = open_bundle(config.bundle, config.fitting.network)
+        self.model = bundle.model
         self.stage_seconds: dict[str, float] = {}
         self._detector = open_detector(config.landmarks)
         self._tracker = Tracker(config.tracker)
-        self._fitter = open_fitter(config.fitting, self.model)
+        self._fitter = open_fitter(config.fitting, bundle)
         self._expression = ExpressionReader(self.model.expression_names, self._fitter.expression_gain())
         self._smoother = Smoother(config.smoothing)
         self._last_stamp_ns: int | None = None

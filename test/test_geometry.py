@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from face_expr_ros import geometry
-from face_expr_ros.values import Camera, Pose
+from face_expr_ros.values import Camera, Pose, Roi
 
 ANGLE = st.floats(-1.4, 1.4)
 NOSE_TIP = np.array([[0.0, 0.0, 0.1]])  # out of the face
+BENT = Camera(640, 480, geometry.pinhole_camera(640, 480, 50.0).matrix, np.array([-0.1, 0.02, 0.001, -0.001]), True)
 CROWN = np.array([[0.0, 0.1, 0.0]])
 
 
@@ -73,6 +74,52 @@ def test_weak_perspective_meets_the_camera_at_the_sellion(
     true = geometry.project(geometry.to_camera(near_sellion[None], pose), camera)[0]
     # Pixels; the point itself is up to 2 from the sellion, and the image's corner stretches it by 0.43 at most.
     assert (u - 1, camera.height - v) == pytest.approx(true, abs=0.5)
+
+
+@given(yaw=ANGLE, pitch=ANGLE, right=st.floats(-0.6, 0.6), down=st.floats(-0.45, 0.45), z=st.floats(0.3, 3.0))
+def test_a_pose_survives_the_way_to_a_weak_perspective_and_back(
+    yaw: float, pitch: float, right: float, down: float, z: float
+) -> None:
+    camera = Camera(640, 480, BENT.matrix, BENT.distortion, metric=True)
+    pose = turned(yaw, pitch, position=(right * z, down * z, z))
+    found = geometry.pose_from_weak_perspective(geometry.weak_perspective(pose, camera), camera)
+    assert found.rotation == pytest.approx(pose.rotation, abs=1e-3)  # OpenCV's undistortion is iterative
+    assert found.position == pytest.approx(pose.position, abs=1e-3 * z)
+
+
+@given(x=st.floats(-2, 2), y=st.floats(-2, 2), z=st.floats(0.01, 3.0))
+def test_a_direction_is_turned_into_the_axis_the_shortest_way(x: float, y: float, z: float) -> None:
+    direction = np.array([x, y, z])
+    turn = geometry.turn_to_axis(direction)
+    assert turn @ direction == pytest.approx([0.0, 0.0, np.linalg.norm(direction)], abs=1e-9)
+    assert turn @ turn.T == pytest.approx(np.eye(3), abs=1e-9)
+    assert np.linalg.norm(Rotation.from_matrix(turn).as_rotvec()) == pytest.approx(
+        math.atan2(math.hypot(x, y), z), abs=1e-6
+    )
+
+
+def test_the_nearest_rotation_has_no_scale_and_is_never_a_mirror() -> None:
+    rotation = geometry.rotation_from_euler(0.5, -0.3, 0.2)
+    assert geometry.nearest_rotation(3e-4 * rotation) == pytest.approx(rotation)
+    assert np.linalg.det(geometry.nearest_rotation(np.diag([1.0, 1.0, -0.1]))) == pytest.approx(1.0)
+
+
+def test_weak_perspective_pixels_start_at_the_sellion_and_get_smaller_towards_the_camera(camera: Camera) -> None:
+    pose = turned(0.2, 0.1, position=(0.1, -0.05, 0.8))
+    matrix = geometry.weak_perspective(pose, camera)
+    sellion, nose = geometry.weak_perspective_pixels(matrix, np.array([[0.0, 0.0, 0.0], [0.0, -0.02, 0.03]]), 480)
+    assert sellion == pytest.approx([*geometry.project(pose.position[None], camera)[0], 0.0])
+    assert nose[2] < -10.0  # pixels
+
+
+def test_the_crop_from_landmarks_is_upstreams() -> None:
+    points = np.array([[10.0, 20.0], [110.0, 20.0], [60.0, 80.0]])
+    side = 100.0 * math.sqrt(2)
+    assert geometry.crop_from_landmarks(points) == Roi(60.0 - side / 2, 50.0 - side / 2, side, side)
+
+
+def test_the_crop_from_a_box_is_upstreams() -> None:
+    assert geometry.crop_from_box(Roi(100.0, 50.0, 80.0, 100.0)) == Roi(140.0 - 71.0, 112.6 - 71.0, 142.0, 142.0)
 
 
 def test_undistortion_undoes_the_lens() -> None:

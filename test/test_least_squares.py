@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy.optimize import lsq_linear
 
-from face_expr_ros.bundle import open_face_model
+from face_expr_ros.bundle import Bundle, open_face_model
 from face_expr_ros.config import FittingConfig
 from face_expr_ros.face_model import MorphableModel
-from face_expr_ros.fitting import open_fitter
+from face_expr_ros.fitting import Fitter, open_fitter
 from face_expr_ros.fitting.bounded import solve_partly_bounded, solve_unit_box
 from face_expr_ros.fitting.least_squares import twins
 from face_expr_ros.geometry import (
@@ -44,12 +44,16 @@ def seen(
     return Track("f1", crop_from_landmarks(landmarks), Landmarks(landmarks, 1.0), fresh=False)
 
 
+def fitter_of(model: MorphableModel) -> Fitter:
+    return open_fitter(FittingConfig(backend="least_squares"), Bundle("open", False, model, None, None))
+
+
 def frame_of(camera: Camera) -> Frame:
     return Frame(np.zeros((camera.height, camera.width, 3), np.uint8), 0, "camera_optical_frame", camera)
 
 
 def fit(model: MorphableModel, *tracks: Track, camera: Camera = CAMERA) -> FaceFit:
-    fitter = open_fitter(FittingConfig(), model)
+    fitter = fitter_of(model)
     return [fitter(frame_of(camera), [track])[0] for track in tracks][-1]
 
 
@@ -84,7 +88,7 @@ def test_pose_and_distance_hold_for_other_people_and_expressions(model: Morphabl
 def read(model: MorphableModel, **values: float) -> dict[str, float]:
     """What a face that looks into the camera with these blendshapes is read as."""
     pose = Pose(rotation_from_euler(0.0, 0.0, 0.0), np.array([0.0, 0.0, 0.6]), metric=True)
-    gain = open_fitter(FittingConfig(), model).expression_gain()
+    gain = fitter_of(model).expression_gain()
     expression = gain * fit(model, seen(model, pose, np.zeros(40), blendshape(model, **values))).expression
     return dict(zip(model.expression_names, expression.tolist(), strict=True))
 
@@ -120,7 +124,7 @@ def test_blendshapes_have_their_twins_on_the_other_side(model: MorphableModel) -
 
 
 def test_the_gain_neither_shrinks_nor_amplifies_what_landmarks_hardly_show(model: MorphableModel) -> None:
-    gain = open_fitter(FittingConfig(), model).expression_gain()
+    gain = fitter_of(model).expression_gain()
     assert gain.min() >= 1.0
     assert gain.max() <= 2.0
     assert gain[model.expression_names.index("tongueOut")] == 1.0
@@ -138,7 +142,7 @@ def test_expression_stays_within_its_bounds(model: MorphableModel) -> None:
 def test_the_shape_settles_when_the_same_person_is_seen_again(model: MorphableModel) -> None:
     rng = np.random.default_rng(5)
     shape = rng.normal(size=40)
-    fitter = open_fitter(FittingConfig(), model)
+    fitter = fitter_of(model)
     jumps = []
     last = None
     for _ in range(60):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.bundle import open_face_model
+from face_expr_ros.bundle import open_bundle, open_face_model
 from face_expr_ros.config import PerceptionConfig
 from face_expr_ros.evaluation.aflw2000 import (
     MIRRORED,
@@ -59,7 +59,7 @@ def evaluate(dataset: Dataset, config: PerceptionConfig, *, tracking: bool = Fal
     """
     look, close = _whole_images(config) if tracking else _true_crops(config)
     if flip:
-        look = _with_mirror(look)
+        look = with_mirror(look)
     rows = zip(dataset.paths, dataset.truth.original, strict=True)
     images = progress(rows, "AFLW2000-3D", len(dataset.paths), "images")
     answers = [look(read_image(path), points) for path, points in images]
@@ -76,8 +76,7 @@ def _true_crops(config: PerceptionConfig) -> tuple[Look, Callable[[], None]]:
 
     The crop takes the truth's coordinates as they are, as the published script does.
     """
-    model = open_face_model(config.bundle)
-    fitter = open_fitter(config.fitting, model)
+    fitter = open_fitter(config.fitting, open_bundle(config.bundle, config.fitting.network))
     landmarks = open_detector(config.landmarks)
 
     def look(image: Image, points: FloatArray) -> Answer | None:
@@ -108,7 +107,7 @@ def _whole_images(config: PerceptionConfig) -> tuple[Look, Callable[[], None]]:
     return look, pipeline.close
 
 
-def _with_mirror(look: Look) -> Look:
+def with_mirror(look: Look) -> Look:
     """Looks at the image and at its mirror image, and averages the landmarks where both show the face."""
 
     def look_twice(image: Image, points: FloatArray) -> Answer | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Protocol
 
+from face_expr_ros.bundle import Bundle
 from face_expr_ros.config import FittingConfig
-from face_expr_ros.face_model import MorphableModel
 from face_expr_ros.values import FaceFit, FloatArray, Frame, Track
 
 
 class Fitter(Protocol):
-    """A stage with memory: it learns a face's shape from frame to frame."""
+    """A stage that may have a memory, for example of a face's shape."""
 
     def __call__(self, frame: Frame, tracks: list[Track]) -> list[FaceFit]:
         """One fit for each track, in the same order."""
@@ -23,7 +23,18 @@ class Fitter(Protocol):
         """Forget all faces."""
 
 
-def open_fitter(config: FittingConfig, model: MorphableModel) -> Fitter:
-    """The fitter that ``config.backend`` names."""
-    fitter: Fitter = import_module(f"{__name__}.{config.backend}").create(config, model)
+def open_fitter(config: FittingConfig, bundle: Bundle) -> Fitter:
+    """The fitter that ``config.backend`` names; ``auto`` is the bundle's best.
+
+    Raises:
+        ConfigError: the bundle lacks what the backend needs, or the machine does.
+        BundleError: the bundle's network is missing or damaged.
+    """
+    backend = _best(bundle) if config.backend == "auto" else config.backend
+    fitter: Fitter = import_module(f"{__name__}.{backend}").create(config, bundle)
     return fitter
+
+
+def _best(bundle: Bundle) -> str:
+    """FaceMesh's landmarks show lids and lips better than a crop does, where the model knows where they lie on it."""
+    return "least_squares" if len(bundle.model.facemesh_triangle) else "tddfa"

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from face_expr_ros.config import FittingConfig
-from face_expr_ros.face_model import MorphableModel
+from face_expr_ros.bundle import Bundle
+from face_expr_ros.config import ConfigError, FittingConfig
 from face_expr_ros.fitting.bounded import solve_partly_bounded
 from face_expr_ros.geometry import (
     FACING_CAMERA,
@@ -85,7 +85,18 @@ class _Memory:
 class LeastSquaresFitter:
     """Fits every track on its own; earlier frames matter only for the shape."""
 
-    def __init__(self, config: FittingConfig, model: MorphableModel) -> None:
+    def __init__(self, config: FittingConfig, bundle: Bundle) -> None:
+        """Prepares the bases.
+
+        Raises:
+            ConfigError: the bundle's face model does not say where FaceMesh's points lie on it.
+        """
+        model = bundle.model
+        if len(model.facemesh_triangle) == 0:
+            raise ConfigError(
+                f"fitting.backend least_squares needs a face model that knows FaceMesh's points, and that of bundle "
+                f"{bundle.name!r} does not; set it to tddfa or auto"
+            )
         self._config = config
         self._mean = model.facemesh_points(model.mean)[_FITTED].astype(np.float64)
         self._shape_count = len(model.identity)
@@ -114,11 +125,12 @@ class LeastSquaresFitter:
         return self._fit(track.id, track.landmarks, camera)
 
     def _unseen(self, track: Track, camera: Camera) -> FaceFit:
-        """The mean face in the middle of the track's crop."""
+        """The mean face, its 68 points in the middle of the track's crop."""
         middle = np.array([[track.crop.x + track.crop.width / 2, track.crop.y + track.crop.height / 2]])
         ray = np.append(undistort(middle, camera)[0], 1.0)
         distance = camera.matrix[0, 0] * _CROP_SIDE / max(track.crop.width, 1.0)
-        pose = Pose(turn_to_axis(ray).T @ FACING_CAMERA, ray * distance, camera.metric)
+        rotation = turn_to_axis(ray).T @ FACING_CAMERA
+        pose = Pose(rotation, ray * distance - rotation @ self._mean68.mean(axis=0), camera.metric)
         coefficients = np.zeros(self._shape_count + self._expression_count)
         return self._answer(pose, coefficients, camera, residual=0.0, confidence=0.0)
 

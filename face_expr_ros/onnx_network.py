@@ -1,0 +1,63 @@
+"""ONNX networks on onnxruntime: the one file that knows onnxruntime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from face_expr_ros.config import ConfigError
+from face_expr_ros.face_model import BundleError
+
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+_ERRORS_ONLY = 3
+
+
+class OnnxNetwork:
+    """A network with one input, ready to run. It belongs to one thread."""
+
+    def __init__(self, path: Path, input_name: str, provider: str = "cpu", threads: int = 1) -> None:
+        """Loads the file.
+
+        Args:
+            provider: a key of PROVIDERS.
+            threads: of one layer; idle threads sleep, so that they leave the cores to others.
+
+        Raises:
+            ConfigError: onnxruntime does not have the provider here.
+            BundleError: the file is missing or damaged, or does not have just the one input.
+        """
+        self._session = _open(path, PROVIDERS[provider], threads)
+        given = [entry.name for entry in self._session.get_inputs()]
+        if given != [input_name]:
+            raise BundleError(f"{path} should have the input {input_name!r} and has {', '.join(map(repr, given))}")
+        self._input_name = input_name
+
+    def __call__(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """The answers to a batch of the network's shape, in the order of its outputs."""
+        return self._session.run(None, {self._input_name: batch})
+
+
+def _open(path: Path, provider: str, threads: int) -> onnxruntime.InferenceSession:
+    _require_provider(provider, onnxruntime.get_available_providers())
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _ERRORS_ONLY
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=[provider])
+    except Exception as error:  # onnxruntime's errors have no class in common
+        raise BundleError(f"the network {str(path)!r} cannot be opened: {error}; fetch it again") from error
+    _require_provider(provider, session.get_providers())  # it falls back on the processor where CUDA does not start
+    return session
+
+
+def _require_provider(wanted: str, given: list[str]) -> None:
+    if wanted not in given:
+        raise ConfigError(
+            f"{wanted} was asked for, and onnxruntime {onnxruntime.__version__} offers {', '.join(given)} here; "
+            f"set fitting.provider to cpu, or install onnxruntime-gpu in its place with the CUDA it needs"
+        )
