@@ -118,7 +118,7 @@ BAD_USAGE = {
     "empty image": (["image", "empty"], "an image was wanted, 'empty' cannot be read as one"),
     "no video": (["video", "text.txt"], "text.txt cannot be read as a video"),
     "empty video": (["video", "empty"], "empty cannot be read as a video"),
-    "bundle": (["image", "good.png", "--bundle", "3ddfa_v2"], "bundle must be one of open, '3ddfa_v2' was given"),
+    "bundle": (["image", "good.png", "--bundle", "3ddfa_v2"], "bundle '3ddfa_v2' is not installed in "),
     "image folder": (["image", "good.png", "--out", "no/x.png"], "'no/x.png' cannot be written as an image"),
     "image suffix": (["image", "good.png", "--out", "x.what"], "'x.what' cannot be written as an image"),
     "video folder": (["video", "good.avi", "--out", "no/x.mp4"], "'no/x.mp4' cannot be written as a video"),
@@ -127,7 +127,7 @@ BAD_USAGE = {
     "no protocol": (["evaluate"], ""),
     "unknown protocol": (["evaluate", "reality"], "No such command 'reality'"),
     "no frames": (["evaluate", "synthetic", "--frames", "0"], "0 is not in the range x>=1"),
-    "evaluated bundle": (["evaluate", "synthetic", "--bundle", "x"], "bundle must be one of open, 'x' was given"),
+    "evaluated bundle": (["evaluate", "synthetic", "--bundle", "x"], "bundle must be one of open, 3ddfa_v2, 'x' was given"),
     "no time": (["demo", "--seconds", "0"], "0.0 is not in the range x>0"),
     "no number": (["demo", "--seconds", "long"], "'long' is not a valid float"),
 }

@@ -76,8 +76,8 @@ def test_a_video_without_a_face_is_no_success_and_says_so(tmp_path: Path) -> Non
     [
         (["--source", "missing.mp4"], "there is no 'missing.mp4'"),
         (["--source", "device:one"], "device:N with a number such as device:0 was wanted"),
-        (["--bundle", "3ddfa_v2"], "bundle must be one of open, '3ddfa_v2' was given"),
-        (["--bundle", "unknown"], "bundle must be one of open, 'unknown' was given"),
+        (["--bundle", "3ddfa_v2"], "bundle '3ddfa_v2' is not installed in "),
+        (["--bundle", "unknown"], "bundle must be one of open, 3ddfa_v2, 'unknown' was given"),
     ],
 )
 def test_a_demo_that_cannot_start_says_why_in_one_sentence(arguments: list[str], words: str, tmp_path: Path) -> None:

@@ -29,9 +29,7 @@ def fetch_models(bundle: str, source: Path | None, accepted: bool, json_file: Pa
     for file in result["installed"]:
         click.echo(f"{file['name']:24}{file['bytes']:>12,} bytes")
     click.echo(f"bundle {bundle} is installed in {result['folder']}")
-    if result["missing"]:
-        click.echo(f"not among the files, and not needed: {', '.join(result['missing'])}")
-    if result["sparse"]:
-        click.echo("sparse: without bfm_noneck_v3.pkl the face model is 68 points; there is no mesh, depth or texture")
+    for file, lack in result["missing"].items():
+        click.echo(f"without {file}, {lack}")
     write_json(json_file, result)
     return 0

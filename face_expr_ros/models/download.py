@@ -16,7 +16,6 @@ CHUNK = 1 << 16  # bytes
 TIMEOUT = 30.0  # seconds without a byte
 ATTEMPTS = 3  # in a row that bring nothing
 PARTIAL_CONTENT = 206
-RANGE_NOT_SATISFIABLE = 416
 
 
 def download(url: str, target: Path, *, size: int, sha256: str) -> None:

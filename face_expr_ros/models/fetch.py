@@ -30,8 +30,8 @@ def fetch_models(bundle: str, source: Path | None = None) -> dict[str, Any]:
         source: a folder that has the files, under the names in the manifest or at upstream's paths; None downloads.
 
     Returns:
-        `bundle`, `files` (name, sha256 and bytes of every source), `sparse`, `missing` (optional files that the folder
-        lacks), `folder`, and `installed` (name, sha256 and bytes of every converted file).
+        `bundle`, `files` (name, sha256 and bytes of every source), `sparse`, `missing` (name -> what there is not
+        without it), `folder`, and `installed` (name, sha256 and bytes of every converted file).
 
     Raises:
         BundleError: there is no such bundle, or a file is missing, is not the one in the manifest or cannot be
@@ -53,7 +53,11 @@ def fetch_models(bundle: str, source: Path | None = None) -> dict[str, Any]:
         "bundle": bundle,
         "files": listed,
         "sparse": open_bundle(bundle).sparse,
-        "missing": [file["name"] for file in fetch["files"] if file["name"] not in sources],
+        "missing": {
+            file["name"]: file["without"]
+            for file in fetch["files"]
+            if "without" in file and file["name"] not in sources
+        },
         "folder": str(target),
         "installed": files,
     }
@@ -80,7 +84,7 @@ def _downloaded(fetch: Mapping[str, Any], folder: Path) -> dict[str, Path]:
 
 
 def _found(fetch: Mapping[str, Any], folder: Path) -> dict[str, Path]:
-    """The files of a folder, their hashes checked; what is optional may be missing."""
+    """The files of a folder, their hashes checked; what others do without may be missing."""
     if not folder.is_dir():
         raise BundleError(f"{folder} is not a folder; --from takes one that has the model files")
     sources = {}
@@ -90,7 +94,7 @@ def _found(fetch: Mapping[str, Any], folder: Path) -> dict[str, Path]:
         if path is not None:
             _check_source(path, file)
             sources[file["name"]] = path
-        elif not file.get("optional"):
+        elif not file.keys() & {"without", "instead_of"}:
             raise BundleError(f"{folder} lacks {file['name']} ({file['bytes']} bytes, sha256 {file['sha256']})")
     return sources
 

@@ -20,6 +20,7 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, Image
 
+from face_expr_ros.bundle import open_bundle
 from face_expr_ros.config import CameraConfig, PerceptionConfig, from_mapping
 from face_expr_ros.msg import FaceArray
 from face_expr_ros.resources import resource_path
@@ -77,9 +78,11 @@ def run_demo(
     Raises:
         DemoError: a node ended by itself, or no image or no answer came.
         ConfigError: there is no such bundle.
+        BundleError: it is not installed, or a file is damaged.
         SourceError: the source is not there or cannot be read.
     """
     from_mapping(PerceptionConfig, {"bundle": bundle})
+    open_bundle(bundle)  # what is wrong with it is said here, and not by a node that ends
     windowed = has_screen() and not headless
     camera = camera_overrides(source, loop=windowed or seconds is not None)
     if not is_live(source):
