@@ -12,7 +12,7 @@ SELLION = 132
 
 # The subject's right half and the midline; the left half is its mirror image.
 _RIGHT = {
-    **dict(enumerate((1935, 1943, 2239, 911, 739, 893, 1429, 914, 1783))),  # jaw line, ear to chin
+    **dict(enumerate((5448, 5456, 5752, 911, 739, 893, 3698, 914, 5296))),  # jaw line, ear to chin
     **dict(enumerate((261, 225, 224, 205, 208), start=17)),  # brow
     **dict(enumerate((132, 131, 164, 294, 354, 313, 317), start=27)),  # bridge, tip, nostrils, base
     **dict(enumerate((21, 0, 54, 66, 47, 41), start=36)),  # eye, on the lid margins
