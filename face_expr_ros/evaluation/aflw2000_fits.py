@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.bundle import open_bundle, open_face_model
+from face_expr_ros.bundle import Bundle, open_bundle
 from face_expr_ros.config import PerceptionConfig
 from face_expr_ros.evaluation.aflw2000 import (
     MIRRORED,
@@ -24,8 +24,7 @@ from face_expr_ros.evaluation.aflw2000 import (
     summarize,
 )
 from face_expr_ros.evaluation.aflw2000_data import Dataset, read_image
-from face_expr_ros.face_model import MorphableModel
-from face_expr_ros.fitting import open_fitter
+from face_expr_ros.fitting import backend_name, open_fitter
 from face_expr_ros.geometry import bounding_box, crop_from_landmarks, default_camera
 from face_expr_ros.landmarks import open_detector
 from face_expr_ros.pipeline import Pipeline
@@ -57,7 +56,8 @@ def evaluate(dataset: Dataset, config: PerceptionConfig, *, tracking: bool = Fal
         tracking: give the whole image to the pipeline instead of the truth's crop to the fitter.
         flip: fit the mirror image as well and average the landmarks.
     """
-    look, close = _whole_images(config) if tracking else _true_crops(config)
+    bundle = open_bundle(config.bundle, config.fitting.network)
+    look, close = _whole_images(config) if tracking else _true_crops(config, bundle)
     if flip:
         look = with_mirror(look)
     rows = zip(dataset.paths, dataset.truth.original, strict=True)
@@ -65,18 +65,17 @@ def evaluate(dataset: Dataset, config: PerceptionConfig, *, tracking: bool = Fal
     answers = [look(read_image(path), points) for path, points in images]
     close()
     errors = measure(dataset.truth, answers)
-    model = open_face_model(config.bundle)
-    basel = model.expression_names[0].startswith("bfm_")
-    result = summarize(dataset.truth, answers, errors, basel)
-    return Evaluation(answers, errors, _description(dataset, config, tracking, flip, model, basel) | result)
+    basel = bundle.model.expression_names[0].startswith("bfm_")
+    described = _setting(config, bundle, tracking, flip) | {"notes": _notes(dataset, config, tracking, flip, basel)}
+    return Evaluation(answers, errors, described | summarize(dataset.truth, answers, errors, basel))
 
 
-def _true_crops(config: PerceptionConfig) -> tuple[Look, Callable[[], None]]:
+def _true_crops(config: PerceptionConfig, bundle: Bundle) -> tuple[Look, Callable[[], None]]:
     """The fitter alone, once for each image, on the crop around the truth's points; and how to free the networks.
 
     The crop takes the truth's coordinates as they are, as the published script does.
     """
-    fitter = open_fitter(config.fitting, open_bundle(config.bundle, config.fitting.network))
+    fitter = open_fitter(config.fitting, bundle)
     landmarks = open_detector(config.landmarks)
 
     def look(image: Image, points: FloatArray) -> Answer | None:
@@ -85,10 +84,8 @@ def _true_crops(config: PerceptionConfig) -> tuple[Look, Callable[[], None]]:
         landmarks.reset()
         found = [landmarks(frame) for _ in range(3)][-1]
         seen = max(found, key=lambda face: overlap(bounding_box(face.points), bounding_box(points)), default=None)
-        if seen is None:
-            return None
         (fit,) = fitter(frame, [Track("f1", crop_from_landmarks(points), seen, fresh=False)])
-        return _answer(fit)
+        return _answer(fit) if fit.confidence > 0.0 else None
 
     return look, landmarks.close
 
@@ -139,10 +136,21 @@ def _frame(image: Image, config: PerceptionConfig) -> Frame:
     return Frame(image, 0, "camera_optical_frame", default_camera(width, height, config.fitting.field_of_view))
 
 
-def _description(
-    dataset: Dataset, config: PerceptionConfig, tracking: bool, flip: bool, model: MorphableModel, basel: bool
-) -> dict[str, Any]:
-    """What was measured, with the sentences that a reader of the figures needs."""
+def _setting(config: PerceptionConfig, bundle: Bundle, tracking: bool, flip: bool) -> dict[str, Any]:
+    """What was measured."""
+    return {
+        "bundle": bundle.name,
+        "fitter": backend_name(config.fitting, bundle),
+        "tracking": tracking,
+        "flip": flip,
+        "field_of_view_deg": config.fitting.field_of_view,
+        "face_model_sha256": bundle.model.sha256,
+        "network_sha256": bundle.network.sha256 if bundle.network else None,
+    }
+
+
+def _notes(dataset: Dataset, config: PerceptionConfig, tracking: bool, flip: bool, basel: bool) -> list[str]:
+    """The sentences that a reader of the figures needs."""
     notes = [
         f"{len(dataset.paths)} images, "
         + ("whole, through the pipeline" if tracking else "cropped around the ground truth's points")
@@ -157,12 +165,4 @@ def _description(
             f"Expression is not compared: the bundle {config.bundle} has an expression basis of its own, the data set "
             "that of the Basel Face Model."
         )
-    return {
-        "bundle": config.bundle,
-        "fitter": config.fitting.backend,
-        "tracking": tracking,
-        "flip": flip,
-        "field_of_view_deg": config.fitting.field_of_view,
-        "face_model_sha256": model.sha256,
-        "notes": notes,
-    }
+    return notes

@@ -20,23 +20,12 @@ from face_expr_ros.evaluation.aflw2000 import BIN_NAMES, Answer, Errors
 from face_expr_ros.evaluation.aflw2000_data import Dataset, read_image
 from face_expr_ros.evaluation.aflw2000_fits import Evaluation
 from face_expr_ros.evaluation.curves import cumulative_curves, error_by_yaw, require_matplotlib
+from face_expr_ros.rendering.points import draw_landmarks68
 from face_expr_ros.values import FloatArray
 
 _SHOWN = 18  # images of a gallery
 _PICTURE_SIDE = 360  # pixels
 _MARGIN = 0.35  # of the face's size around it
-_CHAINS = (
-    (0, 17),
-    (17, 22),
-    (22, 27),
-    (27, 31),
-    (31, 36),
-    (36, 42),
-    (42, 48),
-    (48, 60),
-    (60, 68),
-)  # first, beyond last
-_CLOSED = 36  # chains from this point on are closed
 _TRUTH_COLOR, _FIT_COLOR = (80, 200, 60), (40, 60, 255)  # BGR
 
 _STYLE = """
@@ -140,13 +129,6 @@ def pose_rows(result: dict[str, Any]) -> list[tuple[str, float | None]]:
     return [*rows, ("expression R2", result["expression_r2"])]
 
 
-def draw_points(image: NDArray[np.uint8], points: FloatArray, color: tuple[int, int, int]) -> None:
-    """The 68 points (68, 2) as chains, into the image."""
-    fine = np.round(points * 16).astype(np.int32)  # OpenCV draws to a sixteenth of a pixel
-    for first, beyond in _CHAINS:
-        cv2.polylines(image, [fine[first:beyond]], first >= _CLOSED, color, 2, cv2.LINE_AA, shift=4)
-
-
 def _gallery(title: str, dataset: Dataset, evaluation: Evaluation, rows: list[int]) -> list[str]:
     """Pictures of some images with both sets of points; nothing where there are none."""
     if not rows:
@@ -185,9 +167,9 @@ def _picture(image: NDArray[np.uint8], points: FloatArray, answer: Answer | None
     shift = _PICTURE_SIDE / 2 - scale * center
     matrix = np.array([[scale, 0.0, shift[0]], [0.0, scale, shift[1]]])
     picture = np.asarray(cv2.warpAffine(image, matrix, (_PICTURE_SIDE, _PICTURE_SIDE)), dtype=np.uint8)
-    draw_points(picture, scale * points + shift, _TRUTH_COLOR)
+    draw_landmarks68(picture, scale * points + shift, _TRUTH_COLOR)
     if answer is not None:
-        draw_points(picture, scale * answer.landmarks68 + shift, _FIT_COLOR)
+        draw_landmarks68(picture, scale * answer.landmarks68 + shift, _FIT_COLOR)
     return picture
 
 

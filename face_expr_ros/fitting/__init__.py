@@ -30,11 +30,15 @@ def open_fitter(config: FittingConfig, bundle: Bundle) -> Fitter:
         ConfigError: the bundle lacks what the backend needs, or the machine does.
         BundleError: the bundle's network is missing or damaged.
     """
-    backend = _best(bundle) if config.backend == "auto" else config.backend
-    fitter: Fitter = import_module(f"{__name__}.{backend}").create(config, bundle)
+    fitter: Fitter = import_module(f"{__name__}.{backend_name(config, bundle)}").create(config, bundle)
     return fitter
 
 
-def _best(bundle: Bundle) -> str:
-    """FaceMesh's landmarks show lids and lips better than a crop does, where the model knows where they lie on it."""
+def backend_name(config: FittingConfig, bundle: Bundle) -> str:
+    """The backend that is meant: ``auto`` is the bundle's best.
+
+    FaceMesh's landmarks show lids and lips better than a crop does, where the model knows where they lie on it.
+    """
+    if config.backend != "auto":
+        return config.backend
     return "least_squares" if len(bundle.model.facemesh_triangle) else "tddfa"
