@@ -23,6 +23,7 @@ from rclpy.node import Node
 
 from face_expr_ros.bundle import open_face_model
 from face_expr_ros.geometry import pinhole_camera, rotation_from_euler
+from face_expr_ros.models.fetch import fetch_models
 from face_expr_ros.rendering.scene import FaceRenderer
 from face_expr_ros.values import Pose
 
@@ -31,6 +32,7 @@ settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
 
 ROOT = Path(__file__).parent.parent
+RELEASED = ROOT.parent / "shared/models/3ddfa_v2"  # the files of 3DDFA_V2, on machines that have them
 PATIENCE = 60.0  # seconds that a loaded machine may take for anything
 ASK_AGAIN = 5.0  # seconds without an answer of a service
 
@@ -166,6 +168,16 @@ def portrait() -> NDArray[np.uint8]:
     model = open_face_model("open")
     pose = Pose(rotation_from_euler(0.0, 0.0, 0.0), np.array([0.0, 0.0, 0.6]), metric=True)
     return FaceRenderer(model, texture_width=384).render(model.mean, pose, pinhole_camera(640, 480, 45.0))
+
+
+@pytest.fixture(scope="session")
+def tddfa_bundle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of the bundle 3ddfa_v2, fetched from the released files; without them the test is skipped."""
+    if not RELEASED.is_dir():
+        pytest.skip(f"the files of 3DDFA_V2 are not in {RELEASED}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FACE_EXPR_HOME", str(tmp_path_factory.mktemp("home")))
+        yield Path(fetch_models("3ddfa_v2", RELEASED)["folder"])
 
 
 @pytest.fixture(scope="module")

@@ -110,7 +110,7 @@ def _texture_coordinates(sources: Mapping[str, Path], vertices: int) -> NDArray[
         kept = np.load(io.BytesIO(sources["indices.npy"].read_bytes()), allow_pickle=False)
         uv = scipy.io.loadmat(io.BytesIO(sources["BFM_UV.mat"].read_bytes()))["UV"]
         taken: NDArray[np.float64] = uv[kept]
-    except (*BROKEN, OSError, NotImplementedError) as error:
+    except (*BROKEN, OSError, NotImplementedError, scipy.io.matlab.MatReadError) as error:
         raise BundleError(f"indices.npy and BFM_UV.mat are damaged or do not fit: {error}; fetch them again") from error
     if taken.shape != (vertices, 2):
         raise BundleError(f"indices.npy keeps {len(kept)} vertices, and {DENSE} has {vertices}: they do not fit")
