@@ -154,7 +154,7 @@ class _Files:
         if entry["file"] not in self.installed:
             raise BundleError(
                 f"bundle {self.bundle!r} in {folder} was installed without {entry['file']}; "
-                f"it has {', '.join(self.installed)}; {_fetch_again(self.bundle)}"
+                f"it has {', '.join(self.installed) or 'nothing'}; {_fetch_again(self.bundle)}"
             )
         return folder / entry["file"], self.installed[entry["file"]], _fetch_again(self.bundle)
 
@@ -209,6 +209,9 @@ def _read_mean_std(path: Path) -> dict[str, FloatArray]:
     arrays = {"origin": np.zeros(3), **read_arrays(path.read_bytes(), path)}
     if missing := {"mean", "std"} - set(arrays):
         raise BundleError(f"{path} lacks {', '.join(sorted(missing))}")
+    for name in ("mean", "std", "origin"):
+        if arrays[name].dtype.kind != "f" or not np.isfinite(arrays[name]).all():
+            raise BundleError(f"{path} has {name} with values that are not finite numbers")
     return {name: arrays[name].astype(np.float64) for name in ("mean", "std", "origin")}
 
 

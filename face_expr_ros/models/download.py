@@ -18,6 +18,10 @@ ATTEMPTS = 3  # in a row that bring nothing
 PARTIAL_CONTENT = 206
 
 
+class _Lost(Exception):
+    """The connection could not be made or has ended with an error."""
+
+
 def download(url: str, target: Path, *, size: int, sha256: str) -> None:
     """Bring a file to `target`, which appears only when it is whole and its hash is right.
 
@@ -29,14 +33,13 @@ def download(url: str, target: Path, *, size: int, sha256: str) -> None:
             nothing behind.
     """
     part = target.with_name(f"{target.name}.part")
+    target.parent.mkdir(parents=True, exist_ok=True)
     failures = 0
     while _size_of(part) < size:
         before, reason = _size_of(part), ""
         try:
             _continue(url, part, size)
-        except urllib.error.HTTPError as error:
-            raise BundleError(f"{url} cannot be fetched: the server answers {error.code} {error.reason}") from error
-        except (OSError, http.client.HTTPException) as error:
+        except _Lost as error:
             reason = f" ({error})"
         failures = 0 if _size_of(part) > before else failures + 1
         if failures == ATTEMPTS:
@@ -48,8 +51,7 @@ def download(url: str, target: Path, *, size: int, sha256: str) -> None:
 def _continue(url: str, part: Path, size: int) -> None:
     """Append what is missing, or begin anew; ends without an error when the connection ends."""
     have = _size_of(part)
-    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
-    with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+    with _request(url, have) as response:
         resumed = response.status == PARTIAL_CONTENT and _first_byte(response) == have
         with part.open("ab" if resumed else "wb") as file:
             arrived = have if resumed else 0
@@ -60,6 +62,17 @@ def _continue(url: str, part: Path, size: int) -> None:
                     return
 
 
+def _request(url: str, first: int) -> http.client.HTTPResponse:
+    request = urllib.request.Request(url, headers={"Range": f"bytes={first}-"} if first else {})
+    try:
+        response: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=TIMEOUT)
+    except urllib.error.HTTPError as error:
+        raise BundleError(f"{url} cannot be fetched: the server answers {error.code} {error.reason}") from error
+    except (OSError, http.client.HTTPException) as error:
+        raise _Lost(str(error)) from error
+    return response
+
+
 def _first_byte(response: http.client.HTTPResponse) -> int | None:
     """Where a partial answer begins, from the header `Content-Range: bytes FIRST-LAST/SIZE`."""
     unit, _, place = response.headers.get("Content-Range", "").partition(" ")
@@ -68,8 +81,11 @@ def _first_byte(response: http.client.HTTPResponse) -> int | None:
 
 
 def _chunks(response: http.client.HTTPResponse) -> Iterator[bytes]:
-    while chunk := response.read(CHUNK):
-        yield chunk
+    try:
+        while chunk := response.read(CHUNK):
+            yield chunk
+    except (OSError, http.client.HTTPException) as error:
+        raise _Lost(str(error)) from error
 
 
 def _size_of(path: Path) -> int:

@@ -77,7 +77,6 @@ def _downloaded(fetch: Mapping[str, Any], folder: Path) -> dict[str, Path]:
     for file in fetch["files"]:
         if "path" in file:
             sources[file["name"]] = path = folder / file["name"]
-            folder.mkdir(exist_ok=True)
             if not path.exists() or sha256_of(path) != file["sha256"]:
                 download(fetch["url"].format(path=file["path"]), path, size=file["bytes"], sha256=file["sha256"])
     return sources
