@@ -217,9 +217,6 @@ def _read_mean_std(path: Path) -> dict[str, FloatArray]:
 
 def _check_network(network: Network, model: MorphableModel) -> None:
     """Raise BundleError unless the network's file, its mean and std, and the face model fit each other."""
-    # ONNX Runtime is loaded only where a network is opened: the synthetic camera opens the face model alone.
-    from face_expr_ros.models.signature import read_signature
-
     counts, bases = (network.shape_count, network.expression_count), (len(model.identity), len(model.expression))
     if counts != bases:
         raise BundleError(
@@ -232,15 +229,22 @@ def _check_network(network: Network, model: MorphableModel) -> None:
         raise BundleError(
             f"{network.path} has mean, std and origin of shapes {shapes}; ({width},) and (3,) were wanted"
         )
-    signature = read_signature(network.path)
+    _check_shapes(network, width)
+
+
+def _check_shapes(network: Network, width: int) -> None:
+    # onnxruntime is loaded only where a network is opened: the synthetic camera opens the face model alone.
+    from face_expr_ros.onnx_network import input_and_output_shapes
+
+    inputs, outputs = input_and_output_shapes(network.path)
     size = network.input_size
-    if list(signature.inputs) != [network.input_name] or signature.inputs[network.input_name][1:] != (3, size, size):
+    if list(inputs) != [network.input_name] or inputs[network.input_name][1:] != (3, size, size):
         wanted = f"{network.input_name!r} of shape (n, 3, {size}, {size})"
-        raise BundleError(f"{network.path} has the inputs {signature.inputs}; {wanted} was wanted")
-    output = signature.outputs.get(network.output_name, ())
+        raise BundleError(f"{network.path} has the inputs {inputs}; {wanted} was wanted")
+    output = outputs.get(network.output_name, ())
     if len(output) != 2 or output[1] not in (width, width + 1):
         wanted = f"{network.output_name!r} of shape (n, {width}) or (n, {width + 1})"
-        raise BundleError(f"{network.path} has the outputs {signature.outputs}; {wanted} was wanted")
+        raise BundleError(f"{network.path} has the outputs {outputs}; {wanted} was wanted")
 
 
 def _fetch_again(bundle: str) -> str:

@@ -40,6 +40,19 @@ class OnnxNetwork:
         return self._session.run(None, {self._input_name: batch})
 
 
+Shape = tuple[int | str | None, ...]  # a word or None is a dimension of any size
+
+
+def input_and_output_shapes(path: Path) -> tuple[dict[str, Shape], dict[str, Shape]]:
+    """The shapes of a file's inputs and outputs by name. Raises BundleError when onnxruntime cannot read it."""
+    session = _open(path, PROVIDERS["cpu"], threads=1)
+    inputs, outputs = (
+        {entry.name: tuple(entry.shape) for entry in entries}
+        for entries in (session.get_inputs(), session.get_outputs())
+    )
+    return inputs, outputs
+
+
 def _open(path: Path, provider: str, threads: int) -> onnxruntime.InferenceSession:
     _require_provider(provider, onnxruntime.get_available_providers())
     options = onnxruntime.SessionOptions()
