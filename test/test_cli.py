@@ -127,14 +127,20 @@ BAD_USAGE = {
     "no protocol": (["evaluate"], ""),
     "unknown protocol": (["evaluate", "reality"], "No such command 'reality'"),
     "no frames": (["evaluate", "synthetic", "--frames", "0"], "0 is not in the range x>=1"),
-    "evaluated bundle": (["evaluate", "synthetic", "--bundle", "x"], "bundle must be one of open, 3ddfa_v2, 'x' was given"),
+    "evaluated bundle": (
+        ["evaluate", "synthetic", "--bundle", "x"],
+        "bundle must be one of open, 3ddfa_v2, 'x' was given",
+    ),
     "no time": (["demo", "--seconds", "0"], "0.0 is not in the range x>0"),
     "no number": (["demo", "--seconds", "long"], "'long' is not a valid float"),
 }
 
 
 @pytest.mark.parametrize("case", BAD_USAGE)
-def test_wrong_usage_ends_with_status_2_and_one_sentence(face_expr: FaceExpr, case: str) -> None:
+def test_wrong_usage_ends_with_status_2_and_one_sentence(
+    face_expr: FaceExpr, case: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FACE_EXPR_HOME", str(tmp_path))  # no bundle has been fetched
     cv2.imwrite("good.png", noise(64, 48))
     write_video(Path("good.avi"), noise(64, 48), 2)
     Path("text.txt").write_text("plain text")

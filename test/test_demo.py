@@ -80,7 +80,10 @@ def test_a_video_without_a_face_is_no_success_and_says_so(tmp_path: Path) -> Non
         (["--bundle", "unknown"], "bundle must be one of open, 3ddfa_v2, 'unknown' was given"),
     ],
 )
-def test_a_demo_that_cannot_start_says_why_in_one_sentence(arguments: list[str], words: str, tmp_path: Path) -> None:
+def test_a_demo_that_cannot_start_says_why_in_one_sentence(
+    arguments: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACE_EXPR_HOME", str(tmp_path))
     done = run_demo(*arguments, "--seconds", "1", cwd=tmp_path)
     assert done.returncode == 2
     assert words in done.stderr

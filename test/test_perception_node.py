@@ -360,7 +360,7 @@ BAD_STARTS = {
         "'smoothing.bta', did you mean",
     ),
     "out of bounds": ("/**/perception:\n  ros__parameters:\n    input_timeout: -1.0\n", "input_timeout must be"),
-    "out of choices": ('/**/perception:\n  ros__parameters: {bundle: "other"}\n', "bundle must be one of open, 3ddfa_v2"),
+    "out of choices": ('/**/perception:\n  ros__parameters: {bundle: "other"}\n', "must be one of open, 3ddfa_v2"),
     "no model": (
         "/**/perception:\n  ros__parameters:\n    landmarks: {backend: mediapipe_tasks}\n",
         "landmarks.model_path must name MediaPipe's face_landmarker.task",
