@@ -2,36 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
 from face_expr_ros.cli.common import bundle_option, json_option, perception_config, print_result, write_json
+from face_expr_ros.config import DRAW_KINDS
+
+Verb = Callable[..., Any]
+
+
+def product_options(verb: Verb) -> Verb:
+    """Options that say what is drawn and exported, and how it is smoothed."""
+    for option in (
+        click.option(
+            "--smooth", type=click.Choice(("none", "one_euro", "window")), default="one_euro", show_default=True,
+            help="Filter from frame to frame.",
+        ),
+        click.option("--export", type=click.Choice(("obj", "ply")), help="Write a 3D file of each face beside --out."),
+        click.option(
+            "--draw", type=click.Choice(DRAW_KINDS), default="annotated", show_default=True, help="What --out shows."
+        ),
+    ):  # fmt: skip
+        verb = option(verb)
+    return verb
 
 
 @click.command()
 @click.argument("source", metavar="IN", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The annotated image.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The drawn image.")
+@product_options
 @bundle_option
 @json_option
-def image(source: Path, out: Path | None, bundle: str, json_file: Path | None) -> int:
+def image(
+    source: Path, out: Path | None, draw: str, export: str | None, smooth: str, bundle: str, json_file: Path | None
+) -> int:
     """Find the faces of an image file."""
-    from face_expr_ros.offline import analyze_image
+    from face_expr_ros.offline import Products, analyze_image
 
-    result = analyze_image(source, out, perception_config(bundle))
+    config = perception_config(bundle, {"smoothing.method": smooth})
+    result = analyze_image(source, Products(out, draw, export), config)
     click.echo(f"faces: {len(result['faces'])}")
+    for file in result.get("exported", ()):
+        click.echo(f"written: {file}")
     write_json(json_file, result)
     return 0
 
 
 @click.command()
 @click.argument("source", metavar="IN", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The annotated video.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The drawn video.")
+@product_options
 @click.option("--jsonl", type=click.Path(dir_okay=False, path_type=Path), help="One JSON line for every frame.")
 @bundle_option
-def video(source: Path, out: Path | None, jsonl: Path | None, bundle: str) -> int:
+def video(
+    source: Path, out: Path | None, draw: str, export: str | None, smooth: str, jsonl: Path | None, bundle: str
+) -> int:
     """Find the faces of every frame of a video file."""
-    from face_expr_ros.offline import analyze_video
+    from face_expr_ros.offline import Products, analyze_video
 
-    print_result(analyze_video(source, out, jsonl, perception_config(bundle), lambda text: click.echo(text, err=True)))
+    config = perception_config(bundle, {"smoothing.method": smooth})
+    print_result(
+        analyze_video(source, Products(out, draw, export), jsonl, config, lambda text: click.echo(text, err=True))
+    )
     return 0

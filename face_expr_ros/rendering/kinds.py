@@ -69,7 +69,7 @@ def check_kind(kind: str, model: MorphableModel) -> None:
 
 def require_surface(model: MorphableModel, purpose: str) -> None:
     """Raises a BundleError that says what to do when the model consists of 68 points only."""
-    if not len(model.triangles):
+    if model.sparse:
         raise BundleError(
             f"{purpose} wants the dense face model, {model.name!r} is here in its sparse form of 68 points; "
             f"run fetch-models with bfm_noneck_v3.pkl, or draw 2d_sparse or pose"

@@ -34,7 +34,7 @@ def annotate(frame: Frame, faces: Sequence[Face], model: MorphableModel, *, mesh
         (height, width, 3) uint8 BGR.
     """
     image = frame.image.copy()
-    if mesh and len(model.triangles):
+    if mesh and not model.sparse:
         draw_mesh(image, [face.fit for face in faces], model, frame.camera)
     for face in faces:
         color = color_of(face.id)

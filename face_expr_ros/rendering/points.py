@@ -50,7 +50,9 @@ def draw_vertices(image: Image, faces: Sequence[Face], model: MorphableModel, ca
     """
     front = surface.front(model)
     height, width = image.shape[:2]
-    shown = [(face, surface.place(face.fit, model, camera, height)) for face in faces]
+    # The farthest first: at the border of a face the dots of the nearer one lie on top.
+    far_first = sorted(faces, key=lambda face: -float(face.fit.pose.position[2]))
+    shown = [(face, surface.place(face.fit, model, camera, height)) for face in far_first]
     placed = [one for _, one in shown if one is not None]
     colors = [color_of(face.id) for face, one in shown if one is not None]
     for tile in surface.tiles(placed, front, width, height):

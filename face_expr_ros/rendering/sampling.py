@@ -18,8 +18,8 @@ from face_expr_ros.rendering.model_key import ModelKey
 from face_expr_ros.rendering.projection import Float32, bounding_box
 from face_expr_ros.rendering.surface import Placed
 
-_GRAZING, _FACING = 0.12, 0.40  # cosines to the viewer between which a place begins to count as seen
-_RIM = 0.03  # of the face's size: as near to its border as this, the image counts less
+_GRAZING, _FACING = 0.2, 0.5  # cosines to the viewer between which a place begins to count as seen
+_RIM = 0.04  # of the face's size: as near to its border as this, the image counts less
 _BEHIND = 0.004  # meters that a place may lie behind the z-buffer and still be seen
 _MIRROR_REACH = 0.006  # meters between a vertex's mirror image and the vertex nearest to it
 _MIRRORED = 0.02  # weight of the other side where a place itself is seen as well
@@ -104,13 +104,14 @@ def _bilinear(image: NDArray, x: Float32, y: Float32) -> Float32:
 
 
 def fused(own: tuple[Float32, Float32], mirrored: tuple[Float32, Float32]) -> NDArray[np.uint8]:
-    """Colors (n, 3) of places: what is seen of them, else of their mirror image, else the mean color of what is seen.
+    """Colors (n, 3) of places: what is seen of them, else of their mirror image, else the median color of the seen.
 
     Args:
         own, mirrored: from `sample`.
     """
     (color, seen), (other, other_seen) = own, mirrored
-    neutral = np.average(color, axis=0, weights=seen) if seen.any() else np.full(3, _GRAY)
+    clear = color[seen > 0.5]
+    neutral = np.median(clear, axis=0) if len(clear) else np.full(3, _GRAY)
     weights = np.stack([seen, other_seen * (_MIRRORED + 0.98 * (1 - seen))])
     rest = np.clip(1 - weights.sum(axis=0), 0.0, 1.0)
     total = weights.sum(axis=0) + rest

@@ -2,7 +2,7 @@
 
 The model's layout is packed anew, so that the face stands upright in it and fills the width. Texels that the image
 shows are taken from it. Hidden ones are filled from the same place on the other side of the face; where that is hidden
-as well they have the mean color of what is seen, which is a guess.
+as well, and on the back of a head, they have the median color of what is seen, which is a guess.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from face_expr_ros.face_model import MorphableModel
 from face_expr_ros.rendering import surface
 from face_expr_ros.rendering.atlas import Atlas, Fringe, Texels, fringe, islands, pack, texels
 from face_expr_ros.rendering.model_key import ModelKey
+from face_expr_ros.rendering.pen import Image
 from face_expr_ros.rendering.projection import Float32
-from face_expr_ros.rendering.sampling import fused, look_at, mirror_of, sample
+from face_expr_ros.rendering.sampling import View, fused, look_at, mirror_of, sample
 from face_expr_ros.rendering.surface import Placed
 
 _TURNS = (((1, 0), (0, 1)), ((0, 1), (-1, 0)), ((-1, 0), (0, -1)), ((0, -1), (1, 0)))  # by quarters
@@ -85,9 +86,7 @@ def _evened(uv: NDArray, triangles: NDArray, corners: NDArray, scale: NDArray) -
     return uv * np.sqrt(surfaces / np.maximum(areas, 1e-12))[island][:, None]
 
 
-def face_texture(
-    image: NDArray[np.uint8], one: Placed, others: Sequence[Placed], model: MorphableModel, width: int
-) -> NDArray[np.uint8]:
+def face_texture(image: Image, one: Placed, others: Sequence[Placed], model: MorphableModel, width: int) -> Image:
     """The texture (rows, width, 3) BGR of one face; black where the layout has nothing.
 
     Args:
@@ -98,7 +97,7 @@ def face_texture(
     """
     layout, solid = layout_of(model, width), surface.whole(model)
     view = look_at(image, one, others, model, round(_DETAIL * width))
-    values = np.column_stack([view.pixels(one.pixels), one.facing(solid)])
+    values = _values(view, one, model)
     under = (layout.under.interpolate(side, solid.mesh.triangles) for side in (values, values[mirror_of(model)]))
     own, mirrored = (sample(view, side) for side in under)
     texture = np.zeros((*layout.under.shape, 3), np.uint8)
@@ -108,15 +107,23 @@ def face_texture(
 
 
 def vertex_colors(
-    image: NDArray[np.uint8], one: Placed, others: Sequence[Placed], model: MorphableModel, size: int
+    image: Image, one: Placed, others: Sequence[Placed], model: MorphableModel, size: int
 ) -> NDArray[np.uint8]:
     """(V, 3) blue, green, red of each vertex, by the rules of `face_texture`, from a view of about `size` pixels."""
     view = look_at(image, one, others, model, size)
-    values = np.column_stack([view.pixels(one.pixels), one.facing(surface.whole(model))])
+    values = _values(view, one, model)
     return fused(sample(view, values), sample(view, values[mirror_of(model)]))
 
 
-def sheet(textures: Sequence[NDArray[np.uint8]], model: MorphableModel, width: int) -> NDArray[np.uint8]:
+def _values(view: View, one: Placed, model: MorphableModel) -> Float32:
+    """What `sample` wants of each vertex, (V, 4). Hair and collars are before the back of a head: it faces nobody."""
+    cosine = np.zeros(len(model.mean), np.float32)
+    front = surface.front(model).vertices
+    cosine[front] = one.facing(surface.whole(model))[front]
+    return np.column_stack([view.pixels(one.pixels), cosine])
+
+
+def sheet(textures: Sequence[Image], model: MorphableModel, width: int) -> Image:
     """Textures side by side; without any, an empty one."""
     if textures:
         return np.hstack(list(textures))

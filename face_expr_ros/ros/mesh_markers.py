@@ -65,7 +65,9 @@ class MeshMarkers:
         self._ids: dict[str, int] = {}
 
     def __call__(self, faces: Sequence[Face], header: Header, opacity: float) -> Iterator[bytes | Marker]:
-        """The markers of one image, deletions first."""
+        """The markers of one image, deletions first; none for a model without a surface."""
+        if self._model.sparse:
+            return
         for face_id in self._ids.keys() - {face.id for face in faces}:
             yield Marker(header=header, ns=NAMESPACE, id=self._ids.pop(face_id), action=Marker.DELETE)
         for face in faces:
@@ -106,7 +108,9 @@ class VertexNormals:
 
 
 def vertex_colors(model: MorphableModel) -> NDArray[np.float32]:
-    """(V, 3) RGB of 0..1: each part in its color, irises and pupils on the eyeballs."""
+    """(V, 3) RGB of 0..1: each part in its color, irises and pupils on the eyeballs; skin where there are no parts."""
+    if not model.part_names:
+        return np.full(model.mean.shape, SKIN, dtype=np.float32)
     palette = np.array([PART_COLORS.get(name, SKIN) for name in model.part_names], dtype=np.float32)
     colors = palette[model.vertex_part]
     for side in ("left", "right"):
@@ -121,6 +125,8 @@ def vertex_colors(model: MorphableModel) -> NDArray[np.float32]:
 
 def _visible_triangles(model: MorphableModel) -> NDArray[np.intp]:
     """Indices of the corners of all drawn triangles, one after the other."""
+    if not model.part_names:
+        return model.triangles.ravel().astype(np.intp)
     hidden = [number for number, name in enumerate(model.part_names) if name in HIDDEN_PARTS]
     kept: NDArray[np.intp] = model.triangles[~np.isin(model.triangle_part, hidden)].ravel()
     return kept

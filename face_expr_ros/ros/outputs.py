@@ -18,7 +18,7 @@ from visualization_msgs.msg import Marker
 from face_expr_ros.config import OutputConfig
 from face_expr_ros.face_model import MorphableModel
 from face_expr_ros.msg import FaceArray, FaceExpression, FaceModel, FacePose, FaceShape
-from face_expr_ros.rendering.kinds import draw_in_frame
+from face_expr_ros.rendering.kinds import check_kind, draw_in_frame
 from face_expr_ros.rendering.overlays import annotate
 from face_expr_ros.ros import encode
 from face_expr_ros.ros.mesh_markers import MeshMarkers, open_writer
@@ -45,7 +45,13 @@ class _Drawing:
 class Outputs:
     """Publishers of everything that comes out of an image; what nobody subscribes to is not computed."""
 
-    def __init__(self, node: LifecycleNode, model: MorphableModel) -> None:
+    def __init__(self, node: LifecycleNode, model: MorphableModel, config: OutputConfig) -> None:
+        """Offers the topics.
+
+        Raises:
+            BundleError: the model cannot be drawn as ``annotated`` of the configuration wants it.
+        """
+        check_kind(config.annotated, model)
         self._node = node
         self._model = model
         self._publishers: list[LifecyclePublisher[Any]] = []

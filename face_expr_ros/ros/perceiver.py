@@ -35,7 +35,7 @@ class Perceiver:
         self._parameters = parameters
         self._pipeline = Pipeline(parameters.config)
         self._lock = threading.Lock()  # services may come while an image is in work
-        self._outputs = Outputs(node, self._pipeline.model)
+        self._outputs = Outputs(node, self._pipeline.model, parameters.config.output)
         self.cameras = CameraKeeper(parameters.config.fitting.field_of_view)
         model = self._pipeline.model
         self.health = Health(topic, {"model": model.name, "model sha256": model.sha256})
