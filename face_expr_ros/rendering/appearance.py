@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Color = tuple[float, float, float]
+from face_expr_ros.rendering.styles import Beard, Color, Glasses, Hairdo, Headwear, Occluder
 
 _SKINS: tuple[Color, ...] = (
     (180, 199, 236), (166, 187, 228), (150, 176, 220), (128, 158, 207), (108, 140, 192), (86, 118, 170),
@@ -43,6 +43,13 @@ class Appearance:
         hair_volume: meters of hair above the scalp.
         hairline: meters up (positive) or down.
         freckles: 0..1.
+        brows: of the brows before they are darkened; None is the hair's color.
+        bald: how far hair has left the crown and the forehead, 0..1.
+        hairdo, beard, glasses, headwear, occluder: what stands off the head; None is nothing.
+        wrinkles: lines of age, 0..1; blemishes: spots, 0..1; eye_bags: dark skin below the eyes, 0..1.
+        gloss: factor on the skin's reflections.
+        lipstick, eye_shadow: their color, or None.
+        collar: meters by which a scarf or a high collar rises over the pullover's.
     """
 
     seed: int = 0
@@ -59,6 +66,20 @@ class Appearance:
     hair_volume: float = 0.011
     hairline: float = 0.0
     freckles: float = 0.0
+    brows: Color | None = None
+    bald: float = 0.0
+    hairdo: Hairdo | None = None
+    beard: Beard | None = None
+    glasses: Glasses | None = None
+    headwear: Headwear | None = None
+    occluder: Occluder | None = None
+    wrinkles: float = 0.0
+    blemishes: float = 0.0
+    eye_bags: float = 0.0
+    gloss: float = 1.0
+    lipstick: Color | None = None
+    eye_shadow: Color | None = None
+    collar: float = 0.0
 
     @staticmethod
     def random(seed: int) -> Appearance:
@@ -84,6 +105,13 @@ class Appearance:
             hairline=float(rng.normal(0.0, 0.004)),
             freckles=float(max(0.0, rng.uniform(-1.2, 0.8))) * (1 - darkness),
         )
+
+    @staticmethod
+    def varied(seed: int) -> Appearance:
+        """A person's looks drawn from all there is, about as often as in photographs; see `variety`."""
+        from face_expr_ros.rendering.variety import varied_appearance  # which itself makes an Appearance
+
+        return varied_appearance(seed)
 
 
 def _between(colors: tuple[Color, ...], place: float) -> Color:

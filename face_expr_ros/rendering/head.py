@@ -16,6 +16,7 @@ from face_expr_ros.face_model import MorphableModel
 from face_expr_ros.kernels.rasterizer import Mesh
 from face_expr_ros.rendering import atlas, eyes, lids, occlusion, torso
 from face_expr_ros.rendering.appearance import Appearance
+from face_expr_ros.rendering.beard import beard_volume
 from face_expr_ros.rendering.lighting import CLOTH, EYE, LASH, MOUTH, SKIN, TEETH
 from face_expr_ros.rendering.masks import head_masks
 from face_expr_ros.rendering.model_key import ModelKey
@@ -75,13 +76,15 @@ class HeadGeometry:
     face_texels: float
 
     def surface(self, vertices: NDArray, appearance: Appearance) -> Float32:
-        """Drawn vertices (V', 3) for the model's vertices (V, 3): hair lifts the scalp, fine eyes join."""
+        """Drawn vertices (V', 3) for the model's vertices (V, 3): hair and a beard lift the skin, fine eyes join."""
         lifted = vertices.astype(np.float32, copy=True)
         if appearance.hair_volume > 0:
             normals = vertex_normals(lifted, self.scalp_triangles, self.scalp_corners)
             # Hair stands up on the crown and lies close at the sides.
             height = appearance.hair_volume * self.scalp[:, None] * (0.55 + 0.45 * np.clip(normals[:, 1:2], -0.5, 1.0))
             lifted = lifted + height * normals
+        if appearance.beard is not None and appearance.beard.length > 0:
+            beard_volume(self.model, appearance.beard).lift(lifted)
         lifted[self.upper_teeth, 1] -= _TEETH_DROP
         parts = (*(patch.vertices(vertices) for patch in self.patches), self.torso.vertices(vertices))
         return np.vstack([lifted, *parts])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -90,7 +91,7 @@ class Material:
     ambient: float = 1.0
 
 
-SKIN, EYE, TEETH, MOUTH, CLOTH, LASH = range(6)
+SKIN, EYE, TEETH, MOUTH, CLOTH, LASH, HAIR, SHINY = range(8)
 
 MATERIALS = (
     Material((0.18, 0.24, 0.46), 0.16, 0.55, 14.0),
@@ -99,39 +100,60 @@ MATERIALS = (
     Material((0.30, 0.30, 0.50), 0.12, 0.30, 30.0),
     Material((0.20, 0.20, 0.20), 0.0, 0.10, 6.0),
     Material((0.60, 0.60, 0.60), 0.0, 0.0, 9.0),
+    Material((0.30, 0.30, 0.32), 0.22, 0.35, 9.0),
+    Material((0.15, 0.15, 0.15), 0.45, 0.55, 28.0),
 )
 
 
 def light_maps(light: Light, size: int = MAP_SIZE) -> NDArray[np.float32]:
     """The (materials, size, size, 8) maps that `rasterizer.Look` wants, one for each of MATERIALS."""
+    normals, mirrored, rim = _sphere(size)
+    up = np.float32(0.5) - np.float32(0.5) * normals[:, 1]
+    ambient = [
+        np.float32(sky) * up + np.float32(ground) * (1 - up)
+        for sky, ground in zip(light.sky, light.ground, strict=True)
+    ]
+    # One plane of the map after the other, contiguous; every power of the facing cosine once for all materials.
+    planes = np.zeros((len(MATERIALS), 8, size * size), np.float32)
+    for of, material in zip(planes, MATERIALS, strict=True):
+        of[:3] = np.float32(material.ambient) * np.array(ambient)
+    for lamp in light.lamps:
+        direction = (np.array(lamp.direction) / np.linalg.norm(lamp.direction)).astype(np.float32)
+        facing, mirror = normals @ direction, mirrored @ direction
+        wrapped = {wrap: _wrapped(facing, wrap) for material in MATERIALS for wrap in material.wrap}
+        for of, material in zip(planes, MATERIALS, strict=True):
+            reflected = (np.float32(material.specular) + np.float32(material.grazing) * rim) * _reflection(
+                material, lamp, mirror
+            )
+            for channel, color in enumerate(lamp.color):
+                of[channel] += np.float32(color) * wrapped[material.wrap[channel]]
+                of[4 + channel] += np.float32(color) * reflected
+    return np.ascontiguousarray(planes.transpose(0, 2, 1)).reshape(len(MATERIALS), size, size, 8)
+
+
+def _wrapped(facing: NDArray[np.float32], wrap: float) -> NDArray[np.float32]:
+    lit: NDArray[np.float32] = np.clip((facing + np.float32(wrap)) / np.float32(1 + wrap), 0.0, None)
+    return lit ** np.float32(1 + wrap)
+
+
+@functools.lru_cache(maxsize=2)
+def _sphere(size: int) -> tuple[NDArray[np.float32], ...]:
+    """Of a sphere seen from in front, pixel after pixel: normals and mirrored views (n, 3), Schlick's rise (n,)."""
     grid = np.linspace(-1.0, 1.0, size)
     x, y = np.meshgrid(grid, grid)
     radius = np.maximum(np.hypot(x, y), 1.0)
     x, y = x / radius, y / radius
     normals = np.stack([x, y, -np.sqrt(np.maximum(1.0 - x * x - y * y, 0.0))], axis=-1)
-    return np.stack([_material_map(material, light, normals) for material in MATERIALS]).astype(np.float32)
-
-
-def _material_map(material: Material, light: Light, normals: NDArray) -> NDArray:
-    up = 0.5 - 0.5 * normals[..., 1:2]
-    diffuse = material.ambient * (np.array(light.sky) * up + np.array(light.ground) * (1 - up))
-    specular = np.zeros_like(diffuse)
-    # The mirrored view (0, 0, -1), and Schlick's rise towards grazing angles.
     mirrored = 2 * -normals[..., 2:] * normals - np.array([0.0, 0.0, -1.0])
-    fresnel = material.specular + material.grazing * (1 + normals[..., 2:]) ** 4
-    wrap = np.array(material.wrap)
-    for lamp in light.lamps:
-        direction = np.array(lamp.direction) / np.linalg.norm(lamp.direction)
-        facing = (normals @ direction)[..., None]
-        diffuse = diffuse + np.array(lamp.color) * (np.clip((facing + wrap) / (1 + wrap), 0.0, None) ** (1 + wrap))
-        specular = specular + fresnel * np.array(lamp.color) * _reflection(
-            material, lamp, (mirrored @ direction)[..., None]
-        )
-    padding = np.zeros_like(diffuse[..., :1])
-    return np.concatenate([diffuse, padding, specular, padding], axis=-1)
+    pixels = normals.reshape(-1, 3), mirrored.reshape(-1, 3), ((1 + normals[..., 2]) ** 4).ravel()
+    return tuple(values.astype(np.float32) for values in pixels)
 
 
-def _reflection(material: Material, lamp: Lamp, cosine: NDArray) -> NDArray:
+def _reflection(material: Material, lamp: Lamp, cosine: NDArray[np.float32]) -> NDArray[np.float32]:
+    reflected: NDArray[np.float32]
     if material.sharpness:
-        return np.clip(cosine, 0.0, None) ** material.sharpness
-    return 1.6 * np.clip((cosine - np.cos(lamp.size)) / (1 - np.cos(lamp.size)) * 3.0, 0.0, 1.0)
+        reflected = np.clip(cosine, 0.0, None) ** np.float32(material.sharpness)
+    else:
+        edge = np.float32(np.cos(lamp.size))
+        reflected = np.float32(1.6) * np.clip((cosine - edge) / (1 - edge) * np.float32(3.0), 0.0, 1.0)
+    return reflected

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from face_expr_ros.rendering import fields, lids, strokes
 from face_expr_ros.rendering.appearance import Appearance
+from face_expr_ros.rendering.beard import growth
 from face_expr_ros.rendering.fields import Fields
 from face_expr_ros.rendering.head import HeadGeometry
 
@@ -85,8 +86,26 @@ def _paint_skin(color: Float32, field: Fields, look: Appearance) -> None:
     _stain(tone, 0.55 * field.nostrils, (1.1, 1.1, 0.9))
     np.multiply(tone, base, out=color[:3])
     color[3] = 255 * (0.40 + 0.16 * field.nose_tip + 0.10 * field.grain + 0.38 * field.lips - 0.2 * field.lash_line)
+    _paint_beard(color, field, look)
     _paint_hair(color, field, look)
     _dress(color, field, look)
+
+
+def _paint_beard(color: Float32, field: Fields, look: Appearance) -> None:
+    if look.beard is None:
+        return
+    grown = growth(field.position, look.beard) * (1 - np.clip(1.5 * field.lips, 0, 1)) * field.part("skin")
+    if not grown.any():
+        return
+    # Few hairs are dots, many close up; at the border of the beard they thin out.
+    hairs = np.clip(0.5 + 0.5 * field.grain, 0, 1)
+    cover = np.clip(
+        look.beard.density * grown * (0.55 + 0.75 * grown) + 1.6 * (hairs - 0.55) * grown * (1 - 0.7 * grown), 0, 1
+    )
+    cover *= min(1.0, 0.35 + look.beard.density)
+    tone = _column(look.hair) * (1 - look.beard.gray) + look.beard.gray * 150.0
+    color[:3] += cover * (tone * (0.50 + 0.55 * hairs) - color[:3])
+    color[3] += cover * (255 * 0.25 * hairs - color[3])
 
 
 def _paint_hair(color: Float32, field: Fields, look: Appearance) -> None:

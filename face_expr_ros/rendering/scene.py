@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,12 +19,15 @@ from face_expr_ros.rendering.head import HeadGeometry, head_geometry
 from face_expr_ros.rendering.lighting import Light, light_maps
 from face_expr_ros.rendering.painting import Paint, paint_head
 from face_expr_ros.rendering.projection import bounding_box, facing_normals, to_pixels
+from face_expr_ros.rendering.wardrobe import wear
+from face_expr_ros.rendering.worn import Worn
 from face_expr_ros.values import Camera, Pose
 
 Image = NDArray[np.uint8]
 
 # Lashes grow out of the lids, which are drawn before them: they still show this fraction of the depth inside.
 _LASH_BIAS = 0.0015
+_FINE_HAIR = 900.0  # pixels per meter from which on the fine texture of what is worn is taken
 
 
 _LAST = threading.local()  # its target: the memory of a thread's last picture serves the next one
@@ -52,6 +55,7 @@ class FaceRenderer:
         self.texture_width = texture_width
         self.geometry: HeadGeometry = head_geometry(model, texture_width)
         self._paint: Paint = paint_head(self.geometry, self.appearance)
+        self._worn: Worn | None = wear(model, self.appearance)
 
     def render(
         self,
@@ -81,14 +85,18 @@ class SceneFace:
     pose: Pose
 
 
-@dataclass(frozen=True)
-class _Placed:
-    """One person on the image: surface points in the camera frame and in pixels."""
+@dataclass(frozen=True, eq=False)
+class _Layer:
+    """One mesh of one person on the image: points in pixels, the solid mesh and the see-through one over them.
 
-    face: SceneFace
-    points: NDArray[np.float32]
+    The look of a layer that nobody sees is never made.
+    """
+
     pixels: NDArray[np.float32]
-    local: NDArray[np.float32]
+    solid: rasterizer.Mesh
+    glass: rasterizer.Mesh
+    bias: float
+    look: Callable[[NDArray[np.float32]], rasterizer.Look]
 
 
 def render_scene(
@@ -132,8 +140,9 @@ def render_scene_with_coverage(
         raise ValueError("the renderer draws through a pinhole: a camera with distortion 0 is needed")
     image = _background(background, camera)
     coverage = np.zeros((camera.height, camera.width), np.uint8)
-    placed = [_place(face, camera) for face in faces]
-    box = bounding_box([p.pixels for p in placed], camera.width, camera.height)
+    maps = _light_maps(light or Light())
+    layers = [layer for face in faces for layer in _layers(face, camera, maps)]
+    box = bounding_box([layer.pixels for layer in layers], camera.width, camera.height)
     if box is None:
         return image, coverage
     left, top, right, bottom = box
@@ -141,14 +150,15 @@ def render_scene_with_coverage(
     _LAST.target = target
     offset = np.array([left, top, 0], np.float32)
     first = 0
-    for p in placed:
-        mesh = p.face.renderer.geometry.solid
-        rasterizer.draw(target, p.pixels - offset, mesh.triangles, first=first)
-        first += len(mesh.triangles)
+    for layer in layers:
+        rasterizer.draw(target, layer.pixels - offset, layer.solid.triangles, first=first)
+        first += len(layer.solid.triangles)
     first = 0
-    maps = _light_maps(light or Light())
-    for p in placed:
-        first = _shade(target, p, p.pixels - offset, maps, first)
+    for layer in layers:
+        look = layer.look(layer.pixels)
+        rasterizer.shade(target, layer.pixels - offset, layer.solid, look, first=first)
+        rasterizer.blend(target, layer.pixels - offset, layer.glass, look, bias=layer.bias)
+        first += len(layer.solid.triangles)
     rasterizer.composite(target, image[top:bottom, left:right])
     coverage[top:bottom, left:right] = np.round(np.minimum(target.canvas[..., 3], 1) * 255)
     return image, coverage
@@ -163,25 +173,37 @@ def _background(background: Image | None, camera: Camera) -> Image:
     return background.copy()
 
 
-def _place(face: SceneFace, camera: Camera) -> _Placed:
-    local = face.renderer.geometry.surface(face.vertices, face.renderer.appearance)
-    points = torso.bend(local, face.renderer.geometry.torso_share, face.pose)
-    return _Placed(face, points, to_pixels(points, camera), local)
+def _layers(face: SceneFace, camera: Camera, maps: NDArray[np.float32]) -> list[_Layer]:
+    layers = [_head_layer(face, camera, maps)]
+    if face.renderer._worn is not None:
+        layers.append(_worn_layer(face.renderer._worn, face, camera, maps))
+    return layers
 
 
-def _shade(target: rasterizer.Target, placed: _Placed, pixels: NDArray, maps: NDArray, first: int) -> int:
-    renderer, rotation = placed.face.renderer, placed.face.pose.rotation
-    geometry, paint = renderer.geometry, renderer._paint
-    normals = geometry.normals(placed.local, placed.face.vertices) @ rotation.T.astype(np.float32)
-    look = rasterizer.Look(
-        facing_normals(normals, placed.points),
-        geometry.tint(placed.local, placed.face.vertices),
-        paint.texture_for(_texels_per_pixel(geometry, pixels)),
-        maps,
-    )
-    rasterizer.shade(target, pixels, geometry.solid, look, first=first)
-    rasterizer.blend(target, pixels, geometry.lashes, look, bias=_LASH_BIAS)
-    return first + len(geometry.solid.triangles)
+def _head_layer(face: SceneFace, camera: Camera, maps: NDArray[np.float32]) -> _Layer:
+    renderer, geometry = face.renderer, face.renderer.geometry
+    local = geometry.surface(face.vertices, renderer.appearance)
+    points = torso.bend(local, geometry.torso_share, face.pose)
+
+    def look(pixels: NDArray[np.float32]) -> rasterizer.Look:
+        normals = geometry.normals(local, face.vertices) @ face.pose.rotation.T.astype(np.float32)
+        texture = renderer._paint.texture_for(_texels_per_pixel(geometry, pixels))
+        return rasterizer.Look(facing_normals(normals, points), geometry.tint(local, face.vertices), texture, maps)
+
+    return _Layer(to_pixels(points, camera), geometry.solid, geometry.lashes, _LASH_BIAS, look)
+
+
+def _worn_layer(worn: Worn, face: SceneFace, camera: Camera, maps: NDArray[np.float32]) -> _Layer:
+    local = worn.surface(face.vertices)
+    points = torso.bend(local, worn.share, face.pose)
+
+    def look(pixels: NDArray[np.float32]) -> rasterizer.Look:
+        normals = worn.normals(local) @ face.pose.rotation.T.astype(np.float32)
+        # A lock of hair is about two millimeters: finer texels than pixels would only sparkle.
+        coarse = camera.matrix[0, 0] / max(float(face.pose.position[2]), 1e-3) < _FINE_HAIR
+        return rasterizer.Look(facing_normals(normals, points), worn.tint, worn.levels[int(coarse)], maps)
+
+    return _Layer(to_pixels(points, camera), worn.solid, worn.glass, 0.0, look)
 
 
 def _texels_per_pixel(geometry: HeadGeometry, pixels: NDArray) -> float:
