@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import sys
 import threading
@@ -332,6 +333,22 @@ def test_the_license_is_shown_and_without_acceptance_nothing_is_fetched(
         assert words in done.err
     assert server.requests == []
     assert installed() == set()
+
+
+class Terminal(io.StringIO):
+    """Somebody who types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("typed", "status"), [("y\n", 0), ("n\n", 2), ("\n", 2)])
+def test_on_a_terminal_the_license_can_be_accepted_by_hand(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], typed: str, status: int
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(typed))
+    assert run_verb(monkeypatch, capfd, "points", "--from", str(folder)).status == status
+    assert installed() == (INSTALLED if status == 0 else set())
 
 
 def test_the_verb_installs_says_what_is_missing_and_writes_json(
