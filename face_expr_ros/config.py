@@ -80,8 +80,7 @@ class LandmarksConfig:
     )
     model_path: str = setting("", "face_landmarker.task for the backend mediapipe_tasks")
     max_faces: int = setting(4, "faces looked for in one image", minimum=1, maximum=20)
-    detection_confidence: float = setting(0.5, "least confidence of a new face", minimum=0.0, maximum=1.0)
-    tracking_confidence: float = setting(0.5, "least confidence of a face already seen", minimum=0.0, maximum=1.0)
+    presence: float = setting(0.5, "least score of FaceMesh for a face to be there", minimum=0.5, maximum=1.0)
 
 
 @dataclass(frozen=True)
@@ -91,10 +90,8 @@ class DetectionConfig:
         "who finds new faces; mediapipe is its short-range network and, where that finds nobody, its full-range one",
         choices=("mediapipe", "mediapipe_short", "mediapipe_full", "faceboxes"),
     )
-    confidence: float = setting(0.4, "least score of a face that is then looked at", minimum=0.05, maximum=1.0)
-    every: int = setting(
-        5, "images between two looks for more faces while some are followed", minimum=1, maximum=1000
-    )
+    confidence: float = setting(0.3, "least score of a face that is then looked at", minimum=0.05, maximum=1.0)
+    every: int = setting(5, "images between two looks for more faces while some are followed", minimum=1, maximum=1000)
 
 
 @dataclass(frozen=True)
@@ -105,13 +102,21 @@ class TrackerConfig:
     keep_lost: float = setting(
         1.0, "an id is kept this long after its face was last seen", unit="s", minimum=0.0, maximum=60.0
     )
+    least_confidence: float = setting(0.1, "a fit of less confidence is no face any more", minimum=0.0, maximum=1.0)
+    unconfirmed: float = setting(
+        3.0,
+        "a face that only the fit holds on to, while neither FaceMesh nor the detector sees it, is let go after this",
+        unit="s",
+        minimum=0.0,
+        maximum=3600.0,
+    )
 
 
 @dataclass(frozen=True)
 class FittingConfig:
     backend: str = setting(
         "auto",
-        "how the face model is fitted: by a network (tddfa), to FaceMesh's landmarks (least_squares), or the bundle's best",
+        "how the face model is fitted: by a network, to FaceMesh's landmarks, or (auto) as is best for the bundle",
         choices=("auto", "tddfa", "least_squares"),
     )
     network: str = setting("", "tddfa: which of the bundle's networks; empty is its first", choices=("", "mb05", "mb1"))

@@ -6,16 +6,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import compress
 
 from face_expr_ros.bundle import open_bundle
 from face_expr_ros.config import PerceptionConfig
+from face_expr_ros.detection import open_detector
 from face_expr_ros.expression import ExpressionReader
 from face_expr_ros.fitting import open_fitter
 from face_expr_ros.geometry import bounding_box
-from face_expr_ros.landmarks import open_detector
+from face_expr_ros.landmarks import open_landmarks
 from face_expr_ros.smoothing import Smoother
 from face_expr_ros.tracker import Tracker
-from face_expr_ros.values import Blendshapes, Face, FaceFit, Frame, Roi, Track
+from face_expr_ros.values import Blendshapes, Detection, Face, FaceFit, Frame, Landmarks, Roi, Track
 
 _LOOKS, _LOOK_NS = 3, 33_333_333  # at a still picture, nanoseconds apart
 
@@ -38,8 +40,9 @@ class Pipeline:
         bundle = open_bundle(config.bundle, config.fitting.network)
         self.model = bundle.model
         self.stage_seconds: dict[str, float] = {}
-        self._detector = open_detector(config.landmarks)
-        self._tracker = Tracker(config.tracker)
+        self._detector = open_detector(config.detection, bundle.detector_path)
+        self._tracker = Tracker(config.tracker, config.landmarks.max_faces, config.detection.every)
+        self._landmarks = open_landmarks(config.landmarks)
         self._fitter = open_fitter(config.fitting, bundle)
         self._expression = ExpressionReader(self.model.expression_names, self._fitter.expression_gain())
         self._smoother = Smoother(config.smoothing)
@@ -52,12 +55,15 @@ class Pipeline:
         A stamp before the last one (a bag that starts again) resets the memory; ids are never used twice.
         """
         self._forget_if_time_went_back(frame.stamp_ns)
-        with self._stage("landmarks"):
-            found = self._detector(frame)
+        with self._stage("detector"):
+            detections = self._detect(frame)
         with self._stage("tracker"):
-            tracks = self._tracker(found, frame.stamp_ns)
+            tracks = self._tracker(detections, frame.stamp_ns)
+        with self._stage("landmarks"):
+            tracks = [_with_landmarks(*pair) for pair in zip(tracks, self._landmarks(frame, tracks), strict=True)]
         with self._stage("fitter"):
             fits = self._fitter(frame, tracks)
+        tracks, fits = self._followed(tracks, fits, frame.stamp_ns)
         with self._stage("expression"):
             blendshapes = [self._expression(track.id, fit) for track, fit in zip(tracks, fits, strict=True)]
         with self._stage("smoother"):
@@ -83,13 +89,26 @@ class Pipeline:
 
     def reset(self) -> None:
         """Forget all faces and their rest offsets; the next id is still a new one."""
-        for stage in (self._detector, self._tracker, self._fitter, self._expression, self._smoother):
+        for stage in (self._tracker, self._landmarks, self._fitter, self._expression, self._smoother):
             stage.reset()
         self._last_fits = {}
 
     def close(self) -> None:
         """Free the networks."""
         self._detector.close()
+        self._landmarks.close()
+
+    def _detect(self, frame: Frame) -> list[Detection] | None:
+        """What the detector finds, and the landmark network by itself; None where nobody needs to look."""
+        strangers = self._landmarks.strangers
+        if not strangers and not self._tracker.wants_detector(frame.stamp_ns):
+            return None
+        return [*self._detector(frame.image), *strangers]
+
+    def _followed(self, tracks: list[Track], fits: list[FaceFit], stamp_ns: int) -> tuple[list[Track], list[FaceFit]]:
+        """The tracks whose fits hold a face; the tracker follows those."""
+        held = self._tracker.learn(tracks, fits, stamp_ns)
+        return list(compress(tracks, held)), list(compress(fits, held))
 
     def _forget_if_time_went_back(self, stamp_ns: int) -> None:
         if self._last_stamp_ns is not None and stamp_ns < self._last_stamp_ns:
@@ -101,6 +120,10 @@ class Pipeline:
         started = time.perf_counter()
         yield
         self.stage_seconds[name] = time.perf_counter() - started
+
+
+def _with_landmarks(track: Track, landmarks: Landmarks | None) -> Track:
+    return replace(track, landmarks=landmarks)
 
 
 def _faces(tracks: list[Track], fits: list[FaceFit], blendshapes: list[Blendshapes]) -> tuple[Face, ...]:

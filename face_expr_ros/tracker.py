@@ -1,33 +1,45 @@
-"""Which face is which: ids that stay with a face from frame to frame."""
+"""Which face is which: ids that stay with a face from frame to frame, and where to look for it next."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from face_expr_ros.config import TrackerConfig
-from face_expr_ros.geometry import bounding_box, crop_from_landmarks
-from face_expr_ros.values import FloatArray, Landmarks, Roi, Track
+from face_expr_ros.detection.boxes import overlap
+from face_expr_ros.geometry import bounding_box, crop_from_box, crop_from_landmarks
+from face_expr_ros.values import Detection, FaceFit, FloatArray, Roi, Track
 
-_DUPLICATE_OVERLAP = 0.5  # intersection over union: two boxes that share more are one face found twice
+_DUPLICATE_OVERLAP = 0.5  # intersection over union: two faces that share more are one face found twice
+_JUMP_OVERLAP = 0.45  # of a detection with the crop of its track; with less, the crop follows the detection
 _VELOCITY_MEMORY = 0.6  # weight of the old velocity against the newly seen one
-_VELOCITY_HORIZON = 0.3  # seconds: after that a face has perhaps stopped
+_VELOCITY_HORIZON = 0.3  # seconds: after that a face has perhaps stopped, and its crop is no longer sure
 _LONGEST_PAUSE = 3.0  # seconds without any image, after which the same place says little about who is there
 _SIZE_WEIGHT = 1.0  # a face twice as large is as far away as one that moved ln 2 face widths
+_LEAST_LOOKS = 3  # of the detector, in vain, before a face that only the fit holds on to is let go
+_FACE_IN_CROP = math.sqrt(0.5)  # long side of the 68 points' box, in sides of the crop from landmarks
+_FACE_IN_ROUGH_CROP = 0.6  # the same in the crop from a detector's box, which is a little larger (on rendered faces)
 
 
 @dataclass
 class _Memory:
-    """Where a face was last seen (center and size in pixels), how it moved (pixels per second), when, and whether the
-    last frame showed it."""
+    """One face: where it was last seen (center and size in pixels, crop, roll in radians), how it moved (pixels per
+    second), when, whether the last frame showed it, and who vouches for it."""
 
     center: FloatArray
     size: float
-    velocity: FloatArray
+    crop: Roi
+    roll: float
     stamp_ns: int
+    velocity: FloatArray
+    fresh: bool = True
     in_view: bool = True
+    confirmed_ns: int = 0
+    looks: int = 0
 
     def expected(self, stamp_ns: int) -> FloatArray:
         """(n, 2) places: where the face has moved on to and, after a gap, also where it was seen."""
@@ -35,35 +47,107 @@ class _Memory:
         ahead = self.center + self.velocity * min(elapsed, _VELOCITY_HORIZON)
         return np.array([ahead] if elapsed <= _VELOCITY_HORIZON else [ahead, self.center])
 
-    def update(self, center: FloatArray, size: float, stamp_ns: int) -> None:
+    def distance(self, center: FloatArray, size: float, stamp_ns: int) -> float:
+        """From the nearest place where the face is expected, in face widths, with the change of size on top."""
+        moved = float(np.linalg.norm(center - self.expected(stamp_ns), axis=1).min()) / max(size, self.size)
+        return moved + _SIZE_WEIGHT * abs(math.log(size / self.size))
+
+    def confirm(self, stamp_ns: int) -> None:
+        self.confirmed_ns, self.looks = stamp_ns, 0
+
+    def jump(self, detection: Detection, stamp_ns: int) -> None:
+        """The detector says where the face is now."""
+        self.crop, self.roll, self.fresh, self.in_view = crop_from_box(detection.roi), detection.roll, True, True
+        self.confirm(stamp_ns)
+
+    def follow(self, fit: FaceFit, stamp_ns: int) -> None:
+        """The fit says where the face is."""
+        center, size = _place(fit)
         elapsed = (stamp_ns - self.stamp_ns) * 1e-9
         if elapsed > 0:
             seen = (center - self.center) / elapsed
             self.velocity = _VELOCITY_MEMORY * self.velocity + (1 - _VELOCITY_MEMORY) * seen
-        self.center, self.size, self.stamp_ns, self.in_view = center, size, stamp_ns, True
+        self.center, self.size, self.stamp_ns = center, size, stamp_ns
+        self.crop, self.roll = crop_from_landmarks(fit.landmarks68), _roll(fit)
+        self.fresh, self.in_view = False, True
 
 
 class Tracker:
-    """Gives every face the id of the track it continues, or a new id. Ids are never used twice."""
+    """Follows faces by their fits and gives each the id it had before, or a new one. Ids are never used twice.
 
-    def __init__(self, config: TrackerConfig) -> None:
+    A frame is three calls: `wants_detector`, the tracker itself, and `learn`.
+    """
+
+    def __init__(self, config: TrackerConfig, max_faces: int, detect_every: int) -> None:
+        """Follows up to ``max_faces``; while it could follow more, the detector looks in every n-th frame."""
         self._config = config
+        self._max_faces = max_faces
+        self._detect_every = detect_every
         self._count = 0
         self._memories: dict[str, _Memory] = {}
+        self._since_detector = 0
+        self._last_stamp_ns: int | None = None
 
     def reset(self) -> None:
         """Forget all faces. The next id is still a new one."""
         self._memories.clear()
+        self._last_stamp_ns = None
 
-    def __call__(self, found: list[Landmarks], stamp_ns: int) -> list[Track]:
-        """The faces of a frame taken at ``stamp_ns`` nanoseconds, with their ids, in the order of the ids."""
+    def wants_detector(self, stamp_ns: int) -> bool:
+        """Whether the detector should look at a frame taken at ``stamp_ns`` nanoseconds.
+
+        In every frame while nobody is followed, and after a gap; now and then while there is room for more faces or
+        one is followed that FaceMesh does not see; never while all are followed and seen.
+        """
+        followed = [memory for memory in self._memories.values() if memory.in_view]
+        gap = self._last_stamp_ns is None or stamp_ns - self._last_stamp_ns > _VELOCITY_HORIZON * 1e9
+        doubted = any(memory.confirmed_ns < memory.stamp_ns for memory in followed)
+        due = self._since_detector + 1 >= self._detect_every and (doubted or len(followed) < self._max_faces)
+        return not followed or gap or due
+
+    def __call__(self, detections: Sequence[Detection] | None, stamp_ns: int) -> list[Track]:
+        """The faces to look at in a frame taken at ``stamp_ns`` nanoseconds, in the order of their ids.
+
+        Args:
+            detections: what the detector found; None where it was not asked.
+            stamp_ns: the frame's time.
+        """
         self._forget_lost(stamp_ns)
-        faces = _without_duplicates([(landmarks, bounding_box(landmarks.points)) for landmarks in found])
-        ids = self._match([roi for _, roi in faces], stamp_ns)
+        self._since_detector = self._since_detector + 1 if detections is None else 0
+        late = self._last_stamp_ns is not None and stamp_ns - self._last_stamp_ns > _VELOCITY_HORIZON * 1e9
         for memory in self._memories.values():
-            memory.in_view = False  # until it is updated below
-        tracks = [self._update(ids.get(i), *face, stamp_ns) for i, face in enumerate(faces)]
+            memory.fresh = late
+        self._last_stamp_ns = stamp_ns
+        if detections is not None:
+            self._take(sorted(detections, key=lambda detection: -detection.roi.height), stamp_ns)
+        tracks = [
+            Track(id, memory.crop, None, memory.fresh, memory.roll)
+            for id, memory in self._memories.items()
+            if memory.in_view
+        ]
         return sorted(tracks, key=lambda track: int(track.id[1:]))
+
+    def learn(self, tracks: Sequence[Track], fits: Sequence[FaceFit], stamp_ns: int) -> list[bool]:
+        """Which of the tracks that the tracker gave hold a face; the others are lost, and their ids wait for them."""
+        held = [fit.confidence >= self._config.least_confidence for fit in fits]
+        for index in self._duplicates(tracks, fits, held, stamp_ns):
+            held[index] = False
+        for index, (track, fit) in enumerate(zip(tracks, fits, strict=True)):
+            memory = self._memories[track.id]
+            if not held[index]:
+                memory.in_view = False
+                continue
+            memory.follow(fit, stamp_ns)
+            if track.landmarks is not None:
+                memory.confirm(stamp_ns)
+            elif self._unconfirmed(memory, stamp_ns):
+                held[index] = memory.in_view = False
+        return held
+
+    def _unconfirmed(self, memory: _Memory, stamp_ns: int) -> bool:
+        """Whether neither FaceMesh nor the detector has seen the face for too long, though the detector looked."""
+        elapsed = (stamp_ns - memory.confirmed_ns) * 1e-9
+        return elapsed > self._config.unconfirmed and memory.looks >= _LEAST_LOOKS
 
     def _forget_lost(self, stamp_ns: int) -> None:
         """A face of the last frame is not lost when the next frame is late: a busy machine leaves out images."""
@@ -73,50 +157,77 @@ class Tracker:
             id: memory for id, memory in self._memories.items() if memory.stamp_ns >= kept[memory.in_view]
         }
 
-    def _match(self, rois: list[Roi], stamp_ns: int) -> dict[int, str]:
-        """Index of the face -> id: the assignment of least total distance from where the tracks are expected."""
+    def _take(self, detections: Sequence[Detection], stamp_ns: int) -> None:
+        """Detections confirm followed faces, bring lost ones back and, while there is room, add new ones."""
+        for memory in self._memories.values():
+            memory.looks += memory.in_view
+        ids = self._match(detections, stamp_ns)
+        crops = [crop_from_box(detection.roi) for detection in detections]
+        for index, detection in enumerate(detections):
+            known = self._memories.get(ids.get(index, "nobody"))
+            if known is not None and known.in_view:
+                known.confirm(stamp_ns)
+                if overlap(known.crop, crops[index]) < _JUMP_OVERLAP:
+                    known.jump(detection, stamp_ns)
+            elif self._has_room_for(crops[index]):
+                (known or self._new(detection, stamp_ns)).jump(detection, stamp_ns)
+
+    def _has_room_for(self, crop: Roi) -> bool:
+        followed = [memory for memory in self._memories.values() if memory.in_view]
+        twice = any(overlap(crop, memory.crop) > _DUPLICATE_OVERLAP for memory in followed)
+        return len(followed) < self._max_faces and not twice
+
+    def _new(self, detection: Detection, stamp_ns: int) -> _Memory:
+        self._count += 1
+        crop = crop_from_box(detection.roi)
+        memory = _Memory(_middle(crop), _rough_size(crop), crop, detection.roll, stamp_ns, velocity=np.zeros(2))
+        self._memories[f"f{self._count}"] = memory
+        return memory
+
+    def _match(self, detections: Sequence[Detection], stamp_ns: int) -> dict[int, str]:
+        """Index of the detection -> id: the assignment of least total distance from where the faces are expected."""
         ids = list(self._memories)
-        if not ids or not rois:
+        if not ids or not detections:
             return {}
-        cost = np.array([[self._distance(self._memories[id], roi, stamp_ns) for id in ids] for roi in rois])
+        crops = [crop_from_box(detection.roi) for detection in detections]
+        places = [(_middle(crop), _rough_size(crop)) for crop in crops]
+        cost = np.array([[self._memories[id].distance(*place, stamp_ns) for id in ids] for place in places])
         limit = self._config.max_distance
         pairs = zip(*linear_sum_assignment(np.minimum(cost, 2 * limit)), strict=True)
         return {int(i): ids[j] for i, j in pairs if cost[i, j] <= limit}
 
-    def _distance(self, memory: _Memory, roi: Roi, stamp_ns: int) -> float:
-        """From the nearest place where the track is expected, in face widths, with the change of size on top."""
-        center, size = _place(roi)
-        moved = float(np.linalg.norm(center - memory.expected(stamp_ns), axis=1).min()) / max(size, memory.size)
-        return moved + _SIZE_WEIGHT * abs(float(np.log(size / memory.size)))
+    def _duplicates(
+        self, tracks: Sequence[Track], fits: Sequence[FaceFit], held: Sequence[bool], stamp_ns: int
+    ) -> list[int]:
+        """The tracks that lie on the face of another one: the new ones, and those that came from farther away."""
 
-    def _update(self, id: str | None, landmarks: Landmarks, roi: Roi, stamp_ns: int) -> Track:
-        center, size = _place(roi)
-        if id is None:
-            self._count += 1
-            id = f"f{self._count}"
-            self._memories[id] = _Memory(center, size, np.zeros(2), stamp_ns)
-        else:
-            self._memories[id].update(center, size, stamp_ns)
-        return Track(id, crop_from_landmarks(landmarks.points), landmarks, fresh=False)
+        def claim(index: int) -> tuple[bool, float]:
+            memory = self._memories[tracks[index].id]
+            return memory.fresh, memory.distance(*_place(fits[index]), stamp_ns)
 
-
-def _place(roi: Roi) -> tuple[FloatArray, float]:
-    """Center and size of a face; turning the head changes the box's height least."""
-    return np.array([roi.x + roi.width / 2, roi.y + roi.height / 2]), max(roi.height, 1.0)
+        boxes = [bounding_box(fit.landmarks68) for fit in fits]
+        kept: list[int] = []
+        for index in sorted(np.flatnonzero(held), key=claim):
+            if all(overlap(boxes[index], boxes[other]) <= _DUPLICATE_OVERLAP for other in kept):
+                kept.append(index)
+        return [index for index in np.flatnonzero(held) if index not in kept]
 
 
-def _without_duplicates(faces: list[tuple[Landmarks, Roi]]) -> list[tuple[Landmarks, Roi]]:
-    kept: list[tuple[Landmarks, Roi]] = []
-    for landmarks, roi in faces:
-        if all(overlap(roi, other) <= _DUPLICATE_OVERLAP for _, other in kept):
-            kept.append((landmarks, roi))
-    return kept
+def _place(fit: FaceFit) -> tuple[FloatArray, float]:
+    """Center and size of a face in pixels."""
+    crop = crop_from_landmarks(fit.landmarks68)
+    return _middle(crop), max(crop.width * _FACE_IN_CROP, 1.0)
 
 
-def overlap(a: Roi, b: Roi) -> float:
-    """Intersection over union of two boxes, 0..1."""
-    width = min(a.x + a.width, b.x + b.width) - max(a.x, b.x)
-    height = min(a.y + a.height, b.y + b.height) - max(a.y, b.y)
-    shared = max(width, 0.0) * max(height, 0.0)
-    union = a.width * a.height + b.width * b.height - shared
-    return shared / union if union > 0 else 0.0
+def _middle(crop: Roi) -> FloatArray:
+    return np.array([crop.x + crop.width / 2, crop.y + crop.height / 2])
+
+
+def _rough_size(crop: Roi) -> float:
+    return max(crop.width * _FACE_IN_ROUGH_CROP, 1.0)
+
+
+def _roll(fit: FaceFit) -> float:
+    """Of the head as it appears, radians: by its upright axis, which a profile shows too, unlike its eye line."""
+    right, up = fit.weak_perspective[:2, 1]
+    return math.atan2(right, up)

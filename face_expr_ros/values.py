@@ -97,12 +97,14 @@ class Track:
         crop: the square that a network looks at, image pixels; may reach outside the image.
         landmarks: FaceMesh's points in this frame; None where FaceMesh does not see the face, as in profile.
         fresh: the crop comes from a detector or has jumped, so that a network should look twice.
+        roll: radians, positive where the eye line is clockwise in the image; 0.0 where nobody knows.
     """
 
     id: str
     crop: Roi
     landmarks: Landmarks | None
     fresh: bool
+    roll: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from face_expr_ros.config import ConfigError, LandmarksConfig, PerceptionConfig
 from face_expr_ros.geometry import pinhole_camera, rotation_from_euler
-from face_expr_ros.landmarks import open_detector
+from face_expr_ros.landmarks import open_landmarks
 from face_expr_ros.pipeline import Pipeline
 from face_expr_ros.rendering.appearance import Appearance
 from face_expr_ros.rendering.scene import FaceRenderer, SceneFace, render_scene
@@ -90,6 +90,6 @@ def test_a_landmark_model_that_is_missing_or_damaged_is_refused_in_words(
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ConfigError) as refused:
-        open_detector(LandmarksConfig(backend="mediapipe_tasks", model_path=str(path)))
+        open_landmarks(LandmarksConfig(backend="mediapipe_tasks", model_path=str(path)))
     assert str(refused.value).startswith("landmarks.model_path must name MediaPipe's face_landmarker.task")
     assert words in str(refused.value)

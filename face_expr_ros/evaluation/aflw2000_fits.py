@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from face_expr_ros.bundle import Bundle, open_bundle
 from face_expr_ros.config import PerceptionConfig
+from face_expr_ros.detection.boxes import overlap
 from face_expr_ros.evaluation.aflw2000 import (
     MIRRORED,
     Answer,
@@ -26,10 +27,9 @@ from face_expr_ros.evaluation.aflw2000 import (
 from face_expr_ros.evaluation.aflw2000_data import Dataset, read_image
 from face_expr_ros.fitting import backend_name, open_fitter
 from face_expr_ros.geometry import bounding_box, crop_from_landmarks, default_camera
-from face_expr_ros.landmarks import open_detector
+from face_expr_ros.landmarks import open_landmarks
 from face_expr_ros.pipeline import Pipeline
 from face_expr_ros.progress import progress
-from face_expr_ros.tracker import overlap
 from face_expr_ros.values import FaceFit, FloatArray, Frame, Track
 
 Image = NDArray[np.uint8]
@@ -76,15 +76,15 @@ def _true_crops(config: PerceptionConfig, bundle: Bundle) -> tuple[Look, Callabl
     The crop takes the truth's coordinates as they are, as the published script does.
     """
     fitter = open_fitter(config.fitting, bundle)
-    landmarks = open_detector(config.landmarks)
+    landmarks = open_landmarks(config.landmarks)
 
     def look(image: Image, points: FloatArray) -> Answer | None:
         frame = _frame(image, config)
         fitter.reset()
         landmarks.reset()
-        found = [landmarks(frame) for _ in range(3)][-1]
-        seen = max(found, key=lambda face: overlap(bounding_box(face.points), bounding_box(points)), default=None)
-        (fit,) = fitter(frame, [Track("f1", crop_from_landmarks(points), seen, fresh=False)])
+        track = Track("f1", crop_from_landmarks(points), None, fresh=False)
+        (seen,) = [landmarks(frame, [track]) for _ in range(3)][-1]
+        (fit,) = fitter(frame, [replace(track, landmarks=seen)])
         return _answer(fit) if fit.confidence > 0.0 else None
 
     return look, landmarks.close

@@ -9,16 +9,20 @@ from typing import Any, Protocol
 import numpy as np
 
 from face_expr_ros.config import LandmarksConfig
-from face_expr_ros.values import Frame, Landmarks
+from face_expr_ros.values import Detection, Frame, Landmarks, Track
 
 LANDMARK_COUNT = 478
 
 
-class LandmarkDetector(Protocol):
+class LandmarkFinder(Protocol):
     """A stage with memory: it follows faces from frame to frame."""
 
-    def __call__(self, frame: Frame) -> list[Landmarks]:
-        """The faces in the image, in no particular order."""
+    def __call__(self, frame: Frame, tracks: list[Track]) -> list[Landmarks | None]:
+        """The points of each track's face; None where FaceMesh sees none, as in profile."""
+
+    @property
+    def strangers(self) -> list[Detection]:
+        """Faces that it saw in the last frame and that no track had; it may look for none."""
 
     def reset(self) -> None:
         """Forget the faces: the next frame has nothing to do with the last."""
@@ -27,19 +31,27 @@ class LandmarkDetector(Protocol):
         """Free the network."""
 
 
-def open_detector(config: LandmarksConfig) -> LandmarkDetector:
-    """The detector that ``config.backend`` names."""
-    create: Callable[[LandmarksConfig], LandmarkDetector] = import_module(f"{__name__}.{config.backend}").create
+def open_landmarks(config: LandmarksConfig) -> LandmarkFinder:
+    """The backend that ``config.backend`` names.
+
+    Raises:
+        ConfigError: its model file is missing or damaged.
+    """
+    create: Callable[[LandmarksConfig], LandmarkFinder] = import_module(f"{__name__}.{config.backend}").create
     return create(config)
 
 
-def in_pixels(points: Any, frame: Frame) -> Landmarks:
+def in_pixels(
+    points: Any, width: int, height: int, *, corner: tuple[int, int] = (0, 0), confidence: float = 1.0
+) -> Landmarks:
     """MediaPipe's points as ours: its coordinates run over the image from its corner, ours from a pixel's center.
 
     Args:
         points: 478 objects with x and y in parts of the image's size and z in parts of its width.
+        width, height: of what MediaPipe saw, pixels.
+        corner: x and y of its first pixel in the image that it is a part of.
+        confidence: that this is a face, 0..1.
     """
-    height, width = frame.image.shape[:2]
     normalized = np.array([(point.x, point.y, point.z) for point in points], dtype=np.float32)
     scaled = normalized * np.array([width, height, width], dtype=np.float32)
-    return Landmarks(scaled - np.array([0.5, 0.5, 0.0], dtype=np.float32), confidence=1.0)
+    return Landmarks(scaled + np.array([corner[0] - 0.5, corner[1] - 0.5, 0.0], dtype=np.float32), confidence)

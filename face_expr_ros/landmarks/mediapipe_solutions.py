@@ -1,92 +1,113 @@
-"""FaceMesh as MediaPipe up to 0.10.21 ships it: the networks are inside the wheel."""
+"""FaceMesh at the place of each face, through the graph that MediaPipe up to 0.10.21 has inside the wheel."""
 
 from __future__ import annotations
 
-from typing import Any
+import math
 
-import cv2
 import mediapipe
 import numpy as np
-from numpy.typing import NDArray
 
 from face_expr_ros.config import LandmarksConfig
+from face_expr_ros.geometry import bounding_box
 from face_expr_ros.landmarks import in_pixels
-from face_expr_ros.values import Frame, Landmarks
+from face_expr_ros.mediapipe_graph import ImageGraph, Region
+from face_expr_ros.values import Detection, FloatArray, Frame, Landmarks, Roi, Track
 
-_LOOK_AROUND_EVERY = 5  # frames between two looks for faces that are not followed yet
-_PATIENCE = 30  # frames without the last face before it is no longer looked for in every frame
+_GRAPH = """
+    input_stream: "image"
+    input_stream: "region"
+    input_side_packet: "with_attention"
+    output_stream: "landmarks"
+    node {
+      calculator: "FaceLandmarkCpu"
+      input_stream: "IMAGE:image"
+      input_stream: "ROI:region"
+      input_side_packet: "WITH_ATTENTION:with_attention"
+      output_stream: "LANDMARKS:landmarks"
+    }
+"""
+_PRESENCE = "facelandmarkcpu__face_presence_score"  # below 0.5 the graph gives no landmarks
+_RIGHT_EYE, _LEFT_EYE = 33, 263  # outer corners
+_SIDE = 1.5  # of the long side of the points' box: MediaPipe's own margin
+# From a crop, by the medians over rendered faces: the side in crops, and how far the middle lies towards the forehead.
+_CROP_SIDE, _CROP_UP = 1.2, 0.08
 
 
 class MediapipeSolutions:
-    """FaceMesh with irises, following faces from frame to frame.
-
-    FaceMesh runs its detector in every frame as long as it follows fewer faces than it may. So it is allowed as many as
-    there are, and a detector of our own looks now and then whether there are more.
-    """
+    """FaceMesh with irises. A face that it saw in the last frame is looked for where its points were."""
 
     def __init__(self, config: LandmarksConfig) -> None:
-        self._config = config
-        self._meshes: dict[int, Any] = {}
-        self._detector = mediapipe.solutions.face_detection.FaceDetection(
-            model_selection=0, min_detection_confidence=config.detection_confidence
-        )
-        self._count = 1
-        self._frames = 0
-        self._missing = 0
+        self._graph = ImageGraph(_GRAPH, ["landmarks", _PRESENCE], with_attention=True)
+        self._last: dict[str, Landmarks] = {}
+        self._least = config.presence
 
-    def __call__(self, frame: Frame) -> list[Landmarks]:
-        """The faces in the image, in no particular order."""
-        image = cv2.cvtColor(frame.image, cv2.COLOR_BGR2RGB)
-        if self._frames % _LOOK_AROUND_EVERY == 0:
-            self._allow(self._count_faces(image))
-        self._frames += 1
-        found = self._mesh().process(image).multi_face_landmarks or []
-        self._notice_missing(len(found))
-        return [in_pixels(face.landmark, frame) for face in found]
+    def __call__(self, frame: Frame, tracks: list[Track]) -> list[Landmarks | None]:
+        """The points of each track's face, None where FaceMesh sees none."""
+        found = [self._find(frame, track) for track in tracks]
+        self._last = {track.id: points for track, points in zip(tracks, found, strict=True) if points is not None}
+        return found
+
+    @property
+    def strangers(self) -> list[Detection]:
+        """It looks only where it is told to."""
+        return []
 
     def reset(self) -> None:
         """Forget the faces: the next frame has nothing to do with the last."""
-        for mesh in self._meshes.values():
-            mesh.reset()
-        self._count, self._frames, self._missing = 1, 0, 0
+        self._last = {}
 
     def close(self) -> None:
-        """Free the networks."""
-        for mesh in self._meshes.values():
-            mesh.close()
-        self._meshes = {}
-        self._detector.close()
+        """Free the network."""
+        self._graph.close()
 
-    def _mesh(self) -> Any:
-        """The FaceMesh for as many faces as are allowed now; made when first needed, for it takes a while."""
-        if self._count not in self._meshes:
-            self._meshes[self._count] = mediapipe.solutions.face_mesh.FaceMesh(
-                max_num_faces=self._count,
-                refine_landmarks=True,
-                min_detection_confidence=self._config.detection_confidence,
-                min_tracking_confidence=self._config.tracking_confidence,
-            )
-        return self._meshes[self._count]
+    def _find(self, frame: Frame, track: Track) -> Landmarks | None:
+        if not track.fresh and track.id in self._last:
+            return self._look(frame, region_of_points(self._last[track.id].points))
+        seen = self._look(frame, region_of_crop(track.crop, track.roll))
+        return self._look(frame, region_of_points(seen.points)) if seen is not None else None
 
-    def _count_faces(self, image: NDArray[np.uint8]) -> int:
-        if self._config.max_faces == 1:
-            return 1
-        return len(self._detector.process(image).detections or [])
+    def _look(self, frame: Frame, region: Region) -> Landmarks | None:
+        """The points in a region, None where there is no face or nothing of the image."""
+        left, top, right, bottom = _window(region, frame.image.shape[1], frame.image.shape[0])
+        if right <= left or bottom <= top:
+            return None
+        shown = frame.image[top:bottom, left:right]
+        answer = self._graph(shown, Region(region.x - left, region.y - top, region.side, region.rotation))
+        if "landmarks" not in answer:
+            return None
+        presence = mediapipe.packet_getter.get_float(answer[_PRESENCE])
+        points = mediapipe.packet_getter.get_proto(answer["landmarks"]).landmark
+        if presence < self._least:
+            return None
+        return in_pixels(points, shown.shape[1], shown.shape[0], corner=(left, top), confidence=presence)
 
-    def _allow(self, count: int) -> None:
-        """Follow up to ``count`` faces, if that is more than now."""
-        if self._count < count:
-            self._change_to(min(count, self._config.max_faces))
 
-    def _notice_missing(self, found: int) -> None:
-        """A face that stays away is given up, so that the detector can rest again."""
-        self._missing = self._missing + 1 if 0 < found < self._count else 0
-        if self._missing >= _PATIENCE:
-            self._change_to(found)
+def region_of_points(points: FloatArray) -> Region:
+    """Where MediaPipe looks for a face whose points (478, >= 2) were seen: turned with the line through the eyes."""
+    across, down = points[_LEFT_EYE, :2] - points[_RIGHT_EYE, :2]
+    rotation = math.atan2(down, across)
+    turn = np.array([[math.cos(rotation), math.sin(rotation)], [-math.sin(rotation), math.cos(rotation)]])
+    box = bounding_box(points[:, :2] @ turn.T)
+    x, y = turn.T @ [box.x + box.width / 2, box.y + box.height / 2]
+    return Region(float(x), float(y), _SIDE * max(box.width, box.height), rotation)
 
-    def _change_to(self, count: int) -> None:
-        self._count, self._missing = count, 0
-        self._mesh().reset()  # it may still follow faces of long ago
+
+def region_of_crop(crop: Roi, roll: float) -> Region:
+    """The same for a face of which only the crop is known, and how its eye line is turned."""
+    up = np.array([math.sin(roll), -math.cos(roll)]) * _CROP_UP * crop.height
+    return Region(
+        float(crop.x + crop.width / 2 + up[0]), float(crop.y + crop.height / 2 + up[1]), _CROP_SIDE * crop.width, roll
+    )
+
+
+def _window(region: Region, width: int, height: int) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of the part of the image that the region, turned as it is, can touch."""
+    reach = region.side * math.sqrt(0.5) + 2.0
+    if not math.isfinite(region.x + region.y + reach):
+        return 0, 0, 0, 0
+    left, right = max(0, math.floor(region.x - reach)), min(width, math.ceil(region.x + reach))
+    top, bottom = max(0, math.floor(region.y - reach)), min(height, math.ceil(region.y + reach))
+    return left, top, right, bottom
 
 
 create = MediapipeSolutions

@@ -11,11 +11,12 @@ from scipy.spatial.transform import Rotation
 
 from face_expr_ros.config import LandmarksConfig
 from face_expr_ros.face_model import MorphableModel
+from face_expr_ros.geometry import crop_from_landmarks
 from face_expr_ros.landmarks.mediapipe_solutions import MediapipeSolutions
 from face_expr_ros.rendering.appearance import Appearance
 from face_expr_ros.rendering.lighting import Light
 from face_expr_ros.rendering.scene import FaceRenderer
-from face_expr_ros.values import Camera, Frame, Pose
+from face_expr_ros.values import Camera, Frame, Pose, Roi, Track
 
 IMAGE_SIZE = 640
 FOCAL_LENGTH = 900.0  # pixels
@@ -56,7 +57,7 @@ def observe(model: MorphableModel, count: int, seed: int) -> Iterator[Observatio
     middle = (IMAGE_SIZE - 1) / 2
     matrix = np.array([[FOCAL_LENGTH, 0.0, middle], [0.0, FOCAL_LENGTH, middle], [0.0, 0.0, 1.0]])
     camera = Camera(IMAGE_SIZE, IMAGE_SIZE, matrix, np.zeros(0), metric=True)
-    detector = MediapipeSolutions(LandmarksConfig(max_faces=1))
+    finder = MediapipeSolutions(LandmarksConfig())
     for k in range(count):
         if k % PEOPLE_PER_APPEARANCE == 0:
             looks = Appearance.random(int(rng.integers(1 << 30)))
@@ -66,22 +67,21 @@ def observe(model: MorphableModel, count: int, seed: int) -> Iterator[Observatio
         vertices = model.vertices(_clipped(rng, _SHAPE_DEVIATION, 2.5, len(model.identity)), expression)
         pose = _draw_pose(rng)
         image = renderer.render(vertices, pose, camera, Light.random(rng))
-        landmarks = _detect(detector, Frame(image, k, "camera", camera))
+        points = vertices @ pose.rotation.T + pose.position
+        pixels = (FOCAL_LENGTH * points[:, :2] / points[:, 2:] + middle).astype(np.float32)
+        crop = crop_from_landmarks(pixels[model.landmarks68])
+        landmarks = _find(finder, Frame(image, k, "camera", camera), crop)
         if landmarks is not None:
-            points = vertices @ pose.rotation.T + pose.position
-            pixels = (FOCAL_LENGTH * points[:, :2] / points[:, 2:] + middle).astype(np.float32)
             yield Observation(pixels, landmarks, 1e3 * float(pose.position[2]) / FOCAL_LENGTH, neutral)
-    detector.close()
+    finder.close()
 
 
-def _detect(detector: MediapipeSolutions, frame: Frame) -> NDArray[np.float32] | None:
+def _find(finder: MediapipeSolutions, frame: Frame, crop: Roi) -> NDArray[np.float32] | None:
     """The points as they settle when the face stays: each look crops the image by the points of the last."""
-    detector.reset()
-    for _ in range(3):
-        faces = detector(frame)
-        if not faces:
-            return None
-    return faces[0].points[:, :2]
+    finder.reset()
+    track = Track("f1", crop, None, fresh=False)
+    (seen,) = [finder(frame, [track]) for _ in range(3)][-1]
+    return None if seen is None else seen.points[:, :2]
 
 
 def _draw_expression(rng: np.random.Generator, model: MorphableModel) -> NDArray[np.float64]:

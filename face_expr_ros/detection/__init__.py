@@ -1,0 +1,48 @@
+"""Who finds faces that are not followed yet. A backend is a file here; `open_detector` knows them by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face_expr_ros.config import ConfigError, DetectionConfig
+from face_expr_ros.values import Detection
+
+
+class FaceDetector(Protocol):
+    """A stage without memory."""
+
+    def __call__(self, image: NDArray[np.uint8]) -> list[Detection]:
+        """The faces in a (height, width, 3) BGR image of any size, the best first; none is a good answer."""
+
+    def close(self) -> None:
+        """Free the network."""
+
+
+def open_detector(config: DetectionConfig, faceboxes: Path | None = None) -> FaceDetector:
+    """The detector that ``config.backend`` names.
+
+    Args:
+        config: backend and least score.
+        faceboxes: the bundle's FaceBoxes network, where it has one.
+
+    Raises:
+        ConfigError: FaceBoxes is asked for and the bundle does not have it.
+        BundleError: the network cannot be read.
+    """
+    if config.backend == "faceboxes":
+        from face_expr_ros.detection.faceboxes import FaceBoxes
+
+        if faceboxes is None:
+            raise ConfigError(
+                "detection.backend faceboxes needs a bundle with that network, such as 3ddfa_v2, and this bundle has "
+                "none; choose mediapipe, or the other bundle"
+            )
+        return FaceBoxes(faceboxes, config.confidence)
+    from face_expr_ros.detection.mediapipe import MediapipeDetector
+
+    ranges = {"mediapipe": ("short", "full"), "mediapipe_short": ("short",), "mediapipe_full": ("full",)}
+    return MediapipeDetector(ranges[config.backend], config.confidence)

@@ -1,0 +1,84 @@
+"""MediaPipe's own graphs, run on an array: what its face detection and FaceMesh are made of, with every setting open.
+
+MediaPipe's Python classes hide what is needed here: FaceMesh looks for faces by itself and keeps its presence score,
+and face detection ignores the least score that it is given.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import mediapipe
+import numpy as np
+from mediapipe.framework.formats import rect_pb2
+from mediapipe.python._framework_bindings import resource_util
+from numpy.typing import NDArray
+
+# The graphs name their networks relative to this folder.
+resource_util.set_resource_dir(str(Path(mediapipe.__file__).parents[1]))
+
+
+@dataclass(frozen=True)
+class Region:
+    """A square that a network looks at: center and side in pixels, rotation in radians, positive is clockwise."""
+
+    x: float
+    y: float
+    side: float
+    rotation: float
+
+
+class ImageGraph:
+    """A graph with the input stream ``image``, and perhaps ``region``, that belongs to one thread.
+
+    Args:
+        config: the graph as text.
+        outputs: names of the streams whose packets are wanted; those of subgraphs have names of their own.
+        least_score: replaces the value of ``min_score_thresh`` in the graph; None leaves it.
+        sides: side packets by name, true or false.
+    """
+
+    def __init__(self, config: str, outputs: Sequence[str], least_score: float | None = None, **sides: bool) -> None:
+        if least_score is not None:
+            written_out = mediapipe.CalculatorGraph(graph_config=config).text_config  # with all its subgraphs
+            config = re.sub(r"\bmin_score_thresh: [0-9.]+", f"min_score_thresh: {least_score}", written_out)
+        self._graph = mediapipe.CalculatorGraph(graph_config=config)
+        self._answer: dict[str, Any] = {}
+        self._clock = 0
+        for name in outputs:
+            self._graph.observe_output_stream(name, self._answer.__setitem__)
+        self._graph.start_run({name: mediapipe.packet_creator.create_bool(value) for name, value in sides.items()})
+
+    def __call__(self, image: NDArray[np.uint8], region: Region | None = None) -> dict[str, Any]:
+        """The packets that a (height, width, 3) BGR image gives, by the names of their streams; some may be missing."""
+        self._answer.clear()
+        self._clock += 1
+        rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+        packet = mediapipe.packet_creator.create_image_frame(image_format=mediapipe.ImageFormat.SRGB, data=rgb)
+        self._graph.add_packet_to_input_stream("image", packet.at(self._clock))
+        if region is not None:
+            proto = mediapipe.packet_creator.create_proto(_normalized(region, image))
+            self._graph.add_packet_to_input_stream("region", proto.at(self._clock))
+        self._graph.wait_until_idle()
+        return dict(self._answer)
+
+    def close(self) -> None:
+        """Free the network."""
+        self._graph.close()
+
+
+def _normalized(region: Region, image: NDArray[np.uint8]) -> rect_pb2.NormalizedRect:
+    """In parts of the image, counted from its corner: half a pixel before the center of the first pixel."""
+    height, width = image.shape[:2]
+    return rect_pb2.NormalizedRect(
+        x_center=(region.x + 0.5) / width,
+        y_center=(region.y + 0.5) / height,
+        width=region.side / width,
+        height=region.side / height,
+        rotation=region.rotation,
+    )
