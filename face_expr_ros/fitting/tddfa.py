@@ -59,7 +59,7 @@ class TddfaFitter:
         return np.ones(self._network.expression_count)
 
     def __call__(self, frame: Frame, tracks: list[Track]) -> list[FaceFit]:
-        """One fit for each track, in the same order.
+        """One fit for each track, in the same order; a fresh one is looked at again in the crop around its first fit.
 
         A crop that shows nothing of the image, or a network that answers nonsense, gives the mean face in front of the
         camera with confidence 0.
@@ -68,8 +68,7 @@ class TddfaFitter:
         fresh = [index for index, track in enumerate(tracks) if track.fresh and fits[index].confidence > 0.0]
         again = self._look(frame, [crop_from_landmarks(fits[index].landmarks68) for index in fresh])
         for index, fit in zip(fresh, again, strict=True):
-            if fit.confidence >= fits[index].confidence:
-                fits[index] = fit
+            fits[index] = fit
         return fits
 
     def _look(self, frame: Frame, crops: list[Roi]) -> list[FaceFit]:
