@@ -13,6 +13,7 @@ from builtin_interfaces.msg import Time
 from face_expr_ros.msg import FaceArray, FaceModel
 from geometry_msgs.msg import Point, Quaternion
 from geometry_msgs.msg import Pose as PoseMessage
+from rclpy.lifecycle import LifecycleNode
 from rclpy.serialization import deserialize_message, serialize_message
 from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import Image
@@ -20,11 +21,13 @@ from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
 from face_expr_ros.bundle import open_face_model
-from face_expr_ros.face_model import MorphableModel
+from face_expr_ros.config import OutputConfig
+from face_expr_ros.face_model import BundleError, MorphableModel
 from face_expr_ros.geometry import pinhole_camera, rotation_from_euler, to_camera
 from face_expr_ros.ros import encode, marker_cdr
 from face_expr_ros.ros.marker_cdr import MarkerWriter, marker_object
 from face_expr_ros.ros.mesh_markers import MeshMarkers, open_writer
+from face_expr_ros.ros.outputs import Outputs
 from face_expr_ros.ros.transforms import face_transforms
 from face_expr_ros.values import Blendshapes, Face, FaceFit, Landmarks, Pose, Roi
 
@@ -261,3 +264,20 @@ def test_the_bytes_of_an_image_are_those_of_its_message(size: tuple[int, int], f
     data = array("B", image.tobytes())
     wanted = Image(header=header, height=size[0], width=size[1], encoding="bgr8", step=3 * size[1], data=data)
     assert deserialize_message(encode.image_bytes(image, header), Image) == wanted
+
+
+def test_a_model_without_parts_is_skin_and_one_without_a_surface_has_no_marker(model: MorphableModel) -> None:
+    bare = replace(model, part_names=(), vertex_part=np.zeros(0, np.uint8))
+    (marker,) = MeshMarkers(bare, marker_object)([make_face(bare)], HEADER, 1.0)
+    assert isinstance(marker, Marker)
+    assert len(marker.points) == bare.triangles.size
+    sparse = replace(bare, triangles=np.zeros((0, 3), np.int32))
+    assert list(MeshMarkers(sparse, marker_object)([make_face(sparse)], HEADER, 1.0)) == []
+
+
+def test_an_annotated_topic_that_the_model_cannot_show_is_refused_at_start(model: MorphableModel, ros: None) -> None:
+    sparse = replace(model, name="3ddfa_v2", triangles=np.zeros((0, 3), np.int32))
+    node = LifecycleNode("refused")
+    with pytest.raises(BundleError, match="depth wants the dense face model, '3ddfa_v2' is here in its sparse form"):
+        Outputs(node, sparse, OutputConfig(annotated="depth"))
+    node.destroy_node()

@@ -244,8 +244,13 @@ def test_a_late_subscriber_gets_the_face_model(dialog: Dialog) -> None:
     assert models[0].model == dialog.ask().faces[0].shape.model
 
 
-def set_parameter(dialog: Dialog, name: str, value: float) -> Any:
-    parameter = Parameter(name=name, value=ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=value))
+def set_parameter(dialog: Dialog, name: str, value: float | str) -> Any:
+    given = ParameterValue(type=ParameterType.PARAMETER_DOUBLE)
+    if isinstance(value, str):
+        given = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value=value)
+    else:
+        given.double_value = value
+    parameter = Parameter(name=name, value=given)
     request = SetParameters.Request(parameters=[parameter])
     return dialog.graph.call(SetParameters, f"{dialog.namespace}/perception/set_parameters", request).results[0]
 
@@ -259,6 +264,23 @@ def test_the_opacity_of_the_mesh_changes_while_it_runs_and_the_filter_does_not(d
     refused = set_parameter(dialog, "smoothing.beta", 1.0)
     assert not refused.successful
     assert "read-only" in refused.reason
+
+
+@pytest.mark.slow
+def test_what_the_annotated_image_shows_changes_while_it_runs(dialog: Dialog) -> None:
+    images: list[Image] = dialog.listen(Image, "annotated")
+
+    def corner_is(level: int) -> bool:
+        return bool(images) and images[-1].data[0] == level
+
+    dialog.ask_until(lambda _: bool(images), "drawn")
+    assert images[-1].data[0] != 0
+    assert set_parameter(dialog, "output.annotated", "depth").successful
+    dialog.ask_until(lambda _: corner_is(0), "depth, which is black where nobody is")
+    assert (images[-1].width, images[-1].height) == (640, 480)
+    refused = set_parameter(dialog, "output.annotated", "4d")
+    assert "must be one of annotated, 2d_sparse" in refused.reason
+    assert set_parameter(dialog, "output.annotated", "annotated").successful
 
 
 def test_diagnostics_name_the_model_and_the_times_of_the_stages(dialog: Dialog) -> None:

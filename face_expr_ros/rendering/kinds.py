@@ -30,7 +30,7 @@ def draw(kind: str, frame: Frame, faces: Sequence[Face], model: MorphableModel) 
     """A picture of one kind, one of ``DRAW_KINDS``.
 
     - ``annotated``: landmarks, box, id, axes and the strongest expressions over the image.
-    - ``2d_sparse``: the 68 points over the image; ``2d_dense``: every vertex that is seen.
+    - ``2d_sparse``: the 68 points over the image; ``2d_dense``: the vertices that are seen.
     - ``3d``: the shaded mesh over the image; ``pose``: a box around each face and its angles.
     - ``depth``, ``pncc``: see `rendering.depth`. ``uv_tex``: the faces' textures side by side.
 

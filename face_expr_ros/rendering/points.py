@@ -29,6 +29,7 @@ CLOSED_CHAINS = (range(36, 42), range(42, 48), range(48, 60), range(60, 68))
 
 _WHITE: Color = (255, 255, 255)
 _SPACING = 320.0  # pixels of face for a pixel of a dot's radius
+_ROOM = 4.0  # a dot's share of the face's box, in its own size
 
 
 def draw_landmarks68(image: Image, points: FloatArray, color: Color) -> None:
@@ -44,9 +45,10 @@ def draw_landmarks68(image: Image, points: FloatArray, color: Color) -> None:
 
 
 def draw_vertices(image: Image, faces: Sequence[Face], model: MorphableModel, camera: Camera) -> None:
-    """Every vertex of the fitted faces that is seen, as a dot in the color of its face; in place.
+    """The vertices of the fitted faces that are seen, as dots in the color of their face; in place.
 
-    A vertex is seen when no surface of this or another face hides it.
+    A vertex is seen when no surface of this or another face hides it. Where they would run into one another only every
+    n-th is drawn.
     """
     front = surface.front(model)
     height, width = image.shape[:2]
@@ -57,9 +59,17 @@ def draw_vertices(image: Image, faces: Sequence[Face], model: MorphableModel, ca
     colors = [color_of(face.id) for face, one in shown if one is not None]
     for tile in surface.tiles(placed, front, width, height):
         for one, color in zip(placed, colors, strict=True):
-            seen = tile.sees(one.pixels[front.vertices])
-            radius = round(float(np.ptp(one.pixels[front.vertices, 0])) / _SPACING)
-            _dots(image, one.pixels[front.vertices][seen], color, radius)
+            radius, step = _dot_size(one.pixels[front.vertices])
+            points = one.pixels[front.vertices[::step]]
+            _dots(image, points[tile.sees(points)], color, radius)
+
+
+def _dot_size(points: NDArray) -> tuple[int, int]:
+    """Radius of the dots of a face with these pixels (n, >= 2), and every how many there is room for."""
+    across, down = np.ptp(points[:, :2], axis=0).tolist()
+    radius = round(min(across / _SPACING, 20.0))
+    room = across * down / (_ROOM * (2 * radius + 1) ** 2)
+    return radius, max(1, round(len(points) / max(room, 1.0)))
 
 
 def _dots(image: Image, points: NDArray, color: Color, radius: int) -> None:
