@@ -1,0 +1,1 @@
+"""Training of the project's own networks, on rendered faces only."""

@@ -1,0 +1,84 @@
+"""What cameras, screens and the web do to pictures, for training."""
+
+from __future__ import annotations
+
+import functools
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+
+
+def degrade(image: Image, rng: np.random.Generator) -> Image:
+    """A worse picture (h, w, 3) of the same size: color, shade, blur, few pixels, noise, JPEG; often little of each."""
+    image = _colors(image, rng)
+    if rng.random() < 0.35:
+        image = np.clip(image * _shade(rng, len(image)), 0, 255).astype(np.uint8)
+    if rng.random() < 0.4:
+        image = _blur(image, rng)
+    if rng.random() < 0.25:
+        image = _few_pixels(image, rng)
+    if rng.random() < 0.5:
+        image = _noisy(image, rng)
+    return _jpeg(image, rng) if rng.random() < 0.4 else image
+
+
+def _colors(image: Image, rng: np.random.Generator) -> Image:
+    """Saturation (some pictures are gray), then exposure, color of the light, contrast and gamma."""
+    saturation = 0.0 if rng.random() < 0.1 else float(np.clip(rng.normal(1.0, 0.3), 0, 2))
+    mixed = saturation * np.eye(3) + (1 - saturation) * np.array([0.114, 0.587, 0.299])
+    light = np.exp(rng.normal(0, 0.2) + rng.normal(0, 0.07, 3))
+    contrast, gamma, offset = np.exp(rng.normal(0, 0.16)), np.exp(rng.normal(0, 0.2)), rng.normal(0, 14)
+    tones = 128 + contrast * (np.arange(256)[:, None] * light - 128) + offset
+    curve = 255 * (np.clip(tones, 0, 255) / 255) ** gamma
+    colored = cv2.transform(image, mixed.astype(np.float32))
+    return np.asarray(cv2.LUT(colored, curve.astype(np.uint8)[None]), np.uint8)
+
+
+@functools.cache
+def _unit_noise() -> NDArray[np.float32]:
+    """A long row of noise; every picture takes a piece from a random place."""
+    return np.random.default_rng(13).standard_normal(1 << 21, np.float32)
+
+
+def _noisy(image: Image, rng: np.random.Generator) -> Image:
+    noise, begin = _unit_noise(), int(rng.integers((1 << 21) - image.size))
+    strength = np.float32(np.exp(rng.uniform(0, np.log(16))))
+    drawn = (strength * noise[begin : begin + image.size]).reshape(image.shape)
+    return np.asarray(cv2.add(image, drawn, dtype=cv2.CV_8U), np.uint8)
+
+
+def _shade(rng: np.random.Generator, side: int) -> NDArray[np.float32]:
+    """(side, side, 1) factors: a shadow or a patch of sun, soft or sharp, across the picture."""
+    angle, place = rng.uniform(0, 2 * np.pi), rng.uniform(0.2, 0.8) * side
+    y, x = np.mgrid[0:side, 0:side].astype(np.float32)
+    along = (x - side / 2) * np.cos(angle) + (y - side / 2) * np.sin(angle) + side / 2 - place
+    weight = 0.5 + 0.5 * np.tanh(along / rng.uniform(1.0, side / 2))
+    return (1 + rng.uniform(-0.6, 0.5) * weight).astype(np.float32)[..., None]
+
+
+def _blur(image: Image, rng: np.random.Generator) -> Image:
+    if rng.random() < 0.6:
+        return np.asarray(cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.3, 2.2))), np.uint8)
+    length = int(rng.integers(3, 10))
+    kernel = np.zeros((length, length), np.float32)
+    reach = np.array([np.cos(angle := rng.uniform(0, np.pi)), np.sin(angle)]) * (length - 1) / 2
+    middle = (length - 1) / 2
+    ends = np.round([middle - reach, middle + reach]).astype(int)
+    cv2.line(kernel, tuple(map(int, ends[0])), tuple(map(int, ends[1])), 1.0)
+    return np.asarray(cv2.filter2D(image, -1, kernel / kernel.sum()), np.uint8)
+
+
+def _few_pixels(image: Image, rng: np.random.Generator) -> Image:
+    side = len(image)
+    small = int(side / np.exp(rng.uniform(0, np.log(3.5))))
+    reduced = cv2.resize(image, (small, small), interpolation=int(rng.choice([cv2.INTER_AREA, cv2.INTER_LINEAR])))
+    enlarged = cv2.resize(reduced, (side, side), interpolation=int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC])))
+    return np.asarray(enlarged, np.uint8)
+
+
+def _jpeg(image: Image, rng: np.random.Generator) -> Image:
+    packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 95))])[1]
+    return cv2.imdecode(packed, cv2.IMREAD_COLOR).astype(np.uint8, copy=False)

@@ -1,0 +1,94 @@
+"""One person drawn for training: a crop around the face with its coverage, and where everything truly is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face_expr_ros.face_model import MorphableModel
+from face_expr_ros.geometry import FACING_CAMERA, crop_from_landmarks, pinhole_camera, project, to_camera
+from face_expr_ros.geometry import rotation_from_euler
+from face_expr_ros.rendering.appearance import Appearance
+from face_expr_ros.rendering.lighting import Light
+from face_expr_ros.rendering.scene import FaceRenderer, SceneFace, render_scene_with_coverage
+from face_expr_ros.sources.actor import random_expression, random_shape
+from face_expr_ros.training.points import LearnedPoints
+from face_expr_ros.values import Camera, FloatArray, Pose
+
+SIDE = 160  # pixels of a drawn crop
+MARGIN = 1.4  # of the drawn crop around the crop of the 68 points: room to turn and shift it
+_TEXTURE = 384
+_BLACK = np.zeros((SIDE, SIDE, 3), np.uint8)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A drawn face.
+
+    Attributes:
+        image: (SIDE, SIDE, 4) uint8 BGR on black, and coverage.
+        parameters: (12 + I + E,) row-major 3x4 [f R | t] of the whole drawing as TDDFA's crop, meters as the model's
+            unit, then shape and expression.
+        points: (P, 2) float32 pixels where the learned points truly are, with perspective.
+    """
+
+    image: NDArray[np.uint8]
+    parameters: NDArray[np.float32]
+    points: NDArray[np.float32]
+
+
+def draw_person(
+    model: MorphableModel, points: LearnedPoints, appearance: Appearance, rng: np.random.Generator, count: int
+) -> list[Drawing]:
+    """Drawings of one look: ``count`` shapes, expressions, poses and lights."""
+    renderer = FaceRenderer(model, appearance, texture_width=_TEXTURE)
+    return [_draw(renderer, points, rng) for _ in range(count)]
+
+
+def _draw(renderer: FaceRenderer, points: LearnedPoints, rng: np.random.Generator) -> Drawing:
+    model = renderer.model
+    shape = random_shape(rng, len(model.identity), spread=float(rng.uniform(0.8, 1.4)))
+    expression = random_expression(rng, model.expression_names)
+    pose = _random_pose(rng)
+    vertices = model.vertices(shape, expression)
+    camera = _camera_on_face(vertices[model.landmarks68], pose)
+    face = SceneFace(renderer, vertices, pose)
+    image, coverage = render_scene_with_coverage([face], camera, Light.random(rng), _BLACK)
+    seen = project(to_camera(vertices[points.vertices], pose), camera)
+    parameters = np.concatenate([_weak_perspective(pose, camera).ravel(), shape, expression])
+    return Drawing(np.dstack([image, coverage]), parameters.astype(np.float32), seen.astype(np.float32))
+
+
+def _random_pose(rng: np.random.Generator) -> Pose:
+    """Every direction in which a face is still a face; nods and tilts as people see them, around the viewer's axes."""
+    yaw = rng.uniform(-97, 97) if rng.random() < 0.65 else rng.normal(0, 25)
+    pitch, roll = rng.normal(0, 14), rng.normal(0, 10)
+    if rng.random() < 0.2:
+        pitch = rng.uniform(-50, 50)
+    turn = rotation_from_euler(float(np.radians(yaw)), 0.0, 0.0)
+    nod = FACING_CAMERA @ rotation_from_euler(0.0, float(np.radians(pitch)), 0.0)
+    tilt = FACING_CAMERA @ rotation_from_euler(0.0, 0.0, float(np.radians(roll)))
+    in_view = FACING_CAMERA @ tilt @ nod @ FACING_CAMERA
+    distance = float(np.exp(rng.uniform(np.log(0.5), np.log(4.0))))
+    return Pose(in_view @ turn, np.array([0.0, 0.0, distance]), metric=True)
+
+
+def _camera_on_face(landmarks: FloatArray, pose: Pose) -> Camera:
+    """A camera that looks straight at the sellion, its image cut to the face's crop with its margin."""
+    unit = pinhole_camera(SIDE, SIDE, 45.0)
+    unit = replace(unit, matrix=np.diag([1.0, 1.0, 1.0]))
+    crop = crop_from_landmarks(project(to_camera(landmarks, pose), unit) * 1e4)
+    focal = SIDE / (MARGIN * crop.width / 1e4)
+    center = np.array([crop.x + crop.width / 2, crop.y + crop.height / 2]) / 1e4
+    middle = (SIDE - 1) / 2 - focal * center
+    matrix = np.array([[focal, 0.0, middle[0]], [0.0, focal, middle[1]], [0.0, 0.0, 1.0]])
+    return replace(unit, matrix=matrix)
+
+
+def _weak_perspective(pose: Pose, camera: Camera) -> FloatArray:
+    """(3, 4) as geometry.weak_perspective, for a face on the optical axis."""
+    scale = camera.matrix[0, 0] / pose.position[2]
+    u, v = camera.matrix[:2, 2]
+    return np.column_stack([scale * (FACING_CAMERA @ pose.rotation), [u + 1, SIDE - v, 0.0]])

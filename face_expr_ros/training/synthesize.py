@@ -1,0 +1,28 @@
+"""Draws the training set, on all cores; shards that are there already are left alone."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+from face_expr_ros.bundle import open_face_model
+from face_expr_ros.progress import progress
+from face_expr_ros.training.points import learned_points
+from face_expr_ros.training.shards import SHARD_SIZE, draw_shard, shard_path, write_shard
+
+
+def synthesize(folder: Path, count: int, processes: int, first: int = 0) -> dict[str, Any]:
+    """Draw at least ``count`` faces into ``folder``, beginning with shard ``first``; what is there counts."""
+    numbers = range(first, first + -(-count // SHARD_SIZE))
+    missing = [number for number in numbers if not shard_path(folder, number).exists()]
+    with ProcessPoolExecutor(processes) as pool:
+        jobs = [pool.submit(_make, folder, number) for number in missing]
+        for job in progress(as_completed(jobs), "drawing", len(jobs)):
+            job.result()
+    return {"folder": str(folder), "drawings": len(numbers) * SHARD_SIZE, "new": len(missing) * SHARD_SIZE}
+
+
+def _make(folder: Path, number: int) -> None:
+    model = open_face_model("open")
+    write_shard(folder, number, list(draw_shard(model, learned_points(model), number)))
