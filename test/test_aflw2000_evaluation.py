@@ -23,11 +23,12 @@ from face_expr_ros.evaluation.aflw2000_fits import Evaluation, mirror_points
 from face_expr_ros.evaluation.report import result_lines, write_report
 from face_expr_ros.geometry import euler_angles, pinhole_camera, project, rotation_from_euler, to_camera, turn_to_axis
 from face_expr_ros.sources.synthetic import random_frame
-from face_expr_ros.values import FloatArray
+from face_expr_ros.values import FloatArray, Pose
 
 PEOPLE = 3
 LARGEST_NME = 5.0  # percent: what the fit to FaceMesh's landmarks may be off on rendered people near the front
 LARGEST_ANGLE = 8.0  # degrees
+LARGEST_ROLL_ERROR = 25.0  # degrees: in profile the mouth lies before or behind the eyes
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +112,16 @@ def test_mirrored_points_of_a_mirrored_face_are_the_face(people: tuple[list[Any]
     points = people[1].original[0]
     assert mirror_points(mirror_points(points, 451), 451) == pytest.approx(points)
     assert mirror_points(points, 451)[36] == pytest.approx([451 - points[45, 0], points[45, 1]])
+
+
+@pytest.mark.parametrize("roll", [-120.0, -40.0, 0.0, 25.0])
+@pytest.mark.parametrize("yaw", [0.0, 60.0, 90.0])
+def test_the_roll_of_the_points_is_that_of_the_head_even_in_profile(yaw: float, roll: float) -> None:
+    model, camera = open_face_model("open"), pinhole_camera(450, 450, 20.0)
+    pose = Pose(rotation_from_euler(*np.radians([yaw, 0.0, roll])), np.array([0.0, 0.0, 1.0]), metric=True)
+    points = project(to_camera(model.mean[model.landmarks68], pose), camera)
+    turned = np.degrees(aflw2000_fits.roll_of(points)) - roll
+    assert abs((turned + 180.0) % 360.0 - 180.0) < LARGEST_ROLL_ERROR
 
 
 def test_flipping_averages_the_landmarks_of_the_image_and_its_mirror(people: tuple[list[Any], GroundTruth]) -> None:

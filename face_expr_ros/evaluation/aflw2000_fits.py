@@ -6,6 +6,7 @@ image through the pipeline, as a camera's image, where a face must be found firs
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +19,7 @@ from face_expr_ros.config import PerceptionConfig
 from face_expr_ros.detection.boxes import overlap
 from face_expr_ros.evaluation.aflw2000 import (
     MIRRORED,
+    MOUTH,
     Answer,
     Errors,
     apparent_rotation,
@@ -73,7 +75,8 @@ def evaluate(dataset: Dataset, config: PerceptionConfig, *, tracking: bool = Fal
 def _true_crops(config: PerceptionConfig, bundle: Bundle) -> tuple[Look, Callable[[], None]]:
     """The fitter alone, once for each image, on the crop around the truth's points; and how to free the networks.
 
-    The crop takes the truth's coordinates as they are, as the published script does.
+    The crop takes the truth's coordinates as they are, as the published script does. FaceMesh is shown the same place,
+    turned as the face is, as MediaPipe's own detector would.
     """
     fitter = open_fitter(config.fitting, bundle)
     landmarks = open_landmarks(config.landmarks)
@@ -82,7 +85,7 @@ def _true_crops(config: PerceptionConfig, bundle: Bundle) -> tuple[Look, Callabl
         frame = _frame(image, config)
         fitter.reset()
         landmarks.reset()
-        track = Track("f1", crop_from_landmarks(points), None, fresh=False)
+        track = Track("f1", crop_from_landmarks(points), None, fresh=False, roll=roll_of(points))
         (seen,) = [landmarks(frame, [track]) for _ in range(3)][-1]
         (fit,) = fitter(frame, [replace(track, landmarks=seen)])
         return _answer(fit) if fit.confidence > 0.0 else None
@@ -91,8 +94,11 @@ def _true_crops(config: PerceptionConfig, bundle: Bundle) -> tuple[Look, Callabl
 
 
 def _whole_images(config: PerceptionConfig) -> tuple[Look, Callable[[], None]]:
-    """The pipeline, and of the faces that it finds the one whose box overlaps the truth's best."""
-    pipeline = Pipeline(config)
+    """The pipeline, and of the faces that it finds the one whose box overlaps the truth's best.
+
+    Nothing is smoothed: the three looks at a still picture are no movement, and the third alone is judged.
+    """
+    pipeline = Pipeline(replace(config, smoothing=replace(config.smoothing, method="none")))
 
     def look(image: Image, points: FloatArray) -> Answer | None:
         faces = pipeline.still(_frame(image, config))
@@ -118,6 +124,17 @@ def with_mirror(look: Look) -> Look:
         return replace(straight, landmarks68=(straight.landmarks68 + back) / 2)
 
     return look_twice
+
+
+def roll_of(points: FloatArray) -> float:
+    """How far a face (68, 2) is turned in the image, radians, positive clockwise.
+
+    The line through the eyes and the one from eyes to mouth are added, the latter a quarter turn back: in profile the
+    first is too short to tell.
+    """
+    right, left, mouth = (points[part].mean(axis=0) for part in (slice(36, 42), slice(42, 48), MOUTH))
+    (x, y), (across, down) = left - right, mouth - (left + right) / 2
+    return math.atan2(y - across, x + down)
 
 
 def mirror_points(points: FloatArray, first_plus_last: float) -> FloatArray:
