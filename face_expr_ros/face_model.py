@@ -6,11 +6,13 @@ import hashlib
 import io
 import zipfile
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg.blas import sgemv
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int32]
@@ -75,12 +77,15 @@ class MorphableModel:
         Fewer coefficients than basis vectors mean that the rest are zero; None means all zero.
         Raises ValueError when there are more coefficients than basis vectors, or not all are finite.
         """
-        result = self.mean.copy()
-        for what, basis, given in (("shape", self.identity, shape), ("expression", self.expression, expression)):
-            if given is not None:
-                coefficients = _checked_coefficients(what, given, len(basis))
-                result += np.tensordot(coefficients, basis[: len(coefficients)], axes=1)
-        return result
+        given = (("shape", shape, len(self.identity)), ("expression", expression, len(self.expression)))
+        coefficients = np.concatenate([_checked_coefficients(*one) for one in given])
+        flat: FloatArray = sgemv(1.0, self._basis.T, coefficients, beta=1.0, y=self.mean.ravel())
+        return flat.reshape(-1, 3)
+
+    @cached_property
+    def _basis(self) -> FloatArray:
+        """(I + E, 3 V): both bases in one piece, so that a face is a single matrix product that starts at the mean."""
+        return np.concatenate([self.identity, self.expression]).reshape(-1, self.mean.size)
 
     def points(self, vertices: NDArray[Any], triangle: NDArray[Any], barycentric: NDArray[Any]) -> NDArray[Any]:
         """The (..., n, 3) points embedded at triangle (n,) with barycentric (n, 3) in vertices (..., V, 3)."""
@@ -207,12 +212,13 @@ def _check_arrays(arrays: dict[str, NDArray[Any]], path: Path) -> None:
             raise BundleError(f"the face model {str(path)!r} has {name} outside 0..{sizes[size] - 1}")
 
 
-def _checked_coefficients(what: str, given: ArrayLike, count: int) -> FloatArray:
-    coefficients = np.asarray(given, dtype=np.float32)
+def _checked_coefficients(what: str, given: ArrayLike | None, count: int) -> FloatArray:
+    """(count,): the given coefficients and then zeros."""
+    coefficients = np.asarray(() if given is None else given, dtype=np.float32)
     if coefficients.ndim != 1 or len(coefficients) > count:
         raise ValueError(
             f"{what} must be at most {count} coefficients; an array of shape {coefficients.shape} was given"
         )
     if not np.isfinite(coefficients).all():
         raise ValueError(f"{what} must be finite numbers; {coefficients} was given")
-    return coefficients
+    return np.pad(coefficients, (0, count - len(coefficients)))
