@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.face_model import MorphableModel
 from face_expr_ros.rendering.lighting import CLOTH, SHINY
+from face_expr_ros.rendering.solids import plain, tube
 from face_expr_ros.rendering.styles import Glasses
-from face_expr_ros.rendering.worn import Piece, grid_triangles, grid_uv
+from face_expr_ros.rendering.worn import Piece
 
 _SPOKES = 24
 _OPAQUE = 0.85  # from this opacity on nothing is seen through a lens
@@ -18,9 +18,9 @@ _WRAP = 0.16  # radians each lens turns outwards
 _PANTO = 0.12  # radians the lenses lean in at the bottom
 
 
-def glasses_pieces(model: MorphableModel, style: Glasses, rng: np.random.Generator) -> list[Piece]:
+def glasses_pieces(style: Glasses, rng: np.random.Generator) -> list[Piece]:
     """The pieces of a pair of glasses on the mean head."""
-    frame = _plain(style.color, 150 if style.shiny else 40)
+    frame = plain(style.color, 150 if style.shiny else 40)
     material = SHINY if style.shiny else CLOTH
     glass = _lens_texture(style, rng)
     pieces = []
@@ -30,19 +30,21 @@ def glasses_pieces(model: MorphableModel, style: Glasses, rng: np.random.Generat
         pieces += _rim(outline, style, frame, material)
         hinge = outline[np.argmax(side * outline[:, 0] + 0.4 * outline[:, 1])]
         ear = _EAR_TOP * [side, 1, 1]
-        bar = 0.0009 + 0.5 * style.rim
+        bar = 0.0012 + 0.65 * style.rim
         end = ear + np.array([0.0, -0.018, -0.014])
         pieces.append(
-            _tube(np.array([hinge, [*hinge, side * 0.004, 0, -0.004], ear, end]), bar, 1.6 * bar, frame, material)
+            tube(
+                np.array([hinge, hinge + np.array([side * 0.004, 0, -0.004]), ear, end]),
+                bar,
+                1.6 * bar,
+                frame,
+                material,
+            )
         )
         pieces.append(_lens(outline, style, glass))
     nose = _bridge(style)
-    pieces.append(_tube(nose, 0.0008 + 0.5 * style.rim, 0.0010 + 0.55 * style.rim, frame, material))
+    pieces.append(tube(nose, 0.0010 + 0.65 * style.rim, 0.0013 + 0.72 * style.rim, frame, material))
     return sorted(pieces, key=lambda piece: piece.see_through)
-
-
-def _plain(color: tuple[float, float, float], gloss: float) -> NDArray[np.uint8]:
-    return np.broadcast_to(np.array([*color, gloss]), (2, 2, 4)).astype(np.uint8)
 
 
 def _depth(x: NDArray, y: NDArray, slip: float) -> NDArray:
@@ -69,7 +71,7 @@ def _rim(outline: NDArray, style: Glasses, texture: NDArray[np.uint8], material:
         upper = np.sin(np.linspace(0, 2 * np.pi, _SPOKES, endpoint=False)) > -0.2
         start = int(np.argmin(upper)) + int(np.argmax(np.roll(upper, -int(np.argmin(upper)))))
         path = np.roll(outline, -start, axis=0)[: upper.sum()]
-    return [_tube(path, style.rim / 2, style.rim / 2 + 0.0006, texture, material)]
+    return [tube(path, 0.65 * style.rim, 0.65 * style.rim + 0.0008, texture, material)]
 
 
 def _bridge(style: Glasses) -> NDArray:
@@ -77,21 +79,6 @@ def _bridge(style: Glasses) -> NDArray:
     x = np.linspace(-half, half, 5)
     y = np.full(5, 0.001 - 0.35 * style.slip) + 0.003 * (1 - (x / half) ** 2)
     return np.column_stack([x, y, _depth(np.full(5, half), y, style.slip) + 0.003 * (1 - (x / half) ** 2)])
-
-
-def _tube(path: NDArray, radius: float, tall: float, texture: NDArray[np.uint8], material: int) -> Piece:
-    """A four-sided tube along a path (n, 3); `tall` is its half height."""
-    path = np.asarray(path, float)
-    along = np.gradient(path, axis=0)
-    along /= np.linalg.norm(along, axis=1, keepdims=True)
-    helper = np.where(np.abs(along[:, 2:]) > 0.7, [[0.0, 1.0, 0.0]], [[0.0, 0.0, 1.0]])
-    first = np.cross(along, helper)
-    first /= np.linalg.norm(first, axis=1, keepdims=True)
-    second = np.cross(along, first)
-    turn = np.arange(5) / 4 * 2 * np.pi + np.pi / 4
-    ring = radius * np.cos(turn)[None, :, None] * first[:, None] + tall * np.sin(turn)[None, :, None] * second[:, None]
-    points = path[:, None] + 1.3 * ring
-    return Piece(points.reshape(-1, 3), grid_triangles(len(path), 5)[:, ::-1], grid_uv(len(path), 5), texture, material)
 
 
 def _lens(outline: NDArray, style: Glasses, texture: NDArray[np.uint8]) -> Piece:

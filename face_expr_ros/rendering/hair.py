@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from face_expr_ros.rendering.lighting import HAIR
 from face_expr_ros.rendering.shell import Shell, drop_at
+from face_expr_ros.rendering.solids import BALL, ball
 from face_expr_ros.rendering.styles import Color, Hairdo
 from face_expr_ros.rendering.worn import Piece, grid_triangles, grid_uv
 
@@ -15,14 +16,15 @@ _LOCKS, _ROWS = 30, 16  # of half a head of hanging hair
 _AROUND, _CAP_ROWS = 56, 13
 _BANG_LOCKS, _BANG_ROWS = 26, 9
 _PARTING_FRONT, _PARTING_BACK = 0.77, -0.45  # drops of the parting's ends; negative is behind the crown
+_PRESSED = 0.006  # meters of hair under a hat
 _LEAST = 0.0035  # meters over the skin, below which the skin of some heads would show through
 
 
-def hair_pieces(shell: Shell, style: Hairdo, color: Color, rng: np.random.Generator, under: float = 9.0) -> list[Piece]:
+def hair_pieces(shell: Shell, style: Hairdo, color: Color, rng: np.random.Generator, under: float = 0.0) -> list[Piece]:
     """The surfaces of a hairdo.
 
     Args:
-        under: drop down to which a hat presses the hair flat; 9 is no hat, which is not pressed at all.
+        under: drop down to which a hat presses the hair flat; 0 is no hat.
     """
     texture = strand_texture(color, rng, style.curls)
     pieces = []
@@ -31,7 +33,7 @@ def hair_pieces(shell: Shell, style: Hairdo, color: Color, rng: np.random.Genera
     elif style.top > 0:
         pieces.append(_cap(shell, style, texture, rng))
     if style.bangs > 0:
-        pieces.append(_bangs(shell, style, texture, rng))
+        pieces.append(_bangs(shell, style, texture, rng, under))
     if style.tail:
         pieces += _tail(shell, style, texture, rng)
     return pieces
@@ -86,12 +88,10 @@ def _hanging(
     drop = np.where(below > 0, 1 + below * (np.maximum(tips, 1.02) - 1), np.hypot(plane[..., 0], plane[..., 1]))
     edge, full = _smooth(lock / 0.22), _smooth(way / 0.3)
     height = _LEAST + edge * (0.35 + 0.65 * full) * (style.top * (1 - below) + style.side * np.minimum(below * 3, 1))
-    height = (
-        height * np.where(drop < under, np.minimum(1.0, 0.004 / np.maximum(height, 1e-4)), 1.0) if under < 9 else height
-    )
     bulge = style.waves * np.sin(way * 22 + rng.uniform(0, 6) + 2.2 * _noise(rng, 1, _LOCKS, 2.0)) * below
     bulge = bulge + (0.0015 + style.curls) * _noise(rng, _ROWS, _LOCKS, 0.8) * (0.3 + 0.7 * below) * edge
     height = np.maximum(height + bulge, _LEAST)
+    height = np.where(drop < under, np.minimum(height, _PRESSED), height)
     points = shell.points(azimuth + side * 0.03 * _noise(rng, 1, _LOCKS, 1.5) * below, drop, height, fall=style.fall)
     points[..., 2] += 0.02 * below * (1 - lock) ** 2 * (style.length > 0.15)  # long hair falls before the shoulders
     triangles = grid_triangles(_ROWS, _LOCKS)
@@ -125,7 +125,7 @@ def _cap(shell: Shell, style: Hairdo, texture: NDArray[np.uint8], rng: np.random
     )  # fmt: skip
 
 
-def _bangs(shell: Shell, style: Hairdo, texture: NDArray[np.uint8], rng: np.random.Generator) -> Piece:
+def _bangs(shell: Shell, style: Hairdo, texture: NDArray[np.uint8], rng: np.random.Generator, under: float) -> Piece:
     """Hair from the fore of the crown into the forehead."""
     across = np.linspace(-1, 1, _BANG_LOCKS)[None]
     way = np.linspace(0, 1, _BANG_ROWS)[:, None]
@@ -137,6 +137,7 @@ def _bangs(shell: Shell, style: Hairdo, texture: NDArray[np.uint8], rng: np.rand
     azimuth = across * (0.75 + 0.30 * way) + style.sweep * _smooth((way - 0.2) / 0.8)
     height = style.top * 0.75 * (1 - way) ** 2 + 0.0035 + 0.006 * np.sin(np.pi * np.minimum(way * 1.15, 1))
     height = height + 0.0009 * _noise(rng, 1, _BANG_LOCKS, 0.8) * way
+    height = np.where(drop < under - 0.1, np.minimum(height, _PRESSED), height)
     points = shell.points(azimuth, drop, height, fall=0.9, ears=False)
     return Piece(
         points.reshape(-1, 3), grid_triangles(_BANG_ROWS, _BANG_LOCKS), grid_uv(_BANG_ROWS, _BANG_LOCKS), texture, HAIR,
@@ -150,16 +151,4 @@ def _tail(shell: Shell, style: Hairdo, texture: NDArray[np.uint8], rng: np.rando
         "top": ((0.0, 0.135, -0.120), (0.030, 0.028, 0.030)),
         "pony": ((0.0, -0.010, -0.225), (0.028, 0.085, 0.028)),
     }[style.tail]
-    return [ball(np.array(center), np.array(radii), texture, HAIR, bumps=0.06 * _noise(rng, 9, 14, 1.0))]
-
-
-def ball(
-    center: NDArray, radii: NDArray, texture: NDArray[np.uint8], material: int, bumps: NDArray | float = 0.0
-) -> Piece:
-    """An ellipsoid; `bumps` (9, 14) raise it by fractions of its radius."""
-    polar, turn = np.linspace(0, np.pi, 9)[:, None], np.linspace(-np.pi, np.pi, 14)[None]
-    out = np.stack(np.broadcast_arrays(np.sin(polar) * np.sin(turn), np.cos(polar), np.sin(polar) * np.cos(turn)), -1)
-    raised = np.broadcast_to(bumps, (9, 14)).copy()
-    raised[:, -1], raised[[0, -1]] = raised[:, 0], 0
-    points = center + out * radii * (1 + raised[..., None])
-    return Piece(points.reshape(-1, 3), grid_triangles(9, 14), grid_uv(9, 14), texture, material)
+    return [ball(center, radii, texture, HAIR, bumps=0.06 * _noise(rng, *BALL, 1.0))]

@@ -21,6 +21,7 @@ from face_expr_ros.rendering.lighting import CLOTH, EYE, LASH, MOUTH, SKIN, TEET
 from face_expr_ros.rendering.masks import head_masks
 from face_expr_ros.rendering.model_key import ModelKey
 from face_expr_ros.rendering.projection import corner_operator, vertex_normals
+from face_expr_ros.rendering.wrinkles import left_hair
 
 Float32 = NDArray[np.float32]
 
@@ -81,7 +82,8 @@ class HeadGeometry:
         if appearance.hair_volume > 0:
             normals = vertex_normals(lifted, self.scalp_triangles, self.scalp_corners)
             # Hair stands up on the crown and lies close at the sides.
-            height = appearance.hair_volume * self.scalp[:, None] * (0.55 + 0.45 * np.clip(normals[:, 1:2], -0.5, 1.0))
+            grown = self.scalp * left_hair(self.model.mean, appearance.bald) if appearance.bald > 0 else self.scalp
+            height = appearance.hair_volume * grown[:, None] * (0.55 + 0.45 * np.clip(normals[:, 1:2], -0.5, 1.0))
             lifted = lifted + height * normals
         if appearance.beard is not None and appearance.beard.length > 0:
             beard_volume(self.model, appearance.beard).lift(lifted)

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from face_expr_ros.rendering import fields, lids, strokes
+from face_expr_ros.rendering import fields, lids, strokes, wrinkles
 from face_expr_ros.rendering.appearance import Appearance
 from face_expr_ros.rendering.beard import growth
 from face_expr_ros.rendering.fields import Fields
@@ -79,16 +79,35 @@ def _paint_skin(color: Float32, field: Fields, look: Appearance) -> None:
     _stain(tone, 0.22 * field.lids, (0.9, 1.1, 0.75))
     _stain(tone, 0.30 * look.freckles * field.freckles, (1.2, 1.0, 0.7))
     _stain(tone, look.stubble * field.beard * (0.26 + 0.30 * field.dots), (1.0, 1.0, 1.0))
+    _paint_age(tone, field, look)
     lips = field.lips * (0.35 + 0.65 * look.lip_color) * (1 + 0.16 * field.lip_lines)
     _stain(tone, lips, (1 - _LIP[0], 1 - _LIP[1], 1 - _LIP[2]))
     _stain(tone, field.lip_gap, (0.70, 0.72, 0.55))
     _stain(tone, field.lash_line, (0.80, 0.80, 0.76))
     _stain(tone, 0.55 * field.nostrils, (1.1, 1.1, 0.9))
     np.multiply(tone, base, out=color[:3])
+    _paint_makeup(color, field, look)
     color[3] = 255 * (0.40 + 0.16 * field.nose_tip + 0.10 * field.grain + 0.38 * field.lips - 0.2 * field.lash_line)
+    color[3] *= np.float32(look.gloss)
     _paint_beard(color, field, look)
     _paint_hair(color, field, look)
     _dress(color, field, look)
+
+
+def _paint_age(tone: Float32, field: Fields, look: Appearance) -> None:
+    """Lines across the forehead, beside the eyes and from nose to mouth; dark skin below the eyes; spots."""
+    if look.wrinkles > 0:
+        _stain(tone, look.wrinkles * wrinkles.lines(field.position, look.seed) * field.part("skin"), (0.45, 0.40, 0.30))
+    _stain(tone, 0.45 * look.eye_bags * field.under_eye, (0.8, 1.0, 0.85))
+    if look.blemishes > 0:
+        _stain(tone, look.blemishes * wrinkles.spots(field.position, look.seed), (0.55, 0.50, 0.28))
+
+
+def _paint_makeup(color: Float32, field: Fields, look: Appearance) -> None:
+    for paint, cover in ((look.lipstick, 0.75 * field.lips), (look.eye_shadow, 0.6 * field.lids)):
+        if paint is not None and cover.any():
+            shade = (0.75 + 0.25 * np.clip(color[:3].mean(axis=0) / 160, 0, 1.3)) * _column(paint)
+            color[:3] += cover * (shade - color[:3])
 
 
 def _paint_beard(color: Float32, field: Fields, look: Appearance) -> None:
@@ -102,7 +121,7 @@ def _paint_beard(color: Float32, field: Fields, look: Appearance) -> None:
     cover = np.clip(
         look.beard.density * grown * (0.55 + 0.75 * grown) + 1.6 * (hairs - 0.55) * grown * (1 - 0.7 * grown), 0, 1
     )
-    cover *= min(1.0, 0.35 + look.beard.density)
+    cover = cover * np.float32(min(1.0, 0.35 + look.beard.density))
     tone = _column(look.hair) * (1 - look.beard.gray) + look.beard.gray * 150.0
     color[:3] += cover * (tone * (0.50 + 0.55 * hairs) - color[:3])
     color[3] += cover * (255 * 0.25 * hairs - color[3])
@@ -110,6 +129,8 @@ def _paint_beard(color: Float32, field: Fields, look: Appearance) -> None:
 
 def _paint_hair(color: Float32, field: Fields, look: Appearance) -> None:
     grown = field.scalp(look.hairline)
+    if look.bald > 0:
+        grown = grown * wrinkles.left_hair(field.position, look.bald)
     if not grown.any():
         return
     # Roots thin out towards the hairline, strand by strand.

@@ -34,7 +34,7 @@ def draw_brows(image: NDArray[np.uint8], geometry: HeadGeometry, look: Appearanc
         return
     window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     cover = (ink[window] / np.float32(255))[..., None]
-    color = np.array(look.hair, np.float32) * np.float32(0.62) + 3
+    color = np.array(look.brows or look.hair, np.float32) * np.float32(0.62) + 3
     brows = image[window].astype(np.float32)
     brows[..., :3] += cover * (color - brows[..., :3])
     brows[..., 3] *= 1 - 0.7 * cover[..., 0]

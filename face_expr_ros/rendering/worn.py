@@ -102,10 +102,10 @@ def assemble(model: MorphableModel, pieces: Sequence[Piece]) -> Worn | None:
     every = np.vstack(triangles).astype(np.int32)
     bends = np.concatenate([np.full(len(piece.points), piece.bends) for piece in pieces])
     tint = np.concatenate([np.broadcast_to(piece.tint, len(piece.points)) for piece in pieces])
-    meshes = [_mesh(pieces, triangles, uv, seen) for seen in (False, True)]
+    solid, glass = (_mesh(pieces, triangles, uv, seen) for seen in (False, True))
     return Worn(
         rest, model.mean, follow, np.where(bends, torso.torso_share(rest), np.float32(0)),
-        np.repeat(tint[:, None], 3, axis=1).astype(np.float32), *meshes, every, corner_operator(every, len(rest)),
+        np.repeat(tint[:, None], 3, axis=1).astype(np.float32), solid, glass, every, corner_operator(every, len(rest)),
         _reductions(texture),
     )  # fmt: skip
 
