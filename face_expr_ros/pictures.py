@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_expr_ros.bundle import open_face_model
-from face_expr_ros.config import CameraConfig, PerceptionConfig
+from face_expr_ros.config import DRAW_KINDS, CameraConfig, PerceptionConfig
 from face_expr_ros.face_model import MorphableModel
 from face_expr_ros.geometry import FACE_FRAME, pinhole_camera, project, rotation_from_euler, to_camera
 from face_expr_ros.pipeline import Pipeline
+from face_expr_ros.rendering.kinds import draw
 from face_expr_ros.rendering.mesh_overlay import draw_mesh
 from face_expr_ros.rendering.overlays import annotate, draw_axes, draw_bars, draw_box, draw_landmarks
 from face_expr_ros.rendering.scene import FaceRenderer
@@ -49,6 +50,7 @@ def draw_pictures(folder: Path) -> list[Path]:
     pictures = {
         "demo.jpg": demo_picture(laugh),
         "stages.jpg": stages_picture(laugh),
+        "kinds.jpg": kinds_picture(laugh),
         "angles.jpg": angles_picture(model),
         "camera.jpg": camera_picture(model),
     }
@@ -77,6 +79,17 @@ def stages_picture(seen: _Perceived) -> Image:
     titles = ("image", "landmarks, tracker", "fitted model", "pose, expression")
     parts = [_around_face(tile, seen, 520, 400) for tile in tiles]
     return _grid([_titled(part, title) for part, title in zip(parts, titles, strict=True)], 2)
+
+
+def kinds_picture(seen: _Perceived) -> Image:
+    """Everything that `face_expr image --draw` can draw."""
+    tiles = [draw(kind, seen.frame, seen.faces, seen.model) for kind in DRAW_KINDS]
+    parts = [
+        _around_face(tile, seen, 400, 440) if tile.shape == seen.frame.image.shape else tile[: tile.shape[1]]
+        for tile in tiles
+    ]
+    parts = [np.asarray(cv2.resize(part, (300, 330), interpolation=cv2.INTER_AREA), np.uint8) for part in parts]
+    return _grid([_titled(part, kind) for part, kind in zip(parts, DRAW_KINDS, strict=True)], 4)
 
 
 def angles_picture(model: MorphableModel) -> Image:

@@ -62,17 +62,17 @@ def check_kind(kind: str, model: MorphableModel) -> None:
     if kind not in _DRAWERS:
         raise ValueError(f"kind must be one of {', '.join(DRAW_KINDS)}; {kind!r} was given")
     if kind not in _SPARSE_KINDS:
-        require_surface(model, kind)
+        require_surface(model, kind, f", or draw {' or '.join(_SPARSE_KINDS)}")
     if kind == "uv_tex" and not len(model.uv):
         raise BundleError(f"uv_tex wants texture coordinates, the face model {model.name!r} has none; draw 3d instead")
 
 
-def require_surface(model: MorphableModel, purpose: str) -> None:
+def require_surface(model: MorphableModel, purpose: str, instead: str = "") -> None:
     """Raises a BundleError that says what to do when the model consists of 68 points only."""
     if model.sparse:
         raise BundleError(
             f"{purpose} wants the dense face model, {model.name!r} is here in its sparse form of 68 points; "
-            f"run fetch-models with bfm_noneck_v3.pkl, or draw 2d_sparse or pose"
+            f"run fetch-models with bfm_noneck_v3.pkl{instead}"
         )
 
 

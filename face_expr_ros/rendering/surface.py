@@ -26,7 +26,9 @@ from face_expr_ros.values import Camera, FaceFit, FloatArray
 
 LASHES = "eyelashes"  # planes with a see-through picture of hairs on them: no surface
 _SKIN, _EYES = "skin", ("left_eyeball", "right_eyeball")
-_FACE_DEPTH, _FACE_LOW = -0.085, -0.12  # meters: what lies farther back or lower on a whole head is not its face
+_JAW = slice(0, 9)  # iBUG points from the subject's right ear to the chin, from back to front
+_UNDER_JAW = 0.010  # meters below the jaw line that still belong to the face
+_BEFORE_EAR = 0.008  # meters before the jaw line's end that do not
 _NEAREST = 0.05  # meters before the camera; a face that reaches nearer is not drawn
 _TILE = 1 << 20  # pixels that are drawn at a time: 24 MB, whatever the size of the image
 
@@ -77,11 +79,13 @@ def _in_parts(model: MorphableModel, parts: tuple[str, ...]) -> NDArray[np.bool_
 
 
 def is_front(model: MorphableModel) -> NDArray[np.bool_]:
-    """(T,) which triangles belong to the face and not to the back of a head or its neck, by where they are."""
+    """(T,) which triangles of a head belong to its face: those before its ears and above the jaw line of iBUG."""
     if not model.part_names:
         return np.ones(len(model.triangles), bool)
     center = model.mean[model.triangles].mean(axis=1)
-    return (center[:, 2] > _FACE_DEPTH) & (center[:, 1] > _FACE_LOW)
+    jaw = model.mean[model.landmarks68[_JAW]]
+    low = np.interp(center[:, 2], jaw[:, 2], jaw[:, 1]) - _UNDER_JAW
+    return (center[:, 2] > jaw[0, 2] + _BEFORE_EAR) & (center[:, 1] > low)
 
 
 @functools.lru_cache(maxsize=6)
