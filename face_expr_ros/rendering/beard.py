@@ -20,6 +20,14 @@ Float32 = NDArray[np.float32]
 
 def growth(points: NDArray, beard: Beard) -> Float32:
     """How thickly (0..1) a beard grows at points (n, 3) of the mean face's skin; the lips do not count as skin."""
+    grown = np.zeros(len(points), np.float32)
+    able = np.flatnonzero((points[:, 2] > -0.095) & (points[:, 1] < 0.03) & (points[:, 1] > -0.16))
+    if len(able):
+        grown[able] = _growth(points[able], beard)
+    return grown
+
+
+def _growth(points: NDArray, beard: Beard) -> NDArray:
     x, y, z = np.abs(points[:, 0]), points[:, 1], points[:, 2]
     lip = _ramp(-0.0475 - 0.10 * x - y, 0.006) * _ramp(y + 0.0640 + 0.35 * x, 0.005) * _ramp(0.034 - x, 0.008)
     corner = _ramp(0.036 - x, 0.010) * _ramp(x - 0.020, 0.006) * _ramp(-0.056 - y, 0.01) * _ramp(y + 0.105, 0.01)
@@ -34,7 +42,8 @@ def growth(points: NDArray, beard: Beard) -> Float32:
     parts = (lip * beard.mustache, corner * min(beard.mustache, beard.chin), chin * beard.chin, jaw * beard.cheeks)
     grown = np.maximum.reduce(parts) * neck
     face = _ramp(z + 0.095, 0.01)
-    return (np.maximum(grown, sideburn * beard.sideburns) * face).astype(np.float32)
+    covered: NDArray = np.maximum(grown, sideburn * beard.sideburns) * face
+    return covered
 
 
 def _ramp(distance: NDArray, width: float) -> NDArray:

@@ -52,19 +52,19 @@ def lash_tile(side: int, length: float, rng: np.random.Generator) -> NDArray[np.
     scale = 4
     tile = np.zeros((side * scale, side * scale), np.uint8)
     for top, count, longest, strength in ((0.0, 46, 0.40, 255), (0.5, 30, 0.36, 120)):
-        for number in range(count):
-            root = 0.04 + 0.92 * (number + rng.uniform(0.2, 0.8)) / count
-            reach = longest * min(1.1, length) * rng.uniform(0.62, 1.0)
-            lean = rng.normal(0, 0.012)
-            steps = np.linspace(0, 1, 6)
-            path = np.column_stack([root + lean * steps + 0.012 * np.sin(steps * 2), top + 0.02 + reach * steps])
-            _taper(tile, path * side * scale, strength, scale)
+        drawn = np.array([(rng.uniform(0.2, 0.8), rng.uniform(0.62, 1.0), rng.normal(0, 0.012)) for _ in range(count)])
+        root = 0.04 + 0.92 * (np.arange(count) + drawn[:, 0]) / count
+        reach, lean = longest * min(1.1, length) * drawn[:, 1], drawn[:, 2]
+        steps = np.linspace(0, 1, 6)[:, None]
+        paths = np.stack([root + lean * steps + 0.012 * np.sin(steps * 2), top + 0.02 + reach * steps], axis=-1)
+        _taper(tile, paths * side * scale, strength, scale)
     return cv2.resize(tile, (side, side), interpolation=cv2.INTER_AREA)
 
 
-def _taper(tile: NDArray[np.uint8], path: NDArray, strength: int, scale: int) -> None:
-    """One lash, thick at the root."""
-    for step in range(len(path) - 1):
-        thickness = max(1, round(scale * 1.5 * (1 - step / (len(path) - 1))))
-        ends = np.round(path[step : step + 2] * 16).astype(np.int32)
-        cv2.line(tile, ends[0].tolist(), ends[1].tolist(), strength, thickness, cv2.LINE_AA, 4)
+def _taper(tile: NDArray[np.uint8], paths: NDArray, strength: int, scale: int) -> None:
+    """Lashes (steps, n, 2), thick at the root."""
+    places = np.round(paths * 16).astype(np.int32)
+    for step in range(len(paths) - 1):
+        thickness = max(1, round(scale * 1.5 * (1 - step / (len(paths) - 1))))
+        ends = list(np.ascontiguousarray(places[step : step + 2].transpose(1, 0, 2)))
+        cv2.polylines(tile, ends, False, strength, thickness, cv2.LINE_AA, 4)

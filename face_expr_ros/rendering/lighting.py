@@ -132,8 +132,13 @@ def light_maps(light: Light, size: int = MAP_SIZE) -> NDArray[np.float32]:
 
 
 def _wrapped(facing: NDArray[np.float32], wrap: float) -> NDArray[np.float32]:
-    lit: NDArray[np.float32] = np.clip((facing + np.float32(wrap)) / np.float32(1 + wrap), 0.0, None)
-    return lit ** np.float32(1 + wrap)
+    return _power((facing + np.float32(wrap)) / np.float32(1 + wrap), 1 + wrap)
+
+
+def _power(base: NDArray[np.float32], exponent: float) -> NDArray[np.float32]:
+    """The power of what is above 0, 0 elsewhere; NumPy's exp and log are several times as fast as its power."""
+    raised: NDArray[np.float32] = np.exp(np.float32(exponent) * np.log(np.maximum(base, np.float32(1e-30))))
+    return raised
 
 
 @functools.lru_cache(maxsize=2)
@@ -152,7 +157,7 @@ def _sphere(size: int) -> tuple[NDArray[np.float32], ...]:
 def _reflection(material: Material, lamp: Lamp, cosine: NDArray[np.float32]) -> NDArray[np.float32]:
     reflected: NDArray[np.float32]
     if material.sharpness:
-        reflected = np.clip(cosine, 0.0, None) ** np.float32(material.sharpness)
+        reflected = _power(cosine, material.sharpness)
     else:
         edge = np.float32(np.cos(lamp.size))
         reflected = np.float32(1.6) * np.clip((cosine - edge) / (1 - edge) * np.float32(3.0), 0.0, 1.0)

@@ -6,6 +6,7 @@ shape, and moves with the skin when it moves.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import cv2
@@ -50,6 +51,8 @@ def paint_head(geometry: HeadGeometry, look: Appearance) -> Paint:
         _paint_mouth(color, here)
         colors[block] = np.clip(color, 0, 255, out=color).T
     image = geometry.texels.image(colors)
+    if look.blemishes > 0:
+        _paint_spots(image, geometry, look)
     _paint_cloth(image, geometry, look, rng)
     strokes.draw_brows(image, geometry, look, rng)
     _paint_eye(image, geometry, look, rng)
@@ -95,12 +98,32 @@ def _paint_skin(color: Float32, field: Fields, look: Appearance) -> None:
 
 
 def _paint_age(tone: Float32, field: Fields, look: Appearance) -> None:
-    """Lines across the forehead, beside the eyes and from nose to mouth; dark skin below the eyes; spots."""
+    """Lines across the forehead, beside the eyes and from nose to mouth; dark skin below the eyes."""
     if look.wrinkles > 0:
         _stain(tone, look.wrinkles * wrinkles.lines(field.position, look.seed) * field.part("skin"), (0.45, 0.40, 0.30))
     _stain(tone, 0.45 * look.eye_bags * field.under_eye, (0.8, 1.0, 0.85))
-    if look.blemishes > 0:
-        _stain(tone, look.blemishes * wrinkles.spots(field.position, look.seed), (0.55, 0.50, 0.28))
+
+
+def _paint_spots(image: NDArray[np.uint8], geometry: HeadGeometry, look: Appearance) -> None:
+    """Moles and pimples, scattered over the face."""
+    rng = np.random.default_rng([look.seed, 9])
+    chosen = rng.choice(_face_texels(geometry), int(rng.integers(5, 24)))
+    scale = geometry.face_texels / 30.0  # texels per millimeter, about: the face's spread is three centimeters
+    for row, column in zip(geometry.texels.rows[chosen], geometry.texels.columns[chosen], strict=True):
+        size, depth = rng.uniform(0.5, 1.8) * scale, rng.uniform(0.2, 1.0) * look.blemishes
+        reach = int(2 * size) + 1
+        window = image[max(row - reach, 0) : row + reach + 1, max(column - reach, 0) : column + reach + 1, :3]
+        y, x = np.ogrid[: window.shape[0], : window.shape[1]]
+        cover = depth * np.exp(-((x - min(reach, column)) ** 2 + (y - min(reach, row)) ** 2) / size**2)
+        window[:] = window * (1 - cover[..., None] * np.array((0.55, 0.50, 0.28)))
+
+
+@functools.lru_cache(maxsize=2)
+def _face_texels(geometry: HeadGeometry) -> NDArray[np.intp]:
+    """The texels of the skin of the face."""
+    field = fields.fields_of(geometry)
+    x, y, z = field.position.T
+    return np.flatnonzero(field.part("skin") & (z > -0.06) & (np.abs(x) < 0.065) & (y > -0.11) & (y < 0.055))
 
 
 def _paint_makeup(color: Float32, field: Fields, look: Appearance) -> None:
@@ -118,7 +141,7 @@ def _paint_beard(color: Float32, field: Fields, look: Appearance) -> None:
         return
     # Few hairs are dots, many close up; at the border of the beard they thin out.
     hairs = np.clip(0.5 + 0.5 * field.grain, 0, 1)
-    cover = np.clip(
+    cover: Float32 = np.clip(
         look.beard.density * grown * (0.55 + 0.75 * grown) + 1.6 * (hairs - 0.55) * grown * (1 - 0.7 * grown), 0, 1
     )
     cover = cover * np.float32(min(1.0, 0.35 + look.beard.density))

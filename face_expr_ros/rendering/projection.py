@@ -89,8 +89,10 @@ def vertex_normals(vertices: FloatArray, triangles: NDArray[np.integer], corners
         triangles: (T, 3).
         corners: from `corner_operator`.
     """
-    a, b, c = (vertices[triangles[:, corner]] for corner in range(3))
-    normals = corners @ np.cross(b - a, c - a).astype(np.float32)
+    a, b, c = (np.take(vertices, triangles[:, corner], axis=0).T for corner in range(3))
+    (px, py, pz), (qx, qy, qz) = b - a, c - a
+    across = np.stack([py * qz - pz * qy, pz * qx - px * qz, px * qy - py * qx], axis=1)
+    normals = corners @ across.astype(np.float32, copy=False)
     length = np.sqrt(np.einsum("vk,vk->v", normals, normals))
     unit: Float32 = normals / np.maximum(length, 1e-12)[:, None]
     return unit

@@ -15,6 +15,8 @@ from face_expr_ros.rendering.fields import fields_of
 from face_expr_ros.rendering.head import HeadGeometry
 
 _STROKES = 300
+# What a hair's ink (second index) adds to the ink that is there (first index).
+_DARKER = ((255 - np.arange(256))[:, None] * np.arange(256)[None] // 255).astype(np.uint8)
 _SHIFT = 4  # fractional bits of the coordinates that cv2 draws with
 # Offsets of the brow's middle line from the iBUG points, meters, and half its height, from the nose outwards.
 _RAISE = np.array([0.0010, 0.0015, 0.0000, 0.0020, 0.0010])
@@ -95,21 +97,22 @@ def _draw_hairs(
     # Beyond the brow's own patch of skin the map is not continuous: such a hair would cross the forehead.
     extent = np.ptp(texels, axis=1).max(axis=1)
     drawn = np.isfinite(texels).all(axis=(1, 2)) & (extent <= 12 * length * ink.shape[1])
-    for hair in np.flatnonzero(drawn):
-        path = np.round(texels[hair] * (1 << _SHIFT)).astype(np.int32)
-        _draw_line(ink, path, int(strength[hair]), int(thickness[hair]))
+    paths_drawn = np.round(texels[drawn] * (1 << _SHIFT)).astype(np.int32)
+    low = np.maximum((paths_drawn.min(axis=1) >> _SHIFT) - 3, 0)
+    high = (paths_drawn.max(axis=1) >> _SHIFT) + 4
+    paths_drawn -= low[:, None] * (1 << _SHIFT)
+    hairs = zip(
+        paths_drawn, low.tolist(), high.tolist(), strength[drawn].tolist(), thickness[drawn].tolist(), strict=True
+    )
+    for path, (left, top), (right, bottom), dark, wide in hairs:
+        _draw_line(ink[top:bottom, left:right], path, dark, wide)
 
 
-def _draw_line(ink: NDArray[np.uint8], path: NDArray[np.int32], strength: int, thickness: int) -> None:
-    """Adds one hair to the ink: overlapping hairs grow darker."""
-    low = (path.min(axis=0) >> _SHIFT) - 3
-    high = (path.max(axis=0) >> _SHIFT) + 4
-    left, top = np.maximum(low, 0)
-    window = ink[top : high[1], left : high[0]]
+def _draw_line(window: NDArray[np.uint8], path: NDArray[np.int32], strength: int, thickness: int) -> None:
+    """Adds one hair to a window of the ink: overlapping hairs grow darker."""
     hair = np.zeros(window.shape, np.uint8)
-    moved = path - np.array([left, top]) * (1 << _SHIFT)
-    cv2.polylines(hair, [moved], False, strength, thickness, cv2.LINE_AA, _SHIFT)
-    window += ((255 - window.astype(np.uint16)) * hair // 255).astype(np.uint8)
+    cv2.polylines(hair, [path], False, strength, thickness, cv2.LINE_AA, _SHIFT)
+    window += _DARKER[window, hair]
 
 
 def _soft_base(ink: NDArray[np.uint8], curve: NDArray, to_texel: LinearNDInterpolator, look: Appearance) -> None:

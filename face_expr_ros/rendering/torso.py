@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from face_expr_ros.geometry import FACING_CAMERA
 from face_expr_ros.values import Pose
@@ -99,8 +99,8 @@ def bend(points: NDArray, share: NDArray, pose: Pose) -> Float32:
 
     Where `share` is 0, this is exactly the pose.
     """
-    turned = Rotation.from_matrix(FACING_CAMERA @ pose.rotation)
-    upright = FACING_CAMERA @ Rotation.from_rotvec(_FOLLOW * turned.as_rotvec()).as_matrix()
+    turned, _ = cv2.Rodrigues(FACING_CAMERA @ pose.rotation)
+    upright = FACING_CAMERA @ cv2.Rodrigues(_FOLLOW * turned)[0]
     bent = (points @ pose.rotation.T + pose.position).astype(np.float32)
     below = np.flatnonzero(share)
     neck = pose.rotation @ _NECK + pose.position - upright @ _NECK

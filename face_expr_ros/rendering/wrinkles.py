@@ -1,4 +1,4 @@
-"""What years leave on a head: lines, spots, and less hair. Places are on the mean face, in meters."""
+"""What years leave on a head: lines, and less hair. Places are on the mean face, in meters."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ Float32 = NDArray[np.float32]
 
 def lines(points: NDArray, seed: int) -> Float32:
     """How deep in a line (0..1) points (n, 3) lie: forehead, crow's feet, from nose to mouth, between the brows."""
-    rng = np.random.default_rng([seed, 8])
+    found = np.zeros(len(points), np.float32)
+    face = np.flatnonzero((points[:, 2] > -0.06) & (points[:, 1] > -0.083) & (points[:, 1] < 0.075))
+    if len(face):
+        found[face] = _lines_of_the_face(points[face], np.random.default_rng([seed, 8]))
+    return found
+
+
+def _lines_of_the_face(points: NDArray, rng: np.random.Generator) -> NDArray:
     x, y, z = points[:, 0], points[:, 1], points[:, 2]
     aside = np.abs(x)
     wave = 0.0012 * np.sin(x * 90 + rng.uniform(0, 6)) + 0.0008 * np.sin(x * 230 + rng.uniform(0, 6))
@@ -23,8 +30,8 @@ def lines(points: NDArray, seed: int) -> Float32:
     frown = np.exp(-(((aside - 0.007) / 0.0010) ** 2)) * _fade(y - 0.012, 0.010)
     strength = rng.uniform(0.3, 1.0, 4)
     every = (forehead, feet, fold, frown)
-    total: NDArray = np.max([s * part for s, part in zip(strength, every, strict=True)], axis=0)
-    return (total * (z > -0.06)).astype(np.float32)
+    deepest: NDArray = np.max([s * part for s, part in zip(strength, every, strict=True)], axis=0)
+    return deepest
 
 
 def _ridge(phase: NDArray) -> NDArray:
@@ -34,21 +41,6 @@ def _ridge(phase: NDArray) -> NDArray:
 def _fade(distance: NDArray, reach: float) -> NDArray:
     t = np.clip(1 - np.abs(distance) / reach, 0, 1)
     return np.minimum(1.0, 2 * t)
-
-
-def spots(points: NDArray, seed: int, count: int = 22) -> Float32:
-    """Moles and pimples (0..1) at points (n, 3), scattered over the face."""
-    rng = np.random.default_rng([seed, 9])
-    places = np.column_stack([rng.uniform(-0.06, 0.06, count), rng.uniform(-0.11, 0.05, count)])
-    found = np.zeros(len(points))
-    face = np.flatnonzero((points[:, 2] > -0.05) & (np.abs(points[:, 0]) < 0.065))
-    for place, size, depth in zip(
-        places, rng.uniform(0.0006, 0.0022, count), rng.uniform(0.2, 1.0, count), strict=True
-    ):
-        near = face[np.abs(points[face] - [*place, 0])[:, :2].max(axis=1) < 3 * size]
-        squares = ((points[near, :2] - place) ** 2).sum(axis=1)
-        found[near] = np.maximum(found[near], depth * np.exp(-squares / size**2))
-    return found.astype(np.float32)
 
 
 def left_hair(points: NDArray, bald: float) -> Float32:
