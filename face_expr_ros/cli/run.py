@@ -47,13 +47,15 @@ def doctor(probe: bool, json_file: Path | None) -> int:
 @click.option("--quick", is_flag=True, help="300 frames instead of 10,000, and 10 seconds instead of 30.")
 @json_option
 def bench(quick: bool, json_file: Path | None) -> int:
-    """Measure stages, memory, and the time from an image's stamp to its faces in another process."""
+    """Measure stages, networks, memory, and the time from an image's stamp to its faces in another process."""
     from face_expr_ros.evaluation.bench import measure
+    from face_expr_ros.evaluation.bench_fitting import measure_fitting
     from face_expr_ros.nodes.bench import end_to_end, marker_speedup
 
     result = end_to_end(10.0 if quick else 30.0)
     result |= {"marker_speedup": marker_speedup()}
     result |= measure(300 if quick else 10_000)
+    result |= measure_fitting()
     print_result(result)
     write_json(json_file, result)
     return 0

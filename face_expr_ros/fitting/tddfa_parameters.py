@@ -69,17 +69,20 @@ def in_image(
 
 
 def distortion(matrix: FloatArray) -> float:
-    """How far (3, 3) is from a scaled rotation: the logarithm of its largest singular value over its smallest."""
-    singular = np.linalg.svd(matrix, compute_uv=False)
-    if not (singular[2] > 0.0 and np.linalg.det(matrix) > 0.0):
+    """How far (3, 3) is from a scaled rotation: the logarithm of its largest singular value over its smallest.
+
+    It is infinite for a matrix that mirrors, is flat, or holds anything but numbers.
+    """
+    if not (np.isfinite(matrix).all() and np.linalg.det(matrix) > 0.0):
         return math.inf
+    singular = np.linalg.svd(matrix, compute_uv=False)
     return math.log(singular[0] / singular[2])
 
 
-def confidence_from(matrix: FloatArray) -> float:
-    """0..1 for the (3, 3) ``f R`` of a network that was never told that it should be a scaled rotation.
+def confidence_from(distortion: float) -> float:
+    """0..1 by the distortion of the ``f R`` of a network that was never told that it should be a scaled rotation.
 
     On a face its nine numbers agree on one rotation to a few percent; on anything else they do not, and they disagree
     more the further the 68 points are off. docs/decisions.md has the rates.
     """
-    return 0.5 ** ((distortion(matrix) / _HALF_CONFIDENT) ** 2)
+    return 0.5 ** ((distortion / _HALF_CONFIDENT) ** 2)
