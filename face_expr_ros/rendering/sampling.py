@@ -19,7 +19,7 @@ from face_expr_ros.rendering.projection import Float32, bounding_box
 from face_expr_ros.rendering.surface import Placed
 
 _GRAZING, _FACING = 0.2, 0.5  # cosines to the viewer between which a place begins to count as seen
-_RIM = 0.04  # of the face's size: as near to its border as this, the image counts less
+_RIM = 0.07  # of the face's size: as near to its border as this, the image counts less
 _BEHIND = 0.004  # meters that a place may lie behind the z-buffer and still be seen
 _MIRROR_REACH = 0.006  # meters between a vertex's mirror image and the vertex nearest to it
 _MIRRORED = 0.02  # weight of the other side where a place itself is seen as well
