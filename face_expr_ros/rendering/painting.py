@@ -108,9 +108,9 @@ def _paint_spots(image: NDArray[np.uint8], geometry: HeadGeometry, look: Appeara
     """Moles and pimples, scattered over the face."""
     rng = np.random.default_rng([look.seed, 9])
     chosen = rng.choice(_face_texels(geometry), int(rng.integers(5, 24)))
-    scale = geometry.face_texels / 30.0  # texels per millimeter, about: the face's spread is three centimeters
+    scale = geometry.face_texels / 45.0  # texels per millimeter, about: the spread of the face is 45 millimeters
     for row, column in zip(geometry.texels.rows[chosen], geometry.texels.columns[chosen], strict=True):
-        size, depth = rng.uniform(0.5, 1.8) * scale, rng.uniform(0.2, 1.0) * look.blemishes
+        size, depth = max(rng.uniform(0.5, 1.5) * scale, 0.7), rng.uniform(0.2, 1.0) * look.blemishes
         reach = int(2 * size) + 1
         window = image[max(row - reach, 0) : row + reach + 1, max(column - reach, 0) : column + reach + 1, :3]
         y, x = np.ogrid[: window.shape[0], : window.shape[1]]
