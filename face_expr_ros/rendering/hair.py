@@ -120,7 +120,7 @@ def _cap(shell: Shell, style: Hairdo, texture: NDArray[np.uint8], rng: np.random
     points = shell.points(around, drop, np.maximum(height, 0.0005), ears=False)
     points[..., 1] -= 0.6 * np.maximum(height - 0.02, 0) * sides  # big hair bulges below its hairline
     return Piece(
-        points.reshape(-1, 3), grid_triangles(_CAP_ROWS, _AROUND), grid_uv(_CAP_ROWS, _AROUND) * [1, 1], texture, HAIR,
+        points.reshape(-1, 3), grid_triangles(_CAP_ROWS, _AROUND), grid_uv(_CAP_ROWS, _AROUND), texture, HAIR,
         (1.0 - 0.25 * sides * np.ones_like(around)).ravel(), lined=True,
     )  # fmt: skip
 

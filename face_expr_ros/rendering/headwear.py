@@ -37,7 +37,7 @@ def cloth_texture(color: Color, rng: np.random.Generator, second: Color | None =
     base = np.broadcast_to(np.array(color), (64, 128, 3))
     if stripes:
         wave = np.sin(np.arange(64) * stripes)[:, None, None] > 0.2
-        base = np.where(wave, np.array(second if second is not None else color) * (1.0 if second else 0.8), base)
+        base = np.where(wave, np.array(color if second is None else second) * (0.8 if second is None else 1.0), base)
     return np.clip(np.dstack([base * tone[..., None], np.full((64, 128), 12.0)]), 0, 255).astype(np.uint8)
 
 
@@ -55,7 +55,7 @@ def _dome(
     points = shell.points(azimuth, way * edge[None], height(way), fall=0.6, ears=ears)
     tint = np.broadcast_to(1.0 - 0.15 * way, (_ROWS, _AROUND)).ravel()
     return Piece(
-        points.reshape(-1, 3), grid_triangles(_ROWS, _AROUND), grid_uv(_ROWS, _AROUND) * [1.0, 1.0], texture, CLOTH,
+        points.reshape(-1, 3), grid_triangles(_ROWS, _AROUND), grid_uv(_ROWS, _AROUND), texture, CLOTH,
         tint, lined=True,
     )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -34,8 +35,6 @@ def _skin_texture(skin: Color, rng: np.random.Generator) -> Image:
 
 
 def _placed(pieces: list[Piece], turn: NDArray, place: NDArray) -> list[Piece]:
-    from dataclasses import replace
-
     return [replace(piece, points=piece.points @ turn.T + place) for piece in pieces]
 
 
@@ -61,8 +60,6 @@ def _hand(thing: Occluder, skin: Color, clothes: Color, rng: np.random.Generator
 
 
 def _mirrored(piece: Piece) -> Piece:
-    from dataclasses import replace
-
     return replace(piece, points=piece.points * [-1, 1, 1], triangles=piece.triangles[:, ::-1])
 
 
