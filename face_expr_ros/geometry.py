@@ -99,35 +99,39 @@ def weak_perspective(pose: Pose, camera: Camera) -> FloatArray:
     return np.column_stack([scale * (FACING_CAMERA @ apparent), translation])
 
 
-def pose_from_weak_perspective(matrix: FloatArray, camera: Camera) -> Pose:
-    """The head that a weak perspective (3, 4) shows: the inverse of :func:`weak_perspective`.
+def poses_from_weak_perspectives(matrices: FloatArray, camera: Camera) -> list[Pose]:
+    """The heads that weak perspectives (n, 3, 4) show: the inverse of :func:`weak_perspective`.
 
     f is the mean length of the first two rows (the third is not seen in the image); the rotation is the nearest one to
     all three (Kabsch, 1976), so that a matrix which is not quite a scaled rotation gives a proper one.
     """
-    scale = np.linalg.norm(matrix[:2, :3], axis=1).mean()
-    distance = (camera.matrix[0, 0] + camera.matrix[1, 1]) / 2 / scale
-    sellion = np.array([[matrix[0, 3] - 1, camera.height - matrix[1, 3]]])
-    position = distance * np.append(undistort(sellion, camera)[0], 1.0)
-    rotation = turn_to_axis(position).T @ FACING_CAMERA @ nearest_rotation(matrix[:, :3])
-    return Pose(rotation, position, camera.metric)
+    scales = np.linalg.norm(matrices[:, :2, :3], axis=2).mean(axis=1)
+    distances = (camera.matrix[0, 0] + camera.matrix[1, 1]) / 2 / scales
+    sellions = np.column_stack([matrices[:, 0, 3] - 1, camera.height - matrices[:, 1, 3]])
+    positions = distances[:, None] * np.column_stack([undistort(sellions, camera), np.ones(len(matrices))])
+    apparent = FACING_CAMERA @ nearest_rotation(matrices[:, :, :3])
+    turns = [turn_to_axis(position).T for position in positions]
+    return [
+        Pose(turn @ seen, place, camera.metric) for turn, seen, place in zip(turns, apparent, positions, strict=True)
+    ]
 
 
 def nearest_rotation(matrix: FloatArray) -> FloatArray:
-    """The rotation (3, 3) nearest to a matrix (3, 3) at any scale."""
+    """The rotation (..., 3, 3) nearest to a matrix (..., 3, 3) at any scale."""
     left, _, right = np.linalg.svd(matrix)
-    rotation: FloatArray = (left * [1.0, 1.0, np.sign(np.linalg.det(left @ right))]) @ right
+    left[..., 2] *= np.sign(np.linalg.det(left @ right))[..., None]
+    rotation: FloatArray = left @ right
     return rotation
 
 
 def weak_perspective_pixels(matrix: FloatArray, points: FloatArray, height: int) -> FloatArray:
-    """Points (n, 3) in model axes through a weak perspective (3, 4), in an image of so many rows.
+    """Points (..., n, 3) in model axes through weak perspectives (..., 3, 4), in an image of so many rows.
 
     Returns:
-        (n, 3): x, y in pixels, z in the same scale, counted from the sellion, smaller is nearer.
+        (..., n, 3): x, y in pixels, z in the same scale, counted from the sellion, smaller is nearer.
     """
-    moved = points @ matrix[:, :3].T + matrix[:, 3]
-    return np.column_stack([moved[:, 0] - 1, height - moved[:, 1], -moved[:, 2]])
+    moved = points @ np.swapaxes(matrix[..., :3], -1, -2) + matrix[..., None, :, 3]
+    return np.stack([moved[..., 0] - 1, height - moved[..., 1], -moved[..., 2]], axis=-1)
 
 
 def pixels_with_depth(points: FloatArray, pose: Pose, camera: Camera) -> FloatArray:

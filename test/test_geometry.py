@@ -82,7 +82,7 @@ def test_a_pose_survives_the_way_to_a_weak_perspective_and_back(
 ) -> None:
     camera = Camera(640, 480, BENT.matrix, BENT.distortion, metric=True)
     pose = turned(yaw, pitch, position=(right * z, down * z, z))
-    found = geometry.pose_from_weak_perspective(geometry.weak_perspective(pose, camera), camera)
+    (found,) = geometry.poses_from_weak_perspectives(geometry.weak_perspective(pose, camera)[None], camera)
     assert found.rotation == pytest.approx(pose.rotation, abs=1e-3)  # OpenCV's undistortion is iterative
     assert found.position == pytest.approx(pose.position, abs=1e-3 * z)
 

@@ -23,7 +23,7 @@ from face_expr_ros.fitting.tddfa_parameters import (
 from face_expr_ros.geometry import (
     FACING_CAMERA,
     crop_from_landmarks,
-    pose_from_weak_perspective,
+    poses_from_weak_perspectives,
     weak_perspective,
     weak_perspective_pixels,
 )
@@ -75,44 +75,43 @@ class TddfaFitter:
 
     def _look(self, frame: Frame, crops: list[Roi]) -> list[FaceFit]:
         pixels = [crop_pixels(frame.image, crop) for crop in crops]
-        seen = [shown for shown in pixels if shown is not None]
-        answers = iter(self._infer(seen) if seen else ())
-        return [
-            self._nobody(frame.camera) if shown is None else self._fit(next(answers), crop, frame)
-            for shown, crop in zip(pixels, crops, strict=True)
-        ]
+        seen = {index: shown for index, shown in enumerate(pixels) if shown is not None}
+        found = self._fit_seen(list(seen.values()), [crops[index] for index in seen], frame.camera) if seen else []
+        fits = dict(zip(seen, found, strict=True))
+        return [fits.get(index) or self._nobody(frame.camera) for index in range(len(crops))]
 
-    def _infer(self, pixels: list[NDArray[np.uint8]]) -> FloatArray:
-        """(n, P or P + 1) what the network says of crops (h, w, 3)."""
-        return self._run(network_input(pixels, self._network.input_size))[0].astype(np.float64)
-
-    def _fit(self, answer: FloatArray, crop: Roi, frame: Frame) -> FaceFit:
-        network = self._network
-        parameters = answer[: len(network.mean)] * network.std + network.mean
-        matrix = in_image(parameters, crop, network.input_size, frame.camera.height, network.model_unit, network.origin)
-        off = distortion(matrix[:, :3])
-        if not (np.isfinite(answer).all() and np.isfinite(off)):
-            return self._nobody(frame.camera)
-        logit = answer[len(parameters) :]
-        confidence = float(expit(logit[0])) if len(logit) else confidence_from(off)
-        return self._answer(parameters[POSE_COUNT:], matrix, frame.camera, confidence)
+    def _fit_seen(self, pixels: list[NDArray[np.uint8]], crops: list[Roi], camera: Camera) -> list[FaceFit]:
+        """The fits to the pixels (h, w, 3) of crops."""
+        network, width = self._network, len(self._network.mean)
+        answers = self._run(network_input(pixels, network.input_size))[0].astype(np.float64)
+        numbers = np.isfinite(answers).all(axis=1)
+        answers[~numbers] = 0.0
+        parameters = answers[:, :width] * network.std + network.mean
+        matrices = in_image(parameters, crops, network.input_size, camera.height, network.model_unit, network.origin)
+        off = distortion(matrices[:, :, :3])
+        confidences = expit(answers[:, width]) if answers.shape[1] > width else confidence_from(off)
+        heads = numbers & np.isfinite(off)
+        found = iter(self._answers(parameters[heads, POSE_COUNT:], matrices[heads], confidences[heads], camera))
+        return [next(found) if head else self._nobody(camera) for head in heads]
 
     def _nobody(self, camera: Camera) -> FaceFit:
-        pose = Pose(FACING_CAMERA, _ASIDE, camera.metric)
-        return self._answer(np.zeros(self._basis68.shape[2]), weak_perspective(pose, camera), camera, 0.0)
+        matrix = weak_perspective(Pose(FACING_CAMERA, _ASIDE, camera.metric), camera)
+        return self._answers(np.zeros((1, self._basis68.shape[2])), matrix[None], np.zeros(1), camera)[0]
 
-    def _answer(self, coefficients: FloatArray, matrix: FloatArray, camera: Camera, confidence: float) -> FaceFit:
-        shape, expression = np.split(coefficients, [self._network.shape_count])
-        points68 = self._mean68 + (self._basis68 @ coefficients).T
-        return FaceFit(
-            pose=pose_from_weak_perspective(matrix, camera),
-            shape=shape,
-            expression=expression,
-            residual=0.0,  # no landmarks were given that the fit could miss
-            landmarks68=weak_perspective_pixels(matrix, points68, camera.height),
-            weak_perspective=matrix,
-            confidence=confidence,
-        )
+    def _answers(
+        self, coefficients: FloatArray, matrices: FloatArray, confidences: FloatArray, camera: Camera
+    ) -> list[FaceFit]:
+        """Fits from coefficients (n, P - 12), weak perspectives (n, 3, 4) of the image and confidences (n,)."""
+        shapes, expressions = np.split(coefficients, [self._network.shape_count], axis=1)
+        points68 = self._mean68 + (self._basis68 @ coefficients.T).transpose(2, 1, 0)
+        landmarks68 = weak_perspective_pixels(matrices, points68, camera.height)
+        poses = poses_from_weak_perspectives(matrices, camera)
+        residual = 0.0  # no landmarks were given that the fit could miss
+        rows = zip(poses, shapes, expressions, landmarks68, matrices, confidences.tolist(), strict=True)
+        return [
+            FaceFit(pose, shape, expression, residual, points, matrix, confidence)
+            for pose, shape, expression, points, matrix, confidence in rows
+        ]
 
 
 create = TddfaFitter

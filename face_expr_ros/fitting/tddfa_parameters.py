@@ -7,7 +7,7 @@ and y up in pixels of the crop, counted from 1; then come the shape and the expr
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -41,45 +41,47 @@ def crop_pixels(image: NDArray[np.uint8], crop: Roi) -> NDArray[np.uint8] | None
     return cv2.copyMakeBorder(thin, *(margin // step for margin in margins), borderType=cv2.BORDER_CONSTANT)
 
 
-def network_input(pixels: list[NDArray[np.uint8]], size: int) -> NDArray[np.float32]:
+def network_input(pixels: Sequence[NDArray[np.uint8]], size: int) -> NDArray[np.float32]:
     """(n, 3, size, size): crops (h, w, 3) BGR, resized bilinearly, (x - 127.5) / 128."""
     return cv2.dnn.blobFromImages(pixels, 1 / 128, (size, size), (127.5, 127.5, 127.5))
 
 
 def in_image(
-    parameters: FloatArray, crop: Roi, size: int, height: int, model_unit: float, origin: FloatArray
+    parameters: FloatArray, crops: Sequence[Roi], size: int, height: int, model_unit: float, origin: FloatArray
 ) -> FloatArray:
-    """The (3, 4) weak perspective of the whole image, convention of `geometry.weak_perspective`, for a crop's numbers.
+    """The weak perspectives (n, 3, 4) of the whole image (`geometry.weak_perspective`) from those of crops.
 
     Args:
-        parameters: (>= 12,) the network's.
-        crop: what it looked at, image pixels, not rounded: upstream rounds only where it cuts.
+        parameters: (n, >= 12), the network's.
+        crops: what it looked at, image pixels, not rounded: upstream rounds only where it cuts.
         size: pixels of the network's input; height: rows of the image.
         model_unit: meters per unit of the network's model.
         origin: (3,) meters, what was subtracted from the network's model to have the sellion at the origin.
     """
-    matrix = np.asarray(parameters[:POSE_COUNT], dtype=np.float64).reshape(3, 4)
-    turn = matrix[:, :3] / model_unit
-    x, y = (matrix[:, 3] + turn @ origin)[:2]
-    scale_x, scale_y = crop.width / size, crop.height / size
-    scale = np.array([scale_x, scale_y, (scale_x + scale_y) / 2])
+    matrices = np.asarray(parameters[:, :POSE_COUNT], dtype=np.float64).reshape(-1, 3, 4)
+    turns = matrices[:, :, :3] / model_unit
+    x, y, _ = (matrices[:, :, 3] + turns @ origin).T
+    left, top, *sides = np.array([(crop.x, crop.y, crop.width, crop.height) for crop in crops]).T
+    across, down = np.divide(sides, size)
+    scales = np.column_stack([across, down, (across + down) / 2])
     # Where the crop's pixel (x - 1, size - y) lies in the image, and that again counted from 1 and from below.
-    place = [crop.x + (x - 1) * scale_x + 1, height - crop.y - (size - y) * scale_y, 0.0]
-    return np.column_stack([turn * scale[:, None], place])
+    places = [left + (x - 1) * across + 1, height - top - (size - y) * down, np.zeros(len(crops))]
+    return np.concatenate([turns * scales[:, :, None], np.column_stack(places)[:, :, None]], axis=2)
 
 
-def distortion(matrix: FloatArray) -> float:
-    """How far (3, 3) is from a scaled rotation: the logarithm of its largest singular value over its smallest.
+def distortion(matrices: FloatArray) -> FloatArray:
+    """(n,) how far matrices (n, 3, 3) are from scaled rotations.
 
-    It is infinite for a matrix that mirrors, is flat, or holds anything but numbers.
+    It is the logarithm of the largest singular value over the smallest, and infinite where a matrix mirrors or is flat.
     """
-    if not (np.isfinite(matrix).all() and np.linalg.det(matrix) > 0.0):
-        return math.inf
-    singular = np.linalg.svd(matrix, compute_uv=False)
-    return math.log(singular[0] / singular[2])
+    proper = np.linalg.det(matrices) > 0.0
+    singular = np.linalg.svd(matrices, compute_uv=False)
+    off = np.full(len(matrices), np.inf)
+    off[proper] = np.log(singular[proper, 0] / singular[proper, 2])
+    return off
 
 
-def confidence_from(distortion: float) -> float:
+def confidence_from(distortion: FloatArray) -> FloatArray:
     """0..1 by the distortion of the ``f R`` of a network that was never told that it should be a scaled rotation.
 
     On a face its nine numbers agree on one rotation to a few percent; on anything else they do not, and they disagree
