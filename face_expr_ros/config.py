@@ -64,7 +64,7 @@ class Setting:
     def wanted(self) -> str:
         """What a good value is, in words."""
         if self.choices:
-            return "one of " + ", ".join(self.choices)
+            return "one of " + ", ".join(choice or '""' for choice in self.choices)
         words = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}[self.type]
         if self.minimum is not None and self.maximum is not None:
             words += f" from {self.minimum:g} to {self.maximum:g}"
