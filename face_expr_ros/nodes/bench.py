@@ -20,7 +20,7 @@ class Bench(Demo):
     """Listens to faces and diagnostics only.
 
     Attributes:
-        stages_ms: what perception says of its stages, for every second of the run.
+        stages_ms: what perception says of its stages, for every second of the run with an image.
     """
 
     def __init__(self, show: Show | None) -> None:
@@ -32,7 +32,7 @@ class Bench(Demo):
         for status in message.status:
             values = {entry.key: entry.value for entry in status.values}
             stages = {key.removesuffix(" [ms]"): float(value) for key, value in values.items() if key.endswith("[ms]")}
-            if stages:
+            if any(stages.values()):  # a second without an image says nothing of them
                 self.stages_ms.append(stages)
 
 
