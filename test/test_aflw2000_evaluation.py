@@ -91,7 +91,16 @@ def test_rendered_people_are_measured_well(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    arguments = ["--data", str(folder), "--fitter", "least_squares", "--json", str(folder / "result.json")]
+    arguments = [
+        "--data",
+        str(folder),
+        "--fitter",
+        "least_squares",
+        "--field-of-view",
+        "45",
+        "--json",
+        str(folder / "result.json"),
+    ]
     assert run(monkeypatch, *arguments, "--out", str(folder / "report"), *options) == 0
     result = json.loads((folder / "result.json").read_text())
     assert result["detection_rate"]["all"] == 1
@@ -103,6 +112,7 @@ def test_rendered_people_are_measured_well(
     assert result["expression_r2"] is None
     assert any("Expression is not compared" in note for note in result["notes"])
     assert (result["bundle"], result["fitter"]) == ("open", "least_squares")
+    assert result["field_of_view_deg"] == 45
     assert (result["flip"], result["tracking"]) == ("--flip" in options, "--tracking" in options)
     assert "all points, original" in capfd.readouterr().out
     assert (folder / "report" / "report.html").exists()
@@ -225,6 +235,7 @@ def test_without_matplotlib_a_report_is_refused_before_the_work(
     [
         ([], "'.' has neither"),
         (["--fitter", "guess"], "fitting.backend must be one of"),
+        (["--field-of-view", "180"], "fitting.field_of_view must be a number from 5 to 170 (degrees), 180.0 was given"),
         (["--bundle", "closed"], "bundle must be one of"),
         (["--out", "file/report"], "Not a directory"),
     ],

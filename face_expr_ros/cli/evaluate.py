@@ -40,18 +40,31 @@ def synthetic(frames: int, bundle: str, json_file: Path | None) -> int:
 @click.option("--fitter", help="How the face model is fitted: a value of fitting.backend.")
 @click.option("--tracking", is_flag=True, help="Whole images through the pipeline, not the ground truth's crops.")
 @click.option("--flip", is_flag=True, help="Average the landmarks with those of the mirror image.")
+@click.option(
+    "--field-of-view",
+    default=25.0,
+    show_default=True,
+    help="Assumed, vertical, degrees: the images are crops of photographs.",
+)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for images.csv and report.html.")
 @json_option
 def aflw2000(
-    data: Path, bundle: str, fitter: str | None, tracking: bool, flip: bool, out: Path | None, json_file: Path | None
+    data: Path,
+    bundle: str,
+    fitter: str | None,
+    tracking: bool,
+    flip: bool,
+    field_of_view: float,
+    out: Path | None,
+    json_file: Path | None,
 ) -> int:
     """Photographs of AFLW2000-3D: landmarks by yaw, head pose, expression."""
     from face_expr_ros.evaluation.aflw2000_data import open_dataset
     from face_expr_ros.evaluation.aflw2000_fits import evaluate as evaluate_aflw2000
     from face_expr_ros.evaluation.report import open_report_folder, result_lines, write_report
 
-    changes = {"fitting.backend": fitter} if fitter else {}
-    config = perception_config(bundle, changes)
+    chosen = {"fitting.backend": fitter} if fitter else {}
+    config = perception_config(bundle, chosen | {"fitting.field_of_view": field_of_view})
     if out:
         open_report_folder(out)
     dataset = open_dataset(data)
