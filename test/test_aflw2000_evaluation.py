@@ -199,6 +199,7 @@ def test_the_page_is_one_file_with_the_figures_the_curves_and_every_face(
     assert not re.findall(r'(?:src|href)="(?!data:image/)', page)
     assert page.count("data:image/png;base64,") == 2
     assert page.count("data:image/jpeg;base64,") == 3
+    assert "<h2>Not found: 1</h2>" in page
     assert "image00002.jpg: not found, yaw " in page
     assert "<td>66.667</td>" in page
 

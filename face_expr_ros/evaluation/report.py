@@ -88,7 +88,7 @@ def write_page(path: Path, dataset: Dataset, evaluation: Evaluation) -> None:
         f'<div class="row">{_image(cumulative_curves(errors), "png", "cumulative error curves")}',
         f"{_image(error_by_yaw(errors, np.degrees(dataset.truth.angles[:, 0])), 'png', 'error by yaw')}</div>",
         *_gallery("Largest errors", dataset, evaluation, _worst(errors)),
-        *_gallery("Not found", dataset, evaluation, np.flatnonzero(~errors.found)[:_SHOWN].tolist()),
+        *_gallery(f"Not found: {(~errors.found).sum()}", dataset, evaluation, _lost(errors)),
     ]
     head = f'<meta charset="utf-8"><title>AFLW2000-3D</title><style>{_STYLE}</style>'
     body = "\n".join(parts)
@@ -142,6 +142,11 @@ def _worst(errors: Errors) -> list[int]:
     values = errors.nme[_compared(errors)]
     order = np.argsort(-np.nan_to_num(values, nan=-1.0), kind="stable")[:_SHOWN]
     return [row for row in order.tolist() if errors.found[row]]
+
+
+def _lost(errors: Errors) -> list[int]:
+    """The first images of which no face was found."""
+    return np.flatnonzero(~errors.found)[:_SHOWN].tolist()
 
 
 def _compared(errors: Errors) -> str:
