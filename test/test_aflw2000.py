@@ -287,6 +287,7 @@ BAD_DATA: dict[str, tuple[Callable[[Path, GroundTruth], Any], str]] = {
         npz(pts68=np.zeros((COUNT, 3, 21))),
         r"pts68 of shape \(6, None, 68\) was wanted \(None: any\), \(6, 3, 21\) was given",
     ),
+    "npz without images": (npz(names=np.zeros(0, "U9")), "names no image"),
     "npz not finite": (npz(pts68=np.full((COUNT, 3, 68), np.nan)), "values that are not finite"),
     "npz of objects": (npz(names=OBJECTS), "cannot be read"),
     "npz damaged": (lambda folder, truth: (folder / "ground_truth.npz").write_bytes(b"PK\3\4"), "cannot be read"),

@@ -60,6 +60,8 @@ def _from_npz(folder: Path) -> Dataset:
     path = folder / _GROUND_TRUTH
     arrays = _load(path, _read_npz)
     names = tuple(str(name) for name in _array(arrays, "names", path, (None,)))
+    if not names:
+        raise ValueError(f"{str(path)!r} names no image")
     count = len(names)
     reannotated = _array(arrays, "pts68_reannotated", path, (count, 2, 68)) if "pts68_reannotated" in arrays else None
     truth = _truth(
