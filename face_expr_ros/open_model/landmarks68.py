@@ -1,6 +1,6 @@
 """The 68 iBUG points as vertices of MakeHuman's base mesh hm08, chosen on its edge loops, checked on pictures and
 against the Basel Face Model's mean: after a similarity of the whole sets, nearest where the mesh leaves a choice (jaw
-line, inner lips, top of the brows)."""
+line, inner lips)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SELLION = 132
 # The subject's right half and the midline; the left half is its mirror image.
 _RIGHT = {
     **dict(enumerate((5448, 5456, 5752, 911, 739, 893, 3698, 914, 5296))),  # jaw line, ear to chin
-    **dict(enumerate((261, 225, 224, 205, 208), start=17)),  # brow
+    **dict(enumerate((5262, 232, 231, 223, 208), start=17)),  # upper edge of the brow
     **dict(enumerate((132, 131, 164, 294, 354, 313, 317), start=27)),  # bridge, tip, nostrils, base
     **dict(enumerate((21, 0, 54, 66, 47, 41), start=36)),  # eye, on the lid margins
     **dict(enumerate((429, 5354, 450, 455), start=48)),  # outer upper lip, corner to middle

@@ -18,8 +18,9 @@ _STROKES = 300
 # What a hair's ink (second index) adds to the ink that is there (first index).
 _DARKER = ((255 - np.arange(256))[:, None] * np.arange(256)[None] // 255).astype(np.uint8)
 _SHIFT = 4  # fractional bits of the coordinates that cv2 draws with
-# Offsets of the brow's middle line from the iBUG points, meters, and half its height, from the nose outwards.
-_RAISE = np.array([0.0010, 0.0015, 0.0000, 0.0020, 0.0010])
+# Offsets of the brow's middle line from the iBUG points, which lie on its upper edge, meters, and half its height, from
+# the nose outwards.
+_RAISE = np.array([0.0010, -0.0042, -0.0049, -0.0022, -0.0010])
 _HALF_HEIGHT = np.array([0.0034, 0.0040, 0.0036, 0.0026, 0.0009])
 
 
