@@ -11,7 +11,7 @@ import sys
 import click
 
 from face_expr_ros import __version__
-from face_expr_ros.cli import evaluate, files, models, run
+from face_expr_ros.cli import evaluate, files, models, run, training
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -21,7 +21,10 @@ def face_expr(traceback: bool) -> None:
     """Faces from camera images: head pose, face shape, expression and a live mesh."""
 
 
-for verb in (run.demo, run.doctor, files.image, files.video, evaluate.evaluate, run.bench, models.fetch_models):
+for verb in (
+    run.demo, run.doctor, files.image, files.video, evaluate.evaluate, run.bench, models.fetch_models,
+    training.synthesize, training.train,
+):  # fmt: skip
     face_expr.add_command(verb)
 
 

@@ -55,4 +55,6 @@ def build_network(outputs: int) -> nn.Sequential:
         blocks.append(SeparableBlock(inputs, width, stride))
         inputs = width
     side = -(-INPUT_SIZE // 32)
-    return nn.Sequential(*blocks, WholeConvolution(inputs, side), nn.BatchNorm2d(inputs), nn.Flatten(), nn.Linear(inputs, outputs))
+    return nn.Sequential(
+        *blocks, WholeConvolution(inputs, side), nn.BatchNorm2d(inputs), nn.Flatten(), nn.Linear(inputs, outputs)
+    )

@@ -8,8 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_expr_ros.face_model import MorphableModel
-from face_expr_ros.geometry import FACING_CAMERA, crop_from_landmarks, pinhole_camera, project, to_camera
-from face_expr_ros.geometry import rotation_from_euler
+from face_expr_ros.geometry import (
+    FACING_CAMERA,
+    crop_from_landmarks,
+    pinhole_camera,
+    project,
+    rotation_from_euler,
+    to_camera,
+)
 from face_expr_ros.rendering.appearance import Appearance
 from face_expr_ros.rendering.lighting import Light
 from face_expr_ros.rendering.scene import FaceRenderer, SceneFace, render_scene_with_coverage

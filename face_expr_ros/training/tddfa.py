@@ -45,7 +45,7 @@ class TrainingConfig:
         seed: of everything.
     """
 
-    steps: int = 12_000
+    steps: int = 10_000
     batch: int = 64
     learning_rate: float = 2e-3
     weight_decay: float = 0.02
@@ -53,7 +53,7 @@ class TrainingConfig:
     decay: float = 0.35
     averaging: float = 0.998
     small_side: int = 80
-    small: float = 0.55
+    small: float = 0.65
     held_out: int = 2
     validate_every: int = 1000
     save_every: int = 200
@@ -132,9 +132,7 @@ class _Run:
         self._learned = learned_points(model)
         mean, std = _whitening(self._seen, self._learned, config)
         self._mean, self._std = mean, std
-        self._loss = Loss(
-            self._learned, len(model.identity), torch.from_numpy(mean), torch.from_numpy(std), INPUT_SIZE
-        )
+        self._loss = Loss(self._learned, len(model.identity), torch.from_numpy(mean), torch.from_numpy(std), INPUT_SIZE)
         self._network = build_network(len(mean) + 1).to(memory_format=torch.channels_last)
         self._average = AveragedModel(
             self._network, multi_avg_fn=get_ema_multi_avg_fn(config.averaging), use_buffers=True
