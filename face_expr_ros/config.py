@@ -87,7 +87,8 @@ class LandmarksConfig:
 class DetectionConfig:
     backend: str = setting(
         "mediapipe",
-        "who finds new faces; mediapipe is its short-range network and, where that finds nobody, its full-range one",
+        "who finds new faces; mediapipe is its short-range network and, where that finds nobody, its full-range one; "
+        "faceboxes comes with 3ddfa_v2 and is slower",
         choices=("mediapipe", "mediapipe_short", "mediapipe_full", "faceboxes"),
     )
     confidence: float = setting(0.3, "least score of a face that is then looked at", minimum=0.05, maximum=1.0)
@@ -102,7 +103,15 @@ class TrackerConfig:
     keep_lost: float = setting(
         1.0, "an id is kept this long after its face was last seen", unit="s", minimum=0.0, maximum=60.0
     )
-    least_confidence: float = setting(0.1, "a fit of less confidence is no face any more", minimum=0.0, maximum=1.0)
+    most_doubt: float = setting(
+        0.1,
+        "a new face is believed where (1 - detector's score) (1 - fit's confidence) is at most this",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    least_confidence: float = setting(
+        0.3, "a followed face whose fit has less confidence is lost", minimum=0.0, maximum=1.0
+    )
     unconfirmed: float = setting(
         3.0,
         "a face that only the fit holds on to, while neither FaceMesh nor the detector sees it, is let go after this",

@@ -49,14 +49,15 @@ class Pipeline:
         self._last_stamp_ns: int | None = None
         self._last_fits: dict[str, FaceFit] = {}
 
-    def __call__(self, frame: Frame) -> tuple[Face, ...]:
+    def __call__(self, frame: Frame, thorough: bool = False) -> tuple[Face, ...]:
         """The faces in the frame, in the order of their ids; none is a good answer.
 
         A stamp before the last one (a bag that starts again) resets the memory; ids are never used twice.
+        ``thorough`` lets the detector take its time.
         """
         self._forget_if_time_went_back(frame.stamp_ns)
         with self._stage("detector"):
-            detections = self._detect(frame)
+            detections = self._detect(frame, thorough)
         with self._stage("tracker"):
             tracks = self._tracker(detections, frame.stamp_ns)
         with self._stage("landmarks"):
@@ -78,7 +79,7 @@ class Pipeline:
         """
         self.reset()
         for look in range(_LOOKS):
-            faces = self(replace(frame, stamp_ns=frame.stamp_ns + look * _LOOK_NS))
+            faces = self(replace(frame, stamp_ns=frame.stamp_ns + look * _LOOK_NS), thorough=look == 0)
         return faces
 
     def calibrate_neutral(self) -> int:
@@ -98,12 +99,12 @@ class Pipeline:
         self._detector.close()
         self._landmarks.close()
 
-    def _detect(self, frame: Frame) -> list[Detection] | None:
+    def _detect(self, frame: Frame, thorough: bool) -> list[Detection] | None:
         """What the detector finds, and the landmark network by itself; None where nobody needs to look."""
         strangers = self._landmarks.strangers
         if not strangers and not self._tracker.wants_detector(frame.stamp_ns):
             return None
-        return [*self._detector(frame.image), *strangers]
+        return [*self._detector(frame.image, thorough), *strangers]
 
     def _followed(self, tracks: list[Track], fits: list[FaceFit], stamp_ns: int) -> tuple[list[Track], list[FaceFit]]:
         """The tracks whose fits hold a face; the tracker follows those."""

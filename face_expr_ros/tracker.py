@@ -10,11 +10,12 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from face_expr_ros.config import TrackerConfig
-from face_expr_ros.detection.boxes import overlap
+from face_expr_ros.detection.boxes import containment, overlap
 from face_expr_ros.geometry import bounding_box, crop_from_box, crop_from_landmarks
 from face_expr_ros.values import Detection, FaceFit, FloatArray, Roi, Track
 
 _DUPLICATE_OVERLAP = 0.5  # intersection over union: two faces that share more are one face found twice
+_PART_OF_FACE = 0.8  # of the smaller one
 _JUMP_OVERLAP = 0.45  # of a detection with the crop of its track; with less, the crop follows the detection
 _VELOCITY_MEMORY = 0.6  # weight of the old velocity against the newly seen one
 _VELOCITY_HORIZON = 0.3  # seconds: after that a face has perhaps stopped, and its crop is no longer sure
@@ -28,7 +29,7 @@ _FACE_IN_ROUGH_CROP = 0.6  # the same in the crop from a detector's box, which i
 @dataclass
 class _Memory:
     """One face: where it was last seen (center and size in pixels, crop, roll in radians), how it moved (pixels per
-    second), when, whether the last frame showed it, and who vouches for it."""
+    second), when, whether the last frame showed it, and who vouches for it; `doubt` is the detector's of a new face."""
 
     center: FloatArray
     size: float
@@ -40,6 +41,7 @@ class _Memory:
     in_view: bool = True
     confirmed_ns: int = 0
     looks: int = 0
+    doubt: float = 0.0
 
     def expected(self, stamp_ns: int) -> FloatArray:
         """(n, 2) places: where the face has moved on to and, after a gap, also where it was seen."""
@@ -58,6 +60,7 @@ class _Memory:
     def jump(self, detection: Detection, stamp_ns: int) -> None:
         """The detector says where the face is now."""
         self.crop, self.roll, self.fresh, self.in_view = crop_from_box(detection.roi), detection.roll, True, True
+        self.doubt = 1.0 - detection.score
         self.confirm(stamp_ns)
 
     def follow(self, fit: FaceFit, stamp_ns: int) -> None:
@@ -69,7 +72,7 @@ class _Memory:
             self.velocity = _VELOCITY_MEMORY * self.velocity + (1 - _VELOCITY_MEMORY) * seen
         self.center, self.size, self.stamp_ns = center, size, stamp_ns
         self.crop, self.roll = crop_from_landmarks(fit.landmarks68), _roll(fit)
-        self.fresh, self.in_view = False, True
+        self.fresh, self.in_view, self.doubt = False, True, 0.0
 
 
 class Tracker:
@@ -129,7 +132,7 @@ class Tracker:
 
     def learn(self, tracks: Sequence[Track], fits: Sequence[FaceFit], stamp_ns: int) -> list[bool]:
         """Which of the tracks that the tracker gave hold a face; the others are lost, and their ids wait for them."""
-        held = [fit.confidence >= self._config.least_confidence for fit in fits]
+        held = [self._believes(self._memories[track.id], fit) for track, fit in zip(tracks, fits, strict=True)]
         for index in self._duplicates(tracks, fits, held, stamp_ns):
             held[index] = False
         for index, (track, fit) in enumerate(zip(tracks, fits, strict=True)):
@@ -143,6 +146,11 @@ class Tracker:
             elif self._unconfirmed(memory, stamp_ns):
                 held[index] = memory.in_view = False
         return held
+
+    def _believes(self, memory: _Memory, fit: FaceFit) -> bool:
+        """Whether a fit holds a face; of a new one, whether detector and fit together leave little doubt."""
+        doubt = memory.doubt * (1.0 - fit.confidence)
+        return fit.confidence >= self._config.least_confidence and doubt <= self._config.most_doubt
 
     def _unconfirmed(self, memory: _Memory, stamp_ns: int) -> bool:
         """Whether neither FaceMesh nor the detector has seen the face for too long, though the detector looked."""
@@ -202,15 +210,22 @@ class Tracker:
         """The tracks that lie on the face of another one: the new ones, and those that came from farther away."""
 
         def claim(index: int) -> tuple[bool, float]:
-            memory = self._memories[tracks[index].id]
-            return memory.fresh, memory.distance(*_place(fits[index]), stamp_ns)
+            memory, fit = self._memories[tracks[index].id], fits[index]
+            if memory.doubt > 0.0:
+                return True, memory.doubt * (1.0 - fit.confidence)
+            return False, memory.distance(*_place(fit), stamp_ns)
 
         boxes = [bounding_box(fit.landmarks68) for fit in fits]
         kept: list[int] = []
         for index in sorted(np.flatnonzero(held), key=claim):
-            if all(overlap(boxes[index], boxes[other]) <= _DUPLICATE_OVERLAP for other in kept):
+            if not any(_same_face(boxes[index], boxes[other]) for other in kept):
                 kept.append(index)
         return [index for index in np.flatnonzero(held) if index not in kept]
+
+
+def _same_face(a: Roi, b: Roi) -> bool:
+    """Whether two faces are one, found twice; a face within a face is a mouth or an eye."""
+    return overlap(a, b) > _DUPLICATE_OVERLAP or containment(a, b) > _PART_OF_FACE
 
 
 def _place(fit: FaceFit) -> tuple[FloatArray, float]:

@@ -15,8 +15,11 @@ from face_expr_ros.values import Detection
 class FaceDetector(Protocol):
     """A stage without memory."""
 
-    def __call__(self, image: NDArray[np.uint8]) -> list[Detection]:
-        """The faces in a (height, width, 3) BGR image of any size, the best first; none is a good answer."""
+    def __call__(self, image: NDArray[np.uint8], thorough: bool = False) -> list[Detection]:
+        """The faces in a (height, width, 3) BGR image of any size, the best first; none is a good answer.
+
+        ``thorough`` takes the time that a picture has and a camera's image has not, and finds smaller faces.
+        """
 
     def close(self) -> None:
         """Free the network."""
@@ -44,5 +47,4 @@ def open_detector(config: DetectionConfig, faceboxes: Path | None = None) -> Fac
         return FaceBoxes(faceboxes, config.confidence)
     from face_expr_ros.detection.mediapipe import MediapipeDetector
 
-    ranges = {"mediapipe": ("short", "full"), "mediapipe_short": ("short",), "mediapipe_full": ("full",)}
-    return MediapipeDetector(ranges[config.backend], config.confidence)
+    return MediapipeDetector(config.backend, config.confidence)

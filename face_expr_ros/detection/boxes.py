@@ -1,43 +1,42 @@
-"""What detectors share: boxes that say the same, windows of an image, images that are too large."""
+"""What detectors share: boxes that say the same, and images that are too large."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.values import FloatArray, Roi
+from face_expr_ros.values import Detection, Roi
 
 Image = NDArray[np.uint8]
 
 
 def overlap(a: Roi, b: Roi) -> float:
     """Intersection over union of two boxes, 0..1."""
+    union = a.width * a.height + b.width * b.height - _shared(a, b)
+    return _shared(a, b) / union if union > 0 else 0.0
+
+
+def containment(a: Roi, b: Roi) -> float:
+    """How much of the smaller of two boxes lies in the other, 0..1."""
+    smaller = min(a.width * a.height, b.width * b.height)
+    return _shared(a, b) / smaller if smaller > 0 else 0.0
+
+
+def _shared(a: Roi, b: Roi) -> float:
     width = min(a.x + a.width, b.x + b.width) - max(a.x, b.x)
     height = min(a.y + a.height, b.y + b.height) - max(a.y, b.y)
-    shared = max(width, 0.0) * max(height, 0.0)
-    union = a.width * a.height + b.width * b.height - shared
-    return shared / union if union > 0 else 0.0
+    return max(width, 0.0) * max(height, 0.0)
 
 
-def suppress(boxes: FloatArray, scores: FloatArray, most: float) -> list[int]:
-    """Non-maximum suppression: the indices of the boxes that stay, the best first.
-
-    Args:
-        boxes: (n, 4) left, top, right, bottom.
-        scores: (n,).
-        most: intersection over union with a better box, above which a box goes.
-    """
-    area = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0.0), axis=1)
-    left = np.argsort(-scores, kind="stable")
-    kept = []
-    while len(left):
-        best, left = left[0], left[1:]
-        kept.append(int(best))
-        low = np.maximum(boxes[left, :2], boxes[best, :2])
-        high = np.minimum(boxes[left, 2:], boxes[best, 2:])
-        shared = np.prod(np.maximum(high - low, 0.0), axis=1)
-        left = left[shared <= most * (area[left] + area[best] - shared)]
+def best_of(detections: Sequence[Detection], most: float) -> list[Detection]:
+    """Non-maximum suppression: the best first, without those that overlap a better one by more than ``most``."""
+    kept: list[Detection] = []
+    for detection in sorted(detections, key=lambda detection: -detection.score):
+        if all(overlap(detection.roi, other.roi) <= most for other in kept):
+            kept.append(detection)
     return kept
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.detection.boxes import shrink, suppress
+from face_expr_ros.detection.boxes import best_of, shrink
 from face_expr_ros.onnx_network import OnnxNetwork
 from face_expr_ros.values import Detection, FloatArray, Roi
 
 _MEAN = np.array([104.0, 117.0, 123.0], dtype=np.float32)  # of blue, green and red in the images it learned from
-_LONGEST_SIDE = 640  # pixels; at 1280 it finds faces of half the size and takes four times as long
+_LONGEST_SIDE = 640  # pixels
+_THOROUGH_SIDE = 1280  # four times the work, for faces of half the size
 _PAD_TO = 32  # pixels: smaller images than one cell have no priors
 # One row for each feature map: its step in pixels, and the sizes of its priors with how often they stand in a cell.
 _MAPS = ((32, ((32, 4), (64, 2), (128, 1))), (64, ((256, 1),)), (128, ((512, 1),)))
@@ -24,24 +25,23 @@ _MOST_OVERLAP = 0.3
 
 
 class FaceBoxes:
-    """Finds faces from about 20 pixels on (in an image shrunk to 640 pixels), profiles too. It says no roll."""
+    """Finds faces from about 20 pixels on in an image shrunk to 640 pixels, profiles too. It does not say the roll."""
 
     def __init__(self, path: Path, least_score: float) -> None:
         """Loads the network. Raises BundleError when it cannot be read."""
         self._network = OnnxNetwork(path, "input")
         self._least_score = least_score
 
-    def __call__(self, image: NDArray[np.uint8]) -> list[Detection]:
-        """The faces in a (height, width, 3) BGR image, the best first."""
-        small, scale = shrink(image, _LONGEST_SIDE)
+    def __call__(self, image: NDArray[np.uint8], thorough: bool = False) -> list[Detection]:
+        """The faces in a (height, width, 3) BGR image, the best first; `thorough` finds smaller ones, at a price."""
+        small, scale = shrink(image, _THOROUGH_SIDE if thorough else _LONGEST_SIDE)
         padding = [(0, max(0, _PAD_TO - side)) for side in small.shape[:2]]
         pixels = np.pad(small - _MEAN, (*padding, (0, 0)))
         offsets, probabilities = self._network(np.ascontiguousarray(pixels.transpose(2, 0, 1)[None]))
         scores = probabilities[0, :, 1]  # of background and of a face
         good = np.flatnonzero(scores >= self._least_score)
         boxes = decode(offsets[0][good], priors(*pixels.shape[:2])[good]) / scale
-        kept = suppress(boxes, scores[good], _MOST_OVERLAP)
-        return [_detection(boxes[index], scores[good][index]) for index in kept]
+        return best_of([_detection(*pair) for pair in zip(boxes, scores[good], strict=True)], _MOST_OVERLAP)
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -11,7 +11,7 @@ from face_expr_ros.config import LandmarksConfig
 from face_expr_ros.geometry import bounding_box
 from face_expr_ros.landmarks import in_pixels
 from face_expr_ros.mediapipe_graph import ImageGraph, Region
-from face_expr_ros.values import Detection, FloatArray, Frame, Landmarks, Roi, Track
+from face_expr_ros.values import Detection, FloatArray, Frame, Landmarks, Track
 
 _GRAPH = """
     input_stream: "image"
@@ -30,7 +30,8 @@ _PRESENCE = "facelandmarkcpu__face_presence_score"  # below 0.5 the graph gives 
 _RIGHT_EYE, _LEFT_EYE = 33, 263  # outer corners
 _SIDE = 1.5  # of the long side of the points' box: MediaPipe's own margin
 # From a crop, by the medians over rendered faces: the side in crops, and how far the middle lies towards the forehead.
-_CROP_SIDE, _CROP_UP = 1.2, 0.08
+# A detector's crop is larger than one from landmarks.
+_CROP_SIDE, _FRESH_CROP_SIDE, _CROP_UP = 1.2, 1.0, 0.08
 
 
 class MediapipeSolutions:
@@ -63,7 +64,7 @@ class MediapipeSolutions:
     def _find(self, frame: Frame, track: Track) -> Landmarks | None:
         if not track.fresh and track.id in self._last:
             return self._look(frame, region_of_points(self._last[track.id].points))
-        seen = self._look(frame, region_of_crop(track.crop, track.roll))
+        seen = self._look(frame, region_of_crop(track))
         return self._look(frame, region_of_points(seen.points)) if seen is not None else None
 
     def _look(self, frame: Frame, region: Region) -> Landmarks | None:
@@ -92,12 +93,12 @@ def region_of_points(points: FloatArray) -> Region:
     return Region(float(x), float(y), _SIDE * max(box.width, box.height), rotation)
 
 
-def region_of_crop(crop: Roi, roll: float) -> Region:
+def region_of_crop(track: Track) -> Region:
     """The same for a face of which only the crop is known, and how its eye line is turned."""
-    up = np.array([math.sin(roll), -math.cos(roll)]) * _CROP_UP * crop.height
-    return Region(
-        float(crop.x + crop.width / 2 + up[0]), float(crop.y + crop.height / 2 + up[1]), _CROP_SIDE * crop.width, roll
-    )
+    crop, side = track.crop, _FRESH_CROP_SIDE if track.fresh else _CROP_SIDE
+    x = crop.x + crop.width / 2 + math.sin(track.roll) * _CROP_UP * crop.height
+    y = crop.y + crop.height / 2 - math.cos(track.roll) * _CROP_UP * crop.height
+    return Region(x, y, side * crop.width, track.roll)
 
 
 def _window(region: Region, width: int, height: int) -> tuple[int, int, int, int]:
