@@ -125,8 +125,9 @@ class TrackerConfig:
 class FittingConfig:
     backend: str = setting(
         "auto",
-        "how the face model is fitted: by a network, to FaceMesh's landmarks, or (auto) as is best for the bundle",
-        choices=("auto", "tddfa", "least_squares"),
+        "how the face model is fitted: by a network, to FaceMesh's landmarks, to both (fused), or (auto) as is best for "
+        "the bundle",
+        choices=("auto", "tddfa", "least_squares", "fused"),
     )
     network: str = setting("", "tddfa: which of the bundle's networks; empty is its first", choices=("", "mb05", "mb1"))
     provider: str = setting("cpu", "tddfa: where the network runs", choices=("cpu", "cuda"))

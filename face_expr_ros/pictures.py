@@ -19,7 +19,9 @@ from face_expr_ros.rendering.kinds import draw
 from face_expr_ros.rendering.mesh_overlay import draw_mesh
 from face_expr_ros.rendering.overlays import annotate, draw_axes, draw_bars, draw_box, draw_landmarks
 from face_expr_ros.rendering.scene import FaceRenderer
+from face_expr_ros.resources import resource_path
 from face_expr_ros.sources.synthetic import SyntheticSource
+from face_expr_ros.training.pictures import curves_picture, samples_picture
 from face_expr_ros.values import Camera, Face, FloatArray, Frame, Pose
 
 Image = NDArray[np.uint8]
@@ -53,6 +55,8 @@ def draw_pictures(folder: Path) -> list[Path]:
         "kinds.jpg": kinds_picture(laugh),
         "angles.jpg": angles_picture(model),
         "camera.jpg": camera_picture(model),
+        "training.jpg": samples_picture(model),
+        "training_curves.jpg": curves_picture(resource_path("weights/tddfa_open_mb05_curves.csv")),
     }
     folder.mkdir(parents=True, exist_ok=True)
     for name, picture in pictures.items():

@@ -37,8 +37,11 @@ def open_fitter(config: FittingConfig, bundle: Bundle) -> Fitter:
 def backend_name(config: FittingConfig, bundle: Bundle) -> str:
     """The backend that is meant: ``auto`` is the bundle's best.
 
-    FaceMesh's landmarks show lids and lips better than a crop does, where the model knows where they lie on it.
+    FaceMesh's landmarks show lids and lips better than a crop does, where the model knows where they lie on it; a
+    network goes on where FaceMesh stops.
     """
     if config.backend != "auto":
         return config.backend
-    return "least_squares" if len(bundle.model.facemesh_triangle) else "tddfa"
+    if not len(bundle.model.facemesh_triangle):
+        return "tddfa"
+    return "least_squares" if bundle.network is None else "fused"
