@@ -364,9 +364,11 @@ def shade(const float[:, ::1] points, const int[:, ::1] triangles, int first, co
                         x = y = 0
                         count = 0
                     for j in range(i, 0 if whole else total):
+                        if (done >> j) & 1:
+                            continue
                         other = seen[place[j]]
                         if other != n:
-                            if other < first or other >= last or (done >> j) & 1:
+                            if other < first or other >= last:
                                 continue
                             if materials[other - first] != materials[n - first] \
                                     or fabsf(depth[place[j]] - near) > crease * near:
