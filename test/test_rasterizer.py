@@ -252,6 +252,20 @@ def test_an_edge_pixel_takes_the_share_of_its_covered_samples():
     assert target.canvas[20, 9:12, 3].tolist() == [1.0, 0.5, 0.0]
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_no_pixel_of_crossing_triangles_becomes_more_than_opaque(seed):
+    rng = np.random.default_rng(seed)
+    count = 60
+    points = np.column_stack([rng.uniform(-5, 45, (3 * count, 2)), rng.uniform(0.5, 1.5, 3 * count)]).astype(np.float32)
+    triangles = np.arange(3 * count, dtype=np.int32).reshape(-1, 3)
+    mesh = Mesh(triangles, [[0, 0]], np.zeros_like(triangles), [0] * count, 3 * count)
+    look = plain_look(normals=np.tile([0, 0, -1.0], (3 * count, 1)), tint=np.ones((3 * count, 3)))
+    target = Target(*SIZE, samples=3)
+    rasterizer.draw(target, points, mesh.triangles, cull=False)
+    rasterizer.shade(target, points, mesh, look)
+    assert target.canvas[..., 3].max() == pytest.approx(1.0, abs=1e-5)
+
+
 def test_compositing_equals_its_numpy_twin_and_leaves_the_rest_alone():
     rng = np.random.default_rng(4)
     image = rng.integers(0, 256, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
