@@ -20,6 +20,7 @@ from face_expr_ros.config import ConfigError, FittingConfig
 from face_expr_ros.evaluation.aflw2000 import nme, yaw_bins
 from face_expr_ros.face_model import BundleError, MorphableModel
 from face_expr_ros.fitting import open_fitter
+from face_expr_ros.fitting.fused import FusedFitter
 from face_expr_ros.fitting.least_squares import LeastSquaresFitter
 from face_expr_ros.fitting.tddfa import TddfaFitter
 from face_expr_ros.fitting.tddfa_parameters import confidence_from, crop_pixels, distortion, in_image, network_input
@@ -341,12 +342,11 @@ def test_a_bundle_without_a_network_cannot_be_fitted_by_one(model: MorphableMode
         open_fitter(FittingConfig(backend="tddfa"), Bundle("mine", False, model, None, None))
 
 
-def test_auto_takes_landmarks_where_the_model_knows_them_and_the_network_elsewhere(
-    tmp_path: Path, model: MorphableModel
-) -> None:
+def test_auto_takes_all_that_a_bundle_has(tmp_path: Path, model: MorphableModel) -> None:
     bundle = bundle_that_answers(tmp_path, model, frontal())
     without = replace(bundle, model=replace(model, facemesh_triangle=np.zeros(0, np.int32)))
-    assert isinstance(open_fitter(FittingConfig(), bundle), LeastSquaresFitter)
+    assert isinstance(open_fitter(FittingConfig(), bundle), FusedFitter)
+    assert isinstance(open_fitter(FittingConfig(), replace(bundle, network=None)), LeastSquaresFitter)
     assert isinstance(open_fitter(FittingConfig(), without), TddfaFitter)
     with pytest.raises(ConfigError, match="set it to tddfa or auto"):
         open_fitter(FittingConfig(backend="least_squares"), without)
