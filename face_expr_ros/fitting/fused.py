@@ -17,15 +17,11 @@ from face_expr_ros.config import FittingConfig
 from face_expr_ros.fitting.least_squares import LeastSquaresFitter
 from face_expr_ros.fitting.tddfa import TddfaFitter
 from face_expr_ros.geometry import weak_perspective_pixels
-from face_expr_ros.landmarks import LANDMARK_COUNT
-from face_expr_ros.landmarks.regions import OUTLINE
 from face_expr_ros.values import FaceFit, FloatArray, Frame, Landmarks, Track
 
 # Yaw up to which FaceMesh is believed alone, and from which on it is not believed at all: it finds nearly every face up
-# to 30 degrees and little more than half of those beyond 60. Its outline is the silhouette, which slides along the head
-# as soon as that turns.
-_FACEMESH_ALONE, _NETWORK_ALONE = math.radians(30), math.radians(60)
-_OUTLINE_ALONE, _OUTLINE_BY_NETWORK = math.radians(10), math.radians(40)
+# to 30 degrees and half of those beyond 60.
+_FACEMESH_ALONE, _NETWORK_ALONE = math.radians(45), math.radians(75)
 _NO_FACE = 0.5  # the network's confidence below which FaceMesh, if it sees a face, knows better
 
 
@@ -64,14 +60,14 @@ class FusedFitter:
     def _seen(self, track: Track, guess: FaceFit, height: int) -> Track:
         """The track with the landmarks that both networks agree on."""
         trust = trust_in_facemesh(track.landmarks, guess)
-        if guess.confidence == 0.0 or trust.min() == 1.0:
+        if guess.confidence == 0.0 or trust == 1.0:
             return track
         points = self._facemesh_points(guess, height)
         confidence = guess.confidence
         if track.landmarks is not None:
             given = track.landmarks.points - [0.0, 0.0, (track.landmarks.points - points)[:, 2].mean()]
-            points = points + trust[:, None] * (given - points)
-            confidence += float(trust.max()) * (track.landmarks.confidence - confidence)
+            points = points + trust * (given - points)
+            confidence += trust * (track.landmarks.confidence - confidence)
         return replace(track, landmarks=Landmarks(points.astype(np.float32), confidence))
 
     def _facemesh_points(self, guess: FaceFit, height: int) -> FloatArray:
@@ -81,22 +77,15 @@ class FusedFitter:
         return weak_perspective_pixels(guess.weak_perspective, points, height)
 
 
-def trust_in_facemesh(landmarks: Landmarks | None, guess: FaceFit) -> FloatArray:
-    """(478,) 1 where FaceMesh's point is believed alone, 0 where the network's is: by the yaw that the crop shows."""
+def trust_in_facemesh(landmarks: Landmarks | None, guess: FaceFit) -> float:
+    """1 where FaceMesh is believed alone, 0 where the network is: by the yaw of the head as the crop shows it."""
     if landmarks is None:
-        return np.zeros(LANDMARK_COUNT)
+        return 0.0
     if guess.confidence < _NO_FACE:
-        return np.ones(LANDMARK_COUNT)
+        return 1.0
     matrix = guess.weak_perspective[:, :3]
     yaw = math.asin(float(np.clip(abs(matrix[0, 2]) / np.linalg.norm(matrix[0]), 0.0, 1.0)))
-    trust = np.full(LANDMARK_COUNT, _falling(yaw, _FACEMESH_ALONE, _NETWORK_ALONE))
-    trust[list(OUTLINE)] = _falling(yaw, _OUTLINE_ALONE, _OUTLINE_BY_NETWORK)
-    return trust
-
-
-def _falling(value: float, begin: float, end: float) -> float:
-    """1 up to the begin, 0 from the end on."""
-    return float(np.clip((end - value) / (end - begin), 0.0, 1.0))
+    return float(np.clip((_NETWORK_ALONE - yaw) / (_NETWORK_ALONE - _FACEMESH_ALONE), 0.0, 1.0))
 
 
 create = FusedFitter
