@@ -11,7 +11,7 @@ import click
 from face_expr_ros.cli.common import json_option, write_json
 
 # What the weights in weights/ were trained on.
-DRAWINGS = 123_000
+DRAWINGS = 122_880
 
 _folder = click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 _count = click.option(

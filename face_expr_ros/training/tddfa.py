@@ -50,10 +50,10 @@ class TrainingConfig:
     learning_rate: float = 2e-3
     weight_decay: float = 0.02
     warmup: int = 300
-    decay: float = 0.35
+    decay: float = 0.5
     averaging: float = 0.998
     small_side: int = 80
-    small: float = 0.65
+    small: float = 0.6
     held_out: int = 2
     validate_every: int = 1000
     save_every: int = 200
