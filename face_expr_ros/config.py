@@ -104,7 +104,7 @@ class TrackerConfig:
         1.0, "an id is kept this long after its face was last seen", unit="s", minimum=0.0, maximum=60.0
     )
     most_doubt: float = setting(
-        0.1,
+        0.075,
         "a new face is believed where (1 - detector's score) (1 - fit's confidence) is at most this",
         minimum=0.0,
         maximum=1.0,
@@ -125,8 +125,8 @@ class TrackerConfig:
 class FittingConfig:
     backend: str = setting(
         "auto",
-        "how the face model is fitted: by a network, to FaceMesh's landmarks, to both (fused), or (auto) as is best for "
-        "the bundle",
+        "how the face model is fitted: by a network, to FaceMesh's landmarks, to both (fused), or (auto) as is best "
+        "for the bundle",
         choices=("auto", "tddfa", "least_squares", "fused"),
     )
     network: str = setting("", "tddfa: which of the bundle's networks; empty is its first", choices=("", "mb05", "mb1"))

@@ -16,11 +16,14 @@ from face_expr_ros.values import Detection, FaceFit, FloatArray, Roi, Track
 
 _DUPLICATE_OVERLAP = 0.5  # intersection over union: two faces that share more are one face found twice
 _PART_OF_FACE = 0.8  # of the smaller one
+_SURE = 0.7  # score of a detection that is hardly ever wrong
+_CROSSING = 0.1  # of the smaller one, that lies in the other
 _JUMP_OVERLAP = 0.45  # of a detection with the crop of its track; with less, the crop follows the detection
 _VELOCITY_MEMORY = 0.6  # weight of the old velocity against the newly seen one
 _VELOCITY_HORIZON = 0.3  # seconds: after that a face has perhaps stopped, and its crop is no longer sure
 _LONGEST_PAUSE = 3.0  # seconds without any image, after which the same place says little about who is there
 _SIZE_WEIGHT = 1.0  # a face twice as large is as far away as one that moved ln 2 face widths
+_SQUARE = np.array([[-0.5, -0.5], [0.5, 0.5]])
 _LEAST_LOOKS = 3  # of the detector, in vain, before a face that only the fit holds on to is let go
 _FACE_IN_CROP = math.sqrt(0.5)  # long side of the 68 points' box, in sides of the crop from landmarks
 _FACE_IN_ROUGH_CROP = 0.6  # the same in the crop from a detector's box, which is a little larger (on rendered faces)
@@ -28,14 +31,23 @@ _FACE_IN_ROUGH_CROP = 0.6  # the same in the crop from a detector's box, which i
 
 @dataclass
 class _Memory:
-    """One face: where it was last seen (center and size in pixels, crop, roll in radians), how it moved (pixels per
-    second), when, whether the last frame showed it, and who vouches for it; `doubt` is the detector's of a new face."""
+    """One face.
+
+    Attributes:
+        center, size: of its 68 points, pixels; velocity: of the center, pixels per second.
+        crop, roll: where to look for it next, pixels and radians; fresh: whether that is a guess.
+        stamp_ns: when it was last in view; place_ns: when its center was last learned.
+        in_view: whether the last frame showed it.
+        confirmed_ns: when FaceMesh or the detector last saw it; looks: of the detector, in vain, since then.
+        doubt: the detector's, of a face that no fit has held yet.
+    """
 
     center: FloatArray
     size: float
     crop: Roi
     roll: float
     stamp_ns: int
+    place_ns: int
     velocity: FloatArray
     fresh: bool = True
     in_view: bool = True
@@ -45,7 +57,7 @@ class _Memory:
 
     def expected(self, stamp_ns: int) -> FloatArray:
         """(n, 2) places: where the face has moved on to and, after a gap, also where it was seen."""
-        elapsed = (stamp_ns - self.stamp_ns) * 1e-9
+        elapsed = (stamp_ns - self.place_ns) * 1e-9
         ahead = self.center + self.velocity * min(elapsed, _VELOCITY_HORIZON)
         return np.array([ahead] if elapsed <= _VELOCITY_HORIZON else [ahead, self.center])
 
@@ -53,6 +65,10 @@ class _Memory:
         """From the nearest place where the face is expected, in face widths, with the change of size on top."""
         moved = float(np.linalg.norm(center - self.expected(stamp_ns), axis=1).min()) / max(size, self.size)
         return moved + _SIZE_WEIGHT * abs(math.log(size / self.size))
+
+    def is_doubted(self) -> bool:
+        """Whether neither FaceMesh nor the detector saw the face in the last frame that showed it."""
+        return self.confirmed_ns < self.stamp_ns
 
     def confirm(self, stamp_ns: int) -> None:
         self.confirmed_ns, self.looks = stamp_ns, 0
@@ -63,16 +79,20 @@ class _Memory:
         self.doubt = 1.0 - detection.score
         self.confirm(stamp_ns)
 
-    def follow(self, fit: FaceFit, stamp_ns: int) -> None:
-        """The fit says where the face is."""
-        center, size = _place(fit)
-        elapsed = (stamp_ns - self.stamp_ns) * 1e-9
+    def follow(self, fit: FaceFit, stamp_ns: int, crossing: bool) -> None:
+        """The fit says where the face is; of faces that cross, it may for a moment have slid over to the other one."""
+        elapsed = (stamp_ns - self.place_ns) * 1e-9
+        if not crossing or elapsed > _VELOCITY_HORIZON:
+            self._learn_place(*_place(fit), elapsed)
+            self.place_ns = stamp_ns
+        self.crop, self.roll, self.stamp_ns = crop_from_landmarks(fit.landmarks68), _roll(fit), stamp_ns
+        self.fresh, self.in_view, self.doubt = False, True, 0.0
+
+    def _learn_place(self, center: FloatArray, size: float, elapsed: float) -> None:
         if elapsed > 0:
             seen = (center - self.center) / elapsed
             self.velocity = _VELOCITY_MEMORY * self.velocity + (1 - _VELOCITY_MEMORY) * seen
-        self.center, self.size, self.stamp_ns = center, size, stamp_ns
-        self.crop, self.roll = crop_from_landmarks(fit.landmarks68), _roll(fit)
-        self.fresh, self.in_view, self.doubt = False, True, 0.0
+        self.center, self.size = center, size
 
 
 class Tracker:
@@ -104,9 +124,14 @@ class Tracker:
         """
         followed = [memory for memory in self._memories.values() if memory.in_view]
         gap = self._last_stamp_ns is None or stamp_ns - self._last_stamp_ns > _VELOCITY_HORIZON * 1e9
-        doubted = any(memory.confirmed_ns < memory.stamp_ns for memory in followed)
+        doubted = any(memory.is_doubted() for memory in followed)
         due = self._since_detector + 1 >= self._detect_every and (doubted or len(followed) < self._max_faces)
         return not followed or gap or due
+
+    def doubted(self) -> list[Roi]:
+        """The faces, as boxes in pixels, that only their fits hold on to: where the detector should look closer."""
+        doubted = [memory for memory in self._memories.values() if memory.in_view and memory.is_doubted()]
+        return [bounding_box(memory.center + memory.size * _SQUARE) for memory in doubted]
 
     def __call__(self, detections: Sequence[Detection] | None, stamp_ns: int) -> list[Track]:
         """The faces to look at in a frame taken at ``stamp_ns`` nanoseconds, in the order of their ids.
@@ -122,7 +147,7 @@ class Tracker:
             memory.fresh = late
         self._last_stamp_ns = stamp_ns
         if detections is not None:
-            self._take(sorted(detections, key=lambda detection: -detection.roi.height), stamp_ns)
+            self._take(sorted(detections, key=_rank), stamp_ns)
         tracks = [
             Track(id, memory.crop, None, memory.fresh, memory.roll)
             for id, memory in self._memories.items()
@@ -133,19 +158,23 @@ class Tracker:
     def learn(self, tracks: Sequence[Track], fits: Sequence[FaceFit], stamp_ns: int) -> list[bool]:
         """Which of the tracks that the tracker gave hold a face; the others are lost, and their ids wait for them."""
         held = [self._believes(self._memories[track.id], fit) for track, fit in zip(tracks, fits, strict=True)]
+        boxes = [bounding_box(fit.landmarks68) for fit in fits]
         for index in self._duplicates(tracks, fits, held, stamp_ns):
             held[index] = False
         for index, (track, fit) in enumerate(zip(tracks, fits, strict=True)):
-            memory = self._memories[track.id]
-            if not held[index]:
-                memory.in_view = False
-                continue
-            memory.follow(fit, stamp_ns)
-            if track.landmarks is not None:
-                memory.confirm(stamp_ns)
-            elif self._unconfirmed(memory, stamp_ns):
-                held[index] = memory.in_view = False
+            others = [box for other, box in enumerate(boxes) if held[other] and other != index]
+            crossing = any(containment(boxes[index], box) > _CROSSING for box in others)
+            held[index] = held[index] and self._follow(track, fit, stamp_ns, crossing)
+            self._memories[track.id].in_view = held[index]
         return held
+
+    def _follow(self, track: Track, fit: FaceFit, stamp_ns: int, crossing: bool) -> bool:
+        """Remember where the face is; whether it is still followed."""
+        memory = self._memories[track.id]
+        memory.follow(fit, stamp_ns, crossing)
+        if track.landmarks is not None:
+            memory.confirm(stamp_ns)
+        return not self._unconfirmed(memory, stamp_ns)
 
     def _believes(self, memory: _Memory, fit: FaceFit) -> bool:
         """Whether a fit holds a face; of a new one, whether detector and fit together leave little doubt."""
@@ -188,7 +217,9 @@ class Tracker:
     def _new(self, detection: Detection, stamp_ns: int) -> _Memory:
         self._count += 1
         crop = crop_from_box(detection.roi)
-        memory = _Memory(_middle(crop), _rough_size(crop), crop, detection.roll, stamp_ns, velocity=np.zeros(2))
+        memory = _Memory(
+            _middle(crop), _rough_size(crop), crop, detection.roll, stamp_ns, stamp_ns, velocity=np.zeros(2)
+        )
         self._memories[f"f{self._count}"] = memory
         return memory
 
@@ -226,6 +257,11 @@ class Tracker:
 def _same_face(a: Roi, b: Roi) -> bool:
     """Whether two faces are one, found twice; a face within a face is a mouth or an eye."""
     return overlap(a, b) > _DUPLICATE_OVERLAP or containment(a, b) > _PART_OF_FACE
+
+
+def _rank(detection: Detection) -> tuple[bool, float]:
+    """Faces that the detector is sure of come first, the large before the small."""
+    return detection.score < _SURE, -detection.roi.height
 
 
 def _place(fit: FaceFit) -> tuple[FloatArray, float]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -11,6 +13,8 @@ from numpy.typing import NDArray
 from face_expr_ros.values import Detection, Roi
 
 Image = NDArray[np.uint8]
+
+_AROUND = 2.5  # side of what is cut out around a box, in boxes
 
 
 def overlap(a: Roi, b: Roi) -> float:
@@ -48,3 +52,16 @@ def shrink(image: Image, longest: int) -> tuple[Image, float]:
         return image, 1.0
     size = max(1, round(width * scale)), max(1, round(height * scale))
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA), scale
+
+
+def cut_out(image: Image, roi: Roi) -> tuple[int, int, Image]:
+    """Left, top and pixels of the part of an image around a box; no pixels where they do not overlap."""
+    x, y = roi.x + roi.width / 2, roi.y + roi.height / 2
+    reach = _AROUND * max(roi.width, roi.height) / 2
+    left, top = max(0, math.floor(x - reach)), max(0, math.floor(y - reach))
+    return left, top, image[top : max(top, math.ceil(y + reach)), left : max(left, math.ceil(x + reach))]
+
+
+def moved(detection: Detection, x: float, y: float) -> Detection:
+    """A detection in a part of an image, in the image; the part begins at x, y."""
+    return replace(detection, roi=replace(detection.roi, x=detection.roi.x + x, y=detection.roi.y + y))

@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.detection.boxes import best_of, shrink
+from face_expr_ros.detection.boxes import best_of, cut_out, moved, overlap, shrink
 from face_expr_ros.onnx_network import OnnxNetwork
 from face_expr_ros.values import Detection, FloatArray, Roi
 
 _MEAN = np.array([104.0, 117.0, 123.0], dtype=np.float32)  # of blue, green and red in the images it learned from
 _LONGEST_SIDE = 640  # pixels
 _THOROUGH_SIDE = 1280  # four times the work, for faces of half the size
+_CLOSE_SIDE = 256  # of the part around one face
 _PAD_TO = 32  # pixels: smaller images than one cell have no priors
 # One row for each feature map: its step in pixels, and the sizes of its priors with how often they stand in a cell.
 _MAPS = ((32, ((32, 4), (64, 2), (128, 1))), (64, ((256, 1),)), (128, ((512, 1),)))
@@ -34,7 +35,18 @@ class FaceBoxes:
 
     def __call__(self, image: NDArray[np.uint8], thorough: bool = False) -> list[Detection]:
         """The faces in a (height, width, 3) BGR image, the best first; `thorough` finds smaller ones, at a price."""
-        small, scale = shrink(image, _THOROUGH_SIDE if thorough else _LONGEST_SIDE)
+        return self._look(image, _THOROUGH_SIDE if thorough else _LONGEST_SIDE)
+
+    def closer(self, image: NDArray[np.uint8], roi: Roi) -> Detection | None:
+        """The face in a box of an image, None where there is none: the part around it, in little."""
+        left, top, part = cut_out(image, roi)
+        seen = [moved(detection, left, top) for detection in self._look(part, _CLOSE_SIDE)] if part.size else []
+        same = [detection for detection in seen if overlap(detection.roi, roi) >= _MOST_OVERLAP]
+        return max(same, key=lambda detection: detection.score, default=None)
+
+    def _look(self, image: NDArray[np.uint8], longest: int) -> list[Detection]:
+        """The faces in the image after it was shrunk so that no side is longer than this."""
+        small, scale = shrink(image, longest)
         padding = [(0, max(0, _PAD_TO - side)) for side in small.shape[:2]]
         pixels = np.pad(small - _MEAN, (*padding, (0, 0)))
         offsets, probabilities = self._network(np.ascontiguousarray(pixels.transpose(2, 0, 1)[None]))

@@ -21,7 +21,7 @@ import mediapipe
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.detection.boxes import best_of, overlap, shrink
+from face_expr_ros.detection.boxes import best_of, cut_out, moved, overlap, shrink
 from face_expr_ros.mediapipe_graph import ImageGraph
 from face_expr_ros.values import Detection, FloatArray, Roi
 
@@ -29,8 +29,11 @@ Image = NDArray[np.uint8]
 
 _LONGEST_SIDE = 1280  # pixels; the networks see far fewer, and a copy of the whole image would cost more than they do
 _GUESS = 0.2  # score from which on a closer look is worth it
-_CLOSE_CONFIDENCE = 0.7  # of a closer look: rendered faces have more (99 %), of 134 wrong guesses none
-_CLOSE_SIDE = 2.5  # of the part that is cut out, in boxes
+_SURE = (
+    0.7  # score of the short-range network: in a closer look 99 % of rendered faces have it, of 134 wrong guesses none
+)
+_GUESSES = 3  # looked at in a camera's image; there is a next one
+_LIKELY = 0.5  # MediaPipe's own least score; enough where the fit says so too
 _SAME = 0.3  # intersection over union from which on two boxes are one face
 _TURNS = (math.radians(-45), math.radians(45))  # the networks know upright faces best
 _GRAPH = """
@@ -64,7 +67,7 @@ _FULL = _Range("FaceDetectionFullRangeCpu", size=1.08, up=0.08, nose=0.8)
 
 
 class MediapipeDetector:
-    """The short-range network, the full-range one, or the second where the first finds nobody."""
+    """The short-range network, the full-range one, or the second where the first is not sure of anybody."""
 
     def __init__(self, backend: str, least_score: float) -> None:
         """Loads the networks of a backend: "mediapipe", "mediapipe_short" or "mediapipe_full"."""
@@ -78,23 +81,30 @@ class MediapipeDetector:
 
         `thorough` asks all networks, and looks at parts of the image and at the image turned to both sides as well.
         """
-        found: list[Detection] = []
-        if self._backend != "mediapipe_full":
-            found += self._near(image)
-        if self._backend != "mediapipe_short" and (thorough or not found):
-            found += self._far(image)
+        found = self._look(image, thorough)
         if not thorough:
             return best_of(found, _SAME)
         for left, top, part in _parts(image):
-            found += [_moved(detection, left, top) for detection in self._far(part)]
-        upright = best_of(found, _SAME)
+            found += [moved(seen, left, top) for seen in self._look(part, ask_all=True) if seen.score >= _SURE]
         turned = [detection for angle in _TURNS for detection in self._turned(image, angle)]
-        return upright + [detection for detection in best_of(turned, _SAME) if _is_another(detection, upright)]
+        return _upright_first(best_of(found, _SAME), best_of(turned, _SAME))
+
+    def closer(self, image: Image, roi: Roi) -> Detection | None:
+        """The face in a box of an image, None where there is none: the short-range network on the part around it."""
+        best = self._closer(image, roi)
+        return best if best is not None and best.score >= _LIKELY else None
 
     def close(self) -> None:
         """Free the networks."""
         self._short.close()
         self._full.close()
+
+    def _look(self, image: Image, ask_all: bool) -> list[Detection]:
+        found = [] if self._backend == "mediapipe_full" else self._near(image)
+        sure = any(detection.score >= _SURE for detection in found)
+        if self._backend != "mediapipe_short" and (ask_all or not sure):
+            found += self._far(image, _GUESSES if not ask_all else None)
+        return found
 
     def _near(self, image: Image) -> list[Detection]:
         return [detection for detection in self._short(image) if detection.score >= self._least_score]
@@ -108,17 +118,22 @@ class MediapipeDetector:
         found = self._near(cv2.warpAffine(small, turn, (width, height)))
         return [_turned_back(detection, back, angle, scale) for detection in found]
 
-    def _far(self, image: Image) -> list[Detection]:
-        """What the full-range network guesses and the short-range one, looking closer, calls a face."""
-        looks = [self._closer(image, guess) for guess in self._full(image)]
-        return [detection for detection in looks if detection is not None]
+    def _far(self, image: Image, most: int | None) -> list[Detection]:
+        """What the full-range network guesses and the short-range one, looking closer, is sure of.
 
-    def _closer(self, image: Image, guess: Detection) -> Detection | None:
-        left, top, part = _cut_out(image, guess.roi)
-        seen = [_moved(detection, left, top) for detection in self._short(part)]
-        same = [detection for detection in seen if overlap(detection.roi, guess.roi) >= _SAME]
-        best = max(same, key=lambda detection: detection.score, default=None)
-        return best if best is not None and best.score >= _CLOSE_CONFIDENCE else None
+        Args:
+            image: (height, width, 3) BGR.
+            most: so many guesses are looked at, the best ones; None: all.
+        """
+        guesses = sorted(self._full(image), key=lambda guess: -guess.score)
+        looks = [self._closer(image, guess.roi) for guess in guesses[:most]]
+        return [seen for seen in looks if seen is not None and seen.score >= _SURE]
+
+    def _closer(self, image: Image, roi: Roi) -> Detection | None:
+        left, top, part = cut_out(image, roi)
+        seen = [moved(detection, left, top) for detection in self._short(part)]
+        same = [detection for detection in seen if overlap(detection.roi, roi) >= _SAME]
+        return max(same, key=lambda detection: detection.score, default=None)
 
 
 class _Network:
@@ -139,14 +154,6 @@ class _Network:
         self._graph.close()
 
 
-def _cut_out(image: Image, roi: Roi) -> tuple[int, int, Image]:
-    """Left, top and pixels of the part around a box; empty where they do not overlap."""
-    x, y = roi.x + roi.width / 2, roi.y + roi.height / 2
-    reach = _CLOSE_SIDE * max(roi.width, roi.height) / 2
-    left, top = max(0, math.floor(x - reach)), max(0, math.floor(y - reach))
-    return left, top, image[top : max(top, math.ceil(y + reach)), left : max(left, math.ceil(x + reach))]
-
-
 def _parts(image: Image) -> Iterator[tuple[int, int, Image]]:
     """Parts of half the longer side, half of each in the next one."""
     height, width = image.shape[:2]
@@ -162,12 +169,14 @@ def _steps(length: int, side: int) -> list[int]:
     return np.linspace(0, max(0, length - side), count).astype(int).tolist()
 
 
-def _is_another(detection: Detection, known: list[Detection]) -> bool:
-    return all(overlap(detection.roi, other.roi) <= _SAME for other in known)
+def _upright_first(upright: list[Detection], turned: list[Detection]) -> list[Detection]:
+    """All faces, each with the best score of any look at it; the upright look says best where it is."""
 
+    def same(detection: Detection, others: list[Detection]) -> list[Detection]:
+        return [other for other in others if overlap(detection.roi, other.roi) > _SAME]
 
-def _moved(detection: Detection, left: int, top: int) -> Detection:
-    return replace(detection, roi=replace(detection.roi, x=detection.roi.x + left, y=detection.roi.y + top))
+    scored = [replace(seen, score=max(look.score for look in [seen, *same(seen, turned)])) for seen in upright]
+    return scored + [detection for detection in turned if not same(detection, upright)]
 
 
 def _turned_back(detection: Detection, back: FloatArray, angle: float, scale: float) -> Detection:

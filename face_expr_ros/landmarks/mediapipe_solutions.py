@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import mediapipe
-import numpy as np
 
 from face_expr_ros.config import LandmarksConfig
 from face_expr_ros.geometry import bounding_box
@@ -85,12 +84,10 @@ class MediapipeSolutions:
 
 def region_of_points(points: FloatArray) -> Region:
     """Where MediaPipe looks for a face whose points (478, >= 2) were seen: turned with the line through the eyes."""
+    box = bounding_box(points)
     across, down = points[_LEFT_EYE, :2] - points[_RIGHT_EYE, :2]
-    rotation = math.atan2(down, across)
-    turn = np.array([[math.cos(rotation), math.sin(rotation)], [-math.sin(rotation), math.cos(rotation)]])
-    box = bounding_box(points[:, :2] @ turn.T)
-    x, y = turn.T @ [box.x + box.width / 2, box.y + box.height / 2]
-    return Region(float(x), float(y), _SIDE * max(box.width, box.height), rotation)
+    x, y, side = box.x + box.width / 2, box.y + box.height / 2, _SIDE * max(box.width, box.height)
+    return Region(x, y, side, math.atan2(down, across))
 
 
 def region_of_crop(track: Track) -> Region:

@@ -20,6 +20,13 @@ OPEN_CONTOURS = (*BROW_EDGES, *NOSE)
 
 IRISES = ((468, 469, 470, 471, 472), (473, 474, 475, 476, 477))  # center, then four points of the rim
 
+# The points nearest to the 68 iBUG points, in their order; the two jaw lines differ most.
+IBUG68 = (
+    162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389, 71, 63, 105, 66, 107,
+    336, 296, 334, 293, 301, 168, 197, 5, 4, 75, 97, 2, 326, 305, 33, 160, 158, 133, 153, 144, 362, 385, 387,
+    263, 373, 380, 61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87,
+)  # fmt: skip
+
 # Regions, without order.
 LIDS_AND_IRISES = (*RIGHT_LIDS, *LEFT_LIDS, *IRISES[0], *IRISES[1])
 LIPS = (*OUTER_LIPS, *INNER_LIPS)
