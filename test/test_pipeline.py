@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from face_expr_ros.config import ConfigError, LandmarksConfig, PerceptionConfig
+from face_expr_ros.config import PerceptionConfig
 from face_expr_ros.geometry import pinhole_camera, rotation_from_euler
-from face_expr_ros.landmarks import open_landmarks
 from face_expr_ros.pipeline import Pipeline
 from face_expr_ros.rendering.appearance import Appearance
 from face_expr_ros.rendering.scene import FaceRenderer, SceneFace, render_scene
@@ -80,16 +78,3 @@ def test_an_image_of_any_size_is_answered_and_the_next_one_works(
     camera = pinhole_camera(size[0], size[1], 45.0)
     assert pipeline(Frame(tiny, FRAME_NS, "camera_optical_frame", camera)) == ()
     assert len(pipeline(frame(portrait, 2))) == 1
-
-
-@pytest.mark.parametrize(("content", "words"), [(None, "is no file"), (b"garbage", "cannot be read")])
-def test_a_landmark_model_that_is_missing_or_damaged_is_refused_in_words(
-    tmp_path: Path, content: bytes | None, words: str
-) -> None:
-    path = tmp_path / "face_landmarker.task"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(ConfigError) as refused:
-        open_landmarks(LandmarksConfig(backend="mediapipe_tasks", model_path=str(path)))
-    assert str(refused.value).startswith("landmarks.model_path must name MediaPipe's face_landmarker.task")
-    assert words in str(refused.value)

@@ -115,7 +115,7 @@ class MediapipeDetector:
         height, width = small.shape[:2]
         turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), math.degrees(angle), 1.0)
         back = cv2.invertAffineTransform(turn)
-        found = self._near(cv2.warpAffine(small, turn, (width, height)))
+        found = self._near(cv2.warpAffine(small, turn, (width, height), borderMode=cv2.BORDER_REPLICATE))
         return [_turned_back(detection, back, angle, scale) for detection in found]
 
     def _far(self, image: Image, most: int | None) -> list[Detection]:
