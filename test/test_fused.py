@@ -28,7 +28,7 @@ from face_expr_ros.values import FaceFit, Frame, Landmarks, Pose, Roi, Track
 
 CAMERA = pinhole_camera(640, 480, field_of_view=45.0)
 YAW_BOUND, NME_BOUND = 12.0, 8.0  # degrees; percent of the size of the 68 points' box
-CONFIDENT, DOUBTFUL = 0.8, 0.2
+CONFIDENT, DOUBTFUL = 0.8, 0.5
 
 
 @pytest.fixture(scope="module")

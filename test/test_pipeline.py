@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from face_expr_ros.config import PerceptionConfig
-from face_expr_ros.geometry import pinhole_camera, rotation_from_euler
+from face_expr_ros.bundle import open_face_model
+from face_expr_ros.config import FittingConfig, LandmarksConfig, PerceptionConfig
+from face_expr_ros.detection.boxes import containment, overlap
+from face_expr_ros.geometry import bounding_box, euler_angles, pinhole_camera, rotation_from_euler
 from face_expr_ros.pipeline import Pipeline
 from face_expr_ros.rendering.appearance import Appearance
 from face_expr_ros.rendering.scene import FaceRenderer, SceneFace, render_scene
@@ -78,3 +82,88 @@ def test_an_image_of_any_size_is_answered_and_the_next_one_works(
     camera = pinhole_camera(size[0], size[1], 45.0)
     assert pipeline(Frame(tiny, FRAME_NS, "camera_optical_frame", camera)) == ()
     assert len(pipeline(frame(portrait, 2))) == 1
+
+
+def turning_head(pipeline: Pipeline, frames: int) -> list[tuple[float, tuple[Face, ...]]]:
+    """(yaw in degrees, faces) of a head that turns from straight to full profile and back."""
+    model = open_face_model("open")
+    renderer = FaceRenderer(model, Appearance.random(5), texture_width=256)
+    yaws = 90.0 * (1.0 - np.abs(np.linspace(-1.0, 1.0, frames)))
+    seen = []
+    for number, yaw in enumerate(yaws):
+        pose = Pose(rotation_from_euler(np.radians(yaw), 0.0, 0.0), np.array([0.0, 0.0, 0.7]), metric=True)
+        seen.append((float(yaw), pipeline(frame(renderer.render(model.mean, pose, CAMERA), number))))
+    return seen
+
+
+def assert_followed_through_profile(seen: list[tuple[float, tuple[Face, ...]]]) -> None:
+    assert {tuple(face.id for face in faces) for _, faces in seen} == {("f1",)}
+    profile = [faces[0] for yaw, faces in seen if yaw > 87]
+    assert any(face.landmarks is None for face in profile), "FaceMesh does not see a full profile"
+    errors = [abs(np.degrees(euler_angles(faces[0].fit.pose.rotation)[0]) - yaw) for yaw, faces in seen]
+    assert max(errors) < 12.0  # degrees; it turns by 4.5 between two frames, and smoothing lags
+
+
+def test_a_head_that_turns_to_profile_and_back_is_one_face(pipeline: Pipeline) -> None:
+    assert_followed_through_profile(turning_head(pipeline, frames=41))
+
+
+def test_a_head_that_turns_to_profile_is_one_face_for_the_released_network_too(tddfa_bundle: Path) -> None:
+    pipeline = Pipeline(PerceptionConfig(bundle="3ddfa_v2"))
+    assert_followed_through_profile(turning_head(pipeline, frames=41))
+    pipeline.close()
+
+
+def test_a_face_that_only_landmarks_fit_is_lost_in_profile_and_comes_back_as_the_same() -> None:
+    pipeline = Pipeline(PerceptionConfig(fitting=FittingConfig(backend="least_squares")))
+    seen = turning_head(pipeline, frames=41)
+    pipeline.close()
+    assert min(len(faces) for _, faces in seen) == 0
+    assert {face.id for _, faces in seen for face in faces} == {"f1"}
+    assert [face.id for face in seen[-1][1]] == ["f1"]
+
+
+def test_a_face_that_jumps_by_half_its_width_is_followed(pipeline: Pipeline, portrait: NDArray[np.uint8]) -> None:
+    seen = []
+    for number in range(8):
+        image = np.roll(portrait, 90 * (number // 4), axis=1)  # pixels; the face is 180 wide
+        seen += [(number, face.id, center(face)) for face in pipeline(frame(image, number))]
+    assert {face_id for _, face_id, _ in seen} == {"f1"}
+    assert {number for number, *_ in seen} >= {0, 1, 2, 3, 5, 6, 7}, "the detector looks again when nobody is left"
+    assert seen[-1][2] - seen[0][2] == pytest.approx(90, abs=20)  # pixels; the box is smoothed
+
+
+def test_the_small_faces_of_a_group_are_all_found_in_a_picture(portrait: NDArray[np.uint8]) -> None:
+    pipeline = Pipeline(PerceptionConfig(landmarks=LandmarksConfig(max_faces=8)))
+    person = cv2.resize(portrait, (200, 150), interpolation=cv2.INTER_AREA)
+    picture = np.full((720, 1280, 3), 120, np.uint8)
+    corners = [(40, 60), (420, 30), (930, 90), (90, 480), (540, 430), (1000, 500)]
+    for x, y in corners:
+        picture[y : y + 150, x : x + 200] = person
+    faces = pipeline.still(Frame(picture, 0, "camera_optical_frame", pinhole_camera(1280, 720, 45.0)))
+    pipeline.close()
+    assert sorted(center(face) for face in faces) == pytest.approx(sorted(x + 100 for x, _ in corners), abs=6)
+
+
+def test_what_everybody_knows_of_a_face_agrees(pipeline: Pipeline, portrait: NDArray[np.uint8]) -> None:
+    (face,) = [pipeline(frame(portrait, number)) for number in range(3)][-1]
+    assert face.landmarks is not None
+    assert overlap(face.roi, bounding_box(face.landmarks.points)) > 0.95
+    assert containment(bounding_box(face.fit.landmarks68), face.roi) > 0.8
+    x, y = face.fit.weak_perspective[:2, 3]
+    assert [x - 1, CAMERA.height - y] == pytest.approx(face.fit.landmarks68[27, :2], abs=3.0)  # pixels; the sellion
+    assert face.confidence == face.fit.confidence > 0.7
+
+
+def test_faces_may_come_from_mediapipes_tasks(portrait: NDArray[np.uint8]) -> None:
+    task = Path(__file__).parents[2] / "shared/models/mediapipe/face_landmarker.task"
+    if not task.is_file():
+        pytest.skip(f"MediaPipe's face_landmarker.task is not in {task.parent}")
+    landmarks = LandmarksConfig(backend="mediapipe_tasks", model_path=str(task))
+    pipeline = Pipeline(PerceptionConfig(landmarks=landmarks))
+    seen = [pipeline(frame(portrait, number)) for number in range(4)]
+    wall = pipeline(frame(np.full_like(portrait, 120), 4))
+    pipeline.close()
+    assert {tuple(face.id for face in faces) for faces in seen} == {("f1",)}
+    assert all(faces[0].landmarks is not None for faces in seen)
+    assert wall == ()
