@@ -163,6 +163,16 @@ def test_without_landmarks_there_is_an_answer_without_confidence(model: Morphabl
     assert found.landmarks68[:, :2].mean(axis=0) == pytest.approx([500, 200], abs=50)  # pixels
 
 
+@pytest.mark.parametrize("spread", [0.0, 1e-7, np.nan])
+def test_landmarks_that_determine_no_face_give_an_answer_without_confidence(
+    model: MorphableModel, spread: float
+) -> None:
+    points = np.random.default_rng(0).normal(300, spread, (478, 3)).astype(np.float32)
+    found = fit(model, Track("f1", Roi(200, 200, 200, 200), Landmarks(points, 1.0), fresh=False))
+    assert found.confidence == 0.0
+    assert np.isfinite(found.landmarks68).all()
+
+
 def test_the_68_points_and_the_weak_perspective_lie_where_the_face_is(model: MorphableModel) -> None:
     pose = Pose(rotation_from_euler(0.3, 0.1, 0.1), np.array([0.1, 0.05, 0.7]), metric=True)
     found = fit(model, seen(model, pose, np.zeros(40), np.zeros(52)))

@@ -42,6 +42,7 @@ _FACES_REMEMBERED = 64
 _SMALL_TURN = 2e-3  # radians; steps shrink quadratically, so that one below it is the last that matters
 _GAIN_AT = 0.7  # of a blendshape
 _LARGEST_GAIN = 2.0
+_LEAST_SPREAD = 1.0  # pixels; FaceMesh may put all points of a face it does not see in one place
 _CROP_SIDE = 0.2  # meters that the crop of a face shows
 _POOR_RESIDUAL = 0.008  # meters: 3 mm off is well explained, 8 mm is not
 _LOOKING = pinhole_camera(1280, 720, field_of_view=45.0)
@@ -116,11 +117,12 @@ class LeastSquaresFitter:
         self._memories.clear()
 
     def __call__(self, frame: Frame, tracks: list[Track]) -> list[FaceFit]:
-        """One fit for each track, in the same order; without FaceMesh's points the mean face, with no confidence."""
+        """One fit for each track, in the same order; the mean face with no confidence where there are no landmarks, or
+        none that determine a face."""
         return [self._fit_track(track, frame.camera) for track in tracks]
 
     def _fit_track(self, track: Track, camera: Camera) -> FaceFit:
-        if track.landmarks is None:
+        if track.landmarks is None or not _determine_a_face(track.landmarks):
             return self._unseen(track, camera)
         return self._fit(track.id, track.landmarks, camera)
 
@@ -295,6 +297,12 @@ def _certainties(config: FittingConfig) -> tuple[FloatArray, FloatArray]:
         along[list(region)] = config.depth_noise
     along[list(LIPS)] = _LIP_DEPTH_NOISE * config.depth_noise
     return 1.0 / across[_FITTED], 1.0 / along[_FITTED]
+
+
+def _determine_a_face(landmarks: Landmarks) -> bool:
+    """Whether there is anything to fit: points that are finite and spread over the image."""
+    points = landmarks.points[_FITTED, :2]
+    return bool(np.isfinite(points).all() and points.std(axis=0).min() >= _LEAST_SPREAD)
 
 
 def _look_at(points: FloatArray, camera: Camera) -> tuple[FloatArray, _Observation]:
