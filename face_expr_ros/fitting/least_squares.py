@@ -124,7 +124,10 @@ class LeastSquaresFitter:
     def _fit_track(self, track: Track, camera: Camera) -> FaceFit:
         if track.landmarks is None or not _determine_a_face(track.landmarks):
             return self._unseen(track, camera)
-        return self._fit(track.id, track.landmarks, camera)
+        try:
+            return self._fit(track.id, track.landmarks, camera)
+        except np.linalg.LinAlgError:  # what FaceMesh draws into an image without a face may be no face at all
+            return self._unseen(track, camera)
 
     def _unseen(self, track: Track, camera: Camera) -> FaceFit:
         """The mean face, its 68 points in the middle of the track's crop."""
