@@ -12,6 +12,7 @@ from face_expr_ros.cli.common import bundle_option, json_option, perception_conf
 from face_expr_ros.config import DRAW_KINDS
 
 Verb = Callable[..., Any]
+MOST_FACES = 20  # of one image: there is no camera rate to keep up with
 
 
 def product_options(verb: Verb) -> Verb:
@@ -42,7 +43,7 @@ def image(
     """Find the faces of an image file."""
     from face_expr_ros.offline import Products, analyze_image
 
-    config = perception_config(bundle, {"smoothing.method": smooth})
+    config = perception_config(bundle, {"smoothing.method": smooth, "landmarks.max_faces": MOST_FACES})
     result = analyze_image(source, Products(out, draw, export), config)
     click.echo(f"faces: {len(result['faces'])}")
     for file in result.get("exported", ()):
