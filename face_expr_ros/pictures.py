@@ -21,7 +21,7 @@ from face_expr_ros.rendering.overlays import annotate, draw_axes, draw_bars, dra
 from face_expr_ros.rendering.scene import FaceRenderer
 from face_expr_ros.resources import resource_path
 from face_expr_ros.sources.synthetic import SyntheticSource
-from face_expr_ros.training.pictures import curves_picture, samples_picture
+from face_expr_ros.training.tddfa.pictures import curves_picture, samples_picture
 from face_expr_ros.values import Camera, Face, FloatArray, Frame, Pose
 
 Image = NDArray[np.uint8]

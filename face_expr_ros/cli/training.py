@@ -29,7 +29,7 @@ _processes = click.option(
 @json_option
 def synthesize(folder: Path, count: int, processes: int, json_file: Path | None) -> int:
     """Draw faces with known pose, shape and expression into FOLDER, for training; what is there already counts."""
-    from face_expr_ros.training.synthesize import synthesize as draw
+    from face_expr_ros.training.tddfa.synthesize import synthesize as draw
 
     result = draw(folder, count, processes)
     click.echo(f"{result['drawings']} faces in {result['folder']}, {result['new']} of them new")
@@ -59,11 +59,11 @@ def tddfa(folder: Path, count: int, processes: int, steps: int | None, json_file
 
 def _train_tddfa(folder: Path, count: int, processes: int, steps: int | None) -> dict[str, Any]:
     try:
-        from face_expr_ros.training import tddfa
-        from face_expr_ros.training.export import export
+        from face_expr_ros.training.tddfa import train as tddfa
+        from face_expr_ros.training.tddfa.export import export
     except ModuleNotFoundError as error:
         raise click.UsageError(f"training needs PyTorch, {error.name} is not installed: pip install torch") from error
-    from face_expr_ros.training.synthesize import synthesize as draw
+    from face_expr_ros.training.tddfa.synthesize import synthesize as draw
 
     draw(folder / "drawings", count, processes)
     config = tddfa.TrainingConfig(**({} if steps is None else {"steps": steps}))

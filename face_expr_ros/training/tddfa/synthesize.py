@@ -8,8 +8,8 @@ from typing import Any
 
 from face_expr_ros.bundle import open_face_model
 from face_expr_ros.progress import progress
-from face_expr_ros.training.points import learned_points
-from face_expr_ros.training.shards import SHARD_SIZE, draw_shard, shard_path, write_shard
+from face_expr_ros.training.tddfa.points import learned_points
+from face_expr_ros.training.tddfa.shards import SHARD_SIZE, draw_shard, shard_path, write_shard
 
 
 def synthesize(folder: Path, count: int, processes: int, first: int = 0) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from torch import nn
 
 from face_expr_ros.bundle import sha256_of
 from face_expr_ros.models.onnx_graph import Graph
-from face_expr_ros.training.network import INPUT_SIZE, SeparableBlock, WholeConvolution
-from face_expr_ros.training.tddfa import averaged_network
+from face_expr_ros.training.tddfa.network import INPUT_SIZE, SeparableBlock, WholeConvolution
+from face_expr_ros.training.tddfa.train import averaged_network
 
 NAME = "tddfa_open_mb05"
 

@@ -20,7 +20,7 @@ from face_expr_ros.rendering.appearance import Appearance
 from face_expr_ros.rendering.lighting import Light
 from face_expr_ros.rendering.scene import FaceRenderer, SceneFace, render_scene_with_coverage
 from face_expr_ros.sources.actor import random_expression, random_shape
-from face_expr_ros.training.points import LearnedPoints
+from face_expr_ros.training.tddfa.points import LearnedPoints
 from face_expr_ros.values import Camera, FloatArray, Pose
 
 SIDE = 160  # pixels of a drawn crop

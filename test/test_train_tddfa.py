@@ -13,11 +13,11 @@ from click.testing import CliRunner
 from face_expr_ros.bundle import open_face_model
 from face_expr_ros.cli.training import train
 from face_expr_ros.rendering.appearance import Appearance
-from face_expr_ros.training import samples, shards
 from face_expr_ros.training.backgrounds import random_background, random_texture
 from face_expr_ros.training.degradation import degrade
-from face_expr_ros.training.points import learned_points
-from face_expr_ros.training.scenes import MARGIN, SIDE, Drawing, draw_person
+from face_expr_ros.training.tddfa import samples, shards
+from face_expr_ros.training.tddfa.points import learned_points
+from face_expr_ros.training.tddfa.scenes import MARGIN, SIDE, Drawing, draw_person
 
 MODEL = open_face_model("open")
 POINTS = learned_points(MODEL)
@@ -147,7 +147,7 @@ def test_training_without_pytorch_says_what_to_install(monkeypatch: pytest.Monke
 
 def test_the_learning_rate_rises_stays_and_falls() -> None:
     pytest.importorskip("torch")
-    from face_expr_ros.training.tddfa import TrainingConfig, schedule
+    from face_expr_ros.training.tddfa.train import TrainingConfig, schedule
 
     config = TrainingConfig(steps=1000, warmup=100, decay=0.4)
     rates = [schedule(step, config) for step in (0, 49, 99, 300, 600, 800, 999)]
@@ -160,8 +160,8 @@ def test_a_run_that_was_stopped_goes_on_and_its_export_answers_as_the_network(
 ) -> None:
     torch = pytest.importorskip("torch")
     from face_expr_ros.onnx_network import OnnxNetwork
-    from face_expr_ros.training import tddfa
-    from face_expr_ros.training.export import export
+    from face_expr_ros.training.tddfa import train as tddfa
+    from face_expr_ros.training.tddfa.export import export
 
     monkeypatch.setattr(samples, "_BACKGROUNDS", 4)
     for number in range(3):

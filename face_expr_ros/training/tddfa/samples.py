@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from face_expr_ros.training.backgrounds import random_background, random_texture
 from face_expr_ros.training.degradation import degrade
-from face_expr_ros.training.points import LearnedPoints
-from face_expr_ros.training.scenes import MARGIN, SIDE
-from face_expr_ros.training.shards import Shard
+from face_expr_ros.training.tddfa.points import LearnedPoints
+from face_expr_ros.training.tddfa.scenes import MARGIN, SIDE
+from face_expr_ros.training.tddfa.shards import Shard
 
 Image = NDArray[np.uint8]
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from face_expr_ros.face_model import MorphableModel
 from face_expr_ros.rendering.appearance import Appearance
-from face_expr_ros.training.points import LearnedPoints
-from face_expr_ros.training.scenes import Drawing, draw_person
+from face_expr_ros.training.tddfa.points import LearnedPoints
+from face_expr_ros.training.tddfa.scenes import Drawing, draw_person
 
 SHARD_SIZE = 512  # drawings
 _DRAWINGS_OF_A_LOOK = 8

@@ -20,11 +20,11 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from face_expr_ros.bundle import open_face_model
 from face_expr_ros.progress import progress
-from face_expr_ros.training.loss import Loss, Targets, total
-from face_expr_ros.training.network import INPUT_SIZE, build_network
-from face_expr_ros.training.points import LearnedPoints, learned_points
-from face_expr_ros.training.samples import Sample, Sampler
-from face_expr_ros.training.shards import Shard, finished_shards, read_shard
+from face_expr_ros.training.tddfa.loss import Loss, Targets, total
+from face_expr_ros.training.tddfa.network import INPUT_SIZE, build_network
+from face_expr_ros.training.tddfa.points import LearnedPoints, learned_points
+from face_expr_ros.training.tddfa.samples import Sample, Sampler
+from face_expr_ros.training.tddfa.shards import Shard, finished_shards, read_shard
 
 _LIST_EVERY = 200  # batches
 CHECKPOINT, CURVES, SETTINGS = "checkpoint.pt", "curves.csv", "settings.yaml"
@@ -154,7 +154,9 @@ class _Run:
         """Train to the last step; the last validation."""
         config = self._config
         source = _Batches(self._seen, self._learned, config, seed=config.seed * 1000 + self._step)
-        loader = DataLoader(source, batch_size=None, num_workers=config.workers, prefetch_factor=4)
+        loader = DataLoader(
+            source, batch_size=None, num_workers=config.workers, prefetch_factor=4 if config.workers else None
+        )
         sums: dict[str, float] = {}
         steps = range(self._step, config.steps)
         for self._step, batch in progress(zip(steps, loader, strict=False), "training", len(steps), "steps"):

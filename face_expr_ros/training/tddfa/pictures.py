@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from face_expr_ros.face_model import MorphableModel
 from face_expr_ros.rendering.appearance import Appearance
-from face_expr_ros.training.points import learned_points
-from face_expr_ros.training.samples import Sample, Sampler
-from face_expr_ros.training.scenes import draw_person
-from face_expr_ros.training.shards import Shard
+from face_expr_ros.training.tddfa.points import learned_points
+from face_expr_ros.training.tddfa.samples import Sample, Sampler
+from face_expr_ros.training.tddfa.scenes import draw_person
+from face_expr_ros.training.tddfa.shards import Shard
 
 Image = NDArray[np.uint8]
 

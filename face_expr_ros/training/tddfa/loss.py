@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-from face_expr_ros.training.points import LearnedPoints
+from face_expr_ros.training.tddfa.points import LearnedPoints
 
 _POSE = 12
 _TZ = 11  # weak perspective does not show it

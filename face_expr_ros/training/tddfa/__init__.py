@@ -1,0 +1,1 @@
+"""The network of the open bundle that looks at a crop: TDDFA."""
