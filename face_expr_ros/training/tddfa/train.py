@@ -181,7 +181,7 @@ class _Run:
         torch.nn.utils.clip_grad_norm_(self._network.parameters(), 5.0)
         self._optimizer.step()
         self._average.update_parameters(self._network)
-        return {name: float(value) for name, value in parts.items()}
+        return {name: value.item() for name, value in parts.items()}
 
     def _shrunk(self, images: torch.Tensor) -> torch.Tensor:
         config = self._config
