@@ -161,6 +161,13 @@ class FittingConfig:
 
 
 @dataclass(frozen=True)
+class ExpressionConfig:
+    backend: str = setting(
+        "coefficients", "who reads the blendshapes: the coefficients of the fit", choices=("coefficients",)
+    )
+
+
+@dataclass(frozen=True)
 class SmoothingConfig:
     """The One-Euro filter (Casiez, Roussel and Vogel, 2012), or a mean over what was seen last."""
 
@@ -205,6 +212,7 @@ class PerceptionConfig:
     landmarks: LandmarksConfig = LandmarksConfig()
     tracker: TrackerConfig = TrackerConfig()
     fitting: FittingConfig = FittingConfig()
+    expression: ExpressionConfig = ExpressionConfig()
     smoothing: SmoothingConfig = SmoothingConfig()
     output: OutputConfig = OutputConfig()
 

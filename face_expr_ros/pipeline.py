@@ -12,7 +12,7 @@ from face_expr_ros.bundle import open_bundle
 from face_expr_ros.config import PerceptionConfig
 from face_expr_ros.detection import open_detector
 from face_expr_ros.detection.boxes import best_of, overlap
-from face_expr_ros.expression import ExpressionReader
+from face_expr_ros.expression import open_expression
 from face_expr_ros.fitting import open_fitter
 from face_expr_ros.geometry import bounding_box, crop_from_landmarks
 from face_expr_ros.landmarks import open_landmarks
@@ -50,10 +50,9 @@ class Pipeline:
         self._tracker = Tracker(config.tracker, config.landmarks.max_faces, config.detection.every)
         self._landmarks = open_landmarks(config.landmarks)
         self._fitter = open_fitter(config.fitting, bundle)
-        self._expression = ExpressionReader(self.model.expression_names, self._fitter.expression_gain())
+        self._expression = open_expression(config.expression, self.model, self._fitter)
         self._smoother = Smoother(config.smoothing)
         self._last_stamp_ns: int | None = None
-        self._last_fits: dict[str, FaceFit] = {}
 
     def __call__(self, frame: Frame, thorough: bool = False) -> tuple[Face, ...]:
         """The faces in the frame, in the order of their ids; none is a good answer.
@@ -72,10 +71,9 @@ class Pipeline:
             fits = self._fitter(frame, tracks)
         tracks, fits = self._followed(tracks, fits, frame.stamp_ns)
         with self._stage("expression"):
-            blendshapes = [self._expression(track.id, fit) for track, fit in zip(tracks, fits, strict=True)]
+            blendshapes = self._expression(frame, tracks, fits)
         with self._stage("smoother"):
             faces = self._smoother(_faces(tracks, fits, blendshapes), frame.stamp_ns)
-        self._last_fits = {track.id: fit for track, fit in zip(tracks, fits, strict=True)}
         return faces
 
     def still(self, frame: Frame) -> tuple[Face, ...]:
@@ -90,15 +88,12 @@ class Pipeline:
 
     def calibrate_neutral(self) -> int:
         """Take the last frame's expressions as the rest of their faces; the number of faces."""
-        for face_id, fit in self._last_fits.items():
-            self._expression.calibrate(face_id, fit)
-        return len(self._last_fits)
+        return self._expression.calibrate()
 
     def reset(self) -> None:
         """Forget all faces and their rest offsets; the next id is still a new one."""
         for stage in (self._tracker, self._landmarks, self._fitter, self._expression, self._smoother):
             stage.reset()
-        self._last_fits = {}
 
     def close(self) -> None:
         """Free the networks."""

@@ -1,0 +1,31 @@
+"""Who reads the 52 blendshapes of a face. A backend is a file here; its name is the value of ``expression.backend``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Protocol
+
+from face_expr_ros.config import ExpressionConfig
+from face_expr_ros.face_model import MorphableModel
+from face_expr_ros.fitting import Fitter
+from face_expr_ros.values import Blendshapes, FaceFit, Frame, Track
+
+
+class ExpressionReader(Protocol):
+    """A stage with memory: it knows each face's rest."""
+
+    def __call__(self, frame: Frame, tracks: list[Track], fits: list[FaceFit]) -> list[Blendshapes]:
+        """The blendshapes of each track's face, seen from its rest where that is known."""
+
+    def calibrate(self) -> int:
+        """Take the last frame's expressions as the rest of their faces; the number of faces."""
+
+    def reset(self) -> None:
+        """Forget all faces."""
+
+
+def open_expression(config: ExpressionConfig, model: MorphableModel, fitter: Fitter) -> ExpressionReader:
+    """The backend that ``config.backend`` names."""
+    create: Callable[..., ExpressionReader] = import_module(f"{__name__}.{config.backend}").create
+    return create(config, model, fitter)

@@ -1,0 +1,100 @@
+"""The drawn people on disk: numbered shards, each made from its own number, so that a run can go on anywhere."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face_expr_ros.bundle import open_face_model
+from face_expr_ros.config import LandmarksConfig
+from face_expr_ros.landmarks import open_landmarks
+from face_expr_ros.progress import progress
+from face_expr_ros.rendering.appearance import Appearance
+from face_expr_ros.training.expression.scenes import Portrait, draw_portraits
+
+PEOPLE = 20  # of a shard
+PORTRAITS = 24  # of a person
+MANIFEST = "manifest.json"
+_LOOKS = 1_000_000  # seeds of appearances begin here; TDDFA's training draws from other ones
+_ARRAYS = ("image", "landmarks", "expression", "angles")
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Portraits stacked, image (N, S, S) uint8, landmarks (N, 478, 3), expression (N, E), angles (N, 2), and
+    person (N,): which of them show the same person."""
+
+    image: NDArray[np.uint8]
+    landmarks: NDArray[np.float32]
+    expression: NDArray[np.float32]
+    angles: NDArray[np.float32]
+    person: NDArray[np.int64]
+
+
+def synthesize(folder: Path, count: int, processes: int, first: int = 0) -> dict[str, Any]:
+    """Draw about ``count`` portraits into ``folder``, beginning with shard ``first``; what is there counts.
+
+    Returns:
+        folder, portraits and new: how many there are and were drawn now. `MANIFEST` in the folder says what is in it.
+    """
+    numbers = range(first, first + -(-count // (PEOPLE * PORTRAITS)))
+    missing = [number for number in numbers if not _path(folder, number).exists()]
+    with ProcessPoolExecutor(processes) as pool:
+        jobs = [pool.submit(make_shard, folder, number) for number in missing]
+        for job in progress(as_completed(jobs), "drawing", len(jobs)):
+            job.result()
+    portraits = _write_manifest(folder)
+    return {"folder": str(folder), "portraits": sum(portraits.values()), "new": len(missing)}
+
+
+def make_shard(folder: Path, number: int) -> None:
+    """Draw shard ``number``: the same number gives the same portraits. It is there completely or not at all."""
+    path = _path(folder, number)
+    unfinished = path.with_suffix(".part")
+    unfinished.mkdir(parents=True, exist_ok=True)
+    portraits = list(_draw(number))
+    for name in _ARRAYS:
+        np.save(unfinished / f"{name}.npy", np.stack([getattr(portrait, name) for _, portrait in portraits]))
+    np.save(unfinished / "person.npy", np.array([person for person, _ in portraits], np.int64))
+    os.replace(unfinished, path)
+
+
+def _draw(number: int) -> Iterator[tuple[int, Portrait]]:
+    model, detector = open_face_model("open"), open_landmarks(LandmarksConfig())
+    for person in range(number * PEOPLE, (number + 1) * PEOPLE):
+        rng = np.random.default_rng([person, 17])
+        appearance = Appearance.varied(_LOOKS + person)
+        yield from ((person, portrait) for portrait in draw_portraits(model, detector, appearance, rng, PORTRAITS))
+    detector.close()
+
+
+def read_shard(path: Path) -> Shard:
+    """A shard, its images left on disk until they are used."""
+    arrays = {name: np.load(path / f"{name}.npy") for name in (*_ARRAYS[1:], "person")}
+    return Shard(image=np.load(path / "image.npy", mmap_mode="r"), **arrays)
+
+
+def finished_shards(folder: Path) -> list[Path]:
+    """All shards that are complete, in their order."""
+    return sorted(path for path in folder.glob("shard_*") if path.suffix == "")
+
+
+def _write_manifest(folder: Path) -> dict[str, int]:
+    """How many portraits each shard has, with the names of their expressions."""
+    portraits = {path.name: len(np.load(path / "person.npy")) for path in finished_shards(folder)}
+    names = open_face_model("open").expression_names
+    text = json.dumps({"expression": names, "portraits": portraits}, indent=1)
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
+    return portraits
+
+
+def _path(folder: Path, number: int) -> Path:
+    return folder / f"shard_{number:05d}"
