@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,28 +17,35 @@ _ERRORS_ONLY = 3
 
 
 class OnnxNetwork:
-    """A network with one input, ready to run. It belongs to one thread."""
+    """A network, ready to run. It belongs to one thread.
 
-    def __init__(self, path: Path, input_name: str, provider: str = "cpu", threads: int = 1) -> None:
+    Attributes:
+        metadata: what the file says of itself.
+    """
+
+    def __init__(self, path: Path, input_names: Sequence[str], provider: str = "cpu", threads: int = 1) -> None:
         """Loads the file.
 
         Args:
+            input_names: all its inputs, in the order in which they will be given.
             provider: a key of PROVIDERS.
             threads: of one layer; idle threads sleep, so that they leave the cores to others.
 
         Raises:
             ConfigError: onnxruntime does not have the provider here.
-            BundleError: the file is missing or damaged, or does not have just the one input.
+            BundleError: the file is missing or damaged, or does not have just these inputs.
         """
         self._session = _open(path, PROVIDERS[provider], threads)
         given = [entry.name for entry in self._session.get_inputs()]
-        if given != [input_name]:
-            raise BundleError(f"{path} should have the input {input_name!r} and has {', '.join(map(repr, given))}")
-        self._input_name = input_name
+        if sorted(given) != sorted(input_names):
+            wanted, given_names = (", ".join(map(repr, names)) for names in (input_names, given))
+            raise BundleError(f"{path} should have the input {wanted} and has {given_names}")
+        self._input_names = tuple(input_names)
+        self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
 
-    def __call__(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """The answers to a batch of the network's shape, in the order of its outputs."""
-        return self._session.run(None, {self._input_name: batch})
+    def __call__(self, *batches: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """The answers to batches of the network's shapes, in the order of its outputs."""
+        return self._session.run(None, dict(zip(self._input_names, batches, strict=True)))
 
 
 Shape = tuple[int | str | None, ...]  # a word or None is a dimension of any size

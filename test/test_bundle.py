@@ -22,7 +22,7 @@ WIDTH = 12 + 40 + 52
 
 def write_network(path: Path, *, name: str = "input", output: str = "output", size: int = 120, width: int) -> None:
     """A network that answers with the mean of each channel, over and over."""
-    graph = Graph(name, ["n", 3, size, size])
+    graph = Graph({name: ["n", 3, size, size]})
     mean = graph.node("Flatten", graph.node("GlobalAveragePool", name))
     answer = graph.node("Gemm", mean, graph.constant(np.ones((3, width), np.float32)))
     graph.save(path, {output: (answer, ["n", width])})

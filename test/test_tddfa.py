@@ -81,7 +81,7 @@ def bundle_that_answers(
     rng = np.random.default_rng(1)
     mean, std = rng.normal(size=width), rng.uniform(0.5, 2.0, width)
     said = (answer - mean) / std if logit is None else np.append((answer - mean) / std, logit)
-    graph = Graph("input", ["n", 3, SIZE, SIZE])
+    graph = Graph({"input": ["n", 3, SIZE, SIZE]})
     pooled = graph.node("Flatten", graph.node("GlobalAveragePool", "input"))
     weight = graph.constant(np.full((3, len(said)), shade / 3, np.float32))
     output = graph.node("Gemm", pooled, weight, graph.constant(said.astype(np.float32)))
@@ -314,15 +314,15 @@ def test_a_network_that_answers_no_numbers_gives_a_face_without_confidence(
 def test_a_network_that_is_no_network_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "net.onnx").write_bytes(b"not a network")
     with pytest.raises(BundleError, match=r"net\.onnx' cannot be opened"):
-        OnnxNetwork(tmp_path / "net.onnx", "input")
+        OnnxNetwork(tmp_path / "net.onnx", ["input"])
     with pytest.raises(BundleError, match=r"absent\.onnx' cannot be opened"):
-        OnnxNetwork(tmp_path / "absent.onnx", "input")
+        OnnxNetwork(tmp_path / "absent.onnx", ["input"])
 
 
 def test_a_network_with_another_input_says_which(tmp_path: Path, model: MorphableModel) -> None:
     bundle_that_answers(tmp_path, model, frontal())
     with pytest.raises(BundleError, match=r"net\.onnx should have the input 'image' and has 'input'"):
-        OnnxNetwork(tmp_path / "net.onnx", "image")
+        OnnxNetwork(tmp_path / "net.onnx", ["image"])
 
 
 @pytest.mark.skipif("CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="there is CUDA here")

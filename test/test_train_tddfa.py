@@ -175,6 +175,6 @@ def test_a_run_that_was_stopped_goes_on_and_its_export_answers_as_the_network(
     crops = np.random.default_rng(0).normal(0, 1, (2, 3, 120, 120)).astype(np.float32)
     with torch.no_grad():
         wanted = network(torch.from_numpy(crops)).numpy()
-    given = OnnxNetwork(tmp_path / "tddfa_open_mb05.onnx", "input")(crops)[0]
+    given = OnnxNetwork(tmp_path / "tddfa_open_mb05.onnx", ["input"])(crops)[0]
     np.testing.assert_allclose(given, wanted, atol=1e-4)
     assert wanted.shape[1] == len(mean) + 1 == len(std) + 1

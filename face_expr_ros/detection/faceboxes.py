@@ -30,7 +30,7 @@ class FaceBoxes:
 
     def __init__(self, path: Path, least_score: float) -> None:
         """Loads the network. Raises BundleError when it cannot be read."""
-        self._network = OnnxNetwork(path, "input")
+        self._network = OnnxNetwork(path, ["input"])
         self._least_score = least_score
 
     def __call__(self, image: NDArray[np.uint8], thorough: bool = False) -> list[Detection]:

@@ -42,7 +42,7 @@ def _measure_networks(config: FittingConfig) -> dict[str, Any]:
     if bundle is None or bundle.network is None:
         return {"tddfa_bundle": f"none: {'; '.join(reasons)}"}
     fitter = TddfaFitter(config, bundle)
-    network = OnnxNetwork(bundle.network.path, bundle.network.input_name, config.provider, config.threads)
+    network = OnnxNetwork(bundle.network.path, [bundle.network.input_name], config.provider, config.threads)
     frame, crop = _rendered()
     stage, floor = {}, {}
     for faces in FACES:

@@ -46,7 +46,7 @@ class TddfaFitter:
         if bundle.network is None:
             raise ConfigError(f"fitting.backend tddfa needs a network, and bundle {bundle.name!r} has none")
         self._network = bundle.network
-        self._run = OnnxNetwork(self._network.path, self._network.input_name, config.provider, config.threads)
+        self._run = OnnxNetwork(self._network.path, [self._network.input_name], config.provider, config.threads)
         points = bundle.model.landmarks68
         self._mean68 = bundle.model.mean[points].astype(np.float64)
         bases = np.concatenate([bundle.model.identity[:, points], bundle.model.expression[:, points]])

@@ -36,7 +36,7 @@ def write_mobilenet(weights: Weights, path: Path, *, input_size: int = 120) -> N
         BundleError: a weight is missing, of the wrong shape, or left over.
     """
     state = _State(weights, path.stem)
-    graph = Graph("input", ["n", 3, input_size, input_size])
+    graph = Graph({"input": ["n", 3, input_size, input_size]})
     x = state.convolution(graph, "input", "conv1", "bn1", stride=2)
     for block, stride in MOBILENET_BLOCKS:
         groups = len(state.peek(f"{block}.conv_dw.weight"))
@@ -62,7 +62,7 @@ def write_faceboxes(weights: Weights, path: Path) -> None:
         BundleError: a weight is missing, of the wrong shape, or left over.
     """
     state = _State(weights, path.stem)
-    graph = Graph("input", [1, 3, "height", "width"])
+    graph = Graph({"input": [1, 3, "height", "width"]})
     x = "input"
     for name, stride in (("conv1", 4), ("conv2", 2)):  # the rapidly digested layers: concatenated ReLU, then pooling
         x = state.convolution(graph, x, f"{name}.conv", f"{name}.bn", stride=stride, activation="CReLU")

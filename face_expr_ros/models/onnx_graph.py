@@ -18,11 +18,11 @@ Shape = Sequence[int | str]  # a word is a dimension of any size
 
 
 class Graph:
-    """A network in the making. Every method that adds a node returns the name of the node's output."""
+    """A network in the making, with float32 inputs: name -> shape. Every method that adds a node returns the name of
+    the node's output."""
 
-    def __init__(self, input_name: str, input_shape: Shape) -> None:
-        self.input_name = input_name
-        self._input_shape = input_shape
+    def __init__(self, inputs: Mapping[str, Shape]) -> None:
+        self._inputs = inputs
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
 
@@ -46,19 +46,26 @@ class Graph:
             kernel_shape=[kernel] * 2, strides=[stride] * 2, pads=[kernel // 2] * 4, group=groups,
         )  # fmt: skip
 
-    def save(self, path: Path, outputs: Mapping[str, tuple[str, Shape]]) -> None:
-        """Check the network and write it. `outputs`: name -> the node's output and its shape; all is float32."""
+    def save(
+        self, path: Path, outputs: Mapping[str, tuple[str, Shape]], metadata: Mapping[str, str] | None = None
+    ) -> None:
+        """Check the network and write it, with some words about it.
+
+        Args:
+            outputs: name -> the node's output and its shape; all is float32.
+        """
         for name, (tensor, _) in outputs.items():
             self._nodes.append(helper.make_node("Identity", [tensor], [name], name=name))
         value = helper.make_tensor_value_info
         graph = helper.make_graph(
             self._nodes,
             path.stem,
-            [value(self.input_name, TensorProto.FLOAT, self._input_shape)],
+            [value(name, TensorProto.FLOAT, shape) for name, shape in self._inputs.items()],
             [value(name, TensorProto.FLOAT, shape) for name, (_, shape) in outputs.items()],
             self._constants,
         )
         opset = helper.make_opsetid("", OPSET)
         model = helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION, producer_name="face_expr_ros")
+        helper.set_model_props(model, dict(metadata or {}))
         onnx.checker.check_model(model, full_check=True)
         path.write_bytes(model.SerializeToString(deterministic=True))

@@ -29,7 +29,7 @@ def export(run: Path, folder: Path) -> dict[str, Any]:
 
 def write_network(network: nn.Sequential, path: Path) -> None:
     """Write a network of `build_network`: input `input` (n, 3, 120, 120), output `output` (n, outputs)."""
-    graph = Graph("input", ["n", 3, INPUT_SIZE, INPUT_SIZE])
+    graph = Graph({"input": ["n", 3, INPUT_SIZE, INPUT_SIZE]})
     unshuffle, stem, stem_norm, _, *blocks, whole, whole_norm, _, last = network
     assert isinstance(unshuffle, nn.PixelUnshuffle)
     assert isinstance(whole, WholeConvolution)

@@ -1,0 +1,105 @@
+"""Small pictures of parts of a face, cut in the face's own axes: what landmarks do not tell.
+
+A patch looks straight at its part: turns and tilts of the head are undone as for a flat thing. The left eye is shown
+mirrored, so that both look alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from face_expr_ros.expression.alignment import Alignment
+from face_expr_ros.values import FloatArray
+
+Image = NDArray[np.uint8]
+
+SIDE = 48  # pixels of a patch
+_FINE = 2  # times as many pixels are read, and averaged
+_RESOLUTION = 900.0  # pixels per meter that are enough: more are averaged before
+_LEAST_AXIS = 0.4  # a part that is turned away is stretched by no more than 1 / this
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Where a patch is: its middle at the mean of some FaceMesh points, moved by ``offset`` in the face's axes, its
+    size, meters, and whether it is mirrored."""
+
+    points: tuple[int, ...]
+    offset: tuple[float, float]
+    size: float
+    mirrored: bool = False
+
+
+PARTS: dict[str, _Part] = {
+    "right_eye": _Part((33, 133), (0.0, 0.008), 0.052),
+    "left_eye": _Part((263, 362), (0.0, 0.008), 0.052, mirrored=True),
+    "mouth": _Part((2,), (0.0, -0.024), 0.074),
+    "nose": _Part((197,), (0.0, -0.004), 0.066),
+    "face": _Part((4, 168), (0.0, -0.010), 0.176),
+}
+
+
+def cut_patches(image: Image, points: FloatArray, alignment: Alignment, margin: int = 0) -> Image:
+    """(len(PARTS), SIDE + 2 margin, SIDE + 2 margin) gray; black where the image ends.
+
+    Args:
+        image: (height, width, 3) BGR or (height, width) gray.
+        points: (478, >= 2) FaceMesh's points in image pixels.
+        alignment: of these points.
+        margin: pixels that are shown on all sides besides.
+    """
+    side = SIDE + 2 * margin
+    transforms = [_transform(part, points, alignment, side) for part in PARTS.values()]
+    shown, corner, step = _reduced(image, transforms, alignment.scale, side)
+    to_shown = np.array([[1 / step, 0, ((1 - step) / 2 - corner[0]) / step],
+                         [0, 1 / step, ((1 - step) / 2 - corner[1]) / step], [0, 0, 1]])  # fmt: skip
+    return np.stack([_cut(shown, to_shown @ transform, side) for transform in transforms])
+
+
+def _transform(part: _Part, points: FloatArray, alignment: Alignment, side: int) -> FloatArray:
+    """(3, 3) from a fine patch's pixels to the image's."""
+    axes = alignment.rotation[:2, :2] * np.array([[1.0], [-1.0]])  # columns: the face's x and y in the image, y down
+    lengths = np.linalg.norm(axes, axis=0)
+    axes = axes * (np.maximum(lengths, _LEAST_AXIS) / np.maximum(lengths, 1e-9))
+    middle = points[list(part.points), :2].mean(axis=0, dtype=np.float64)
+    middle = middle + alignment.scale * axes @ np.array(part.offset)
+    meters = part.size / (SIDE * _FINE)
+    across = axes[:, 0] * meters * alignment.scale * (-1.0 if part.mirrored else 1.0)
+    down = -axes[:, 1] * meters * alignment.scale
+    half = (side * _FINE - 1) / 2
+    corner = middle - half * (across + down)
+    return np.vstack([np.column_stack([across, down, corner]), [0.0, 0.0, 1.0]])
+
+
+def _reduced(image: Image, transforms: list[FloatArray], scale: float, side: int) -> tuple[Image, tuple[int, int], int]:
+    """The part of the image that the patches show, gray, with no more pixels than they need; its corner in the image
+    and by how many pixels each of its pixels is.
+
+    Pixels are averaged in squares of 2, 4, 8 ... that begin at the image's corner, so that an image of twice the size
+    gives the same.
+    """
+    step = 2 ** max(0, int(np.floor(np.log2(max(scale, 1.0) / _RESOLUTION))))
+    end = side * _FINE - 1
+    corners = np.array([[0, 0, 1], [end, 0, 1], [0, end, 1], [end, end, 1]], float)
+    reached = np.concatenate([corners @ transform[:2].T for transform in transforms])
+    low = np.floor(reached.min(axis=0) / step).astype(int) - 1
+    high = np.ceil(reached.max(axis=0) / step).astype(int) + 2
+    limit = np.array([image.shape[1], image.shape[0]]) // step
+    left, top = np.clip(low, 0, np.maximum(limit - 1, 0))
+    right, bottom = np.clip(high, [left + 1, top + 1], np.maximum(limit, [left + 1, top + 1]))
+    shown = image[top * step : bottom * step, left * step : right * step]
+    if step > 1:
+        shown = cv2.resize(shown, (right - left, bottom - top), interpolation=cv2.INTER_AREA)
+    gray = cv2.cvtColor(shown, cv2.COLOR_BGR2GRAY) if image.ndim == 3 else shown
+    return np.asarray(gray, np.uint8), (int(left) * step, int(top) * step), step
+
+
+def _cut(image: Image, transform: FloatArray, side: int) -> Image:
+    fine = (side * _FINE, side * _FINE)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    read = cv2.warpAffine(image, transform[:2], fine, flags=flags, borderMode=cv2.BORDER_CONSTANT)
+    return np.asarray(cv2.resize(read, (side, side), interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,0 +1,83 @@
+"""The network that is trained: each part of a face is looked at by a small convolutional network, landmarks by a linear
+layer; what both see is the state of the face, and an MLP compares it with the state of the same face at rest.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from face_expr_ros.expression.alignment import FEATURES
+from face_expr_ros.expression.patches import PARTS, SIDE
+
+_CHANNELS = (12, 24, 32, 48)
+_EYES = 2  # the first parts, which one network looks at: the left is stored mirrored
+_WIDTH = {"eye": 40, "other": 40}  # numbers that say what is seen of a part
+_LANDMARKS = 128
+_HIDDEN = (256, 192)
+_DARK = 64.0  # variance of gray levels below which a patch is mere noise: contrast is not raised to full
+
+
+class PartNetwork(nn.Module):
+    """(n, 1, SIDE, SIDE) gray levels -> (n, width): contrast made even, then depthwise separable convolutions."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        first, *others = _CHANNELS
+        layers: list[nn.Module] = [nn.Conv2d(1, first, 5, stride=2, padding=2), nn.ReLU()]
+        for given, wanted in zip(_CHANNELS, others, strict=False):
+            layers += [
+                nn.Conv2d(given, given, 3, stride=2, padding=1, groups=given),
+                nn.Conv2d(given, wanted, 1),
+                nn.ReLU(),
+            ]
+        self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(_CHANNELS[-1] * (SIDE // 16) ** 2, width))
+
+    def forward(self, gray: torch.Tensor) -> torch.Tensor:
+        """What is seen."""
+        answer: torch.Tensor = self.layers(functional.instance_norm(gray, eps=_DARK))
+        return answer
+
+
+class HeadNetwork(nn.Module):
+    """The expression head.
+
+    Args:
+        mean, std: (FEATURES,) of the features, to make them even.
+        blendshapes: how many.
+    """
+
+    def __init__(self, mean: torch.Tensor, std: torch.Tensor, blendshapes: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("std", std)
+        parts = len(PARTS) - _EYES + 1
+        self.parts = nn.ModuleList([PartNetwork(_WIDTH["eye" if k == 0 else "other"]) for k in range(parts)])
+        self.landmarks = nn.Linear(FEATURES, _LANDMARKS)
+        seen = _LANDMARKS + _EYES * _WIDTH["eye"] + (parts - 1) * _WIDTH["other"]
+        self.state_size = seen
+        self.mix = nn.Linear(seen, seen)
+        self.trunk = nn.Sequential(
+            nn.Linear(3 * seen + 4, _HIDDEN[0]),
+            nn.ReLU(),
+            nn.Linear(_HIDDEN[0], _HIDDEN[1]),
+            nn.ReLU(),
+            nn.Linear(_HIDDEN[1], blendshapes),
+        )
+
+    def state(self, features: torch.Tensor, patches: torch.Tensor) -> torch.Tensor:
+        """(n, state_size) of features (n, FEATURES) and patches (n, P, SIDE, SIDE) in gray levels."""
+        points = self.landmarks((features - self.mean) / self.std)
+        eyes = self.parts[0](patches[:, :_EYES].reshape(-1, 1, SIDE, SIDE)).reshape(len(patches), -1)
+        others = [part(patches[:, k : k + 1]) for k, part in enumerate(self.parts[1:], _EYES)]
+        seen = functional.relu(torch.cat([points, eyes, *others], dim=1))
+        state: torch.Tensor = self.mix(seen)
+        return state
+
+    def forward(self, state: torch.Tensor, view: torch.Tensor, rest: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+        """(n, blendshapes) of states, the view direction (n, 3), and rests (n, state_size) where ``known`` (n, 1)
+        is 1; elsewhere 0."""
+        told = torch.cat([state, known * rest, known * (state - rest), known, view], dim=1)
+        answer: torch.Tensor = self.trunk(told)
+        return answer
