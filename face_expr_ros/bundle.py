@@ -21,6 +21,7 @@ from face_expr_ros.resources import PACKAGE, resource_path
 FloatArray = NDArray[np.float64]
 MANIFEST = "weights/manifest.yaml"
 RECORD = "installed.json"
+_RESTORE = "restore it from the repository or rebuild it"
 PARAMETERS = 12  # numbers of the weak perspective, before the coefficients
 
 
@@ -71,9 +72,14 @@ class Bundle:
 
 
 @cache
+def _whole_manifest() -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load(resource_path(MANIFEST).read_text(encoding="utf-8"))
+    return content
+
+
 def manifest() -> dict[str, Any]:
     """The bundles by name, each with licence, source, its files, and what they are made from."""
-    bundles: dict[str, Any] = yaml.safe_load(resource_path(MANIFEST).read_text(encoding="utf-8"))["bundles"]
+    bundles: dict[str, Any] = _whole_manifest()["bundles"]
     return bundles
 
 
@@ -125,6 +131,16 @@ def open_face_model(bundle: str) -> MorphableModel:
     return load_face_model(files.path(files.entry["face_model"]))
 
 
+def package_file(entry: str, name: str) -> Path:
+    """A file that every bundle uses, by its entry in the manifest, after its hash is checked.
+
+    Raises:
+        BundleError: it is missing or not the right one.
+    """
+    wanted = _whole_manifest()[entry][name]
+    return _checked(resource_path(wanted["file"]), wanted["sha256"], entry, _RESTORE)
+
+
 class _Files:
     """The files of a bundle, checked when they are asked for."""
 
@@ -136,20 +152,11 @@ class _Files:
     def path(self, entry: dict[str, str]) -> Path:
         """The path of a file of the package, or of an installed one."""
         path, wanted, advice = self._location(entry)
-        try:
-            given = sha256_of(path)
-        except OSError as error:
-            raise BundleError(f"{path} of bundle {self.bundle!r} cannot be read: {error.strerror}; {advice}") from error
-        if given != wanted:
-            raise BundleError(
-                f"{path} is not the file that bundle {self.bundle!r} needs: its sha256 should be {wanted} "
-                f"and is {given}; {advice}"
-            )
-        return path
+        return _checked(path, wanted, f"bundle {self.bundle!r}", advice)
 
     def _location(self, entry: dict[str, str]) -> tuple[Path, str, str]:
         if "sha256" in entry:
-            return resource_path(entry["file"]), entry["sha256"], "restore it from the repository or rebuild it"
+            return resource_path(entry["file"]), entry["sha256"], _RESTORE
         folder = bundle_folder(self.bundle)
         if entry["file"] not in self.installed:
             raise BundleError(
@@ -157,6 +164,19 @@ class _Files:
                 f"it has {', '.join(self.installed) or 'nothing'}; {_fetch_again(self.bundle)}"
             )
         return folder / entry["file"], self.installed[entry["file"]], _fetch_again(self.bundle)
+
+
+def _checked(path: Path, wanted: str, owner: str, advice: str) -> Path:
+    """The path, after the file's hash is seen to be the wanted one."""
+    try:
+        given = sha256_of(path)
+    except OSError as error:
+        raise BundleError(f"{path} of {owner} cannot be read: {error.strerror}; {advice}") from error
+    if given != wanted:
+        raise BundleError(
+            f"{path} is not the file that {owner} needs: its sha256 should be {wanted} and is {given}; {advice}"
+        )
+    return path
 
 
 def _read_record(bundle: str) -> dict[str, str]:
