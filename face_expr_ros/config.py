@@ -165,6 +165,19 @@ class ExpressionConfig:
     backend: str = setting(
         "coefficients", "who reads the blendshapes: the coefficients of the fit", choices=("coefficients",)
     )
+    adapt_neutral: float = setting(
+        0.0,
+        "a face's rest follows what it shows while it shows little, with this time constant; 0 is off",
+        unit="s",
+        minimum=0.0,
+        maximum=3600.0,
+    )
+    mouth_open_above: float = setting(
+        0.2, "jawOpen less mouthClose from which on a mouth is open", minimum=0.0, maximum=1.0
+    )
+    mouth_open_below: float = setting(
+        0.1, "jawOpen less mouthClose at which an open mouth is closed again", minimum=0.0, maximum=1.0
+    )
 
 
 @dataclass(frozen=True)

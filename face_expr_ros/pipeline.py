@@ -13,6 +13,7 @@ from face_expr_ros.config import PerceptionConfig
 from face_expr_ros.detection import open_detector
 from face_expr_ros.detection.boxes import best_of, overlap
 from face_expr_ros.expression import open_expression
+from face_expr_ros.expression.readouts import ReadoutReader
 from face_expr_ros.fitting import open_fitter
 from face_expr_ros.geometry import bounding_box, crop_from_landmarks
 from face_expr_ros.landmarks import open_landmarks
@@ -41,7 +42,7 @@ class Pipeline:
 
         Raises:
             BundleError: a file of the bundle is missing or damaged.
-            ConfigError: a file that the configuration names is missing or damaged.
+            ConfigError: a file that the configuration names is missing or damaged, or settings contradict each other.
         """
         bundle = open_bundle(config.bundle, config.fitting.network)
         self.model = bundle.model
@@ -52,6 +53,7 @@ class Pipeline:
         self._fitter = open_fitter(config.fitting, bundle)
         self._expression = open_expression(config.expression, self.model, self._fitter)
         self._smoother = Smoother(config.smoothing)
+        self._readouts = ReadoutReader(config.expression)
         self._last_stamp_ns: int | None = None
 
     def __call__(self, frame: Frame, thorough: bool = False) -> tuple[Face, ...]:
@@ -71,9 +73,12 @@ class Pipeline:
             fits = self._fitter(frame, tracks)
         tracks, fits = self._followed(tracks, fits, frame.stamp_ns)
         with self._stage("expression"):
+            self._expression.keep(self._tracker.ids)
             blendshapes = self._expression(frame, tracks, fits)
         with self._stage("smoother"):
             faces = self._smoother(_faces(tracks, fits, blendshapes), frame.stamp_ns)
+        with self._stage("readouts"):
+            faces = self._readouts(faces)
         return faces
 
     def still(self, frame: Frame) -> tuple[Face, ...]:
@@ -87,12 +92,13 @@ class Pipeline:
         return faces
 
     def calibrate_neutral(self) -> int:
-        """Take the last frame's expressions as the rest of their faces; the number of faces."""
+        """Take what the last frame's faces showed for a second as their rest; the number of faces."""
         return self._expression.calibrate()
 
     def reset(self) -> None:
         """Forget all faces and their rest offsets; the next id is still a new one."""
-        for stage in (self._tracker, self._landmarks, self._fitter, self._expression, self._smoother):
+        stages = (self._tracker, self._landmarks, self._fitter, self._expression, self._smoother, self._readouts)
+        for stage in stages:
             stage.reset()
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from face_expr_ros.geometry import euler_angles, face_frame_quaternion
-from face_expr_ros.values import Face, FloatArray, Pose
+from face_expr_ros.values import Face, FloatArray, Pose, Readouts
 
 
 def face_record(face: Face) -> dict[str, Any]:
@@ -20,8 +20,20 @@ def face_record(face: Face) -> dict[str, Any]:
         "shape": _rounded(face.fit.shape, 5),
         "expression": _rounded(face.fit.expression, 5),
         "blendshapes": dict(zip(face.blendshapes.names, _rounded(face.blendshapes.values, 5), strict=True)),
+        **readouts_record(face.readouts),
         "landmarks": [] if face.landmarks is None else _rounded(face.landmarks.points, 3),
         "landmarks68": _rounded(face.fit.landmarks68, 3),
+    }
+
+
+def readouts_record(readouts: Readouts) -> dict[str, Any]:
+    """What is read from the blendshapes, action units by their names."""
+    return {
+        "action_units": dict(zip(readouts.action_unit_names, _rounded(readouts.action_units, 5), strict=True)),
+        "valence": round(readouts.valence, 5),
+        "arousal": round(readouts.arousal, 5),
+        "label": readouts.label,
+        "mouth_open": readouts.mouth_open,
     }
 
 

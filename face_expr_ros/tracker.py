@@ -116,6 +116,11 @@ class Tracker:
         self._memories.clear()
         self._last_stamp_ns = None
 
+    @property
+    def ids(self) -> set[str]:
+        """Of the faces that are followed, and of those that are lost and may still come back."""
+        return set(self._memories)
+
     def wants_detector(self, stamp_ns: int) -> bool:
         """Whether the detector should look at a frame taken at ``stamp_ns`` nanoseconds.
 

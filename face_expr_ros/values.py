@@ -159,6 +159,30 @@ class Blendshapes:
 
 
 @dataclass(frozen=True)
+class Readouts:
+    """What is read from a face's blendshapes.
+
+    Attributes:
+        action_unit_names: FACS's, such as "AU12", and "AU12L" for the subject's own left; empty where nothing was read.
+        action_units: (len(action_unit_names),) intensities in 0..1.
+        valence: -1..1, unpleasant to pleasant.
+        arousal: -1..1, calm to excited.
+        label: what the expression is called, one of `expression.affect.LABELS`; empty where nothing was read.
+        mouth_open: with hysteresis.
+    """
+
+    action_unit_names: tuple[str, ...]
+    action_units: FloatArray
+    valence: float
+    arousal: float
+    label: str
+    mouth_open: bool
+
+
+NOTHING_READ = Readouts((), np.zeros(0), 0.0, 0.0, "", False)
+
+
+@dataclass(frozen=True)
 class Face:
     """Everything known of one face in one frame.
 
@@ -169,6 +193,7 @@ class Face:
         landmarks: FaceMesh's points; None where FaceMesh does not see the face, as in profile.
         fit: the face model fitted to the face.
         blendshapes: the expression, seen from the person's neutral one.
+        readouts: what is read from the blendshapes; the last stage adds it.
     """
 
     id: str
@@ -177,3 +202,4 @@ class Face:
     landmarks: Landmarks | None
     fit: FaceFit
     blendshapes: Blendshapes
+    readouts: Readouts = NOTHING_READ

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from importlib import import_module
 from typing import Protocol
 
@@ -19,7 +19,10 @@ class ExpressionReader(Protocol):
         """The blendshapes of each track's face, seen from its rest where that is known."""
 
     def calibrate(self) -> int:
-        """Take the last frame's expressions as the rest of their faces; the number of faces."""
+        """Take what the last frame's faces showed for a second as their rest; the number of faces."""
+
+    def keep(self, face_ids: Collection[str]) -> None:
+        """Forget the rest of all faces but these."""
 
     def reset(self) -> None:
         """Forget all faces."""

@@ -81,7 +81,8 @@ def face_shape(face: Face, model_name: str, header: Header) -> FaceShape:
 
 
 def face_expression(face: Face, model_name: str, header: Header) -> FaceExpression:
-    """The expression in the model's own basis and as blendshapes."""
+    """The expression in the model's own basis and as blendshapes, and what is read from those."""
+    readouts = face.readouts
     return FaceExpression(
         header=header,
         face_id=face.id,
@@ -89,6 +90,12 @@ def face_expression(face: Face, model_name: str, header: Header) -> FaceExpressi
         coefficients=floats(face.fit.expression),
         blendshape_names=list(face.blendshapes.names),
         blendshapes=floats(face.blendshapes.values),
+        action_unit_names=list(readouts.action_unit_names),
+        action_units=floats(readouts.action_units),
+        valence=readouts.valence,
+        arousal=readouts.arousal,
+        label=readouts.label,
+        mouth_open=readouts.mouth_open,
     )
 
 

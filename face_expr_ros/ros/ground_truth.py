@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from std_msgs.msg import Header
 
+from face_expr_ros.config import ExpressionConfig
+from face_expr_ros.expression.readouts import read_once
 from face_expr_ros.face_model import MorphableModel
 from face_expr_ros.geometry import bounding_box, pixels_with_depth, to_camera, weak_perspective
 from face_expr_ros.msg import FaceArray
@@ -33,11 +35,13 @@ def true_face(face_id: str, truth: Truth, model: MorphableModel, camera: Camera)
     landmarks = pixels_with_depth(model.facemesh_points(vertices), truth.pose, camera).astype(np.float32)
     landmarks68 = pixels_with_depth(vertices[model.landmarks68], truth.pose, camera)
     apparent = weak_perspective(truth.pose, camera)
+    blendshapes = Blendshapes(model.expression_names, truth.expression)
     return Face(
         id=face_id,
         confidence=1.0,
         roi=bounding_box(landmarks),
         landmarks=Landmarks(landmarks, 1.0),
         fit=FaceFit(truth.pose, truth.shape, truth.expression, 0.0, landmarks68, apparent, confidence=1.0),
-        blendshapes=Blendshapes(model.expression_names, truth.expression),
+        blendshapes=blendshapes,
+        readouts=read_once(blendshapes, ExpressionConfig()),
     )
