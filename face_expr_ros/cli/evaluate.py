@@ -9,6 +9,9 @@ import click
 
 from face_expr_ros.cli.common import bundle_option, json_option, perception_config, print_result, write_json
 
+_file = click.Path(dir_okay=False, path_type=Path)
+_folder = click.Path(exists=True, file_okay=False, path_type=Path)
+
 
 @click.group()
 def evaluate() -> None:
@@ -73,4 +76,55 @@ def aflw2000(
     if out:
         write_report(out, dataset, evaluation)
     write_json(json_file, evaluation.result)
+    return 0
+
+
+@evaluate.command()
+@click.option("--frames", default=1440, show_default=True, type=click.IntRange(min=24), help="Pictures; 24 a person.")
+@bundle_option
+@click.option("--reader", help="Who reads the blendshapes: a value of expression.backend.")
+@click.option("--task", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="face_landmarker.task.")
+@click.option("--videos", type=_folder, help="Folder of the labeled videos.")
+@click.option("--data", type=_folder, help="AFLW2000-3D.")
+@click.option("--report", type=_file, help="Write a page (HTML); needs matplotlib.")
+@click.option("--table", "table_file", type=_file, help="Write the table of all blendshapes (Markdown).")
+@json_option
+def expression(
+    frames: int,
+    bundle: str,
+    reader: str | None,
+    task: Path | None,
+    videos: Path | None,
+    data: Path | None,
+    report: Path | None,
+    table_file: Path | None,
+    json_file: Path | None,
+) -> int:
+    """Blendshapes: drawn people, place, size and pose, stillness, video."""
+    from face_expr_ros.evaluation.curves import require_matplotlib
+    from face_expr_ros.evaluation.expression.measure import evaluate_expression
+    from face_expr_ros.evaluation.expression.report import result_lines, table, write_page
+
+    config = perception_config(bundle, {"expression.backend": reader} if reader else {})
+    if report:
+        require_matplotlib()
+    result = evaluate_expression(config, frames=frames, task=task, videos=videos, data=data)
+    click.echo("\n".join(result_lines(result)))
+    write_json(json_file, result)
+    if table_file:
+        table_file.write_text(table(result), encoding="utf-8")
+    if report:
+        write_page(report, result)
+    return 0
+
+
+@evaluate.command()
+@click.argument("portraits", type=_folder)
+@click.argument("out", type=_file)
+def fit_ridge(portraits: Path, out: Path) -> int:
+    """Fit the linear baseline to drawn people in PORTRAITS and write it to OUT."""
+    from face_expr_ros.evaluation.expression.baselines import fit_ridge as fit
+    from face_expr_ros.evaluation.expression.baselines import write_ridge
+
+    write_ridge(out, fit(portraits))
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _COLORS = {"original": "#0072b2", "reannotated": "#d55e00"}  # told apart by most color-blind people
+_SERIES = ("#0072b2", "#56b4e9", "#d55e00", "#009e73")
 _YAW_STEP_DEG = 10.0
 
 
@@ -51,6 +53,22 @@ def error_by_yaw(errors: Errors, yaw_deg: FloatArray) -> bytes:
     highest = np.nanpercentile(np.concatenate(list(errors.nme.values())), 99) if errors.found.any() else 10.0
     axes.set(xlim=(-95, 95), ylim=(0, 1.1 * highest))
     axes.legend(loc="upper center")
+    return _png(figure)
+
+
+def dots_by_name(names: Sequence[str], series: Mapping[str, Sequence[float]], meaning: str) -> bytes:
+    """PNG: a group of dots on a line for each name, the first at the top, one color for each series."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.5, 0.22 * len(names) + 1.0), dpi=130, layout="constrained")
+    axes = figure.add_subplot()
+    places = np.arange(len(names))
+    for (label, values), color in zip(series.items(), _SERIES, strict=False):
+        axes.plot(values, places, "o", color=color, label=label, markersize=5, alpha=0.8)
+    axes.set(xlabel=meaning, xlim=(-0.1, 1.0), ylim=(len(names) - 0.3, -0.7))
+    axes.set_yticks(places, names, fontsize=8)
+    axes.grid(alpha=0.3)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.03), ncols=len(series), fontsize=8)
     return _png(figure)
 
 

@@ -5,9 +5,7 @@ The page holds pictures of the data set's people: it is for your own eyes, as th
 
 from __future__ import annotations
 
-import base64
 import csv
-from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from face_expr_ros.evaluation import page
 from face_expr_ros.evaluation.aflw2000 import BIN_NAMES, Answer, Errors
 from face_expr_ros.evaluation.aflw2000_data import Dataset, read_image
 from face_expr_ros.evaluation.aflw2000_fits import Evaluation
@@ -27,19 +26,6 @@ _SHOWN = 18  # images of a gallery
 _PICTURE_SIDE = 360  # pixels
 _MARGIN = 0.35  # of the face's size around it
 _TRUTH_COLOR, _FIT_COLOR = (80, 200, 60), (40, 60, 255)  # BGR
-
-_STYLE = """
-:root { color-scheme: light dark; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 75rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; margin: 1rem 0; }
-th, td { padding: .25rem .9rem; border-bottom: 1px solid #8884; text-align: right; }
-th:first-child, td:first-child { text-align: left; }
-img { max-width: 100%; }
-.row { display: flex; flex-wrap: wrap; gap: 1rem; }
-.row img { flex: 1 1 22rem; min-width: 0; background: white; }
-.faces { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: 1rem; }
-figure { margin: 0; } figcaption { font-size: 13px; }
-"""
 
 
 def open_report_folder(folder: Path) -> None:
@@ -85,23 +71,21 @@ def write_page(path: Path, dataset: Dataset, evaluation: Evaluation) -> None:
         *(f"<p>{escape(text)}</p>" for text in result["notes"]),
         _landmark_table(result),
         _pose_table(result),
-        f'<div class="row">{_image(cumulative_curves(errors), "png", "cumulative error curves")}',
-        f"{_image(error_by_yaw(errors, np.degrees(dataset.truth.angles[:, 0])), 'png', 'error by yaw')}</div>",
+        f'<div class="row">{page.image(cumulative_curves(errors), "png", "cumulative error curves")}',
+        f"{page.image(error_by_yaw(errors, np.degrees(dataset.truth.angles[:, 0])), 'png', 'error by yaw')}</div>",
         *_gallery("Largest errors", dataset, evaluation, _worst(errors)),
         *_gallery(f"Not found: {(~errors.found).sum()}", dataset, evaluation, _lost(errors)),
     ]
-    head = f'<meta charset="utf-8"><title>AFLW2000-3D</title><style>{_STYLE}</style>'
-    body = "\n".join(parts)
-    path.write_text(f'<!doctype html><html lang="en"><head>{head}</head><body>\n{body}\n</body></html>\n', "utf-8")
+    page.write_page(path, "AFLW2000-3D", parts)
 
 
 def result_lines(result: dict[str, Any]) -> list[str]:
     """The result as lines for a terminal."""
     lines = [f"{'NME, percent':32}" + "".join(f"{name:>8}" for name in _HEADINGS)]
     lines += [
-        f"{name:32}" + "".join(f"{_text(value):>8}" for value in values) for name, values in landmark_rows(result)
+        f"{name:32}" + "".join(f"{page.text(value):>8}" for value in values) for name, values in landmark_rows(result)
     ]
-    lines += ["", *(f"{name:32}{_text(value):>8}" for name, value in pose_rows(result))]
+    lines += ["", *(f"{name:32}{page.text(value):>8}" for name, value in pose_rows(result))]
     return [*lines, "", *result["notes"]]
 
 
@@ -161,7 +145,7 @@ def _figure(dataset: Dataset, evaluation: Evaluation, row: int) -> str:
     said = "not found" if answer is None else f"NME {error:.1f}"
     caption = f"{truth.names[row]}: {said}, yaw {np.degrees(truth.angles[row, 0]):.0f} degrees"
     encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
-    return f"<figure>{_image(encoded, 'jpeg', caption)}<figcaption>{escape(caption)}</figcaption></figure>"
+    return f"<figure>{page.image(encoded, 'jpeg', caption)}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
 def _picture(image: NDArray[np.uint8], points: FloatArray, answer: Answer | None) -> NDArray[np.uint8]:
@@ -186,32 +170,16 @@ def _draw_chains(picture: NDArray[np.uint8], points: FloatArray, color: tuple[in
 
 
 def _landmark_table(result: dict[str, Any]) -> str:
-    rows = [_row(name, values) for name, values in landmark_rows(result)]
-    return f"<h2>Landmarks</h2><table>{_heading('NME, percent', _HEADINGS)}{''.join(rows)}</table>"
+    rows = [page.row(name, values) for name, values in landmark_rows(result)]
+    return f"<h2>Landmarks</h2><table>{page.heading('NME, percent', _HEADINGS)}{''.join(rows)}</table>"
 
 
 def _pose_table(result: dict[str, Any]) -> str:
-    rows = [_row(name, [value]) for name, value in pose_rows(result)]
+    rows = [page.row(name, [value]) for name, value in pose_rows(result)]
     return f"<h2>Pose and expression</h2><table>{''.join(rows)}</table>"
-
-
-def _heading(first: str, names: Sequence[str]) -> str:
-    return "<tr>" + "".join(f"<th>{escape(name)}</th>" for name in (first, *names)) + "</tr>"
-
-
-def _row(name: str, values: Sequence[float | None]) -> str:
-    return f"<tr><td>{escape(name)}</td>" + "".join(f"<td>{_text(value)}</td>" for value in values) + "</tr>"
-
-
-def _text(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
 
 
 def _cell(value: Any) -> Any:
     if isinstance(value, float):
         return f"{value:.4f}" if np.isfinite(value) else ""
     return value
-
-
-def _image(data: bytes, kind: str, text: str) -> str:
-    return f'<img alt="{escape(text)}" src="data:image/{kind};base64,{base64.b64encode(data).decode()}">'

@@ -1,0 +1,1 @@
+"""How well expression is read: against drawn truth, on real video, and at rest."""

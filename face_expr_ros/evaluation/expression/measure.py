@@ -1,0 +1,53 @@
+"""All measurements of the expression, one after the other, as one result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from face_expr_ros.config import PerceptionConfig
+from face_expr_ros.evaluation.expression.invariance import evaluate_invariance
+from face_expr_ros.evaluation.expression.stillness import evaluate_stillness
+from face_expr_ros.evaluation.expression.synthetic import FRAMES, evaluate_synthetic
+
+
+def evaluate_expression(
+    config: PerceptionConfig,
+    *,
+    frames: int = FRAMES,
+    task: Path | None = None,
+    videos: Path | None = None,
+    data: Path | None = None,
+) -> dict[str, Any]:
+    """Everything that can be measured with what is given; `notes` says what was left out.
+
+    Args:
+        config: of the pipeline.
+        frames: pictures of drawn people.
+        task: MediaPipe's face_landmarker.task.
+        videos: a folder with the videos that `videos.evaluate_videos` knows.
+        data: AFLW2000-3D.
+    """
+    result: dict[str, Any] = {
+        "synthetic": evaluate_synthetic(config, frames, task),
+        "invariance": evaluate_invariance(config),
+        **evaluate_stillness(config),
+    }
+    if videos is not None:
+        from face_expr_ros.evaluation.expression.videos import evaluate_videos
+
+        result |= evaluate_videos(config, videos, task)
+    if data is not None:
+        from face_expr_ros.evaluation.expression.mouth import mouth_nme
+
+        result["mouth_nme"] = mouth_nme(config, data)
+    return {**result, "notes": _left_out(task, videos, data)}
+
+
+def _left_out(task: Path | None, videos: Path | None, data: Path | None) -> list[str]:
+    notes = {
+        "MediaPipe's own blendshapes are left out: --task names no face_landmarker.task": task,
+        "Blinks and agreement on video are left out: --videos names no folder": videos,
+        "The mouth on photographs is left out: --data names no AFLW2000-3D": data,
+    }
+    return [note for note, given in notes.items() if given is None]

@@ -1,0 +1,171 @@
+"""The measurements of the expression for readers: lines for a terminal, a table for the documents, a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from face_expr_ros.evaluation import page
+from face_expr_ros.evaluation.curves import dots_by_name
+from face_expr_ros.evaluation.expression.scores import GROUPS, members
+from face_expr_ros.evaluation.expression.synthetic import aim
+
+# Reader in the result: its words in a table.
+_READERS = {
+    "landmark_fit": "landmark fit",
+    "ridge": "ridge",
+    "mediapipe": "MediaPipe",
+    "mean": "mean",
+    "landmark_fit_without_neutral": "landmark fit, no neutral",
+    "ridge_without_neutral": "ridge, no neutral",
+    "mediapipe_without_neutral": "MediaPipe, no neutral",
+}
+
+
+def result_lines(result: Mapping[str, Any]) -> list[str]:
+    """The result as lines for a terminal."""
+    synthetic, invariance = result["synthetic"], result["invariance"]
+    lines = [_line(cells) for cells in (_headings(synthetic), *_mean_rows(synthetic), *_name_rows(synthetic))]
+    lines += ["", *_weak_lines(synthetic), ""]
+    lines += [f"{name:34}{invariance[name]:.2e}" for name in ("shift", "scale")]
+    lines += [f"{'pose_ratio':34}{invariance['pose_ratio']:.3f}"]
+    lines += [f"{name:34}{result[name]:.4f}" for name in ("still_std_max", "delay_frames")]
+    lines += [f"{'blink F1, ' + video:34}{values['f1']:.3f}" for video, values in result.get("blink", {}).items()]
+    return [*lines, "", *result["notes"]]
+
+
+def table(result: Mapping[str, Any]) -> str:
+    """A document with the correlation of all 52 blendshapes, as Markdown. Weak ones are marked."""
+    synthetic = result["synthetic"]
+    head, *rows = [_headings(synthetic), *_mean_rows(synthetic), *_name_rows(synthetic)]
+    lines = [
+        "# All blendshapes",
+        "",
+        f"Correlation with what was drawn, on {synthetic['found']} pictures of {synthetic['people']} drawn people that "
+        f"no training saw, yaw within 40",
+        f"degrees; reader: `{synthetic['reader']}`. [evaluation.md](evaluation.md#expression) says how it is measured. "
+        "This file is written by",
+        "`face_expr evaluate expression --table`.",
+        "",
+        "\\* does not reach its aim. \u2020 not better than a baseline with a known neutral.",
+        "",
+        _markdown(head),
+        "|" + "---|" * len(head),
+        *map(_markdown, rows),
+        "",
+        *(line for text in _weak_lines(synthetic) for line in (text, "")),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def write_page(path: Path, result: Mapping[str, Any]) -> None:
+    """The result as one HTML file with everything in it."""
+    synthetic = result["synthetic"]
+    names = list(synthetic["correlation"])
+    bars = {"known neutral": synthetic["correlation"], "no neutral": synthetic["correlation_without_neutral"]}
+    bars |= {_READERS[key]: synthetic["baselines"][key]["correlation"] for key in ("landmark_fit", "ridge")}
+    chart = dots_by_name(names, {label: list(of.values()) for label, of in bars.items()}, "correlation")
+    body = [
+        f"<h1>Expression: {escape(synthetic['reader'])}</h1>",
+        *(f"<p>{escape(text)}</p>" for text in (*result["notes"], *_weak_lines(synthetic))),
+        "<h2>Correlation with what was drawn</h2>",
+        _html([_headings(synthetic), *_mean_rows(synthetic), *_name_rows(synthetic)]),
+        f'<div class="row">{page.image(chart, "png", "correlation by blendshape")}</div>',
+        "<h2>By part of the face: correlation, mean absolute error, R2</h2>",
+        _groups(synthetic),
+        "<h2>Everything else</h2>",
+        _rest(result),
+    ]
+    page.write_page(path, "Expression", body)
+
+
+def _columns(synthetic: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Words and scores of every reader, the configured one first."""
+    own = {"known neutral": synthetic, "no neutral": synthetic["without_neutral"]}
+    return own | {
+        words: synthetic["baselines"][key] for key, words in _READERS.items() if key in synthetic["baselines"]
+    }
+
+
+def _headings(synthetic: Mapping[str, Any]) -> list[str]:
+    return ["blendshape", "aim", *_columns(synthetic)]
+
+
+def _mean_rows(synthetic: Mapping[str, Any]) -> list[list[str]]:
+    """The mean of all, and of each group."""
+    columns = _columns(synthetic).values()
+    rows = [["mean of all", "", *(f"{scores['mean']['correlation']:.2f}" for scores in columns)]]
+    for group in synthetic["groups"]:
+        rows.append([f"mean, {group}", "", *(f"{scores['groups'][group]['correlation']:.2f}" for scores in columns)])
+    return rows
+
+
+def _name_rows(synthetic: Mapping[str, Any]) -> list[list[str]]:
+    """Every blendshape, group by group."""
+    names = list(synthetic["correlation"])
+    ordered = [names[k] for group in GROUPS for k in members(names, group)]
+    return [_name_row(synthetic, name) for name in ordered]
+
+
+def _name_row(synthetic: Mapping[str, Any], name: str) -> list[str]:
+    weak, wanted = synthetic["weak"], aim(name)
+    marks = "*" * (name in weak["below_aim"]) + "\u2020" * any(name in of for of in weak["not_better"].values())
+    values = [f"{scores['correlation'][name]:.2f}" for scores in _columns(synthetic).values()]
+    return [name + (f" {marks}" if marks else ""), "" if wanted is None else f"{wanted:.2f}", *values]
+
+
+def _weak_lines(synthetic: Mapping[str, Any]) -> list[str]:
+    weak = synthetic["weak"]
+    lines = [f"Below its aim: {_listed(weak['below_aim'])}."]
+    for key, words in _READERS.items():
+        if key in weak["not_better"]:
+            groups = weak["groups_not_better"][key]
+            beaten = f"; of the groups: {', '.join(groups)}" if groups else ""
+            lines.append(f"Not better than {words}: {_listed(weak['not_better'][key])}{beaten}.")
+    return lines
+
+
+def _listed(names: Sequence[str] | Mapping[str, Any]) -> str:
+    return ", ".join(names) or "none"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"{cells[0]:26}" + "".join(f"{cell.split(',')[0][:12]:>14}" for cell in cells[1:])
+
+
+def _markdown(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("*", "\\*") for cell in cells) + " |"
+
+
+def _html(rows: Sequence[Sequence[str]]) -> str:
+    head, *body = rows
+    lines = ["<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>" for cells in body]
+    return f"<table>{page.heading(head[0], head[1:])}{''.join(lines)}</table>"
+
+
+def _groups(synthetic: Mapping[str, Any]) -> str:
+    columns = _columns(synthetic)
+    rows = [[group, *(_measures(of["groups"][group]) for of in columns.values())] for group in synthetic["groups"]]
+    return _html([["part of the face", *columns], *rows])
+
+
+def _measures(scores: Mapping[str, float]) -> str:
+    return " / ".join(f"{scores[name]:.3f}" for name in ("correlation", "mae", "r2"))
+
+
+def _rest(result: Mapping[str, Any]) -> str:
+    """Every other number of the result, under its dotted name."""
+    rows = [page.row(name, [value]) for name, value in _numbers({k: v for k, v in result.items() if k != "synthetic"})]
+    return f"<table>{''.join(rows)}</table>"
+
+
+def _numbers(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, float]]:
+    found: list[tuple[str, float]] = []
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            found += _numbers(value, f"{prefix}{name}.")
+        elif isinstance(value, (int, float)):
+            found.append((prefix + name, float(value)))
+    return found

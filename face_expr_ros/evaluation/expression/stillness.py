@@ -1,0 +1,93 @@
+"""What the whole pipeline, filter included, makes of a face that does not move; how late it tells of a movement."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from face_expr_ros.bundle import open_face_model
+from face_expr_ros.config import PerceptionConfig, SmoothingConfig
+from face_expr_ros.evaluation.expression.people import CAMERA, Person, noisy, pose_of
+from face_expr_ros.pipeline import Pipeline
+from face_expr_ros.progress import progress
+from face_expr_ros.rendering.lighting import Light
+from face_expr_ros.smoothing import Smoother
+from face_expr_ros.training.expression.expressions import MIXTURE, REST, drawn_expression
+from face_expr_ros.values import Blendshapes, Face, FaceFit, FloatArray, Frame, Pose, Roi
+
+PEOPLE = 2
+RATE = 30.0  # frames a second
+_FIRST = 200_000  # number of the first person
+_NOISE = (2.0, 4.0)  # gray levels
+_SETTLING, _MEASURED = 30, 60  # frames
+_STEP = 0.5  # of a blendshape
+_WAIT = 60  # frames, for a filter to settle
+
+
+def evaluate_stillness(config: PerceptionConfig, people: int = PEOPLE) -> dict[str, Any]:
+    """Faces that do not move, at rest and in an expression, in images that differ by their noise alone.
+
+    Returns:
+        still_std_max: the largest standard deviation over time of any blendshape, with and without a known neutral;
+        still_std: the same by noise; still_std_by_name: by blendshape; delay_frames: see `delay_frames`.
+    """
+    model = open_face_model("open")
+    deviations: dict[str, list[FloatArray]] = {f"{sigma:g}": [] for sigma in _NOISE}
+    names: tuple[str, ...] = ()
+    shown = [(number, kind, sigma) for number in range(people) for kind in (REST, MIXTURE) for sigma in _NOISE]
+    for number, kind, sigma in progress(shown, "still faces", len(shown), "clips"):
+        person = Person(model, _FIRST + number)
+        expression = drawn_expression(person.rng, model.expression_names, kind)
+        image = person.shown(expression, pose_of(5.0, 3.0, 2.0, 0.6), Light.random(person.rng))
+        pictures = (noisy(image, sigma, person.rng) for _ in range(2 * (_SETTLING + _MEASURED)))
+        names, values = _watch(config, list(pictures))
+        deviations[f"{sigma:g}"] += [part[_SETTLING:].std(axis=0) for part in np.array_split(values, 2)]
+    by_name = np.max([each for of_noise in deviations.values() for each in of_noise], axis=0)
+    return {
+        "still_std_max": float(by_name.max()),
+        "still_std": {sigma: float(np.max(each)) for sigma, each in deviations.items()},
+        "still_std_by_name": dict(zip(names, map(float, by_name), strict=True)),
+        "delay_frames": delay_frames(config.smoothing),
+    }
+
+
+def _watch(config: PerceptionConfig, pictures: list[np.ndarray]) -> tuple[tuple[str, ...], FloatArray]:
+    """Names and (n, E) values of the one face; half-way it is taken for at rest."""
+    pipeline = Pipeline(config)
+    values: list[Blendshapes] = []
+    for number, picture in enumerate(pictures):
+        if number == len(pictures) // 2:
+            pipeline.calibrate_neutral()
+        faces = pipeline(Frame(picture, round(number / RATE * 1e9), "camera_optical_frame", CAMERA))
+        values += [faces[0].blendshapes] if faces else values[-1:]
+    pipeline.close()
+    if len(values) < len(pictures):
+        raise RuntimeError("the face that does not move was not found in the first frame")
+    return values[0].names, np.stack([each.values for each in values])
+
+
+def delay_frames(config: SmoothingConfig, rate: float = RATE) -> float:
+    """Frames from the last one before a step of 0.5 in a blendshape until the filter has passed half of it.
+
+    Between frames the output is taken as a straight line, so that 0.5 is no delay at all: the step itself is half
+    passed then.
+    """
+    smoother = Smoother(config)
+    steps = np.concatenate([np.zeros(_WAIT), np.full(_WAIT, _STEP)])
+    passed = np.array(
+        [
+            smoother((_face(value),), round(number / rate * 1e9))[0].blendshapes.values[0]
+            for number, value in enumerate(steps)
+        ]
+    )
+    passed = passed[_WAIT - 1 :] / _STEP
+    after = int(np.argmax(passed >= 0.5))
+    return float(after - (passed[after] - 0.5) / (passed[after] - passed[after - 1]))
+
+
+def _face(value: float) -> Face:
+    pose = Pose(np.eye(3), np.array([0.0, 0.0, 0.6]), metric=True)
+    matrix = np.hstack([1000.0 * np.eye(3), np.zeros((3, 1))])
+    fit = FaceFit(pose, np.zeros(1), np.zeros(1), 0.0, np.zeros((68, 3)), matrix, 1.0)
+    return Face("f1", 1.0, Roi(0, 0, 200, 200), None, fit, Blendshapes(("jawOpen",), np.array([value])))

@@ -1,0 +1,48 @@
+"""Parts of a report that is one HTML file."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+_STYLE = """
+:root { color-scheme: light dark; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 75rem; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; margin: 1rem 0; }
+th, td { padding: .25rem .9rem; border-bottom: 1px solid #8884; text-align: right; }
+th:first-child, td:first-child { text-align: left; }
+img { max-width: 100%; }
+.row { display: flex; flex-wrap: wrap; gap: 1rem; }
+.row img { flex: 1 1 22rem; min-width: 0; background: white; }
+.faces { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: 1rem; }
+figure { margin: 0; } figcaption { font-size: 13px; }
+"""
+
+
+def write_page(path: Path, title: str, parts: Sequence[str]) -> None:
+    """The parts of a body, as a file with everything in it."""
+    head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style>'
+    body = "\n".join(parts)
+    path.write_text(f'<!doctype html><html lang="en"><head>{head}</head><body>\n{body}\n</body></html>\n', "utf-8")
+
+
+def heading(first: str, names: Sequence[str]) -> str:
+    """A table's first row."""
+    return "<tr>" + "".join(f"<th>{escape(name)}</th>" for name in (first, *names)) + "</tr>"
+
+
+def row(name: str, values: Sequence[float | None]) -> str:
+    """A name and its values; "-" for none."""
+    return f"<tr><td>{escape(name)}</td>" + "".join(f"<td>{text(value)}</td>" for value in values) + "</tr>"
+
+
+def text(value: float | None) -> str:
+    """Three digits; "-" for none."""
+    return "-" if value is None else f"{value:.3f}"
+
+
+def image(data: bytes, kind: str, text: str) -> str:
+    """A picture inside the page; ``kind`` is png or jpeg."""
+    return f'<img alt="{escape(text)}" src="data:image/{kind};base64,{base64.b64encode(data).decode()}">'
