@@ -1,0 +1,122 @@
+"""Whether the blendshapes explain the mouth in photographs: they move the fit's own face, in place of its coefficients.
+
+Only where the face model's expression basis is the blendshapes'. The error is AFLW2000-3D's NME of the 20 mouth points
+(`aflw2000`), pose and shape the fit's, on the ground truth's crops.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from face_expr_ros.bundle import open_bundle
+from face_expr_ros.config import PerceptionConfig
+from face_expr_ros.evaluation.aflw2000 import MOUTH, GroundTruth, nme, yaw_bins
+from face_expr_ros.evaluation.aflw2000_data import open_dataset, read_image
+from face_expr_ros.evaluation.aflw2000_fits import roll_of
+from face_expr_ros.expression import ExpressionReader, open_expression
+from face_expr_ros.face_model import MorphableModel
+from face_expr_ros.fitting import Fitter, open_fitter
+from face_expr_ros.geometry import crop_from_landmarks, default_camera, project, to_camera
+from face_expr_ros.landmarks import LandmarkFinder, open_landmarks
+from face_expr_ros.progress import progress
+from face_expr_ros.values import FaceFit, FloatArray, Frame, Track
+
+_LOOKS = 3  # at a still picture: FaceMesh needs a frame or two to find its place
+
+
+@dataclass(frozen=True)
+class _Stages:
+    landmarks: LandmarkFinder
+    fitter: Fitter
+    reader: ExpressionReader
+    model: MorphableModel
+
+
+def mouth_nme(config: PerceptionConfig, data: Path) -> dict[str, Any]:
+    """Mouth NME in percent of three expressions on the same faces: those that FaceMesh sees.
+
+    Returns:
+        ``original`` and, where there are, ``reannotated``: ``fit`` (the fit's own coefficients), ``reader`` (the
+        blendshapes) and ``none`` (no expression), each a mean over the ``images``; and the same of yaw up to 30 degrees
+        under ``frontal``.
+
+    Raises:
+        ValueError: the face model has another expression basis, or ``data`` is no AFLW2000-3D.
+    """
+    dataset = open_dataset(data)
+    stages = _open(config)
+    rows = zip(dataset.paths, dataset.truth.original, strict=True)
+    points = [
+        _mouths(stages, _frame(path, config), true) for path, true in progress(rows, "mouths", len(dataset.paths))
+    ]
+    stages.landmarks.close()
+    return _figures(dataset.truth, np.array(points))
+
+
+def _open(config: PerceptionConfig) -> _Stages:
+    bundle = open_bundle(config.bundle, config.fitting.network)
+    if "jawOpen" not in bundle.model.expression_names:
+        raise ValueError(
+            f"a face model with the expression basis of the blendshapes was wanted, that of the bundle {config.bundle} "
+            f"has {bundle.model.expression_names[0]} and so on; use the bundle open"
+        )
+    fitter = open_fitter(config.fitting, bundle)
+    reader = open_expression(config.expression, bundle.model, fitter)
+    return _Stages(open_landmarks(config.landmarks), fitter, reader, bundle.model)
+
+
+def _frame(path: Path, config: PerceptionConfig) -> Frame:
+    image = read_image(path)
+    height, width = image.shape[:2]
+    return Frame(image, 0, "camera_optical_frame", default_camera(width, height, config.fitting.field_of_view))
+
+
+def _mouths(stages: _Stages, frame: Frame, true: FloatArray) -> FloatArray:
+    """(3, 68, 2) pixels of the fit, of the blendshapes and of no expression; NaN where FaceMesh sees no face."""
+    for stage in (stages.landmarks, stages.fitter, stages.reader):
+        stage.reset()
+    track = Track("f1", crop_from_landmarks(true), None, fresh=False, roll=roll_of(true))
+    (seen,) = [stages.landmarks(frame, [track]) for _ in range(_LOOKS)][-1]
+    if seen is None:
+        return np.full((3, 68, 2), np.nan)
+    track = replace(track, landmarks=seen)
+    (fit,) = stages.fitter(frame, [track])
+    (blendshapes,) = stages.reader(frame, [track], [fit])
+    expressions = (fit.expression, _in_order(blendshapes.names, blendshapes.values, stages.model), np.zeros(0))
+    return np.array([_points(stages.model, fit, expression, frame) for expression in expressions])
+
+
+def _in_order(names: tuple[str, ...], values: FloatArray, model: MorphableModel) -> FloatArray:
+    given = dict(zip(names, values, strict=True))
+    return np.array([given[name] for name in model.expression_names])
+
+
+def _points(model: MorphableModel, fit: FaceFit, expression: FloatArray, frame: Frame) -> FloatArray:
+    vertices = model.vertices(fit.shape, expression)[model.landmarks68]
+    return project(to_camera(vertices, fit.pose), frame.camera)
+
+
+def _figures(truth: GroundTruth, points: FloatArray) -> dict[str, Any]:
+    """Means of the errors of ``points`` (N, 3, 68, 2)."""
+    seen = np.isfinite(points).all(axis=(1, 2, 3))
+    frontal = seen & (yaw_bins(np.degrees(truth.angles[:, 0])) == 0)
+    references = {"original": truth.original, "reannotated": truth.reannotated}
+    chosen = {"all": seen, "frontal": frontal}
+    return {
+        kind: {
+            part: {"images": float(rows.sum())} | _means(points[rows], reference[rows])
+            for part, rows in chosen.items()
+            if rows.any()
+        }
+        for kind, reference in references.items()
+        if reference is not None
+    }
+
+
+def _means(points: FloatArray, true: FloatArray) -> dict[str, float]:
+    kinds = zip(("fit", "reader", "none"), points.swapaxes(0, 1), strict=True)
+    return {kind: float(nme(each, true, MOUTH).mean()) for kind, each in kinds}

