@@ -16,13 +16,17 @@ from face_expr_ros.values import Blendshapes
 EYES = ("eyeBlinkLeft", "eyeBlinkRight")
 TOLERANCE = 3  # frames that a blink may be aside of its label
 
-# Parts of the way from open to closed. A label begins when the lids are half closed; a filter and 30 frames a second
-# take the tip off a short blink, so it counts a little earlier.
-_CLOSED, _OPENED = 0.4, 0.25
+# Parts of the way from open eyes to the deepest closure of late: a label begins when the lids are half closed.
+_CLOSED, _OPENED = 0.5, 0.35
+# What a closure reads at least, 0 open and 1 the end of the scale: readers differ in how much they say of closed eyes,
+# but eyes that look down or laugh read as closed in part, and a face that has not blinked yet shows no closure.
+_LEAST_DEPTH = 0.3
 # Seconds. Spontaneous blinks take 0.1 to 0.4 from open to open (Stern, Walrath and Goldstein, 1984), of which the lids
 # are half closed for half of the time; one frame at 30 Hz is noise. Longer than a second, a person has closed the eyes.
 _SHORTEST, _LONGEST = 0.05, 1.0
-_MEMORY = 6.0  # seconds over which open eyes are learned; most of any such time the eyes are open
+_MEMORY = (
+    20.0  # seconds over which open and closed eyes are learned: people blink every 3 to 10, and most of it is open
+)
 _MOST_OPEN = 0.5  # reads as open at most: eyes that stay closed do not become the measure
 _LONGEST_GAP = 0.5  # seconds without the face, after which nobody knows what its eyes did
 
@@ -38,9 +42,9 @@ class Blink:
 class BlinkCounter:
     """Counts the blinks of one face, live.
 
-    How much eyeBlink open eyes read differs between people and with a smile, so a closure is measured on the way from
-    the median of the last seconds to 1. It begins above one threshold and ends below a lower one; what is shorter or
-    longer than a blink is none. The eye that is less closed decides: a wink is no blink.
+    What open and closed eyes read differs between people and between readers, so it is learned: open is the median of
+    the last seconds and closed their maximum. A closure begins half of the way between them and ends a little lower;
+    what is shorter or longer than a blink is none. The eye that is less closed decides: a wink is no blink.
     """
 
     def __init__(self) -> None:
@@ -69,12 +73,13 @@ class BlinkCounter:
         return self._finish(t, last or t) if depth < _OPENED else None
 
     def _depth(self, closure: float, t: float) -> float:
-        """0 is open, as this person's eyes were lately, and 1 closed."""
+        """0 is open, as this person's eyes were lately, and 1 closed, as they were lately."""
         self._past.append((t, closure))
         while t - self._past[0][0] > _MEMORY:
             self._past.popleft()
-        level = min(float(np.median([value for _, value in self._past])), _MOST_OPEN)
-        return (closure - level) / (1.0 - level)
+        past = np.array([value for _, value in self._past])
+        level = min(float(np.median(past)), _MOST_OPEN)
+        return (closure - level) / max(float(past.max()) - level, _LEAST_DEPTH * (1.0 - level))
 
     def _finish(self, t: float, last: float) -> Blink | None:
         begin, self._begin = self._begin, None

