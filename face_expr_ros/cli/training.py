@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ from face_expr_ros.cli.common import json_option, write_json
 
 # What the weights in weights/ were trained on.
 DRAWINGS = 122_880
+PORTRAITS = 96_000
+TRAIN_EXPRESSION = "config/train_expression.yaml"
 
 _folder = click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 _count = click.option(
@@ -24,14 +28,21 @@ _processes = click.option(
 
 @click.command()
 @_folder
-@_count
+@click.option(
+    "--for",
+    "network",
+    type=click.Choice(["expression", "tddfa"]),
+    default="expression",
+    show_default=True,
+    help="Which network: expression draws portraits and what FaceMesh reads in them, tddfa crops around faces.",
+)
+@click.option("--count", default=PORTRAITS, show_default=True, type=click.IntRange(min=1), help="Faces to draw.")
 @_processes
 @json_option
-def synthesize(folder: Path, count: int, processes: int, json_file: Path | None) -> int:
+def synthesize(folder: Path, network: str, count: int, processes: int, json_file: Path | None) -> int:
     """Draw faces with known pose, shape and expression into FOLDER, for training; what is there already counts."""
-    from face_expr_ros.training.tddfa.synthesize import synthesize as draw
-
-    result = draw(folder, count, processes)
+    module = {"expression": "expression.shards", "tddfa": "tddfa.synthesize"}[network]
+    result = import_module(f"face_expr_ros.training.{module}").synthesize(folder, count, processes)
     click.echo(f"{result['drawings']} faces in {result['folder']}, {result['new']} of them new")
     write_json(json_file, result)
     return 0
@@ -57,15 +68,60 @@ def tddfa(folder: Path, count: int, processes: int, steps: int | None, json_file
     return 0
 
 
-def _train_tddfa(folder: Path, count: int, processes: int, steps: int | None) -> dict[str, Any]:
+@train.command()
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=TRAIN_EXPRESSION,
+    show_default=True,
+    help="Settings; those of the weights in the package.",
+)
+@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Instead of the one in the settings.")
+@click.option(
+    "--extra",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="An npz of faces of your own to learn from too, see docs/training.md. May be given again.",
+)
+@json_option
+def expression(config_file: Path, folder: Path | None, extra: tuple[Path, ...], json_file: Path | None) -> int:
+    """Draw the faces, train the expression head on them and export it; begun work goes on."""
+    result = _train_expression(config_file, folder, extra)
+    click.echo(f"mean correlation on people it never saw: {result['held_out']['correlation']:.3f}")
+    for name, file in result["files"].items():
+        click.echo(f"{name}: {file['bytes']:,} bytes, sha256 {file['sha256']}")
+    write_json(json_file, result)
+    return 0
+
+
+def _train_expression(config_file: Path, folder: Path | None, extra: tuple[Path, ...]) -> dict[str, Any]:
+    from face_expr_ros.training.expression.config import read_training_config
+    from face_expr_ros.training.expression.shards import synthesize as draw
+
+    train, export = _needing_torch("face_expr_ros.training.expression")
+    config = read_training_config(config_file)
+    if folder is not None:
+        config = replace(config, folder=str(folder))
+    work = Path(config.folder)
+    draw(work / "portraits", config.portraits, config.processes)
+    held_out = train.train(config, extra)
+    return {"held_out": held_out, "files": export.export(work, work)}
+
+
+def _needing_torch(package: str) -> tuple[Any, Any]:
+    """The modules ``train`` and ``export`` of a package."""
     try:
-        from face_expr_ros.training.tddfa import train as tddfa
-        from face_expr_ros.training.tddfa.export import export
+        return import_module(f"{package}.train"), import_module(f"{package}.export")
     except ModuleNotFoundError as error:
         raise click.UsageError(f"training needs PyTorch, {error.name} is not installed: pip install torch") from error
+
+
+def _train_tddfa(folder: Path, count: int, processes: int, steps: int | None) -> dict[str, Any]:
     from face_expr_ros.training.tddfa.synthesize import synthesize as draw
 
+    train, export = _needing_torch("face_expr_ros.training.tddfa")
     draw(folder / "drawings", count, processes)
-    config = tddfa.TrainingConfig(**({} if steps is None else {"steps": steps}))
-    result = tddfa.train(folder / "drawings", folder, config)
-    return {"held_out": result, "files": export(folder, folder)}
+    config = train.TrainingConfig(**({} if steps is None else {"steps": steps}))
+    result = train.train(folder / "drawings", folder, config)
+    return {"held_out": result, "files": export.export(folder, folder)}

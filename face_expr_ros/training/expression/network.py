@@ -11,32 +11,37 @@ from torch.nn import functional
 from face_expr_ros.expression.alignment import FEATURES
 from face_expr_ros.expression.patches import PARTS, SIDE
 
-_CHANNELS = (12, 24, 32, 48)
-_EYES = 2  # the first parts, which one network looks at: the left is stored mirrored
-_WIDTH = {"eye": 40, "other": 40}  # numbers that say what is seen of a part
+_CHANNELS = (16, 24, 40, 64)
+EYES = 2  # the first parts, which one network looks at: the left is stored mirrored
+_WIDTH = {"eye": 48, "other": 48}  # numbers that say what is seen of a part
 _LANDMARKS = 128
 _HIDDEN = (256, 192)
-_DARK = 64.0  # variance of gray levels below which a patch is mere noise: contrast is not raised to full
+DARK = 64.0  # variance of gray levels below which a patch is mere noise: contrast is not raised to full
 
 
 class PartNetwork(nn.Module):
-    """(n, 1, SIDE, SIDE) gray levels -> (n, width): contrast made even, then depthwise separable convolutions."""
+    """(n, 1, SIDE, SIDE) gray levels -> (n, width): contrast made even, then depthwise separable convolutions
+    (Howard et al., 2017)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
+        self.width = width
         first, *others = _CHANNELS
-        layers: list[nn.Module] = [nn.Conv2d(1, first, 5, stride=2, padding=2), nn.ReLU()]
+        layers: list[nn.Module] = [nn.Conv2d(1, first, 5, stride=2, padding=2, bias=False), nn.BatchNorm2d(first)]
+        layers.append(nn.ReLU())
         for given, wanted in zip(_CHANNELS, others, strict=False):
             layers += [
-                nn.Conv2d(given, given, 3, stride=2, padding=1, groups=given),
-                nn.Conv2d(given, wanted, 1),
+                nn.Conv2d(given, given, 3, stride=2, padding=1, groups=given, bias=False),
+                nn.BatchNorm2d(given),
+                nn.Conv2d(given, wanted, 1, bias=False),
+                nn.BatchNorm2d(wanted),
                 nn.ReLU(),
             ]
         self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(_CHANNELS[-1] * (SIDE // 16) ** 2, width))
 
     def forward(self, gray: torch.Tensor) -> torch.Tensor:
         """What is seen."""
-        answer: torch.Tensor = self.layers(functional.instance_norm(gray, eps=_DARK))
+        answer: torch.Tensor = self.layers(functional.instance_norm(gray, eps=DARK))
         return answer
 
 
@@ -52,10 +57,10 @@ class HeadNetwork(nn.Module):
         super().__init__()
         self.register_buffer("mean", mean)
         self.register_buffer("std", std)
-        parts = len(PARTS) - _EYES + 1
+        parts = len(PARTS) - EYES + 1
         self.parts = nn.ModuleList([PartNetwork(_WIDTH["eye" if k == 0 else "other"]) for k in range(parts)])
         self.landmarks = nn.Linear(FEATURES, _LANDMARKS)
-        seen = _LANDMARKS + _EYES * _WIDTH["eye"] + (parts - 1) * _WIDTH["other"]
+        seen = _LANDMARKS + EYES * _WIDTH["eye"] + (parts - 1) * _WIDTH["other"]
         self.state_size = seen
         self.mix = nn.Linear(seen, seen)
         self.trunk = nn.Sequential(
@@ -69,8 +74,8 @@ class HeadNetwork(nn.Module):
     def state(self, features: torch.Tensor, patches: torch.Tensor) -> torch.Tensor:
         """(n, state_size) of features (n, FEATURES) and patches (n, P, SIDE, SIDE) in gray levels."""
         points = self.landmarks((features - self.mean) / self.std)
-        eyes = self.parts[0](patches[:, :_EYES].reshape(-1, 1, SIDE, SIDE)).reshape(len(patches), -1)
-        others = [part(patches[:, k : k + 1]) for k, part in enumerate(self.parts[1:], _EYES)]
+        eyes = self.parts[0](patches[:, :EYES].reshape(-1, 1, SIDE, SIDE)).reshape(len(patches), -1)
+        others = [part(patches[:, k : k + 1]) for k, part in enumerate(self.parts[1:], EYES)]
         seen = functional.relu(torch.cat([points, eyes, *others], dim=1))
         state: torch.Tensor = self.mix(seen)
         return state

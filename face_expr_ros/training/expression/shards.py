@@ -43,7 +43,7 @@ def synthesize(folder: Path, count: int, processes: int, first: int = 0) -> dict
     """Draw about ``count`` portraits into ``folder``, beginning with shard ``first``; what is there counts.
 
     Returns:
-        folder, portraits and new: how many there are and were drawn now. `MANIFEST` in the folder says what is in it.
+        folder, drawings and new: how many portraits there are and were drawn now. `MANIFEST` in the folder lists them.
     """
     numbers = range(first, first + -(-count // (PEOPLE * PORTRAITS)))
     missing = [number for number in numbers if not _path(folder, number).exists()]
@@ -52,7 +52,8 @@ def synthesize(folder: Path, count: int, processes: int, first: int = 0) -> dict
         for job in progress(as_completed(jobs), "drawing", len(jobs)):
             job.result()
     portraits = _write_manifest(folder)
-    return {"folder": str(folder), "portraits": sum(portraits.values()), "new": len(missing)}
+    new = sum(portraits[_path(folder, number).name] for number in missing)
+    return {"folder": str(folder), "drawings": sum(portraits.values()), "new": new}
 
 
 def make_shard(folder: Path, number: int) -> None:

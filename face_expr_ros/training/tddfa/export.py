@@ -12,6 +12,7 @@ from torch import nn
 
 from face_expr_ros.bundle import sha256_of
 from face_expr_ros.models.onnx_graph import Graph
+from face_expr_ros.training.folding import folded
 from face_expr_ros.training.tddfa.network import INPUT_SIZE, SeparableBlock, WholeConvolution
 from face_expr_ros.training.tddfa.train import averaged_network
 
@@ -34,12 +35,12 @@ def write_network(network: nn.Sequential, path: Path) -> None:
     assert isinstance(unshuffle, nn.PixelUnshuffle)
     assert isinstance(whole, WholeConvolution)
     x = graph.node("SpaceToDepth", "input", blocksize=unshuffle.downscale_factor)
-    weight, bias = _folded(stem, stem_norm)
+    weight, bias = folded(stem, stem_norm)
     x = graph.convolution(x, _in_order_of_onnx(weight, unshuffle.downscale_factor), bias, stride=2)
     x = graph.node("Relu", x)
     for block in blocks:
         x = _block(graph, x, block)
-    weight, bias = _folded(whole.layer, whole_norm)
+    weight, bias = folded(whole.layer, whole_norm)
     x = graph.node("Conv", x, graph.constant(weight), graph.constant(bias), group=len(weight))
     x = graph.node("Flatten", x)
     x = graph.node("Gemm", x, graph.constant(_array(last.weight)), graph.constant(_array(last.bias)), transB=1)
@@ -48,16 +49,10 @@ def write_network(network: nn.Sequential, path: Path) -> None:
 
 def _block(graph: Graph, x: str, block: SeparableBlock) -> str:
     depthwise, depthwise_norm, _, pointwise, pointwise_norm, _ = block.layers
-    weight, bias = _folded(depthwise, depthwise_norm)
+    weight, bias = folded(depthwise, depthwise_norm)
     y = graph.node("Relu", graph.convolution(x, weight, bias, stride=depthwise.stride[0], groups=len(weight)))
-    y = graph.node("Relu", graph.convolution(y, *_folded(pointwise, pointwise_norm)))
+    y = graph.node("Relu", graph.convolution(y, *folded(pointwise, pointwise_norm)))
     return graph.node("Add", x, y) if block.skip else y
-
-
-def _folded(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Weight and bias of a convolution without bias and the batch normalization after it."""
-    scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-    return _array(convolution.weight * scale[:, None, None, None]), _array(norm.bias - norm.running_mean * scale)
 
 
 def _in_order_of_onnx(weight: NDArray[Any], block: int) -> NDArray[Any]:

@@ -1,0 +1,99 @@
+"""Writes a trained head as the files of the package: ONNX without batch normalization, and its canonical face."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from face_expr_ros.bundle import open_face_model, sha256_of
+from face_expr_ros.expression.alignment import FEATURES
+from face_expr_ros.expression.head import FEATURE_VERSION, INPUTS
+from face_expr_ros.expression.patches import PARTS, SIDE
+from face_expr_ros.models.onnx_graph import Graph
+from face_expr_ros.training.expression.network import DARK, EYES, HeadNetwork, PartNetwork
+from face_expr_ros.training.expression.train import best_network
+from face_expr_ros.training.folding import folded
+
+NAME = "expression_head"
+
+
+def export(run: Path, folder: Path) -> dict[str, Any]:
+    """Write the best head of a training run to ``folder``; file names, sizes and hashes for weights/manifest.yaml."""
+    model = open_face_model("open")
+    network, canonical = best_network(run, len(model.expression_names))
+    onnx_path, arrays_path = folder / f"{NAME}.onnx", folder / f"{NAME}.npz"
+    metadata = {"bundle": model.name, "bundle_sha256": model.sha256}
+    write_network(network, model.expression_names, onnx_path, metadata)
+    np.savez(arrays_path, canonical=canonical.astype(np.float32))
+    return {path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)} for path in (onnx_path, arrays_path)}
+
+
+def write_network(network: HeadNetwork, names: tuple[str, ...], path: Path, metadata: dict[str, str]) -> None:
+    """Write a head: inputs `head.INPUTS`, outputs blendshapes (n, E) in 0..1 and state (n, S)."""
+    size = network.state_size
+    shapes: list[list[int | str]] = [["n", FEATURES], ["n", len(PARTS), SIDE, SIDE], ["n", size], ["n", 1]]
+    graph = Graph(dict(zip(INPUTS, shapes, strict=True)))
+    state = _state(graph, network)
+    difference = graph.node("Mul", "known", graph.node("Sub", state, "rest"))
+    rest = graph.node("Mul", "known", "rest")
+    view = _columns(graph, "features", FEATURES - 3, FEATURES)
+    x = graph.node("Concat", state, rest, difference, "known", view, axis=1)
+    for layer in network.trunk:
+        x = _linear(graph, x, layer) if isinstance(layer, nn.Linear) else graph.node("Relu", x)
+    bounds = [graph.constant(np.array(bound, np.float32)) for bound in (0, 1)]
+    outputs: dict[str, tuple[str, list[int | str]]] = {
+        "blendshapes": (graph.node("Clip", x, *bounds), ["n", len(names)]),
+        "state": (state, ["n", size]),
+    }
+    described = {"feature_version": str(FEATURE_VERSION), "state_size": str(size), "names": json.dumps(names)}
+    graph.save(path, outputs, described | metadata)
+
+
+def _state(graph: Graph, network: HeadNetwork) -> str:
+    centered = graph.node("Sub", "features", graph.constant(_array(network.mean)))
+    points = _linear(graph, graph.node("Div", centered, graph.constant(_array(network.std))), network.landmarks)
+    eyes = graph.node("Reshape", _columns(graph, "patches", 0, EYES), _integers(graph, -1, 1, SIDE, SIDE))
+    seen_eyes = _part(graph, eyes, network.parts[0])
+    width = network.parts[0].width
+    seen = [points, graph.node("Reshape", seen_eyes, _integers(graph, -1, EYES * width))]
+    for place, part in enumerate(network.parts[1:], EYES):
+        seen.append(_part(graph, _columns(graph, "patches", place, place + 1), part))
+    return _linear(graph, graph.node("Relu", graph.node("Concat", *seen, axis=1)), network.mix)
+
+
+def _part(graph: Graph, gray: str, part: Any) -> str:
+    """What a part network sees: (n, width)."""
+    assert isinstance(part, PartNetwork)
+    one, zero = (graph.constant(np.full(1, value, np.float32)) for value in (1, 0))
+    x = graph.node("InstanceNormalization", gray, one, zero, epsilon=DARK)
+    *layers, _, last = part.layers
+    for position, layer in enumerate(layers):
+        if isinstance(layer, nn.Conv2d):
+            weight, bias = folded(layer, layers[position + 1])
+            x = graph.convolution(x, weight, bias, stride=layer.stride[0], groups=layer.groups)
+        elif isinstance(layer, nn.ReLU):
+            x = graph.node("Relu", x)
+    return _linear(graph, graph.node("Flatten", x), last)
+
+
+def _linear(graph: Graph, x: str, layer: Any) -> str:
+    return graph.node("Gemm", x, graph.constant(_array(layer.weight)), graph.constant(_array(layer.bias)), transB=1)
+
+
+def _columns(graph: Graph, x: str, begin: int, end: int) -> str:
+    """x[:, begin:end]."""
+    return graph.node("Slice", x, _integers(graph, begin), _integers(graph, end), _integers(graph, 1))
+
+
+def _integers(graph: Graph, *values: int) -> str:
+    return graph.constant(np.array(values, np.int64))
+
+
+def _array(tensor: torch.Tensor) -> NDArray[Any]:
+    return tensor.detach().numpy().astype(np.float32)
