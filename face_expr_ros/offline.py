@@ -72,16 +72,21 @@ def analyze_image(source: Path, products: Products, config: PerceptionConfig) ->
 
 
 def analyze_video(
-    source: Path, products: Products, jsonl: Path | None, config: PerceptionConfig, warn: Warn
+    source: Path,
+    products: Products,
+    jsonl: Path | None,
+    config: PerceptionConfig,
+    warn: Warn,
+    neutral_at: float | None = None,
 ) -> dict[str, Any]:
     """Every frame of a video file: a JSON line each in ``jsonl``, the drawn video and 3D files; a summary.
 
     Stamps are the frame's number divided by the video's rate, so that the same file gives the same numbers. ``warn`` is
     called with a sentence when the file ends before it should. A 3D file shows a face as it was when its confidence
-    was highest.
+    was highest. What the faces show for the second before ``neutral_at`` seconds is their rest from then on.
 
     Raises:
-        ValueError: the video cannot be read, or a product cannot be made or written.
+        ValueError: the video cannot be read, a product cannot be made or written, or no face is seen at ``neutral_at``.
     """
     video = VideoSource(source, loop=False, warn=warn)
     rate = video.rate or 30.0
@@ -97,6 +102,8 @@ def analyze_video(
         for number, shot in enumerate(progress(_shots(video), source.name, video.frame_count)):
             frame = _frame(shot.image, int(number / rate * 1e9), config, shot.camera)
             faces = pipeline(frame)
+            if neutral_at is not None and number == round(neutral_at * rate) and not pipeline.calibrate_neutral():
+                raise ValueError(_nobody_at(neutral_at, "no face is in view then"))
             counts.append(len(faces))
             _keep_best(best, faces, frame)
             if lines:
@@ -104,9 +111,15 @@ def analyze_video(
             if products.out is not None:
                 writer = writer or _open_writer(products.out, rate, frame.image, stack)
                 writer.write(draw_in_frame(products.draw, frame, faces, pipeline.model))
+    if neutral_at is not None and round(neutral_at * rate) >= len(counts):
+        raise ValueError(_nobody_at(neutral_at, f"the video ends after {len(counts) / rate:.2f} s"))
     with_face = sum(count > 0 for count in counts)
     summary = {"frames": len(counts), "frames_with_face": with_face, "faces_max": max(counts), "ids": list(best)}
     return summary | _export_best(best, products, pipeline.model)
+
+
+def _nobody_at(neutral_at: float, reason: str) -> str:
+    return f"a face at rest was wanted at {neutral_at:g} s, {reason}: give another time to --neutral-at"
 
 
 def _keep_best(best: dict[str, tuple[Face, Frame]], faces: tuple[Face, ...], frame: Frame) -> None:

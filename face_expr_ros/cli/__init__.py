@@ -22,7 +22,7 @@ def face_expr(traceback: bool) -> None:
 
 
 for verb in (
-    run.demo, run.doctor, files.image, files.video, evaluate.evaluate, run.bench, models.fetch_models,
+    run.demo, run.doctor, run.calibrate, files.image, files.video, evaluate.evaluate, run.bench, models.fetch_models,
     training.synthesize, training.train,
 ):  # fmt: skip
     face_expr.add_command(verb)

@@ -57,15 +57,21 @@ def image(
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The drawn video.")
 @product_options
 @click.option("--jsonl", type=click.Path(dir_okay=False, path_type=Path), help="One JSON line for every frame.")
+@click.option(
+    "--neutral-at",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="The faces are neutral at this time and for the second before it: their rest from then on.",
+)
 @bundle_option
 def video(
-    source: Path, out: Path | None, draw: str, export: str | None, smooth: str, jsonl: Path | None, bundle: str
-) -> int:
+    source: Path, out: Path | None, draw: str, export: str | None, smooth: str, jsonl: Path | None,
+    neutral_at: float | None, bundle: str,
+) -> int:  # fmt: skip
     """Find the faces of every frame of a video file."""
     from face_expr_ros.offline import Products, analyze_video
 
     config = perception_config(bundle, {"smoothing.method": smooth})
-    print_result(
-        analyze_video(source, Products(out, draw, export), jsonl, config, lambda text: click.echo(text, err=True))
-    )
+    products = Products(out, draw, export)
+    print_result(analyze_video(source, products, jsonl, config, lambda text: click.echo(text, err=True), neutral_at))
     return 0

@@ -44,6 +44,20 @@ def doctor(probe: bool, json_file: Path | None) -> int:
 
 
 @click.command()
+@click.option("--node", default="/perception", show_default=True, help="The perception node, with its namespace.")
+@click.option(
+    "--timeout", default=5.0, show_default=True, type=click.FloatRange(min=0), help="Seconds to wait for the node."
+)
+def calibrate(node: str, timeout: float) -> int:
+    """Take what each face in view of a running node showed for the last second as its neutral expression."""
+    from face_expr_ros.ros.calibrate import calibrate_neutral
+
+    done, message = calibrate_neutral(node, timeout)
+    click.echo(message)
+    return 0 if done else 1
+
+
+@click.command()
 @click.option("--quick", is_flag=True, help="300 frames instead of 10,000, and 10 seconds instead of 30.")
 @json_option
 def bench(quick: bool, json_file: Path | None) -> int:

@@ -79,6 +79,6 @@ def read_affect(units: FloatArray) -> Affect:
     strongest = float(scores[best])
     if not strongest > 0.0:
         return Affect(0.0, 0.0, NEUTRAL)
-    squares = scores * scores
-    valence, arousal = (strongest / squares.sum() * (squares @ _PLACES)).tolist()
+    shares = np.square(scores / strongest)
+    valence, arousal = (strongest / shares.sum() * (shares @ _PLACES)).tolist()
     return Affect(valence, arousal, PROTOTYPES[best].label if strongest >= THRESHOLD else NEUTRAL)
