@@ -13,7 +13,8 @@ from face_expr_ros.expression.patches import SIDE
 from face_expr_ros.training.expression.samples import MARGIN, Mirror, Samples, at_rest
 
 _NOISE = 0.02  # centimeters of the points, besides what FaceMesh itself errs
-_GAMMA, _SENSOR = 0.3, 6.0  # spread of the patches' gamma (logarithm), and of their noise, gray levels
+_GAMMA = 0.3  # spread of the logarithm of the patches' gamma
+_NOISY, _SENSOR = 0.3, 8.0  # of the batches; standard deviation of noise at most, gray levels
 
 
 @dataclass(frozen=True)
@@ -81,22 +82,26 @@ class Batches:
             patches = patches[:, mirror.patches]
             patches[:, mirror.turned] = patches[:, mirror.turned, :, ::-1]
         down, across = rng.integers(0, 2 * MARGIN + 1, 2)
-        cut = torch.from_numpy(patches[:, :, down : down + SIDE, across : across + SIDE].copy())
+        cut = patches[:, :, down : down + SIDE, across : across + SIDE]
         seen = torch.from_numpy(features)
         return Batch(
             features=seen + _NOISE * torch.randn(seen.shape, generator=self._torch),
-            patches=self._disturbed(cut.float()),
+            patches=self._disturbed(cut),
             expression=torch.from_numpy(expression),
             rest=torch.from_numpy(rest),
             known=torch.from_numpy(known)[:, None],
         )
 
-    def _disturbed(self, patches: torch.Tensor) -> torch.Tensor:
-        """Another tone curve and noise for every portrait."""
-        shape = (len(patches), 1, 1, 1)
-        gamma = torch.exp(_GAMMA * torch.randn(shape, generator=self._torch))
-        noise = _SENSOR * torch.rand(shape, generator=self._torch)
-        return 255 * (patches / 255) ** gamma + noise * torch.randn(patches.shape, generator=self._torch)
+    def _disturbed(self, patches: NDArray[np.uint8]) -> torch.Tensor:
+        """Another tone curve for every portrait; in some batches the noise of a poor sensor."""
+        gamma = np.exp(self._rng.normal(0, _GAMMA, (len(patches), 1)))
+        tones = (255 * np.linspace(0, 1, 256) ** gamma).astype(np.float32)
+        shown = np.stack([tone[patch] for tone, patch in zip(tones, patches, strict=True)])
+        seen = torch.from_numpy(shown)
+        if self._rng.random() >= _NOISY:
+            return seen
+        noise = _SENSOR * torch.rand((len(seen), 1, 1, 1), generator=self._torch)
+        return seen + noise * torch.randn(seen.shape, generator=self._torch)
 
 
 def _by_person(samples: Samples, names: tuple[str, ...]) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:

@@ -18,7 +18,7 @@ from face_expr_ros.expression.patches import PARTS, SIDE
 from face_expr_ros.models.onnx_graph import Graph
 from face_expr_ros.training.expression.network import DARK, EYES, HeadNetwork, PartNetwork
 from face_expr_ros.training.expression.train import best_network
-from face_expr_ros.training.folding import folded
+from face_expr_ros.training.folding import folded, folded_linear
 
 NAME = "expression_head"
 
@@ -57,7 +57,9 @@ def write_network(network: HeadNetwork, names: tuple[str, ...], path: Path, meta
 
 def _state(graph: Graph, network: HeadNetwork) -> str:
     centered = graph.node("Sub", "features", graph.constant(_array(network.mean)))
-    points = _linear(graph, graph.node("Div", centered, graph.constant(_array(network.std))), network.landmarks)
+    weight, bias = folded_linear(network.landmarks, network.even)
+    whole = graph.constant(weight @ _array(network.basis).T)
+    points = graph.node("Gemm", centered, whole, graph.constant(bias), transB=1)
     eyes = graph.node("Reshape", _columns(graph, "patches", 0, EYES), _integers(graph, -1, 1, SIDE, SIDE))
     seen_eyes = _part(graph, eyes, network.parts[0])
     width = network.parts[0].width
@@ -79,7 +81,8 @@ def _part(graph: Graph, gray: str, part: Any) -> str:
             x = graph.convolution(x, weight, bias, stride=layer.stride[0], groups=layer.groups)
         elif isinstance(layer, nn.ReLU):
             x = graph.node("Relu", x)
-    return _linear(graph, graph.node("Flatten", x), last)
+    weight, bias = folded_linear(last, part.even)
+    return graph.node("Gemm", graph.node("Flatten", x), graph.constant(weight), graph.constant(bias), transB=1)
 
 
 def _linear(graph: Graph, x: str, layer: Any) -> str:

@@ -8,7 +8,6 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from face_expr_ros.expression.alignment import FEATURES
 from face_expr_ros.expression.patches import PARTS, SIDE
 
 _CHANNELS = (16, 24, 40, 64)
@@ -38,10 +37,11 @@ class PartNetwork(nn.Module):
                 nn.ReLU(),
             ]
         self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(_CHANNELS[-1] * (SIDE // 16) ** 2, width))
+        self.even = nn.BatchNorm1d(width)
 
     def forward(self, gray: torch.Tensor) -> torch.Tensor:
         """What is seen."""
-        answer: torch.Tensor = self.layers(functional.instance_norm(gray, eps=DARK))
+        answer: torch.Tensor = self.even(self.layers(functional.instance_norm(gray, eps=DARK)))
         return answer
 
 
@@ -49,17 +49,20 @@ class HeadNetwork(nn.Module):
     """The expression head.
 
     Args:
-        mean, std: (FEATURES,) of the features, to make them even.
+        mean: (FEATURES,) of the features.
+        basis: (FEATURES, K) what makes the rest of them even: landmarks move together, and the least of their joint
+            movements may say the most.
         blendshapes: how many.
     """
 
-    def __init__(self, mean: torch.Tensor, std: torch.Tensor, blendshapes: int) -> None:
+    def __init__(self, mean: torch.Tensor, basis: torch.Tensor, blendshapes: int) -> None:
         super().__init__()
         self.register_buffer("mean", mean)
-        self.register_buffer("std", std)
+        self.register_buffer("basis", basis)
         parts = len(PARTS) - EYES + 1
         self.parts = nn.ModuleList([PartNetwork(_WIDTH["eye" if k == 0 else "other"]) for k in range(parts)])
-        self.landmarks = nn.Linear(FEATURES, _LANDMARKS)
+        self.landmarks = nn.Linear(basis.shape[1], _LANDMARKS)
+        self.even = nn.BatchNorm1d(_LANDMARKS)
         seen = _LANDMARKS + EYES * _WIDTH["eye"] + (parts - 1) * _WIDTH["other"]
         self.state_size = seen
         self.mix = nn.Linear(seen, seen)
@@ -71,9 +74,14 @@ class HeadNetwork(nn.Module):
             nn.Linear(_HIDDEN[1], blendshapes),
         )
 
+        for layer in self.trunk:
+            if isinstance(layer, nn.Linear):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        nn.init.normal_(self.trunk[-1].weight, std=0.01)
+
     def state(self, features: torch.Tensor, patches: torch.Tensor) -> torch.Tensor:
         """(n, state_size) of features (n, FEATURES) and patches (n, P, SIDE, SIDE) in gray levels."""
-        points = self.landmarks((features - self.mean) / self.std)
+        points = self.even(self.landmarks((features - self.mean) @ self.basis))
         eyes = self.parts[0](patches[:, :EYES].reshape(-1, 1, SIDE, SIDE)).reshape(len(patches), -1)
         others = [part(patches[:, k : k + 1]) for k, part in enumerate(self.parts[1:], EYES)]
         seen = functional.relu(torch.cat([points, eyes, *others], dim=1))

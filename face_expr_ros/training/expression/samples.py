@@ -90,6 +90,18 @@ def _ahead_at_rest(paths: Iterable[Path]) -> list[NDArray[np.float32]]:
     return found
 
 
+def even_basis(features: NDArray[np.float32], count: int = 200, noise: float = 0.01) -> NDArray[np.float32]:
+    """(F, count) principal directions of features (N, F), each divided by how far the features spread along it.
+
+    Args:
+        noise: centimeters of spread that are no news; smaller spreads are not raised to others' size.
+    """
+    centered = features - features.mean(axis=0)
+    variances, directions = np.linalg.eigh(centered.T @ centered / len(features))
+    chosen = np.argsort(variances)[::-1][:count]
+    return np.asarray(directions[:, chosen] / np.sqrt(np.maximum(variances[chosen], 0) + noise**2), np.float32)
+
+
 def at_rest(expression: NDArray[np.float32], names: tuple[str, ...]) -> NDArray[np.bool_]:
     """(N,) which of the expressions (N, E) are none; the eyes may look anywhere."""
     shown = [not name.startswith("eyeLook") for name in names]

@@ -20,13 +20,12 @@ from face_expr_ros.progress import progress
 from face_expr_ros.training.expression.batches import Batch, Batches
 from face_expr_ros.training.expression.config import ExpressionTraining
 from face_expr_ros.training.expression.network import HeadNetwork
-from face_expr_ros.training.expression.samples import Samples, canonical_face, load_samples, mirror_of
+from face_expr_ros.training.expression.samples import Samples, canonical_face, even_basis, load_samples, mirror_of
 from face_expr_ros.training.expression.shards import finished_shards
 from face_expr_ros.training.expression.validation import validate
 
 CHECKPOINT, BEST, CURVES, SETTINGS = "checkpoint.pt", "best.pt", "curves.csv", "settings.yaml"
 _CANONICAL_SHARDS = 20  # from whose people the canonical face is made
-_LEAST_SPREAD = 0.02  # of a feature, centimeters: smaller ones are not raised to others' size
 _LEAST_VARIANCE = 1e-3  # of a blendshape in the loss
 
 
@@ -89,9 +88,9 @@ class _Run:
         self._config, self._folder, self._names = config, Path(config.folder), names
         self._canonical, self._seen, self._held_out = canonical, seen, held_out
         self._mirror = mirror_of(canonical, names)
-        spread = np.maximum(seen.features.std(axis=0), _LEAST_SPREAD)
         self._weights = torch.from_numpy(1.0 / (np.nanvar(seen.expression, axis=0) + _LEAST_VARIANCE))
-        network = HeadNetwork(torch.from_numpy(seen.features.mean(axis=0)), torch.from_numpy(spread), len(names))
+        mean, basis = seen.features.mean(axis=0), even_basis(seen.features)
+        network = HeadNetwork(torch.from_numpy(mean), torch.from_numpy(basis), len(names))
         self._network = network.to(memory_format=torch.channels_last)
         average = get_ema_multi_avg_fn(config.averaging)
         self._average = AveragedModel(self._network, multi_avg_fn=average, use_buffers=True)
@@ -190,6 +189,6 @@ def best_network(folder: Path, blendshapes: int) -> tuple[HeadNetwork, NDArray[n
     """The best averaged network of a run, and its canonical face (478, 3)."""
     state = torch.load(folder / BEST, weights_only=True)
     weights = {name.removeprefix("module."): value for name, value in state["average"].items() if name != "n_averaged"}
-    network = HeadNetwork(weights["mean"], weights["std"], blendshapes)
+    network = HeadNetwork(weights["mean"], weights["basis"], blendshapes)
     network.load_state_dict(weights)
     return network.eval(), state["canonical"].numpy()
