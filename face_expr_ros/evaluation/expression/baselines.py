@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from face_expr_ros.bundle import open_face_model
+from face_expr_ros.bundle import open_face_model, package_file, write_hash
 from face_expr_ros.evaluation.expression.people import Look
 from face_expr_ros.evaluation.expression.readers import PersonReader
 from face_expr_ros.expression.alignment import align, features
-from face_expr_ros.face_model import BundleError, read_arrays, write_arrays
+from face_expr_ros.face_model import read_arrays, write_arrays
 from face_expr_ros.progress import progress
 from face_expr_ros.resources import resource_path
 from face_expr_ros.training.expression.shards import Shard, finished_shards, read_shard
@@ -52,19 +52,19 @@ class Ridge:
 
 
 def open_ridge() -> Ridge:
-    """The regression that is part of this package. Raises BundleError when its file is damaged."""
-    path = resource_path(RIDGE)
+    """The regression that is part of this package. Raises BundleError when its file is missing or damaged."""
+    path = package_file("expression_ridge", "regression")
     arrays = read_arrays(path.read_bytes(), path)
-    if missing := {"names", *_KINDS} - set(arrays):
-        raise BundleError(f"{path} lacks {', '.join(sorted(missing))}; restore it from the repository")
     alone, with_rest = (arrays[kind].astype(np.float64) for kind in _KINDS)
     return Ridge(tuple(map(str, arrays["names"])), alone, with_rest)
 
 
 def write_ridge(path: Path, ridge: Ridge) -> None:
-    """Half precision is enough for a baseline."""
+    """Half precision is enough for a baseline. Where this is the package's own file, the manifest gets its hash."""
     arrays = {kind: getattr(ridge, kind).astype(np.float16) for kind in _KINDS}
     write_arrays(path, {"names": np.array(ridge.names), **arrays})
+    if path.resolve() == resource_path(RIDGE).resolve():
+        write_hash(path)
 
 
 def fit_ridge(folder: Path) -> Ridge:

@@ -22,7 +22,7 @@ from face_expr_ros.rendering.lighting import Light
 from face_expr_ros.training.expression.expressions import MIXTURE, REST, drawn_expression
 from face_expr_ros.values import Camera, FloatArray, Landmarks
 
-PEOPLE = 8
+PEOPLE = 6
 _FIRST = 100_000  # number of the first person; the synthetic scores have others
 _EXPRESSIONS = 8  # of a person, rest not counted
 _YAWS = (-40.0, -20.0, 0.0, 20.0, 40.0)

@@ -10,6 +10,8 @@ from face_expr_ros.evaluation.expression.invariance import evaluate_invariance
 from face_expr_ros.evaluation.expression.stillness import evaluate_stillness
 from face_expr_ros.evaluation.expression.synthetic import FRAMES, evaluate_synthetic
 
+_FOR_ONE_TURNED, _FOR_ONE_STILL = 240, 720  # pictures of drawn people, for one person who turns or keeps still
+
 
 def evaluate_expression(
     config: PerceptionConfig,
@@ -23,15 +25,15 @@ def evaluate_expression(
 
     Args:
         config: of the pipeline.
-        frames: pictures of drawn people.
+        frames: pictures of drawn people; the other measurements take as many people as befits it.
         task: MediaPipe's face_landmarker.task.
         videos: a folder with the videos that `videos.evaluate_videos` knows.
         data: AFLW2000-3D.
     """
     result: dict[str, Any] = {
         "synthetic": evaluate_synthetic(config, frames, task),
-        "invariance": evaluate_invariance(config),
-        **evaluate_stillness(config),
+        "invariance": evaluate_invariance(config, max(1, round(frames / _FOR_ONE_TURNED))),
+        **evaluate_stillness(config, max(1, round(frames / _FOR_ONE_STILL))),
     }
     if videos is not None:
         from face_expr_ros.evaluation.expression.videos import evaluate_videos

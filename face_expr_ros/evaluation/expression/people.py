@@ -124,7 +124,7 @@ class Line:
         """What is seen of a picture of `CAMERA`; None where the detector or FaceMesh finds no face."""
         self._looks += 1
         frame = Frame(image, self._looks * _FRAME_NS, "camera_optical_frame", CAMERA)
-        detections = self._detector(image, thorough=True)
+        detections = self._detector(image) or self._detector(image, thorough=True)
         if not detections:
             return None
         crop = crop_from_box(detections[0].roi)
