@@ -46,7 +46,7 @@ def _alone(rng: np.random.Generator, names: tuple[str, ...]) -> FloatArray:
     movements = sorted({name.removesuffix("Left").removesuffix("Right") for name in names if "Look" not in name})
     movement, amount = str(rng.choice(movements)), float(rng.uniform(0.05, 1.0))
     sides = [name for name in (movement, movement + "Left", movement + "Right") if name in values]
-    if movement == "mouth":  # mouthLeft and mouthRight exclude each other
+    if movement in ("jaw", "mouth"):  # to the left or to the right
         sides = [str(rng.choice(sides))]
     shares = rng.permutation([1.0, rng.uniform(0, 0.3) if rng.random() < _ONE_SIDED else 1.0])
     for name, share in zip(sides, shares, strict=False):

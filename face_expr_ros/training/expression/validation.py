@@ -24,7 +24,8 @@ def validate(
     rests = RestFinder(samples.person, at_rest(samples.expression, names))
     indices = np.arange(len(samples.person))
     rest = rests(indices, np.random.default_rng(1))
-    chosen = indices[(rest >= 0) & (np.abs(samples.angles[:, 0]) < _YAW)]
+    known_truth = ~np.isnan(samples.expression).any(axis=1)
+    chosen = indices[(rest >= 0) & known_truth & (np.abs(samples.angles[:, 0]) < _YAW)]
     known = torch.ones(len(chosen), 1)
     told = network(states[chosen], view[chosen], states[rest[chosen]], known)
     untold = network(states[chosen], view[chosen], states[rest[chosen]], 0 * known)
