@@ -66,6 +66,8 @@ def test_an_image_gives_its_face_and_a_picture(face_expr: FaceExpr, portrait: ND
     assert abs(face["pose"]["yaw_deg"]) < 5
     assert len(face["landmarks"]) == 478
     assert len(face["blendshapes"]) == 52
+    assert face["action_units"].keys() >= {"AU1", "AU12", "AU45"}
+    assert (face["label"], face["mouth_open"]) == ("neutral", False)
     assert cv2.imread("seen.png").shape == portrait.shape
 
 
@@ -79,6 +81,33 @@ def test_a_video_gives_one_line_for_each_frame(face_expr: FaceExpr, portrait: ND
     assert lines[4]["stamp"] == pytest.approx(0.2)
     assert {face["id"] for line in lines for face in line["faces"]} == {"f1"}
     assert Path("seen.mp4").stat().st_size > 1000
+
+
+def test_a_face_of_a_video_is_neutral_from_the_given_time_on(face_expr: FaceExpr, portrait: NDArray[np.uint8]) -> None:
+    writer = cv2.VideoWriter("still.avi", cv2.VideoWriter.fourcc(*"MJPG"), 20.0, (640, 480))
+    for _ in range(20):
+        writer.write(portrait)
+    writer.release()
+    shown = {}
+    for name, options in {"as it is": [], "from its rest": ["--neutral-at", "0.5"]}.items():
+        done = face_expr("video", "still.avi", "--smooth", "none", "--jsonl", "faces.jsonl", *options)
+        assert done.status == 0, done.err
+        lines = [json.loads(line) for line in Path("faces.jsonl").read_text().splitlines()]
+        shown[name] = np.array([list(line["faces"][0]["blendshapes"].values()) for line in lines])
+    np.testing.assert_allclose(shown["from its rest"][:11], shown["as it is"][:11], atol=1e-4)
+    assert shown["from its rest"][11:].max() < shown["as it is"][11:].max()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "reason"), [("0", "no face is in view then"), ("9.5", "the video ends after 0.10 s")]
+)
+def test_a_neutral_face_where_there_is_none_is_refused(face_expr: FaceExpr, seconds: str, reason: str) -> None:
+    write_video(Path("clip.avi"), noise(64, 48), 2)
+    done = face_expr("video", "clip.avi", "--neutral-at", seconds)
+    assert done.status == 2
+    assert sentences(done) == [
+        f"face_expr: a face at rest was wanted at {seconds} s, {reason}: give another time to --neutral-at"
+    ]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 400), (400, 1), (3, 2)])

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
-from face_expr_ros.msg import FaceArray, FaceModel
+from face_expr_ros.msg import FaceArray, FaceExpression, FaceModel
 from geometry_msgs.msg import Point, Quaternion
 from geometry_msgs.msg import Pose as PoseMessage
 from rclpy.lifecycle import LifecycleNode
@@ -21,7 +21,8 @@ from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
 from face_expr_ros.bundle import open_face_model
-from face_expr_ros.config import OutputConfig
+from face_expr_ros.config import ExpressionConfig, OutputConfig
+from face_expr_ros.expression.readouts import ReadoutReader
 from face_expr_ros.face_model import BundleError, MorphableModel
 from face_expr_ros.geometry import pinhole_camera, rotation_from_euler, to_camera
 from face_expr_ros.ros import encode, marker_cdr
@@ -84,6 +85,24 @@ def test_a_face_array_comes_back_whole(model: MorphableModel) -> None:
             assert part.header == HEADER
             assert part.face_id == face.id
         assert given.shape.model == given.expression.model == model.name
+
+
+def test_read_outs_come_back_whole(model: MorphableModel) -> None:
+    smiling = make_face(model, jawOpen=0.5, mouthSmileLeft=0.8, mouthSmileRight=0.8)
+    (face,) = ReadoutReader(ExpressionConfig())((smiling,))
+    message: FaceExpression = back(encode.face_expression(face, model.name, HEADER))
+    assert tuple(message.action_unit_names) == face.readouts.action_unit_names
+    np.testing.assert_allclose(message.action_units, face.readouts.action_units, rtol=FLOAT32)
+    assert message.valence == pytest.approx(face.readouts.valence, rel=FLOAT32)
+    assert message.arousal == pytest.approx(face.readouts.arousal, rel=FLOAT32)
+    assert (message.label, message.mouth_open) == ("happy", True)
+
+
+def test_what_was_not_read_is_empty(model: MorphableModel) -> None:
+    message = back(encode.face_expression(make_face(model), model.name, HEADER))
+    assert not message.action_unit_names
+    assert not message.action_units
+    assert (message.valence, message.arousal, message.label, message.mouth_open) == (0.0, 0.0, "", False)
 
 
 def test_a_face_that_facemesh_does_not_see_has_no_landmarks(model: MorphableModel) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import sys
 
 import rclpy
+from rclpy.client import Client
 from rclpy.context import Context
+from rclpy.exceptions import NameValidationException
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
 from std_srvs.srv import Trigger
 
 ANSWER_TIMEOUT = 10.0  # seconds that an image in work and its answer may take
@@ -41,7 +44,7 @@ def _call(service: str, context: Context, timeout: float) -> tuple[bool, str]:
     executor = SingleThreadedExecutor(context=context)
     executor.add_node(node)
     try:
-        client = node.create_client(Trigger, service)
+        client = _client(node, service)
         if not client.wait_for_service(timeout_sec=timeout):
             raise ServiceError(
                 f"the service {service} was wanted and is not there after {timeout:g} s: start the perception node, "
@@ -55,3 +58,11 @@ def _call(service: str, context: Context, timeout: float) -> tuple[bool, str]:
     finally:
         executor.shutdown()
         node.destroy_node()
+
+
+def _client(node: Node, service: str) -> Client:
+    try:
+        return node.create_client(Trigger, service)
+    except NameValidationException as error:
+        reason = str(error).splitlines()[0].rstrip(":")
+        raise ServiceError(f"no node can offer {service!r}, name one such as /perception: {reason}") from error
