@@ -131,7 +131,8 @@ def drawn_shard(folder: Path, rng: np.random.Generator, people: int = 40, portra
     return bump
 
 
-def test_ridge_needs_the_rest_to_tell_a_person_from_a_movement(tmp_path: Path) -> None:
+def test_ridge_needs_the_rest_to_tell_a_person_from_a_movement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(baselines, "_STRENGTHS", (0.1,))
     rng = np.random.default_rng(8)
     bump = drawn_shard(tmp_path, rng)
     ridge = fit_ridge(tmp_path)

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from scipy.linalg import solve
 
 from face_expr_ros.bundle import open_face_model, package_file, write_hash
 from face_expr_ros.evaluation.expression.people import Look
@@ -115,7 +116,9 @@ class _Sums:
 def _best(training: _Sums, validation: _Sums) -> FloatArray:
     """The weights of the strength with the least error in the validation."""
     free = np.append(np.ones(len(training.inputs) - 1), 0.0)  # the constant is not held back
-    tried = [np.linalg.solve(training.inputs + np.diag(strength * free), training.both) for strength in _STRENGTHS]
+    tried = [
+        solve(training.inputs + np.diag(strength * free), training.both, assume_a="pos") for strength in _STRENGTHS
+    ]
     return min(tried, key=validation.error)
 
 
