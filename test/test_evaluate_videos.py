@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -265,8 +264,7 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_expression_explains_the_mouth_of_rendered_people(photographs: Path) -> None:
-    config = PerceptionConfig()
-    figures = mouth.mouth_nme(replace(config, fitting=replace(config.fitting, field_of_view=45.0)), photographs)
+    figures = mouth.mouth_nme(PerceptionConfig(), photographs, field_of_view=45.0)
     assert set(figures) == {"original", "reannotated"}
     row = figures["reannotated"]["all"]
     assert row["images"] == 3

@@ -25,6 +25,7 @@ from face_expr_ros.landmarks import LandmarkFinder, open_landmarks
 from face_expr_ros.progress import progress
 from face_expr_ros.values import FaceFit, FloatArray, Frame, Track
 
+FIELD_OF_VIEW = 25.0  # degrees: the images are small parts of photographs, as `face_expr evaluate aflw2000` assumes
 _LOOKS = 3  # at a still picture: FaceMesh needs a frame or two to find its place
 
 
@@ -36,8 +37,13 @@ class _Stages:
     model: MorphableModel
 
 
-def mouth_nme(config: PerceptionConfig, data: Path) -> dict[str, Any]:
+def mouth_nme(config: PerceptionConfig, data: Path, field_of_view: float = FIELD_OF_VIEW) -> dict[str, Any]:
     """Mouth NME in percent of three expressions on the same faces: those that FaceMesh sees.
+
+    Args:
+        config: of the fit and of the reader; its own field of view is a webcam's and does not count.
+        data: the folder of AFLW2000-3D.
+        field_of_view: of the cameras, assumed, vertical, degrees.
 
     Returns:
         By ground truth (``original``, and ``reannotated`` where there is one), and in it for ``all`` faces and for the
@@ -49,10 +55,8 @@ def mouth_nme(config: PerceptionConfig, data: Path) -> dict[str, Any]:
     """
     dataset = open_dataset(data)
     stages = _open(config)
-    rows = zip(dataset.paths, dataset.truth.original, strict=True)
-    points = [
-        _mouths(stages, _frame(path, config), true) for path, true in progress(rows, "mouths", len(dataset.paths))
-    ]
+    rows = progress(zip(dataset.paths, dataset.truth.original, strict=True), "mouths", len(dataset.paths), "images")
+    points = [_mouths(stages, _frame(path, field_of_view), true) for path, true in rows]
     stages.landmarks.close()
     return _figures(dataset.truth, np.array(points))
 
@@ -69,10 +73,10 @@ def _open(config: PerceptionConfig) -> _Stages:
     return _Stages(open_landmarks(config.landmarks), fitter, reader, bundle.model)
 
 
-def _frame(path: Path, config: PerceptionConfig) -> Frame:
+def _frame(path: Path, field_of_view: float) -> Frame:
     image = read_image(path)
     height, width = image.shape[:2]
-    return Frame(image, 0, "camera_optical_frame", default_camera(width, height, config.fitting.field_of_view))
+    return Frame(image, 0, "camera_optical_frame", default_camera(width, height, field_of_view))
 
 
 def _mouths(stages: _Stages, frame: Frame, true: FloatArray) -> FloatArray:
