@@ -26,7 +26,7 @@ PEOPLE = 6
 _FIRST = 100_000  # number of the first person; the synthetic scores have others
 _EXPRESSIONS = 8  # of a person, rest not counted
 _YAWS = (-40.0, -20.0, 0.0, 20.0, 40.0)
-_NEAR, _USUAL = 0.42, 0.6  # meters; near enough for a head that averages pixels of large faces
+_NEAR, _USUAL = 0.58, 0.7  # meters; near enough for a head that averages pixels of large faces
 _SHIFTS = ((3, -2), (-7, 5), (64, 32), (-40, -40))  # pixels: x, y
 _ACTIVE = 0.1  # standard deviation, over the drawn expressions, of a blendshape that they show
 

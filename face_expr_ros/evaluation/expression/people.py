@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -21,21 +21,20 @@ from face_expr_ros.rendering.lighting import Light
 from face_expr_ros.rendering.scene import FaceRenderer
 from face_expr_ros.sources.actor import random_shape
 from face_expr_ros.training.backgrounds import random_background
-from face_expr_ros.training.degradation import degrade
 from face_expr_ros.values import FaceFit, FloatArray, Frame, Pose, Track
 
 SEED = 30_000  # of the identities of this evaluation; nothing else draws from it
 SIDE = 480  # pixels of a picture
-CAMERA = pinhole_camera(SIDE, SIDE, 45.0)
+CAMERA = pinhole_camera(SIDE, SIDE, 31.0)  # the middle of a webcam's picture, 1280x720 and 45 degrees
 LARGEST_YAW = 40.0  # degrees
 
 _LOOKS = 9_000_000  # seeds of appearances begin here; training draws from lower ones
 _TEXTURE = 448  # pixels
 _PITCH, _LARGEST_PITCH, _ROLL = 10.0, 25.0, 8.0  # degrees: standard deviation, limit, standard deviation
-_DISTANCE = (0.45, 1.1)  # meters
+_DISTANCE = (0.55, 1.1)  # meters: faces of 110 to 220 pixels
 _HALF_FACE = 0.15  # meters from the sellion to the edge of the face
-_DEGRADED = 0.5  # of the pictures
-_NOISE = (0.5, 4.0)  # gray levels, of the other ones
+_NOISE = (0.5, 4.0)  # gray levels, standard deviation
+_DARKEST = 0.2  # opacity of glasses; darker ones would hide what is to be read
 _FRAME_NS = 33_333_333
 
 
@@ -50,7 +49,7 @@ class Person:
         self.rng = np.random.default_rng([SEED, number])
         self._model = model
         self._shape = random_shape(self.rng, len(model.identity), spread=float(self.rng.uniform(0.7, 1.2)))
-        self._renderer = FaceRenderer(model, Appearance.varied(_LOOKS + number), texture_width=_TEXTURE)
+        self._renderer = FaceRenderer(model, _unhidden(Appearance.varied(_LOOKS + number)), texture_width=_TEXTURE)
 
     def shown(self, expression: FloatArray, pose: Pose, light: Light) -> NDArray[np.uint8]:
         """(SIDE, SIDE, 3) BGR: a clean picture before a drawn background."""
@@ -58,11 +57,15 @@ class Person:
         return self._renderer.render(vertices, pose, CAMERA, light, random_background(self.rng, SIDE))
 
     def photographed(self, expression: FloatArray, pose: Pose | None = None) -> NDArray[np.uint8]:
-        """The same in a light of its own, as a camera or the web would deliver it; without a pose, in a random one."""
+        """The same in a light of its own, with a sensor's noise; without a pose, in a random one."""
         image = self.shown(expression, pose or random_pose(self.rng), Light.random(self.rng))
-        if self.rng.random() < _DEGRADED:
-            return degrade(image, self.rng)
         return noisy(image, float(self.rng.uniform(*_NOISE)), self.rng)
+
+
+def _unhidden(look: Appearance) -> Appearance:
+    """The look without what would hide the face: hands, dark glasses."""
+    glasses = look.glasses if look.glasses is not None and look.glasses.opacity <= _DARKEST else None
+    return replace(look, glasses=glasses, occluder=None)
 
 
 def random_pose(rng: np.random.Generator) -> Pose:

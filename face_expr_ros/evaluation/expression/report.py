@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from face_expr_ros.evaluation import page
 from face_expr_ros.evaluation.curves import dots_by_name
 from face_expr_ros.evaluation.expression.scores import GROUPS, members
 from face_expr_ros.evaluation.expression.synthetic import aim
+
+_UNKNOWN = "_without_neutral"  # end of the names of readers that do not know the rest
 
 # Reader in the result: its words in a table.
 _READERS = {
@@ -43,11 +46,13 @@ def table(result: Mapping[str, Any]) -> str:
     lines = [
         "# All blendshapes",
         "",
-        f"Correlation with what was drawn, on {synthetic['found']} pictures of {synthetic['people']} drawn people that "
-        f"no training saw, yaw within 40",
-        f"degrees; reader: `{synthetic['reader']}`. [evaluation.md](evaluation.md#expression) says how it is measured. "
-        "This file is written by",
-        "`face_expr evaluate expression --table`.",
+        fill(
+            f"Correlation with what was drawn, on {synthetic['found']} pictures of {synthetic['people']} drawn people "
+            f"that no training saw, yaw within 40 degrees; reader: `{synthetic['reader']}`. "
+            "[evaluation.md](evaluation.md#expression) says how it is measured. This file is written by "
+            "`face_expr evaluate expression --table`.",
+            120,
+        ),
         "",
         "\\* does not reach its aim. \u2020 not better than a baseline with a known neutral.",
         "",
@@ -55,7 +60,7 @@ def table(result: Mapping[str, Any]) -> str:
         "|" + "---|" * len(head),
         *map(_markdown, rows),
         "",
-        *(line for text in _weak_lines(synthetic) for line in (text, "")),
+        *(line for text in _weak_lines(synthetic) for line in (fill(text, 120, break_on_hyphens=False), "")),
     ]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -111,7 +116,8 @@ def _name_rows(synthetic: Mapping[str, Any]) -> list[list[str]]:
 
 def _name_row(synthetic: Mapping[str, Any], name: str) -> list[str]:
     weak, wanted = synthetic["weak"], aim(name)
-    marks = "*" * (name in weak["below_aim"]) + "\u2020" * any(name in of for of in weak["not_better"].values())
+    better = [of for key, of in weak["not_better"].items() if not key.endswith(_UNKNOWN)]
+    marks = "*" * (name in weak["below_aim"]) + "\u2020" * any(name in of for of in better)
     values = [f"{scores['correlation'][name]:.2f}" for scores in _columns(synthetic).values()]
     return [name + (f" {marks}" if marks else ""), "" if wanted is None else f"{wanted:.2f}", *values]
 
@@ -120,7 +126,7 @@ def _weak_lines(synthetic: Mapping[str, Any]) -> list[str]:
     weak = synthetic["weak"]
     lines = [f"Below its aim: {_listed(weak['below_aim'])}."]
     for key, words in _READERS.items():
-        if key in weak["not_better"]:
+        if key in weak["not_better"] and not key.endswith(_UNKNOWN):
             groups = weak["groups_not_better"][key]
             beaten = f"; of the groups: {', '.join(groups)}" if groups else ""
             lines.append(f"Not better than {words}: {_listed(weak['not_better'][key])}{beaten}.")

@@ -39,7 +39,7 @@ def evaluate_stillness(config: PerceptionConfig, people: int = PEOPLE) -> dict[s
     for number, kind, sigma in progress(shown, "still faces", len(shown), "clips"):
         person = Person(model, _FIRST + number)
         expression = drawn_expression(person.rng, model.expression_names, kind)
-        image = person.shown(expression, pose_of(5.0, 3.0, 2.0, 0.6), Light.random(person.rng))
+        image = person.shown(expression, pose_of(5.0, 3.0, 2.0, 0.7), Light.random(person.rng))
         pictures = (noisy(image, sigma, person.rng) for _ in range(2 * (_SETTLING + _MEASURED)))
         names, values = _watch(config, list(pictures))
         deviations[f"{sigma:g}"] += [part[_SETTLING:].std(axis=0) for part in np.array_split(values, 2)]
