@@ -245,3 +245,15 @@ def test_the_roll_of_a_track_is_that_of_its_last_fit(line: Line) -> None:
     tracks = line.tracker([Head(100).detection()], 0)
     line.tracker.learn(tracks, [Head(100).fit(roll=0.4)], 0)
     assert line.tracker(None, FRAME_NS)[0].roll == pytest.approx(0.4)
+
+
+def test_a_lost_face_is_known_until_its_id_is_given_up() -> None:
+    line = Line(TrackerConfig(keep_lost=1.0))
+    line([Head(300.0)], 0)
+    line([Head(300.0)], FRAME_NS)
+    assert line.tracker.ids == {"f1"}
+    line([], 2 * FRAME_NS)
+    line([], int(0.9e9))
+    assert line.tracker.ids == {"f1"}
+    line([], int(1.2e9))
+    assert line.tracker.ids == set()

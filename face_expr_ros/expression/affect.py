@@ -65,7 +65,6 @@ PROTOTYPES = (
 )
 LABELS = (NEUTRAL, *(prototype.label for prototype in PROTOTYPES))
 _WEIGHTS = np.array([[prototype.weights.get(name, 0.0) for name in facs.NAMES] for prototype in PROTOTYPES])
-_PLACES = np.array([[prototype.valence, prototype.arousal] for prototype in PROTOTYPES])
 
 
 def read_affect(units: FloatArray) -> Affect:
@@ -74,11 +73,16 @@ def read_affect(units: FloatArray) -> Affect:
     Each prototype's score is the weighted sum of its action units, at least 0. The label is that of the best score.
     Valence and arousal are the mean of the prototypes' places, weighted by their squared scores, times the best score.
     """
-    scores = np.maximum(_WEIGHTS @ units, 0.0)
-    best = int(scores.argmax())
-    strongest = float(scores[best])
+    scores = [max(0.0, score) for score in (_WEIGHTS @ units).tolist()]  # six numbers: plain Python is faster
+    strongest = max(scores)
     if not strongest > 0.0:
         return Affect(0.0, 0.0, NEUTRAL)
-    shares = np.square(scores / strongest)
-    valence, arousal = (strongest / shares.sum() * (shares @ _PLACES)).tolist()
-    return Affect(valence, arousal, PROTOTYPES[best].label if strongest >= THRESHOLD else NEUTRAL)
+    total = valence = arousal = 0.0
+    for score, prototype in zip(scores, PROTOTYPES, strict=True):
+        share = (score / strongest) ** 2  # squares of tiny scores themselves would all be 0
+        total += share
+        valence += share * prototype.valence
+        arousal += share * prototype.arousal
+    scale = strongest / total
+    label = PROTOTYPES[scores.index(strongest)].label if strongest >= THRESHOLD else NEUTRAL
+    return Affect(scale * valence, scale * arousal, label)

@@ -112,8 +112,10 @@ def intensities(blendshapes: Blendshapes) -> FloatArray:
     if matrix is None:
         missing = ", ".join(sorted(WANTED - set(blendshapes.names)))
         raise ValueError(f"action units want ARKit's blendshapes, these are missing: {missing}")
-    units: FloatArray = np.minimum(np.maximum(matrix @ blendshapes.values + _OFFSETS, 0.0), 1.0)
-    return units
+    units: FloatArray = matrix @ blendshapes.values
+    units += _OFFSETS
+    np.maximum(units, 0.0, out=units)
+    return np.minimum(units, 1.0, out=units)
 
 
 @lru_cache(maxsize=8)
