@@ -194,6 +194,18 @@ class SmoothingConfig:
     derivative_cutoff: float = setting(1.0, "one_euro: smoothing of the speed", unit="Hz", minimum=0.01, maximum=1000.0)
     window: float = setting(
         0.15, "window: how far back it reaches; the delay is a third of it", unit="s", minimum=0.001, maximum=1.0
+    blendshape_cutoff: float = setting(
+        0.2, "one_euro: minimum_cutoff of the blendshapes", unit="Hz", minimum=0.01, maximum=1000.0
+    )
+    blendshape_beta: float = setting(1.0, "one_euro: beta of the blendshapes", minimum=0.0, maximum=1000.0)
+    blendshape_dead_zone: float = setting(
+        1.2,
+        "one_euro: a blendshape that seems to change more slowly than this is taken for still; more is smoother at "
+        "rest and lags more behind slow changes",
+        unit="1/s",
+        minimum=0.0,
+        maximum=1000.0,
+    )
     )
 
 

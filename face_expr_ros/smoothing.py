@@ -19,6 +19,7 @@ from face_expr_ros.values import Blendshapes, Face, FaceFit, FloatArray, Landmar
 Filter = Callable[[FloatArray, float], FloatArray]  # a value and the seconds since the last: the smoothed value
 
 _AXIS = 0.1  # meters
+_BLENDSHAPE_UNIT = 0.15
 _LANDMARK_UNIT = 0.2  # face heights
 _LONGEST_GAP = 1.0  # seconds; a face seen again after that starts anew
 
@@ -29,11 +30,15 @@ class OneEuro:
     Args:
         config: cutoffs in Hz and beta.
         unit: the size of a typical movement, in the units of the values; it makes ``beta`` mean the same for all.
+        dead_zone: speed, in the units of the values a second, up to which ``beta`` counts for nothing. The published
+            filter has none; but the speed of noise opens a filter that is quick enough for a blink. Here the speed is
+            that of the new value against the smoothed one, so that a slow movement, too, leaves the zone by its lag.
     """
 
-    def __init__(self, config: SmoothingConfig, unit: float) -> None:
+    def __init__(self, config: SmoothingConfig, unit: float, dead_zone: float = 0.0) -> None:
         self._config = config
         self._unit = unit
+        self._slow = dead_zone / unit
         self._value: FloatArray | None = None
         self._speed: FloatArray | None = None
 
@@ -44,7 +49,7 @@ class OneEuro:
             return value
         speed = (value - self._value) / (elapsed * self._unit)
         self._speed = self._speed + _gain(self._config.derivative_cutoff, elapsed) * (speed - self._speed)
-        cutoff = self._config.minimum_cutoff + self._config.beta * np.abs(self._speed)
+        cutoff = self._config.minimum_cutoff + self._config.beta * np.maximum(np.abs(self._speed) - self._slow, 0.0)
         self._value = self._value + _gain(cutoff, elapsed) * (value - self._value)
         return self._value
 
@@ -86,6 +91,14 @@ def _open_filter(config: SmoothingConfig, unit: float) -> Filter:
     return WindowMean(config.window) if config.method == "window" else OneEuro(config, unit)
 
 
+def _open_blendshape_filter(config: SmoothingConfig) -> Filter:
+    """What a still face shows is noise, and a blink lasts a tenth of a second: both at once need a dead zone."""
+    if config.method == "window":
+        return WindowMean(config.window)
+    own = replace(config, minimum_cutoff=config.blendshape_cutoff, beta=config.blendshape_beta)
+    return OneEuro(own, _BLENDSHAPE_UNIT, config.blendshape_dead_zone)
+
+
 class _FaceFilter:
     """The filters of one face."""
 
@@ -95,7 +108,7 @@ class _FaceFilter:
         self._rotation = _open_filter(config, unit=0.25)  # quaternion components: half an angle in radians
         self._shape = _open_filter(config, unit=10.0)  # standard deviations; a face's shape hardly changes
         self._expression = _open_filter(config, unit=0.15)
-        self._blendshapes = _open_filter(config, unit=0.15)
+        self._blendshapes = _open_blendshape_filter(config)
         self._landmarks = _open_filter(config, unit=_LANDMARK_UNIT)
         self._projected = _open_filter(config, unit=_LANDMARK_UNIT)
         self._quaternion = np.array([0.0, 0.0, 0.0, 1.0])

@@ -85,7 +85,8 @@ def fit_ridge(folder: Path) -> Ridge:
         held_out = shard.person % _VALIDATION == 0
         rests = _rests(shard, names)
         known = rests >= 0
-        for part, rows in (("training", ~held_out), ("validation", held_out)):
+        labeled = np.isfinite(shard.expression).all(axis=1)
+        for part, rows in (("training", labeled & ~held_out), ("validation", labeled & held_out)):
             sums["alone", part].add(seen[rows], shard.expression[rows])
             both = rows & known
             sums["with_rest", part].add(_beside_rest(seen[both], seen[rests[both]]), shard.expression[both])
@@ -125,7 +126,7 @@ def _best(training: _Sums, validation: _Sums) -> FloatArray:
 def _rests(shard: Shard, names: Sequence[str]) -> np.ndarray:
     """(N,) for every portrait the index of another one of the same person at rest; -1 where there is none."""
     moves = [index for index, name in enumerate(names) if "Look" not in name]  # the gaze is never quite still
-    at_rest = np.flatnonzero(shard.expression[:, moves].max(axis=1) == 0.0)
+    at_rest = np.flatnonzero(shard.expression[:, moves].max(axis=1) == 0.0)  # a value that is not known is not 0
     rests = np.full(len(shard.person), -1)
     for index, person in enumerate(shard.person):
         others = at_rest[(shard.person[at_rest] == person) & (at_rest != index)]

@@ -52,6 +52,7 @@ def table(result: Mapping[str, Any]) -> str:
             "[evaluation.md](evaluation.md#expression) says how it is measured. This file is written by "
             "`face_expr evaluate expression --table`.",
             120,
+            break_on_hyphens=False,
         ),
         "",
         "\\* does not reach its aim. \u2020 not better than a baseline with a known neutral.",
