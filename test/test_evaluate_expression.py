@@ -17,7 +17,7 @@ from face_expr_ros.evaluation.expression import baselines, synthetic
 from face_expr_ros.evaluation.expression.baselines import Ridge, fit_ridge, open_ridge, write_ridge
 from face_expr_ros.evaluation.expression.invariance import enlarged, pose_ratios, shifted
 from face_expr_ros.evaluation.expression.people import CAMERA, LARGEST_YAW, SIDE, Look, Person, random_pose
-from face_expr_ros.evaluation.expression.readers import through_stage
+from face_expr_ros.evaluation.expression.readers import in_order, through_stage
 from face_expr_ros.evaluation.expression.report import result_lines, table, write_page
 from face_expr_ros.evaluation.expression.scores import GROUPS, members, scores
 from face_expr_ros.evaluation.expression.stillness import delay_frames
@@ -25,7 +25,7 @@ from face_expr_ros.evaluation.expression.synthetic import AIMS, aim, weaknesses
 from face_expr_ros.expression.coefficients import Coefficients
 from face_expr_ros.expression.neutral import Neutrals
 from face_expr_ros.geometry import euler_angles, project, turn_to_axis
-from face_expr_ros.values import FaceFit, Frame, Landmarks, Pose, Roi, Track
+from face_expr_ros.values import Blendshapes, FaceFit, Frame, Landmarks, Pose, Roi, Track
 
 NAMES = open_face_model("open").expression_names
 RNG = np.random.default_rng(3)
@@ -102,6 +102,15 @@ def test_a_stage_reads_a_person_from_the_known_rest_and_forgets_it() -> None:
     unknown = read(None, [look(smile)])
     assert known == pytest.approx(np.zeros((2, 52)), abs=1e-9)
     assert unknown[0, NAMES.index("mouthSmileLeft")] == pytest.approx(0.4)
+
+
+def test_a_reader_of_other_names_is_refused() -> None:
+    with pytest.raises(ValueError, match="ARKit's names were wanted, such as eyeBlinkLeft"):
+        in_order(Blendshapes(("expression_0", "expression_1"), np.zeros(2)), NAMES)
+
+
+def test_a_name_that_a_reader_does_not_have_is_0() -> None:
+    assert in_order(Blendshapes(("jawOpen",), np.array([0.7])), ("tongueOut", "jawOpen")) == pytest.approx([0.0, 0.7])
 
 
 def drawn_shard(folder: Path, rng: np.random.Generator, people: int = 40, portraits: int = 12) -> np.ndarray:
@@ -227,7 +236,7 @@ def test_the_pose_ratio_is_variance_over_poses_by_variance_over_expressions() ->
     [
         (SmoothingConfig(method="none"), 0.5, 0.5),
         (SmoothingConfig(), 0.5, 1.0),
-        (SmoothingConfig(minimum_cutoff=0.5, beta=0.0), 3.0, 8.0),
+        (SmoothingConfig(blendshape_cutoff=0.5, blendshape_beta=0.0), 3.0, 8.0),
         (SmoothingConfig(method="window", window=0.3), 1.5, 4.0),
     ],
 )

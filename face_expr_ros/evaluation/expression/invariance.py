@@ -40,12 +40,12 @@ def evaluate_invariance(config: PerceptionConfig, people: int = PEOPLE) -> dict[
         pose_ratio_by_name: each of them.
     """
     line = Line(config)
-    names = line.model.expression_names
+    names = line.drawn.expression_names
     read = through_stage(open_expression(config.expression, line.model, line.fitter), names)
     shift, scale, truths, values = [], [], [], []
     for number in progress(range(people), "turned people", people, "people"):
         line.reset()
-        person = Person(line.model, _FIRST + number)
+        person = Person(line.drawn, _FIRST + number)
         rest, moments = _turned(line, person)
         near = _near(line, person)
         if rest is None or near is None:
@@ -108,7 +108,7 @@ def _fitted(line: Line, look: Look) -> Look:
 
 
 def _near(line: Line, person: Person) -> Look | None:
-    expression = drawn_expression(person.rng, line.model.expression_names, MIXTURE)
+    expression = drawn_expression(person.rng, line.drawn.expression_names, MIXTURE)
     pose = pose_of(10.0, 5.0, 5.0, _NEAR)
     return line(person.shown(expression, pose, Light.random(person.rng)), expression)
 
@@ -116,7 +116,7 @@ def _near(line: Line, person: Person) -> Look | None:
 def _turned(line: Line, person: Person) -> tuple[Look | None, list[list[Look]]]:
     """The person at rest, and each expression in every pose; expressions that FaceMesh does not see in one are left
     out."""
-    names, light = line.model.expression_names, Light.random(person.rng)
+    names, light = line.drawn.expression_names, Light.random(person.rng)
 
     def look(expression: FloatArray, yaw: float) -> Look | None:
         return line(person.shown(expression, pose_of(yaw, 0.0, 0.0, _USUAL), light), expression)

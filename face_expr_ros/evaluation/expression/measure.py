@@ -10,7 +10,7 @@ from face_expr_ros.evaluation.expression.invariance import evaluate_invariance
 from face_expr_ros.evaluation.expression.stillness import evaluate_stillness
 from face_expr_ros.evaluation.expression.synthetic import FRAMES, evaluate_synthetic
 
-_FOR_ONE_TURNED, _FOR_ONE_STILL = 240, 720  # pictures of drawn people, for one person who turns or keeps still
+_FOR_ONE_TURNED = 240  # pictures of drawn people, for one person who turns
 
 
 def evaluate_expression(
@@ -25,7 +25,7 @@ def evaluate_expression(
 
     Args:
         config: of the pipeline.
-        frames: pictures of drawn people; the other measurements take as many people as befits it.
+        frames: pictures of drawn people; people who turn are drawn in proportion.
         task: MediaPipe's face_landmarker.task.
         videos: a folder with the videos that `videos.evaluate_videos` knows.
         data: AFLW2000-3D.
@@ -33,7 +33,7 @@ def evaluate_expression(
     result: dict[str, Any] = {
         "synthetic": evaluate_synthetic(config, frames, task),
         "invariance": evaluate_invariance(config, max(1, round(frames / _FOR_ONE_TURNED))),
-        **evaluate_stillness(config, max(1, round(frames / _FOR_ONE_STILL))),
+        **evaluate_stillness(config),
     }
     if videos is not None:
         from face_expr_ros.evaluation.expression.videos import evaluate_videos

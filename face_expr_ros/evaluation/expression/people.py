@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.bundle import open_bundle
+from face_expr_ros.bundle import open_bundle, open_face_model
 from face_expr_ros.config import PerceptionConfig
 from face_expr_ros.detection import open_detector
 from face_expr_ros.face_model import MorphableModel
@@ -113,11 +113,15 @@ class Line:
     """Detector, FaceMesh and fit of a configuration, for pictures that do not follow each other in time.
 
     The fit remembers the face's shape until ``reset``; FaceMesh finds its place anew in each picture.
+
+    Attributes:
+        model: of the configured bundle. drawn: the open model, which people are drawn with, whatever the bundle.
     """
 
     def __init__(self, config: PerceptionConfig) -> None:
         bundle = open_bundle(config.bundle, config.fitting.network)
         self.model = bundle.model
+        self.drawn = open_face_model("open")
         self.fitter = open_fitter(config.fitting, bundle)
         self._detector = open_detector(config.detection, bundle.detector_path)
         self._landmarks = open_landmarks(config.landmarks)

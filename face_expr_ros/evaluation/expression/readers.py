@@ -32,6 +32,15 @@ def _one(stage: ExpressionReader, look: Look) -> Blendshapes:
 
 
 def in_order(values: Blendshapes, names: Sequence[str]) -> FloatArray:
-    """The values of these names; 0 for a name that a reader does not have."""
+    """The values of these names; 0 for a name that a reader does not have.
+
+    Raises:
+        ValueError: it has none of them.
+    """
     given = dict(zip(values.names, values.values, strict=True))
+    if not given.keys() & set(names):
+        raise ValueError(
+            f"blendshapes with ARKit's names were wanted, such as {names[0]}, and the reader gives "
+            f"{', '.join(values.names[:2])}, ...; set expression.backend to one that reads them with this bundle"
+        )
     return np.array([float(given.get(name, 0.0)) for name in names])

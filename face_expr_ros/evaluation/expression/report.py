@@ -71,7 +71,11 @@ def write_page(path: Path, result: Mapping[str, Any]) -> None:
     synthetic = result["synthetic"]
     names = list(synthetic["correlation"])
     bars = {"known neutral": synthetic["correlation"], "no neutral": synthetic["correlation_without_neutral"]}
-    bars |= {_READERS[key]: synthetic["baselines"][key]["correlation"] for key in ("landmark_fit", "ridge")}
+    bars |= {
+        _READERS[key]: synthetic["baselines"][key]["correlation"]
+        for key in ("landmark_fit", "ridge")
+        if key in synthetic["baselines"]
+    }
     chart = dots_by_name(names, {label: list(of.values()) for label, of in bars.items()}, "correlation")
     body = [
         f"<h1>Expression: {escape(synthetic['reader'])}</h1>",

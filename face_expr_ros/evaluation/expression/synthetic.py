@@ -48,7 +48,7 @@ def evaluate_synthetic(config: PerceptionConfig, frames: int = FRAMES, task: Pat
     """The scores of the configured reader and of the baselines.
 
     Args:
-        config: of the pipeline; its reader must know the open model's 52 names.
+        config: of the pipeline; the landmark fit is left out where its face model lacks ARKit's basis.
         frames: pictures in all, `PICTURES` of a person.
         task: MediaPipe's face_landmarker.task, for its own blendshapes; None leaves them out.
 
@@ -57,13 +57,13 @@ def evaluate_synthetic(config: PerceptionConfig, frames: int = FRAMES, task: Pat
         `correlation`, `r2`, `mean`, `groups`), `without_neutral`, `baselines` by name, `weak` and `aims`.
     """
     line = Line(config)
-    names = line.model.expression_names
+    names = line.drawn.expression_names
     readers = _readers(config, line, names, task)
     truth: list[FloatArray] = []
     values: dict[str, list[FloatArray]] = {name: [] for name in (*readers, *map(_alone, readers))}
     people = max(1, round(frames / PICTURES))
     for number in progress(range(people), "drawn people", people, "people"):
-        rest, looks = _see(line, Person(line.model, number))
+        rest, looks = _see(line, Person(line.drawn, number))
         if rest is None or not looks:
             continue
         truth.append(np.stack([look.expression for look in looks]))
@@ -80,13 +80,14 @@ def evaluate_synthetic(config: PerceptionConfig, frames: int = FRAMES, task: Pat
 
 def _readers(config: PerceptionConfig, line: Line, names: Sequence[str], task: Path | None) -> dict[str, PersonReader]:
     """The configured reader first, by the name "reader", then what it is compared with."""
-    fit = open_expression(ExpressionConfig(backend="coefficients"), line.model, line.fitter)
-    readers = {
-        "reader": through_stage(open_expression(config.expression, line.model, line.fitter), names),
-        "landmark_fit": through_stage(fit, names),
-        "ridge": open_ridge().read,
-    }
-    return readers if task is None else {**readers, "mediapipe": through_mediapipe(task, names)}
+    readers = {"reader": through_stage(open_expression(config.expression, line.model, line.fitter), names)}
+    if line.model.expression_names == line.drawn.expression_names:
+        fit = open_expression(ExpressionConfig(backend="coefficients"), line.model, line.fitter)
+        readers["landmark_fit"] = through_stage(fit, names)
+    readers["ridge"] = open_ridge().read
+    if task is not None:
+        readers["mediapipe"] = through_mediapipe(task, names)
+    return readers
 
 
 def _alone(name: str) -> str:
@@ -96,7 +97,7 @@ def _alone(name: str) -> str:
 def _see(line: Line, person: Person) -> tuple[Look | None, list[Look]]:
     """The person at rest, and in other expressions, as far as the face is found."""
     line.reset()
-    names = line.model.expression_names
+    names = line.drawn.expression_names
 
     def look(kind: str) -> Look | None:
         expression = drawn_expression(person.rng, names, kind)
