@@ -20,7 +20,7 @@ TOLERANCE = 3  # frames that a blink may be aside of its label
 _CLOSED, _OPENED = 0.5, 0.35
 # What a closure reads at least, 0 open and 1 the end of the scale: readers differ in how much they say of closed eyes,
 # but eyes that look down or laugh read as closed in part, and a face that has not blinked yet shows no closure.
-_LEAST_DEPTH = 0.3
+_LEAST_DEPTH = 0.4
 # Seconds. Spontaneous blinks take 0.1 to 0.4 from open to open (Stern, Walrath and Goldstein, 1984), of which the lids
 # are half closed for half of the time; one frame at 30 Hz is noise. Longer than a second, a person has closed the eyes.
 _SHORTEST, _LONGEST = 0.05, 1.0
