@@ -222,13 +222,22 @@ def test_an_enlarged_pixel_has_its_center_between_its_four_parts() -> None:
 def test_values_that_do_not_change_with_the_pose_have_no_pose_ratio() -> None:
     truth = np.array([[0.0, 0.5], [0.8, 0.5]])
     steady = np.repeat(truth[:, None], 5, axis=1)
-    assert pose_ratios(("jawOpen", "mouthLeft"), truth, steady) == {"jawOpen": 0.0}  # mouthLeft is not shown
+    ratios = pose_ratios(("jawOpen", "mouthLeft"), truth, steady)
+    assert ratios == {"pose_ratio": 0.0, "pose_ratio_pooled": 0.0, "pose_ratio_by_name": {"jawOpen": 0.0}}
 
 
 def test_the_pose_ratio_is_variance_over_poses_by_variance_over_expressions() -> None:
     truth = np.array([[0.0], [1.0]])
     values = truth[:, None] + np.array([-0.1, 0.1])[None, :, None]
-    assert pose_ratios(("jawOpen",), truth, values)["jawOpen"] == pytest.approx(0.01 / 0.25)
+    assert pose_ratios(("jawOpen",), truth, values)["pose_ratio"] == pytest.approx(0.01 / 0.25)
+
+
+def test_a_weak_blendshape_counts_for_little_in_the_pooled_pose_ratio() -> None:
+    truth = np.array([[0.0, 0.0], [1.0, 1.0]])
+    values = truth[:, None] * [1.0, 0.01] + np.array([-0.1, 0.1])[None, :, None]
+    ratios = pose_ratios(("jawOpen", "jawForward"), truth, values)
+    assert ratios["pose_ratio_by_name"]["jawForward"] > 100
+    assert ratios["pose_ratio_pooled"] == pytest.approx(0.02 / 0.250025)
 
 
 @pytest.mark.parametrize(
@@ -258,7 +267,13 @@ def made_up(names: tuple[str, ...] = NAMES) -> dict[str, Any]:
     counts = {"people": 3, "frames": 69, "found": 60, "reader": "head"}
     return {
         "synthetic": {**counts, **synthetic._result(names, truth, values)},
-        "invariance": {"shift": 1e-6, "scale": 2e-6, "pose_ratio": 0.1, "pose_ratio_by_name": {}},
+        "invariance": {
+            "shift": 1e-6,
+            "scale": 2e-6,
+            "pose_ratio": 0.1,
+            "pose_ratio_pooled": 0.1,
+            "pose_ratio_by_name": {},
+        },
         "still_std_max": 0.008,
         "delay_frames": 0.7,
         "notes": ["Blinks are left out."],

@@ -35,9 +35,7 @@ def evaluate_invariance(config: PerceptionConfig, people: int = PEOPLE) -> dict[
     """How much the values of the configured reader change.
 
     Returns:
-        shift, scale: the largest change of any value. pose_ratio: the variance of a blendshape over the poses of one
-        expression, in parts of its variance over expressions, as a mean over the blendshapes that the expressions show;
-        pose_ratio_by_name: each of them.
+        shift, scale: the largest change of any value. pose_ratio and more: see `pose_ratios`.
     """
     line = Line(config)
     names = line.drawn.expression_names
@@ -58,22 +56,29 @@ def evaluate_invariance(config: PerceptionConfig, people: int = PEOPLE) -> dict[
     line.close()
     if not values:
         raise RuntimeError(f"no face was found in the pictures of {people} drawn people")
-    ratios = pose_ratios(names, np.array(truths), np.array(values))
-    mean = float(np.mean(list(ratios.values()))) if ratios else float("nan")
-    return {"shift": max(shift), "scale": max(scale), "pose_ratio": mean, "pose_ratio_by_name": ratios}
+    return {"shift": max(shift), "scale": max(scale), **pose_ratios(names, np.array(truths), np.array(values))}
 
 
-def pose_ratios(names: Sequence[str], truth: FloatArray, values: FloatArray) -> dict[str, float]:
-    """Variance over poses in parts of the variance over expressions, of each blendshape that the expressions show.
+def pose_ratios(names: Sequence[str], truth: FloatArray, values: FloatArray) -> dict[str, Any]:
+    """Variance over poses in parts of the variance over expressions, for the blendshapes that the expressions show.
 
     Args:
         names: (E,).
         truth: (n, E) the expressions. values: (n, poses, E) what was read of them.
+
+    Returns:
+        pose_ratio: the mean over the blendshapes; pose_ratio_pooled: the sums of both variances over the blendshapes
+        by each other, in which weak blendshapes weigh little; pose_ratio_by_name. NaN where nothing was shown.
     """
-    within = values.var(axis=1).mean(axis=0)
-    between = values.mean(axis=1).var(axis=0)
-    shown = truth.std(axis=0) >= _ACTIVE
-    return {name: float(within[k] / max(between[k], 1e-12)) for k, name in enumerate(names) if shown[k]}
+    shown = np.flatnonzero(truth.std(axis=0) >= _ACTIVE)
+    within = values.var(axis=1).mean(axis=0)[shown]
+    between = np.maximum(values.mean(axis=1).var(axis=0)[shown], 1e-12)
+    ratios = within / between
+    return {
+        "pose_ratio": float(ratios.mean()) if len(shown) else float("nan"),
+        "pose_ratio_pooled": float(within.sum() / between.sum()) if len(shown) else float("nan"),
+        "pose_ratio_by_name": {names[k]: float(ratio) for k, ratio in zip(shown, ratios, strict=True)},
+    }
 
 
 def shifted(look: Look, x: int, y: int) -> Look:

@@ -33,7 +33,7 @@ def result_lines(result: Mapping[str, Any]) -> list[str]:
     lines = [_line(cells) for cells in (_headings(synthetic), *_mean_rows(synthetic), *_name_rows(synthetic))]
     lines += ["", *_weak_lines(synthetic), ""]
     lines += [f"{name:34}{invariance[name]:.2e}" for name in ("shift", "scale")]
-    lines += [f"{'pose_ratio':34}{invariance['pose_ratio']:.3f}"]
+    lines += [f"{name:34}{invariance[name]:.3f}" for name in ("pose_ratio", "pose_ratio_pooled")]
     lines += [f"{name:34}{result[name]:.4f}" for name in ("still_std_max", "delay_frames")]
     lines += [f"{'blink F1, ' + video:34}{values['f1']:.3f}" for video, values in result.get("blink", {}).items()]
     return [*lines, "", *result["notes"]]
