@@ -98,11 +98,14 @@ def expression(config_file: Path, folder: Path | None, extra: tuple[Path, ...], 
 def _train_expression(config_file: Path, folder: Path | None, extra: tuple[Path, ...]) -> dict[str, Any]:
     from face_expr_ros.training.expression.config import read_training_config
     from face_expr_ros.training.expression.shards import synthesize as draw
+    from face_expr_ros.training.expression.user_data import read_user_data
 
     train, export = _needing_torch("face_expr_ros.training.expression")
     config = read_training_config(config_file)
     if folder is not None:
         config = replace(config, folder=str(folder))
+    for path in extra:  # what is wrong with it is said before the long work
+        read_user_data(path)
     work = Path(config.folder)
     draw(work / "portraits", config.portraits, config.processes)
     held_out = train.train(config, extra)

@@ -16,6 +16,7 @@ from face_expr_ros.expression.patches import PARTS, cut_patches
 from face_expr_ros.landmarks import LANDMARK_COUNT
 from face_expr_ros.progress import progress
 from face_expr_ros.training.expression.shards import Shard, read_shard
+from face_expr_ros.training.expression.user_data import read_user_data
 from face_expr_ros.values import FloatArray
 
 MARGIN = 4  # pixels of a stored patch on each side: room to shift it
@@ -47,9 +48,13 @@ class Samples:
 
 
 def load_samples(paths: Iterable[Path], canonical: FloatArray) -> Samples:
-    """All portraits of some shards."""
-    parts = [_samples_of(read_shard(path), canonical) for path in progress(list(paths), "reading", unit="shards")]
+    """All portraits of some shards, or of files as `user_data` reads."""
+    parts = [_samples_of(_read(path), canonical) for path in progress(list(paths), "reading", unit="shards")]
     return Samples(*(np.concatenate([getattr(part, name) for part in parts]) for name in Samples.__dataclass_fields__))
+
+
+def _read(path: Path) -> Shard:
+    return read_shard(path) if path.is_dir() else read_user_data(path)
 
 
 def _samples_of(shard: Shard, canonical: FloatArray) -> Samples:
@@ -72,8 +77,13 @@ def canonical_face(paths: Iterable[Path], start: FloatArray) -> FloatArray:
 
     Args:
         start: (478, 3) the same points on the mean face of a model.
+
+    Raises:
+        ValueError: nobody is.
     """
     twin, points = mirrored_points(start), _ahead_at_rest(paths)
+    if not points:
+        raise ValueError("nobody in the portraits looks ahead at rest: draw more people")
     canonical = start
     for _ in range(_ROUNDS):
         mean = np.mean([align(face, canonical).points for face in points], axis=0)

@@ -17,7 +17,11 @@ _AT_ONCE = 256
 def validate(
     network: HeadNetwork, samples: Samples, names: tuple[str, ...]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(E,) correlations with the truth, with one rest known for each person, and with none."""
+    """(E,) correlations with the truth, with one rest known for each person, and with none.
+
+    Raises:
+        ValueError: nobody can be compared with its rest.
+    """
     network.eval()
     states = _states(network, samples)
     view = torch.from_numpy(samples.features[:, -3:])
@@ -26,6 +30,8 @@ def validate(
     rest = rests(indices, np.random.default_rng(1))
     known_truth = ~np.isnan(samples.expression).any(axis=1)
     chosen = indices[(rest >= 0) & known_truth & (np.abs(samples.angles[:, 0]) < _YAW)]
+    if not len(chosen):
+        raise ValueError("nobody of those held out is there at rest and in another portrait: draw more people")
     known = torch.ones(len(chosen), 1)
     told = network(states[chosen], view[chosen], states[rest[chosen]], known)
     untold = network(states[chosen], view[chosen], states[rest[chosen]], 0 * known)
