@@ -21,7 +21,7 @@ STEADY = np.array([
     33, 133, 362, 263,
 ])  # fmt: skip
 _TO_FACE = np.array([1.0, -1.0, -1.0])  # FaceMesh's y points down and its z away from the camera
-_CENTIMETERS = 100.0
+CENTIMETERS = 100.0
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def align(points: FloatArray, canonical: FloatArray) -> Alignment:
 def features(alignment: Alignment, canonical: FloatArray) -> FloatArray:
     """(FEATURES,) what landmarks say: how far the points lie from the canonical face's, centimeters, and the direction
     to the viewer in the face's axes."""
-    moved = (alignment.points - canonical) * _CENTIMETERS
+    moved = (alignment.points - canonical) * CENTIMETERS
     return np.concatenate([moved.ravel(), alignment.rotation[2]])
 
 

@@ -121,9 +121,9 @@ class Head:
 
     def __call__(self, frame: Frame, tracks: list[Track], fits: list[FaceFit]) -> list[Blendshapes]:
         """The blendshapes of each face, seen from its rest where that is known."""
-        self._in_view = [track.id for track in tracks]
-        for face_id, values in self._seen(frame, tracks).items():
-            self._last[face_id] = (frame.stamp_ns, values)
+        seen = self._seen(frame, tracks)
+        self._in_view = list(seen)
+        self._last |= {face_id: (frame.stamp_ns, values) for face_id, values in seen.items()}
         return [Blendshapes(self._head.names, self._faded(track.id, frame.stamp_ns)) for track in tracks]
 
     def _seen(self, frame: Frame, tracks: list[Track]) -> dict[str, FloatArray]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from face_expr_ros.bundle import open_face_model
+from face_expr_ros.expression.alignment import CENTIMETERS
 from face_expr_ros.progress import progress
 from face_expr_ros.training.expression.batches import Batch, Batches
 from face_expr_ros.training.expression.config import ExpressionTraining
@@ -27,13 +29,14 @@ from face_expr_ros.training.expression.validation import validate
 CHECKPOINT, BEST, CURVES, SETTINGS = "checkpoint.pt", "best.pt", "curves.csv", "settings.yaml"
 _CANONICAL_SHARDS = 20  # from whose people the canonical face is made
 _LEAST_VARIANCE = 1e-3  # of a blendshape in the loss
+_RIDGE = 100.0  # of the linear regression that the head starts from: so many portraits' worth of caution
 
 
 def train(config: ExpressionTraining, extra: Sequence[Path] = ()) -> dict[str, Any]:
     """Train on the shards in the folder's ``portraits``; checkpoint, curves and settings lie in the folder.
 
     Args:
-        extra: further portraits, files as `shards.read_shard` reads; they only train.
+        extra: further portraits, files as `user_data` reads; they only train.
     Returns:
         step, and the best validation.
     Raises:
@@ -48,8 +51,9 @@ def train(config: ExpressionTraining, extra: Sequence[Path] = ()) -> dict[str, A
     canonical = canonical_face(shards[:_CANONICAL_SHARDS], model.facemesh_points(model.mean).astype(np.float64))
     samples = load_samples(shards, canonical)
     held_out = held_out_people(samples.person, config.held_out)
-    seen = [samples.part(~held_out)] + ([load_samples(extra, canonical)] if extra else [])
-    run = _Run(config, model.expression_names, canonical, _joined(seen), samples.part(held_out))
+    seen = [samples.part(~held_out)] + [load_samples([path], canonical) for path in extra]
+    movements = CENTIMETERS * model.facemesh_points(model.expression).reshape(len(model.expression), -1)
+    run = _Run(config, model.expression_names, canonical, _joined(seen), samples.part(held_out), movements)
     return run.go()
 
 
@@ -69,7 +73,11 @@ def held_out_people(person: NDArray[np.int64], share: float) -> NDArray[np.bool_
 
 
 def _joined(parts: list[Samples]) -> Samples:
-    return Samples(*(np.concatenate([getattr(part, name) for part in parts]) for name in Samples.__dataclass_fields__))
+    """All of them; the same number in two files is not the same person."""
+    numbers = [np.unique(part.person, return_inverse=True)[1] for part in parts]
+    first = np.cumsum([0] + [part.max() + 1 for part in numbers])
+    apart = [replace(part, person=own + start) for part, own, start in zip(parts, numbers, first, strict=False)]
+    return Samples(*(np.concatenate([getattr(part, name) for part in apart]) for name in Samples.__dataclass_fields__))
 
 
 class _Run:
@@ -82,15 +90,19 @@ class _Run:
         canonical: NDArray[np.float64],
         seen: Samples,
         held_out: Samples,
+        movements: NDArray[np.float32] | None = None,
     ) -> None:
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
         self._config, self._folder, self._names = config, Path(config.folder), names
         self._canonical, self._seen, self._held_out = canonical, seen, held_out
         self._mirror = mirror_of(canonical, names)
+        self._movements = movements
         self._weights = torch.from_numpy(1.0 / (np.nanvar(seen.expression, axis=0) + _LEAST_VARIANCE))
         mean, basis = seen.features.mean(axis=0), even_basis(seen.features)
         network = HeadNetwork(torch.from_numpy(mean), torch.from_numpy(basis), len(names))
+        start = linear_regression((seen.features - mean) @ basis, seen.expression)
+        network.begin_with(*map(torch.from_numpy, start))
         self._network = network.to(memory_format=torch.channels_last)
         average = get_ema_multi_avg_fn(config.averaging)
         self._average = AveragedModel(self._network, multi_avg_fn=average, use_buffers=True)
@@ -105,17 +117,19 @@ class _Run:
         """Train to the last step."""
         config = self._config
         batches = Batches(
-            self._seen, self._names, self._mirror, config.people, config.moments, config.seed * 1000 + self._step
-        )
+            self._seen, self._names, self._mirror, config.people, config.moments, config.seed * 1000 + self._step,
+            self._movements,
+        )  # fmt: skip
         losses: list[float] = []
         steps = range(self._step, config.steps)
         for self._step, batch in progress(zip(steps, batches, strict=False), "training", len(steps), "steps"):
             losses.append(self._update(batch))
             self._step += 1
-            if self._step % config.validate_every == 0 or self._step == config.steps:
+            validated = self._step % config.validate_every == 0 or self._step == config.steps
+            if validated:
                 self._validate(float(np.mean(losses)))
                 losses = []
-            if self._step % config.save_every == 0 or self._step == config.steps:
+            if validated or self._step % config.save_every == 0:  # what was best is not forgotten in between
                 self._save(CHECKPOINT)
         return {"step": self._step, "correlation": self._best}
 
@@ -167,8 +181,16 @@ class _Run:
             "optimizer": self._optimizer.state_dict(),
             "canonical": torch.from_numpy(self._canonical),
         }
-        torch.save(state, path.with_suffix(".part"))
-        os.replace(path.with_suffix(".part"), path)  # there completely or not at all, also on a full disk
+        written = io.BytesIO()  # PyTorch itself does not say that a disk is full
+        torch.save(state, written)
+        try:
+            path.with_suffix(".part").write_bytes(written.getbuffer())
+        except OSError as error:
+            raise OSError(
+                f"{str(path)!r} cannot be written: {error.strerror}. The last one is still there: the same command "
+                f"goes on from it"
+            ) from error
+        os.replace(path.with_suffix(".part"), path)  # there completely or not at all
 
     def _resume(self) -> None:
         state = torch.load(self._folder / CHECKPOINT, weights_only=True)
@@ -176,6 +198,18 @@ class _Run:
         self._network.load_state_dict(state["network"])
         self._average.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
+
+
+def linear_regression(
+    even: NDArray[np.float32], expression: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Weight (E, K) and bias (E,) of a ridge regression of expressions (N, E) on even features (N, K) around 0."""
+    known = ~np.isnan(expression).any(axis=1)
+    inputs, wanted = even[known].astype(np.float64), expression[known].astype(np.float64)
+    bias = wanted.mean(axis=0)
+    normal = inputs.T @ inputs + _RIDGE * np.eye(inputs.shape[1])
+    weight = np.linalg.solve(normal, inputs.T @ (wanted - bias)).T
+    return weight.astype(np.float32), bias.astype(np.float32)
 
 
 def schedule(step: int, config: ExpressionTraining) -> float:
