@@ -30,19 +30,20 @@ def evaluate_expression(
         videos: a folder with the videos that `videos.evaluate_videos` knows.
         data: AFLW2000-3D.
     """
-    result: dict[str, Any] = {
-        "synthetic": evaluate_synthetic(config, frames, task),
-        "invariance": evaluate_invariance(config, max(1, round(frames / _FOR_ONE_TURNED))),
-        **evaluate_stillness(config),
-    }
+    result: dict[str, Any] = {}
+    if data is not None:  # first what may refuse the configuration
+        from face_expr_ros.evaluation.expression.mouth import mouth_nme
+
+        result["mouth_nme"] = mouth_nme(config, data)
     if videos is not None:
         from face_expr_ros.evaluation.expression.videos import evaluate_videos
 
         result |= evaluate_videos(config, videos, task)
-    if data is not None:
-        from face_expr_ros.evaluation.expression.mouth import mouth_nme
-
-        result["mouth_nme"] = mouth_nme(config, data)
+    result |= {
+        "synthetic": evaluate_synthetic(config, frames, task),
+        "invariance": evaluate_invariance(config, max(1, round(frames / _FOR_ONE_TURNED))),
+        **evaluate_stillness(config),
+    }
     return {**result, "notes": _left_out(task, videos, data)}
 
 
