@@ -6,6 +6,7 @@ mirrored, so that both look alike.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -43,6 +44,13 @@ PARTS: dict[str, _Part] = {
 }
 
 
+_POINTS = np.array([(part.points * 2)[:2] for part in PARTS.values()])
+_OFFSETS = np.array([part.offset for part in PARTS.values()])
+_SIZES = np.array([[part.size] for part in PARTS.values()])
+_SIGNS = np.array([[-1.0 if part.mirrored else 1.0] for part in PARTS.values()])
+_CORNERS = np.array([(0, 0), (1, 0), (0, 1), (1, 1)], float)
+
+
 def cut_patches(image: Image, points: FloatArray, alignment: Alignment, margin: int = 0) -> Image:
     """(len(PARTS), SIDE + 2 margin, SIDE + 2 margin) gray; black where the image ends.
 
@@ -53,53 +61,47 @@ def cut_patches(image: Image, points: FloatArray, alignment: Alignment, margin: 
         margin: pixels that are shown on all sides besides.
     """
     side = SIDE + 2 * margin
-    transforms = [_transform(part, points, alignment, side) for part in PARTS.values()]
+    transforms = _transforms(points, alignment, side)
     shown, corner, step = _reduced(image, transforms, alignment.scale, side)
-    to_shown = np.array([[1 / step, 0, ((1 - step) / 2 - corner[0]) / step],
-                         [0, 1 / step, ((1 - step) / 2 - corner[1]) / step], [0, 0, 1]])  # fmt: skip
-    return np.stack([_cut(shown, to_shown @ transform, side) for transform in transforms])
+    transforms[:, :, 2] += (1 - step) / 2 - corner
+    return np.stack([_cut(shown, transform, side) for transform in transforms / step])
 
 
-def _transform(part: _Part, points: FloatArray, alignment: Alignment, side: int) -> FloatArray:
-    """(3, 3) from a fine patch's pixels to the image's."""
+def _transforms(points: FloatArray, alignment: Alignment, side: int) -> FloatArray:
+    """(len(PARTS), 2, 3) from a fine patch's pixels to the image's."""
     axes = alignment.rotation[:2, :2] * np.array([[1.0], [-1.0]])  # columns: the face's x and y in the image, y down
     lengths = np.linalg.norm(axes, axis=0)
-    axes = axes * (np.maximum(lengths, _LEAST_AXIS) / np.maximum(lengths, 1e-9))
-    middle = points[list(part.points), :2].mean(axis=0, dtype=np.float64)
-    middle = middle + alignment.scale * axes @ np.array(part.offset)
-    meters = part.size / (SIDE * _FINE)
-    across = axes[:, 0] * meters * alignment.scale * (-1.0 if part.mirrored else 1.0)
-    down = -axes[:, 1] * meters * alignment.scale
-    half = (side * _FINE - 1) / 2
-    corner = middle - half * (across + down)
-    return np.vstack([np.column_stack([across, down, corner]), [0.0, 0.0, 1.0]])
+    axes = alignment.scale * axes * (np.maximum(lengths, _LEAST_AXIS) / np.maximum(lengths, 1e-9))
+    middles = points[_POINTS, :2].mean(axis=1, dtype=np.float64) + _OFFSETS @ axes.T
+    meters = _SIZES / (SIDE * _FINE)
+    across, down = _SIGNS * meters * axes[:, 0], -meters * axes[:, 1]
+    corners = middles - (side * _FINE - 1) / 2 * (across + down)
+    return np.stack([across, down, corners], axis=2)
 
 
-def _reduced(image: Image, transforms: list[FloatArray], scale: float, side: int) -> tuple[Image, tuple[int, int], int]:
+def _reduced(image: Image, transforms: FloatArray, scale: float, side: int) -> tuple[Image, NDArray[np.int64], int]:
     """The part of the image that the patches show, gray, with no more pixels than they need; its corner in the image
     and by how many pixels each of its pixels is.
 
     Pixels are averaged in squares of 2, 4, 8 ... that begin at the image's corner, so that an image of twice the size
     gives the same.
     """
-    step = 2 ** max(0, int(np.floor(np.log2(max(scale, 1.0) / _RESOLUTION))))
-    end = side * _FINE - 1
-    corners = np.array([[0, 0, 1], [end, 0, 1], [0, end, 1], [end, end, 1]], float)
-    reached = np.concatenate([corners @ transform[:2].T for transform in transforms])
-    low = np.floor(reached.min(axis=0) / step).astype(int) - 1
-    high = np.ceil(reached.max(axis=0) / step).astype(int) + 2
+    step = 2 ** max(0, math.floor(math.log2(max(scale, 1.0) / _RESOLUTION)))
+    ends = (side * _FINE - 1) * _CORNERS
+    reached = (np.einsum("pxk,ck->pcx", transforms[:, :, :2], ends) + transforms[:, None, :, 2]).reshape(-1, 2)
     limit = np.array([image.shape[1], image.shape[0]]) // step
-    left, top = np.clip(low, 0, np.maximum(limit - 1, 0))
-    right, bottom = np.clip(high, [left + 1, top + 1], np.maximum(limit, [left + 1, top + 1]))
-    shown = image[top * step : bottom * step, left * step : right * step]
+    first = np.clip(np.floor(reached.min(axis=0) / step).astype(int) - 1, 0, np.maximum(limit - 1, 0))
+    last = np.clip(np.ceil(reached.max(axis=0) / step).astype(int) + 2, first + 1, np.maximum(limit, first + 1))
+    (left, top), (right, bottom) = first * step, last * step
+    shown = image[top:bottom, left:right]
     if step > 1:
-        shown = cv2.resize(shown, (right - left, bottom - top), interpolation=cv2.INTER_AREA)
+        shown = cv2.resize(shown, (last - first).tolist(), interpolation=cv2.INTER_AREA)
     gray = cv2.cvtColor(shown, cv2.COLOR_BGR2GRAY) if image.ndim == 3 else shown
-    return np.asarray(gray, np.uint8), (int(left) * step, int(top) * step), step
+    return np.asarray(gray, np.uint8), first * step, step
 
 
 def _cut(image: Image, transform: FloatArray, side: int) -> Image:
     fine = (side * _FINE, side * _FINE)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    read = cv2.warpAffine(image, transform[:2], fine, flags=flags, borderMode=cv2.BORDER_CONSTANT)
+    read = cv2.warpAffine(image, transform, fine, flags=flags, borderMode=cv2.BORDER_CONSTANT)
     return np.asarray(cv2.resize(read, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
