@@ -101,10 +101,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four people in two shards."""
     result = tmp_path_factory.mktemp("portraits")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shards, "PEOPLE", PEOPLE)
         patch.setattr(shards, "PORTRAITS", PORTRAITS)
         for number in range(2):
-            shards.make_shard(result, number)
+            shards.make_shard(result, number, PEOPLE)
     return result
 
 
@@ -163,7 +162,7 @@ def test_landmarks_are_turned_as_the_face_was(shard: shards.Shard) -> None:
 
 
 def test_an_interrupted_drawing_leaves_no_half_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stopped(number: int) -> Iterator[Any]:
+    def stopped(number: int, people: int) -> Iterator[Any]:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(shards, "_draw", stopped)
@@ -174,7 +173,7 @@ def test_an_interrupted_drawing_leaves_no_half_shard(tmp_path: Path, monkeypatch
 
 def test_a_full_disk_leaves_no_half_shard(tmp_path: Path, shard: shards.Shard, monkeypatch: pytest.MonkeyPatch) -> None:
     portrait = scenes.Portrait(shard.image[0], shard.landmarks[0], shard.expression[0], shard.angles[0])
-    monkeypatch.setattr(shards, "_draw", lambda number: iter([(7, portrait)]))
+    monkeypatch.setattr(shards, "_draw", lambda number, people: iter([(7, portrait)]))
     unfinished = tmp_path / "shard_00000.part"
     unfinished.mkdir()
     (unfinished / "angles.npy").symlink_to("/dev/full")
@@ -189,11 +188,10 @@ def test_a_full_disk_leaves_no_half_shard(tmp_path: Path, shard: shards.Shard, m
 def test_what_is_drawn_already_is_not_drawn_again_and_the_manifest_lists_it(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shards, "PEOPLE", PEOPLE)
     monkeypatch.setattr(shards, "PORTRAITS", PORTRAITS)
     here = tmp_path / "copy"
     shutil.copytree(folder, here)
-    result = shards.synthesize(here, count=2 * PEOPLE * PORTRAITS, processes=1)
+    result = shards.synthesize(here, count=2 * PEOPLE * PORTRAITS, processes=1, people=PEOPLE)
     count = sum(len(shards.read_shard(path).person) for path in shards.finished_shards(here))
     assert result == {"folder": str(here), "drawings": count, "new": 0}
     manifest = json.loads((here / shards.MANIFEST).read_text())
@@ -310,7 +308,7 @@ def changed(name: str, value: Any) -> Callable[[dict[str, NDArray[Any]]], None]:
 
 
 def missing(name: str) -> Callable[[dict[str, NDArray[Any]]], None]:
-    return lambda arrays: arrays.pop(name) and None
+    return lambda arrays: arrays.__delitem__(name)
 
 
 def at(name: str, value: float) -> Callable[[dict[str, NDArray[Any]]], None]:
@@ -637,7 +635,7 @@ def test_the_exported_head_answers_as_the_trained_network(
                 wanted = network(state, seen[:, -3:], told, known).clip(0, 1)
             values, states = ours(image, points, [rest])
             np.testing.assert_allclose(values, wanted, atol=1e-4)
-            np.testing.assert_allclose(states, state, atol=1e-4)
+            np.testing.assert_allclose(states, state, atol=1e-3)  # sums of 1,437 features, single precision
 
 
 def test_a_head_for_other_features_is_refused_and_so_are_landmarks_that_are_no_numbers(
@@ -655,5 +653,6 @@ def test_a_head_for_other_features_is_refused_and_so_are_landmarks_that_are_no_n
         ours(np.zeros((40, 40), np.uint8), points[:, :68], [None])
     monkeypatch.setattr(export, "FEATURE_VERSION", head.FEATURE_VERSION + 1)
     export.export(run, tmp_path)
-    with pytest.raises(BundleError, match=r"features of version '2' and this package makes version 1.*train the head"):
+    versions = f"features of version '{head.FEATURE_VERSION + 1}' and this package makes version {head.FEATURE_VERSION}"
+    with pytest.raises(BundleError, match=f"{versions}: .*train the head again"):
         opened(tmp_path, monkeypatch)

@@ -39,16 +39,18 @@ class Shard:
     person: NDArray[np.int64]
 
 
-def synthesize(folder: Path, count: int, processes: int, first: int = 0) -> dict[str, Any]:
+def synthesize(folder: Path, count: int, processes: int, first: int = 0, people: int = PEOPLE) -> dict[str, Any]:
     """Draw about ``count`` portraits into ``folder``, beginning with shard ``first``; what is there counts.
 
+    Args:
+        people: of a shard.
     Returns:
         folder, drawings and new: how many portraits there are and were drawn now. `MANIFEST` in the folder lists them.
     """
-    numbers = range(first, first + -(-count // (PEOPLE * PORTRAITS)))
+    numbers = range(first, first + -(-count // (people * PORTRAITS)))
     missing = [number for number in numbers if not _path(folder, number).exists()]
     with ProcessPoolExecutor(processes) as pool:
-        jobs = [pool.submit(make_shard, folder, number) for number in missing]
+        jobs = [pool.submit(make_shard, folder, number, people) for number in missing]
         for job in progress(as_completed(jobs), "drawing", len(jobs)):
             job.result()
     portraits = _write_manifest(folder)
@@ -56,21 +58,21 @@ def synthesize(folder: Path, count: int, processes: int, first: int = 0) -> dict
     return {"folder": str(folder), "drawings": sum(portraits.values()), "new": new}
 
 
-def make_shard(folder: Path, number: int) -> None:
+def make_shard(folder: Path, number: int, people: int = PEOPLE) -> None:
     """Draw shard ``number``: the same number gives the same portraits. It is there completely or not at all."""
     path = _path(folder, number)
     unfinished = path.with_suffix(".part")
     unfinished.mkdir(parents=True, exist_ok=True)
-    portraits = list(_draw(number))
+    portraits = list(_draw(number, people))
     for name in _ARRAYS:
         np.save(unfinished / f"{name}.npy", np.stack([getattr(portrait, name) for _, portrait in portraits]))
     np.save(unfinished / "person.npy", np.array([person for person, _ in portraits], np.int64))
     os.replace(unfinished, path)
 
 
-def _draw(number: int) -> Iterator[tuple[int, Portrait]]:
+def _draw(number: int, people: int) -> Iterator[tuple[int, Portrait]]:
     model, detector = open_face_model("open"), open_landmarks(LandmarksConfig())
-    for person in range(number * PEOPLE, (number + 1) * PEOPLE):
+    for person in range(number * people, (number + 1) * people):
         rng = np.random.default_rng([person, 17])
         appearance = Appearance.varied(_LOOKS + person)
         yield from ((person, portrait) for portrait in draw_portraits(model, detector, appearance, rng, PORTRAITS))
