@@ -10,9 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from face_expr_ros.expression.patches import SIDE
-from face_expr_ros.training.expression.samples import MARGIN, Mirror, Samples, at_rest
+from face_expr_ros.training.expression.samples import MARGIN, Mirror, Samples, at_rest, followed
 
-_FOLLOWED, _MOST_FOLLOWED = 0.6, 0.8  # of the portraits; part of the way that is added, at most
 _NOISE = 0.02  # centimeters of the points, besides what FaceMesh itself errs
 _GAMMA = 0.3  # spread of the logarithm of the patches' gamma
 _NOISY, _SENSOR = 0.3, 8.0  # of the batches; standard deviation of noise at most, gray levels
@@ -84,7 +83,9 @@ class Batches:
 
     def _augmented(self, chosen: NDArray[np.int64], rest: NDArray[np.int64], known: NDArray[np.float32]) -> Batch:
         samples, mirror, rng = self._samples, self._mirror, self._rng
-        features, expression = self._followed(chosen), samples.expression[chosen]
+        features, expression = samples.features[chosen], samples.expression[chosen]
+        if self._movements is not None:
+            features = followed(features, expression, self._movements, rng)
         patches = samples.patches[chosen]
         if rng.random() < 0.5:  # all of a batch: a person is compared with its own rest
             features, expression = features[:, mirror.features] * mirror.sign, expression[:, mirror.expression]
@@ -100,22 +101,6 @@ class Batches:
             rest=torch.from_numpy(rest),
             known=torch.from_numpy(known)[:, None],
         )
-
-    def _followed(self, chosen: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Features as of a FaceMesh that follows the face more closely.
-
-        It follows drawn faces less than real ones, brows least of all. A head that learned from drawn faces alone would
-        not believe the landmarks of a real one. So the points of some portraits go on towards where they truly are.
-        """
-        features = self._samples.features[chosen]
-        if self._movements is None:
-            return features
-        share = self._rng.uniform(0, _MOST_FOLLOWED, (len(chosen), 1)) * (
-            self._rng.random((len(chosen), 1)) < _FOLLOWED
-        )
-        truth = np.nan_to_num(self._samples.expression[chosen])
-        features[:, : self._movements.shape[1]] += (share * truth).astype(np.float32) @ self._movements
-        return features
 
     def _disturbed(self, patches: NDArray[np.uint8]) -> torch.Tensor:
         """Another tone curve for every portrait; in some batches the noise of a poor sensor."""

@@ -22,7 +22,14 @@ from face_expr_ros.progress import progress
 from face_expr_ros.training.expression.batches import Batch, Batches
 from face_expr_ros.training.expression.config import ExpressionTraining
 from face_expr_ros.training.expression.network import HeadNetwork
-from face_expr_ros.training.expression.samples import Samples, canonical_face, even_basis, load_samples, mirror_of
+from face_expr_ros.training.expression.samples import (
+    Samples,
+    canonical_face,
+    even_basis,
+    followed,
+    load_samples,
+    mirror_of,
+)
 from face_expr_ros.training.expression.shards import finished_shards
 from face_expr_ros.training.expression.validation import validate
 
@@ -99,9 +106,12 @@ class _Run:
         self._mirror = mirror_of(canonical, names)
         self._movements = movements
         self._weights = torch.from_numpy(1.0 / (np.nanvar(seen.expression, axis=0) + _LEAST_VARIANCE))
-        mean, basis = seen.features.mean(axis=0), even_basis(seen.features)
+        features = seen.features
+        if movements is not None:
+            features = followed(features, seen.expression, movements, np.random.default_rng(config.seed))
+        mean, basis = features.mean(axis=0), even_basis(features)
         network = HeadNetwork(torch.from_numpy(mean), torch.from_numpy(basis), len(names))
-        start = linear_regression((seen.features - mean) @ basis, seen.expression)
+        start = linear_regression((features - mean) @ basis, seen.expression)
         network.begin_with(*map(torch.from_numpy, start))
         self._network = network.to(memory_format=torch.channels_last)
         average = get_ema_multi_avg_fn(config.averaging)
