@@ -84,10 +84,12 @@ class Pipeline:
     def still(self, frame: Frame) -> tuple[Face, ...]:
         """The faces in a picture that has nothing to do with the last: seen for three frames, the third answer counts.
 
-        The landmark network needs a frame or two to find its place after the detector's rough box.
+        The landmark network needs a frame or two to find its place after the detector's rough box. What it saw before
+        it was there does not count: the answer is not smoothed.
         """
         self.reset()
         for look in range(_LOOKS):
+            self._smoother.reset()
             faces = self(replace(frame, stamp_ns=frame.stamp_ns + look * _LOOK_NS), thorough=look == 0)
         return faces
 

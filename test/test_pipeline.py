@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from face_expr_ros.bundle import open_face_model
-from face_expr_ros.config import FittingConfig, LandmarksConfig, PerceptionConfig
+from face_expr_ros.config import FittingConfig, LandmarksConfig, PerceptionConfig, SmoothingConfig
 from face_expr_ros.detection.boxes import containment, overlap
 from face_expr_ros.geometry import bounding_box, euler_angles, pinhole_camera, rotation_from_euler
 from face_expr_ros.pipeline import Pipeline
@@ -143,6 +143,17 @@ def test_the_small_faces_of_a_group_are_all_found_in_a_picture(portrait: NDArray
     faces = pipeline.still(Frame(picture, 0, "camera_optical_frame", pinhole_camera(1280, 720, 45.0)))
     pipeline.close()
     assert sorted(center(face) for face in faces) == pytest.approx(sorted(x + 100 for x, _ in corners), abs=6)
+
+
+def test_a_still_picture_is_not_smoothed(portrait: NDArray[np.uint8]) -> None:
+    shown = frame(np.roll(portrait, 7, axis=0), 0)
+    answers = []
+    for method in ("one_euro", "none"):
+        pipeline = Pipeline(PerceptionConfig(smoothing=SmoothingConfig(method=method)))
+        answers.append(pipeline.still(shown)[0])
+        pipeline.close()
+    np.testing.assert_array_equal(answers[0].blendshapes.values, answers[1].blendshapes.values)
+    np.testing.assert_allclose(answers[0].fit.pose.position, answers[1].fit.pose.position, atol=1e-9)
 
 
 def test_what_everybody_knows_of_a_face_agrees(pipeline: Pipeline, portrait: NDArray[np.uint8]) -> None:
