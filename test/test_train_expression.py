@@ -449,6 +449,7 @@ def test_a_run_leaves_curves_settings_and_its_best_head(run: Path) -> None:
     assert {path.name for path in run.glob("*.part")} == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stop", "again"), [(1, 0), (3, 3), (5, 4)], ids=["before_any_checkpoint", "after_a_validation", "in_between"]
 )
