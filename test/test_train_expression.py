@@ -536,6 +536,22 @@ def test_own_data_train_beside_the_drawn_people(folder: Path, tmp_path: Path) ->
     assert joined.person.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]  # the same number in two files is somebody else
 
 
+@pytest.mark.slow
+def test_one_command_draws_trains_and_exports(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.setattr(shards, "synthesize", lambda portraits, *_: shutil.copytree(folder, portraits))
+    settings = {name: getattr(TINY, name) for name in ("held_out", "steps", "people", "moments", "validate_every")}
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(settings))
+    options = {"config": "tiny.yaml", "folder": "run", "extra": written(tmp_path, own()).name, "json": "result.json"}
+    words = [word for name, value in options.items() for word in (f"--{name}", str(tmp_path / value))]
+    result = CliRunner().invoke(train_command, ["expression", *words], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "mean correlation on people it never saw" in result.output
+    written_files = json.loads((tmp_path / "result.json").read_text())["files"]
+    for name in ("expression_head.onnx", "expression_head.npz"):
+        assert written_files[name]["bytes"] == (tmp_path / "run" / name).stat().st_size
+
+
 def made_up(people: int = 3, portraits: int = 5) -> samples.Samples:
     """Samples whose first feature says who it is; the first two of a person are at rest, the last person never is."""
     rng = np.random.default_rng(2)
