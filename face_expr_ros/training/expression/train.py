@@ -36,6 +36,7 @@ from face_expr_ros.training.expression.validation import validate
 CHECKPOINT, BEST, CURVES, SETTINGS = "checkpoint.pt", "best.pt", "curves.csv", "settings.yaml"
 _CANONICAL_SHARDS = 20  # from whose people the canonical face is made
 _LEAST_VARIANCE = 1e-3  # of a blendshape in the loss
+_PACE_OF_LINE = 0.02  # of the learning rate
 _RIDGE = 100.0  # of the linear regression that the head starts from: so many portraits' worth of caution
 
 
@@ -116,9 +117,7 @@ class _Run:
         self._network = network.to(memory_format=torch.channels_last)
         average = get_ema_multi_avg_fn(config.averaging)
         self._average = AveragedModel(self._network, multi_avg_fn=average, use_buffers=True)
-        self._optimizer = torch.optim.AdamW(
-            self._network.parameters(), config.learning_rate, weight_decay=config.weight_decay
-        )
+        self._optimizer = torch.optim.AdamW(_groups(self._network), weight_decay=config.weight_decay)
         self._step, self._best = 0, -1.0
         if (self._folder / CHECKPOINT).exists():
             self._resume()
@@ -145,7 +144,7 @@ class _Run:
 
     def _update(self, batch: Batch) -> float:
         for group in self._optimizer.param_groups:
-            group["lr"] = self._config.learning_rate * schedule(self._step, self._config)
+            group["lr"] = self._config.learning_rate * schedule(self._step, self._config) * group["pace"]
         loss = self._loss(batch)
         self._optimizer.zero_grad()
         loss.backward()
@@ -208,6 +207,14 @@ class _Run:
         self._network.load_state_dict(state["network"])
         self._average.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
+
+
+def _groups(network: HeadNetwork) -> list[dict[str, Any]]:
+    """The weights with their pace. The line begins where a regression left it, and each of Adam's steps moves all of
+    its many weights at once: at full pace it would be thrown about."""
+    line = set(network.line.parameters())
+    others = [parameter for parameter in network.parameters() if parameter not in line]
+    return [{"params": others, "pace": 1.0}, {"params": list(line), "pace": _PACE_OF_LINE, "weight_decay": 0.0}]
 
 
 def linear_regression(
