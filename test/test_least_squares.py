@@ -7,12 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.optimize import lsq_linear
+from scipy.spatial.transform import Rotation
 
 from face_expr_ros.bundle import Bundle, open_face_model
 from face_expr_ros.config import FittingConfig
 from face_expr_ros.face_model import MorphableModel
 from face_expr_ros.fitting import Fitter, open_fitter
-from face_expr_ros.fitting.bounded import solve_partly_bounded, solve_unit_box
+from face_expr_ros.fitting.bounded import PartlyBounded, solve_unit_box
 from face_expr_ros.fitting.least_squares import twins
 from face_expr_ros.geometry import (
     crop_from_landmarks,
@@ -205,6 +206,23 @@ def test_the_same_landmarks_give_the_same_fit(model: MorphableModel) -> None:
     assert (first.pose.rotation == second.pose.rotation).all()
 
 
+@pytest.mark.parametrize(("turn", "shift"), [(0.02, 0.005), (0.15, 0.03), (1.0, 0.3)])
+def test_where_the_face_was_before_does_not_change_where_it_is_found(
+    model: MorphableModel, turn: float, shift: float
+) -> None:
+    before = Pose(rotation_from_euler(-0.1, 0.0, 0.0), np.array([0.0, 0.0, 0.6]), metric=True)
+    now = Pose(rotation_from_euler(turn - 0.1, 0.1, 0.0), np.array([shift, 0.0, 0.6 + shift]), metric=True)
+    smile = blendshape(model, mouthSmileLeft=0.6, mouthSmileRight=0.6, jawOpen=0.3)
+    fitter = fitter_of(model)
+    fitter(frame_of(CAMERA), [seen(model, before, np.zeros(40), smile)])
+    track = seen(model, now, np.zeros(40), smile)
+    found, alone = fitter(frame_of(CAMERA), [track])[0], fit(model, track)
+    angle = Rotation.from_matrix(found.pose.rotation.T @ alone.pose.rotation).magnitude()
+    assert np.degrees(angle) < 0.2
+    assert found.pose.position == pytest.approx(alone.pose.position, rel=0.01, abs=0.001)
+    assert found.expression == pytest.approx(alone.expression, abs=0.02)
+
+
 def random_problem(rng: np.random.Generator, size: int) -> tuple[FloatArray, FloatArray]:
     columns = rng.normal(size=(size + 10, size)) * rng.uniform(0.1, 3.0, size)
     return columns, rng.normal(size=size + 10) * 2.0
@@ -222,8 +240,10 @@ def test_the_partly_bounded_solution_equals_scipys(seed: int) -> None:
     columns, target = random_problem(np.random.default_rng(seed), 60)
     lower = np.concatenate([np.full(20, -np.inf), np.zeros(40)])
     expected = lsq_linear(columns, target, (lower, np.where(np.isfinite(lower), 1.0, np.inf)), method="bvls", tol=1e-14)
-    found = solve_partly_bounded(columns.T @ columns, columns.T @ target, free=20)
-    assert found == pytest.approx(expected.x, abs=1e-4)
+    problem = PartlyBounded(columns.T @ columns, free=20)
+    assert problem(columns.T @ target) == pytest.approx(expected.x, abs=1e-4)
+    elsewhere = np.random.default_rng(seed).uniform(0.0, 1.0, 40)
+    assert problem(columns.T @ target, elsewhere) == pytest.approx(expected.x, abs=1e-4)
 
 
 def test_a_problem_without_a_solution_says_so() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg.lapack import dposv
+from scipy.linalg.lapack import dpotrf, dpotrs
 
 from face_expr_ros.values import FloatArray
 
@@ -11,39 +11,58 @@ _NEWTON_STEPS = 30
 _SMALL_SLOPE = 1e-6  # of the right-hand side; ends the bounded solution
 
 
-def solve_partly_bounded(normal: FloatArray, right: FloatArray, free: int) -> FloatArray:
-    """Minimize x' N x / 2 - b' x where all but the first ``free`` unknowns are kept within 0..1.
+class PartlyBounded:
+    """Minimizes x' N x / 2 - b' x where all but the first unknowns are kept within 0..1, for one N and any b.
 
     The unbounded ones are eliminated by their Schur complement, which leaves a small bounded problem.
-
-    Args:
-        normal: (n, n) positive definite N.
-        right: (n,) b.
-        free: number of unbounded unknowns, 1..n.
     """
-    coupling = np.column_stack([normal[:free, free:], right[:free]])
-    eliminated = _solve_positive(normal[:free, :free], coupling)
-    reduced = normal[free:, free:] - normal[free:, :free] @ eliminated[:, :-1]
-    bounded = solve_unit_box(reduced, right[free:] - normal[free:, :free] @ eliminated[:, -1])
-    return np.concatenate([eliminated[:, -1] - eliminated[:, :-1] @ bounded, bounded])
+
+    def __init__(self, normal: FloatArray, free: int) -> None:
+        """Eliminates.
+
+        Args:
+            normal: (n, n) positive definite N.
+            free: number of unbounded unknowns, 1..n.
+
+        Raises:
+            LinAlgError: N is not positive definite.
+        """
+        self._free = free
+        self._coupling = normal[free:, :free]
+        self._factor = _factor(normal[:free, :free])
+        self._eliminated = _solve(self._factor, normal[:free, free:])
+        self._reduced = normal[free:, free:] - self._coupling @ self._eliminated
+
+    def __call__(self, right: FloatArray, start: FloatArray | None = None) -> FloatArray:
+        """The solution (n,).
+
+        Args:
+            right: (n,) b.
+            start: (n - free,) bounded unknowns that are probably near the solution.
+        """
+        alone = _solve(self._factor, right[: self._free])
+        bounded = solve_unit_box(self._reduced, right[self._free :] - self._coupling @ alone, start)
+        return np.concatenate([alone - self._eliminated @ bounded, bounded])
 
 
-def solve_unit_box(normal: FloatArray, right: FloatArray) -> FloatArray:
+def solve_unit_box(normal: FloatArray, right: FloatArray, start: FloatArray | None = None) -> FloatArray:
     """Minimize x' N x / 2 - b' x with 0 <= x <= 1, by projected Newton steps (Bertsekas, 1982).
 
     Args:
         normal: (n, n) positive definite N.
         right: (n,) b.
+        start: (n,) within 0..1; the nearer to the solution, the fewer steps. None starts from zero.
     """
-    solution = np.zeros(len(right))
-    slope = -right
+    solution = np.zeros(len(right)) if start is None else start
+    slope = normal @ solution - right
+    small = _SMALL_SLOPE * np.abs(right).max()
     for _ in range(_NEWTON_STEPS):
         held = ((solution <= 0.0) & (slope > 0.0)) | ((solution >= 1.0) & (slope < 0.0))
         free = np.flatnonzero(~held)
-        if len(free) == 0 or np.abs(slope[free]).max() < _SMALL_SLOPE * np.abs(right).max():
+        if len(free) == 0 or np.abs(slope[free]).max() < small:
             break
         step = np.zeros(len(right))
-        step[free] = -_solve_positive(normal[free[:, None], free], slope[free])
+        step[free] = -_solve(_factor(normal[free[:, None], free]), slope[free])
         solution, slope = _descend(normal, right, solution, slope, step)
     return solution
 
@@ -54,7 +73,7 @@ def _descend(
     """The point along the projected step where the cost has fallen enough (Armijo), and the slope there."""
     length = 1.0
     while True:
-        moved = np.clip(start + length * step, 0.0, 1.0)
+        moved = np.minimum(np.maximum(start + length * step, 0.0), 1.0)  # np.clip takes three times as long
         new_slope = normal @ moved - right
         change = moved - start
         gained = -0.5 * change @ (slope + new_slope)  # exact for a quadratic
@@ -63,11 +82,16 @@ def _descend(
         length *= 0.5
 
 
-def _solve_positive(matrix: FloatArray, right: FloatArray) -> FloatArray:
-    """LAPACK's Cholesky solver without the checks around it, which cost more than a matrix of this size."""
-    _, solution, info = dposv(matrix, right)
+def _factor(matrix: FloatArray) -> FloatArray:
+    """LAPACK's Cholesky factor without the checks around it, which cost more than a matrix of this size."""
+    factor, info = dpotrf(matrix, clean=0)
     if info:
         raise np.linalg.LinAlgError(
             "the landmarks do not determine the face: the normal matrix is not positive definite"
         )
-    return np.asarray(solution)
+    return np.asarray(factor)
+
+
+def _solve(factor: FloatArray, right: FloatArray) -> FloatArray:
+    """The solution for a right-hand side (n,) or several (n, m)."""
+    return np.asarray(dpotrs(factor, right)[0])

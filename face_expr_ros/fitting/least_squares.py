@@ -7,8 +7,9 @@ direction (u, v) of its ray and a relative depth w. The errors, in meters at the
 
 do not change when head and distance grow together: only perspective and the prior tell the size of a head. (The
 simpler X.x - u X.z would shrink with the head and so always prefer a small one.) Every landmark has its own noise.
-Gauss-Newton solves for R, t, w0, shape a and expression e. Priors: a ~ N(what earlier frames said, their certainty),
-e ~ N(0, spread) within 0..1, the two sides of the face correlated.
+Gauss-Newton solves for R, t, w0, shape a and expression e, starting from the last frame's answer for the same face.
+Priors: a ~ N(what earlier frames said, their certainty), e ~ N(0, spread) within 0..1, the two sides of the face
+correlated. Where a step starts does not change where the steps end, only how many it takes.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from __future__ import annotations
 import math
 import re
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from face_expr_ros.bundle import Bundle
 from face_expr_ros.config import ConfigError, FittingConfig
-from face_expr_ros.fitting.bounded import solve_partly_bounded
+from face_expr_ros.fitting.bounded import PartlyBounded
 from face_expr_ros.geometry import (
     FACING_CAMERA,
     pinhole_camera,
@@ -34,12 +35,14 @@ from face_expr_ros.geometry import (
     undistort,
     weak_perspective,
 )
+from face_expr_ros.kernels.normal_equations import POSE, NormalEquations
 from face_expr_ros.landmarks import LANDMARK_COUNT
 from face_expr_ros.landmarks.regions import BROWS, FITTED, LIDS_AND_IRISES, LIPS, OUTLINE, REST_STEP
 from face_expr_ros.values import Camera, FaceFit, FloatArray, Frame, Landmarks, Pose, Track
 
 _FACES_REMEMBERED = 64
-_SMALL_TURN = 2e-3  # radians; steps shrink quadratically, so that one below it is the last that matters
+_SMALL_TURN = 5e-4  # radians; a step below it is the last that matters
+_LARGE_TURN = 0.01  # radians, from which on a step needs a matrix of its own
 _GAIN_AT = 0.7  # of a blendshape
 _LARGEST_GAIN = 2.0
 _LEAST_SPREAD = 1.0  # pixels; FaceMesh may put all points of a face it does not see in one place
@@ -48,8 +51,6 @@ _POOR_RESIDUAL = 0.008  # meters: 3 mm off is well explained, 8 mm is not
 _LOOKING = pinhole_camera(1280, 720, field_of_view=45.0)
 _FACING = Pose(FACING_CAMERA, np.array([0.0, 0.0, 0.5]), metric=True)
 _FITTED = np.array(FITTED)
-_POSE = 7  # unknowns before shape and expression: 3 rotation, 3 translation, 1 depth offset
-
 
 # How far FaceMesh is off, relative to cheeks and forehead: it finds small sharp features best, and its
 # outline slides along the face as the head turns. With one noise for all, the outline decides the expression.
@@ -68,19 +69,21 @@ class _Observation:
 
 @dataclass(frozen=True)
 class _State:
-    """What is solved for: R (3, 3), t (3,) in meters, and shape and expression in one vector."""
+    """What is solved for: R (3, 3), t (3,) and w0 in meters, and shape and expression in one vector."""
 
     rotation: FloatArray
     position: FloatArray
+    offset: float
     coefficients: FloatArray
 
 
 @dataclass
 class _Memory:
-    """What earlier frames said of a face's shape, and how many there were."""
+    """What earlier frames said of a face's shape, how many there were, and the answer of the last one."""
 
     shape: FloatArray
     frames: int = 0
+    last: _State | None = None
 
 
 class LeastSquaresFitter:
@@ -99,18 +102,21 @@ class LeastSquaresFitter:
                 f"{bundle.name!r} does not; set it to tddfa or auto"
             )
         self._config = config
-        self._mean = model.facemesh_points(model.mean)[_FITTED].astype(np.float64)
         self._shape_count = len(model.identity)
         self._expression_count = len(model.expression)
+        mean = model.facemesh_points(model.mean)[_FITTED]
         basis = model.facemesh_points(np.concatenate([model.identity, model.expression]))[:, _FITTED]
-        self._basis = np.ascontiguousarray(basis.transpose(2, 1, 0), dtype=np.float32)  # (3 axes, n, coefficients)
+        self._equations = NormalEquations(mean.T, basis.transpose(2, 1, 0), *_certainties(config))
         self._mean68 = model.mean[model.landmarks68].astype(np.float64)
         basis68 = np.concatenate([model.identity, model.expression])[:, model.landmarks68]
         self._basis68 = np.ascontiguousarray(basis68.transpose(2, 1, 0))
         self._memories: OrderedDict[str, _Memory] = OrderedDict()
-        self._certainties = _certainties(config)
         self._twins = twins(model.expression_names)
-        self._prior = _expression_prior(self._twins, config)
+        unknowns = POSE + self._shape_count + self._expression_count
+        self._expression_prior = np.zeros((unknowns, unknowns))
+        self._expression_prior[-self._expression_count :, -self._expression_count :] = _expression_prior(
+            self._twins, config
+        )
 
     def reset(self) -> None:
         """Forget all faces."""
@@ -153,7 +159,7 @@ class LeastSquaresFitter:
 
     def _fit_exactly(self, expression: FloatArray) -> FloatArray:
         """The expression (expression_count,) read from exact landmarks of the mean face, half a meter away."""
-        points = to_camera(self._points(np.concatenate([np.zeros(self._shape_count), expression])), _FACING)
+        points = to_camera(self._equations.points(np.concatenate([np.zeros(self._shape_count), expression])).T, _FACING)
         depths = (points[:, 2] - points[:, 2].mean()) * _LOOKING.matrix[0, 0] / _FACING.position[2]
         landmarks = np.zeros((LANDMARK_COUNT, 3), dtype=np.float32)
         landmarks[_FITTED] = np.column_stack([project(points, _LOOKING), depths])
@@ -163,14 +169,11 @@ class LeastSquaresFitter:
     def _fit(self, face_id: str, landmarks: Landmarks, camera: Camera) -> FaceFit:
         memory = self._remember(face_id)
         toward, seen = _look_at(landmarks.points[_FITTED], camera)
-        state = self._align(seen, np.concatenate([memory.shape, np.zeros(self._expression_count)]))
-        for _ in range(self._config.iterations):
-            turn, state = self._step(seen, state, memory)
-            if np.abs(turn).max() < _SMALL_TURN:
-                break
+        state = self._descend(seen, memory, self._start(seen, memory, toward))
         self._learn(memory, state.coefficients[: self._shape_count])
         pose = Pose(toward.T @ state.rotation, toward.T @ state.position, camera.metric)
-        residual = self._residual(seen, state)
+        memory.last = replace(state, rotation=pose.rotation)
+        residual = self._equations.off
         confidence = landmarks.confidence * math.exp(-((residual / _POOR_RESIDUAL) ** 2))
         return self._answer(pose, state.coefficients, camera, residual, confidence)
 
@@ -198,13 +201,18 @@ class LeastSquaresFitter:
     def _weight_of_past(self, memory: _Memory) -> float:
         return min(self._config.shape_memory, memory.frames / (memory.frames + 1.0))
 
-    def _points(self, coefficients: FloatArray) -> FloatArray:
-        """(n, 3) in model axes."""
-        return self._mean + (self._basis @ coefficients).T
+    def _start(self, seen: _Observation, memory: _Memory, toward: FloatArray) -> _State:
+        """The last frame's answer, in the camera turned by ``toward``, where the face still is there."""
+        if memory.last is not None:
+            near = replace(memory.last, rotation=toward @ memory.last.rotation)
+            self._linearize(seen, near)
+            if self._equations.off < _POOR_RESIDUAL:
+                return near
+        return self._align(seen, np.concatenate([memory.shape, np.zeros(self._expression_count)]))
 
     def _align(self, seen: _Observation, coefficients: FloatArray) -> _State:
         """The best similarity (Umeyama, 1991) from the model to rays and depths, as a first guess."""
-        points = self._points(coefficients)
+        points = self._equations.points(coefficients).T
         rays = np.column_stack([seen.directions, seen.depths])
         center, rays_center = points.mean(axis=0), rays.mean(axis=0)
         u, singular, vt = np.linalg.svd((rays - rays_center).T @ (points - center))
@@ -212,56 +220,47 @@ class LeastSquaresFitter:
         rotation = (u * sign) @ vt
         distance = ((points - center) ** 2).sum() / (singular @ sign)
         position = distance * np.array([rays_center[0], rays_center[1], 1.0]) - rotation @ center
-        return _State(rotation, position, coefficients)
+        return _State(rotation, position, 0.0, coefficients)
 
-    def _step(self, seen: _Observation, now: _State, memory: _Memory) -> tuple[FloatArray, _State]:
-        """One Gauss-Newton step: the turn as a rotation vector in the camera frame, and the state after it."""
-        turned = self._points(now.coefficients) @ now.rotation.T
-        moved = turned + now.position
-        rows, errors = self._linearize(seen, moved)
-        jacobian = np.empty((3, len(moved), _POSE + len(now.coefficients)), dtype=np.float32)
-        jacobian[:, :, :3] = np.cross(turned, rows)  # a small turn w moves R p by w x R p
-        jacobian[:, :, 3:6] = rows
-        jacobian[2, :, 5] -= rows[2, :, 2] * moved[:, 2] / now.position[2]
-        jacobian[:, :, 6] = [[0.0], [0.0], [-1.0]] * rows[:, :, 2]
-        np.einsum("rnc,cnk->rnk", (rows @ now.rotation).astype(np.float32), self._basis, out=jacobian[:, :, _POSE:])
-        flat = jacobian.reshape(-1, jacobian.shape[2])
-        known = np.concatenate([np.zeros(3), now.position, [0.0], now.coefficients]).astype(np.float32)
-        solution = self._solve(flat, flat @ known - errors.ravel().astype(np.float32), memory)
-        turn, position, coefficients = solution[:3], solution[3:6], solution[_POSE:]
-        return turn, _State(Rotation.from_rotvec(turn).as_matrix() @ now.rotation, position, coefficients)
+    def _descend(self, seen: _Observation, memory: _Memory, state: _State) -> _State:
+        """Gauss-Newton steps. Where little has turned, the matrix of one serves the next one too: the slope alone
+        decides where they end."""
+        self._linearize(seen, state)
+        turned = np.inf
+        for _ in range(self._config.iterations):
+            if turned > _LARGE_TURN:
+                normal = self._equations.normal() + self._prior(memory)
+                problem = PartlyBounded(normal, POSE + self._shape_count)
+            turned, state = self._step(normal, problem, state, memory)
+            self._linearize(seen, state)
+            if turned < _SMALL_TURN:
+                break
+        return state
 
-    def _linearize(self, seen: _Observation, points: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """The errors (3, n) in units of noise, and (3, n, 3): how they change with the points of the camera frame."""
-        distance = points[:, 2].mean()
-        projected = points[:, :2] / points[:, 2:]
-        across, along = self._certainties
-        rows = np.zeros((3, len(points), 3))
-        rows[0, :, 0] = rows[1, :, 1] = across * distance / points[:, 2]
-        rows[:2, :, 2] = -rows[0, :, 0] * projected.T
-        rows[2, :, 2] = along
-        errors = np.empty((3, len(points)))
-        errors[:2] = across * distance * (projected - seen.directions).T
-        errors[2] = along * (points[:, 2] - distance * (1.0 + seen.depths))
-        return rows, errors
+    def _linearize(self, seen: _Observation, state: _State) -> None:
+        self._equations.linearize(
+            seen.directions, seen.depths, state.rotation, state.position, state.offset, state.coefficients
+        )
 
-    def _solve(self, jacobian: FloatArray, target: FloatArray, memory: _Memory) -> FloatArray:
-        """The unknowns of the linear problem with its priors, expression kept within 0..1."""
-        normal = (jacobian.T @ jacobian).astype(np.float64)
-        right = (target @ jacobian).astype(np.float64)
-        free = _POSE + self._shape_count  # pose and shape come first and have no bounds
-        diagonal = np.einsum("ii->i", normal)
-        certainty = 1.0 / (1.0 - self._weight_of_past(memory))
-        diagonal[_POSE:free] += certainty
-        right[_POSE:free] += certainty * memory.shape
-        normal[free:, free:] += self._prior
-        return solve_partly_bounded(normal, right, free)
+    def _step(self, normal: FloatArray, problem: PartlyBounded, now: _State, memory: _Memory) -> tuple[float, _State]:
+        """The largest component of the turn, radians, and the state after the step."""
+        unknowns = np.concatenate([np.zeros(3), now.position, [now.offset], now.coefficients])
+        remembered = np.zeros(len(unknowns))
+        remembered[POSE : POSE + self._shape_count] = memory.shape
+        slope = self._equations.slope() + self._prior(memory) @ (unknowns - remembered)
+        solution = problem(normal @ unknowns - slope, start=now.coefficients[self._shape_count :])
+        turn, position, offset, coefficients = solution[:3], solution[3:6], float(solution[6]), solution[POSE:]
+        rotation = Rotation.from_rotvec(turn).as_matrix() @ now.rotation
+        return float(np.abs(turn).max()), _State(rotation, position, offset, coefficients)
 
-    def _residual(self, seen: _Observation, state: _State) -> float:
-        """Root mean square distance between the fitted points and the landmarks' rays, in meters at the face."""
-        points = self._points(state.coefficients) @ state.rotation.T + state.position
-        errors = points[:, :2] - seen.directions * points[:, 2:]
-        return float(np.sqrt((errors**2).sum(axis=1).mean()))
+    def _prior(self, memory: _Memory) -> FloatArray:
+        """(unknowns, unknowns) inverse covariance of the unknowns before the frame is seen; 0 for the pose."""
+        prior = self._expression_prior.copy()
+        np.fill_diagonal(
+            prior[POSE : POSE + self._shape_count, POSE : POSE + self._shape_count],
+            1.0 / (1.0 - self._weight_of_past(memory)),
+        )
+        return prior
 
 
 def twins(names: tuple[str, ...]) -> list[int]:

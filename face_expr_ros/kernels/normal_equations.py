@@ -1,0 +1,116 @@
+"""The sums over all landmarks of one Gauss-Newton step, compiled: errors, Jacobian, and the normal equations of both.
+
+Everything is computed into memory that is kept, without temporaries and without threads.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face_expr_ros.kernels import _normal_equations
+
+Float64 = NDArray[np.float64]
+POSE = 7  # unknowns before the coefficients: 3 rotation, 3 translation, 1 depth offset
+_TILE = 16  # columns that the kernel takes at once
+
+
+class NormalEquations:
+    """The least-squares problem of fitting a linear face model to rays and depths, around one state.
+
+    A model point p = mean + B c lies at X = R p + t in the camera frame. With d the mean of X.z, the errors of the
+    landmark with the direction (u, v) and the relative depth w are
+
+        across d (X.x / X.z - u),    across d (X.y / X.z - v),    along (X.z - d (1 + w) - w0)
+
+    The unknowns are a small turn in the camera frame, t, w0 and c, in this order.
+    In their derivatives d is fixed, but for that of the depths by t.z, where d (1 + w) moves as X.z / t.z.
+
+    Attributes:
+        errors: (3 n,), those of one landmark after another.
+        off: root mean square distance between the points and the landmarks' rays, in meters at the face.
+    """
+
+    def __init__(self, mean: NDArray, basis: NDArray, across: NDArray, along: NDArray) -> None:
+        """Takes the fixed part.
+
+        Args:
+            mean: (3, n) meters, model axes.
+            basis: (3, n, coefficients).
+            across, along: (n,) inverse standard deviations, per meter: across the line of sight, and along it.
+
+        Raises:
+            ValueError: a shape does not fit the others.
+        """
+        self._basis = np.ascontiguousarray(basis, np.float32)
+        if self._basis.ndim != 3 or len(basis) != 3 or not self._basis.size:
+            raise ValueError(f"basis must have the shape (3, n, coefficients), not {basis.shape}")
+        n, coefficients = basis.shape[1:]
+        self._mean = _shaped("mean", mean, 3, n)
+        self._across, self._along = _shaped("across", across, n), _shaped("along", along, n)
+        stride = -(-(POSE + coefficients) // _TILE) * _TILE
+        self._jacobian = np.zeros((3 * n, stride), np.float32)
+        self._gram = np.zeros((stride, stride), np.float32)
+        self.errors = np.zeros(3 * n)
+        self.off = 0.0
+
+    @property
+    def jacobian(self) -> NDArray[np.float32]:
+        """(3 n, unknowns): how the errors change with the unknowns."""
+        return self._jacobian[:, : POSE + self._basis.shape[2]]
+
+    def points(self, coefficients: NDArray) -> Float64:
+        """(3, n) in model axes."""
+        points = self._mean.copy()
+        _normal_equations.displace(
+            self._basis, _shaped("coefficients", coefficients, self._basis.shape[2], dtype=np.float32), points
+        )
+        return points
+
+    def linearize(
+        self,
+        directions: NDArray,
+        depths: NDArray,
+        rotation: NDArray,
+        position: NDArray,
+        offset: float,
+        coefficients: NDArray,
+    ) -> None:
+        """Move to another state.
+
+        Args:
+            directions: (n, 2) of the landmarks' rays: x / z and y / z.
+            depths: (n,) relative to the face, as multiples of its distance.
+            rotation: (3, 3) R; position: (3,) t, meters; offset: w0, meters; coefficients: c.
+
+        Raises:
+            ValueError: a shape is wrong.
+        """
+        points, n = self.points(coefficients), len(self._across)
+        directions, depths = _shaped("directions", directions, n, 2), _shaped("depths", depths, n)
+        rotation, position = _shaped("rotation", rotation, 3, 3), _shaped("position", position, 3)
+        mean_square = _normal_equations.linearize(
+            points, self._basis, rotation, position, offset, directions, depths, self._across, self._along,
+            self._jacobian, self.errors,
+        )  # fmt: skip
+        self.off = float(np.sqrt(mean_square))
+
+    def normal(self) -> Float64:
+        """(unknowns, unknowns): J' J of the Jacobian J."""
+        unknowns = self.jacobian.shape[1]
+        normal = np.empty((unknowns, unknowns))
+        _normal_equations.gram(self._jacobian, self._gram, normal)
+        return normal
+
+    def slope(self) -> Float64:
+        """(unknowns,): J' e of the Jacobian J and the errors e."""
+        slope = np.empty(self.jacobian.shape[1])
+        _normal_equations.slope(self._jacobian, self.errors, slope)
+        return slope
+
+
+def _shaped(name: str, value: NDArray, *shape: int, dtype: type = np.float64) -> NDArray:
+    array: NDArray = np.ascontiguousarray(value, dtype)
+    if array.shape != shape:
+        raise ValueError(f"{name} must have the shape {shape}, not {array.shape}")
+    return array
