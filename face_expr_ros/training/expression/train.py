@@ -27,6 +27,7 @@ from face_expr_ros.training.expression.samples import (
     canonical_face,
     even_basis,
     followed,
+    left_out,
     load_samples,
     mirror_of,
 )
@@ -60,7 +61,8 @@ def train(config: ExpressionTraining, extra: Sequence[Path] = ()) -> dict[str, A
     samples = load_samples(shards, canonical)
     held_out = held_out_people(samples.person, config.held_out)
     seen = [samples.part(~held_out)] + [load_samples([path], canonical) for path in extra]
-    movements = CENTIMETERS * model.facemesh_points(model.expression).reshape(len(model.expression), -1)
+    moved = CENTIMETERS * model.facemesh_points(model.expression).reshape(len(model.expression), -1)
+    movements = left_out(moved, model.expression_names)
     run = _Run(config, model.expression_names, canonical, _joined(seen), samples.part(held_out), movements)
     return run.go()
 
