@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -90,6 +91,70 @@ def test_a_frontal_face_is_fitted_to_facemesh_alone(bundle: Bundle, fitter: Fuse
     fused, alone = fitter(frame, [track])[0], LeastSquaresFitter(FittingConfig(), bundle)(frame, [track])[0]
     np.testing.assert_array_equal(fused.landmarks68, alone.landmarks68)
     np.testing.assert_array_equal(fused.expression, alone.expression)
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The ids of the faces that the network is asked for, frame by frame."""
+    asked: list[list[str]] = []
+    look = TddfaFitter.__call__
+
+    def recorded(self: TddfaFitter, frame: Frame, tracks: list[Track]) -> list[FaceFit]:
+        asked.append([track.id for track in tracks])
+        return look(self, frame, tracks)
+
+    monkeypatch.setattr(TddfaFitter, "__call__", recorded)
+    return asked
+
+
+def frames_of(bundle: Bundle, fitter: FusedFitter, yaw: float, milliseconds: list[int], **changes: object) -> None:
+    """A head of known landmarks, shown at these times; ``changes`` to its track."""
+    frame, truth = head_at(bundle, yaw)
+    track = Track("f1", crop_from_landmarks(true_points68(bundle, truth)), exact_landmarks(bundle, truth), False)
+    for time in milliseconds:
+        fitter(replace(frame, stamp_ns=time * 1_000_000), [replace(track, **changes)])
+
+
+def test_a_frontal_face_is_looked_at_by_the_network_five_times_a_second(
+    bundle: Bundle, fitter: FusedFitter, looks: list[list[str]]
+) -> None:
+    frames_of(bundle, fitter, 5.0, [0, 33, 67, 100, 199, 200, 233, 500])
+    assert looks == [["f1"], [], [], [], [], ["f1"], [], ["f1"]]
+
+
+@pytest.mark.parametrize(
+    ("yaw", "changes"), [(40.0, {}), (-60.0, {}), (5.0, {"landmarks": None}), (5.0, {"fresh": True})]
+)
+def test_a_face_that_facemesh_may_not_know_is_looked_at_in_every_frame(
+    bundle: Bundle, fitter: FusedFitter, looks: list[list[str]], yaw: float, changes: dict[str, object]
+) -> None:
+    frames_of(bundle, fitter, yaw, [0, 33, 67], **changes)
+    assert looks == [["f1"]] * 3
+
+
+def test_a_face_that_the_network_does_not_see_is_looked_at_in_every_frame(
+    bundle: Bundle, fitter: FusedFitter, looks: list[list[str]]
+) -> None:
+    frames_of(bundle, fitter, 5.0, [0, 33, 67], crop=Roi(-500.0, -500.0, 100.0, 100.0))
+    assert looks == [["f1"]] * 3
+
+
+def test_a_reset_or_an_earlier_stamp_forgets_the_looks(
+    bundle: Bundle, fitter: FusedFitter, looks: list[list[str]]
+) -> None:
+    frames_of(bundle, fitter, 5.0, [100, 50])
+    fitter.reset()
+    frames_of(bundle, fitter, 5.0, [60, 70])
+    assert looks == [["f1"], ["f1"], ["f1"], []]
+
+
+def test_between_two_looks_only_the_landmarks_count(bundle: Bundle, fitter: FusedFitter) -> None:
+    frame, truth = head_at(bundle, yaw=5.0)
+    track = Track("f1", crop_from_landmarks(true_points68(bundle, truth)), exact_landmarks(bundle, truth), False)
+    alone = LeastSquaresFitter(FittingConfig(), bundle)
+    for time in (0, 33_333_333):
+        shown = replace(frame, stamp_ns=time)
+        np.testing.assert_array_equal(fitter(shown, [track])[0].expression, alone(shown, [track])[0].expression)
 
 
 @pytest.mark.parametrize("yaw", [-80.0, -60.0, 60.0, 80.0])

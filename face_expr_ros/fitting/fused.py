@@ -3,12 +3,15 @@
 FaceMesh sees lids, lips and irises better than any small crop shows them, but it invents the far side of a head that is
 turned away and gives up in profile. The network's face says where FaceMesh's points are then. Both are observations of
 the same points of the model, so they are averaged point by point, and one least-squares fit explains the average.
+
+Where FaceMesh is believed alone, the network's answer is not used. It is asked for all the same, in every frame, as
+soon as the head turns away, and now and then while it does not: FaceMesh may be the one that has not noticed.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,7 +25,23 @@ from face_expr_ros.values import FaceFit, FloatArray, Frame, Landmarks, Track
 # Yaw up to which FaceMesh is believed alone, and from which on it is not believed at all: it finds nearly every face up
 # to 30 degrees and half of those beyond 60.
 _FACEMESH_ALONE, _NETWORK_ALONE = math.radians(45), math.radians(75)
+_MAY_TURN = math.radians(30)  # yaw from which on the next frame may need the network: a fast head turns 15 in a frame
+_LOOK_AGAIN_NS = 200_000_000  # between the network's looks at a face that needs none
 _NO_FACE = 0.5  # the network's confidence below which FaceMesh, if it sees a face, knows better
+
+
+@dataclass(frozen=True)
+class _Look:
+    """At a face: when the network last took one, and the yaw that it and the last fit saw, radians."""
+
+    stamp_ns: int
+    network_yaw: float
+    fit_yaw: float = 0.0
+
+    def serves(self, stamp_ns: int) -> bool:
+        """Whether a frame taken at ``stamp_ns`` needs no other."""
+        frontal = max(self.network_yaw, self.fit_yaw) < _MAY_TURN
+        return frontal and 0 <= stamp_ns - self.stamp_ns < _LOOK_AGAIN_NS
 
 
 class FusedFitter:
@@ -42,9 +61,11 @@ class FusedFitter:
         self._mean = model.facemesh_points(model.mean).astype(np.float32)
         bases = model.facemesh_points(np.concatenate([model.identity, model.expression]))
         self._basis = np.ascontiguousarray(bases.reshape(len(bases), -1), dtype=np.float32)
+        self._looks: dict[str, _Look] = {}
 
     def reset(self) -> None:
         """Forget all faces."""
+        self._looks.clear()
         self._landmarks.reset()
 
     def expression_gain(self) -> FloatArray:
@@ -53,12 +74,33 @@ class FusedFitter:
 
     def __call__(self, frame: Frame, tracks: list[Track]) -> list[FaceFit]:
         """One fit for each track, in the same order; where FaceMesh sees nothing, the network's face is fitted."""
-        guesses = self._network(frame, tracks)
-        seen = [self._seen(track, guess, frame.camera.height) for track, guess in zip(tracks, guesses, strict=True)]
-        return self._landmarks(frame, seen)
+        asked = [track for track in tracks if self._needs_network(track, frame.stamp_ns)]
+        guesses = {track.id: guess for track, guess in zip(asked, self._network(frame, asked), strict=True)}
+        seen = [self._seen(track, guesses.get(track.id), frame.camera.height) for track in tracks]
+        fits = self._landmarks(frame, seen)
+        self._remember(tracks, guesses, fits, frame.stamp_ns)
+        return fits
 
-    def _seen(self, track: Track, guess: FaceFit, height: int) -> Track:
+    def _needs_network(self, track: Track, stamp_ns: int) -> bool:
+        look = self._looks.get(track.id)
+        return track.landmarks is None or track.fresh or look is None or not look.serves(stamp_ns)
+
+    def _remember(self, tracks: list[Track], guesses: dict[str, FaceFit], fits: list[FaceFit], stamp_ns: int) -> None:
+        """The looks at the faces of this frame. One at which the network saw no face counts as none."""
+        new = {
+            id: _Look(stamp_ns, apparent_yaw(guess)) for id, guess in guesses.items() if guess.confidence >= _NO_FACE
+        }
+        kept = {id: look for id, look in self._looks.items() if id not in guesses} | new
+        self._looks = {
+            track.id: replace(kept[track.id], fit_yaw=apparent_yaw(fit))
+            for track, fit in zip(tracks, fits, strict=True)
+            if track.id in kept
+        }
+
+    def _seen(self, track: Track, guess: FaceFit | None, height: int) -> Track:
         """The track with the landmarks that both networks agree on."""
+        if guess is None:
+            return track
         trust = trust_in_facemesh(track.landmarks, guess)
         if guess.confidence == 0.0 or trust == 1.0:
             return track
@@ -83,9 +125,13 @@ def trust_in_facemesh(landmarks: Landmarks | None, guess: FaceFit) -> float:
         return 0.0
     if guess.confidence < _NO_FACE:
         return 1.0
-    matrix = guess.weak_perspective[:, :3]
-    yaw = math.asin(float(np.clip(abs(matrix[0, 2]) / np.linalg.norm(matrix[0]), 0.0, 1.0)))
-    return float(np.clip((_NETWORK_ALONE - yaw) / (_NETWORK_ALONE - _FACEMESH_ALONE), 0.0, 1.0))
+    return float(np.clip((_NETWORK_ALONE - apparent_yaw(guess)) / (_NETWORK_ALONE - _FACEMESH_ALONE), 0.0, 1.0))
+
+
+def apparent_yaw(fit: FaceFit) -> float:
+    """Of the head as its crop shows it, to either side, radians."""
+    right = fit.weak_perspective[0, :3]
+    return math.asin(min(abs(float(right[2])) / math.sqrt(float(right @ right)), 1.0))
 
 
 create = FusedFitter
