@@ -192,8 +192,6 @@ class SmoothingConfig:
     minimum_cutoff: float = setting(1.5, "one_euro: less is smoother at rest", unit="Hz", minimum=0.01, maximum=1000.0)
     beta: float = setting(0.5, "one_euro: more follows faster movement with less delay", minimum=0.0, maximum=1000.0)
     derivative_cutoff: float = setting(1.0, "one_euro: smoothing of the speed", unit="Hz", minimum=0.01, maximum=1000.0)
-    window: float = setting(
-        0.15, "window: how far back it reaches; the delay is a third of it", unit="s", minimum=0.001, maximum=1.0
     blendshape_cutoff: float = setting(
         0.2, "one_euro: minimum_cutoff of the blendshapes", unit="Hz", minimum=0.01, maximum=1000.0
     )
@@ -206,6 +204,8 @@ class SmoothingConfig:
         minimum=0.0,
         maximum=1000.0,
     )
+    window: float = setting(
+        0.15, "window: how far back it reaches; the delay is a third of it", unit="s", minimum=0.001, maximum=1.0
     )
 
 
@@ -215,6 +215,18 @@ class OutputConfig:
 
     tf: bool = setting(True, "broadcast the frames face_<id>, where tf2_msgs is installed")
     mesh_opacity: float = setting(1.0, "of mesh_markers", minimum=0.0, maximum=1.0)
+    mesh_detail: str = setting(
+        "full",
+        "triangles of mesh_markers and points of mesh_cloud: all, a quarter of the vertices, or FaceMesh's",
+        choices=("full", "decimated", "facemesh"),
+    )
+    mesh_style: str = setting(
+        "shaded",
+        "mesh_markers and mesh_cloud: colors of the parts under a lamp, colors of the image, or edges alone",
+        choices=("shaded", "textured", "wireframe"),
+    )
+    mesh_landmarks: bool = setting(False, "mesh_markers: FaceMesh's points on the fitted face, too")
+    mesh_axes: bool = setting(False, "mesh_markers: the axes of the face frame, too")
     annotated: str = setting("annotated", "what the topic annotated shows", choices=DRAW_KINDS)
     annotated_mesh: bool = setting(True, "draw the mesh in the kind annotated, see-through, where the model has one")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,23 +10,18 @@ import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
 from face_expr_ros.msg import FaceArray, FaceExpression, FaceModel
-from geometry_msgs.msg import Point, Quaternion
-from geometry_msgs.msg import Pose as PoseMessage
 from rclpy.lifecycle import LifecycleNode
 from rclpy.serialization import deserialize_message, serialize_message
 from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
-from visualization_msgs.msg import Marker
 
 from face_expr_ros.bundle import open_face_model
 from face_expr_ros.config import ExpressionConfig, OutputConfig
 from face_expr_ros.expression.readouts import ReadoutReader
 from face_expr_ros.face_model import BundleError, MorphableModel
-from face_expr_ros.geometry import pinhole_camera, rotation_from_euler, to_camera
-from face_expr_ros.ros import encode, marker_cdr
-from face_expr_ros.ros.marker_cdr import MarkerWriter, marker_object
-from face_expr_ros.ros.mesh_markers import MeshMarkers, open_writer
+from face_expr_ros.geometry import pinhole_camera, rotation_from_euler
+from face_expr_ros.ros import encode
 from face_expr_ros.ros.outputs import Outputs
 from face_expr_ros.ros.transforms import face_transforms
 from face_expr_ros.values import Blendshapes, Face, FaceFit, Landmarks, Pose, Roi
@@ -203,78 +197,6 @@ def test_an_image_comes_back_as_it_was_even_from_a_view() -> None:
     np.testing.assert_array_equal(np.reshape(message.data, (10, 5, 3)), image)
 
 
-# Markers
-
-
-@pytest.mark.parametrize("count", [0, 1, 2, 3, 999])
-@pytest.mark.parametrize("frame_id", ["", "a", "ab", "abc", "abcd", "camera_optical_frame", "kamera_ü"])
-def test_spliced_marker_bytes_mean_the_same_as_the_object(frame_id: str, count: int) -> None:
-    random = np.random.default_rng(count)
-    points, colors = random.normal(size=(count, 3)), random.random((count, 4), dtype=np.float32)
-    marker = Marker(header=Header(stamp=HEADER.stamp, frame_id=frame_id), ns="face", id=-7, type=Marker.TRIANGLE_LIST)
-    marker.pose = PoseMessage(position=Point(x=1.0, y=2.0, z=3.0), orientation=Quaternion(x=0.5, y=0.5, z=0.5, w=0.5))
-    given = deserialize_message(MarkerWriter()(marker, points, colors), Marker)
-    assert given == marker_object(marker, points, colors)
-
-
-def test_a_marker_that_has_points_already_is_refused() -> None:
-    with pytest.raises(ValueError, match="without points"):
-        MarkerWriter()(Marker(points=[Point()]), np.zeros((1, 3)), np.zeros((1, 4), np.float32))
-
-
-def big_endian(message: Any) -> bytes:
-    return b"\x00\x00" + serialize_message(message)[2:]
-
-
-def longer_tail(message: Any) -> bytes:
-    return serialize_message(message) + bytes(1 + len(message.ns))
-
-
-@pytest.mark.parametrize("serialize", [big_endian, longer_tail])
-def test_another_layout_of_the_message_falls_back_to_objects_with_a_warning(
-    monkeypatch: pytest.MonkeyPatch, serialize: Callable[[Any], bytes]
-) -> None:
-    warnings: list[str] = []
-    monkeypatch.setattr(marker_cdr, "serialize_message", serialize)
-    writer = open_writer(warnings.append)
-    assert writer is marker_object
-    assert len(warnings) == 1
-    assert "the slow way" in warnings[0]
-
-
-def test_mesh_markers_draw_the_fitted_face_where_it_is(model: MorphableModel) -> None:
-    face = make_face(model, jawOpen=0.8)
-    (data,) = MeshMarkers(model, MarkerWriter())([face], HEADER, opacity=0.5)
-    marker = deserialize_message(data, Marker)
-    q, p = marker.pose.orientation, marker.pose.position
-    points = np.array([[point.x, point.y, point.z] for point in marker.points])
-    drawn = Rotation.from_quat([q.x, q.y, q.z, q.w]).apply(points) + np.array([p.x, p.y, p.z])
-    lashes = model.part_names.index("eyelashes")
-    corners = model.triangles[model.triangle_part != lashes].ravel()
-    wanted = to_camera(model.vertices(face.fit.shape, face.fit.expression), face.fit.pose)[corners]
-    np.testing.assert_allclose(drawn, wanted, atol=1e-6)  # meters
-    assert (marker.type, marker.action, marker.header) == (Marker.TRIANGLE_LIST, Marker.ADD, HEADER)
-    colors = np.array([[color.r, color.g, color.b, color.a] for color in marker.colors])
-    assert len(colors) == len(points)
-    assert colors[:, :3].min() >= 0
-    assert colors[:, :3].max() <= 1
-    assert (colors[:, 3] == 0.5).all()
-
-
-def test_a_marker_keeps_its_number_and_is_deleted_when_its_face_goes(model: MorphableModel) -> None:
-    markers = MeshMarkers(model, marker_object)
-
-    def actions(*ids: str) -> list[tuple[int, int]]:
-        given = markers([make_face(model, face_id) for face_id in ids], HEADER, 1.0)
-        return [(marker.action, marker.id) for marker in given if isinstance(marker, Marker)]
-
-    assert actions("f1", "f2") == [(Marker.ADD, 1), (Marker.ADD, 2)]
-    assert actions("f2") == [(Marker.DELETE, 1), (Marker.ADD, 2)]
-    assert actions("f2", "f3") == [(Marker.ADD, 2), (Marker.ADD, 3)]
-    assert sorted(actions()) == [(Marker.DELETE, 2), (Marker.DELETE, 3)]
-    assert actions() == []
-
-
 @pytest.mark.parametrize("frame_id", ["", "c", "camera", "camera_optical_frame"])
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (480, 640)])
 def test_the_bytes_of_an_image_are_those_of_its_message(size: tuple[int, int], frame_id: str) -> None:
@@ -283,15 +205,6 @@ def test_the_bytes_of_an_image_are_those_of_its_message(size: tuple[int, int], f
     data = array("B", image.tobytes())
     wanted = Image(header=header, height=size[0], width=size[1], encoding="bgr8", step=3 * size[1], data=data)
     assert deserialize_message(encode.image_bytes(image, header), Image) == wanted
-
-
-def test_a_model_without_parts_is_skin_and_one_without_a_surface_has_no_marker(model: MorphableModel) -> None:
-    bare = replace(model, part_names=(), vertex_part=np.zeros(0, np.uint8))
-    (marker,) = MeshMarkers(bare, marker_object)([make_face(bare)], HEADER, 1.0)
-    assert isinstance(marker, Marker)
-    assert len(marker.points) == bare.triangles.size
-    sparse = replace(bare, triangles=np.zeros((0, 3), np.int32))
-    assert list(MeshMarkers(sparse, marker_object)([make_face(sparse)], HEADER, 1.0)) == []
 
 
 def test_an_annotated_topic_that_the_model_cannot_show_is_refused_at_start(model: MorphableModel, ros: None) -> None:

@@ -11,17 +11,20 @@ from numpy.typing import NDArray
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.qos_overriding_options import QoSOverridingOptions
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import Image, PointCloud2
 from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
 from face_expr_ros.config import OutputConfig
-from face_expr_ros.face_model import MorphableModel
+from face_expr_ros.face_model import BundleError, MorphableModel
 from face_expr_ros.msg import FaceArray, FaceExpression, FaceModel, FacePose, FaceShape
 from face_expr_ros.rendering.kinds import check_kind, draw_in_frame
 from face_expr_ros.rendering.overlays import annotate
 from face_expr_ros.ros import encode
-from face_expr_ros.ros.mesh_markers import MeshMarkers, open_writer
+from face_expr_ros.ros.cdr import open_writer
+from face_expr_ros.ros.mesh_cloud import mesh_cloud
+from face_expr_ros.ros.mesh_markers import MeshMarkers
+from face_expr_ros.ros.meshes import Meshes
 from face_expr_ros.ros.transforms import face_transforms, transform_message_type
 from face_expr_ros.ros.worker import NewestWins
 from face_expr_ros.values import Face, Frame
@@ -49,9 +52,10 @@ class Outputs:
         """Offers the topics.
 
         Raises:
-            BundleError: the model cannot be drawn as ``annotated`` of the configuration wants it.
+            BundleError: the model cannot be drawn as ``annotated`` or ``mesh_detail`` of the configuration wants it.
         """
         check_kind(config.annotated, model)
+        meshes = Meshes(model, config)
         self._node = node
         self._model = model
         self._publishers: list[LifecyclePublisher[Any]] = []
@@ -60,11 +64,14 @@ class Outputs:
         self._shape = self._publisher(FaceShape, "shape")
         self._expression = self._publisher(FaceExpression, "expression")
         self._markers = self._publisher(Marker, "mesh_markers", MARKER_QUEUE)
+        self._cloud = self._publisher(PointCloud2, "mesh_cloud")
         self._annotated = self._publisher(Image, "annotated")
         self._tf_type = transform_message_type()
         self._tf = self._publisher(self._tf_type, "/tf", TF_QUEUE) if self._tf_type else None
         self._face_model = self._publisher(FaceModel, "face_model", LATCHED)
-        self._mesh = MeshMarkers(model, open_writer(node.get_logger().warning))
+        self._meshes = meshes
+        self._mesh_markers = MeshMarkers(model, open_writer(Marker, node.get_logger().warning))
+        self._cloud_writer = open_writer(PointCloud2, node.get_logger().warning)
         self._annotator = NewestWins(self._annotate, "annotated")
 
     def announce(self, header: Header) -> None:
@@ -86,11 +93,24 @@ class Outputs:
         _each(self._pose, faces, lambda face: encode.face_pose(face, frame.camera, header))
         _each(self._shape, faces, lambda face: encode.face_shape(face, name, header))
         _each(self._expression, faces, lambda face: encode.face_expression(face, name, header))
-        if self._markers.get_subscription_count():
-            for marker in self._mesh(faces, header, config.mesh_opacity):
-                self._markers.publish(marker)
+        self._publish_meshes(frame, faces, header, config)
         if self._annotated.get_subscription_count():
             self._annotator.put(_Drawing(frame, faces, header, config))
+
+    def _publish_meshes(self, frame: Frame, faces: tuple[Face, ...], header: Header, config: OutputConfig) -> None:
+        markers, cloud = self._markers.get_subscription_count(), self._cloud.get_subscription_count()
+        if not markers and not cloud:
+            return
+        try:
+            drawing = self._meshes(faces, frame, config)
+        except BundleError as error:  # a detail chosen while the node runs that the model does not have
+            self._node.get_logger().error(f"mesh left out: {error}", throttle_duration_sec=5.0)
+            return
+        if markers:
+            for marker in self._mesh_markers(faces, drawing, header, config):
+                self._markers.publish(marker)
+        if cloud and drawing:
+            self._cloud.publish(mesh_cloud(drawing, header, self._cloud_writer))
 
     def _annotate(self, drawing: _Drawing) -> None:
         """In a thread of its own: drawing takes longer than finding the faces and must not delay the next ones."""

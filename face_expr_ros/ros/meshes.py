@@ -1,0 +1,95 @@
+"""The faces of one image as meshes with colors, made once for all topics that show them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face_expr_ros.config import OutputConfig
+from face_expr_ros.face_model import MorphableModel
+from face_expr_ros.mesh_detail import drawn_model
+from face_expr_ros.rendering.projection import corner_operator, vertex_normals
+from face_expr_ros.rendering.vertex_colors import lit, seen_in_image, vertex_colors
+from face_expr_ros.values import Face, FloatArray, Frame
+
+
+@dataclass(frozen=True)
+class DrawnFace:
+    """One face's mesh.
+
+    Attributes:
+        vertices: (V, 3) model axes, meters.
+        colors: (V, 4) float32 red, green, blue, opacity in 0..1.
+    """
+
+    face: Face
+    vertices: FloatArray
+    colors: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """The meshes of one image.
+
+    Attributes:
+        corners: indices of vertices: two for each wire, or three for each triangle.
+        wires: draw edges, not triangles.
+    """
+
+    faces: list[DrawnFace]
+    corners: NDArray[np.intp]
+    wires: bool
+
+
+class Meshes:
+    """Draws faces in the detail and style of the configuration; each detail is computed once.
+
+    Args:
+        model: the face model that the faces were fitted with.
+        config: what is prepared at once.
+
+    Raises:
+        BundleError: the model cannot be drawn in the detail that the configuration wants.
+    """
+
+    def __init__(self, model: MorphableModel, config: OutputConfig) -> None:
+        self._model = model
+        self._surfaces: dict[str, _Surface] = {}
+        self._surface(config.mesh_detail)
+
+    def __call__(self, faces: Sequence[Face], frame: Frame, config: OutputConfig) -> Drawing | None:
+        """The faces of an image; None for a model without a surface. Raises BundleError as above."""
+        if self._model.sparse:
+            return None
+        surface, wires = self._surface(config.mesh_detail), config.mesh_style == "wireframe"
+        drawn = [surface.draw(face, frame, config) for face in faces]
+        return Drawing(drawn, surface.edges if wires else surface.triangles, wires)
+
+    def _surface(self, detail: str) -> _Surface:
+        if detail not in self._surfaces:
+            self._surfaces[detail] = _Surface(drawn_model(self._model, detail))
+        return self._surfaces[detail]
+
+
+class _Surface:
+    """A model in one level of detail."""
+
+    def __init__(self, model: MorphableModel) -> None:
+        self._model = model
+        self._colors = vertex_colors(model)
+        self._at_corners = corner_operator(model.triangles, len(model.mean))
+        self.triangles = model.triangles.ravel().astype(np.intp)
+        sides = np.sort(model.triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
+        self.edges = np.unique(sides, axis=0).ravel().astype(np.intp)
+
+    def draw(self, face: Face, frame: Frame, config: OutputConfig) -> DrawnFace:
+        vertices = self._model.vertices(face.fit.shape, face.fit.expression)
+        normals = vertex_normals(vertices, self._model.triangles, self._at_corners)
+        colors = np.full((len(vertices), 4), config.mesh_opacity, dtype=np.float32)
+        colors[:, :3] = lit(self._colors, normals, face.fit.pose)
+        if config.mesh_style == "textured":
+            colors[:, :3] = seen_in_image(colors[:, :3], vertices, normals, face.fit.pose, frame)
+        return DrawnFace(face, vertices, colors)
