@@ -112,7 +112,7 @@ def test_nobody_is_an_empty_array_with_the_header_of_the_image(model: MorphableM
 
 
 def test_the_angles_and_the_position_are_those_of_the_head(model: MorphableModel) -> None:
-    message = encode.face_pose(make_face(model), CAMERA, HEADER)
+    message = encode.face_pose(make_face(model), HEADER)
     assert (message.yaw, message.pitch, message.roll) == pytest.approx((YAW, PITCH, ROLL))
     position = message.pose.position
     assert (position.x, position.y, position.z) == (0.05, -0.02, 0.8)
@@ -127,7 +127,7 @@ def test_the_angles_and_the_position_are_those_of_the_head(model: MorphableModel
 )
 def test_the_face_frame_is_that_of_rep_155(model: MorphableModel, model_axis: list[int], face_axis: list[int]) -> None:
     face = make_face(model)
-    q = encode.face_pose(face, CAMERA, HEADER).pose.orientation
+    q = encode.face_pose(face, HEADER).pose.orientation
     from_face_frame = Rotation.from_quat([q.x, q.y, q.z, q.w])
     np.testing.assert_allclose(from_face_frame.apply(face_axis), face.fit.pose.rotation @ model_axis, atol=1e-12)
 

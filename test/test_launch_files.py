@@ -160,5 +160,5 @@ def test_the_nodes_get_the_fast_dds_profile_unless_the_user_has_one(
 def test_rviz_shows_image_meshes_and_frames() -> None:
     view = yaml.safe_load((CONFIG / "face_expr.rviz").read_text(encoding="utf-8"))["Visualization Manager"]
     topics = {display["Class"].split("/")[1]: display.get("Topic", {}).get("Value") for display in view["Displays"]}
-    assert topics == {"Image": "annotated", "Marker": "mesh_markers", "TF": None}
+    assert topics == {"Image": "annotated", "Marker": "mesh_markers", "PointCloud2": "mesh_cloud", "TF": None}
     assert view["Global Options"]["Fixed Frame"] == "camera_optical_frame"

@@ -12,8 +12,8 @@ its length and its elements.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -139,6 +139,8 @@ def _message(kind: type[Any]) -> Write:
 def _field(entry: FieldType) -> Write:
     if not entry.many:
         return _single(entry.element)
+    if entry.element == STRING and entry.count is None:
+        return _strings
     same = uniform_or_refuse(entry.element)
     return _many(_single(entry.element), entry.count) if same is None else _array(entry, *same)
 
@@ -165,6 +167,22 @@ def _string(stream: _Stream, value: str) -> None:
     encoded = value.encode()
     stream.align(4)
     stream.tail += struct.pack("<I", len(encoded) + 1) + encoded + b"\x00"
+
+
+def _strings(stream: _Stream, values: Sequence[str]) -> None:
+    stream.align(4)
+    if isinstance(values, tuple):  # names that stay the same from message to message
+        stream.tail += _strings_at_four(values)
+    else:
+        _many(_string, None)(stream, values)
+
+
+@lru_cache(maxsize=64)
+def _strings_at_four(values: tuple[str, ...]) -> bytes:
+    """Nothing in a sequence of strings is aligned to more than four bytes: its bytes are the same everywhere."""
+    stream = _Stream()
+    _many(_string, None)(stream, values)
+    return bytes(stream.tail)
 
 
 def _number(element: str) -> Write:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import Point, Quaternion
@@ -15,9 +16,11 @@ from std_msgs.msg import Header
 
 from face_expr_ros.face_model import MorphableModel
 from face_expr_ros.geometry import euler_angles, face_frame_quaternion
-from face_expr_ros.msg import Face as FaceMessage
 from face_expr_ros.msg import FaceArray, FaceExpression, FaceModel, FacePose, FaceShape
+from face_expr_ros.ros.message_fields import message_object
 from face_expr_ros.values import Camera, Face, Pose, Roi
+
+Values = dict[str, Any]  # the fields of a message by name
 
 
 def floats(values: ArrayLike) -> array[float]:
@@ -36,36 +39,77 @@ def unsigned_integers(values: ArrayLike) -> array[int]:
 
 def face_array(faces: Iterable[Face], camera: Camera, model_name: str, header: Header) -> FaceArray:
     """All faces of one image; none is an empty list."""
-    return FaceArray(header=header, faces=[face_message(face, camera, model_name, header) for face in faces])
+    return message_object(FaceArray, face_array_values(faces, camera, model_name, header))
 
 
-def face_message(face: Face, camera: Camera, model_name: str, header: Header) -> FaceMessage:
-    """One face with its pose, shape and expression."""
-    return FaceMessage(
-        face_id=face.id,
-        confidence=float(face.confidence),
-        roi=region_of_interest(face.roi, camera.width, camera.height),
-        pose=face_pose(face, camera, header),
-        shape=face_shape(face, model_name, header),
-        expression=face_expression(face, model_name, header),
-        landmarks=floats([] if face.landmarks is None else face.landmarks.points),
-    )
+def face_array_values(faces: Iterable[Face], camera: Camera, model_name: str, header: Header) -> Values:
+    """The same as the values of its fields, for a CdrWriter, which takes half the time of message objects."""
+    return {"header": header, "faces": [face_values(face, camera, model_name, header) for face in faces]}
 
 
-def face_pose(face: Face, camera: Camera, header: Header) -> FacePose:
+def face_values(face: Face, camera: Camera, model_name: str, header: Header) -> Values:
+    """The fields of a Face: one face with its pose, shape and expression."""
+    return {
+        "face_id": face.id,
+        "confidence": face.confidence,
+        "roi": region_of_interest(face.roi, camera.width, camera.height),
+        "pose": _pose_values(face, header),
+        "shape": _shape_values(face, model_name, header),
+        "expression": _expression_values(face, model_name, header),
+        "landmarks": () if face.landmarks is None else face.landmarks.points,
+    }
+
+
+def face_pose(face: Face, header: Header) -> FacePose:
     """The head in the camera's optical frame, its angles and its weak perspective."""
+    return message_object(FacePose, _pose_values(face, header))
+
+
+def face_shape(face: Face, model_name: str, header: Header) -> FaceShape:
+    """The identity coefficients."""
+    return message_object(FaceShape, _shape_values(face, model_name, header))
+
+
+def face_expression(face: Face, model_name: str, header: Header) -> FaceExpression:
+    """The expression in the model's own basis and as blendshapes, and what is read from those."""
+    return message_object(FaceExpression, _expression_values(face, model_name, header))
+
+
+def _pose_values(face: Face, header: Header) -> Values:
     pose = face.fit.pose
     yaw, pitch, roll = euler_angles(pose.rotation)
-    return FacePose(
-        header=header,
-        face_id=face.id,
-        pose=pose_message(pose),
-        metric=bool(pose.metric),
-        yaw=yaw,
-        pitch=pitch,
-        roll=roll,
-        weak_perspective=floats(face.fit.weak_perspective),
-    )
+    return {
+        "header": header,
+        "face_id": face.id,
+        "pose": pose_message(pose),
+        "metric": pose.metric,
+        "yaw": yaw,
+        "pitch": pitch,
+        "roll": roll,
+        "weak_perspective": face.fit.weak_perspective,
+    }
+
+
+def _shape_values(face: Face, model_name: str, header: Header) -> Values:
+    return {"header": header, "face_id": face.id, "model": model_name, "coefficients": face.fit.shape}
+
+
+def _expression_values(face: Face, model_name: str, header: Header) -> Values:
+    readouts = face.readouts
+    return {
+        "header": header,
+        "face_id": face.id,
+        "model": model_name,
+        "coefficients": face.fit.expression,
+        "blendshape_names": face.blendshapes.names,
+        "blendshapes": face.blendshapes.values,
+        "action_unit_names": readouts.action_unit_names,
+        "action_units": readouts.action_units,
+        "valence": readouts.valence,
+        "arousal": readouts.arousal,
+        "label": readouts.label,
+        "mouth_open": readouts.mouth_open,
+    }
 
 
 def pose_message(pose: Pose) -> PoseMessage:
@@ -73,30 +117,6 @@ def pose_message(pose: Pose) -> PoseMessage:
     x, y, z = map(float, pose.position)
     qx, qy, qz, qw = map(float, face_frame_quaternion(pose.rotation))
     return PoseMessage(position=Point(x=x, y=y, z=z), orientation=Quaternion(x=qx, y=qy, z=qz, w=qw))
-
-
-def face_shape(face: Face, model_name: str, header: Header) -> FaceShape:
-    """The identity coefficients."""
-    return FaceShape(header=header, face_id=face.id, model=model_name, coefficients=floats(face.fit.shape))
-
-
-def face_expression(face: Face, model_name: str, header: Header) -> FaceExpression:
-    """The expression in the model's own basis and as blendshapes, and what is read from those."""
-    readouts = face.readouts
-    return FaceExpression(
-        header=header,
-        face_id=face.id,
-        model=model_name,
-        coefficients=floats(face.fit.expression),
-        blendshape_names=list(face.blendshapes.names),
-        blendshapes=floats(face.blendshapes.values),
-        action_unit_names=list(readouts.action_unit_names),
-        action_units=floats(readouts.action_units),
-        valence=readouts.valence,
-        arousal=readouts.arousal,
-        label=readouts.label,
-        mouth_open=readouts.mouth_open,
-    )
 
 
 def region_of_interest(roi: Roi, width: int, height: int) -> RegionOfInterest:

@@ -26,6 +26,7 @@ _TYPECODES = {
 _SEQUENCE = re.compile(r"sequence<(.*?)(?:, \d+)?>")
 _ARRAY = re.compile(r"(.*)\[(\d+)\]")
 _STRING = re.compile(r"string<\d+>")
+_KNOWN: dict[type[Any], dict[str, FieldType]] = {}
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,13 @@ class FieldType:
 
 def message_fields(kind: type[Any]) -> dict[str, FieldType]:
     """Name -> type of every field of a message class, in the order of serialization."""
-    return {name: _field_type(text) for name, text in kind.get_fields_and_field_types().items()}
+    if kind not in _KNOWN:
+        _KNOWN[kind] = {name: _field_type(text) for name, text in kind.get_fields_and_field_types().items()}
+    return _KNOWN[kind]
 
 
-def message_class(name: str) -> type[Any]:
+@cache
+def message_class(name: str) -> Any:
     """The class of "geometry_msgs/Point". Raises AttributeError where ``name`` is not a message, such as "wstring"."""
     package, _, message = name.rpartition("/")
     if not package:

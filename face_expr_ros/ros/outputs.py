@@ -70,8 +70,10 @@ class Outputs:
         self._tf = self._publisher(self._tf_type, "/tf", TF_QUEUE) if self._tf_type else None
         self._face_model = self._publisher(FaceModel, "face_model", LATCHED)
         self._meshes = meshes
-        self._mesh_markers = MeshMarkers(model, open_writer(Marker, node.get_logger().warning))
-        self._cloud_writer = open_writer(PointCloud2, node.get_logger().warning)
+        warn = node.get_logger().warning
+        self._mesh_markers = MeshMarkers(model, open_writer(Marker, warn))
+        self._write_cloud = open_writer(PointCloud2, warn)
+        self._write_faces = open_writer(FaceArray, warn)
         self._annotator = NewestWins(self._annotate, "annotated")
 
     def announce(self, header: Header) -> None:
@@ -87,10 +89,10 @@ class Outputs:
     def __call__(self, frame: Frame, faces: tuple[Face, ...], header: Header, config: OutputConfig) -> None:
         """Publish one image's faces under the image's header."""
         name = self._model.name
-        self._faces.publish(encode.face_array(faces, frame.camera, name, header))
+        self._faces.publish(self._write_faces(encode.face_array_values(faces, frame.camera, name, header)))
         if config.tf and faces and self._tf and self._tf_type:
             self._tf.publish(self._tf_type(transforms=face_transforms(faces, header)))
-        _each(self._pose, faces, lambda face: encode.face_pose(face, frame.camera, header))
+        _each(self._pose, faces, lambda face: encode.face_pose(face, header))
         _each(self._shape, faces, lambda face: encode.face_shape(face, name, header))
         _each(self._expression, faces, lambda face: encode.face_expression(face, name, header))
         self._publish_meshes(frame, faces, header, config)
@@ -110,7 +112,7 @@ class Outputs:
             for marker in self._mesh_markers(faces, drawing, header, config):
                 self._markers.publish(marker)
         if cloud and drawing:
-            self._cloud.publish(mesh_cloud(drawing, header, self._cloud_writer))
+            self._cloud.publish(mesh_cloud(drawing, header, self._write_cloud))
 
     def _annotate(self, drawing: _Drawing) -> None:
         """In a thread of its own: drawing takes longer than finding the faces and must not delay the next ones."""
