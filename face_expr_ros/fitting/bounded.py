@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg.lapack import dpotrf, dpotrs
+from scipy.linalg.lapack import dpotrf, dpotrs, dtrtrs
 
+from face_expr_ros.kernels.cholesky import partial_cholesky
 from face_expr_ros.values import FloatArray
 
 _NEWTON_STEPS = 30
@@ -28,10 +29,10 @@ class PartlyBounded:
             LinAlgError: N is not positive definite.
         """
         self._free = free
-        self._coupling = normal[free:, :free]
-        self._factor = _factor(normal[:free, :free])
-        self._eliminated = _solve(self._factor, normal[:free, free:])
-        self._reduced = normal[free:, free:] - self._coupling @ self._eliminated
+        factor = partial_cholesky(normal, free)
+        self._triangle, self._coupling = factor[:free, :free], factor[:free, free:]
+        upper = np.triu(factor[free:, free:])
+        self._reduced = upper + np.triu(upper, 1).T
 
     def __call__(self, right: FloatArray, start: FloatArray | None = None) -> FloatArray:
         """The solution (n,).
@@ -40,9 +41,9 @@ class PartlyBounded:
             right: (n,) b.
             start: (n - free,) bounded unknowns that are probably near the solution.
         """
-        alone = _solve(self._factor, right[: self._free])
-        bounded = solve_unit_box(self._reduced, right[self._free :] - self._coupling @ alone, start)
-        return np.concatenate([alone - self._eliminated @ bounded, bounded])
+        alone = dtrtrs(self._triangle, right[: self._free], trans=1)[0]
+        bounded = solve_unit_box(self._reduced, right[self._free :] - alone @ self._coupling, start)
+        return np.concatenate([dtrtrs(self._triangle, alone - self._coupling @ bounded)[0], bounded])
 
 
 def solve_unit_box(normal: FloatArray, right: FloatArray, start: FloatArray | None = None) -> FloatArray:
@@ -62,7 +63,7 @@ def solve_unit_box(normal: FloatArray, right: FloatArray, start: FloatArray | No
         if len(free) == 0 or np.abs(slope[free]).max() < small:
             break
         step = np.zeros(len(right))
-        step[free] = -_solve(_factor(normal[free[:, None], free]), slope[free])
+        step[free] = -_solve_positive(normal[free[:, None], free], slope[free])
         solution, slope = _descend(normal, right, solution, slope, step)
     return solution
 
@@ -82,16 +83,11 @@ def _descend(
         length *= 0.5
 
 
-def _factor(matrix: FloatArray) -> FloatArray:
-    """LAPACK's Cholesky factor without the checks around it, which cost more than a matrix of this size."""
+def _solve_positive(matrix: FloatArray, right: FloatArray) -> FloatArray:
+    """LAPACK's Cholesky solver without the checks around it, which cost more than a matrix of this size."""
     factor, info = dpotrf(matrix, clean=0)
     if info:
         raise np.linalg.LinAlgError(
             "the landmarks do not determine the face: the normal matrix is not positive definite"
         )
-    return np.asarray(factor)
-
-
-def _solve(factor: FloatArray, right: FloatArray) -> FloatArray:
-    """The solution for a right-hand side (n,) or several (n, m)."""
     return np.asarray(dpotrs(factor, right)[0])

@@ -20,6 +20,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.linalg.blas import dsymv
 from scipy.spatial.transform import Rotation
 
 from face_expr_ros.bundle import Bundle
@@ -112,11 +113,7 @@ class LeastSquaresFitter:
         self._basis68 = np.ascontiguousarray(basis68.transpose(2, 1, 0))
         self._memories: OrderedDict[str, _Memory] = OrderedDict()
         self._twins = twins(model.expression_names)
-        unknowns = POSE + self._shape_count + self._expression_count
-        self._expression_prior = np.zeros((unknowns, unknowns))
-        self._expression_prior[-self._expression_count :, -self._expression_count :] = _expression_prior(
-            self._twins, config
-        )
+        self._prior = _expression_prior(self._twins, config)
 
     def reset(self) -> None:
         """Forget all faces."""
@@ -128,7 +125,7 @@ class LeastSquaresFitter:
         return [self._fit_track(track, frame.camera) for track in tracks]
 
     def _fit_track(self, track: Track, camera: Camera) -> FaceFit:
-        if track.landmarks is None or not _determine_a_face(track.landmarks):
+        if track.landmarks is None or not _determine_a_face(track.landmarks.points[_FITTED]):
             return self._unseen(track, camera)
         try:
             return self._fit(track.id, track.landmarks, camera)
@@ -229,7 +226,7 @@ class LeastSquaresFitter:
         turned = np.inf
         for _ in range(self._config.iterations):
             if turned > _LARGE_TURN:
-                normal = self._equations.normal() + self._prior(memory)
+                normal = self._normal(memory)
                 problem = PartlyBounded(normal, POSE + self._shape_count)
             turned, state = self._step(normal, problem, state, memory)
             self._linearize(seen, state)
@@ -245,22 +242,25 @@ class LeastSquaresFitter:
     def _step(self, normal: FloatArray, problem: PartlyBounded, now: _State, memory: _Memory) -> tuple[float, _State]:
         """The largest component of the turn, radians, and the state after the step."""
         unknowns = np.concatenate([np.zeros(3), now.position, [now.offset], now.coefficients])
-        remembered = np.zeros(len(unknowns))
-        remembered[POSE : POSE + self._shape_count] = memory.shape
-        slope = self._equations.slope() + self._prior(memory) @ (unknowns - remembered)
-        solution = problem(normal @ unknowns - slope, start=now.coefficients[self._shape_count :])
+        shape, expression = np.split(now.coefficients, [self._shape_count])
+        slope, bounded = self._equations.slope(), POSE + self._shape_count
+        slope[POSE:bounded] += self._certainty(memory) * (shape - memory.shape)
+        slope[bounded:] += self._prior @ expression
+        solution = problem(dsymv(1.0, normal, unknowns) - slope, start=expression)
         turn, position, offset, coefficients = solution[:3], solution[3:6], float(solution[6]), solution[POSE:]
         rotation = Rotation.from_rotvec(turn).as_matrix() @ now.rotation
         return float(np.abs(turn).max()), _State(rotation, position, offset, coefficients)
 
-    def _prior(self, memory: _Memory) -> FloatArray:
-        """(unknowns, unknowns) inverse covariance of the unknowns before the frame is seen; 0 for the pose."""
-        prior = self._expression_prior.copy()
-        np.fill_diagonal(
-            prior[POSE : POSE + self._shape_count, POSE : POSE + self._shape_count],
-            1.0 / (1.0 - self._weight_of_past(memory)),
-        )
-        return prior
+    def _normal(self, memory: _Memory) -> FloatArray:
+        """(unknowns, unknowns) of the landmarks and of what is known before them."""
+        normal, bounded = self._equations.normal(), POSE + self._shape_count
+        np.einsum("ii->i", normal)[POSE:bounded] += self._certainty(memory)
+        normal[bounded:, bounded:] += self._prior
+        return normal
+
+    def _certainty(self, memory: _Memory) -> float:
+        """Inverse variance of the remembered shape."""
+        return 1.0 / (1.0 - self._weight_of_past(memory))
 
 
 def twins(names: tuple[str, ...]) -> list[int]:
@@ -301,10 +301,10 @@ def _certainties(config: FittingConfig) -> tuple[FloatArray, FloatArray]:
     return 1.0 / across[_FITTED], 1.0 / along[_FITTED]
 
 
-def _determine_a_face(landmarks: Landmarks) -> bool:
-    """Whether there is anything to fit: points that are finite and spread over the image."""
-    points = landmarks.points[_FITTED, :2]
-    return bool(np.isfinite(points).all() and points.std(axis=0).min() >= _LEAST_SPREAD)
+def _determine_a_face(points: FloatArray) -> bool:
+    """Whether there is anything to fit: points (n, 3) that are finite and spread over the image."""
+    with np.errstate(invalid="ignore"):
+        return bool(points[:, :2].std(axis=0).min() >= _LEAST_SPREAD)  # not a number where a point is none
 
 
 def _look_at(points: FloatArray, camera: Camera) -> tuple[FloatArray, _Observation]:

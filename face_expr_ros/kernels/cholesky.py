@@ -1,0 +1,39 @@
+"""A partial Cholesky factorization: what a least-squares fit needs to eliminate some of its unknowns.
+
+LAPACK has none, and its triangular solver, which would give the same, wakes threads for fifty unknowns. On a machine
+that has other things to do, waiting for those takes a thousand times as long as the sums.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face_expr_ros.kernels import _cholesky
+
+
+def partial_cholesky(matrix: NDArray, count: int) -> NDArray[np.float64]:
+    """Eliminate the first unknowns of a positive definite matrix.
+
+    With the blocks A (count, count), B and C of ``[[A, B], [B', C]]``, the answer is ``[[U, V], [., S]]`` with
+    U' U = A, V = inverse(U') B, and the Schur complement S = C - V' V. Only the upper triangle of the matrix is read,
+    and only the upper triangles of U and S are written.
+
+    Args:
+        matrix: (n, n).
+        count: of the unknowns to eliminate, 0..n.
+
+    Returns:
+        (n, n), a new array; what is below the diagonal is of no use.
+
+    Raises:
+        ValueError: the matrix is not square, or the count is not 0..n.
+        LinAlgError: the matrix is not positive definite.
+    """
+    factor = np.array(matrix, np.float64, order="C")
+    if factor.ndim != 2 or factor.shape[0] != factor.shape[1] or not 0 <= count <= len(factor):
+        raise ValueError(f"a square matrix and a count of its rows are wanted, not {factor.shape} and {count}")
+    done = _cholesky.eliminate(factor, count) if count else 0
+    if done < count:
+        raise np.linalg.LinAlgError(f"the matrix is not positive definite: its unknown {done} is not determined")
+    return factor
