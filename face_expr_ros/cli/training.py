@@ -14,7 +14,7 @@ from face_expr_ros.cli.common import json_option, write_json
 
 # What the weights in weights/ were trained on.
 DRAWINGS = 122_880
-PORTRAITS = 96_000
+PORTRAITS = 65_280
 TRAIN_EXPRESSION = "config/train_expression.yaml"
 
 _folder = click.argument("folder", type=click.Path(file_okay=False, path_type=Path))

@@ -46,9 +46,6 @@ def write_network(network: HeadNetwork, names: tuple[str, ...], path: Path, meta
     x = graph.node("Concat", state, rest, difference, "known", view, axis=1)
     for layer in network.trunk:
         x = _linear(graph, x, layer) if isinstance(layer, nn.Linear) else graph.node("Relu", x)
-    first = size - network.basis.shape[1]
-    lines = graph.node("Concat", *(_columns(graph, y, first, size) for y in (state, difference)), axis=1)
-    x = graph.node("Add", x, _linear(graph, lines, network.line))
     bounds = [graph.constant(np.array(bound, np.float32)) for bound in (0, 1)]
     outputs: dict[str, tuple[str, list[int | str]]] = {
         "blendshapes": (graph.node("Clip", x, *bounds), ["n", len(names)]),
@@ -60,17 +57,16 @@ def write_network(network: HeadNetwork, names: tuple[str, ...], path: Path, meta
 
 def _state(graph: Graph, network: HeadNetwork) -> str:
     centered = graph.node("Sub", "features", graph.constant(_array(network.mean)))
-    line = graph.node("MatMul", centered, graph.constant(_array(network.basis)))
     weight, bias = folded_linear(network.landmarks, network.even)
-    points = graph.node("Gemm", line, graph.constant(weight), graph.constant(bias), transB=1)
+    whole = graph.constant(weight @ _array(network.basis).T)
+    points = graph.node("Gemm", centered, whole, graph.constant(bias), transB=1)
     eyes = graph.node("Reshape", _columns(graph, "patches", 0, EYES), _integers(graph, -1, 1, SIDE, SIDE))
     seen_eyes = _part(graph, eyes, network.parts[0])
     width = network.parts[0].width
     seen = [points, graph.node("Reshape", seen_eyes, _integers(graph, -1, EYES * width))]
     for place, part in enumerate(network.parts[1:], EYES):
         seen.append(_part(graph, _columns(graph, "patches", place, place + 1), part))
-    mixed = _linear(graph, graph.node("Relu", graph.node("Concat", *seen, axis=1)), network.mix)
-    return graph.node("Concat", mixed, line, axis=1)
+    return _linear(graph, graph.node("Relu", graph.node("Concat", *seen, axis=1)), network.mix)
 
 
 def _part(graph: Graph, gray: str, part: Any) -> str:

@@ -37,8 +37,6 @@ from face_expr_ros.training.expression.validation import validate
 CHECKPOINT, BEST, CURVES, SETTINGS = "checkpoint.pt", "best.pt", "curves.csv", "settings.yaml"
 _CANONICAL_SHARDS = 20  # from whose people the canonical face is made
 _LEAST_VARIANCE = 1e-3  # of a blendshape in the loss
-_PACE_OF_LINE = 0.02  # of the learning rate
-_RIDGE = 100.0  # of the linear regression that the head starts from: so many portraits' worth of caution
 
 
 def train(config: ExpressionTraining, extra: Sequence[Path] = ()) -> dict[str, Any]:
@@ -114,12 +112,12 @@ class _Run:
             features = followed(features, seen.expression, movements, np.random.default_rng(config.seed))
         mean, basis = features.mean(axis=0), even_basis(features)
         network = HeadNetwork(torch.from_numpy(mean), torch.from_numpy(basis), len(names))
-        start = linear_regression((features - mean) @ basis, seen.expression)
-        network.begin_with(*map(torch.from_numpy, start))
         self._network = network.to(memory_format=torch.channels_last)
         average = get_ema_multi_avg_fn(config.averaging)
         self._average = AveragedModel(self._network, multi_avg_fn=average, use_buffers=True)
-        self._optimizer = torch.optim.AdamW(_groups(self._network), weight_decay=config.weight_decay)
+        self._optimizer = torch.optim.AdamW(
+            self._network.parameters(), config.learning_rate, weight_decay=config.weight_decay
+        )
         self._step, self._best = 0, -1.0
         if (self._folder / CHECKPOINT).exists():
             self._resume()
@@ -146,7 +144,7 @@ class _Run:
 
     def _update(self, batch: Batch) -> float:
         for group in self._optimizer.param_groups:
-            group["lr"] = self._config.learning_rate * schedule(self._step, self._config) * group["pace"]
+            group["lr"] = self._config.learning_rate * schedule(self._step, self._config)
         loss = self._loss(batch)
         self._optimizer.zero_grad()
         loss.backward()
@@ -209,26 +207,6 @@ class _Run:
         self._network.load_state_dict(state["network"])
         self._average.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
-
-
-def _groups(network: HeadNetwork) -> list[dict[str, Any]]:
-    """The weights with their pace. The line begins where a regression left it, and each of Adam's steps moves all of
-    its many weights at once: at full pace it would be thrown about."""
-    line = set(network.line.parameters())
-    others = [parameter for parameter in network.parameters() if parameter not in line]
-    return [{"params": others, "pace": 1.0}, {"params": list(line), "pace": _PACE_OF_LINE, "weight_decay": 0.0}]
-
-
-def linear_regression(
-    even: NDArray[np.float32], expression: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Weight (E, K) and bias (E,) of a ridge regression of expressions (N, E) on even features (N, K) around 0."""
-    known = ~np.isnan(expression).any(axis=1)
-    inputs, wanted = even[known].astype(np.float64), expression[known].astype(np.float64)
-    bias = wanted.mean(axis=0)
-    normal = inputs.T @ inputs + _RIDGE * np.eye(inputs.shape[1])
-    weight = np.linalg.solve(normal, inputs.T @ (wanted - bias)).T
-    return weight.astype(np.float32), bias.astype(np.float32)
 
 
 def schedule(step: int, config: ExpressionTraining) -> float:
