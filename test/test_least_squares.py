@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.optimize import lsq_linear
-from scipy.spatial.transform import Rotation
 
 from face_expr_ros.bundle import Bundle, open_face_model
 from face_expr_ros.config import FittingConfig
@@ -204,23 +203,6 @@ def test_the_same_landmarks_give_the_same_fit(model: MorphableModel) -> None:
     first, second = fit(model, track), fit(model, track)
     assert (first.expression == second.expression).all()
     assert (first.pose.rotation == second.pose.rotation).all()
-
-
-@pytest.mark.parametrize(("turn", "shift"), [(0.02, 0.005), (0.15, 0.03), (1.0, 0.3)])
-def test_where_the_face_was_before_does_not_change_where_it_is_found(
-    model: MorphableModel, turn: float, shift: float
-) -> None:
-    before = Pose(rotation_from_euler(-0.1, 0.0, 0.0), np.array([0.0, 0.0, 0.6]), metric=True)
-    now = Pose(rotation_from_euler(turn - 0.1, 0.1, 0.0), np.array([shift, 0.0, 0.6 + shift]), metric=True)
-    smile = blendshape(model, mouthSmileLeft=0.6, mouthSmileRight=0.6, jawOpen=0.3)
-    fitter = fitter_of(model)
-    fitter(frame_of(CAMERA), [seen(model, before, np.zeros(40), smile)])
-    track = seen(model, now, np.zeros(40), smile)
-    found, alone = fitter(frame_of(CAMERA), [track])[0], fit(model, track)
-    angle = Rotation.from_matrix(found.pose.rotation.T @ alone.pose.rotation).magnitude()
-    assert np.degrees(angle) < 0.2
-    assert found.pose.position == pytest.approx(alone.pose.position, rel=0.01, abs=0.001)
-    assert found.expression == pytest.approx(alone.expression, abs=0.02)
 
 
 def random_problem(rng: np.random.Generator, size: int) -> tuple[FloatArray, FloatArray]:

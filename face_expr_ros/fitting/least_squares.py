@@ -7,9 +7,8 @@ direction (u, v) of its ray and a relative depth w. The errors, in meters at the
 
 do not change when head and distance grow together: only perspective and the prior tell the size of a head. (The
 simpler X.x - u X.z would shrink with the head and so always prefer a small one.) Every landmark has its own noise.
-Gauss-Newton solves for R, t, w0, shape a and expression e, starting from the last frame's answer for the same face.
-Priors: a ~ N(what earlier frames said, their certainty), e ~ N(0, spread) within 0..1, the two sides of the face
-correlated. Where a step starts does not change where the steps end, only how many it takes.
+Gauss-Newton solves for R, t, w0, shape a and expression e. Priors: a ~ N(what earlier frames said, their certainty),
+e ~ N(0, spread) within 0..1, the two sides of the face correlated.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from __future__ import annotations
 import math
 import re
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg.blas import dsymv
@@ -80,11 +79,10 @@ class _State:
 
 @dataclass
 class _Memory:
-    """What earlier frames said of a face's shape, how many there were, and the answer of the last one."""
+    """What earlier frames said of a face's shape, and how many there were."""
 
     shape: FloatArray
     frames: int = 0
-    last: _State | None = None
 
 
 class LeastSquaresFitter:
@@ -166,10 +164,10 @@ class LeastSquaresFitter:
     def _fit(self, face_id: str, landmarks: Landmarks, camera: Camera) -> FaceFit:
         memory = self._remember(face_id)
         toward, seen = _look_at(landmarks.points[_FITTED], camera)
-        state = self._descend(seen, memory, self._start(seen, memory, toward))
+        aligned = self._align(seen, np.concatenate([memory.shape, np.zeros(self._expression_count)]))
+        state = self._descend(seen, memory, aligned)
         self._learn(memory, state.coefficients[: self._shape_count])
         pose = Pose(toward.T @ state.rotation, toward.T @ state.position, camera.metric)
-        memory.last = replace(state, rotation=pose.rotation)
         residual = self._equations.off
         confidence = landmarks.confidence * math.exp(-((residual / _POOR_RESIDUAL) ** 2))
         return self._answer(pose, state.coefficients, camera, residual, confidence)
@@ -197,15 +195,6 @@ class LeastSquaresFitter:
 
     def _weight_of_past(self, memory: _Memory) -> float:
         return min(self._config.shape_memory, memory.frames / (memory.frames + 1.0))
-
-    def _start(self, seen: _Observation, memory: _Memory, toward: FloatArray) -> _State:
-        """The last frame's answer, in the camera turned by ``toward``, where the face still is there."""
-        if memory.last is not None:
-            near = replace(memory.last, rotation=toward @ memory.last.rotation)
-            self._linearize(seen, near)
-            if self._equations.off < _POOR_RESIDUAL:
-                return near
-        return self._align(seen, np.concatenate([memory.shape, np.zeros(self._expression_count)]))
 
     def _align(self, seen: _Observation, coefficients: FloatArray) -> _State:
         """The best similarity (Umeyama, 1991) from the model to rays and depths, as a first guess."""
