@@ -214,6 +214,9 @@ class OutputConfig:
     """What the node publishes. Images and meshes that nobody subscribes to are not computed."""
 
     tf: bool = setting(True, "broadcast the frames face_<id>, where tf2_msgs is installed")
+    names: bool = setting(
+        True, "false leaves the names of the blendshapes, and the action units, out of the topic expression"
+    )
     mesh_opacity: float = setting(1.0, "of mesh_markers", minimum=0.0, maximum=1.0)
     mesh_detail: str = setting(
         "full",

@@ -10,6 +10,8 @@ from rclpy.serialization import deserialize_message, serialize_message
 from std_msgs.msg import Header
 
 from face_expr_ros.bundle import open_face_model
+from face_expr_ros.config import ExpressionConfig
+from face_expr_ros.expression.readouts import ReadoutReader
 from face_expr_ros.face_model import MorphableModel
 from face_expr_ros.geometry import pinhole_camera, rotation_from_euler, to_camera
 from face_expr_ros.ros import encode
@@ -51,6 +53,22 @@ def test_rebuilt_vertices_are_where_the_fit_has_them(model: MorphableModel, rebu
     wanted = to_camera(model.vertices(face.fit.shape, face.fit.expression), face.fit.pose)
     np.testing.assert_allclose(rebuilder.in_camera(received(face, model.name)), wanted, atol=ROUNDING)
     np.testing.assert_array_equal(rebuilder.triangles, model.triangles)
+
+
+def test_pose_and_coefficients_of_a_face_are_under_a_kilobyte_without_names(model: MorphableModel) -> None:
+    (face,) = ReadoutReader(ExpressionConfig())((make_face(model),))
+    messages = (
+        encode.face_pose(face, HEADER),
+        encode.face_shape(face, model.name, HEADER),
+        encode.face_expression(face, model.name, HEADER, names=False),
+    )
+    assert sum(len(serialize_message(message)) for message in messages) < 1000  # bytes
+    _, shape, expression = messages
+    assert not expression.blendshape_names
+    assert not expression.action_units
+    assert expression.label
+    np.testing.assert_allclose(expression.coefficients, face.fit.expression, rtol=1e-6)
+    np.testing.assert_allclose(shape.coefficients, face.fit.shape, rtol=1e-6)
 
 
 def test_a_face_of_another_model_is_refused(model: MorphableModel, rebuilder: MeshRebuilder) -> None:

@@ -70,9 +70,17 @@ def face_shape(face: Face, model_name: str, header: Header) -> FaceShape:
     return message_object(FaceShape, _shape_values(face, model_name, header))
 
 
-def face_expression(face: Face, model_name: str, header: Header) -> FaceExpression:
-    """The expression in the model's own basis and as blendshapes, and what is read from those."""
-    return message_object(FaceExpression, _expression_values(face, model_name, header))
+def face_expression(face: Face, model_name: str, header: Header, names: bool = True) -> FaceExpression:
+    """The expression in the model's own basis and as blendshapes, and what is read from those.
+
+    Args:
+        names: False leaves out the names of the blendshapes, whose order FaceModel has, and all of the action units,
+            whose order nobody would know then: two thirds of the message.
+    """
+    values = _expression_values(face, model_name, header)
+    if not names:
+        values |= {"blendshape_names": (), "action_unit_names": (), "action_units": ()}
+    return message_object(FaceExpression, values)
 
 
 def _pose_values(face: Face, header: Header) -> Values:

@@ -94,7 +94,7 @@ class Outputs:
             self._tf.publish(self._tf_type(transforms=face_transforms(faces, header)))
         _each(self._pose, faces, lambda face: encode.face_pose(face, header))
         _each(self._shape, faces, lambda face: encode.face_shape(face, name, header))
-        _each(self._expression, faces, lambda face: encode.face_expression(face, name, header))
+        _each(self._expression, faces, lambda face: encode.face_expression(face, name, header, config.names))
         self._publish_meshes(frame, faces, header, config)
         if self._annotated.get_subscription_count():
             self._annotator.put(_Drawing(frame, faces, header, config))
