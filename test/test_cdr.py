@@ -15,9 +15,22 @@ from face_expr_ros.msg import FaceArray, FaceModel
 from geometry_msgs.msg import Point, PoseWithCovarianceStamped
 from hypothesis import given
 from hypothesis import strategies as st
+from rcl_interfaces.msg import ParameterEvent
 from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
-from std_msgs.msg import ColorRGBA, Empty, Header
+from std_msgs.msg import (
+    Bool,
+    Byte,
+    ByteMultiArray,
+    ColorRGBA,
+    Empty,
+    Header,
+    Int8,
+    Int16,
+    Int64,
+    UInt16,
+    UInt64,
+)
 from trajectory_msgs.msg import JointTrajectory
 from visualization_msgs.msg import Marker, MarkerArray
 
@@ -27,7 +40,7 @@ from face_expr_ros.ros.message_fields import NUMBERS, STRING, FieldType, message
 
 KINDS = (
     Marker, MarkerArray, PointCloud2, FaceArray, FaceModel, Image, CameraInfo, DiagnosticArray, JointTrajectory,
-    PoseWithCovarianceStamped,
+    PoseWithCovarianceStamped, ParameterEvent, Int8, UInt16, Int16, Int64, UInt64, Bool, Byte, ByteMultiArray,
 )  # fmt: skip
 WRITERS = {kind: CdrWriter(kind) for kind in KINDS}
 LETTERS = string.ascii_letters + "äß€😀/_ "

@@ -34,6 +34,11 @@ from face_expr_ros.ros.message_fields import (
 ENCAPSULATION = b"\x00\x01\x00\x00"
 PADDING = b"\x00"  # a reader skips it, whatever it is
 _LARGE = 1024  # bytes of an array that is not copied before all is joined
+# As the module struct has them.
+_CODES = {
+    "boolean": "?", "octet": "c", "uint8": "B", "int8": "b", "uint16": "H", "int16": "h", "uint32": "I", "int32": "i",
+    "uint64": "Q", "int64": "q", "float": "f", "double": "d",
+}  # fmt: skip
 _SAMPLES = range(9)  # the lengths of their strings bring about every alignment
 
 Write = Callable[["_Stream", Any], None]
@@ -186,8 +191,7 @@ def _strings_at_four(values: tuple[str, ...]) -> bytes:
 
 
 def _number(element: str) -> Write:
-    dtype = np.dtype(NUMBERS[element])
-    size, pack = dtype.itemsize, struct.Struct("<" + ("c" if dtype.kind == "S" else dtype.char)).pack
+    size, pack = np.dtype(NUMBERS[element]).itemsize, struct.Struct("<" + _CODES[element]).pack
 
     def write(stream: _Stream, value: Any) -> None:
         stream.align(size)
