@@ -30,7 +30,7 @@ from face_expr_ros.ros.worker import NewestWins
 from face_expr_ros.values import Face, Frame
 
 QUEUE = QoSProfile(depth=10)  # reliable
-MARKER_QUEUE = QoSProfile(depth=50)  # one message a face and image
+MARKER_QUEUE = QoSProfile(depth=20)  # the markers of an image and of the one before; more would only be older
 TF_QUEUE = QoSProfile(depth=100)  # as tf2_ros
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
