@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Inner loops of the landmark fit; normal_equations.py holds the checked public class.
 
-BLAS would do the same sums, but it wakes threads for matrices of this size, and on a machine that has other things to
-do waiting for them takes longer than the sums.
+BLAS would do the largest of the sums. But in a program that imported NumPy before this package it wakes threads for
+matrices of this size, and where the cores have other things to do, waiting for them takes longer than the sums.
 """
 
 cdef extern from *:

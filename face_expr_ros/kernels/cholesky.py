@@ -1,7 +1,8 @@
 """A partial Cholesky factorization: what a least-squares fit needs to eliminate some of its unknowns.
 
-LAPACK has none, and its triangular solver, which would give the same, wakes threads for fifty unknowns. On a machine
-that has other things to do, waiting for those takes a thousand times as long as the sums.
+LAPACK has none, and its triangular solver, which would give the same, wakes threads for fifty unknowns in a program
+that imported NumPy before this package. Where the cores have other things to do, waiting for those took 16 ms instead
+of 0.02.
 """
 
 from __future__ import annotations
