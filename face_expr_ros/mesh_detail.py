@@ -33,7 +33,7 @@ def drawn_model(model: MorphableModel, detail: str) -> MorphableModel:
         detail: "full" is all but the eyelashes, "decimated" a quarter of its vertices, and "facemesh" the points and
             898 triangles of MediaPipe's FaceMesh, where they lie on the model.
 
-    Returns the model without texture coordinates, mirror and landmarks.
+    Returns the model without texture coordinates, mirror and landmarks; itself, where all of it is drawn.
     Raises BundleError when the model does not say where FaceMesh's points lie.
     """
     if model.sparse:
@@ -41,7 +41,9 @@ def drawn_model(model: MorphableModel, detail: str) -> MorphableModel:
     if detail == "facemesh":
         return _facemesh(model)
     triangles = _seen(model)
-    return _part(model, decimated(_shapes(model), triangles, KEPT) if detail == "decimated" else triangles)
+    if detail == "decimated":
+        triangles = decimated(_shapes(model), triangles, KEPT)
+    return model if triangles is model.triangles else _part(model, triangles)
 
 
 def landmark_model(model: MorphableModel) -> MorphableModel:

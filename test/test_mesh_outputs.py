@@ -123,6 +123,11 @@ def test_full_is_the_whole_model_without_the_lashes(model: MorphableModel) -> No
     np.testing.assert_array_equal(full.mean[full.triangles], wanted)
 
 
+def test_a_model_that_is_drawn_whole_is_not_copied(model: MorphableModel) -> None:
+    bare = replace(model, part_names=(), vertex_part=np.zeros(0, np.uint8))
+    assert drawn_model(bare, "full") is bare
+
+
 def test_landmarks_and_axes_come_with_the_mesh_when_asked_for(model: MorphableModel, write_marker: CdrWriter) -> None:
     config = OutputConfig(mesh_landmarks=True, mesh_axes=True)
     face = make_face(model, mouthSmileLeft=1.0)
