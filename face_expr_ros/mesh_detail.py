@@ -160,14 +160,11 @@ def _cheapest(shapes: Floats, triangles: Integers, quadrics: Floats, most: int) 
     """Vertices that may go and the neighbors that take their place; no two touch a common vertex."""
     count = shapes.shape[1]
     start, end = _collapsible(triangles, count)
-    places = np.concatenate([shapes, np.ones((*shapes.shape[:2], 1))], axis=-1)[:, end]
-    errors = np.einsum("sni,snij,snj->n", places, quadrics[:, start] + quadrics[:, end], places)
+    errors = np.sum([_errors(*one, start, end) for one in zip(shapes, quadrics, strict=True)], axis=0)
     order = np.lexsort((errors, start))
     first = order[np.unique(start[order], return_index=True)[1]]  # the cheapest neighbor of each vertex
-    start, end, errors = start[first], end[first], errors[first]
-    upright = ~_turning(shapes, triangles, start, end)
-    start, end, errors = start[upright], end[upright], errors[upright]
-    cheap = np.argsort(errors)[: max(1, round(_ROUND * len(errors)))]
+    first = first[np.argsort(errors[first])][: max(1, round(_ROUND * len(first)))]
+    cheap = first[~_turning(shapes, triangles, start[first], end[first])]
     rank = np.full(count, count)
     rank[start[cheap]] = np.arange(len(cheap))
     nearby = rank
@@ -176,6 +173,15 @@ def _cheapest(shapes: Floats, triangles: Integers, quadrics: Floats, most: int) 
         np.minimum.at(nearby, triangles, of_triangle[:, None])
     chosen = cheap[nearby[start[cheap]] == np.arange(len(cheap))][:most]
     return start[chosen], end[chosen]
+
+
+def _errors(shape: Floats, quadrics: Floats, start: Integers, end: Integers) -> Floats:
+    """(n,) of moving the vertex ``start`` to ``end`` in one shape (V, 3) with quadrics (V, 4, 4)."""
+    place = np.column_stack([shape, np.ones(len(shape))])
+    own = np.einsum("vi,vij,vj->v", place, quadrics, place)[end]
+    at_end = place[end]
+    moved = np.matmul(quadrics[start], at_end[:, :, None])[:, :, 0]
+    return own + np.einsum("ni,ni->n", moved, at_end)
 
 
 def _collapsible(triangles: Integers, count: int) -> tuple[Integers, Integers]:
