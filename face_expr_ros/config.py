@@ -163,7 +163,9 @@ class FittingConfig:
 @dataclass(frozen=True)
 class ExpressionConfig:
     backend: str = setting(
-        "coefficients", "who reads the blendshapes: the coefficients of the fit", choices=("coefficients",)
+        "head",
+        "who reads the blendshapes: the expression head, or the coefficients of a fitted model that has ARKit's basis",
+        choices=("head", "coefficients"),
     )
     adapt_neutral: float = setting(
         0.0,
