@@ -25,6 +25,7 @@ class Graph:
         self._inputs = inputs
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
+        self._named: dict[tuple[str, tuple[int, ...], bytes], str] = {}
 
     def node(self, operator: str, *inputs: str, **attributes: Any) -> str:
         """Add any operator of ONNX."""
@@ -33,10 +34,12 @@ class Graph:
         return output
 
     def constant(self, values: NDArray[Any]) -> str:
-        """Add numbers."""
-        name = f"constant_{len(self._constants)}"
-        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
-        return name
+        """Add numbers; the same ones are stored once."""
+        key = (values.dtype.str, values.shape, values.tobytes())
+        if key not in self._named:
+            self._named[key] = f"constant_{len(self._constants)}"
+            self._constants.append(numpy_helper.from_array(np.ascontiguousarray(values), self._named[key]))
+        return self._named[key]
 
     def convolution(self, x: str, weight: NDArray[Any], bias: NDArray[Any], *, stride: int = 1, groups: int = 1) -> str:
         """A convolution with (out, in / groups, k, k) weights, padded so that stride 1 keeps the size."""

@@ -16,7 +16,7 @@ from face_expr_ros.expression.alignment import FEATURES
 from face_expr_ros.expression.head import FEATURE_VERSION, INPUTS
 from face_expr_ros.expression.patches import PARTS, SIDE
 from face_expr_ros.models.onnx_graph import Graph
-from face_expr_ros.training.expression.network import DARK, EYES, HeadNetwork, PartNetwork
+from face_expr_ros.training.expression.network import DARK, EYES, MOST_REST, HeadNetwork, PartNetwork
 from face_expr_ros.training.expression.train import best_network
 from face_expr_ros.training.folding import folded, folded_linear
 
@@ -40,19 +40,38 @@ def write_network(network: HeadNetwork, names: tuple[str, ...], path: Path, meta
     shapes: list[list[int | str]] = [["n", FEATURES], ["n", len(PARTS), SIDE, SIDE], ["n", size], ["n", 1]]
     graph = Graph(dict(zip(INPUTS, shapes, strict=True)))
     state = _state(graph, network)
+    shown = _trunk(graph, network, state)
+    told = _clipped(graph, _trunk(graph, network, "rest"), MOST_REST)
+    told = graph.node("Mul", graph.node("Mul", "known", told), graph.constant(calm(names)))
+    one = graph.constant(np.ones(1, np.float32))
+    values = graph.node("Div", graph.node("Sub", shown, told), graph.node("Sub", one, told))
+    outputs: dict[str, tuple[str, list[int | str]]] = {
+        "blendshapes": (_clipped(graph, values, 1.0), ["n", len(names)]),
+        "state": (state, ["n", size]),
+    }
+    described = {"feature_version": str(FEATURE_VERSION), "state_size": str(size), "names": json.dumps(names)}
+    graph.save(path, outputs, described | metadata)
+
+
+def calm(names: tuple[str, ...]) -> NDArray[np.float32]:
+    """(E,) 1 for blendshapes that a face at rest does not show, 0 for where its eyes look."""
+    return np.array([not name.startswith("eyeLook") for name in names], np.float32)
+
+
+def _trunk(graph: Graph, network: HeadNetwork, state: str) -> str:
+    """What the network says of a state before the rest, both given."""
     difference = graph.node("Mul", "known", graph.node("Sub", state, "rest"))
     rest = graph.node("Mul", "known", "rest")
     view = _columns(graph, "features", FEATURES - 3, FEATURES)
     x = graph.node("Concat", state, rest, difference, "known", view, axis=1)
     for layer in network.trunk:
         x = _linear(graph, x, layer) if isinstance(layer, nn.Linear) else graph.node("Relu", x)
-    bounds = [graph.constant(np.array(bound, np.float32)) for bound in (0, 1)]
-    outputs: dict[str, tuple[str, list[int | str]]] = {
-        "blendshapes": (graph.node("Clip", x, *bounds), ["n", len(names)]),
-        "state": (state, ["n", size]),
-    }
-    described = {"feature_version": str(FEATURE_VERSION), "state_size": str(size), "names": json.dumps(names)}
-    graph.save(path, outputs, described | metadata)
+    return x
+
+
+def _clipped(graph: Graph, x: str, limit: float) -> str:
+    """x within 0..limit."""
+    return graph.node("Clip", x, *(graph.constant(np.array(bound, np.float32)) for bound in (0.0, limit)))
 
 
 def _state(graph: Graph, network: HeadNetwork) -> str:

@@ -15,6 +15,7 @@ EYES = 2  # the first parts, which one network looks at: the left is stored mirr
 _WIDTH = {"eye": 48, "other": 48}  # numbers that say what is seen of a part
 _LANDMARKS = 128
 _HIDDEN = (256, 192)
+MOST_REST = 0.9  # of a blendshape that is read at rest
 DARK = 64.0  # variance of gray levels below which a patch is mere noise: contrast is not raised to full
 
 
@@ -94,3 +95,15 @@ class HeadNetwork(nn.Module):
         told = torch.cat([state, known * rest, known * (state - rest), known, view], dim=1)
         answer: torch.Tensor = self.trunk(told)
         return answer
+
+    def from_rest(
+        self, state: torch.Tensor, view: torch.Tensor, rest: torch.Tensor, known: torch.Tensor, calm: torch.Tensor
+    ) -> torch.Tensor:
+        """The answer in 0..1, with what a face at that rest would be read as taken off: a rest reads as exactly 0, and
+        what lies above it is stretched so that 1 stays 1.
+
+        Args:
+            calm: (blendshapes,) 1 for what a face at rest does not show, 0 for where the eyes look.
+        """
+        told = known * calm * self(rest, view, rest, known).clamp(0.0, MOST_REST)
+        return ((self(state, view, rest, known) - told) / (1.0 - told)).clamp(0.0, 1.0)
