@@ -163,9 +163,10 @@ class FittingConfig:
 @dataclass(frozen=True)
 class ExpressionConfig:
     backend: str = setting(
-        "head",
-        "who reads the blendshapes: the expression head, or the coefficients of a fitted model that has ARKit's basis",
-        choices=("head", "coefficients"),
+        "head_and_fit",
+        "who reads the blendshapes: the expression head, the coefficients of a fitted model that has ARKit's basis, or "
+        "the mean of both where both say something",
+        choices=("head_and_fit", "head", "coefficients"),
     )
     adapt_neutral: float = setting(
         0.0,

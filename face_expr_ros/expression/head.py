@@ -101,6 +101,7 @@ class Head:
 
     def __init__(self, neutrals: Neutrals) -> None:
         self._head = ExpressionHead()
+        self.names = self._head.names
         self._neutrals = neutrals
         self._in_view: list[str] = []
         self._last: dict[str, tuple[int, FloatArray]] = {}
