@@ -608,7 +608,7 @@ def test_a_blendshape_that_is_not_known_moves_nothing(canonical: FloatArray, tmp
 
 def test_the_head_s_learning_rate_rises_stays_and_falls() -> None:
     pytest.importorskip("torch")
-    from face_expr_ros.training.expression.train import schedule
+    from face_expr_ros.training.running import schedule
 
     config = ExpressionTraining(steps=1000, warmup=100, decay=0.4)
     rates = [schedule(step, config) for step in (0, 49, 99, 300, 600, 800, 999)]

@@ -147,7 +147,8 @@ def test_training_without_pytorch_says_what_to_install(monkeypatch: pytest.Monke
 
 def test_the_learning_rate_rises_stays_and_falls() -> None:
     pytest.importorskip("torch")
-    from face_expr_ros.training.tddfa.train import TrainingConfig, schedule
+    from face_expr_ros.training.running import schedule
+    from face_expr_ros.training.tddfa.train import TrainingConfig
 
     config = TrainingConfig(steps=1000, warmup=100, decay=0.4)
     rates = [schedule(step, config) for step in (0, 49, 99, 300, 600, 800, 999)]

@@ -7,8 +7,10 @@ to. Their errors have little to do with each other, so that the mean is the safe
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from face_expr_ros.config import ExpressionConfig
 from face_expr_ros.expression import coefficients, head
@@ -69,15 +71,16 @@ class HeadAndFit:
 
 
 def _mean(read: Blendshapes, witness: Blendshapes) -> Blendshapes:
-    said = dict(zip(witness.names, witness.values, strict=True))
-    other = np.array([said.get(name, 0.0) for name in read.names])
-    share = _shares(read.names)
-    return Blendshapes(read.names, (1.0 - share) * read.values + share * other)
+    share, places = _shares(read.names, witness.names)
+    values: FloatArray = (1.0 - share) * read.values + share * witness.values[places]
+    return Blendshapes(read.names, values)
 
 
-def _shares(names: tuple[str, ...]) -> FloatArray:
-    """(n,) how much the coefficients count."""
-    return np.where([name.startswith(WITNESSED) for name in names], 0.5, 0.0)
+@cache
+def _shares(names: tuple[str, ...], witnesses: tuple[str, ...]) -> tuple[FloatArray, NDArray[np.int64]]:
+    """(n,) how much the coefficients count for each name, and where it stands among theirs."""
+    share = np.where([name.startswith(WITNESSED) for name in names], 0.5, 0.0)
+    return share, np.array([witnesses.index(name) for name in names])
 
 
 def create(config: ExpressionConfig, model: MorphableModel, fitter: Fitter) -> HeadAndFit:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -19,6 +18,7 @@ from face_expr_ros.models.onnx_graph import Graph
 from face_expr_ros.training.expression.network import DARK, EYES, MOST_REST, HeadNetwork, PartNetwork
 from face_expr_ros.training.expression.train import best_network
 from face_expr_ros.training.folding import folded, folded_linear
+from face_expr_ros.training.running import array
 
 NAME = "expression_head"
 
@@ -75,9 +75,9 @@ def _clipped(graph: Graph, x: str, limit: float) -> str:
 
 
 def _state(graph: Graph, network: HeadNetwork) -> str:
-    centered = graph.node("Sub", "features", graph.constant(_array(network.mean)))
+    centered = graph.node("Sub", "features", graph.constant(array(network.mean)))
     weight, bias = folded_linear(network.landmarks, network.even)
-    whole = graph.constant(weight @ _array(network.basis).T)
+    whole = graph.constant(weight @ array(network.basis).T)
     points = graph.node("Gemm", centered, whole, graph.constant(bias), transB=1)
     eyes = graph.node("Reshape", _columns(graph, "patches", 0, EYES), _integers(graph, -1, 1, SIDE, SIDE))
     seen_eyes = _part(graph, eyes, network.parts[0])
@@ -105,7 +105,7 @@ def _part(graph: Graph, gray: str, part: Any) -> str:
 
 
 def _linear(graph: Graph, x: str, layer: Any) -> str:
-    return graph.node("Gemm", x, graph.constant(_array(layer.weight)), graph.constant(_array(layer.bias)), transB=1)
+    return graph.node("Gemm", x, graph.constant(array(layer.weight)), graph.constant(array(layer.bias)), transB=1)
 
 
 def _columns(graph: Graph, x: str, begin: int, end: int) -> str:
@@ -115,7 +115,3 @@ def _columns(graph: Graph, x: str, begin: int, end: int) -> str:
 
 def _integers(graph: Graph, *values: int) -> str:
     return graph.constant(np.array(values, np.int64))
-
-
-def _array(tensor: torch.Tensor) -> NDArray[Any]:
-    return tensor.detach().numpy().astype(np.float32)

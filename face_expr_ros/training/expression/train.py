@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -33,6 +31,7 @@ from face_expr_ros.training.expression.samples import (
 )
 from face_expr_ros.training.expression.shards import finished_shards
 from face_expr_ros.training.expression.validation import validate
+from face_expr_ros.training.running import averaged_weights, schedule, write_checkpoint
 
 CHECKPOINT, BEST, CURVES, SETTINGS = "checkpoint.pt", "best.pt", "curves.csv", "settings.yaml"
 _CANONICAL_SHARDS = 20  # from whose people the canonical face is made
@@ -190,16 +189,7 @@ class _Run:
             "optimizer": self._optimizer.state_dict(),
             "canonical": torch.from_numpy(self._canonical),
         }
-        written = io.BytesIO()  # PyTorch itself does not say that a disk is full
-        torch.save(state, written)
-        try:
-            path.with_suffix(".part").write_bytes(written.getbuffer())
-        except OSError as error:
-            raise OSError(
-                f"{str(path)!r} cannot be written: {error.strerror}. The last one is still there: the same command "
-                f"goes on from it"
-            ) from error
-        os.replace(path.with_suffix(".part"), path)  # there completely or not at all
+        write_checkpoint(path, state)
 
     def _resume(self) -> None:
         state = torch.load(self._folder / CHECKPOINT, weights_only=True)
@@ -209,17 +199,10 @@ class _Run:
         self._optimizer.load_state_dict(state["optimizer"])
 
 
-def schedule(step: int, config: ExpressionTraining) -> float:
-    """Factor on the learning rate: a linear rise, a plateau, a linear fall."""
-    rise = min(1.0, (step + 1) / config.warmup)
-    fall = (config.steps - step) / max(1.0, config.decay * config.steps)
-    return max(0.0, min(rise, fall, 1.0))
-
-
 def best_network(folder: Path, blendshapes: int) -> tuple[HeadNetwork, NDArray[np.float64]]:
     """The best averaged network of a run, and its canonical face (478, 3)."""
     state = torch.load(folder / BEST, weights_only=True)
-    weights = {name.removeprefix("module."): value for name, value in state["average"].items() if name != "n_averaged"}
+    weights = averaged_weights(state)
     network = HeadNetwork(weights["mean"], weights["basis"], blendshapes)
     network.load_state_dict(weights)
     return network.eval(), state["canonical"].numpy()

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
 from face_expr_ros.bundle import sha256_of
 from face_expr_ros.models.onnx_graph import Graph
 from face_expr_ros.training.folding import folded
+from face_expr_ros.training.running import array
 from face_expr_ros.training.tddfa.network import INPUT_SIZE, SeparableBlock, WholeConvolution
 from face_expr_ros.training.tddfa.train import averaged_network
 
@@ -43,7 +43,7 @@ def write_network(network: nn.Sequential, path: Path) -> None:
     weight, bias = folded(whole.layer, whole_norm)
     x = graph.node("Conv", x, graph.constant(weight), graph.constant(bias), group=len(weight))
     x = graph.node("Flatten", x)
-    x = graph.node("Gemm", x, graph.constant(_array(last.weight)), graph.constant(_array(last.bias)), transB=1)
+    x = graph.node("Gemm", x, graph.constant(array(last.weight)), graph.constant(array(last.bias)), transB=1)
     graph.save(path, {"output": (x, ["n", last.out_features])})
 
 
@@ -59,7 +59,3 @@ def _in_order_of_onnx(weight: NDArray[Any], block: int) -> NDArray[Any]:
     """PixelUnshuffle keeps a color's pixels together, SpaceToDepth a pixel's colors."""
     order = np.arange(weight.shape[1]).reshape(-1, block * block).T.ravel()
     return np.ascontiguousarray(weight[:, order])
-
-
-def _array(tensor: torch.Tensor) -> NDArray[Any]:
-    return tensor.detach().numpy().astype(np.float32)

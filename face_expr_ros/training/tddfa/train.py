@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
-import os
 from collections.abc import Callable, Iterator
-from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from face_expr_ros.bundle import open_face_model
 from face_expr_ros.progress import progress
+from face_expr_ros.training.running import averaged_weights, schedule, write_checkpoint
 from face_expr_ros.training.tddfa.loss import Loss, Targets, total
 from face_expr_ros.training.tddfa.network import INPUT_SIZE, build_network
 from face_expr_ros.training.tddfa.points import LearnedPoints, learned_points
@@ -223,8 +222,7 @@ class _Run:
             "mean": torch.from_numpy(self._mean),
             "std": torch.from_numpy(self._std),
         }
-        torch.save(state, path.with_suffix(".part"))
-        os.replace(path.with_suffix(".part"), path)
+        write_checkpoint(path, state)
 
     def _resume(self) -> None:
         state = torch.load(self._folder / CHECKPOINT, weights_only=True)
@@ -232,13 +230,6 @@ class _Run:
         self._network.load_state_dict(state["network"])
         self._average.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
-
-
-def schedule(step: int, config: TrainingConfig) -> float:
-    """Factor on the learning rate: a linear rise, a plateau, a linear fall."""
-    rise = min(1.0, (step + 1) / config.warmup)
-    fall = (config.steps - step) / max(1.0, config.decay * config.steps)
-    return max(0.0, min(rise, fall, 1.0))
 
 
 def _whitening(
@@ -256,6 +247,6 @@ def averaged_network(folder: Path) -> tuple[torch.nn.Sequential, np.ndarray[Any,
     """The averaged network of a run, and mean and std of its parameters."""
     state = torch.load(folder / CHECKPOINT, weights_only=True)
     network = build_network(len(state["mean"]) + 1)
-    weights = {name.removeprefix("module."): value for name, value in state["average"].items() if name != "n_averaged"}
-    network.load_state_dict(deepcopy(weights))
+    weights = averaged_weights(state)
+    network.load_state_dict(weights)
     return network.eval(), state["mean"].numpy(), state["std"].numpy()
