@@ -72,8 +72,7 @@ class HeadAndFit:
 
 def _mean(read: Blendshapes, witness: Blendshapes) -> Blendshapes:
     share, places = _shares(read.names, witness.names)
-    values: FloatArray = (1.0 - share) * read.values + share * witness.values[places]
-    return Blendshapes(read.names, values)
+    return Blendshapes(read.names, read.values + share * (witness.values[places] - read.values))
 
 
 @cache
