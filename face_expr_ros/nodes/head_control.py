@@ -1,0 +1,123 @@
+"""The node ``head_control``: faces in, joints of a robot's head out."""
+
+from __future__ import annotations
+
+import sys
+
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from sensor_msgs.msg import JointState
+from trajectory_msgs.msg import JointTrajectory
+
+from face_expr_ros.face_state import FaceState
+from face_expr_ros.msg import FaceArray
+from face_expr_ros.retargeting.config import HeadControlConfig
+from face_expr_ros.retargeting.head import HeadController
+from face_expr_ros.retargeting.joints import load_joints
+from face_expr_ros.ros.diagnostics import DiagnosticsPublisher
+from face_expr_ros.ros.joint_messages import joint_state, joint_trajectory, measured_positions
+from face_expr_ros.ros.params import Parameters
+from face_expr_ros.ros.running import run_node
+from face_expr_ros.ros.states import face_states
+
+LIVE_PARAMETERS = ("follow", "face_id", "switch_margin", "switch_after", "input_timeout", "hold", "return_speed")
+LOG_INTERVAL = 5.0  # seconds between two messages of the same kind
+
+
+class HeadControlNode(Node):
+    """Publishes at a rate of its own, whether faces come or not."""
+
+    def __init__(self) -> None:
+        super().__init__("head_control", automatically_declare_parameters_from_overrides=True)
+        self._config = Parameters(self, HeadControlConfig, LIVE_PARAMETERS, self._configure).config
+        self._controller = HeadController(load_joints(self._config.table), self._config, self._warn)
+        self._names = tuple(joint.name for joint in self._controller.joints)
+        self._newest: FaceArray | None = None
+        self._messages = 0
+        self._bad_messages = 0
+        self._placed = self._config.start == "rest"
+        self._state = self._trajectory = None
+        if self._config.output != "joint_trajectory":
+            self._state = self.create_publisher(JointState, "joint_targets", 10)
+        if self._config.output != "joint_state":
+            self._trajectory = self.create_publisher(JointTrajectory, "joint_trajectory", 10)
+        self.create_subscription(FaceArray, "faces", self._on_faces, 1)
+        self._measured = None if self._placed else self.create_subscription(JointState, "joint_states", self._place, 10)
+        self.create_timer(1.0 / self._config.rate, self._tick, clock=self._pace())
+        DiagnosticsPublisher(self, self._status)
+        self.get_logger().info(f"{len(self._names)} joints follow {self.resolve_topic_name('faces')}")
+
+    def _pace(self) -> Clock:
+        """A simulation's clock, or else one that nobody sets: a robot must not wait for a clock that was put back."""
+        if self.get_parameter("use_sim_time").value:
+            return self.get_clock()
+        return Clock(clock_type=ClockType.STEADY_TIME)
+
+    def _configure(self, config: HeadControlConfig) -> None:
+        self._controller.configure(config)
+
+    def _warn(self, text: str) -> None:
+        self.get_logger().warning(text, throttle_duration_sec=LOG_INTERVAL)
+
+    def _on_faces(self, message: FaceArray) -> None:
+        self._newest = message
+        self._messages += 1
+
+    def _place(self, message: JointState) -> None:
+        """The joints are there: begin, and do not ask again."""
+        positions = measured_positions(message, self._names)
+        if positions is not None and self._measured is not None:
+            self._controller.place(positions)
+            self._placed = True
+            self.destroy_subscription(self._measured)
+            self._measured = None
+
+    def _tick(self) -> None:
+        if not self._placed:
+            return
+        now = self.get_clock().now()
+        targets = self._controller(self._faces(), now.nanoseconds)
+        if self._state is not None:
+            self._state.publish(joint_state(targets, now.to_msg()))
+        if self._trajectory is not None:
+            self._trajectory.publish(joint_trajectory(targets, 1.0 / self._config.rate))
+
+    def _faces(self) -> tuple[FaceState, ...] | None:
+        """The faces that came since the last tick; None where none came, or what came cannot be used."""
+        message, self._newest = self._newest, None
+        if message is None:
+            return None
+        try:
+            return face_states(message)
+        except ValueError as error:
+            self._bad_messages += 1
+            self.get_logger().error(f"faces left out: {error}", throttle_duration_sec=LOG_INTERVAL)
+            return None
+
+    def _status(self) -> DiagnosticStatus:
+        followed, topic = self._controller.followed, self.resolve_topic_name("faces")
+        level, text = DiagnosticStatus.OK, f"following {followed}" if followed else "nobody to follow"
+        if not self._placed:
+            joints = f"{self.resolve_topic_name('joint_states')} to name {', '.join(self._names)}"
+            level, text = DiagnosticStatus.WARN, f"waiting for {joints}"
+        elif not self.count_publishers(topic):
+            level, text = DiagnosticStatus.WARN, f"nobody publishes {topic}"
+        values = {
+            "followed": followed,
+            "messages": self._messages,
+            "bad messages": self._bad_messages,
+            "missing or non-finite source values": self._controller.refused,
+        }
+        pairs = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
+        name = self.get_fully_qualified_name().lstrip("/")
+        return DiagnosticStatus(level=level, name=name, message=text, hardware_id=topic, values=pairs)
+
+
+def main() -> int:
+    """The executable ``head_control``."""
+    return run_node(HeadControlNode, "head_control")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

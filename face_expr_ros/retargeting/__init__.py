@@ -1,0 +1,1 @@
+"""Faces for robot heads and avatars."""
