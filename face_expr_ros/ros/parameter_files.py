@@ -9,8 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from face_expr_ros.config import CameraConfig, PerceptionConfig, Setting, settings
+from face_expr_ros.retargeting.config import HeadControlConfig
 
-NODES: dict[str, type[Any]] = {"perception": PerceptionConfig, "camera": CameraConfig}
+NODES: dict[str, type[Any]] = {
+    "perception": PerceptionConfig,
+    "camera": CameraConfig,
+    "head_control": HeadControlConfig,
+}
 
 
 def yaml_text(node_name: str) -> str:
