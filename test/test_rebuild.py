@@ -14,6 +14,7 @@ from face_expr_ros.config import ExpressionConfig
 from face_expr_ros.expression.readouts import ReadoutReader
 from face_expr_ros.face_model import MorphableModel
 from face_expr_ros.geometry import pinhole_camera, rotation_from_euler, to_camera
+from face_expr_ros.message_values import face_array_values
 from face_expr_ros.ros import encode
 from face_expr_ros.ros.cdr import CdrWriter
 from face_expr_ros.ros.rebuild import MeshRebuilder
@@ -44,7 +45,7 @@ def make_face(model: MorphableModel) -> Face:
 
 
 def received(face: Face, model_name: str) -> FaceMessage:
-    data = CdrWriter(FaceArray)(encode.face_array_values([face], CAMERA, model_name, HEADER))
+    data = CdrWriter(FaceArray)(face_array_values([face], CAMERA, model_name, HEADER))
     return deserialize_message(data, FaceArray).faces[0]
 
 

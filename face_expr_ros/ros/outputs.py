@@ -17,6 +17,7 @@ from visualization_msgs.msg import Marker
 
 from face_expr_ros.config import OutputConfig
 from face_expr_ros.face_model import BundleError, MorphableModel
+from face_expr_ros.message_values import face_array_values
 from face_expr_ros.msg import FaceArray, FaceExpression, FaceModel, FacePose, FaceShape
 from face_expr_ros.rendering.kinds import check_kind, draw_in_frame
 from face_expr_ros.rendering.overlays import annotate
@@ -89,7 +90,7 @@ class Outputs:
     def __call__(self, frame: Frame, faces: tuple[Face, ...], header: Header, config: OutputConfig) -> None:
         """Publish one image's faces under the image's header."""
         name = self._model.name
-        self._faces.publish(self._write_faces(encode.face_array_values(faces, frame.camera, name, header)))
+        self._faces.publish(self._write_faces(face_array_values(faces, frame.camera, name, header)))
         if config.tf and faces and self._tf and self._tf_type:
             self._tf.publish(self._tf_type(transforms=face_transforms(faces, header)))
         _each(self._pose, faces, lambda face: encode.face_pose(face, header))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from geometry_msgs.msg import TransformStamped, Vector3
+from geometry_msgs.msg import TransformStamped
 from std_msgs.msg import Header
 
-from face_expr_ros.ros.encode import pose_message
+from face_expr_ros.message_values import transform_values
+from face_expr_ros.ros.message_fields import message_object
 from face_expr_ros.values import Face
 
 
@@ -23,12 +24,6 @@ def transform_message_type() -> type[Any] | None:
 
 def face_transforms(faces: Iterable[Face], header: Header) -> list[TransformStamped]:
     """``face_<id>`` of REP-155 for each face, parent: the image's frame; none where the image names no frame."""
-    return [_transform(face, header) for face in faces] if header.frame_id else []
-
-
-def _transform(face: Face, header: Header) -> TransformStamped:
-    pose = pose_message(face.fit.pose)
-    result = TransformStamped(header=header, child_frame_id=f"face_{face.id}")
-    result.transform.translation = Vector3(x=pose.position.x, y=pose.position.y, z=pose.position.z)
-    result.transform.rotation = pose.orientation
-    return result
+    if not header.frame_id:
+        return []
+    return [message_object(TransformStamped, transform_values(face, header)) for face in faces]
