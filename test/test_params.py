@@ -10,7 +10,7 @@ import pytest
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from face_expr_ros.config import CameraConfig, ConfigError, PerceptionConfig, settings
+from face_expr_ros.config import CameraConfig, ConfigError, PerceptionConfig, from_mapping, settings
 from face_expr_ros.ros.parameter_files import NODES, files, yaml_text
 from face_expr_ros.ros.params import Parameters
 
@@ -39,12 +39,12 @@ def test_a_parameter_file_holds_in_every_namespace(
     make_node: MakeNode, tmp_path: Path, name: str, config_class: type[Any], namespace: str
 ) -> None:
     file = tmp_path / f"{name}.yaml"
-    text = yaml_text(name)
-    file.write_text(text.replace("max_faces: 4", "max_faces: 7").replace("faces: 1 ", "faces: 2 "))
+    number = next(entry for entry in settings(config_class) if entry.maximum is not None)
+    most = number.check(number.type(number.maximum))
+    line = f"{number.name.rpartition('.')[2]}: "
+    file.write_text(yaml_text(name).replace(f"{line}{number.default}", f"{line}{most}", 1))
     node = make_node("--params-file", str(file), "-r", f"__ns:={namespace}", name=name)
-    config = Parameters(node, config_class).config
-    changed = config.landmarks.max_faces == 7 if isinstance(config, PerceptionConfig) else config.faces == 2
-    assert changed
+    assert Parameters(node, config_class).config == from_mapping(config_class, {number.name: most})
 
 
 @pytest.mark.parametrize(("name", "config_class"), NODES.items())
