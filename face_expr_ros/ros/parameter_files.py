@@ -10,11 +10,13 @@ from typing import Any
 
 from face_expr_ros.config import CameraConfig, PerceptionConfig, Setting, settings
 from face_expr_ros.retargeting.config import HeadControlConfig
+from face_expr_ros.web.config import WebConfig
 
 NODES: dict[str, type[Any]] = {
     "perception": PerceptionConfig,
     "camera": CameraConfig,
     "head_control": HeadControlConfig,
+    "web_bridge": WebConfig,
 }
 
 

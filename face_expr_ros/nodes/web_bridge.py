@@ -1,0 +1,132 @@
+"""The node ``web_bridge``: the faces of the topic, on a page in any browser."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.subscription import Subscription
+from rclpy.time import Time
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from face_expr_ros.bundle import open_face_model
+from face_expr_ros.msg import FaceArray, FaceModel
+from face_expr_ros.ros.announced_model import announced_model
+from face_expr_ros.ros.camera_info import CameraKeeper
+from face_expr_ros.ros.decode import DecodeError, decode
+from face_expr_ros.ros.params import Parameters
+from face_expr_ros.ros.running import StartError, run_node
+from face_expr_ros.ros.states import face_states
+from face_expr_ros.ros.topics import camera_info_topic, image_topic
+from face_expr_ros.ros.worker import NewestWins
+from face_expr_ros.values import Camera
+from face_expr_ros.web.config import WebConfig
+from face_expr_ros.web.picture import PicturePace, camera_picture
+from face_expr_ros.web.server import FaceServer, ServerError
+
+NEWEST = QoSProfile(depth=1)  # reliable
+SENSOR_DATA = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+LOG_INTERVAL = 5.0  # seconds between two logged bad messages
+LOOK_INTERVAL = 0.25  # seconds after which a client that wants pictures is noticed
+
+
+class WebBridgeNode(Node):
+    """Subscribes to faces and hands them to the server, which has a thread of its own in this process."""
+
+    def __init__(self) -> None:
+        super().__init__("web_bridge", automatically_declare_parameters_from_overrides=True)
+        self._config: WebConfig = Parameters(self, WebConfig).config
+        self._cameras = CameraKeeper(self._config.field_of_view)
+        self._info: CameraInfo | None = None
+        self._pace = PicturePace()
+        self._pictures: Subscription | None = None
+        topic = self.resolve_topic_name("faces")
+        try:
+            self._server = FaceServer(self._config, open_face_model(self._config.bundle), topic)
+        except ServerError as error:
+            raise StartError(str(error)) from error
+        self._encoder = NewestWins(self._show, "picture")
+        self._subscribe(FaceArray, "faces", self._on_faces, NEWEST)
+        self._subscribe(FaceModel, "face_model", self._on_face_model, LATCHED)
+        self._subscribe(CameraInfo, camera_info_topic(self), self._on_camera_info, SENSOR_DATA)
+        if self._config.camera_picture:
+            self.create_timer(LOOK_INTERVAL, self._follow_demand)
+        self.get_logger().info(f"the page is at {self._server.url}")
+
+    def destroy_node(self) -> None:
+        """First ends the threads."""
+        if hasattr(self, "_encoder"):
+            self._encoder.close()
+            self._server.close()
+        super().destroy_node()
+
+    def _subscribe(self, kind: type[Any], topic: str, callback: Any, qos: QoSProfile) -> Subscription:
+        overrides = QoSOverridingOptions.with_default_policies()
+        return self.create_subscription(kind, topic, callback, qos, qos_overriding_options=overrides)
+
+    def _on_faces(self, message: FaceArray) -> None:
+        try:
+            states = face_states(message)
+        except ValueError as error:
+            self.get_logger().error(f"faces left out: {error}", throttle_duration_sec=LOG_INTERVAL)
+            return
+        self._server.publish(states, Time.from_msg(message.header.stamp).nanoseconds, self._camera())
+
+    def _on_face_model(self, message: FaceModel) -> None:
+        if message.sha256 == self._server.hub.model.model.sha256:
+            return
+        try:
+            self._server.announce(announced_model(message))
+        except ValueError as error:
+            self.get_logger().error(f"face model left out: {error}")
+
+    def _on_camera_info(self, message: CameraInfo) -> None:
+        self._info = message
+        self._cameras.update(message)
+
+    def _camera(self) -> Camera | None:
+        """The camera of the newest CameraInfo; None before one came."""
+        if self._info is None:
+            return None
+        info, roi = self._info, self._info.roi
+        width = (roi.width or info.width) // max(1, info.binning_x)
+        height = (roi.height or info.height) // max(1, info.binning_y)
+        return self._cameras.camera(width, height) if width and height else None
+
+    def _follow_demand(self) -> None:
+        """Subscribe to images only while a client looks at them."""
+        wanted = self._server.picture_wanted
+        if wanted and self._pictures is None:
+            kind = Image if self._config.image_transport == "raw" else CompressedImage
+            topic = image_topic(self, self._config.image_transport)
+            self._pictures = self._subscribe(kind, topic, self._on_image, SENSOR_DATA)
+        elif not wanted and self._pictures is not None:
+            self.destroy_subscription(self._pictures)
+            self._pictures = None
+
+    def _on_image(self, message: Image | CompressedImage) -> None:
+        if self._pace.due(time.monotonic()):
+            self._encoder.put(message)
+
+    def _show(self, message: Image | CompressedImage) -> None:
+        """In a thread of its own: decoding and encoding must not delay the faces."""
+        try:
+            picture = camera_picture(decode(message), Time.from_msg(message.header.stamp).nanoseconds)
+        except DecodeError as error:
+            self.get_logger().error(f"image left out: {error}", throttle_duration_sec=LOG_INTERVAL)
+            return
+        self._server.show(picture)
+
+
+def main() -> int:
+    """The executable ``web_bridge``."""
+    return run_node(WebBridgeNode, "web_bridge")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

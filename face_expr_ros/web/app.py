@@ -1,0 +1,215 @@
+"""The routes of the server: page, health, metrics, model, pictures and streams."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import time
+import zlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.staticfiles import StaticFiles
+
+from face_expr_ros import __version__
+from face_expr_ros.face_model import BundleError
+from face_expr_ros.web.config import WebConfig
+from face_expr_ros.web.hub import Hub
+from face_expr_ros.web.inference import Inference
+from face_expr_ros.web.limits import PICTURE_TYPES, Refused
+from face_expr_ros.web.model_file import MEDIA_TYPE
+from face_expr_ros.web.security import Guard, allowed_origins, refusal
+from face_expr_ros.web.streams import Streams
+
+# Resolved: a build may have put a link to this file into its own folder.
+STATIC = Path(__file__).resolve().parent / "static"
+NO_PAGE = "<!doctype html><title>face_expr</title><p>The page is not built; the streams and the API work.</p>\n"
+
+
+@dataclass(frozen=True)
+class Health:
+    """How the server does.
+
+    Attributes:
+        ok: a frame came in the last seconds.
+        clients: streams that are open.
+        faces: in the last frame.
+        frames: since the start.
+        dropped: frames that clients were too slow for.
+        uptime_s: seconds since the start.
+        source: what the faces come from.
+    """
+
+    ok: bool
+    clients: int
+    faces: int
+    frames: int
+    dropped: int
+    uptime_s: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a request was refused."""
+
+    detail: str
+
+
+def create_app(config: WebConfig, hub: Hub) -> FastAPI:
+    """The application: a pure function of its settings, with the hub as what it shows."""
+    streams, inference = Streams(hub, config), Inference(config)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        watch = asyncio.create_task(streams.watch())
+        yield
+        watch.cancel()
+        with suppress(asyncio.CancelledError):
+            await watch
+        await inference.close()
+
+    problems: dict[int | str, dict[str, Any]] = {
+        status: {"model": Problem, "description": text}
+        for status, text in ((401, "Without the token"), (403, "Other origin"), (421, "Other host"), (429, "Too often"))
+    }
+    app = FastAPI(
+        title="face_expr", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan, responses=problems
+    )
+    app.add_api_websocket_route("/ws/stream", streams.stream)
+    app.add_api_websocket_route("/ws/camera", streams.camera)
+    app.add_api_websocket_route("/ws/infer", inference.webcam)
+    _add_api(app, hub, inference)
+    _add_page(app)
+    app.add_exception_handler(Refused, _refuse)
+    app.add_exception_handler(BundleError, _unavailable)
+    if origins := allowed_origins(config):
+        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_headers=["Authorization", "Content-Type"])
+    app.add_middleware(Guard, config=config, hub=hub)
+    return app
+
+
+def _add_api(app: FastAPI, hub: Hub, inference: Inference) -> None:
+    packed: dict[tuple[str, str], bytes] = {}  # of the last model, by its tag and the encoding
+
+    @app.get("/api/health", tags=["state"])
+    def health() -> Health:
+        """How the server does."""
+        return Health(
+            ok=hub.alive, clients=len(hub.streams), faces=hub.faces, frames=hub.frames, dropped=hub.dropped,
+            uptime_s=round(time.monotonic() - hub.started, 3), source=hub.source,
+        )  # fmt: skip
+
+    @app.get("/metrics", tags=["state"], response_class=PlainTextResponse)
+    def metrics() -> PlainTextResponse:
+        """The counts, for Prometheus."""
+        return PlainTextResponse(metrics_text(hub), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    binary = {"type": "string", "format": "binary"}
+
+    @app.get(
+        "/api/model",
+        tags=["model"],
+        response_class=Response,
+        responses={200: {"content": {MEDIA_TYPE: {"schema": binary}}}, 304: {"description": "Not changed"}},
+    )
+    def model(request: Request) -> Response:
+        """The face model: mean, bases, triangles, names. docs/web.md has the layout."""
+        file = hub.model
+        headers = {"ETag": file.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+        if file.etag in (tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")):
+            return Response(status_code=304, headers=headers)
+        encoding = _encoding(request.headers.get("accept-encoding", ""))
+        if not encoding:
+            return Response(file.data, headers=headers, media_type=MEDIA_TYPE)
+        if (file.etag, encoding) not in packed:
+            if any(tag != file.etag for tag, _ in packed):
+                packed.clear()
+            packed[file.etag, encoding] = _ENCODERS[encoding](file.data)
+        headers["Content-Encoding"] = encoding
+        return Response(packed[file.etag, encoding], headers=headers, media_type=MEDIA_TYPE)
+
+    refusals: dict[int | str, dict[str, Any]] = {
+        status: {"model": Problem, "description": text}
+        for status, text in (
+            (400, "No whole picture"),
+            (408, "Too slow"),
+            (413, "Too large"),
+            (415, "Neither JPEG nor PNG"),
+            (503, "Busy: ask again after Retry-After seconds"),
+        )
+    }
+
+    @app.post(
+        "/api/infer",
+        tags=["pictures"],
+        responses=refusals,
+        openapi_extra={
+            "requestBody": {"required": True, "content": {kind: {"schema": binary} for kind in PICTURE_TYPES}}
+        },
+    )
+    async def infer(request: Request) -> dict[str, Any]:
+        """The faces of a picture: the body is a JPEG or a PNG."""
+        return await inference.infer(request)
+
+
+_ENCODERS = {"gzip": lambda data: gzip.compress(data, 6, mtime=0), "deflate": zlib.compress}
+
+
+def _encoding(accepted: str) -> str:
+    """The first of the server's encodings that the client takes, or an empty text."""
+    wanted = {}
+    for entry in accepted.lower().split(","):
+        name, _, rest = entry.strip().partition(";")
+        wanted[name.strip()] = rest.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return next((name for name in _ENCODERS if wanted.get(name)), "")
+
+
+def _add_page(app: FastAPI) -> None:
+    if (STATIC / "index.html").is_file():
+        app.mount("/", StaticFiles(directory=STATIC, html=True))
+        return
+
+    @app.get("/", include_in_schema=False)
+    def placeholder() -> Response:
+        return Response(NO_PAGE, media_type="text/html")
+
+
+def metrics_text(hub: Hub) -> str:
+    """The counts in Prometheus's text format."""
+    rows: list[tuple[str, str, str, list[tuple[str, float]]]] = [
+        ("clients", "gauge", "streams that are open", [("", len(hub.streams))]),
+        ("camera_clients", "gauge", "camera streams that are open", [("", len(hub.cameras))]),
+        ("faces", "gauge", "faces in the last frame", [("", hub.faces)]),
+        ("frame_rate", "gauge", "frames per second", [("", round(hub.frame_rate, 3))]),
+        ("frames_total", "counter", "frames since the start", [("", hub.frames)]),
+        ("pictures_total", "counter", "camera pictures since the start", [("", hub.pictures)]),
+        ("dropped_total", "counter", "frames that clients were too slow for", [("", hub.dropped)]),
+        ("uptime_seconds", "gauge", "since the start", [("", round(time.monotonic() - hub.started, 3))]),
+        (
+            "refused_total",
+            "counter",
+            "requests refused before they were looked at",
+            [(f'{{status="{status}"}}', count) for status, count in sorted(hub.refused.items())],
+        ),
+    ]
+    lines = []
+    for name, kind, help, values in rows:
+        lines += [f"# HELP face_expr_web_{name} {help}", f"# TYPE face_expr_web_{name} {kind}"]
+        lines += [f"face_expr_web_{name}{label} {value}" for label, value in values]
+    return "\n".join(lines) + "\n"
+
+
+async def _refuse(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Refused)
+    return refusal(error)
+
+
+async def _unavailable(request: Request, error: Exception) -> JSONResponse:
+    return refusal(Refused(503, str(error), retry_after=60))

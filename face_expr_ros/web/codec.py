@@ -1,0 +1,277 @@
+"""Faces as the bytes of the stream: at most 300 of them a face. docs/web.md has the layout with its offsets."""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from face_expr_ros.expression.affect import LABELS
+from face_expr_ros.face_state import FaceState
+from face_expr_ros.open_model.blendshapes import ARKIT_NAMES
+from face_expr_ros.values import Camera, FloatArray, Roi
+
+MAGIC, VERSION = 0xFE, 1
+FACE_LIMIT = 300  # bytes
+SHAPE_STEP = 4 / 127  # standard deviations
+NO_LABEL = 255
+
+# All little-endian and without padding.
+_HEADER = struct.Struct("<BBHIddIIffff")
+_FACE = struct.Struct("<If3f4f4HBBbbB")
+_METRIC, _MOUTH_OPEN, _SHAPE, _EXPRESSION = 1, 2, 4, 8
+
+
+class CodecError(ValueError):
+    """Bytes that are no frame of the stream, or values that do not fit into one."""
+
+
+@dataclass(frozen=True)
+class StreamFace:
+    """One face of a frame.
+
+    Attributes:
+        id: the number in its id: 12 for "f12".
+        confidence: 0..1.
+        position: (3,) the sellion in the camera's optical frame, meters.
+        quaternion: (4,) x, y, z, w of the rotation from model axes to the camera frame.
+        roi: whole pixels in 0..65535.
+        metric, mouth_open: as in Pose and Readouts.
+        label: one of ``LABELS``, or empty.
+        valence, arousal: -1..1.
+        blendshapes: (B,) 0..1 in the order of hello's names.
+        shape: (S,) standard deviations in -4..4; None where this frame does not carry it.
+        expression: (E,) in the model's own basis; None for a model whose basis are the blendshapes.
+    """
+
+    id: int
+    confidence: float
+    position: FloatArray
+    quaternion: FloatArray
+    roi: Roi
+    metric: bool
+    mouth_open: bool
+    label: str
+    valence: float
+    arousal: float
+    blendshapes: FloatArray
+    shape: FloatArray | None = None
+    expression: FloatArray | None = None
+
+
+@dataclass(frozen=True)
+class StreamFrame:
+    """The faces of one image.
+
+    Attributes:
+        sequence: counts the frames.
+        stamp, sent: seconds: of the image, and when it was sent by the server's clock.
+        width, height: of the image, pixels; 0 where unknown.
+        focal, center: fx, fy and cx, cy of the camera, pixels; 0 where unknown.
+    """
+
+    sequence: int
+    stamp: float
+    sent: float
+    width: int
+    height: int
+    focal: tuple[float, float]
+    center: tuple[float, float]
+    faces: tuple[StreamFace, ...] = field(default=())
+
+
+def encode_frame(frame: StreamFrame) -> bytes:
+    """The bytes of a frame.
+
+    Raises:
+        CodecError: a face needs more than 300 bytes, or a number does not fit into its field.
+    """
+    try:
+        header = _HEADER.pack(
+            MAGIC, VERSION, len(frame.faces), frame.sequence & 0xFFFFFFFF, frame.stamp, frame.sent,
+            frame.width, frame.height, *frame.focal, *frame.center,
+        )  # fmt: skip
+        return header + b"".join(_encode_face(face) for face in frame.faces)
+    except struct.error as error:
+        raise CodecError(f"numbers that fit into their fields were wanted: {error}") from error
+
+
+def decode_frame(data: bytes) -> StreamFrame:
+    """The frame of some bytes.
+
+    Raises:
+        CodecError: they are no frame, of another version, too short or too long.
+    """
+    reader = _Reader(data)
+    magic, version, count, sequence, stamp, sent, width, height, *camera = reader.unpack(_HEADER)
+    if (magic, version) != (MAGIC, VERSION):
+        raise CodecError(f"magic {MAGIC:#x} and version {VERSION} were wanted, {magic:#x} and {version} were given")
+    faces = tuple(_decode_face(reader) for _ in range(count))
+    reader.expect_end()
+    focal, center = (camera[0], camera[1]), (camera[2], camera[3])
+    return StreamFrame(sequence, stamp, sent, width, height, focal, center, faces)
+
+
+def stream_frame(
+    states: Sequence[FaceState],
+    stamp_ns: int,
+    camera: Camera | None,
+    *,
+    sequence: int,
+    sent: float,
+    shape_units: FloatArray | None = None,
+    own_basis: bool = False,
+) -> StreamFrame:
+    """A frame of faces.
+
+    Args:
+        states: the faces.
+        stamp_ns: of the image.
+        camera: None where unknown.
+        sequence, sent: as in StreamFrame.
+        shape_units: (I,) `model_file.shape_units`; None leaves the shape out.
+        own_basis: the model's expression basis are not the blendshapes: send its coefficients, too.
+    """
+    known = camera is not None
+    matrix = camera.matrix if camera is not None else np.zeros((3, 3))
+    return StreamFrame(
+        sequence=sequence,
+        stamp=stamp_ns / 1e9,
+        sent=sent,
+        width=camera.width if camera is not None else 0,
+        height=camera.height if camera is not None else 0,
+        focal=(float(matrix[0, 0]), float(matrix[1, 1])) if known else (0.0, 0.0),
+        center=(float(matrix[0, 2]), float(matrix[1, 2])) if known else (0.0, 0.0),
+        faces=tuple(_stream_face(state, shape_units, own_basis) for state in states),
+    )
+
+
+def _stream_face(state: FaceState, shape_units: FloatArray | None, own_basis: bool) -> StreamFace:
+    shape = None
+    if shape_units is not None and len(state.shape) == len(shape_units):
+        shape = state.shape / shape_units
+    return StreamFace(
+        id=numeric_id(state.id),
+        confidence=state.confidence,
+        position=state.pose.position,
+        quaternion=Rotation.from_matrix(state.pose.rotation).as_quat(),
+        roi=state.roi,
+        metric=state.pose.metric,
+        mouth_open=state.readouts.mouth_open,
+        label=state.readouts.label,
+        valence=state.readouts.valence,
+        arousal=state.readouts.arousal,
+        blendshapes=_in_order(state.blendshapes.names, state.blendshapes.values),
+        shape=shape,
+        expression=state.expression if own_basis else None,
+    )
+
+
+def numeric_id(face_id: str) -> int:
+    """12 for "f12"; for an id of another form a number that is always the same."""
+    match = re.fullmatch(r"[A-Za-z]*(\d{1,9})", face_id)
+    return int(match[1]) if match else zlib.crc32(face_id.encode())
+
+
+def _in_order(names: tuple[str, ...], values: FloatArray) -> FloatArray:
+    """The values in the order of ARKIT_NAMES; 0 for a name that is not among them."""
+    return np.append(values, 0.0)[_places(names)]
+
+
+@cache
+def _places(names: tuple[str, ...]) -> FloatArray:
+    place = {name: number for number, name in enumerate(names)}
+    return np.array([place.get(name, len(names)) for name in ARKIT_NAMES])
+
+
+def _encode_face(face: StreamFace) -> bytes:
+    flags = face.metric * _METRIC | face.mouth_open * _MOUTH_OPEN
+    flags |= (face.shape is not None) * _SHAPE | (face.expression is not None) * _EXPRESSION
+    roi = (_whole(value, 0, 65535) for value in (face.roi.x, face.roi.y, face.roi.width, face.roi.height))
+    label = LABELS.index(face.label) if face.label in LABELS else NO_LABEL
+    affect = (_whole(127 * value, -127, 127) for value in (face.valence, face.arousal))
+    parts = [
+        _FACE.pack(
+            face.id, face.confidence, *face.position, *face.quaternion, *roi, flags, label, *affect,
+            len(face.blendshapes),
+        ),
+        _quantized(face.blendshapes, 65535, 0, 65535, "<u2"),
+    ]  # fmt: skip
+    if face.shape is not None:
+        parts += [struct.pack("B", len(face.shape)), _quantized(face.shape, 1 / SHAPE_STEP, -127, 127, "i1")]
+    if face.expression is not None:
+        parts += [struct.pack("B", len(face.expression)), np.asarray(face.expression, "<f4").tobytes()]
+    data = b"".join(parts)
+    if len(data) > FACE_LIMIT:
+        raise CodecError(f"a face of at most {FACE_LIMIT} bytes was wanted, this one needs {len(data)}")
+    return data
+
+
+def _decode_face(reader: _Reader) -> StreamFace:
+    number, confidence, *rest = reader.unpack(_FACE)
+    position, quaternion, roi = rest[:3], rest[3:7], rest[7:11]
+    flags, label, valence, arousal, count = rest[11:]
+    if label != NO_LABEL and label >= len(LABELS):
+        raise CodecError(f"a label below {len(LABELS)} or {NO_LABEL} was wanted, {label} was given")
+    blendshapes = reader.array("<u2", count) / 65535
+    shape = reader.array("i1", reader.byte()) * SHAPE_STEP if flags & _SHAPE else None
+    expression = reader.array("<f4", reader.byte()).astype(np.float64) if flags & _EXPRESSION else None
+    return StreamFace(
+        id=number,
+        confidence=confidence,
+        position=np.array(position),
+        quaternion=np.array(quaternion),
+        roi=Roi(*roi),
+        metric=bool(flags & _METRIC),
+        mouth_open=bool(flags & _MOUTH_OPEN),
+        label="" if label == NO_LABEL else LABELS[label],
+        valence=valence / 127,
+        arousal=arousal / 127,
+        blendshapes=blendshapes,
+        shape=shape,
+        expression=expression,
+    )
+
+
+def _whole(value: float, low: int, high: int) -> int:
+    """The nearest whole number in the bounds; 0 for what is no number."""
+    return int(min(high, max(low, round(value)))) if np.isfinite(value) else 0
+
+
+def _quantized(values: FloatArray, scale: float, low: int, high: int, kind: str) -> bytes:
+    numbers = np.nan_to_num(np.asarray(values, np.float64) * scale)
+    return np.clip(np.rint(numbers), low, high).astype(kind).tobytes()
+
+
+class _Reader:
+    """Takes the bytes of a frame from front to back."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._place = 0
+
+    def unpack(self, layout: struct.Struct) -> tuple[Any, ...]:
+        return layout.unpack(self._take(layout.size))
+
+    def byte(self) -> int:
+        return self._take(1)[0]
+
+    def array(self, kind: str, count: int) -> FloatArray:
+        return np.frombuffer(self._take(count * np.dtype(kind).itemsize), kind)
+
+    def expect_end(self) -> None:
+        if self._place != len(self._data):
+            raise CodecError(f"{self._place} bytes were wanted, {len(self._data)} were given")
+
+    def _take(self, size: int) -> bytes:
+        start, self._place = self._place, self._place + size
+        if self._place > len(self._data):
+            raise CodecError(f"at least {self._place} bytes were wanted, {len(self._data)} were given")
+        return self._data[start : self._place]

@@ -1,0 +1,141 @@
+"""Pictures that clients send: one worker thread looks at them, and whoever comes too early is told so."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from fastapi import Request, WebSocket
+
+from face_expr_ros.config import PerceptionConfig, from_mapping
+from face_expr_ros.face_state import face_state
+from face_expr_ros.geometry import default_camera
+from face_expr_ros.pipeline import Pipeline
+from face_expr_ros.records import face_record
+from face_expr_ros.values import Face, Frame
+from face_expr_ros.web.codec import encode_frame, numeric_id, stream_frame
+from face_expr_ros.web.config import WebConfig
+from face_expr_ros.web.limits import Refused, check_picture, decode_picture, read_picture
+from face_expr_ros.web.model_file import blendshapes_are_expression, shape_units
+from face_expr_ros.web.security import refusal
+from face_expr_ros.web.streams import UNSUPPORTED, accept
+
+IDLE = 1000  # close code: the client has ended its work, or seems to have
+
+
+class Inference:
+    """Endpoints of ``/api/infer`` and ``/ws/infer``. The pipelines belong to one thread, which MediaPipe wants so."""
+
+    def __init__(self, config: WebConfig) -> None:
+        self._config = config
+        self._settings = from_mapping(
+            PerceptionConfig, {"bundle": config.bundle, "fitting.field_of_view": config.field_of_view}
+        )
+        self._worker = ThreadPoolExecutor(1, "inference")
+        self._stills: Pipeline | None = None
+        self._busy = False
+        self._webcams = 0
+
+    async def infer(self, request: Request) -> dict[str, Any]:
+        """The faces of a picture.
+
+        Raises:
+            Refused: the picture cannot be taken, or another one is in work.
+        """
+        if self._busy:
+            raise Refused(503, "another picture is in work", retry_after=1)
+        self._busy = True
+        try:
+            data = await read_picture(request, self._config)
+            return await self._in_worker(self._look_at_still, data)
+        finally:
+            self._busy = False
+
+    async def webcam(self, websocket: WebSocket) -> None:
+        """Answer each picture with a frame of the stream before the next is taken."""
+        if self._webcams >= self._config.max_webcams:
+            await websocket.send_denial_response(refusal(Refused(503, "there are too many webcams", retry_after=5)))
+            return
+        self._webcams += 1
+        landmarks = websocket.query_params.get("landmarks") == "1"
+        await accept(websocket)
+        pipeline = await self._in_worker(Pipeline, self._settings)
+        try:
+            await self._answer(websocket, pipeline, landmarks)
+        finally:
+            self._webcams -= 1
+            await self._in_worker(pipeline.close)
+
+    async def close(self) -> None:
+        """Free the pipelines and end the thread."""
+        if self._stills is not None:
+            await self._in_worker(self._stills.close)
+        self._worker.shutdown()
+
+    async def _answer(self, websocket: WebSocket, pipeline: Pipeline, landmarks: bool) -> None:
+        sequence = 0
+        while True:
+            try:
+                message = await asyncio.wait_for(websocket.receive(), self._config.idle_timeout)
+            except asyncio.TimeoutError:
+                await websocket.close(IDLE, "no picture came")
+                return
+            if message["type"] != "websocket.receive":
+                return
+            if message.get("bytes") is None:
+                await websocket.close(UNSUPPORTED, "pictures were wanted")
+                return
+            sequence += 1
+            try:
+                frame, faces = await self._in_worker(self._look_at_frame, pipeline, message["bytes"])
+            except Refused as error:
+                answer = {"type": "error", "status": error.status, "message": str(error)}
+                await websocket.send_text(json.dumps(answer))
+                continue
+            await websocket.send_bytes(_encoded(frame, faces, pipeline, sequence))
+            if landmarks:
+                await websocket.send_text(json.dumps(_landmarks(faces, sequence)))
+
+    async def _in_worker(self, work: Any, *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._worker, work, *arguments)
+
+    def _look_at_still(self, data: bytes) -> dict[str, Any]:
+        started = time.perf_counter()
+        if self._stills is None:
+            self._stills = Pipeline(self._settings)
+        frame = self._frame(data)
+        faces = [face_record(face) for face in self._stills.still(frame)]
+        height, width = frame.image.shape[:2]
+        return {"faces": faces, "width": width, "height": height, "seconds": round(time.perf_counter() - started, 4)}
+
+    def _look_at_frame(self, pipeline: Pipeline, data: bytes) -> tuple[Frame, tuple[Face, ...]]:
+        check_picture(data, self._config)
+        frame = self._frame(data)
+        return frame, pipeline(frame)
+
+    def _frame(self, data: bytes) -> Frame:
+        image = decode_picture(data)
+        height, width = image.shape[:2]
+        camera = default_camera(width, height, self._config.field_of_view)
+        return Frame(image, time.time_ns(), "client", camera)
+
+
+def _encoded(frame: Frame, faces: tuple[Face, ...], pipeline: Pipeline, sequence: int) -> bytes:
+    states = [face_state(face, frame.stamp_ns, pipeline.model.name) for face in faces]
+    own_basis = not blendshapes_are_expression(pipeline.model)
+    units = shape_units(pipeline.model)
+    return encode_frame(
+        stream_frame(
+            states, frame.stamp_ns, frame.camera,
+            sequence=sequence, sent=time.time(), shape_units=units, own_basis=own_basis,
+        )
+    )  # fmt: skip
+
+
+def _landmarks(faces: tuple[Face, ...], sequence: int) -> dict[str, Any]:
+    points = [[] if face.landmarks is None else face.landmarks.points.round(2).tolist() for face in faces]
+    rows = [{"id": numeric_id(face.id), "points": found} for face, found in zip(faces, points, strict=True)]
+    return {"type": "landmarks", "sequence": sequence, "faces": rows}
