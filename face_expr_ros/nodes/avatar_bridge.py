@@ -1,0 +1,92 @@
+"""The node ``avatar_bridge``: faces in, packets for avatars out."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from rclpy.node import Node
+
+from face_expr_ros.msg import FaceArray
+from face_expr_ros.retargeting.avatar_config import AvatarBridgeConfig, TargetConfig, load_targets
+from face_expr_ros.retargeting.avatar_sender import Sender
+from face_expr_ros.retargeting.avatar_stream import AvatarStream
+from face_expr_ros.ros.diagnostics import DiagnosticsPublisher
+from face_expr_ros.ros.params import Parameters
+from face_expr_ros.ros.running import StartError, run_node
+from face_expr_ros.ros.states import face_states
+
+LOG_INTERVAL = 5.0  # seconds between two messages of the same kind
+
+
+class AvatarBridgeNode(Node):
+    """One thread for each target; faces that cannot be used and packets that cannot be sent are counted."""
+
+    def __init__(self) -> None:
+        super().__init__("avatar_bridge", automatically_declare_parameters_from_overrides=True)
+        self._config = Parameters(self, AvatarBridgeConfig).config
+        self._bad_faces = 0
+        self._senders: list[Sender] = []
+        self._streams: list[AvatarStream] = []
+        for target in load_targets(self._config.targets):
+            self._add(target)
+        self.create_subscription(FaceArray, "faces", self._on_faces, 1)
+        DiagnosticsPublisher(self, self._status)
+        labels = ", ".join(sender.target.label for sender in self._senders)
+        self.get_logger().info(f"{self.resolve_topic_name('faces')} goes to {labels}")
+
+    def destroy_node(self) -> None:
+        """First ends the threads."""
+        for sender in self._senders:
+            sender.close()
+        super().destroy_node()
+
+    def _add(self, target: TargetConfig) -> None:
+        stream = AvatarStream(target, self._config.lost_after, self._config.relax)
+        try:
+            self._senders.append(Sender(target, stream, self._report))
+        except OSError as error:
+            self.destroy_node()
+            place = f"{target.label} waits for a hello at port {target.port_number}"
+            raise StartError(f"{place}, which cannot be opened: {error.strerror}") from error
+        self._streams.append(stream)
+
+    def _report(self, sentence: str) -> None:
+        if self.context.ok():
+            self.get_logger().warning(sentence, throttle_duration_sec=LOG_INTERVAL)
+
+    def _on_faces(self, message: FaceArray) -> None:
+        now = time.monotonic()
+        try:
+            faces = face_states(message)
+            for stream in self._streams:
+                stream.put(faces, now)
+        except ValueError as error:
+            self._bad_faces += 1
+            self.get_logger().error(f"faces left out: {error}", throttle_duration_sec=LOG_INTERVAL)
+
+    def _status(self) -> DiagnosticStatus:
+        topic = self.resolve_topic_name("faces")
+        silent = not self.count_publishers(topic)
+        values: dict[str, int | str] = {"bad messages": self._bad_faces}
+        for sender in self._senders:
+            tally, label = sender.tally, sender.target.label
+            values |= {f"{label} sent": tally.sent, f"{label} failed": tally.failed}
+            values |= {f"{label} last error": tally.last_error} if tally.failed else {}
+        return DiagnosticStatus(
+            level=DiagnosticStatus.WARN if silent else DiagnosticStatus.OK,
+            name=self.get_fully_qualified_name().lstrip("/"),
+            message=f"nobody publishes {topic}" if silent else f"sending to {len(self._senders)} targets",
+            hardware_id=topic,
+            values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
+        )
+
+
+def main() -> int:
+    """The executable ``avatar_bridge``."""
+    return run_node(AvatarBridgeNode, "avatar_bridge")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+"""Heads, eyes and blendshapes in the axes and orders of those who move avatars: docs/avatars.md derives every sign.
+
+Everything starts from the head's rotation H in model axes (x to the subject's left, y up, z out of the face): the
+identity for a face that looks along the camera's axis into the camera.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from face_expr_ros.face_state import FaceState
+from face_expr_ros.geometry import FACING_CAMERA, turn_to_axis
+from face_expr_ros.landmarks.regions import IRISES
+from face_expr_ros.open_model.blendshapes import ARKIT_NAMES, mirrored_name
+from face_expr_ros.values import NOTHING_READ, Blendshapes, FloatArray, Pose, Roi
+
+GAZE_RANGE = np.radians(28.0)  # of an eyeLook blendshape at 1.0
+
+_MIRROR = np.diag([-1.0, 1.0, 1.0])
+_COUNTERPART = [ARKIT_NAMES.index(mirrored_name(name)) for name in ARKIT_NAMES]
+
+RESTING = FaceState(
+    id="",
+    stamp_ns=0,
+    confidence=0.0,
+    roi=Roi(0.0, 0.0, 0.0, 0.0),
+    pose=Pose(FACING_CAMERA, np.array([0.0, 0.0, 0.6]), False),
+    model="",
+    shape=np.zeros(0),
+    expression=np.zeros(0),
+    blendshapes=Blendshapes(ARKIT_NAMES, np.zeros(len(ARKIT_NAMES))),
+    readouts=NOTHING_READ,
+    landmarks=np.zeros((0, 3), np.float32),
+)
+
+
+def arkit_values(blendshapes: Blendshapes) -> FloatArray:
+    """(52,) in 0..1, in the order of ``ARKIT_NAMES``, which is Live Link's.
+
+    Raises:
+        ValueError: one of ARKit's blendshapes is missing, or a value is not finite.
+    """
+    if blendshapes.names == ARKIT_NAMES:
+        values = blendshapes.values
+    else:
+        place = {name: index for index, name in enumerate(blendshapes.names)}
+        missing = [name for name in ARKIT_NAMES if name not in place]
+        if missing:
+            raise ValueError(f"avatars want ARKit's 52 blendshapes, these are missing: {', '.join(missing)}")
+        values = blendshapes.values[[place[name] for name in ARKIT_NAMES]]
+    if not np.isfinite(values).all():
+        raise ValueError("finite blendshapes were wanted, some that are not were given")
+    return np.clip(values, 0.0, 1.0)
+
+
+def head_rotation(pose: Pose) -> FloatArray:
+    """H (3, 3): from a face that looks into the camera to this one, in model axes."""
+    rotation: FloatArray = FACING_CAMERA @ pose.rotation
+    return rotation
+
+
+def apparent_rotation(pose: Pose) -> FloatArray:
+    """(3, 3) from model axes to a camera that looks along the ray to the face: what a crop, and FaceMesh, sees."""
+    rotation: FloatArray = turn_to_axis(pose.position) @ pose.rotation
+    return rotation
+
+
+def right_handed_degrees(rotation: FloatArray) -> tuple[float, float, float]:
+    """Angles x, y, z of H = Ry Rx Rz: > 0 bows the head, turns it to the subject's left, tilts it to their right."""
+    y, x, z = Rotation.from_matrix(rotation).as_euler("YXZ", degrees=True)
+    return float(x), float(y), float(z)
+
+
+def unity_quaternion(rotation: FloatArray) -> tuple[float, float, float, float]:
+    """x, y, z, w of H in Unity's left-handed axes of an avatar: x to its right, y up, z forward.
+
+    The mirror that turns one hand into the other negates x, and with it the turns about y and z.
+    """
+    x, y, z, w = Rotation.from_matrix(rotation).as_quat(canonical=True).tolist()
+    return x, -y, -z, w
+
+
+def gaze_angles(values: FloatArray) -> FloatArray:
+    """(2, 2) radians of the eyes in the head, left eye first: to the subject's left and up.
+
+    Args:
+        values: (52,) as :func:`arkit_values` gives them.
+    """
+    down, inward, outward, up = (values[[_LEFT[name], _RIGHT[name]]] for name in ("Down", "In", "Out", "Up"))
+    angles: FloatArray = GAZE_RANGE * np.column_stack([(outward - inward) * (1.0, -1.0), up - down])
+    return angles
+
+
+_LEFT = {way: ARKIT_NAMES.index(f"eyeLook{way}Left") for way in ("Down", "In", "Out", "Up")}
+_RIGHT = {way: ARKIT_NAMES.index(f"eyeLook{way}Right") for way in ("Down", "In", "Out", "Up")}
+
+
+def eye_rotation(aside: float, above: float) -> FloatArray:
+    """(3, 3) in model axes of an eye that looks so far to the subject's left and up, radians."""
+    rotation: FloatArray = Rotation.from_euler("YX", [aside, -above]).as_matrix()
+    return rotation
+
+
+def mirrored(state: FaceState) -> FaceState:
+    """The face as a mirror shows it: left is right, a turn to the left is one to the right.
+
+    Landmarks are left out: their order knows left and right, too.
+    """
+    position = state.pose.position * (-1.0, 1.0, 1.0)
+    pose = Pose(_MIRROR @ state.pose.rotation @ _MIRROR, position, state.pose.metric)
+    values = arkit_values(state.blendshapes)[_COUNTERPART]
+    return replace(state, pose=pose, blendshapes=Blendshapes(ARKIT_NAMES, values))
+
+
+def between(first: FaceState, second: FaceState, share: float) -> FaceState:
+    """The face at ``share`` 0..1 of the way from the first to the second: pose, blendshapes and landmarks."""
+    if share >= 1.0:
+        return second
+    turn = Rotation.from_matrix(first.pose.rotation.T @ second.pose.rotation)
+    rotation = first.pose.rotation @ (turn**share).as_matrix()
+    position = (1 - share) * first.pose.position + share * second.pose.position
+    values = (1 - share) * arkit_values(first.blendshapes) + share * arkit_values(second.blendshapes)
+    landmarks = second.landmarks
+    if len(first.landmarks) == len(second.landmarks):
+        landmarks = ((1 - share) * first.landmarks + share * second.landmarks).astype(np.float32)
+    return replace(
+        second,
+        pose=Pose(rotation, position, second.pose.metric),
+        blendshapes=Blendshapes(ARKIT_NAMES, values),
+        landmarks=landmarks,
+    )
+
+
+def relaxed(state: FaceState, share: float) -> FaceState:
+    """The face at ``share`` 0..1 of its way back to rest: no expression, straight into the camera, where it was."""
+    rest = replace(RESTING, pose=Pose(FACING_CAMERA, state.pose.position, state.pose.metric))
+    return replace(between(state, rest, share), id=state.id, stamp_ns=state.stamp_ns)
+
+
+def in_face_axes(state: FaceState) -> FloatArray:
+    """FaceMesh's points (478, 3) turned back into model axes, counted from their mean, in units of the distance
+    between the irises.
+
+    Raises:
+        ValueError: FaceMesh does not see the face.
+    """
+    if not len(state.landmarks):
+        raise ValueError(f"landmarks were wanted, FaceMesh does not see the face {state.id!r}")
+    points = state.landmarks.astype(np.float64) @ apparent_rotation(state.pose)
+    apart = np.linalg.norm(points[IRISES[0][0]] - points[IRISES[1][0]])
+    scaled: FloatArray = (points - points.mean(axis=0)) / max(float(apart), 1e-9)
+    return scaled

@@ -1,0 +1,123 @@
+"""OpenSeeFace's packets: 1785 bytes a face to port 11573 (VSeeFace, VTube Studio's receivers, Godot, Inochi2D).
+
+Its tracker fits a face with x to the subject's right, y up and z out of the face, in units of its own, to pixels in the
+order row, column, and its solver settles on negative depths. docs/avatars.md derives what follows from that.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+
+import cv2
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from face_expr_ros.face_state import FaceState
+from face_expr_ros.landmarks.regions import IBUG68, IRISES
+from face_expr_ros.open_model.blendshapes import ARKIT_NAMES
+from face_expr_ros.retargeting.avatar_axes import arkit_values, in_face_axes
+from face_expr_ros.retargeting.avatar_config import OpenSeeFaceConfig
+from face_expr_ros.values import FloatArray, Pose
+
+SIZE = 1785
+# The 68 points without the outer corners of the mouth, then the pupils of right and left eye.
+POINTS = (*(point for number, point in enumerate(IBUG68) if number not in (48, 54)), IRISES[0][0], IRISES[1][0])
+UNIT = 0.122  # meters: its pupils are 0.516 units apart, an adult's 63 mm
+PUPILS = 0.516  # units between the pupils
+EYEBALL_DEPTH = 0.385  # from the middle between an eye's corners to its center, in widths of the eye
+
+_AXES = np.diag([-1.0, 1.0, 1.0])  # its face's axes in model axes, and back
+_ROWS_FIRST = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+_NOSE, _CORNERS = 30, ((36, 39), (42, 45))
+
+
+def encode(state: FaceState, *, seconds: float, config: OpenSeeFaceConfig) -> bytes:
+    """One packet; empty where FaceMesh does not see the face, as OpenSeeFace is silent then.
+
+    Args:
+        state: the face.
+        seconds: its time.
+        config: size of the image.
+
+    Raises:
+        ValueError: the face lacks ARKit's blendshapes.
+    """
+    shapes = dict(zip(ARKIT_NAMES, arkit_values(state.blendshapes).tolist(), strict=True))
+    if not len(state.landmarks):
+        return b""
+    rotation = solver_rotation(state.pose)
+    x, y, z = state.pose.position / UNIT
+    pixels = state.landmarks[list(POINTS), :2]
+    return b"".join(
+        [
+            struct.pack("=diff", seconds, _number(state.id), config.width, config.height),
+            struct.pack("=ffBf", 1 - shapes["eyeBlinkRight"], 1 - shapes["eyeBlinkLeft"], 1, 0.0),
+            struct.pack("=4f", *Rotation.from_matrix(rotation.T).as_quat(canonical=True)),
+            struct.pack("=3f", *cv2.RQDecomp3x3(rotation)[0]),
+            struct.pack("=3f", -y, -x, -z),
+            np.full(len(POINTS), state.confidence, "=f4").tobytes(),
+            pixels.astype("=f4").tobytes(),
+            (points(state) * (1.0, -1.0, -1.0)).astype("=f4").tobytes(),
+            struct.pack("=14f", *features(shapes)),
+        ]
+    )
+
+
+def solver_rotation(pose: Pose) -> FloatArray:
+    """The (3, 3) that OpenSeeFace's solver finds for a head.
+
+    Its mirrored face before a camera whose depths are negative: the head turned half around the ray to it.
+    """
+    ray = pose.position / np.linalg.norm(pose.position)
+    half_turn = 2.0 * np.outer(ray, ray) - np.eye(3)
+    found: FloatArray = _ROWS_FIRST @ half_turn @ pose.rotation @ _AXES
+    return found
+
+
+def points(state: FaceState) -> FloatArray:
+    """(70, 3) in OpenSeeFace's axes and units, from the tip of the nose: its 68, then centers of right and left eye."""
+    face = (in_face_axes(state) * PUPILS) @ _AXES
+    face = face - face[IBUG68[_NOSE]]
+    centers = []
+    for outer, inner in _CORNERS:
+        corners = face[[IBUG68[outer], IBUG68[inner]]]
+        depth = EYEBALL_DEPTH * np.linalg.norm(corners[0] - corners[1])
+        centers.append(corners.mean(axis=0) - (0.0, 0.0, depth))
+    return np.concatenate([face[list(POINTS)], centers])
+
+
+def features(shapes: dict[str, float]) -> list[float]:
+    """The 14 features, -1..1 about the person's usual face: eyes, brows, corners of the mouth, mouth.
+
+    Eyes are 0 open and -1 closed; brows > 0 up, steeper, bent; corners of the mouth > 0 down and out.
+    """
+    sides = ("Left", "Right")
+    eyes = [shapes[f"eyeWide{side}"] - shapes[f"eyeBlink{side}"] for side in sides]
+    brows = [value for side in sides for value in _brow(shapes, side)]
+    corners = [value for side in sides for value in _corner(shapes, side)]
+    wide = sum(corners[1::2]) / 2
+    return [*eyes, *brows, *corners, shapes["jawOpen"] - shapes["mouthClose"], wide]
+
+
+def _brow(shapes: dict[str, float], side: str) -> tuple[float, float, float]:
+    """Steepness, up, quirk."""
+    inner, outer, down = shapes["browInnerUp"], shapes[f"browOuterUp{side}"], shapes[f"browDown{side}"]
+    return _limited(outer - inner + down), _limited((inner + outer) / 2 - down), _limited(outer - down)
+
+
+def _corner(shapes: dict[str, float], side: str) -> tuple[float, float]:
+    """Down, out."""
+    smile, stretch = shapes[f"mouthSmile{side}"], shapes[f"mouthStretch{side}"]
+    narrow = (shapes["mouthPucker"] + shapes["mouthFunnel"]) / 2
+    return _limited(shapes[f"mouthFrown{side}"] - smile), _limited((smile + stretch) / 2 - narrow)
+
+
+def _limited(value: float) -> float:
+    return min(1.0, max(-1.0, value))
+
+
+def _number(face_id: str) -> int:
+    """The digits of an id: 12 for "f12"; 0 without any."""
+    found = re.search(r"\d+", face_id)
+    return int(found[0]) if found else 0

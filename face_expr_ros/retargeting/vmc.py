@@ -1,0 +1,120 @@
+"""VMC: OSC bundles over UDP that move a VRM avatar (VSeeFace, EVMC4U, VRM4U, Godot, Blender, Warudo).
+
+Format: protocol.vmc.info, "Marionette". Unity's axes, left-handed: x to the avatar's right, y up, z forward.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
+from pythonosc.osc_message import OscMessage
+from pythonosc.osc_message_builder import OscMessageBuilder
+from scipy.spatial.transform import Rotation
+
+from face_expr_ros.face_state import FaceState
+from face_expr_ros.open_model.blendshapes import ARKIT_NAMES
+from face_expr_ros.retargeting.avatar_axes import (
+    arkit_values,
+    eye_rotation,
+    gaze_angles,
+    head_rotation,
+    unity_quaternion,
+)
+from face_expr_ros.retargeting.avatar_config import VmcConfig
+from face_expr_ros.values import FloatArray
+
+LARGEST_BUNDLE = 1400  # bytes; a datagram that fits into one Ethernet frame is not lost in pieces
+
+
+def _both(name: str, weight: float) -> dict[str, float]:
+    return {f"{name}Left": weight / 2, f"{name}Right": weight / 2}
+
+
+# VRM 0's blendshapes as weighted sums of ARKit's, kept within 0..1. docs/avatars.md shows the same table.
+VRM0: Mapping[str, Mapping[str, float]] = {
+    "A": {"jawOpen": 1.5, "mouthFunnel": -1.0, "mouthPucker": -0.5},
+    "I": {**_both("mouthStretch", 1.0), "jawOpen": -0.5},
+    "U": {"mouthPucker": 1.0, "mouthFunnel": -0.5},
+    "E": {**_both("mouthLowerDown", 0.7), **_both("mouthUpperUp", 0.3), "jawOpen": -0.5},
+    "O": {"mouthFunnel": 1.0, "mouthPucker": -0.3},
+    "Blink_L": {"eyeBlinkLeft": 1.0},
+    "Blink_R": {"eyeBlinkRight": 1.0},
+    "Joy": _both("mouthSmile", 1.0),
+    "Angry": {**_both("browDown", 0.8), **_both("noseSneer", 0.2)},
+    "Sorrow": {**_both("mouthFrown", 0.6), "browInnerUp": 0.4},
+    "Fun": _both("cheekSquint", 1.0),
+}
+VOWELS = ("A", "I", "U", "E", "O")
+_VRM0 = np.array([[weights.get(name, 0.0) for name in ARKIT_NAMES] for weights in VRM0.values()])
+
+
+def vrm0_values(values: FloatArray) -> dict[str, float]:
+    """VRM 0's blendshapes from ARKit's (52,); together the vowels are at most 1, as they share one mouth."""
+    result = dict(zip(VRM0, np.clip(_VRM0 @ values, 0.0, 1.0).tolist(), strict=True))
+    total = sum(result[vowel] for vowel in VOWELS)
+    if total > 1.0:
+        result |= {vowel: result[vowel] / total for vowel in VOWELS}
+    return result
+
+
+def encode(state: FaceState, *, seconds: float, tracked: bool, config: VmcConfig) -> list[bytes]:
+    """The datagrams of one moment, in the order in which they are sent.
+
+    Args:
+        state: the face.
+        seconds: the sender's time since it started.
+        tracked: somebody is seen; False while the avatar goes to rest and stays there.
+        config: names, neck and eyes.
+
+    Raises:
+        ValueError: the face lacks ARKit's blendshapes.
+    """
+    values = arkit_values(state.blendshapes)
+    messages = [
+        _message("/VMC/Ext/OK", int(tracked)),
+        _message("/VMC/Ext/T", float(seconds)),
+        _message("/VMC/Ext/Root/Pos", "root", 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0),
+    ]
+    for bone, rotation in _bones(state, values, config).items():
+        messages.append(_message("/VMC/Ext/Bone/Pos", bone, 0.0, 0.0, 0.0, *unity_quaternion(rotation)))
+    for name, value in _blendshapes(values, config).items():
+        messages.append(_message("/VMC/Ext/Blend/Val", name, value))
+    return _bundles([*messages, _message("/VMC/Ext/Blend/Apply")])
+
+
+def _blendshapes(values: FloatArray, config: VmcConfig) -> dict[str, float]:
+    named = {} if config.names == "vrm0" else dict(zip(ARKIT_NAMES, values.tolist(), strict=True))
+    return named if config.names == "arkit" else named | vrm0_values(values)
+
+
+def _bones(state: FaceState, values: FloatArray, config: VmcConfig) -> dict[str, FloatArray]:
+    """Rotations (3, 3) in model axes, each against its parent: the head's is what the neck leaves to it."""
+    head = head_rotation(state.pose)
+    neck = (Rotation.from_matrix(head) ** config.neck_share).as_matrix()
+    bones: dict[str, FloatArray] = {"Neck": neck, "Head": neck.T @ head}
+    if config.eye_bones:
+        for name, angles in zip(("LeftEye", "RightEye"), gaze_angles(values), strict=True):
+            bones[name] = eye_rotation(*angles)
+    return bones
+
+
+def _message(address: str, *arguments: str | int | float) -> OscMessage:
+    builder = OscMessageBuilder(address)
+    for argument in arguments:
+        builder.add_arg(argument)
+    return builder.build()
+
+
+def _bundles(messages: Iterable[OscMessage]) -> list[bytes]:
+    """As few bundles as hold the messages in their order, none larger than LARGEST_BUNDLE."""
+    bundles: list[bytes] = []
+    builder, size = OscBundleBuilder(IMMEDIATELY), 16
+    for message in messages:
+        if size + 4 + message.size > LARGEST_BUNDLE:
+            bundles.append(builder.build().dgram)
+            builder, size = OscBundleBuilder(IMMEDIATELY), 16
+        builder.add_content(message)
+        size += 4 + message.size
+    return [*bundles, builder.build().dgram]
