@@ -25,7 +25,9 @@ from face_expr_ros.bundle import open_face_model
 from face_expr_ros.geometry import pinhole_camera, rotation_from_euler
 from face_expr_ros.models.fetch import fetch_models
 from face_expr_ros.rendering.scene import FaceRenderer
-from face_expr_ros.values import Pose
+from face_expr_ros.training.expression import shards
+from face_expr_ros.training.expression.samples import mirrored_points
+from face_expr_ros.values import FloatArray, Pose
 
 # The same examples in every run and no limit to their time: red must mean a change, not chance or a busy machine.
 settings.register_profile("steady", derandomize=True, deadline=None)
@@ -171,6 +173,12 @@ def portrait() -> NDArray[np.uint8]:
 
 
 @pytest.fixture(scope="session")
+def renderer() -> FaceRenderer:
+    """One rendered person, in few texels."""
+    return FaceRenderer(open_face_model("open"), texture_width=256)
+
+
+@pytest.fixture(scope="session")
 def tddfa_bundle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of the bundle 3ddfa_v2, fetched from the released files; without them the test is skipped."""
     if not RELEASED.is_dir():
@@ -192,3 +200,22 @@ def start() -> Iterator[Callable[..., Process]]:
     yield make
     for process in processes:
         process.close()
+
+
+@pytest.fixture(scope="session")
+def portraits_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Drawn portraits for the expression head: four people in two shards."""
+    result = tmp_path_factory.mktemp("portraits")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shards, "PORTRAITS", 6)
+        for number in range(2):
+            shards.make_shard(result, number, people=2)
+    return result
+
+
+@pytest.fixture(scope="session")
+def canonical() -> FloatArray:
+    """(478, 3) a face that is alike on both sides."""
+    model = open_face_model("open")
+    points = model.facemesh_points(model.mean).astype(np.float64)
+    return np.asarray((points + points[mirrored_points(points)] * [-1.0, 1.0, 1.0]) / 2)

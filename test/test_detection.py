@@ -10,12 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from face_expr_ros.bundle import open_face_model
 from face_expr_ros.config import ConfigError, DetectionConfig
 from face_expr_ros.detection import FaceDetector, faceboxes, open_detector
 from face_expr_ros.detection.boxes import best_of, containment, cut_out, overlap, shrink
 from face_expr_ros.detection.mediapipe import MediapipeDetector
-from face_expr_ros.face_model import MorphableModel
 from face_expr_ros.geometry import (
     bounding_box,
     crop_from_box,
@@ -30,16 +28,6 @@ from face_expr_ros.values import Detection, FloatArray, Pose, Roi
 
 CAMERA = pinhole_camera(640, 480, 45.0)
 WALL = np.full((480, 640, 3), 120, np.uint8)
-
-
-@pytest.fixture(scope="module")
-def model() -> MorphableModel:
-    return open_face_model("open")
-
-
-@pytest.fixture(scope="module")
-def renderer(model: MorphableModel) -> FaceRenderer:
-    return FaceRenderer(model, texture_width=256)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from face_expr_ros.bundle import open_face_model
 from face_expr_ros.config import ConfigError, LandmarksConfig
 from face_expr_ros.face_model import MorphableModel
 from face_expr_ros.geometry import (
@@ -30,16 +29,6 @@ from face_expr_ros.values import FloatArray, Frame, Pose, Roi, Track
 
 CAMERA = pinhole_camera(640, 480, 45.0)
 TASK = Path(__file__).parents[2] / "shared/models/mediapipe/face_landmarker.task"
-
-
-@pytest.fixture(scope="module")
-def model() -> MorphableModel:
-    return open_face_model("open")
-
-
-@pytest.fixture(scope="module")
-def renderer(model: MorphableModel) -> FaceRenderer:
-    return FaceRenderer(model, texture_width=256)
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +146,8 @@ def test_the_region_of_a_crop_is_that_of_the_points_in_it(renderer: FaceRenderer
         assert crop.rotation == pytest.approx(wanted.rotation, abs=0.1)  # radians
 
 
-def test_the_68_points_among_facemeshs_lie_near_the_models(model: MorphableModel) -> None:
+def test_the_68_points_among_facemeshs_lie_near_the_models(renderer: FaceRenderer) -> None:
+    model = renderer.model
     points = model.facemesh_points(model.mean)[list(IBUG68), :2]
     away = np.linalg.norm(points - model.mean[model.landmarks68, :2], axis=1)
     assert np.median(away) < 0.006  # meters

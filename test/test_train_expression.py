@@ -1,4 +1,4 @@
-"""What the expression head learns from, the learning itself, and what can go wrong with both."""
+"""The learning of the expression head, and what comes out of it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import json
 import math
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,344 +17,26 @@ import numpy as np
 import pytest
 import yaml
 from click.testing import CliRunner
-from numpy.typing import NDArray
+from test_expression_samples import own, written
 
 from face_expr_ros.bundle import open_face_model
 from face_expr_ros.cli.training import train as train_command
-from face_expr_ros.config import ConfigError, LandmarksConfig
+from face_expr_ros.config import ConfigError
 from face_expr_ros.expression import head
-from face_expr_ros.expression.alignment import FEATURES, STEADY, align, features
-from face_expr_ros.expression.patches import PARTS, cut_patches
+from face_expr_ros.expression.alignment import FEATURES
+from face_expr_ros.expression.patches import PARTS
 from face_expr_ros.expression.patches import SIDE as PATCH
 from face_expr_ros.face_model import BundleError
-from face_expr_ros.geometry import project, to_camera
-from face_expr_ros.landmarks import open_landmarks
-from face_expr_ros.rendering.appearance import Appearance
-from face_expr_ros.rendering.scene import FaceRenderer
-from face_expr_ros.training.expression import expressions, samples, scenes, shards
+from face_expr_ros.training.expression import samples, shards
 from face_expr_ros.training.expression.config import ExpressionTraining, read_training_config
-from face_expr_ros.training.expression.user_data import read_user_data
-from face_expr_ros.values import Camera, FloatArray, Pose
+from face_expr_ros.values import FloatArray
 
 MODEL = open_face_model("open")
 NAMES = MODEL.expression_names
-MOVES = [index for index, name in enumerate(NAMES) if "Look" not in name]
-PEOPLE, PORTRAITS = 2, 6  # of a shard here
 # Few steps on few faces; every fourth person is held out, which is one.
 TINY = ExpressionTraining(
     held_out=0.25, steps=6, people=2, moments=3, warmup=2, validate_every=3, save_every=2, averaging=0.5
 )
-
-
-def pictured(expression: FloatArray) -> dict[str, float]:
-    return dict(zip(NAMES, expression.tolist(), strict=True))
-
-
-@cache
-def drawn(kind: str, count: int = 600) -> FloatArray:
-    rng = np.random.default_rng(4)
-    return np.array([expressions.drawn_expression(rng, NAMES, kind) for _ in range(count)])
-
-
-# Expressions
-
-
-def test_every_blendshape_is_drawn_and_none_beyond_0_to_1() -> None:
-    values = drawn("", 1500)
-    assert values.min() == 0.0
-    assert values.max() <= 1.0
-    strong = (values > 0.3).sum(axis=0)
-    assert {name for name, often in zip(NAMES, strong, strict=True) if often < 5} == set()
-
-
-def test_a_face_at_rest_moves_nothing_but_its_eyes() -> None:
-    values = drawn(expressions.REST)
-    assert values[:, MOVES].max() == 0.0
-    assert 0 < values.max() < 0.5
-
-
-def test_a_movement_alone_is_one_movement_of_both_sides_or_of_one() -> None:
-    for values in map(pictured, drawn(expressions.ALONE)):
-        shown = {name for name, value in values.items() if value > 0 and "Look" not in name and "Blink" not in name}
-        movements = {name.removesuffix("Left").removesuffix("Right") for name in shown}
-        assert len(movements - {"jawOpen"}) <= 1  # the jaw opens for a tongue and for lips that stay closed
-
-
-@pytest.mark.parametrize("movement", ["jaw", "mouth"])
-def test_jaw_and_mouth_go_to_one_side(movement: str) -> None:
-    for values in map(pictured, drawn("", 1500)):
-        assert min(values[f"{movement}Left"], values[f"{movement}Right"]) == 0.0
-
-
-def test_a_tongue_comes_out_of_an_open_mouth() -> None:
-    tongues = [values for values in map(pictured, drawn("", 1500)) if values["tongueOut"] > 0]
-    assert len(tongues) > 10
-    assert all(values["jawOpen"] >= 0.4 * values["tongueOut"] for values in tongues)
-
-
-# Portraits and shards
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four people in two shards."""
-    result = tmp_path_factory.mktemp("portraits")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shards, "PORTRAITS", PORTRAITS)
-        for number in range(2):
-            shards.make_shard(result, number, PEOPLE)
-    return result
-
-
-@pytest.fixture(scope="module")
-def shard(folder: Path) -> shards.Shard:
-    return shards.read_shard(folder / "shard_00001")
-
-
-def draw_one(count: int = 3) -> list[scenes.Portrait]:
-    detector = open_landmarks(LandmarksConfig())
-    portraits = scenes.draw_portraits(MODEL, detector, Appearance.varied(3), np.random.default_rng(11), count)
-    detector.close()
-    return portraits
-
-
-def test_the_same_seed_draws_the_same_portraits_with_the_truth_beside_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[tuple[FloatArray, Pose, Camera]] = []
-    render = FaceRenderer.render
-
-    def recorded(self: FaceRenderer, vertices: FloatArray, pose: Pose, camera: Camera, *others: Any) -> Any:
-        seen.append((vertices, pose, camera))
-        return render(self, vertices, pose, camera, *others)
-
-    monkeypatch.setattr(FaceRenderer, "render", recorded)
-    first, second = draw_one(), draw_one()
-    assert len(first) == len(second) == 3
-    for one, two, (vertices, pose, camera) in zip(first, second, seen, strict=False):
-        np.testing.assert_array_equal(one.image, two.image)
-        np.testing.assert_array_equal(one.landmarks, two.landmarks)
-        np.testing.assert_array_equal(one.expression, two.expression)
-        points = MODEL.facemesh_points(vertices)
-        truth = project(to_camera(points, pose), camera)
-        far = np.linalg.norm(one.landmarks[STEADY, :2] - truth[STEADY], axis=1)
-        eyes = np.linalg.norm(truth[33] - truth[263])
-        assert far.mean() < 0.12 * eyes  # FaceMesh errs, and where it puts points on skin is its own
-        assert one.image.shape == (scenes.SIDE, scenes.SIDE)
-
-
-def test_a_shard_has_what_its_readers_want(shard: shards.Shard) -> None:
-    count = len(shard.person)
-    assert count == PEOPLE * PORTRAITS  # FaceMesh finds all of these
-    assert shard.image.shape == (count, scenes.SIDE, scenes.SIDE)
-    assert shard.image.dtype == np.uint8
-    assert shard.landmarks.shape == (count, 478, 3)
-    assert shard.expression.shape == (count, len(NAMES))
-    assert shard.angles.shape == (count, 2)
-    assert np.degrees(np.abs(shard.angles[:, 0])).max() <= 60.0 + 1e-3
-    assert shard.person.tolist() == [2] * PORTRAITS + [3] * PORTRAITS
-    assert samples.at_rest(shard.expression, NAMES)[:3].all()
-
-
-def test_landmarks_are_turned_as_the_face_was(shard: shards.Shard) -> None:
-    canonical = MODEL.facemesh_points(MODEL.mean).astype(np.float64)
-    yaw = [np.arcsin(-align(points, canonical).rotation[0, 2]) for points in shard.landmarks]
-    assert np.degrees(np.abs(yaw - shard.angles[:, 0])).mean() < 8.0
-
-
-def test_an_interrupted_drawing_leaves_no_half_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stopped(number: int, people: int) -> Iterator[Any]:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(shards, "_draw", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        shards.make_shard(tmp_path, 0)
-    assert shards.finished_shards(tmp_path) == []
-
-
-def test_a_full_disk_leaves_no_half_shard(tmp_path: Path, shard: shards.Shard, monkeypatch: pytest.MonkeyPatch) -> None:
-    portrait = scenes.Portrait(shard.image[0], shard.landmarks[0], shard.expression[0], shard.angles[0])
-    monkeypatch.setattr(shards, "_draw", lambda number, people: iter([(7, portrait)]))
-    unfinished = tmp_path / "shard_00000.part"
-    unfinished.mkdir()
-    (unfinished / "angles.npy").symlink_to("/dev/full")
-    with pytest.raises(OSError, match=r"angles|space|written"):
-        shards.make_shard(tmp_path, 0)
-    assert shards.finished_shards(tmp_path) == []
-    (unfinished / "angles.npy").unlink()
-    shards.make_shard(tmp_path, 0)
-    assert shards.read_shard(tmp_path / "shard_00000").person.tolist() == [7]
-
-
-def test_what_is_drawn_already_is_not_drawn_again_and_the_manifest_lists_it(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(shards, "PORTRAITS", PORTRAITS)
-    here = tmp_path / "copy"
-    shutil.copytree(folder, here)
-    result = shards.synthesize(here, count=2 * PEOPLE * PORTRAITS, processes=1, people=PEOPLE)
-    count = sum(len(shards.read_shard(path).person) for path in shards.finished_shards(here))
-    assert result == {"folder": str(here), "drawings": count, "new": 0}
-    manifest = json.loads((here / shards.MANIFEST).read_text())
-    assert manifest["expression"] == list(NAMES)
-    assert sum(manifest["portraits"].values()) == count
-
-
-# Mirror images
-
-
-@pytest.fixture(scope="module")
-def canonical() -> FloatArray:
-    """(478, 3) a face that is alike on both sides."""
-    points = MODEL.facemesh_points(MODEL.mean).astype(np.float64)
-    return (points + points[samples.mirrored_points(points)] * [-1.0, 1.0, 1.0]) / 2
-
-
-def in_image(canonical: FloatArray, width: int) -> FloatArray:
-    """(478, 3) a lopsided face in an image of some width and 240 pixels' height, turned a little."""
-    moved = canonical + np.random.default_rng(5).normal(0, 0.003, canonical.shape)
-    yaw = np.radians(20.0)
-    turn = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
-    seen = 900 * (moved @ turn.T) * [1.0, -1.0, -1.0]
-    return np.asarray(seen + np.array([width / 2 - 0.5 + 7, 110.0, 0.0]))
-
-
-def test_mirroring_twice_changes_nothing(canonical: FloatArray) -> None:
-    mirror = samples.mirror_of(canonical, NAMES)
-    for order in (mirror.features, mirror.patches, mirror.expression):
-        np.testing.assert_array_equal(order[order], np.arange(len(order)))
-    np.testing.assert_array_equal(mirror.sign * mirror.sign[mirror.features], 1.0)
-    assert len(mirror.features) == FEATURES
-
-
-def test_blendshapes_change_sides_in_the_mirror(canonical: FloatArray) -> None:
-    mirror = samples.mirror_of(canonical, NAMES)
-    there = {name: NAMES[place] for name, place in zip(NAMES, mirror.expression, strict=True)}
-    assert there["eyeBlinkLeft"] == "eyeBlinkRight"
-    assert there["jawLeft"] == "jawRight"
-    assert there["eyeLookInLeft"] == "eyeLookInRight"
-    assert there["jawOpen"] == "jawOpen"
-
-
-def test_a_mirrored_picture_has_mirrored_features_and_patches(canonical: FloatArray) -> None:
-    width = 320
-    mirror = samples.mirror_of(canonical, NAMES)
-    twin = samples.mirrored_points(canonical)
-    points = in_image(canonical, width)
-    noise = np.random.default_rng(1).integers(0, 255, (24, 32)).astype(np.uint8)
-    image = np.kron(noise, np.ones((10, 10), np.uint8))
-    flipped = points[twin] * [-1.0, 1.0, 1.0] + [width - 1.0, 0.0, 0.0]
-    ours, theirs = align(points, canonical), align(flipped, canonical)
-    wanted = features(ours, canonical)[mirror.features] * mirror.sign
-    np.testing.assert_allclose(features(theirs, canonical), wanted, atol=1e-6)  # centimeters
-    patches = cut_patches(image, points, ours)[mirror.patches]
-    patches[mirror.turned] = patches[mirror.turned, :, ::-1]
-    seen = cut_patches(image[:, ::-1].copy(), flipped, theirs)
-    assert np.abs(seen.astype(int) - patches).mean() < 1.0  # gray levels
-
-
-def test_a_rest_is_another_portrait_of_the_same_person() -> None:
-    person = np.array([1, 1, 1, 2, 2, 3])
-    rest = np.array([True, False, True, False, True, False])
-    found = samples.RestFinder(person, rest)(np.arange(6), np.random.default_rng(0))
-    assert found.tolist()[:1] + found.tolist()[2:] == [2, 0, 4, -1, -1]
-    assert found[1] in (0, 2)
-
-
-def test_nobody_ahead_at_rest_makes_no_canonical_face(canonical: FloatArray) -> None:
-    with pytest.raises(ValueError, match="draw more people"):
-        samples.canonical_face([], canonical)
-
-
-# Data of the user's own
-
-
-def own(count: int = 4) -> dict[str, NDArray[Any]]:
-    """The arrays of a good file."""
-    points = MODEL.facemesh_points(MODEL.mean) * [900.0, -900.0, -900.0] + [80.0, 60.0, 0.0]
-    return {
-        "image": np.full((count, 120, 160), 90, np.uint8),
-        "landmarks": np.repeat(points[None], count, axis=0).astype(np.float32),
-        "expression": np.zeros((count, 52), np.float32),
-        "person": np.arange(count) // 2,
-    }
-
-
-def written(folder: Path, arrays: dict[str, NDArray[Any]]) -> Path:
-    path = folder / "own.npz"
-    np.savez(path, **arrays)
-    return path
-
-
-def test_own_data_are_read_and_what_is_not_known_stays_unknown(tmp_path: Path) -> None:
-    arrays = own()
-    arrays["expression"][1] = np.nan
-    read = read_user_data(written(tmp_path, arrays))
-    np.testing.assert_array_equal(read.image, arrays["image"])
-    np.testing.assert_array_equal(read.expression, arrays["expression"])
-    assert np.isnan(read.angles).all()
-    assert read.person.dtype == np.int64
-
-
-def test_own_data_may_name_some_blendshapes_in_any_order(tmp_path: Path) -> None:
-    arrays = own() | {"names": np.array(["mouthSmileLeft", "jawOpen"]), "expression": np.full((4, 2), 0.25)}
-    arrays["expression"][:, 1] = 0.75
-    read = read_user_data(written(tmp_path, arrays))
-    for name, value in (("mouthSmileLeft", 0.25), ("jawOpen", 0.75), ("cheekPuff", np.nan)):
-        np.testing.assert_array_equal(read.expression[:, NAMES.index(name)], value)
-
-
-def changed(name: str, value: Any) -> Callable[[dict[str, NDArray[Any]]], None]:
-    return lambda arrays: arrays.update({name: np.asarray(value)})
-
-
-def missing(name: str) -> Callable[[dict[str, NDArray[Any]]], None]:
-    return lambda arrays: arrays.__delitem__(name)
-
-
-def at(name: str, value: float) -> Callable[[dict[str, NDArray[Any]]], None]:
-    return lambda arrays: arrays[name].__setitem__((2, 3), value)
-
-
-@pytest.mark.parametrize(
-    ("damage", "words"),
-    [
-        (missing("landmarks"), r"needs the arrays landmarks too, and holds expression, image, person"),
-        (changed("image", np.zeros((4, 8, 8), np.float32)), r"image .* should be uint8 .* and is float32"),
-        (changed("image", np.zeros((4, 8, 8, 3), np.uint8)), r"shape \(N, height, width\), and is .*\(4, 8, 8, 3\)"),
-        (changed("landmarks", np.zeros((4, 68, 3), np.float32)), r"\(N = 4, 478, 3\), and is .*\(4, 68, 3\)"),
-        (changed("person", np.zeros(3, int)), r"person .* shape \(N = 4\), and is .*\(3,\)"),
-        (changed("person", np.zeros(4)), r"person .* should be integer .* and is float64"),
-        (changed("expression", np.zeros((4, 51), np.float32)), r"names .* shape \(K = 51\), and is .*\(52,\)"),
-        (changed("angles", np.zeros((4, 3))), r"angles .* shape \(N = 4, 2\), and is .*\(4, 3\)"),
-        (changed("names", np.array([*NAMES[:-1], "smirk"])), r"blendshapes of ARKit.*and has smirk"),
-        (changed("names", np.array([*NAMES[:-1], NAMES[0]])), r"and has one twice"),
-        (at("landmarks", np.nan), r"those of portrait 2 are not: leave out the 1 portraits"),
-        (at("expression", 1.5), r"in 0..1, or NaN where not known, and has 1.5"),
-        (at("expression", -0.5), r"in 0..1, or NaN where not known, and has -0.5"),
-        (at("expression", np.inf), r"and has inf"),
-    ],
-)
-def test_damaged_data_are_refused_with_what_was_wanted_and_given(
-    tmp_path: Path, damage: Callable[[dict[str, NDArray[Any]]], None], words: str
-) -> None:
-    arrays = own()
-    damage(arrays)
-    with pytest.raises(ValueError, match=words):
-        read_user_data(written(tmp_path, arrays))
-
-
-def test_landmarks_in_parts_of_the_image_are_refused(tmp_path: Path) -> None:
-    arrays = own()
-    arrays["landmarks"] /= 160
-    with pytest.raises(ValueError, match="multiply x and z by the image's width"):
-        read_user_data(written(tmp_path, arrays))
-
-
-def test_a_file_without_portraits_or_none_at_all_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="holds no portraits"):
-        read_user_data(written(tmp_path, {name: array[:0] for name, array in own().items()}))
-    (tmp_path / "own.npz").write_bytes(b"portraits")
-    with pytest.raises(ValueError, match=r"not a whole \.npz file"):
-        read_user_data(tmp_path / "own.npz")
 
 
 # Settings and the command
@@ -421,13 +102,13 @@ def settings_in(folder: Path, portraits: Path, **changes: Any) -> ExpressionTrai
 
 
 @pytest.fixture(scope="module")
-def run(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(portraits_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run."""
     pytest.importorskip("torch")
     from face_expr_ros.training.expression.train import train
 
     result = tmp_path_factory.mktemp("runs") / "run"
-    assert train(settings_in(result, folder))["step"] == TINY.steps
+    assert train(settings_in(result, portraits_folder))["step"] == TINY.steps
     return result
 
 
@@ -454,7 +135,7 @@ def test_a_run_leaves_curves_settings_and_its_best_head(run: Path) -> None:
     ("stop", "again"), [(1, 0), (3, 3), (5, 4)], ids=["before_any_checkpoint", "after_a_validation", "in_between"]
 )
 def test_a_run_that_was_interrupted_goes_on_at_its_last_checkpoint(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int, again: int
+    portraits_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int, again: int
 ) -> None:
     pytest.importorskip("torch")
     from face_expr_ros.training.expression import train
@@ -470,7 +151,7 @@ def test_a_run_that_was_interrupted_goes_on_at_its_last_checkpoint(
             taken.append(item[0])
             yield item
 
-    config = settings_in(tmp_path / "run", folder)
+    config = settings_in(tmp_path / "run", portraits_folder)
     monkeypatch.setattr(train, "progress", interrupted)
     with pytest.raises(KeyboardInterrupt):
         train.train(config)
@@ -482,11 +163,11 @@ def test_a_run_that_was_interrupted_goes_on_at_its_last_checkpoint(
     assert len(curves(tmp_path / "run")) == 2
 
 
-def test_a_full_disk_is_named_and_leaves_the_last_checkpoint(folder: Path, tmp_path: Path) -> None:
+def test_a_full_disk_is_named_and_leaves_the_last_checkpoint(portraits_folder: Path, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     from face_expr_ros.training.expression.train import CHECKPOINT, train
 
-    config = settings_in(tmp_path / "run", folder, steps=2)
+    config = settings_in(tmp_path / "run", portraits_folder, steps=2)
     train(config)
     before = (tmp_path / "run" / CHECKPOINT).read_bytes()
     unfinished = (tmp_path / "run" / CHECKPOINT).with_suffix(".part")
@@ -500,20 +181,20 @@ def test_a_full_disk_is_named_and_leaves_the_last_checkpoint(folder: Path, tmp_p
 
 
 def test_the_head_that_is_kept_is_the_best_and_not_the_last(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    portraits_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch = pytest.importorskip("torch")
     from face_expr_ros.training.expression import train
 
     marks = iter([0.5, 0.3])
     monkeypatch.setattr(train, "validate", lambda *_: (np.full(52, next(marks)), np.zeros(52)))
-    result = train.train(settings_in(tmp_path / "run", folder))
+    result = train.train(settings_in(tmp_path / "run", portraits_folder))
     assert result == {"step": 6, "correlation": 0.5}
     assert torch.load(tmp_path / "run" / train.BEST, weights_only=True)["step"] == 3
     assert torch.load(tmp_path / "run" / train.CHECKPOINT, weights_only=True)["step"] == 6
 
 
-def test_without_portraits_or_people_a_run_does_not_begin(folder: Path, tmp_path: Path) -> None:
+def test_without_portraits_or_people_a_run_does_not_begin(portraits_folder: Path, tmp_path: Path) -> None:
     pytest.importorskip("torch")
     from face_expr_ros.training.expression.train import held_out_people, train
 
@@ -524,22 +205,24 @@ def test_without_portraits_or_people_a_run_does_not_begin(folder: Path, tmp_path
         held_out_people(np.array([0, 0, 1, 2]), 0.1)
 
 
-def test_own_data_train_beside_the_drawn_people(folder: Path, tmp_path: Path) -> None:
+def test_own_data_train_beside_the_drawn_people(portraits_folder: Path, tmp_path: Path) -> None:
     pytest.importorskip("torch")
     from face_expr_ros.training.expression import train
 
     arrays = own() | {"names": np.array(["jawOpen"]), "expression": np.full((4, 1), 0.5)}
     path = written(tmp_path, arrays)
-    assert train.train(settings_in(tmp_path / "run", folder, steps=2), [path, path])["step"] == 2
+    assert train.train(settings_in(tmp_path / "run", portraits_folder, steps=2), [path, path])["step"] == 2
     canonical = MODEL.facemesh_points(MODEL.mean).astype(np.float64)
     joined = train._joined([samples.load_samples([path], canonical) for _ in range(2)])
     assert joined.person.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]  # the same number in two files is somebody else
 
 
 @pytest.mark.slow
-def test_one_command_draws_trains_and_exports(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_command_draws_trains_and_exports(
+    portraits_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("torch")
-    monkeypatch.setattr(shards, "synthesize", lambda portraits, *_: shutil.copytree(folder, portraits))
+    monkeypatch.setattr(shards, "synthesize", lambda portraits, *_: shutil.copytree(portraits_folder, portraits))
     settings = {name: getattr(TINY, name) for name in ("held_out", "steps", "people", "moments", "validate_every")}
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(settings))
     options = {"config": "tiny.yaml", "folder": "run", "extra": written(tmp_path, own()).name, "json": "result.json"}
@@ -626,7 +309,7 @@ def opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> head.ExpressionHead
 
 
 def test_the_exported_head_answers_as_the_trained_network(
-    run: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Path, portraits_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch = pytest.importorskip("torch")
     from face_expr_ros.training.expression.export import calm, export
@@ -635,10 +318,10 @@ def test_the_exported_head_answers_as_the_trained_network(
     files = export(run, tmp_path)
     assert set(files) == {"expression_head.onnx", "expression_head.npz"}
     network, canonical = best_network(run, len(NAMES))
-    shown = samples.load_samples([folder / "shard_00000"], canonical)
+    shown = samples.load_samples([portraits_folder / "shard_00000"], canonical)
     ours = opened(tmp_path, monkeypatch)
     assert ours.names == NAMES
-    shard = shards.read_shard(folder / "shard_00000")
+    shard = shards.read_shard(portraits_folder / "shard_00000")
     for index in range(3):
         image, points = np.asarray(shard.image[index]), shard.landmarks[index : index + 1].astype(np.float64)
         inner = shown.patches[index : index + 1, :, samples.MARGIN : -samples.MARGIN, samples.MARGIN : -samples.MARGIN]

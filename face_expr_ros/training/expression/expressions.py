@@ -1,4 +1,4 @@
-"""The expressions that people are drawn with: one movement alone, natural mixtures, moments of an act, rest."""
+"""The expressions that people are drawn with: one movement alone, natural mixtures, grins, moments of an act, rest."""
 
 from __future__ import annotations
 
@@ -8,11 +8,20 @@ from face_expr_ros.sources.actor import LOOP, random_expression, set_gaze, state
 from face_expr_ros.values import FloatArray
 
 # Kinds and how often each is drawn.
-REST, ALONE, MIXTURE, ACT = "rest", "alone", "mixture", "act"
-_KINDS = {REST: 0.10, ALONE: 0.28, MIXTURE: 0.44, ACT: 0.18}
+REST, ALONE, MIXTURE, GRIN, ACT = "rest", "alone", "mixture", "grin", "act"
+_KINDS = {REST: 0.10, ALONE: 0.28, MIXTURE: 0.36, GRIN: 0.10, ACT: 0.16}
 _BLINKING = 0.06  # of all but rest: people blink whatever else they do
 _ONE_SIDED = 0.4
 _GAZE_SPREAD = (0.2, 0.12)  # radians: aside, up
+# What a grin is made of, from least to most; below 0 is none.
+_GRINS = (
+    ("mouthSmile", 0.3, 1.0),
+    ("mouthUpperUp", -0.2, 0.9),
+    ("mouthLowerDown", -0.2, 0.9),
+    ("mouthStretch", -0.6, 0.6),
+    ("cheekSquint", -0.3, 0.8),
+    ("eyeSquint", -0.5, 0.6),
+)
 _CLOSED_JAW = 0.35  # jawOpen at which the lips can still stay closed
 
 
@@ -24,7 +33,7 @@ def drawn_expression(rng: np.random.Generator, names: tuple[str, ...], kind: str
         kind: one of the above; empty draws one.
     """
     kind = kind or str(rng.choice(list(_KINDS), p=list(_KINDS.values())))
-    make = {REST: _rest, ALONE: _alone, MIXTURE: random_expression, ACT: _act}[kind]
+    make = {REST: _rest, ALONE: _alone, MIXTURE: random_expression, GRIN: _grin, ACT: _act}[kind]
     values = dict(zip(names, make(rng, names), strict=True))
     if kind != REST and rng.random() < _BLINKING:
         _blink(rng, values)
@@ -54,6 +63,18 @@ def _alone(rng: np.random.Generator, names: tuple[str, ...]) -> FloatArray:
     if movement == "mouthClose":
         values["mouthClose"] *= _CLOSED_JAW
         values["jawOpen"] = values["mouthClose"]
+    set_gaze(values, *rng.normal(0, _GAZE_SPREAD))
+    return np.array([values[name] for name in names])
+
+
+def _grin(rng: np.random.Generator, names: tuple[str, ...]) -> FloatArray:
+    """A smile that shows the teeth, with the jaw closed or nearly: lips that part are not yet an open jaw."""
+    values = dict.fromkeys(names, 0.0)
+    for movement, least, most in _GRINS:
+        amount = rng.uniform(least, most)
+        for side in ("Left", "Right"):
+            values[movement + side] = max(0.0, amount * rng.uniform(0.8, 1.0))
+    values["jawOpen"] = max(0.0, rng.normal(0.0, 0.12))
     set_gaze(values, *rng.normal(0, _GAZE_SPREAD))
     return np.array([values[name] for name in names])
 
