@@ -1,66 +1,88 @@
-"""The benchmark: the demo's two nodes with nobody but this process listening to the faces."""
+"""`face_expr bench`: everything that is measured, in one report."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.serialization import serialize_message
-from visualization_msgs.msg import Marker
 
-from face_expr_ros.nodes.demo import Demo, prepare_environment, watch
-from face_expr_ros.ros.marker_cdr import MarkerWriter, marker_object
-from face_expr_ros.ros.show import Show
+from face_expr_ros.evaluation.bench.films import person
+from face_expr_ros.evaluation.bench.fitting import measure_fitting
+from face_expr_ros.evaluation.bench.floor import measure_floor
+from face_expr_ros.evaluation.bench.machine import machine
+from face_expr_ros.evaluation.bench.pipeline import measure_faces, measure_memory, measure_sizes
+from face_expr_ros.nodes.bench_cameras import several_cameras
+from face_expr_ros.nodes.bench_live import end_to_end
+from face_expr_ros.nodes.bench_outputs import measure_outputs
+from face_expr_ros.nodes.demo import prepare_environment
+
+_LIVE_FRAMES = 30  # of the film that the camera process shows
 
 
-class Bench(Demo):
-    """Listens to faces and diagnostics only.
+@dataclass(frozen=True)
+class Extent:
+    """How much is measured.
 
     Attributes:
-        stages_ms: what perception says of its stages, for every second of the run with an image.
+        frames: with pipeline and floor; faces_frames, size_frames: for each number of faces, each size.
+        memory_frames: of the pipeline alone.
+        runs, ordinary_runs: of each publication, and of the ordinary marker, which takes a second.
+        live_seconds: of the four runs with a camera: 30 and 60 Hz, then the same with the mesh.
+        cameras, camera_seconds: numbers of cameras that are tried, and how long each.
     """
 
-    def __init__(self, show: Show | None) -> None:
-        super().__init__(show)
-        self.stages_ms: list[dict[str, float]] = []
-        self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
-
-    def _on_diagnostics(self, message: DiagnosticArray) -> None:
-        for status in message.status:
-            values = {entry.key: entry.value for entry in status.values}
-            stages = {key.removesuffix(" [ms]"): float(value) for key, value in values.items() if key.endswith("[ms]")}
-            if any(stages.values()):  # a second without an image says nothing of them
-                self.stages_ms.append(stages)
+    frames: int
+    faces_frames: int
+    size_frames: int
+    memory_frames: int
+    runs: int
+    ordinary_runs: int
+    live_seconds: tuple[float, ...]
+    cameras: tuple[int, ...]
+    camera_seconds: float
 
 
-def end_to_end(seconds: float) -> dict[str, Any]:
-    """From an image's stamp to the arrival of its FaceArray in another process, and perception's stages.
+QUICK = Extent(300, 40, 30, 300, 50, 2, (5.0, 5.0, 5.0, 5.0), (), 0.0)
+FULL = Extent(3000, 200, 200, 10_000, 300, 5, (30.0, 30.0, 30.0, 60.0), (1, 2, 4), 15.0)
 
-    The synthetic camera publishes 1280x720 at 30 Hz on the same machine.
+
+def measure(extent: Extent) -> dict[str, Any]:
+    """Run everything, the quiet single measurements first.
+
+    Returns:
+        What `measure_floor`, `measure_outputs`, `end_to_end`, `measure_faces`, `measure_sizes`, `measure_memory`,
+        `measure_fitting`, `several_cameras` and `machine` return.
+
+    Raises:
+        BenchError: a process ended by itself, or nothing came from one to another.
     """
     prepare_environment()
-    bench = watch(Bench, None, {"source": "synthetic"}, {"bundle": "open"}, seconds)
-    result = bench.report()
-    names = bench.stages_ms[-1] if bench.stages_ms else {}
-    middle = {name: sorted(row.get(name, 0.0) for row in bench.stages_ms)[len(bench.stages_ms) // 2] for name in names}
-    return {"end_to_end_ms": result["latency_ms"], "fps": result["fps"], "node_stages_ms": middle}
+    result: dict[str, Any] = {"machine": machine()}
+    _say("drawing the frames ...")
+    film = person()
+    result |= measure_floor(film, extent.frames)
+    _say("publishing ...")
+    result |= measure_outputs(film, extent.runs, extent.ordinary_runs)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "film.npy"
+        np.save(file, np.array([frame.image for frame in film[:_LIVE_FRAMES]]))
+        _say(f"camera, perception and a listener for {sum(extent.live_seconds):g} s ...")
+        result |= end_to_end(file, extent.live_seconds)
+        if extent.cameras:
+            _say("several cameras ...")
+            result |= several_cameras(file, extent.cameras, extent.camera_seconds)
+    result |= measure_faces(extent.faces_frames)
+    result |= measure_sizes(film, extent.size_frames)
+    result |= measure_memory(film, extent.memory_frames)
+    _say("the fit by a network ...")
+    result |= measure_fitting()
+    result["machine"]["load_at_end"] = machine()["load"]
+    return result
 
 
-def marker_speedup(points: int = 30_000, repeats: int = 5) -> float:
-    """How many times faster a mesh marker of so many points is written as CDR bytes than as message objects."""
-    random = np.random.default_rng(0)
-    positions, colors = random.normal(size=(points, 3)), random.random((points, 4), dtype=np.float32)
-    header = Marker(type=Marker.TRIANGLE_LIST)
-
-    def seconds(write: Callable[[], object]) -> float:
-        started = time.perf_counter()
-        write()
-        return time.perf_counter() - started
-
-    writer = MarkerWriter()
-    fast = min(seconds(lambda: writer(header, positions, colors)) for _ in range(repeats))
-    slow = min(seconds(lambda: serialize_message(marker_object(header, positions, colors))) for _ in range(repeats))
-    return round(slow / fast, 1)
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,57 @@
+"""The result of the benchmark as a table for people; ratios first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_FIRST = (
+    "pipeline_over_floor", "pipeline_over_floor_mean", "pipeline_over_floor_cpu", "marker_speedup",
+    "marker_speedup_cpu", "faces_slope_ms", "peak_memory_mb",
+)  # fmt: skip
+_NAME, _NUMBER = 28, 14  # characters
+
+
+def table(result: Mapping[str, Any]) -> str:
+    """The lines: single numbers, then a table for each group; the ratios before all."""
+    order = [name for name in _FIRST if name in result]
+    order += [name for name, value in result.items() if name not in order and not isinstance(value, Mapping)]
+    lines = [f"{name:{_NAME}}{_text(result[name])}" for name in order]
+    for name, value in result.items():
+        if isinstance(value, Mapping):
+            lines += ["", name, *_group(value)]
+    return "\n".join(lines)
+
+
+def _group(values: Mapping[str, Any]) -> Iterator[str]:
+    rows = {name: _flat(value) for name, value in values.items()}
+    columns = list(dict.fromkeys(column for row in rows.values() for column in row))
+    if columns != [""]:
+        yield f"  {'':{_NAME - 2}}" + "".join(f"{_short(column):>{_NUMBER}}" for column in columns)
+    for name, row in rows.items():
+        cells = "".join(f"{_text(row[column]) if column in row else '':>{_NUMBER}}" for column in columns)
+        yield f"  {name:{_NAME - 2}}{cells}"
+
+
+def _flat(value: Any) -> dict[str, Any]:
+    """The cells of a row by column; a group within a row, such as percentiles, is as many columns."""
+    if not isinstance(value, Mapping):
+        return {"": value}
+    cells: dict[str, Any] = {}
+    for name, inner in value.items():
+        if isinstance(inner, Mapping):
+            cells |= {f"{name.removesuffix('_ms')} {part}": number for part, number in inner.items()}
+        else:
+            cells[name] = inner
+    return cells
+
+
+def _short(column: str) -> str:
+    """A column's name in its width."""
+    return column if len(column) < _NUMBER else column[: _NUMBER - 2] + "."
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
