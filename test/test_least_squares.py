@@ -12,7 +12,7 @@ from face_expr_ros.bundle import Bundle, open_face_model
 from face_expr_ros.config import FittingConfig
 from face_expr_ros.face_model import MorphableModel
 from face_expr_ros.fitting import Fitter, open_fitter
-from face_expr_ros.fitting.bounded import PartlyBounded, solve_unit_box
+from face_expr_ros.fitting.bounded import PartlyBounded
 from face_expr_ros.fitting.least_squares import twins
 from face_expr_ros.geometry import (
     crop_from_landmarks,
@@ -23,6 +23,7 @@ from face_expr_ros.geometry import (
     rotation_from_euler,
     to_camera,
 )
+from face_expr_ros.kernels.unit_box import solve_unit_box
 from face_expr_ros.values import Camera, FaceFit, FloatArray, Frame, Landmarks, Pose, Roi, Track
 
 CAMERA = pinhole_camera(1280, 720, field_of_view=45.0)

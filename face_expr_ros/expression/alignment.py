@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from face_expr_ros.kernels.similarity import best_turn
 from face_expr_ros.landmarks import LANDMARK_COUNT
 from face_expr_ros.values import FloatArray
 
@@ -50,16 +51,13 @@ def align(points: FloatArray, canonical: FloatArray) -> Alignment:
     seen = np.asarray(points, dtype=np.float64) * _TO_FACE
     if not np.isfinite(seen).all():
         raise ValueError("landmarks must be finite numbers, and there are others among them")
-    steady, wanted = seen[STEADY], canonical[STEADY]
-    middle, wanted_middle = steady.mean(axis=0), wanted.mean(axis=0)
-    u, singular, vt = np.linalg.svd((steady - middle).T @ (wanted - wanted_middle))
-    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
-    scale = float((singular * sign).sum() / ((wanted - wanted_middle) ** 2).sum())
+    turn = best_turn(canonical[STEADY], seen[STEADY])
+    scale = turn.reached / turn.spread
     if scale < np.finfo(np.float32).eps:
         raise ValueError("landmarks must be spread over a face, and these are in one place")
-    rotation = (u * sign) @ vt
-    offset = middle - scale * rotation @ wanted_middle
-    return Alignment(rotation, scale, offset[:2] * _TO_FACE[:2], (seen - offset) @ rotation / scale)
+    offset = turn.image_middle - scale * turn.rotation @ turn.middle
+    points_there = (seen - offset) @ turn.rotation / scale
+    return Alignment(turn.rotation, scale, offset[:2] * _TO_FACE[:2], points_there)
 
 
 def features(alignment: Alignment, canonical: FloatArray) -> FloatArray:

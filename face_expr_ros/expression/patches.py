@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_expr_ros.expression.alignment import Alignment
+from face_expr_ros.kernels.patches import cut_squares
 from face_expr_ros.values import FloatArray
 
 Image = NDArray[np.uint8]
@@ -64,7 +65,7 @@ def cut_patches(image: Image, points: FloatArray, alignment: Alignment, margin: 
     transforms = _transforms(points, alignment, side)
     shown, corner, step = _reduced(image, transforms, alignment.scale, side)
     transforms[:, :, 2] += (1 - step) / 2 - corner
-    return np.stack([_cut(shown, transform, side) for transform in transforms / step])
+    return cut_squares(shown, transforms / step, side)
 
 
 def _transforms(points: FloatArray, alignment: Alignment, side: int) -> FloatArray:
@@ -98,10 +99,3 @@ def _reduced(image: Image, transforms: FloatArray, scale: float, side: int) -> t
         shown = cv2.resize(shown, (last - first).tolist(), interpolation=cv2.INTER_AREA)
     gray = cv2.cvtColor(shown, cv2.COLOR_BGR2GRAY) if image.ndim == 3 else shown
     return np.asarray(gray, np.uint8), first * step, step
-
-
-def _cut(image: Image, transform: FloatArray, side: int) -> Image:
-    fine = (side * _FINE, side * _FINE)
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    read = cv2.warpAffine(image, transform, fine, flags=flags, borderMode=cv2.BORDER_CONSTANT)
-    return np.asarray(cv2.resize(read, (side, side), interpolation=cv2.INTER_AREA), np.uint8)

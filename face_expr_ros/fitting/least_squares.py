@@ -18,9 +18,9 @@ import re
 from collections import OrderedDict
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from scipy.linalg.blas import dsymv
-from scipy.spatial.transform import Rotation
 
 from face_expr_ros.bundle import Bundle
 from face_expr_ros.config import ConfigError, FittingConfig
@@ -36,6 +36,7 @@ from face_expr_ros.geometry import (
     weak_perspective,
 )
 from face_expr_ros.kernels.normal_equations import POSE, NormalEquations
+from face_expr_ros.kernels.similarity import best_turn
 from face_expr_ros.landmarks import LANDMARK_COUNT
 from face_expr_ros.landmarks.regions import BROWS, FITTED, LIDS_AND_IRISES, LIPS, OUTLINE, REST_STEP
 from face_expr_ros.values import Camera, FaceFit, FloatArray, Frame, Landmarks, Pose, Track
@@ -199,14 +200,11 @@ class LeastSquaresFitter:
     def _align(self, seen: _Observation, coefficients: FloatArray) -> _State:
         """The best similarity (Umeyama, 1991) from the model to rays and depths, as a first guess."""
         points = self._equations.points(coefficients).T
-        rays = np.column_stack([seen.directions, seen.depths])
-        center, rays_center = points.mean(axis=0), rays.mean(axis=0)
-        u, singular, vt = np.linalg.svd((rays - rays_center).T @ (points - center))
-        sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
-        rotation = (u * sign) @ vt
-        distance = ((points - center) ** 2).sum() / (singular @ sign)
-        position = distance * np.array([rays_center[0], rays_center[1], 1.0]) - rotation @ center
-        return _State(rotation, position, 0.0, coefficients)
+        turn = best_turn(points, np.column_stack([seen.directions, seen.depths]))
+        distance = turn.spread / turn.reached
+        x, y, _ = turn.image_middle
+        position = distance * np.array([x, y, 1.0]) - turn.rotation @ turn.middle
+        return _State(turn.rotation, position, 0.0, coefficients)
 
     def _descend(self, seen: _Observation, memory: _Memory, state: _State) -> _State:
         """Gauss-Newton steps. Where little has turned, the matrix of one serves the next one too: the slope alone
@@ -237,7 +235,7 @@ class LeastSquaresFitter:
         slope[bounded:] += self._prior @ expression
         solution = problem(dsymv(1.0, normal, unknowns) - slope, start=expression)
         turn, position, offset, coefficients = solution[:3], solution[3:6], float(solution[6]), solution[POSE:]
-        rotation = Rotation.from_rotvec(turn).as_matrix() @ now.rotation
+        rotation = cv2.Rodrigues(turn)[0] @ now.rotation
         return float(np.abs(turn).max()), _State(rotation, position, offset, coefficients)
 
     def _normal(self, memory: _Memory) -> FloatArray:

@@ -1,0 +1,39 @@
+"""Square patches cut from an image by affine maps, all of a face in one pass."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face_expr_ros.kernels import _patches
+
+
+def cut_squares(image: NDArray[np.uint8], transforms: NDArray, side: int) -> NDArray[np.uint8]:
+    """Patches of an image, each read with twice as many pixels across and down as it has, and averaged.
+
+    Equals, to the bit, for every (2, 3) map of ``transforms``::
+
+        fine = cv2.warpAffine(image, map, (2 * side, 2 * side), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+        patch = cv2.resize(fine, (side, side), interpolation=cv2.INTER_AREA)
+
+    Args:
+        image: (height, width) gray; outside it is black.
+        transforms: (n, 2, 3) from the pixels of a fine patch to those of the image.
+        side: of a patch, pixels.
+
+    Returns:
+        (n, side, side) gray.
+
+    Raises:
+        ValueError: a shape or type is wrong, the image has no pixels, or a map is not finite.
+    """
+    if image.ndim != 2 or image.dtype != np.uint8 or not image.size:
+        raise ValueError(f"a gray image of 8 bits is wanted, not {image.shape} of {image.dtype}")
+    maps = np.ascontiguousarray(transforms, np.float64)
+    if maps.ndim != 3 or maps.shape[1:] != (2, 3) or not np.isfinite(maps).all():
+        raise ValueError(f"transforms must be finite and have the shape (n, 2, 3), not {maps.shape}")
+    if side < 1:
+        raise ValueError(f"a side of at least one pixel is wanted, not {side}")
+    out = np.empty((len(maps), side, side), np.uint8)
+    _patches.cut(np.ascontiguousarray(image), maps, out)
+    return out

@@ -1,0 +1,43 @@
+"""A small quadratic problem whose unknowns are kept within 0..1, compiled: its vectors are too short for NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face_expr_ros.kernels import _unit_box
+
+_NEWTON_STEPS = 30
+_SMALL_SLOPE = 1e-6  # of the largest of the right-hand side; ends the search
+
+
+def solve_unit_box(normal: NDArray, right: NDArray, start: NDArray | None = None) -> NDArray[np.float64]:
+    """Minimize x' N x / 2 - b' x with 0 <= x <= 1, by projected Newton steps (Bertsekas, 1982).
+
+    A step solves for the unknowns that are not held at a bound, is cut off at the bounds, and halved until the cost has
+    fallen enough (Armijo).
+
+    Args:
+        normal: (n, n) symmetric, positive definite N.
+        right: (n,) b.
+        start: (n,) within 0..1; the nearer to the solution, the fewer steps. None starts from zero.
+
+    Returns:
+        (n,), a new array.
+
+    Raises:
+        ValueError: a shape is wrong.
+        LinAlgError: N is not positive definite.
+    """
+    normal, right = np.ascontiguousarray(normal, np.float64), np.ascontiguousarray(right, np.float64)
+    size = right.size
+    if right.ndim != 1 or normal.shape != (size, size) or (start is not None and np.shape(start) != (size,)):
+        shapes = f"{normal.shape}, {right.shape} and {np.shape(start)}"
+        raise ValueError(f"a matrix (n, n) and vectors (n,) are wanted, not {shapes}")
+    work = np.empty((5 + size, size))
+    work[0] = 0.0 if start is None else start
+    if size and not _unit_box.minimize(normal, right, work, np.empty(size, np.intc), _NEWTON_STEPS, _SMALL_SLOPE):
+        raise np.linalg.LinAlgError(
+            "the landmarks do not determine the face: the normal matrix is not positive definite"
+        )
+    return work[0]
