@@ -1,0 +1,108 @@
+// The faces on the stage: one per id, gone when the stream no longer has it. One of them is selected.
+
+import type { Group, Quaternion, Vector3 } from "three";
+import type { FaceFrame, StreamFrame } from "./codec";
+import { FaceView, type FaceKit, type Look } from "./face_view";
+
+const MOST = 8; // faces that are drawn: each has its morph targets on the GPU
+const MANUAL = 0; // the id of the face that the sliders move; those of the stream begin at 1
+const SMOOTHED = 0.15;
+
+export class Crowd {
+  selected: number | null = null;
+  private views = new Map<number, FaceView>();
+  private look: Look = "mesh";
+  private interval = 1 / 30;
+  private lastStamp = 0;
+  private lastShape: Float32Array | null = null;
+
+  constructor(private kit: FaceKit, private root: Group) {}
+
+  get current(): FaceView | null {
+    return this.selected === null ? null : this.views.get(this.selected) ?? null;
+  }
+
+  get all(): Iterable<FaceView> {
+    return this.views.values();
+  }
+
+  setLook(look: Look): void {
+    this.look = look;
+    for (const view of this.views.values()) view.setLook(look);
+  }
+
+  /** The faces of a frame, and no others. */
+  follow(frame: StreamFrame): void {
+    const passed = frame.stamp - this.lastStamp;
+    if (passed > 0 && passed < 1) this.interval += SMOOTHED * (passed - this.interval);
+    this.lastStamp = frame.stamp;
+    const faces = frame.faces.slice(0, MOST);
+    this.keep(faces.map((face) => face.id));
+    for (const face of faces) this.view(face.id).follow(face, this.interval);
+    if (this.selected === null || !this.views.has(this.selected)) this.selected = largest(faces);
+  }
+
+  /** Only one face, which looks at the viewer and has the person's shape: moved by hand, or at rest. */
+  alone(weights: ArrayLike<number>): void {
+    const shape = this.current?.currentShape ?? this.lastShape;
+    this.keep([MANUAL]);
+    const view = this.view(MANUAL);
+    if (shape && !view.currentShape) view.setShape(shape);
+    view.rest();
+    view.setWeights(weights);
+    this.selected = MANUAL;
+  }
+
+  next(): void {
+    const ids = [...this.views.keys()].sort((a, b) => a - b);
+    if (ids.length) this.selected = ids[(ids.indexOf(this.selected ?? -1) + 1) % ids.length];
+  }
+
+  advance(seconds: number): void {
+    for (const view of this.views.values()) view.advance(seconds);
+  }
+
+  /** Where the selected head is, in three's axes. */
+  get center(): Vector3 | null {
+    return this.current?.group.position ?? null;
+  }
+
+  get rotation(): Quaternion | null {
+    return this.current?.group.quaternion ?? null;
+  }
+
+  /** The selected one alone is hidden: an avatar stands in its place. */
+  hideSelected(hidden: boolean): void {
+    for (const [id, view] of this.views) view.group.visible = !(hidden && id === this.selected);
+  }
+
+  view(id: number): FaceView {
+    let view = this.views.get(id);
+    if (!view) {
+      this.views.set(id, (view = new FaceView(this.kit)));
+      view.setLook(this.look);
+      this.root.add(view.group);
+    }
+    return view;
+  }
+
+  private keep(ids: number[]): void {
+    for (const [id, view] of this.views) {
+      if (ids.includes(id)) continue;
+      this.lastShape = view.currentShape ?? this.lastShape;
+      this.root.remove(view.group);
+      view.dispose();
+      this.views.delete(id);
+    }
+  }
+
+  dispose(): void {
+    this.keep([]);
+    this.selected = null;
+  }
+}
+
+function largest(faces: FaceFrame[]): number | null {
+  if (!faces.length) return null;
+  return faces.reduce((a, b) => (b.roi[2] * b.roi[3] > a.roi[2] * a.roi[3] ? b : a)).id;
+}

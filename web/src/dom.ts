@@ -1,0 +1,66 @@
+// The page's elements by id, and new ones. Text goes in as text, never as HTML.
+
+export function byId<T extends Element = HTMLElement>(id: string): T {
+  const found = document.getElementById(id);
+  if (!found) throw new Error(`the page has no element #${id}`);
+  return found as unknown as T;
+}
+
+export function make<K extends keyof HTMLElementTagNameMap>(
+  tag: K, properties: Partial<HTMLElementTagNameMap[K]> = {}, ...children: (Node | string)[]
+): HTMLElementTagNameMap[K] {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+}
+
+/** Changes the text only where it is another: nothing is laid out anew for nothing. */
+export function setText(element: Element, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** A canvas that is as fine as the screen, its pen in CSS pixels; cleared. */
+export function pen(canvas: HTMLCanvasElement): { pen: CanvasRenderingContext2D; width: number; height: number } {
+  const { clientWidth: width, clientHeight: height } = canvas;
+  const ratio = Math.min(2, window.devicePixelRatio);
+  if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
+    canvas.width = Math.round(width * ratio);
+    canvas.height = Math.round(height * ratio);
+  }
+  const context = canvas.getContext("2d")!;
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  return { pen: context, width, height };
+}
+
+let toastTimer = 0;
+
+export function toast(text: string): void {
+  const element = byId("toast");
+  element.textContent = text;
+  element.hidden = false;
+  window.clearTimeout(toastTimer);
+  toastTimer = window.setTimeout(() => (element.hidden = true), 6000);
+}
+
+/** Hands a file to the user. */
+export function download(name: string, content: Blob): void {
+  const link = make("a", { href: URL.createObjectURL(content), download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  window.setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+export const cssColor = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+/** Opens a dialog; whether it was left by its "yes". */
+export function ask(id: string): Promise<boolean> {
+  const dialog = byId<HTMLDialogElement>(id);
+  if (dialog.open) return Promise.resolve(false);
+  dialog.returnValue = "no";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+  });
+}

@@ -1,0 +1,163 @@
+// One face on the stage: follows the newest values smoothly, and is drawn as mesh, wires, landmarks or with the picture.
+
+import {
+  Color, Group, LineBasicMaterial, LineSegments, Mesh, MeshBasicMaterial, MeshPhysicalMaterial, Points, PointsMaterial,
+  Quaternion, Vector3, type Material, type Texture,
+} from "three";
+import type { FaceFrame } from "./codec";
+import { INNER_LIP } from "./contours";
+import type { FaceModel } from "./model";
+import { headPosition, headRotation } from "./pose";
+import { applyIdentity, faceGeometry, landmarkGeometries, lipDistance, makeMorphs, type Morphs } from "./shape";
+import { addSurface, paintSkin, skinMaterial, type SkinUniforms } from "./skin";
+
+export type Look = "mesh" | "wireframe" | "landmarks" | "texture";
+
+/** The model with what all its faces share. */
+export interface FaceKit {
+  model: FaceModel;
+  morphs: Morphs;
+  paint: Texture;
+  /** Where the bust fades out: model y in meters, from and to. */
+  fade: [number, number];
+}
+
+export function makeKit(model: FaceModel): FaceKit {
+  let bottom = Infinity;
+  for (let i = 1; i < model.mean.length; i += 3) bottom = Math.min(bottom, model.mean[i]);
+  // A head with its neck fades out above the collar; a mask such as the Basel one has nothing to fade.
+  const fade: [number, number] = bottom < -0.18 ? [bottom + 0.004, bottom + 0.055] : [bottom - 2, bottom - 1];
+  return { model, morphs: makeMorphs(model), paint: paintSkin(model), fade };
+}
+
+// Seconds after which the drawn face has covered 63 % of the way to the newest values: a third of the time between two
+// frames hides their steps and costs less than a frame of delay. It never overshoots.
+const LAG_SHARE = 0.35, SHORTEST_LAG = 0.006, LONGEST_LAG = 0.03;
+const NEW_SHAPE = 0.02; // standard deviations that are worth new normals
+const ACCENT = new Color("#ff8a65");
+
+export class FaceView {
+  readonly group = new Group();
+  readonly weights: Float32Array;
+  readonly uniforms: SkinUniforms;
+  lag = 0.012;
+  private target: Float32Array;
+  private position = new Vector3();
+  private rotation = new Quaternion();
+  private placed = false;
+  private shape: Float32Array | null = null;
+  private vertices: Float32Array;
+  private skin: MeshPhysicalMaterial;
+  private mesh: Mesh;
+  private wires: Mesh;
+  private points: Points;
+  private lines: LineSegments;
+
+  constructor(private kit: FaceKit) {
+    const { model, morphs } = kit;
+    const geometry = faceGeometry(model, morphs);
+    addSurface(geometry, model);
+    const { material, uniforms } = skinMaterial(kit.paint, kit.fade);
+    this.skin = material;
+    this.uniforms = uniforms;
+    this.mesh = new Mesh(geometry, material);
+    this.wires = new Mesh(geometry, new MeshBasicMaterial({
+      wireframe: true, color: ACCENT, transparent: true, opacity: 0.5, depthWrite: false,
+    }));
+    const marks = landmarkGeometries(model, morphs);
+    const onTop = { color: ACCENT, depthTest: false, transparent: true };
+    this.points = new Points(marks.points, new PointsMaterial({ ...onTop, size: 2.6, sizeAttenuation: false }));
+    this.lines = new LineSegments(marks.lines, new LineBasicMaterial({ ...onTop, opacity: 0.65 }));
+    this.vertices = model.mean.slice();
+    this.weights = new Float32Array(model.expression.count);
+    this.target = new Float32Array(model.expression.count);
+    for (const part of [this.mesh, this.wires, this.points, this.lines]) {
+      part.frustumCulled = false; // the bounds of a face do not know its morphs
+      // One list of weights for all: what is written into it moves mesh, wires and landmarks.
+      part.morphTargetInfluences = this.weights as unknown as number[];
+      this.group.add(part);
+    }
+    this.setLook("mesh");
+  }
+
+  setLook(look: Look): void {
+    this.mesh.visible = true;
+    this.wires.visible = look === "wireframe";
+    this.points.visible = this.lines.visible = look === "landmarks";
+    const plain = look === "mesh" || look === "texture";
+    this.skin.opacity = plain ? 1 : look === "wireframe" ? 0.22 : 0.42;
+    this.skin.polygonOffset = look === "wireframe";
+    this.skin.polygonOffsetFactor = this.skin.polygonOffsetUnits = 1;
+    this.uniforms.pictureAmount.value = look === "texture" ? 1 : 0;
+  }
+
+  /** The newest values of the face; `interval`: seconds between two frames. */
+  follow(face: FaceFrame, interval: number): void {
+    this.lag = Math.min(LONGEST_LAG, Math.max(SHORTEST_LAG, LAG_SHARE * interval));
+    this.setWeights(this.kit.model.blendshapesAreExpression ? face.blendshapes : face.expression ?? []);
+    headPosition(face, this.position);
+    headRotation(face, this.rotation);
+    if (face.shape) this.setShape(face.shape);
+    if (!this.placed) this.jump();
+  }
+
+  /** Where a face without a camera is: before the viewer, looking straight. */
+  rest(): void {
+    this.position.set(0, 0, -0.6);
+    this.rotation.identity();
+    this.lag = 0.06;
+    if (!this.placed) this.jump();
+  }
+
+  setWeights(values: ArrayLike<number>): void {
+    for (let k = 0; k < this.target.length; k++) this.target[k] = values[k] ?? 0;
+  }
+
+  setShape(shape: Float32Array | null): void {
+    const old = this.shape;
+    const changed = !shape || !old || shape.some((value, k) => Math.abs(value - (old[k] ?? 0)) > NEW_SHAPE);
+    if (!changed || shape === old) return;
+    this.shape = shape;
+    this.vertices = applyIdentity(this.kit.model, shape, this.mesh.geometry, [this.points.geometry, this.lines.geometry]);
+  }
+
+  get currentShape(): Float32Array | null {
+    return this.shape;
+  }
+
+  private jump(): void {
+    this.placed = true;
+    this.weights.set(this.target);
+    this.group.position.copy(this.position);
+    this.group.quaternion.copy(this.rotation);
+  }
+
+  /** A drawn frame, `seconds` after the last one. */
+  advance(seconds: number): void {
+    const step = 1 - Math.exp(-seconds / this.lag);
+    for (let k = 0; k < this.weights.length; k++) {
+      const left = this.target[k] - this.weights[k];
+      // A weight at rest is exactly zero: the shader then skips its morph target.
+      this.weights[k] = Math.abs(left) < 1e-4 ? this.target[k] : this.weights[k] + step * left;
+    }
+    this.group.position.lerp(this.position, step);
+    this.group.quaternion.slerp(this.rotation, step);
+  }
+
+  /** Meters between the inner lips, of the face as it is drawn. */
+  mouthOpening(): number {
+    return lipDistance(this.kit.model, this.kit.morphs, this.vertices, this.weights, INNER_LIP.upper, INNER_LIP.lower);
+  }
+
+  /** The neutral vertices of this person, (V * 3) meters. */
+  get neutral(): Float32Array {
+    return this.vertices;
+  }
+
+  dispose(): void {
+    for (const part of [this.mesh, this.wires, this.points, this.lines]) {
+      part.geometry.dispose();
+      (part.material as Material).dispose();
+    }
+  }
+}

@@ -1,0 +1,105 @@
+// The face model as /api/model sends it: mean, bases, triangles. Model axes (x to the subject's left, y up, z out of the
+// face, origin at the sellion), meters; they are three.js's axes for a face that looks at the viewer.
+
+/** `count` displacement fields of the vertices: value = values * scale[k] meters. */
+export interface Basis {
+  count: number;
+  values: Int16Array;
+  scale: Float32Array;
+}
+
+export interface FaceModel {
+  name: string;
+  sha256: string;
+  vertexCount: number;
+  blendshapeNames: string[];
+  /** The expression basis is the blendshapes; else the stream carries coefficients of its own. */
+  blendshapesAreExpression: boolean;
+  mean: Float32Array;
+  triangles: Uint32Array;
+  identity: Basis;
+  expression: Basis;
+  /** FaceMesh's 478 points on the mesh; null where the model does not know them. */
+  landmarks: { triangle: Uint32Array; barycentric: Float32Array } | null;
+  partNames: string[];
+  /** Index into partNames per vertex; null where the model has no parts. */
+  parts: Uint8Array | null;
+  /** Red, green, blue per vertex, sRGB. */
+  colors: Uint8Array | null;
+}
+
+interface Section {
+  name: string;
+  dtype: "float32" | "uint32" | "int16" | "uint8";
+  shape: number[];
+  offset: number;
+  scale: string | null;
+}
+
+const MAGIC = "FACEMDL1";
+const KINDS = { float32: Float32Array, uint32: Uint32Array, int16: Int16Array, uint8: Uint8Array };
+
+export class Unauthorized extends Error {}
+
+/** Raises Unauthorized when the server wants a token, Error when the answer is not a model. */
+export async function fetchModel(token: string): Promise<FaceModel> {
+  const headers: HeadersInit = token ? { Authorization: `Bearer ${token}` } : {};
+  const answer = await fetch("api/model", { headers });
+  if (answer.status === 401 || answer.status === 403) throw new Unauthorized("the server wants a token");
+  if (!answer.ok) throw new Error(`the model was refused: ${answer.status} ${answer.statusText}`);
+  return parseModel(await answer.arrayBuffer());
+}
+
+export function parseModel(data: ArrayBuffer): FaceModel {
+  const bytes = new Uint8Array(data);
+  if (new TextDecoder().decode(bytes.subarray(0, 8)) !== MAGIC) throw new Error("the answer is not a face model");
+  const length = new DataView(data).getUint32(8, true);
+  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(12, 12 + length)));
+  const sections = new Map<string, Section>(header.sections.map((section: Section) => [section.name, section]));
+
+  function read<T>(name: string): T | null {
+    const section = sections.get(name);
+    if (!section) return null;
+    const count = section.shape.reduce((product, size) => product * size, 1);
+    return new KINDS[section.dtype](data, 12 + length + section.offset, count) as T;
+  }
+  function basis(name: string): Basis {
+    const values = read<Int16Array>(name) ?? new Int16Array(0);
+    const scale = read<Float32Array>(sections.get(name)?.scale ?? `${name}_scale`) ?? new Float32Array(0);
+    return { count: scale.length, values, scale };
+  }
+
+  const mean = read<Float32Array>("mean");
+  const triangles = read<Uint32Array>("triangles");
+  if (!mean || !triangles) throw new Error("the face model has no surface");
+  const triangle = read<Uint32Array>("landmark_triangles");
+  const barycentric = read<Float32Array>("landmark_barycentric");
+  return {
+    name: header.model,
+    sha256: header.sha256,
+    vertexCount: header.vertex_count,
+    blendshapeNames: header.blendshape_names,
+    blendshapesAreExpression: header.blendshapes_are_expression,
+    mean,
+    triangles,
+    identity: basis("identity"),
+    expression: basis("expression"),
+    landmarks: triangle && barycentric ? { triangle, barycentric } : null,
+    partNames: header.part_names ?? [],
+    parts: read<Uint8Array>("vertex_part"),
+    colors: read<Uint8Array>("vertex_colors"),
+  };
+}
+
+/** (V * 3) meters: the mean and the identity. Coefficients past the basis are ignored, missing ones are zero. */
+export function identityVertices(model: FaceModel, shape: Float32Array | null): Float32Array {
+  const vertices = model.mean.slice();
+  const { count, values, scale } = model.identity;
+  for (let k = 0; shape && k < Math.min(count, shape.length); k++) {
+    const weight = shape[k] * scale[k];
+    if (weight === 0) continue;
+    const start = k * vertices.length;
+    for (let i = 0; i < vertices.length; i++) vertices[i] += weight * values[start + i];
+  }
+  return vertices;
+}

@@ -1,0 +1,80 @@
+// The camera's picture: beside the face with boxes, behind it, and on it. It comes from the server or the own webcam.
+
+import { Texture } from "three";
+import type { StreamFrame } from "./codec";
+import { byId, cssColor } from "./dom";
+
+export interface Picture {
+  bitmap: ImageBitmap;
+  /** Seconds, of the frame it belongs to. */
+  stamp: number;
+}
+
+export class PictureView {
+  /** Null until the first picture. */
+  texture: Texture | null = null;
+  stamp = 0;
+  private canvas = byId<HTMLCanvasElement>("picture");
+  private bitmap: ImageBitmap | null = null;
+  private decoding = false;
+
+  /** A JPEG of the server with its stamp before it. What comes while one is decoded is dropped. */
+  async receive(data: ArrayBuffer): Promise<void> {
+    if (this.decoding || data.byteLength <= 8) return;
+    this.decoding = true;
+    try {
+      const bitmap = await createImageBitmap(new Blob([new Uint8Array(data, 8)], { type: "image/jpeg" }));
+      this.show({ bitmap, stamp: new DataView(data).getFloat64(0, true) });
+    } catch {
+      // A damaged picture: the last one stays until the next.
+    } finally {
+      this.decoding = false;
+    }
+  }
+
+  show(picture: Picture): void {
+    this.bitmap?.close();
+    this.bitmap = picture.bitmap;
+    this.stamp = picture.stamp;
+    const { width, height } = picture.bitmap;
+    const old = this.texture?.image as ImageBitmap | undefined;
+    if (!this.texture || this.canvas.width !== width || this.canvas.height !== height || !old) {
+      this.texture?.dispose(); // a texture on the GPU keeps its size
+      this.texture = new Texture();
+      this.texture.flipY = false;
+      this.texture.generateMipmaps = false;
+    }
+    this.texture.image = picture.bitmap;
+    this.texture.needsUpdate = true;
+    byId("no-picture").hidden = true;
+  }
+
+  clear(): void {
+    this.bitmap?.close();
+    this.bitmap = null;
+    this.texture?.dispose();
+    this.texture = null;
+    this.canvas.getContext("2d")!.clearRect(0, 0, this.canvas.width, this.canvas.height);
+    byId("no-picture").hidden = false;
+  }
+
+  /** The small picture with a box around each face. */
+  draw(frame: StreamFrame | null, selected: number | null, mirrored: boolean): void {
+    if (!this.bitmap) return;
+    const { width, height } = this.bitmap;
+    if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, { width, height });
+    const ink = this.canvas.getContext("2d")!;
+    ink.setTransform(mirrored ? -1 : 1, 0, 0, 1, mirrored ? width : 0, 0);
+    ink.drawImage(this.bitmap, 0, 0);
+    if (!frame?.width) return;
+    const scale = width / frame.width;
+    ink.lineWidth = Math.max(1.5, width / 220);
+    for (const face of frame.faces) {
+      const [x, y, w, h] = face.roi.map((value) => value * scale);
+      ink.strokeStyle = face.id === selected ? cssColor("--accent") : "rgba(255, 255, 255, 0.65)";
+      ink.beginPath();
+      ink.roundRect(x, y, w, h, 8 * (width / 640));
+      ink.stroke();
+    }
+  }
+}

@@ -1,0 +1,87 @@
+// The blendshapes as rows: a bar that follows the face, a slider that takes it over, a name that selects its history.
+
+import { byId, make } from "./dom";
+
+const GROUPS: [string, RegExp][] = [
+  ["Mouth", /^mouth/],
+  ["Jaw and tongue", /^(jaw|tongue)/],
+  ["Eyes", /^eye/],
+  ["Brows", /^brow/],
+  ["Cheeks and nose", /^(cheek|nose)/],
+  ["Others", /./],
+];
+const FIRST_SELECTED = ["jawOpen", "mouthSmileLeft", "eyeBlinkLeft"];
+/** Lines of the history, told apart by color and legend. */
+export const LINE_COLORS = ["#ff8a65", "#4fb3ff", "#6fd08c", "#d58cff", "#ffc857", "#ff6f91"];
+
+interface Row {
+  index: number;
+  slider: HTMLInputElement;
+  output: HTMLOutputElement;
+  button: HTMLButtonElement;
+  shown: number;
+}
+
+/** jawOpen -> Jaw open; eyeBlinkLeft -> Eye blink L. */
+export function readable(name: string): string {
+  const words = name.replace(/([A-Z])/g, " $1").toLowerCase().replace(/ left$/, " L").replace(/ right$/, " R");
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+export class ShapesPanel {
+  /** Index of a blendshape -> color of its line. */
+  readonly selected = new Map<number, string>();
+  private rows: Row[] = [];
+
+  constructor(names: string[], private onSlide: (index: number, value: number) => void, private onSelect: () => void) {
+    const place = byId("shapes");
+    place.replaceChildren();
+    const left = new Set(names.keys());
+    for (const [title, pattern] of GROUPS) {
+      const members = [...left].filter((k) => pattern.test(names[k]));
+      members.forEach((k) => left.delete(k));
+      if (members.length) place.append(make("h3", {}, title), ...members.map((k) => this.makeRow(k, names[k])));
+    }
+    FIRST_SELECTED.map((name) => names.indexOf(name)).filter((k) => k >= 0).forEach((k) => this.toggle(k));
+  }
+
+  private makeRow(index: number, name: string): HTMLElement {
+    const button = make("button", { type: "button", title: `${name}: show its history` }, readable(name));
+    const slider = make("input", { type: "range", min: "0", max: "1", step: "0.01", value: "0" });
+    slider.dataset.name = name;
+    slider.setAttribute("aria-label", name);
+    const output = make("output", {}, "0");
+    const row: Row = { index, slider, output, button, shown: -1 };
+    button.addEventListener("click", () => this.toggle(index));
+    slider.addEventListener("input", () => this.onSlide(index, Number(slider.value)));
+    button.setAttribute("aria-pressed", "false");
+    this.rows.push(row);
+    return make("div", { className: "shape" }, button, slider, output);
+  }
+
+  private toggle(index: number): void {
+    const row = this.rows.find((one) => one.index === index)!;
+    if (!this.selected.delete(index)) {
+      const taken = new Set(this.selected.values());
+      const color = LINE_COLORS.find((one) => !taken.has(one));
+      if (!color) return; // as many lines as there are colors
+      this.selected.set(index, color);
+    }
+    const color = this.selected.get(index);
+    row.button.setAttribute("aria-pressed", String(color !== undefined));
+    row.button.style.setProperty("--color", color ?? "inherit");
+    this.onSelect();
+  }
+
+  /** Shows values in 0..1; only what has changed is written. */
+  show(values: ArrayLike<number>): void {
+    for (const row of this.rows) {
+      const value = Math.round((values[row.index] ?? 0) * 100);
+      if (value === row.shown) continue;
+      row.shown = value;
+      row.slider.value = String(value / 100);
+      row.slider.style.setProperty("--v", String(value / 100));
+      row.output.textContent = String(value);
+    }
+  }
+}

@@ -1,0 +1,230 @@
+// What the face is made of: skin with painted lips and brows, eyes with an iris, teeth, lashes; or the camera's picture.
+
+import {
+  BufferAttribute, CanvasTexture, Color, DoubleSide, type IUniform, Matrix4, MeshPhysicalMaterial, SRGBColorSpace, Texture,
+  Vector3, type BufferGeometry,
+} from "three";
+import { CHEEKS, LEFT_BROW, LIPS_INNER, LIPS_OUTER, RIGHT_BROW } from "./contours";
+import { landmarkPoints } from "./shape";
+import type { FaceModel } from "./model";
+
+const SKIN = new Color("#d9a184");
+const COLORS: Record<string, string> = {
+  skin: "#d9a184", upper_teeth: "#e9e3d3", lower_teeth: "#e0d9c8", tongue: "#b4585a", eyelashes: "#2a1d18",
+  inner_mouth: "#6b2426",
+};
+const KIND: Record<string, number> = { skin: 0, left_eyeball: 1, right_eyeball: 1, eyelashes: 3 };
+const OTHER_KIND = 2;
+// The painted square of the face, seen straight from the front: model axes, meters.
+const PAINT_SIZE = 1024, PAINT_WIDTH = 0.2, PAINT_TOP = 0.07;
+
+/** Uniforms of one face that change: the camera's picture and how it was taken. */
+export interface SkinUniforms {
+  [name: string]: IUniform;
+  picture: IUniform<Texture | null>;
+  /** From model axes to (u w, v w, w) of the picture. */
+  pictureMatrix: IUniform<Matrix4>;
+  /** The lens in model axes. */
+  pictureEye: IUniform<Vector3>;
+  pictureAmount: IUniform<number>;
+}
+
+/** Adds what the material needs to a geometry of the model: color, kind of surface, place on the mean face. */
+export function addSurface(geometry: BufferGeometry, model: FaceModel): void {
+  const { vertexCount, mean } = model;
+  const color = new Float32Array(vertexCount * 3);
+  const kind = new Float32Array(vertexCount);
+  const rest = mean.slice();
+  const centers = eyeCenters(model);
+  const one = new Color();
+  for (let v = 0; v < vertexCount; v++) {
+    const part = model.parts ? model.partNames[model.parts[v]] : "skin";
+    if (part in COLORS) one.set(COLORS[part]);
+    else if (model.colors) one.setRGB(model.colors[3 * v] / 255, model.colors[3 * v + 1] / 255, model.colors[3 * v + 2] / 255, SRGBColorSpace);
+    else one.copy(SKIN);
+    one.toArray(color, 3 * v);
+    kind[v] = KIND[part] ?? OTHER_KIND;
+    const center = centers[part];
+    if (center) for (let axis = 0; axis < 3; axis++) rest[3 * v + axis] -= center[axis];
+  }
+  geometry.setAttribute("color", new BufferAttribute(color, 3));
+  geometry.setAttribute("kind", new BufferAttribute(kind, 1));
+  geometry.setAttribute("rest", new BufferAttribute(rest, 3));
+}
+
+/** The middles of the eyeballs of the mean face, by part. */
+function eyeCenters(model: FaceModel): Record<string, number[]> {
+  const centers: Record<string, number[]> = {};
+  for (const part of ["left_eyeball", "right_eyeball"]) {
+    const index = model.partNames.indexOf(part);
+    if (!model.parts || index < 0) continue;
+    const low = [Infinity, Infinity, Infinity], high = [-Infinity, -Infinity, -Infinity];
+    model.parts.forEach((p, v) => {
+      for (let axis = 0; axis < 3 && p === index; axis++) {
+        low[axis] = Math.min(low[axis], model.mean[3 * v + axis]);
+        high[axis] = Math.max(high[axis], model.mean[3 * v + axis]);
+      }
+    });
+    centers[part] = low.map((value, axis) => (value + high[axis]) / 2);
+  }
+  return centers;
+}
+
+/** Lips, brows and cheeks on the mean face, as seen from the front. */
+export function paintSkin(model: FaceModel): CanvasTexture {
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = PAINT_SIZE;
+  const pen = canvas.getContext("2d")!;
+  pen.fillStyle = `#${SKIN.getHexString()}`;
+  pen.fillRect(0, 0, PAINT_SIZE, PAINT_SIZE);
+  if (model.landmarks) {
+    const points = landmarkPoints(model, model.mean);
+    const scale = PAINT_SIZE / PAINT_WIDTH;
+    const place = (p: number): [number, number] => [
+      (points[3 * p] + PAINT_WIDTH / 2) * scale, (PAINT_TOP - points[3 * p + 1]) * scale,
+    ];
+    paintCheeks(pen, place);
+    paintLips(pen, place);
+    for (const brow of [LEFT_BROW, RIGHT_BROW]) paintBrow(pen, brow.upper.map(place), brow.lower.map(place));
+  }
+  const texture = new CanvasTexture(canvas);
+  texture.colorSpace = SRGBColorSpace;
+  texture.anisotropy = 4;
+  texture.flipY = false;
+  return texture;
+}
+
+type Place = (landmark: number) => [number, number];
+
+function paintCheeks(pen: CanvasRenderingContext2D, place: Place): void {
+  for (const [landmark, radius, strength] of [[CHEEKS[0], 130, 0.3], [CHEEKS[1], 130, 0.3], [4, 85, 0.22]]) {
+    const [x, y] = place(landmark);
+    const glow = pen.createRadialGradient(x, y, 0, x, y, radius);
+    glow.addColorStop(0, `rgba(196, 84, 68, ${strength})`);
+    glow.addColorStop(1, "rgba(196, 84, 68, 0)");
+    pen.fillStyle = glow;
+    pen.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
+  }
+}
+
+function paintLips(pen: CanvasRenderingContext2D, place: Place): void {
+  const trace = (line: number[]): void => {
+    line.forEach((p, k) => (k ? pen.lineTo(...place(p)) : pen.moveTo(...place(p))));
+    pen.closePath();
+  };
+  pen.save();
+  pen.filter = "blur(5px)";
+  pen.fillStyle = "rgba(176, 76, 74, 0.78)";
+  pen.beginPath();
+  trace(LIPS_OUTER);
+  pen.fill();
+  pen.filter = "blur(4px)";
+  pen.strokeStyle = "rgba(112, 34, 38, 0.85)";
+  pen.lineWidth = 7;
+  pen.beginPath();
+  trace(LIPS_INNER);
+  pen.stroke();
+  pen.restore();
+}
+
+/** Hairs from the lower to the upper edge, which lean outwards; the same on every load. */
+function paintBrow(pen: CanvasRenderingContext2D, upper: [number, number][], lower: [number, number][]): void {
+  let seed = 7;
+  const random = (): number => (seed = (seed * 16807) % 2147483647) / 2147483647;
+  const along = (line: [number, number][], t: number): [number, number] => {
+    const at = Math.min(line.length - 1.001, t * (line.length - 1)), k = Math.floor(at), f = at - k;
+    return [line[k][0] + f * (line[k + 1][0] - line[k][0]), line[k][1] + f * (line[k + 1][1] - line[k][1])];
+  };
+  pen.save();
+  pen.lineCap = "round";
+  pen.filter = "blur(0.7px)";
+  for (let hair = 0; hair < 520; hair++) {
+    const t = random(), across = random();
+    const [x0, y0] = along(lower, t), [x1, y1] = along(upper, t);
+    const [ax, ay] = along(lower, Math.min(1, t + 0.12)), [bx, by] = along(upper, Math.min(1, t + 0.12));
+    const lean = 0.35 + 0.5 * t;
+    const startX = x0 + (x1 - x0) * across * 0.75, startY = y0 + (y1 - y0) * across * 0.75;
+    const outX = (ax + bx) / 2 - (x0 + x1) / 2, outY = (ay + by) / 2 - (y0 + y1) / 2;
+    const fade = Math.min(1, 6 * t + 0.25, 4 * (1 - t) + 0.15) * (1 - 0.45 * Math.abs(2 * across - 1));
+    pen.strokeStyle = `rgba(46, 30, 24, ${0.5 * fade})`;
+    pen.lineWidth = 1.6 + random();
+    pen.beginPath();
+    pen.moveTo(startX, startY);
+    pen.lineTo(startX + outX * lean * 1.3 + (x1 - x0) * 0.3, startY + outY * lean * 1.3 + (y1 - y0) * 0.3);
+    pen.stroke();
+  }
+  pen.restore();
+}
+
+const VERTEX_HEAD = /* glsl */ `
+attribute float kind; attribute vec3 rest;
+uniform mat4 pictureMatrix; uniform vec3 pictureEye;
+varying float vKind; varying vec3 vRest; varying vec3 vPicture; varying float vFacing;
+`;
+const VERTEX_END = /* glsl */ `
+vKind = kind; vRest = rest;
+vPicture = (pictureMatrix * vec4(transformed, 1.0)).xyz;
+vFacing = dot(normalize(objectNormal), normalize(pictureEye - transformed));
+`;
+const FRAGMENT_HEAD = /* glsl */ `
+uniform sampler2D paint; uniform sampler2D picture; uniform float pictureAmount; uniform vec2 fade;
+varying float vKind; varying vec3 vRest; varying vec3 vPicture; varying float vFacing;
+vec3 eyeColor(vec3 place) {
+  vec3 way = normalize(place);
+  float angle = acos(clamp(way.z, -1.0, 1.0)), around = atan(way.y, way.x);
+  vec3 white = vec3(0.86, 0.82, 0.79) * (1.0 - 0.35 * smoothstep(0.5, 1.1, angle)) * (1.0 - 0.3 * smoothstep(-0.1, 0.5, way.y));
+  float rays = 0.5 + 0.25 * sin(around * 37.0 + 3.0 * sin(angle * 60.0)) + 0.25 * sin(around * 61.0 - angle * 40.0);
+  vec3 iris = mix(vec3(0.10, 0.17, 0.22), vec3(0.20, 0.34, 0.42), rays);
+  iris = mix(vec3(0.36, 0.26, 0.13), iris, smoothstep(0.16, 0.28, angle));
+  iris *= 1.0 - 0.75 * smoothstep(0.33, 0.41, angle);
+  iris *= 1.0 - 0.45 * smoothstep(0.0, 0.35, way.y);
+  vec3 color = mix(iris, white, smoothstep(0.395, 0.43, angle));
+  return mix(vec3(0.012), color, smoothstep(0.15, 0.175, angle));
+}
+`;
+const FRAGMENT_COLOR = /* glsl */ `
+bool isEye = abs(vKind - 1.0) < 0.5;
+float isSkin = 1.0 - step(0.5, vKind);
+if (isEye) diffuseColor.rgb = eyeColor(vRest);
+vec2 paintAt = vec2(vRest.x / ${PAINT_WIDTH} + 0.5, (${PAINT_TOP} - vRest.y) / ${PAINT_WIDTH});
+float front = isSkin * smoothstep(-0.075, -0.045, vRest.z);
+diffuseColor.rgb = mix(diffuseColor.rgb, texture2D(paint, paintAt).rgb, front);
+diffuseColor.a *= isEye ? 1.0 : smoothstep(fade.x, fade.y, vRest.y);
+`;
+const FRAGMENT_ROUGHNESS = /* glsl */ `
+float lips = front * clamp((diffuseColor.r - 1.75 * diffuseColor.g) * 6.0, 0.0, 1.0);
+roughnessFactor = isEye ? 0.06 : mix(mix(0.42, roughnessFactor, isSkin), 0.34, lips);
+`;
+const FRAGMENT_LIGHT = /* glsl */ `
+float grazing = pow(1.0 - clamp(dot(normalize(vViewPosition), normal), 0.0, 1.0), 3.0);
+outgoingLight += isSkin * grazing * vec3(0.16, 0.055, 0.035);
+vec2 pictureAt = vPicture.xy / vPicture.z;
+float seen = pictureAmount * smoothstep(0.02, 0.3, vFacing) * step(0.0, vPicture.z);
+seen *= step(0.0, pictureAt.x) * step(pictureAt.x, 1.0) * step(0.0, pictureAt.y) * step(pictureAt.y, 1.0);
+outgoingLight = mix(outgoingLight, texture2D(picture, pictureAt).rgb, seen);
+`;
+
+/** The material of one face. Where the bust ends it fades out over `fade` (from, to: model y in meters). */
+export function skinMaterial(paint: Texture, fade: [number, number]): { material: MeshPhysicalMaterial; uniforms: SkinUniforms } {
+  const uniforms: SkinUniforms = {
+    picture: { value: null },
+    pictureMatrix: { value: new Matrix4() },
+    pictureEye: { value: new Vector3(0, 0, 1) },
+    pictureAmount: { value: 0 },
+    paint: { value: paint },
+    fade: { value: fade },
+  };
+  const material = new MeshPhysicalMaterial({
+    vertexColors: true, roughness: 0.56, specularIntensity: 0.5, side: DoubleSide, transparent: true,
+  });
+  material.forceSinglePass = true;
+  material.onBeforeCompile = (shader) => {
+    Object.assign(shader.uniforms, uniforms);
+    const after = (source: string, chunk: string, text: string): string => source.replace(`#include <${chunk}>`, `#include <${chunk}>\n${text}`);
+    shader.vertexShader = after(VERTEX_HEAD + shader.vertexShader, "project_vertex", VERTEX_END);
+    let fragment = after(FRAGMENT_HEAD + shader.fragmentShader, "color_fragment", FRAGMENT_COLOR);
+    fragment = after(fragment, "roughnessmap_fragment", FRAGMENT_ROUGHNESS);
+    shader.fragmentShader = fragment.replace("#include <opaque_fragment>", `${FRAGMENT_LIGHT}\n#include <opaque_fragment>`);
+  };
+  return { material, uniforms };
+}

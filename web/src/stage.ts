@@ -1,0 +1,186 @@
+// The scene: light, viewpoints, and the camera's picture behind the faces.
+
+import {
+  DirectionalLight, Group, HemisphereLight, Matrix4, Mesh, MeshBasicMaterial, NeutralToneMapping, PerspectiveCamera, PlaneGeometry,
+  Quaternion, Scene, SRGBColorSpace, Texture, Vector3, WebGLRenderer,
+} from "three";
+import { OrbitControls } from "three/examples/jsm/controls/OrbitControls.js";
+import type { FaceView } from "./face_view";
+import type { StreamFrame } from "./codec";
+
+export type Viewpoint = "portrait" | "camera";
+
+const PORTRAIT_ANGLE = 24; // degrees, vertical
+const NEAR = 0.05, FAR = 20;
+const PORTRAIT_TARGET = new Vector3(0, -0.042, -0.05); // the middle of a head whose sellion is the origin
+const PORTRAIT_HEIGHT = 0.34, PORTRAIT_WIDTH = 0.29; // meters that are always seen
+const PICTURE_DISTANCE = 10;
+const ASSUMED_FOCAL = 1.1; // of an unknown camera, in image widths
+
+/** How the camera that took the faces sees: sizes and focal lengths in pixels. */
+export interface Lens {
+  width: number;
+  height: number;
+  fx: number;
+  fy: number;
+  cx: number;
+  cy: number;
+}
+
+export function lensOf(frame: StreamFrame): Lens {
+  const { width, height, camera: [fx, fy, cx, cy] } = frame;
+  if (fx > 0 && fy > 0) return { width, height, fx, fy, cx, cy };
+  const focal = ASSUMED_FOCAL * width;
+  return { width, height, fx: focal, fy: focal, cx: (width - 1) / 2, cy: (height - 1) / 2 };
+}
+
+export class Stage {
+  readonly renderer: WebGLRenderer;
+  readonly root = new Group();
+  private scene = new Scene();
+  private portrait = new PerspectiveCamera(PORTRAIT_ANGLE, 1, NEAR, FAR);
+  private lensCamera = new PerspectiveCamera(45, 1, NEAR, FAR);
+  private orbit: OrbitControls;
+  private background: Mesh<PlaneGeometry, MeshBasicMaterial>;
+  private viewpoint: Viewpoint = "portrait";
+  private mirrored = false;
+  private lens: Lens | null = null;
+  private width = 1;
+  private height = 1;
+
+  constructor(private canvas: HTMLCanvasElement) {
+    this.renderer = new WebGLRenderer({ canvas, antialias: true, alpha: true });
+    this.renderer.toneMapping = NeutralToneMapping;
+    this.renderer.toneMappingExposure = 1.05;
+    this.scene.add(this.root);
+    this.addLights();
+    this.background = new Mesh(new PlaneGeometry(1, 1), new MeshBasicMaterial({ toneMapped: false, depthWrite: false }));
+    // The pictures' first row is their top, and lies at v = 0.
+    const uv = this.background.geometry.getAttribute("uv");
+    for (let k = 0; k < uv.count; k++) uv.setY(k, 1 - uv.getY(k));
+    this.background.renderOrder = -1;
+    this.background.visible = false;
+    this.root.add(this.background);
+    this.orbit = new OrbitControls(this.portrait, canvas);
+    this.orbit.enableDamping = true;
+    this.orbit.dampingFactor = 0.12;
+    this.orbit.enablePan = false;
+    this.orbit.minDistance = 0.3;
+    this.orbit.maxDistance = 3;
+    this.resetView();
+    new ResizeObserver(() => this.resize()).observe(canvas.parentElement ?? canvas);
+    this.resize();
+  }
+
+  private addLights(): void {
+    // A soft warm key from above, a cool fill from the other side, and a light from behind that draws the outline.
+    const lamps: [string, number, [number, number, number]][] = [
+      ["#fff1e0", 2.35, [-0.7, 0.75, 1.1]],
+      ["#cfe0ff", 0.75, [1.2, 0.1, 0.7]],
+      ["#ffd9c2", 1.5, [0.9, 0.8, -1.2]],
+      ["#bcd3ff", 0.9, [-1.1, 0.4, -1.0]],
+    ];
+    for (const [color, strength, place] of lamps) {
+      const lamp = new DirectionalLight(color, strength);
+      lamp.position.set(...place);
+      this.scene.add(lamp);
+    }
+    this.scene.add(new HemisphereLight("#e8eeff", "#8a6a5c", 0.85));
+  }
+
+  resize(): void {
+    const box = (this.canvas.parentElement ?? this.canvas).getBoundingClientRect();
+    this.width = Math.max(1, Math.round(box.width));
+    this.height = Math.max(1, Math.round(box.height));
+    this.renderer.setPixelRatio(Math.min(2, window.devicePixelRatio));
+    this.renderer.setSize(this.width, this.height, false);
+    this.portrait.aspect = this.width / this.height;
+    this.portrait.updateProjectionMatrix();
+    this.fitPortrait();
+  }
+
+  /** As near as the whole head allows, without changing the direction of the view. */
+  private fitPortrait(): void {
+    const half = Math.tan((PORTRAIT_ANGLE / 2) * (Math.PI / 180));
+    const distance = Math.max(PORTRAIT_HEIGHT, PORTRAIT_WIDTH / this.portrait.aspect) / 2 / half;
+    const direction = this.portrait.position.clone().sub(this.orbit.target).normalize();
+    this.portrait.position.copy(this.orbit.target).addScaledVector(direction, distance);
+  }
+
+  resetView(): void {
+    this.orbit.target.copy(PORTRAIT_TARGET);
+    this.portrait.position.copy(PORTRAIT_TARGET).add(new Vector3(0, 0, 1));
+    this.fitPortrait();
+    this.orbit.update();
+  }
+
+  setViewpoint(viewpoint: Viewpoint): void {
+    this.viewpoint = viewpoint;
+    this.orbit.enabled = viewpoint === "portrait";
+  }
+
+  setMirrored(mirrored: boolean): void {
+    this.mirrored = mirrored;
+  }
+
+  setLens(lens: Lens): void {
+    this.lens = lens;
+  }
+
+  /** The picture behind the faces in the camera's view; null where there is none. */
+  setPicture(picture: Texture | null): void {
+    if (picture) picture.colorSpace = SRGBColorSpace;
+    if (this.background.material.map !== picture) {
+      this.background.material.map = picture;
+      this.background.material.needsUpdate = true;
+    }
+  }
+
+  /** Draws; `center` is the head that stays in the middle in the portrait. */
+  render(center: Vector3): void {
+    const asCamera = this.viewpoint === "camera" && this.lens !== null;
+    this.root.scale.x = this.mirrored ? -1 : 1;
+    if (asCamera) {
+      this.root.position.set(0, 0, 0);
+      this.placeLens(this.lens!);
+    } else {
+      this.root.position.copy(center).negate();
+      if (this.mirrored) this.root.position.x *= -1;
+      this.orbit.update();
+    }
+    this.background.visible = asCamera && this.background.material.map !== null;
+    this.renderer.render(this.scene, asCamera ? this.lensCamera : this.portrait);
+  }
+
+  /** The camera's own pinhole, its image as large as fits; the plane of the picture behind everything. */
+  private placeLens({ width, height, fx, fy, cx, cy }: Lens): void {
+    const scale = Math.min(this.width / width, this.height / height);
+    // The center of the first pixel is (0, 0), its corner (-0.5, -0.5).
+    const middle = this.mirrored ? width - (cx + 0.5) : cx + 0.5;
+    const x = (this.width - scale * width) / 2 + scale * middle;
+    const y = (this.height - scale * height) / 2 + scale * (cy + 0.5);
+    const nearX = NEAR / (fx * scale), nearY = NEAR / (fy * scale);
+    this.lensCamera.projectionMatrix.makePerspective(
+      -x * nearX, (this.width - x) * nearX, y * nearY, -(this.height - y) * nearY, NEAR, FAR,
+      this.lensCamera.coordinateSystem,
+    );
+    this.lensCamera.projectionMatrixInverse.copy(this.lensCamera.projectionMatrix).invert();
+    this.background.scale.set((PICTURE_DISTANCE * width) / fx, (PICTURE_DISTANCE * height) / fy, 1);
+    this.background.position.set(
+      (PICTURE_DISTANCE * (width / 2 - (cx + 0.5))) / fx, (-PICTURE_DISTANCE * (height / 2 - (cy + 0.5))) / fy, -PICTURE_DISTANCE,
+    );
+  }
+}
+
+/** Lays the camera's picture on a face as it stood when the picture was taken: position and rotation in three's axes. */
+export function projectPicture(view: FaceView, picture: Texture | null, lens: Lens, position: Vector3, rotation: Quaternion): void {
+  const { width, height, fx, fy, cx, cy } = lens;
+  // Rows u w, v w and w of a point in the camera's view; v from the top, three's y up and z backwards.
+  const pixels = new Matrix4().set(
+    fx / width, 0, -(cx + 0.5) / width, 0, 0, -fy / height, -(cy + 0.5) / height, 0, 0, 0, -1, 0, 0, 0, 0, 1,
+  );
+  const head = new Matrix4().compose(position, rotation, new Vector3(1, 1, 1));
+  view.uniforms.picture.value = picture;
+  view.uniforms.pictureMatrix.value.copy(pixels).multiply(head);
+  view.uniforms.pictureEye.value.set(0, 0, 0).applyMatrix4(head.clone().invert());
+}

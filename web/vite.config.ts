@@ -1,0 +1,61 @@
+// The build goes into the Python package, with stable names: the server revalidates them by their hash.
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join, relative, sep } from "node:path";
+import { defineConfig, type Plugin } from "vite";
+
+const ROOT = import.meta.dirname;
+// What the build is made from; test/test_web_page.py computes the same hash without Node.
+const SOURCES = ["index.html", "package-lock.json", "package.json", "public", "src", "tsconfig.json", "vite.config.ts"];
+
+function filesUnder(path: string): string[] {
+  if (!statSync(path).isDirectory()) return [path];
+  return readdirSync(path).flatMap((name) => filesUnder(join(path, name)));
+}
+
+/** Of the sorted files: path, NUL, content, NUL. */
+function hashOf(root: string, files: string[]): string {
+  const hash = createHash("sha256");
+  const names = files.map((file) => [relative(root, file).split(sep).join("/"), file]).sort(([a], [b]) => (a < b ? -1 : 1));
+  for (const [name, file] of names) hash.update(name).update("\0").update(readFileSync(file)).update("\0");
+  return hash.digest("hex");
+}
+
+/** Writes build.json: which sources the build belongs to, and what it consists of. */
+function buildStamp(): Plugin {
+  let output = "";
+  return {
+    name: "build-stamp",
+    apply: "build",
+    configResolved(config) {
+      output = config.build.outDir.startsWith("/") ? config.build.outDir : join(ROOT, config.build.outDir);
+    },
+    closeBundle() {
+      const sources = hashOf(ROOT, SOURCES.flatMap((name) => filesUnder(join(ROOT, name))));
+      const built = filesUnder(output).filter((file) => !file.endsWith("build.json"));
+      const stamp = { sources_sha256: sources, build_sha256: hashOf(output, built) };
+      writeFileSync(join(output, "build.json"), JSON.stringify(stamp, null, 2) + "\n");
+    },
+  };
+}
+
+export default defineConfig({
+  base: "./",
+  plugins: [buildStamp()],
+  server: { proxy: { "/api": "http://127.0.0.1:8765", "/ws": { target: "ws://127.0.0.1:8765", ws: true } } },
+  build: {
+    outDir: "../face_expr_ros/web/static",
+    emptyOutDir: true,
+    target: "es2022",
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 1500,
+    rolldownOptions: {
+      output: {
+        entryFileNames: "assets/[name].js",
+        chunkFileNames: "assets/[name].js",
+        assetFileNames: "assets/[name][extname]",
+      },
+    },
+  },
+});
