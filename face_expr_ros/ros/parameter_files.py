@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from face_expr_ros.config import CameraConfig, PerceptionConfig, Setting, settings
+from face_expr_ros.retargeting.avatar_config import AvatarBridgeConfig
 from face_expr_ros.retargeting.config import HeadControlConfig
+from face_expr_ros.ros.hri import HriBridgeConfig
 from face_expr_ros.web.config import WebConfig
 
 NODES: dict[str, type[Any]] = {
@@ -17,6 +19,8 @@ NODES: dict[str, type[Any]] = {
     "camera": CameraConfig,
     "head_control": HeadControlConfig,
     "web_bridge": WebConfig,
+    "avatar_bridge": AvatarBridgeConfig,
+    "hri_bridge": HriBridgeConfig,
 }
 
 

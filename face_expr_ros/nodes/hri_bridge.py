@@ -1,0 +1,113 @@
+"""The node ``hri_bridge``: faces as the topics and frames of REP-155 (ROS4HRI)."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.subscription import Subscription
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
+
+from face_expr_ros.msg import FaceArray
+from face_expr_ros.retargeting.hri_values import ImageSize
+from face_expr_ros.ros.decode import decode
+from face_expr_ros.ros.hri import HOW_TO_INSTALL, HriBridgeConfig, HriFaces, hri_types
+from face_expr_ros.ros.params import Parameters
+from face_expr_ros.ros.running import Finished, run_node
+from face_expr_ros.ros.states import face_states
+from face_expr_ros.ros.topics import camera_info_topic, image_topic
+
+SENSOR_DATA = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+LOG_INTERVAL = 5.0  # seconds between two messages of the same kind
+KEPT_IMAGES = 10  # images that wait for their faces
+
+
+class HriBridgeNode(Node):
+    """Images are only subscribed while somebody wants pictures of faces, or nothing else tells their size.
+
+    Raises:
+        Finished: hri_msgs is not installed.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("hri_bridge", automatically_declare_parameters_from_overrides=True)
+        self._config = Parameters(self, HriBridgeConfig).config
+        types = hri_types()
+        if types is None:
+            self.get_logger().error(HOW_TO_INSTALL)
+            self.destroy_node()
+            raise Finished
+        self._publish = HriFaces(self, types, self._config)
+        self._size: ImageSize | None = None
+        self._images: OrderedDict[tuple[int, int], Image | CompressedImage] = OrderedDict()
+        self._image_input: Subscription[Any] | None = None
+        self._last_faces: float | None = None
+        self._topic = image_topic(self, self._config.image_transport)
+        self.create_subscription(CameraInfo, camera_info_topic(self), self._on_camera_info, SENSOR_DATA)
+        self.create_subscription(FaceArray, "faces", self._on_faces, 10)
+        self.create_timer(self._config.input_timeout / 2, self._forget, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self.get_logger().info(f"{self.resolve_topic_name('faces')} goes to /humans/faces")
+
+    def _on_camera_info(self, message: CameraInfo) -> None:
+        if message.width and message.height:
+            self._size = ImageSize(message.width, message.height)
+
+    def _on_image(self, message: Image | CompressedImage) -> None:
+        self._images[_stamp(message.header)] = message
+        while len(self._images) > KEPT_IMAGES:
+            self._images.popitem(last=False)
+
+    def _on_faces(self, message: FaceArray) -> None:
+        self._last_faces = time.monotonic()
+        try:
+            self._listen_to_images(self._publish.wants_images or self._size is None)
+            image = self._image(message.header)
+            self._publish(face_states(message), message.header, self._size, image)
+        except ValueError as error:
+            self.get_logger().error(f"faces left out: {error}", throttle_duration_sec=LOG_INTERVAL)
+
+    def _image(self, header: Header) -> NDArray[np.uint8] | None:
+        """The image of these faces; None where it is not subscribed or did not come."""
+        message = self._images.get(_stamp(header))
+        if message is None:
+            return None
+        image = decode(message)
+        self._size = ImageSize(image.shape[1], image.shape[0])
+        return image
+
+    def _listen_to_images(self, wanted: bool) -> None:
+        if wanted and self._image_input is None:
+            kind = Image if self._config.image_transport == "raw" else CompressedImage
+            self._image_input = self.create_subscription(kind, self._topic, self._on_image, SENSOR_DATA)
+        elif not wanted and self._image_input is not None:
+            self.destroy_subscription(self._image_input)
+            self._image_input = None
+            self._images.clear()
+
+    def _forget(self) -> None:
+        """Nobody is in view any more when nothing is said of faces for a while."""
+        if self._last_faces is None or time.monotonic() - self._last_faces < self._config.input_timeout:
+            return
+        self._last_faces = None
+        self._publish((), Header(stamp=self.get_clock().now().to_msg()), self._size, None)
+
+
+def _stamp(header: Header) -> tuple[int, int]:
+    return header.stamp.sec, header.stamp.nanosec
+
+
+def main() -> int:
+    """The executable ``hri_bridge``."""
+    return run_node(HriBridgeNode, "hri_bridge")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
