@@ -5,14 +5,19 @@ from __future__ import annotations
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from argparse import ArgumentParser
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.exceptions import InvalidNamespaceException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
+from rclpy.utilities import remove_ros_args
+from rclpy.validate_namespace import validate_namespace
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import Trigger
 
@@ -31,10 +36,15 @@ SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FA
 
 
 class PerceptionNode(LifecycleNode):
-    """Inactive: the models are loaded and nothing is subscribed. Active: faces come out."""
+    """Inactive: the models are loaded and nothing is subscribed. Active: faces come out.
 
-    def __init__(self) -> None:
-        super().__init__("perception", automatically_declare_parameters_from_overrides=True)
+    Args:
+        namespace: of the node, before that of the command line, which all nodes of a process share; None leaves it.
+    """
+
+    def __init__(self, namespace: str | None = None) -> None:
+        own = None if namespace is None else ["--ros-args", "--remap", f"__ns:={namespace}"]
+        super().__init__("perception", cli_args=own, automatically_declare_parameters_from_overrides=True)
         self.failure = ""
         self._perceiver: Perceiver | None = None
         self._worker: NewestWins[Image | CompressedImage] | None = None
@@ -150,14 +160,14 @@ def _answer(response: Trigger.Response, success: bool, message: str) -> Trigger.
     return response
 
 
-def create() -> PerceptionNode:
+def create(namespace: str | None = None) -> PerceptionNode:
     """The node, active unless ``autostart`` is false.
 
     Raises:
         ConfigError: a parameter does not exist or cannot have its value.
         StartError: the models cannot be loaded.
     """
-    node = PerceptionNode()
+    node = PerceptionNode(namespace)
     if node.settings.config.autostart:
         started = node.trigger_configure() == SUCCESS and node.trigger_activate() == SUCCESS
         if not started:
@@ -165,9 +175,42 @@ def create() -> PerceptionNode:
     return node
 
 
+def create_all(namespaces: Sequence[str]) -> list[PerceptionNode]:
+    """A node for each namespace, each with topics, parameters, models and a thread of its own.
+
+    Raises:
+        StartError: a namespace is not one, or is given twice; or as `create`.
+        ConfigError: as `create`.
+    """
+    for namespace in namespaces:
+        _check_namespace(namespace, namespaces)
+    nodes: list[PerceptionNode] = []
+    try:
+        for namespace in namespaces:
+            nodes.append(create(namespace))
+    except BaseException:
+        for node in nodes:
+            node.destroy_node()
+        raise
+    return nodes
+
+
+def _check_namespace(namespace: str, all_given: Sequence[str]) -> None:
+    try:
+        validate_namespace(namespace)
+    except InvalidNamespaceException as error:
+        reason = str(error).splitlines()[0].rstrip(":")
+        raise StartError(f"a namespace such as /front was wanted, {namespace!r} was given: {reason}") from error
+    if all_given.count(namespace) > 1:
+        raise StartError(f"a namespace for each camera was wanted, {namespace!r} was given twice")
+
+
 def main() -> int:
-    """The executable ``perception``."""
-    return run_node(create, "perception")
+    """The executable ``perception``: one node, or one for each namespace of ``--namespaces``."""
+    parser = ArgumentParser("perception", description=__doc__)
+    parser.add_argument("--namespaces", nargs="+", metavar="NAMESPACE", help="a node in each, all in this process")
+    namespaces = parser.parse_args(remove_ros_args(sys.argv)[1:]).namespaces
+    return run_node(partial(create_all, namespaces) if namespaces else create, "perception")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Running one node as a process: clean ends, and one sentence where it cannot start."""
+"""Running a node, or several, as a process: clean ends, and one sentence where it cannot start."""
 
 from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 import rclpy
@@ -28,8 +28,8 @@ class Finished(Exception):
     """Raised by a callback when the node's work is done."""
 
 
-def run_node(create: Callable[[], Node], name: str) -> int:
-    """Spin the node that ``create`` makes until Ctrl-C, SIGTERM or :class:`Finished`.
+def run_node(create: Callable[[], Node | Sequence[Node]], name: str) -> int:
+    """Spin the node, or the nodes, that ``create`` makes until Ctrl-C, SIGTERM or :class:`Finished`.
 
     rclpy's own signal handlers would shut the context down while another thread publishes; here the node is
     destroyed first, with a context that still works.
@@ -39,12 +39,14 @@ def run_node(create: Callable[[], Node], name: str) -> int:
     """
     for number in SIGNALS:
         signal.signal(number, _interrupt_once)
-    node = None
+    nodes: Sequence[Node] = ()
     try:
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-        node = create()
+        created = create()
+        nodes = [created] if isinstance(created, Node) else created
         executor = SingleThreadedExecutor()
-        executor.add_node(node)
+        for node in nodes:
+            executor.add_node(node)
         while True:
             executor.spin_once(timeout_sec=SIGNAL_INTERVAL)
     except (KeyboardInterrupt, Finished):
@@ -57,7 +59,7 @@ def run_node(create: Callable[[], Node], name: str) -> int:
         # The command line or a parameter file; rclpy's text goes on with the places in its C files.
         return _refused(name, str(error).splitlines()[0].split(", at /")[0])
     finally:
-        if node is not None:
+        for node in nodes:
             node.destroy_node()
         rclpy.try_shutdown()
 
