@@ -53,7 +53,18 @@ def web_bridge(given: dict[str, str]) -> Node:
     """The server of the browser page."""
     if not Path(get_package_prefix("face_expr_ros"), "lib", "face_expr_ros", "web_bridge").exists():
         raise RuntimeError("web:=true was given, but this build of face_expr_ros has no web_bridge: start without web")
-    return Node(package="face_expr_ros", executable="web_bridge", namespace=given["namespace"], output="screen")
+    parameters = [str(CONFIG / "web_bridge.yaml"), *filter(None, [given["params_file"]])]
+    parameters.append({"use_sim_time": given["use_sim_time"] == "true"})
+    if given["bundle"]:
+        parameters.append({"bundle": ParameterValue(given["bundle"], value_type=str)})
+    return Node(
+        package="face_expr_ros",
+        executable="web_bridge",
+        name="web_bridge",
+        namespace=given["namespace"],
+        parameters=parameters,
+        output="screen",
+    )
 
 
 def start_nodes(context: LaunchContext) -> list[Node]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,19 +13,21 @@ from face_expr_ros.cli.common import bundle_option, json_option, write_json
 @click.command()
 @click.option("--source", default="synthetic", show_default=True, help="synthetic, device:N, a video, or a folder.")
 @bundle_option
-@click.option("--headless", is_flag=True, help="No window: an annotated video is written instead.")
+@click.option("--headless", is_flag=True, help="No page: an annotated video is written instead.")
+@click.option("--window", is_flag=True, help="No page: a window with the annotated image instead.")
+@click.option("--web", is_flag=True, help="The page, too, with --headless or --window.")
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Stop after so many seconds.")
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Where the annotated video goes when headless."
 )
 @json_option
-def demo(
-    source: str, bundle: str, headless: bool, seconds: float | None, out: Path | None, json_file: Path | None
-) -> int:
-    """Start camera and perception and show the annotated image."""
+def demo(json_file: Path | None, **options: Any) -> int:
+    """Start camera and perception and show the faces on a page in the browser."""
     from face_expr_ros.nodes.demo import run_demo
 
-    result = run_demo(source=source, bundle=bundle, headless=headless, seconds=seconds, out=out)
+    if options["headless"] and options["window"]:
+        raise click.UsageError("--headless and --window exclude each other")
+    result = run_demo(**options)
     write_json(json_file, result)
     return 0 if result["frames_with_face"] else 1
 

@@ -1,14 +1,16 @@
-"""The demo: camera and perception as two processes, watched by a third, which is this one."""
+"""The demo: camera, perception and the page's server as processes, watched by one more, which is this one."""
 
 from __future__ import annotations
 
 import os
 import random
 import signal
+import socket
 import sys
 import time
+import webbrowser
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,6 +33,7 @@ from face_expr_ros.ros.tally import Tally
 from face_expr_ros.shared_memory import profile_path
 from face_expr_ros.sources import device_number, is_live, open_source
 from face_expr_ros.sources.video import VideoSource
+from face_expr_ros.web.config import WebConfig
 
 DEFAULT_VIDEO = Path("out/demo.mp4")
 START_TIMEOUT = 60.0  # seconds that a node may take to load
@@ -60,15 +63,19 @@ def run_demo(
     source: str = "synthetic",
     bundle: str = "open",
     headless: bool = False,
+    window: bool = False,
+    web: bool = False,
     seconds: float | None = None,
     out: Path | None = None,
 ) -> dict[str, Any]:
-    """Run camera and perception and watch what comes out.
+    """Run camera and perception and watch what comes out, on a page in the browser unless another way is asked for.
 
     Args:
         source: synthetic, device:N, a video file or a folder of images.
         bundle: face model and weights.
-        headless: no window; an annotated video is written instead, as on a machine without a screen.
+        headless: no page; an annotated video is written instead.
+        window: no page; a window shows the annotated image.
+        web: the page, too.
         seconds: from the first image; None: until Ctrl-C, the end of a file, or the window is closed.
         out: the annotated video.
 
@@ -76,28 +83,39 @@ def run_demo(
         The keys of docs' ``./run demo --json``: frames, faces, fps, latency.
 
     Raises:
-        DemoError: a node ended by itself, or no image or no answer came.
+        DemoError: a node ended by itself, no image or no answer came, or there is no screen for a window.
         ConfigError: there is no such bundle.
         BundleError: it is not installed, or a file is damaged.
         SourceError: the source is not there or cannot be read.
     """
     from_mapping(PerceptionConfig, {"bundle": bundle})
     open_bundle(bundle)  # what is wrong with it is said here, and not by a node that ends
-    windowed = has_screen() and not headless
-    camera = camera_overrides(source, loop=windowed or seconds is not None)
+    if window and not has_screen():
+        raise DemoError("a screen was wanted for --window and there is none: leave it out, or give --headless")
+    camera = camera_overrides(source, loop=not headless or seconds is not None)
     if not is_live(source):
         _say(f"{source} is played {'again and again' if camera['loop'] else 'once'}")
     prepare_environment()
     with ExitStack() as stack:
-        show: Show = Window() if windowed else _video(out or DEFAULT_VIDEO, camera.get("rate", CameraConfig().rate))
-        stack.callback(show.close)
-        return watch(Demo, show, camera, {"bundle": bundle}, seconds).report()
+        show = _show(headless, window, out or DEFAULT_VIDEO, camera.get("rate", CameraConfig().rate))
+        if show is not None:
+            stack.callback(show.close)
+        page = {"bundle": bundle, "port": _free_port()} if web or not (headless or window) else None
+        return watch(Demo, show, camera, {"bundle": bundle}, seconds, page).report()
 
 
 def watch(
-    kind: type[Watcher], show: Show | None, camera: dict[str, Any], perception: dict[str, Any], seconds: float | None
+    kind: type[Watcher],
+    show: Show | None,
+    camera: dict[str, Any],
+    perception: dict[str, Any],
+    seconds: float | None,
+    page: dict[str, Any] | None = None,
 ) -> Watcher:
-    """Run the nodes with these parameters under the eyes of a ``kind`` of Demo, which has ended when it is returned."""
+    """Run the nodes with these parameters under the eyes of a ``kind`` of Demo, which has ended when it is returned.
+
+    ``page`` are the parameters of the page's server; without them there is none.
+    """
     with ExitStack() as stack:
         stack.enter_context(_terminate_as_interrupt())
         stack.callback(rclpy.try_shutdown)
@@ -105,7 +123,7 @@ def watch(
         demo = kind(show)
         stack.callback(demo.destroy_node)
         try:
-            demo.run(camera, perception, seconds)
+            demo.run(camera, perception, seconds, page)
         except KeyboardInterrupt:
             pass
         finally:
@@ -148,8 +166,14 @@ class Demo(Node):
         if show is not None:
             self.create_subscription(Image, "annotated", self._on_annotated, 2)
 
-    def run(self, camera: dict[str, Any], perception: dict[str, Any], seconds: float | None) -> None:
-        """Start perception, then the camera, and watch until the end.
+    def run(
+        self,
+        camera: dict[str, Any],
+        perception: dict[str, Any],
+        seconds: float | None,
+        page: dict[str, Any] | None = None,
+    ) -> None:
+        """Start perception, the page where it is wanted, then the camera, and watch until the end.
 
         Raises:
             DemoError: a node ended by itself, or no image or no answer came.
@@ -159,6 +183,8 @@ class Demo(Node):
         self._wait(
             lambda: self.count_subscribers("image") > 0, START_TIMEOUT, "perception does not subscribe to images"
         )
+        if page is not None:
+            self._open_page(page)
         feeder = self._start("camera", camera)
         self._wait(lambda: bool(self.tally.images), START_TIMEOUT, "the camera gives no images")
         self._wait(lambda: bool(self.tally.arrivals), ANSWER_TIMEOUT, NO_ANSWER)
@@ -192,6 +218,16 @@ class Demo(Node):
         child = Child(name, overrides)
         self._children.append(child)
         return child
+
+    def _open_page(self, parameters: dict[str, Any]) -> None:
+        """Start the page's server, and show the page in the browser where there is a screen for one."""
+        self._start("web_bridge", parameters)
+        address = (WebConfig().host, parameters["port"])
+        self._wait(lambda: _listens(address), START_TIMEOUT, "the page's server does not start")
+        url = f"http://{address[0]}:{address[1]}/"
+        _say(f"the page is at {url} (Ctrl-C ends)")
+        if has_screen() and self._show is None:  # without a screen a browser would take the terminal
+            webbrowser.open(url)
 
     def _wait(self, done: Callable[[], bool], timeout: float, complaint: str) -> None:
         """Step until ``done``; a camera that has ended in the meantime leaves nothing to wait for."""
@@ -248,9 +284,28 @@ def prepare_environment() -> None:
     os.environ[variable] = str(resource_path("config/fastdds.xml"))
 
 
-def _video(path: Path, rate: float) -> Video:
-    _say(f"the annotated video goes to {path}")
-    return Video(path, rate)
+def _show(headless: bool, window: bool, video: Path, rate: float) -> Show | None:
+    """Who shows the annotated image; nobody where the page is enough."""
+    if headless:
+        _say(f"the annotated video goes to {video}")
+        return Video(video, rate)
+    return Window() if window else None
+
+
+def _free_port() -> int:
+    """The page's usual port, or another one where that is taken."""
+    usual = WebConfig()
+    for port in (usual.port, 0):
+        with socket.socket() as probe, suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((usual.host, port))
+            return int(probe.getsockname()[1])
+    raise DemoError(f"a free port on {usual.host} was wanted for the page and there is none")
+
+
+def _listens(address: tuple[str, int]) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(address) == 0
 
 
 @contextmanager

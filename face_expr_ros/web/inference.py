@@ -8,14 +8,15 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from fastapi import Request, WebSocket
+import numpy as np
+from fastapi import Request, WebSocket, WebSocketDisconnect
 
 from face_expr_ros.config import PerceptionConfig, from_mapping
 from face_expr_ros.face_state import face_state
 from face_expr_ros.geometry import default_camera
 from face_expr_ros.pipeline import Pipeline
 from face_expr_ros.records import face_record
-from face_expr_ros.values import Face, Frame
+from face_expr_ros.values import Face, Frame, Landmarks
 from face_expr_ros.web.codec import encode_frame, numeric_id, stream_frame
 from face_expr_ros.web.config import WebConfig
 from face_expr_ros.web.limits import Refused, check_picture, decode_picture, read_picture
@@ -61,13 +62,17 @@ class Inference:
             return
         self._webcams += 1
         landmarks = websocket.query_params.get("landmarks") == "1"
-        await accept(websocket)
-        pipeline = await self._in_worker(Pipeline, self._settings)
         try:
-            await self._answer(websocket, pipeline, landmarks)
+            await accept(websocket)
+            pipeline = await self._in_worker(Pipeline, self._settings)
+            try:
+                await self._answer(websocket, pipeline, landmarks)
+            except WebSocketDisconnect:  # while an answer was made
+                pass
+            finally:
+                await self._in_worker(pipeline.close)
         finally:
             self._webcams -= 1
-            await self._in_worker(pipeline.close)
 
     async def close(self) -> None:
         """Free the pipelines and end the thread."""
@@ -136,6 +141,11 @@ def _encoded(frame: Frame, faces: tuple[Face, ...], pipeline: Pipeline, sequence
 
 
 def _landmarks(faces: tuple[Face, ...], sequence: int) -> dict[str, Any]:
-    points = [[] if face.landmarks is None else face.landmarks.points.round(2).tolist() for face in faces]
+    points = [[] if face.landmarks is None else _rounded(face.landmarks) for face in faces]
     rows = [{"id": numeric_id(face.id), "points": found} for face, found in zip(faces, points, strict=True)]
     return {"type": "landmarks", "sequence": sequence, "faces": rows}
+
+
+def _rounded(landmarks: Landmarks) -> list[list[float]]:
+    rounded: list[list[float]] = landmarks.points.astype(np.float64).round(2).tolist()
+    return rounded

@@ -22,7 +22,7 @@ LEAST_TOKEN = 16  # characters
 PROTECTED = ("/api/", "/ws/", "/metrics")  # the page itself holds no secret and cannot send a token for its files
 
 _POLICY = (
-    "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' blob: data:; media-src blob:; "
+    "default-src 'self'; connect-src 'self' ws: wss: blob:; img-src 'self' blob: data:; media-src blob:; "
     "style-src 'self' 'unsafe-inline'; worker-src 'self' blob:; object-src 'none'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
@@ -94,7 +94,7 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        guarded = _with_headers(scope, send)
+        guarded = _with_headers(send)
         try:
             self._check(scope)
         except Refused as error:
@@ -152,16 +152,13 @@ def refusal(error: Refused) -> JSONResponse:
     return JSONResponse({"detail": str(error)}, error.status, headers)
 
 
-def _with_headers(scope: Scope, send: Send) -> Send:
-    kept = scope["path"].startswith("/assets/")  # their names change with their content
-
+def _with_headers(send: Send) -> Send:
     async def guarded(message: Message) -> None:
         if message["type"] in ("http.response.start", "websocket.http.response.start"):
             headers = MutableHeaders(scope=message)
             for name, value in _HEADERS.items():
                 headers[name] = value
-            good = message["status"] in (200, 304)
-            headers.setdefault("Cache-Control", "public, max-age=31536000, immutable" if kept and good else "no-cache")
+            headers.setdefault("Cache-Control", "no-cache")  # ask whether it is still the same
         await send(message)
 
     return guarded
