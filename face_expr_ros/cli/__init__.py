@@ -11,7 +11,7 @@ import sys
 import click
 
 from face_expr_ros import __version__
-from face_expr_ros.cli import evaluate, files, models, run, training, web
+from face_expr_ros.cli import bags, evaluate, files, models, run, training, web
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -23,7 +23,7 @@ def face_expr(traceback: bool) -> None:
 
 for verb in (
     run.demo, run.doctor, run.calibrate, files.image, files.video, evaluate.evaluate, run.bench, models.fetch_models,
-    training.synthesize, training.train, web.web,
+    training.synthesize, training.train, web.web, bags.annotate,
 ):  # fmt: skip
     face_expr.add_command(verb)
 

@@ -1,13 +1,20 @@
-"""sensor_msgs/CameraInfo as a camera of the pipeline."""
+"""sensor_msgs/CameraInfo as a camera of the pipeline.
+
+The messages are ROS's or a bag's: any object with their fields. Reading them does not need ROS.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from sensor_msgs.msg import CameraInfo
-from std_msgs.msg import Header
 
 from face_expr_ros.geometry import default_camera
 from face_expr_ros.values import Camera, FloatArray
+
+if TYPE_CHECKING:
+    from sensor_msgs.msg import CameraInfo
+    from std_msgs.msg import Header
 
 # Number of coefficients that each of ROS's distortion models may have; OpenCV uses the same order.
 DISTORTION_COEFFICIENTS = {"": (0,), "plumb_bob": (0, 4, 5), "rational_polynomial": (0, 8, 12, 14)}
@@ -78,6 +85,8 @@ def _check_image_size(info: CameraInfo, binning: FloatArray, width: int, height:
 
 def info_from_camera(camera: Camera | None, width: int, height: int, header: Header) -> CameraInfo:
     """The CameraInfo of an image; K stays all zeros, which means uncalibrated, where the camera is unknown."""
+    from sensor_msgs.msg import CameraInfo
+
     info = CameraInfo(header=header, width=width, height=height)
     if camera is None:
         return info

@@ -1,16 +1,21 @@
-"""sensor_msgs images as BGR arrays, by a table of OpenCV conversions."""
+"""sensor_msgs images as BGR arrays, by a table of OpenCV conversions.
+
+The messages are ROS's or a bag's: any object with their fields. ROS itself is not needed.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from sensor_msgs.msg import CompressedImage, Image
 
 from face_expr_ros.ros.compressed import CompressedSizeError, compressed_size
+
+if TYPE_CHECKING:
+    from sensor_msgs.msg import CompressedImage, Image
 
 Bgr = NDArray[np.uint8]
 MAX_SIDE = 16384  # pixels; more is a damaged message, and would ask for gigabytes
@@ -72,7 +77,7 @@ ENCODINGS: dict[str, Encoding] = {
 
 def decode(message: Image | CompressedImage) -> Bgr:
     """A raw or a compressed image as (height, width, 3) uint8 BGR; see the two functions below."""
-    return decode_image(message) if isinstance(message, Image) else decode_compressed(message)
+    return decode_image(message) if hasattr(message, "encoding") else decode_compressed(message)
 
 
 def decode_image(message: Image) -> Bgr:

@@ -1,0 +1,53 @@
+"""Many recordings on a cluster: each bag is a task of Dask's scheduler. Its workers see the same files as we do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from face_expr_ros.bags import BagError
+from face_expr_ros.bags.annotate import Job
+from face_expr_ros.bags.many import Outcome, attempt
+from face_expr_ros.progress import progress
+
+CONNECT_TIMEOUT = 10.0  # seconds
+
+
+def annotate_there(jobs: list[Job], address: str, attempts: int) -> list[Outcome]:
+    """Annotate bags on the workers of the scheduler at ``address``, such as "tcp://head:8786".
+
+    A task that fails, and one whose worker is lost, is given to a worker again, up to ``attempts`` times in all.
+
+    Raises:
+        BagError: the package distributed is not installed, or no scheduler answers.
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise BagError("--scheduler wants Dask: pip install 'face_expr_ros[cluster]'") from error
+    try:
+        client = Client(address, timeout=CONNECT_TIMEOUT)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise BagError(f"a Dask scheduler was wanted at {address!r}, none answers there: {error}") from error
+    with client:
+        return list(_outcomes(client, jobs, attempts))
+
+
+def _outcomes(client: Any, jobs: list[Job], attempts: int) -> Iterator[Outcome]:
+    from distributed import as_completed
+
+    # One bag fills a processor: a worker with several threads takes one bag at a time through its pipeline.
+    futures = client.map(attempt, jobs, retries=attempts - 1, pure=False)
+    places = {future.key: number for number, future in enumerate(futures)}
+    outcomes: dict[int, Outcome] = {}
+    for future in progress(as_completed(futures), "bags", len(jobs), unit="bags"):
+        number = places[future.key]
+        outcomes[number] = _outcome(future, jobs[number])
+    return (outcomes[number] for number in range(len(jobs)))
+
+
+def _outcome(future: Any, job: Job) -> Outcome:
+    if future.status == "finished":
+        outcome: Outcome = future.result()
+        return outcome
+    return {"source": str(job.source), "error": f"{type(future.exception()).__name__}: {future.exception()}"}

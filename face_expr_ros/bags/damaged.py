@@ -1,0 +1,173 @@
+"""What can still be read of a storage file whose end is missing: the recorder was killed, or the disk was full.
+
+An mcap file says at its end what is where in it; without the end it is read record by record. A sqlite3 file is read
+row by row, in the order in which the rows were written, until a page is missing.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from rosbags.interfaces import Connection, ConnectionExtRosbag2, MessageDefinition, MessageDefinitionFormat
+from rosbags.rosbag2.errors import ReaderError
+from rosbags.rosbag2.metadata import parse_qos
+from rosbags.rosbag2.storage_mcap import McapReader, decompress, deserialize_qqqi, read_exact, read_string
+
+_MAGIC = b"\x89MCAP0\r\n"
+_CHUNK, _DATA_END = 0x06, 0x0F
+_FORMATS = {"ros2msg": MessageDefinitionFormat.MSG, "ros2idl": MessageDefinitionFormat.IDL}
+
+Row = tuple[Connection, int, bytes]
+
+
+def open_damaged(file: Path) -> Any:
+    """A reader of the good part of a file, as a context.
+
+    Raises:
+        ReaderError, sqlite3.DatabaseError: not even its beginning is good.
+    """
+    return DamagedMcap(file) if file.suffix == ".mcap" else DamagedSqlite(file)
+
+
+class DamagedMcap(McapReader):
+    """The whole records from the beginning of an mcap file.
+
+    Attributes:
+        damage: why there are no more.
+    """
+
+    metadata: Any
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(file)
+        self.path = file
+        self.damage = ""
+        self.open()
+
+    def __enter__(self) -> DamagedMcap:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self.close()
+
+    @property
+    def message_count(self) -> int:
+        """Of the good part."""
+        return int(self.metadata.message_count)
+
+    @property
+    def start_time(self) -> int:
+        """Nanoseconds."""
+        return int(self.metadata.start_time)
+
+    @property
+    def end_time(self) -> int:
+        """Nanoseconds, after the last message."""
+        return int(self.metadata.end_time)
+
+    def messages(
+        self, connections: Collection[Connection], start: int | None = None, stop: int | None = None
+    ) -> Iterator[Row]:
+        """In the order of the file: nothing says more of it."""
+        return self.messages_scan(connections, start, stop)
+
+    def _open(self) -> None:
+        assert self.bio is not None
+        if self.bio.read(len(_MAGIC)) != _MAGIC:
+            raise ReaderError(f"{str(self.path)!r} does not begin as an mcap file")
+        self.data_start = len(_MAGIC)
+        self.data_end = self._end_of_good(self.bio)
+        self.meta_scan()
+        assert self.statistics is not None
+        found = self.statistics
+        self.metadata = self.metadata._replace(
+            message_count=found.message_count, start_time=found.start_time, end_time=found.end_time + 1
+        )
+
+    def _end_of_good(self, file: BinaryIO) -> int:
+        """Where the last whole record ends, in bytes."""
+        while True:
+            place = file.tell()
+            try:
+                opcode, size = read_exact(file, 1)[0], int.from_bytes(read_exact(file, 8), "little")
+                if opcode == _DATA_END:
+                    return place
+                _check_record(file, opcode, size)
+            except Exception as error:  # of a decompressor, too
+                self.damage = f"the file's records are whole up to byte {place}: {error}"
+                return place
+
+
+def _check_record(file: BinaryIO, opcode: int, size: int) -> None:
+    """Read over a record. Raises where it is not whole, or a chunk not as its checksum says."""
+    start = file.tell()
+    if opcode == _CHUNK:
+        _, _, length, checksum = deserialize_qqqi(read_exact(file, 28))
+        compression = read_string(file)
+        decompress(read_exact(file, int.from_bytes(read_exact(file, 8), "little")), compression, length, checksum)
+    file.seek(0, 2)
+    if start + size > file.tell():
+        raise ReaderError(f"a record of {size} bytes was wanted, {file.tell() - start} are there")
+    file.seek(start + size)
+
+
+class DamagedSqlite:
+    """The rows of a sqlite3 bag up to the first page that is missing.
+
+    Attributes:
+        damage: why there are no more.
+        connections: the bag's topics.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.damage = ""
+        self._database = sqlite3.connect(f"file:{file}?immutable=1", uri=True)
+        self._topics = {row[0]: self._connection(*row) for row in self._rows(_TOPICS)}
+        self.connections = list(self._topics.values())
+        times = [time_ns for _, time_ns in self._good("topic_id, timestamp")]
+        self.message_count = len(times)
+        self.start_time: int = min(times, default=0)
+        self.end_time: int = max(times, default=-1) + 1
+
+    def __enter__(self) -> DamagedSqlite:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self._database.close()
+
+    def messages(
+        self, connections: Collection[Connection], start: int | None = None, stop: int | None = None
+    ) -> Iterator[Row]:
+        """In the order in which they were written."""
+        wanted = {connection.id for connection in connections}
+        for topic, time_ns, data in self._good("topic_id, timestamp, data"):
+            if topic in wanted and (start is None or start <= time_ns) and (stop is None or time_ns < stop):
+                yield self._topics[topic], time_ns, data
+
+    def _good(self, columns: str) -> Iterator[Any]:
+        try:
+            yield from self._rows(f"SELECT {columns} FROM messages ORDER BY id")
+        except sqlite3.DatabaseError as error:
+            self.damage = str(error)
+
+    def _rows(self, query: str) -> Iterator[Any]:
+        return iter(self._database.execute(query))
+
+    def _connection(self, number: int, topic: str, kind: str, serialization: str, profiles: str) -> Connection:
+        extension = ConnectionExtRosbag2(serialization, parse_qos(profiles))
+        return Connection(number, topic, kind, self._definition(kind), "", 0, extension, self)
+
+    def _definition(self, kind: str) -> MessageDefinition:
+        try:
+            found = list(self._database.execute(_DEFINITION, (kind,)))
+        except sqlite3.DatabaseError:  # bags before Iron have no such table
+            found = []
+        return MessageDefinition(_FORMATS[found[0][0]], found[0][1]) if found else _NO_DEFINITION
+
+
+_TOPICS = "SELECT id, name, type, serialization_format, offered_qos_profiles FROM topics ORDER BY id"
+_DEFINITION = "SELECT encoding, encoded_message_definition FROM message_definitions WHERE topic_type = ?"
+_NO_DEFINITION = MessageDefinition(MessageDefinitionFormat.NONE, "")

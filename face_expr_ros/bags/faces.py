@@ -1,0 +1,69 @@
+"""The topics that the perception node would have published of an image, as serialized messages for a bag."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from face_expr_ros.bags.messages import FACE_ARRAY, FACE_EXPRESSION, FACE_MODEL, FACE_POSE, FACE_SHAPE, TF, cdr
+from face_expr_ros.bags.writing import Topic, new_topic
+from face_expr_ros.config import OutputConfig
+from face_expr_ros.face_model import MorphableModel
+from face_expr_ros.message_values import (
+    Values,
+    face_array_values,
+    face_expression_values,
+    face_model_values,
+    face_pose_values,
+    face_shape_values,
+    header_values,
+    transform_values,
+)
+from face_expr_ros.values import Face, Frame
+
+Addition = tuple[str, str, int, bytes]  # topic, type, nanoseconds, serialized message
+
+
+def face_topics(namespace: str, config: OutputConfig) -> list[Topic]:
+    """What is added to a bag, with names in ``namespace`` ("" or "/robot")."""
+    topics = [
+        new_topic(f"{namespace}/faces", FACE_ARRAY),
+        new_topic(f"{namespace}/pose", FACE_POSE),
+        new_topic(f"{namespace}/shape", FACE_SHAPE),
+        new_topic(f"{namespace}/expression", FACE_EXPRESSION),
+        new_topic(f"{namespace}/face_model", FACE_MODEL, depth=1, latched=True),
+    ]
+    return [*topics, new_topic("/tf", TF, depth=100)] if config.tf else topics
+
+
+class FaceMessages:
+    """Makes the messages of an image.
+
+    Args:
+        model: the face model that coefficients refer to.
+        namespace: as in `face_topics`.
+        config: whether tf and the names of the blendshapes are wanted.
+    """
+
+    def __init__(self, model: MorphableModel, namespace: str, config: OutputConfig) -> None:
+        self._model, self._namespace, self._config = model, namespace, config
+
+    def model(self, time_ns: int) -> Iterator[Addition]:
+        """The face model, recorded at ``time_ns``, which is its stamp, too."""
+        values = face_model_values(self._model, self._model.expression_names, header_values(time_ns, ""))
+        yield self._addition("face_model", FACE_MODEL, time_ns, values)
+
+    def __call__(self, frame: Frame, faces: tuple[Face, ...], time_ns: int) -> Iterator[Addition]:
+        """All of one image, recorded when the image was, with the image's header."""
+        name, header = self._model.name, header_values(frame.stamp_ns, frame.frame_id)
+        yield self._addition("faces", FACE_ARRAY, time_ns, face_array_values(faces, frame.camera, name, header))
+        if self._config.tf and faces and frame.frame_id:
+            transforms = [transform_values(face, header) for face in faces]
+            yield "/tf", TF, time_ns, cdr(TF, {"transforms": transforms})
+        for face in faces:
+            expression = face_expression_values(face, name, header, self._config.names)
+            yield self._addition("pose", FACE_POSE, time_ns, face_pose_values(face, header))
+            yield self._addition("shape", FACE_SHAPE, time_ns, face_shape_values(face, name, header))
+            yield self._addition("expression", FACE_EXPRESSION, time_ns, expression)
+
+    def _addition(self, topic: str, kind: str, time_ns: int, values: Values) -> Addition:
+        return f"{self._namespace}/{topic}", kind, time_ns, cdr(kind, values)

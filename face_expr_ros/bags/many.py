@@ -1,0 +1,121 @@
+"""Many recordings: each bag is a task of its own, in worker processes of this machine or of a cluster.
+
+The answers are those of one bag after the other: nothing is shared between two bags.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from face_expr_ros.bags import BagError
+from face_expr_ros.bags.annotate import Job, annotate
+from face_expr_ros.bags.reading import is_bag
+from face_expr_ros.bags.writing import UNFINISHED
+from face_expr_ros.progress import progress
+
+ATTEMPTS = 3  # at a bag whose worker dies
+Outcome = dict[str, Any]  # of one bag: what `annotate` returns, or "source" and "error"
+Tell = Callable[[str], None]
+
+
+def jobs_of(job: Job) -> list[Job]:
+    """The job itself where its source is a bag, otherwise one for every bag in that folder, by their names.
+
+    Raises:
+        BagError: there is no bag.
+    """
+    if is_bag(job.source):
+        return [job]
+    if not job.source.is_dir():
+        raise BagError(f"a bag, or a folder of bags, was wanted, there is none at {str(job.source)!r}")
+    bags = sorted(_bags_in(job.source, job.out.resolve()))
+    if not bags:
+        raise BagError(f"a bag, or a folder of bags, was wanted, none is in {str(job.source)!r}")
+    return [replace(job, source=bag, out=job.out / _name(bag, job.source)) for bag in bags]
+
+
+def _bags_in(folder: Path, out: Path) -> Iterator[Path]:
+    """Folders that are bags, and bare .mcap and .db3 files; not what we write."""
+    for entry in folder.iterdir():
+        if entry.resolve() == out or entry.name.endswith(UNFINISHED):
+            continue
+        if is_bag(entry):
+            yield entry
+        elif entry.is_dir():
+            yield from _bags_in(entry, out)
+
+
+def _name(bag: Path, folder: Path) -> Path:
+    name = bag.relative_to(folder)
+    return name.with_suffix("") if bag.is_file() else name
+
+
+def attempt(job: Job) -> Outcome:
+    """Annotate a bag. An error that a second attempt would meet again is an answer, too; others are raised."""
+    try:
+        return annotate(job, bar=False)
+    except ValueError as error:  # BagError, BundleError, ConfigError
+        return {"source": str(job.source), "error": str(error)}
+
+
+def annotate_here(jobs: list[Job], workers: int, tell: Tell) -> list[Outcome]:
+    """Annotate bags in worker processes of this machine.
+
+    Args:
+        jobs: one for each bag.
+        workers: how many at once.
+        tell: called with a sentence when a bag is tried again.
+    """
+    outcomes: dict[Path, Outcome] = {}
+    for number in range(1, ATTEMPTS + 1):
+        left = [job for job in jobs if job.source not in outcomes or "worker" in outcomes[job.source]]
+        if not left:
+            break
+        if number > 1:
+            tell(f"{len(left)} of {len(jobs)} bags are tried again: {', '.join(job.source.name for job in left)}")
+        for outcome in progress(_pooled(left, workers), "bags", len(left), unit="bags"):
+            outcomes[Path(outcome["source"])] = outcome
+    return [outcomes[job.source] for job in jobs]
+
+
+def _pooled(jobs: list[Job], workers: int) -> Iterator[Outcome]:
+    """A worker that dies takes the pool with it: its jobs have an outcome with the key "worker"."""
+    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=get_context("spawn")) as pool:
+        futures = {pool.submit(attempt, job): job for job in jobs}
+        for future in as_completed(futures):
+            try:
+                yield future.result()
+            except Exception as error:
+                reason = f"{type(error).__name__}: {error}"
+                yield {"source": str(futures[future].source), "error": reason, "worker": "failed"}
+
+
+def summary(outcomes: Iterable[Outcome], seconds: float) -> dict[str, Any]:
+    """Sums over bags, with the keys of one bag; ``bags`` has each, ``failed`` those that are not annotated."""
+    outcomes = list(outcomes)
+    done = [outcome for outcome in outcomes if "error" not in outcome]
+    result: dict[str, Any] = {
+        name: sum(outcome[name] for outcome in done)
+        for name in ("messages_in", "frames", "frames_with_face", "faces", "images_left_out", "recorded_seconds")
+    }
+    fresh = sum(outcome["recorded_seconds"] for outcome in done if "done_before" not in outcome)
+    failed = [{"source": outcome["source"], "error": outcome["error"]} for outcome in outcomes if "error" in outcome]
+    return {**result, "seconds": seconds, "realtime_factor": fresh / seconds, "failed": failed, "bags": outcomes}
+
+
+def annotate_many(jobs: list[Job], workers: int, scheduler: str | None, tell: Tell) -> dict[str, Any]:
+    """All bags, here or on the cluster whose scheduler has the address ``scheduler``; their `summary`."""
+    started = time.perf_counter()
+    if scheduler is None:
+        outcomes = annotate_here(jobs, workers, tell)
+    else:
+        from face_expr_ros.bags.cluster import annotate_there
+
+        outcomes = annotate_there(jobs, scheduler, ATTEMPTS)
+    return summary(outcomes, time.perf_counter() - started)

@@ -1,0 +1,92 @@
+"""Messages of bags as objects and as bytes, without ROS; this package's own types come from the texts in msg/."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+from rosbags.interfaces import Connection, MessageDefinitionFormat, Nodetype
+from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
+from rosbags.typesys.store import Typestore
+
+from face_expr_ros.bags import BagError
+from face_expr_ros.message_values import Values
+from face_expr_ros.resources import resource_path
+
+FACE_ARRAY = "face_expr_ros/msg/FaceArray"
+FACE_POSE = "face_expr_ros/msg/FacePose"
+FACE_SHAPE = "face_expr_ros/msg/FaceShape"
+FACE_EXPRESSION = "face_expr_ros/msg/FaceExpression"
+FACE_MODEL = "face_expr_ros/msg/FaceModel"
+TF = "tf2_msgs/msg/TFMessage"
+IMAGE, COMPRESSED_IMAGE = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
+CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
+UNKNOWN_HASH = "RIHS01_" + 64 * "0"
+
+
+@cache
+def package_types() -> Typestore:
+    """The messages of ROS 2 and of this package."""
+    store = get_typestore(Stores.ROS2_KILTED)
+    types: dict[str, Any] = {}
+    for file in sorted(resource_path("msg").glob("*.msg")):
+        types |= get_types_from_msg(file.read_text(encoding="utf-8"), f"face_expr_ros/msg/{file.stem}")
+    store.register(types)
+    return store
+
+
+def types_of(connection: Connection) -> Typestore:
+    """The messages as a bag defines those of a topic, which may be older than ours.
+
+    Raises:
+        BagError: the bag does not define them and nobody here knows them.
+    """
+    definition, name = connection.msgdef, connection.msgtype
+    if definition.format == MessageDefinitionFormat.NONE:
+        if name not in package_types().fielddefs:
+            raise BagError(f"{connection.topic} has messages of {name!r}, which the bag does not define")
+        return package_types()
+    return _defined(definition.data, name, definition.format == MessageDefinitionFormat.MSG)
+
+
+@cache
+def _defined(text: str, name: str, is_msg: bool) -> Typestore:
+    store = get_typestore(Stores.EMPTY)
+    store.register(get_types_from_msg(text, name) if is_msg else get_types_from_idl(text))
+    return store
+
+
+def definition(connection: Connection) -> tuple[str, str]:
+    """The text and the hash of a topic's message type, for a copy of the bag; what nobody knows is left open."""
+    text = connection.msgdef.data
+    known = connection.msgtype in package_types().fielddefs
+    if not text and known:
+        text = package_types().generate_msgdef(connection.msgtype, ros_version=2)[0]
+    if connection.digest:
+        return text, connection.digest
+    return text, package_types().hash_rihs01(connection.msgtype) if known else UNKNOWN_HASH
+
+
+def cdr(name: str, values: Values) -> bytes:
+    """The serialized message of type ``name``, such as "face_expr_ros/msg/FacePose", from its fields."""
+    store = package_types()
+    return bytes(store.serialize_cdr(_object(store, name, values), name))
+
+
+def _object(store: Typestore, name: str, values: Mapping[str, Any]) -> Any:
+    fields = store.fielddefs[name][1]
+    return store.types[name](**{field: _field(store, kind, values[field]) for field, kind in fields})
+
+
+def _field(store: Typestore, kind: Any, value: Any) -> Any:
+    node, detail = kind
+    if node == Nodetype.NAME:
+        return _object(store, detail, value)
+    if node == Nodetype.BASE:
+        return value.item() if isinstance(value, np.generic) else value
+    (element, name), _ = detail
+    if element == Nodetype.NAME:
+        return [_object(store, name, entry) for entry in value]
+    return list(value) if name[0] == "string" else np.ascontiguousarray(value, name[0]).ravel()

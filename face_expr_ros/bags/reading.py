@@ -1,0 +1,182 @@
+"""Reading rosbag2 bags: folders with metadata.yaml, bare .mcap and .db3 files, compressed or not, damaged or whole."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from rosbags.interfaces import Connection
+from rosbags.rosbag2 import Reader
+from rosbags.rosbag2.errors import ReaderError
+
+from face_expr_ros.bags import BagError
+from face_expr_ros.bags.damaged import open_damaged
+
+SUFFIXES = (".mcap", ".db3")
+
+
+class Message(NamedTuple):
+    """One message of a bag.
+
+    Attributes:
+        connection: its topic and type.
+        time_ns: when it was recorded, nanoseconds since 1970.
+        data: serialized, as it was published.
+    """
+
+    connection: Connection
+    time_ns: int
+    data: bytes
+
+
+class Recording:
+    """A bag that is open for reading, from its start to its end or to where it is damaged.
+
+    Attributes:
+        path: of the folder or file.
+        connections: its topics.
+        start_ns, end_ns: times of the first and of the last message; equal where there is none.
+        message_count: of all topics, as far as the bag says.
+        damage: what is wrong with it and where, known once that place was read; empty where all is well.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Opens a bag.
+
+        Raises:
+            BagError: there is none, or nothing of it can be read.
+        """
+        self.path = path
+        self.damage = ""
+        self._stack = ExitStack()
+        self._last_ns: int | None = None
+        try:
+            self._readers: list[Any] = [self._stack.enter_context(Reader(path))]
+        except Exception as error:  # what a damaged file raises depends on where it is damaged
+            self._readers = self._damaged(error)
+        self.connections = _union(reader.connections for reader in self._readers)
+        starts = [reader.start_time for reader in self._readers if reader.message_count]
+        self.message_count = sum(reader.message_count for reader in self._readers)
+        self.start_ns = min(starts, default=0)
+        self.end_ns = max((reader.end_time - 1 for reader in self._readers if reader.message_count), default=0)
+
+    def __enter__(self) -> Recording:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, place: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def messages(
+        self, connections: Collection[Connection] = (), start_ns: int | None = None, stop_ns: int | None = None
+    ) -> Iterator[Message]:
+        """The messages of some topics, or of all, in the order of their times, from ``start_ns`` to before ``stop_ns``.
+
+        Where the bag is damaged they end, and ``damage`` says why.
+        """
+        wanted = {_key(connection): connection for connection in connections or self.connections}
+        for reader in self._readers:
+            own = [connection for connection in reader.connections if _key(connection) in wanted]
+            if own:
+                yield from self._read(reader, own, wanted, start_ns, stop_ns)
+
+    def connection(self, topic: str) -> Connection:
+        """The topic's.
+
+        Raises:
+            BagError: the bag does not have it.
+        """
+        for connection in self.connections:
+            if connection.topic == topic:
+                return connection
+        topics = ", ".join(sorted(connection.topic for connection in self.connections))
+        raise BagError(f"{self.path} has no topic {topic!r}; it has {topics or 'none'}")
+
+    def _read(
+        self, reader: Any, own: list[Connection], wanted: dict[Any, Connection], *bounds: int | None
+    ) -> Iterator[Message]:
+        messages = reader.messages(own, *bounds)
+        while True:
+            try:
+                connection, time_ns, data = next(messages)
+            except StopIteration:
+                break
+            except Exception as error:  # see above
+                self._stopped(str(error))
+                return
+            self._last_ns = time_ns
+            yield Message(wanted[_key(connection)], time_ns, data)
+        if getattr(reader, "damage", ""):
+            self._stopped(reader.damage)
+
+    def _stopped(self, reason: str) -> None:
+        seconds = ((self._last_ns or self.start_ns) - self.start_ns) * 1e-9
+        self.damage = f"{self.path} is damaged: it was read for {seconds:.3f} s, up to {self._last_ns}; {reason}"
+
+    def _damaged(self, error: Exception) -> list[Any]:
+        files = _files(self.path)
+        if not files:
+            wanted = "a rosbag2 folder with .mcap or .db3 files in it, or such a file, was wanted"
+            raise BagError(f"{wanted}, {str(self.path)!r} was given: {error}") from error
+        try:
+            return [self._stack.enter_context(_open_file(file)) for file in files]
+        except Exception as second:
+            self._stack.close()
+            raise BagError(f"nothing of {str(self.path)!r} can be read: {second}") from error
+
+
+def is_bag(path: Path) -> bool:
+    """Whether a path is a bag, or what is left of one: a folder with the storage files of one bag, or such a file."""
+    return (path / "metadata.yaml").is_file() or len({_number(file)[0] for file in _files(path)}) == 1
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path] if path.suffix in SUFFIXES else []
+    if not path.is_dir():
+        return []
+    return sorted((file for file in path.iterdir() if file.suffix in SUFFIXES), key=_number)
+
+
+def _number(file: Path) -> tuple[str, int, str]:
+    """rosbag2 numbers the files of a bag: name_0.mcap ... name_10.mcap."""
+    name, _, number = file.stem.rpartition("_")
+    return (name, int(number), file.name) if number.isdecimal() else (file.stem, -1, file.name)
+
+
+def _open_file(file: Path) -> Any:
+    reader = Reader(file)
+    try:
+        reader.open()
+    except ReaderError:
+        return open_damaged(file)
+    return _Whole(reader)
+
+
+class _Whole:
+    """A whole file among damaged ones."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reader, name)
+
+    def __enter__(self) -> _Whole:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self._reader.close()
+
+
+def _key(connection: Connection) -> tuple[str, str]:
+    return connection.topic, connection.msgtype
+
+
+def _union(many: Iterator[list[Connection]] | Any) -> list[Connection]:
+    """Topics that several files have count once."""
+    return list({_key(connection): connection for connections in many for connection in connections}.values())

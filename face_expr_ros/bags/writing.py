@@ -1,0 +1,177 @@
+"""Writing a rosbag2 bag in files that are each complete: what an interruption leaves behind is a shorter bag."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rosbags.interfaces import Connection, Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
+from rosbags.rosbag2 import StoragePlugin, Writer
+
+from face_expr_ros.bags import BagError
+from face_expr_ros.bags.messages import definition, package_types
+
+STORAGES = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}
+UNFINISHED = ".partial"  # ends the name of a folder in which a bag is kept while it is not complete
+VERSION = 8  # of the metadata: what Humble and all later distributions read
+_INFORMATION = "rosbag2_bagfile_information"
+_FOREVER = QosTime(0, 0)
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic of the bag.
+
+    Attributes:
+        name, kind: "/faces", "face_expr_ros/msg/FaceArray".
+        text, digest: definition of the type and its hash.
+        qos: what the publisher offered.
+    """
+
+    name: str
+    kind: str
+    text: str
+    digest: str
+    qos: tuple[Qos, ...]
+
+
+def copied_topic(connection: Connection) -> Topic:
+    """The topic of another bag."""
+    text, digest = definition(connection)
+    return Topic(connection.topic, connection.msgtype, text, digest, tuple(connection.ext.offered_qos_profiles))
+
+
+def new_topic(name: str, kind: str, depth: int = 10, latched: bool = False) -> Topic:
+    """A topic of messages that this package knows; reliable, as the node publishes it."""
+    text, _ = package_types().generate_msgdef(kind, ros_version=2)
+    durability = QosDurability.TRANSIENT_LOCAL if latched else QosDurability.VOLATILE
+    qos = Qos(
+        QosHistory.KEEP_LAST, depth, QosReliability.RELIABLE, durability, _FOREVER, _FOREVER,
+        QosLiveliness.AUTOMATIC, _FOREVER, False,
+    )  # fmt: skip
+    return Topic(name, kind, text, package_types().hash_rihs01(kind), (qos,))
+
+
+class SplitWriter:
+    """A bag that grows file by file in a folder beside ``out`` and is moved there when it is complete.
+
+    Args:
+        out: the bag's folder, which does not exist yet.
+        storage: "mcap" or "sqlite3".
+        topics: all topics that are ever written.
+        done: files that an earlier run completed; what it left after them is removed.
+    """
+
+    def __init__(self, out: Path, storage: str, topics: list[Topic], done: int = 0) -> None:
+        self._out, self._work = out, work_folder(out)
+        self._storage = STORAGES[storage]
+        self._topics = topics
+        self.done = done
+        self._writer: Writer | None = None
+        self._connections: dict[tuple[str, str], Connection] = {}
+        self._work.mkdir(parents=True, exist_ok=True)
+        for part in self._work.glob("part_*"):
+            if int(part.name.removeprefix("part_")) >= done:
+                shutil.rmtree(part)
+
+    def write(self, topic: str, kind: str, time_ns: int, data: bytes) -> None:
+        """Append a serialized message, recorded at ``time_ns``."""
+        if self._writer is None:
+            self._writer = self._open()
+        self._writer.write(self._connections[topic, kind], time_ns, data)
+
+    def split(self) -> None:
+        """Complete the file; the next message begins another one."""
+        if self._writer is None:
+            self._writer = self._open()
+        self._writer.close()
+        self._writer, self.done = None, self.done + 1
+
+    def finish(self, notes: dict[str, str]) -> None:
+        """Complete the bag, with ``notes`` among its metadata.
+
+        Raises:
+            BagError: something is at its place by now.
+        """
+        if self._writer is not None or not self.done:
+            self.split()
+        parts = [self._part(number) for number in range(self.done)]
+        metadata = _merged([_metadata(part) for part in parts])
+        final = self._work / "complete"
+        shutil.rmtree(final, ignore_errors=True)
+        final.mkdir()
+        for number, (part, file) in enumerate(zip(parts, metadata["files"], strict=True)):
+            name = f"{self._out.name}_{number}{Path(file['path']).suffix}"
+            os.link(part / file["path"], final / name)  # an interruption here must leave the parts as they are
+            file["path"] = name
+        metadata |= {"relative_file_paths": [file["path"] for file in metadata["files"]], "custom_data": notes}
+        text = yaml.safe_dump({_INFORMATION: metadata}, sort_keys=False, default_flow_style=False)
+        (final / "metadata.yaml").write_text(text, encoding="utf-8")
+        if self._out.exists():
+            raise BagError(f"{str(self._out)!r} exists by now and is not overwritten")
+        final.rename(self._out)
+        shutil.rmtree(self._work)
+
+    def abort(self) -> None:
+        """Close what is open; completed files stay."""
+        if self._writer is not None:
+            self._writer.abort()
+            self._writer = None
+
+    def _open(self) -> Writer:
+        writer = Writer(self._part(self.done), version=VERSION, storage_plugin=self._storage)
+        writer.open()
+        for topic in self._topics:
+            self._connections[topic.name, topic.kind] = writer.add_connection(
+                topic.name, topic.kind, msgdef=topic.text, rihs01=topic.digest, offered_qos_profiles=topic.qos
+            )
+        return writer
+
+    def _part(self, number: int) -> Path:
+        return self._work / f"part_{number:05d}"
+
+
+def work_folder(out: Path) -> Path:
+    """Where a bag is kept while it is not complete."""
+    return out.with_name(out.name + UNFINISHED)
+
+
+def notes_of(bag: Path) -> dict[str, str]:
+    """The notes of a complete bag; none where it is none of ours."""
+    try:
+        return dict(_metadata(bag).get("custom_data") or {})
+    except (OSError, KeyError, TypeError, ValueError, yaml.YAMLError):
+        return {}
+
+
+def _metadata(folder: Path) -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load((folder / "metadata.yaml").read_text(encoding="utf-8"))[_INFORMATION]
+    return content
+
+
+def _merged(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """The metadata of a bag of several files from those of its files."""
+    files = [part["files"][0] for part in parts]
+    full = [file for file in files if file["message_count"]] or files
+    start = min(_start(file) for file in full)
+    end = max(_start(file) + file["duration"]["nanoseconds"] for file in full)
+    merged = dict(parts[0])
+    merged["files"] = files
+    merged["starting_time"] = {"nanoseconds_since_epoch": start}
+    merged["duration"] = {"nanoseconds": end - start}
+    merged["message_count"] = sum(part["message_count"] for part in parts)
+    counts = [[topic["message_count"] for topic in part["topics_with_message_count"]] for part in parts]
+    merged["topics_with_message_count"] = [
+        {**topic, "message_count": sum(column)}
+        for topic, column in zip(parts[0]["topics_with_message_count"], zip(*counts, strict=True), strict=True)
+    ]
+    return merged
+
+
+def _start(file: dict[str, Any]) -> int:
+    start: int = file["starting_time"]["nanoseconds_since_epoch"]
+    return start

@@ -1,0 +1,91 @@
+"""Verbs over recordings: annotate, export, replay."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from face_expr_ros.cli.common import json_option, print_result, write_json
+
+Folder = click.Path(path_type=Path)
+ANSWERS = (
+    "messages_in", "frames", "frames_with_face", "faces", "images_left_out", "recorded_seconds", "seconds",
+    "realtime_factor",
+)  # fmt: skip
+
+
+@click.command()
+@click.argument("source", metavar="IN", type=click.Path(exists=True, path_type=Path))
+@click.argument("out", metavar="OUT", type=Folder)
+@click.option("--topic", help="Of the images; needed where a bag has several image topics.")
+@click.option("--bundle", help="Face model and weights; otherwise as the parameters say.")
+@click.option("--params", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The robot's YAML file.")
+@click.option("--namespace", default="", help="Before the names of the topics that are added, e.g. /robot.")
+@click.option("--from", "start", type=click.FloatRange(min=0), default=0.0, help="Seconds after the bag's start.")
+@click.option("--to", "stop", type=click.FloatRange(min=0, min_open=True), help="Seconds after the bag's start.")
+@click.option(
+    "--storage", type=click.Choice(("mcap", "sqlite3")), default="mcap", show_default=True, help="Of the new bag."
+)
+@click.option(
+    "--split",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="Seconds of the recording in one file; an interrupted run goes on after the last complete one.",
+)
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Bags at once.")
+@click.option("--scheduler", metavar="ADDRESS", help="Of a Dask cluster that does the work, e.g. tcp://head:8786.")
+@json_option
+def annotate(
+    source: Path, out: Path, topic: str | None, bundle: str | None, params: Path | None, namespace: str, start: float,
+    stop: float | None, storage: str, split: float, jobs: int, scheduler: str | None, json_file: Path | None,
+) -> int:  # fmt: skip
+    """Write the bag IN, or each bag in the folder IN, to OUT with faces added: the topics of the node perception."""
+    from face_expr_ros.bags.annotate import Job
+    from face_expr_ros.bags.many import annotate_many, jobs_of
+    from face_expr_ros.bags.parameters import perception_config_of
+
+    if stop is not None and stop <= start:
+        raise click.UsageError(f"--to must be after --from ({start:g} s), {stop:g} s was given")
+    config = perception_config_of(params, {} if bundle is None else {"bundle": bundle})
+    job = Job(source, out, config, topic, _namespace(namespace), start, stop, storage, split)
+    tasks = jobs_of(job)
+    if len(tasks) == 1 and tasks[0] == job and scheduler is None:
+        return _annotate_one(job, json_file)
+    tasks = [replace(task, source=task.source.resolve(), out=task.out.resolve()) for task in tasks]
+    result = annotate_many(tasks, jobs, scheduler, lambda text: click.echo(text, err=True))
+    for outcome in result["bags"]:
+        _warn(outcome)
+    print_result({name: result[name] for name in ANSWERS} | {"bags": len(result["bags"])})
+    for failure in result["failed"]:
+        click.echo(f"not annotated: {failure['source']}: {failure['error']}", err=True)
+    write_json(json_file, result)
+    return 1 if result["failed"] else 0
+
+
+def _annotate_one(job: Any, json_file: Path | None) -> int:
+    from face_expr_ros.bags.annotate import annotate as annotate_bag
+
+    result = annotate_bag(job)
+    _warn(result)
+    if "done_before" in result:
+        click.echo(f"{result['out']} was complete already", err=True)
+    elif result["resumed_at"]:
+        click.echo(f"went on after {result['resumed_at']} messages of an interrupted run", err=True)
+    print_result({name: result[name] for name in ANSWERS})
+    write_json(json_file, result)
+    return 0
+
+
+def _warn(outcome: dict[str, Any]) -> None:
+    if outcome.get("damage"):
+        click.echo(outcome["damage"], err=True)
+    if outcome.get("problem"):
+        click.echo(f"{outcome['source']}: {outcome['problem']}", err=True)
+
+
+def _namespace(text: str) -> str:
+    return f"/{text.strip('/')}" if text.strip("/") else ""
