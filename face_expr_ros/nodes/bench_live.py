@@ -95,7 +95,7 @@ def _run(run: Run, listener: Listener, perception: Worker, film: Path, seconds: 
         "fps": round(answers / max((end - begin) / 1e9, 1e-9), 2),
         "faces_ms": percentiles(delays),
         **({"mesh_ms": percentiles(_delays(meshes, begin))} if run.mesh else {}),
-        "delay_growth_ms": _growth_ms(delays),
+        "growth_ms": _growth_ms(delays),
         "cpu_seconds_per_frame": round(cpu / max(answers, 1), 5),
         "peak_memory_mb": memory_mb(perception.pid, "VmHWM"),
         "memory_growth_mb": round(memory_mb(perception.pid, "VmRSS") - resident, 1),

@@ -46,7 +46,6 @@ DETAILS = ("full", "decimated", "facemesh")
 _BEST_EFFORT = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 _PATIENCE = 30.0  # seconds until a subscriber is found
 _HEARD: dict[str, tuple[tuple[type[Any], str], ...]] = {
-    "nobody": (),
     "faces": ((FaceArray, "faces"),),
     "pose, shape, expression": ((FacePose, "pose"), (FaceShape, "shape"), (FaceExpression, "expression")),
     "mesh_cloud": ((PointCloud2, "mesh_cloud"),),
@@ -62,10 +61,11 @@ def measure_outputs(frames: tuple[Frame, ...], runs: int, ordinary_runs: int) ->
         runs: of each measurement; ordinary_runs: of the ordinary marker, which takes a second.
 
     Returns:
-        decode_ms, encode_ms: a bgr8 image as an array, and the bytes of a FaceArray.
+        decode_ms: a bgr8 image message as an array.
         marker_ms: of the ordinary way and of bytes; marker_speedup: ordinary over bytes, build and publish together;
         marker_speedup_cpu: of the processor times.
         outputs_ms: of the whole publishing of a frame, by who subscribes; mesh_ms: the same by mesh_detail, and none.
+        unsubscribed_ms: what all topics but faces take while nobody hears them: nobody less FaceArray alone.
         annotate_ms: the drawing of the annotated image, in a thread of its own.
     """
     with ExitStack() as stack:
@@ -148,29 +148,44 @@ def _marker_times(publisher: Publisher, build: Callable[[], Any], runs: int) -> 
 def _measure_topics(frame: Frame, faces: tuple[Face, ...], runs: int) -> dict[str, Any]:
     """Publishing a frame, by who subscribes and by the detail of the mesh."""
     header, config, model = _header(frame), OutputConfig(), open_face_model("open")
-    write = open_writer(FaceArray, print)
-    alone = median_ms(lambda: write(encode.face_array_values(faces, frame.camera, model.name, header)), runs)
     with _node(LifecycleNode("bench_outputs")) as node, _node(Node("bench_outputs_listener")) as listener:
         node.trigger_configure()
         outputs = Outputs(node, model, config)
         node.trigger_activate()
         publish = partial(outputs, frame, faces, header)
-        heard = {}
+        alone, unheard = _take_turns(_faces_alone(node, frame, faces, model.name), partial(publish, config), runs)
+        heard = {"FaceArray alone": alone, "nobody": unheard}
         for name, topics in _HEARD.items():
             with _subscribed(node, listener, topics):
                 heard[name] = median_ms(partial(publish, config), runs)
+        details = {detail: replace(config, mesh_detail=detail) for detail in DETAILS}
         with _subscribed(node, listener, ((Marker, "mesh_markers"),)):
-            details = {detail: replace(config, mesh_detail=detail) for detail in DETAILS}
             for detail in details.values():
                 publish(detail)  # the first time it is prepared
             meshes = {name: median_ms(partial(publish, detail), runs) for name, detail in details.items()}
         outputs.close()
     return {
-        "encode_ms": alone,
+        "unsubscribed_ms": round(unheard - alone, 3),
         "outputs_ms": heard,
-        "mesh_ms": {"none": heard["nobody"], **meshes},
+        "mesh_ms": {"none": unheard, **meshes},
         "annotate_ms": median_ms(partial(annotate, frame, faces, model), max(1, runs // 5)),
     }
+
+
+def _faces_alone(node: Node, frame: Frame, faces: tuple[Face, ...], model: str) -> Callable[[], None]:
+    """Writes and publishes a FaceArray and knows of no other topic."""
+    publisher, header = node.create_publisher(FaceArray, "bench_faces", 10), _header(frame)
+    write = open_writer(FaceArray, node.get_logger().warning)
+    return lambda: publisher.publish(write(encode.face_array_values(faces, frame.camera, model, header)))
+
+
+def _take_turns(first: Callable[[], object], second: Callable[[], object], runs: int) -> tuple[float, float]:
+    """Median milliseconds of both."""
+    times = Times(), Times()
+    for _ in range(runs):
+        for time_of, work in zip(times, (first, second), strict=True):
+            time_of.run(work)
+    return times[0].summary()["median"], times[1].summary()["median"]
 
 
 @contextmanager

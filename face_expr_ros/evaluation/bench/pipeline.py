@@ -27,19 +27,20 @@ def measure_faces(count: int) -> dict[str, Any]:
     """What each face costs, on ``count`` frames for each number of them.
 
     Returns:
-        faces_ms: median, mean and p95 by the number of faces. faces_slope_ms: of the line through the means, which the
-            detector's looks now and then are part of; faces_start_ms: its value for no face. faces_linearity: the
-            correlation of the line with the means.
+        faces_ms: median, mean, p95 and processor time by the number of faces. faces_slope_ms: of the line through the
+            means, which the detector's looks now and then are part of; faces_start_ms: its value for no face;
+            faces_linearity: its correlation with the means. faces_slope_cpu_ms: of the line through processor times.
     """
     rows = {}
     for faces in progress(FACES, "number of faces", len(FACES), "films"):
         rows[faces] = _cost(group(faces), count, {"landmarks.max_faces": MOST_FACES})
-    means = [row["mean"] for row in rows.values()]
+    means, cpu = ([row[name] for row in rows.values()] for name in ("mean", "cpu"))
     slope, start = np.polyfit(FACES, means, 1)
     return {
         "faces_ms": {_faces(faces): row for faces, row in rows.items()},
         "faces_slope_ms": round(float(slope), 3),
         "faces_start_ms": round(float(start), 3),
+        "faces_slope_cpu_ms": round(float(np.polyfit(FACES, cpu, 1)[0]), 3),
         "faces_linearity": round(float(np.corrcoef(FACES, means)[0, 1]), 4),
     }
 

@@ -7,9 +7,9 @@ from typing import Any
 
 _FIRST = (
     "pipeline_over_floor", "pipeline_over_floor_mean", "pipeline_over_floor_cpu", "marker_speedup",
-    "marker_speedup_cpu", "faces_slope_ms", "peak_memory_mb",
+    "marker_speedup_cpu", "unsubscribed_ms", "faces_slope_ms", "peak_memory_mb",
 )  # fmt: skip
-_NAME, _NUMBER = 28, 14  # characters
+_NAME, _NUMBER = 28, 8  # characters, at least
 
 
 def table(result: Mapping[str, Any]) -> str:
@@ -26,11 +26,16 @@ def table(result: Mapping[str, Any]) -> str:
 def _group(values: Mapping[str, Any]) -> Iterator[str]:
     rows = {name: _flat(value) for name, value in values.items()}
     columns = list(dict.fromkeys(column for row in rows.values() for column in row))
+    widths = [max(len(column), _NUMBER) + 2 for column in columns]
     if columns != [""]:
-        yield f"  {'':{_NAME - 2}}" + "".join(f"{_short(column):>{_NUMBER}}" for column in columns)
+        yield _row("", columns, widths)
     for name, row in rows.items():
-        cells = "".join(f"{_text(row[column]) if column in row else '':>{_NUMBER}}" for column in columns)
-        yield f"  {name:{_NAME - 2}}{cells}"
+        yield _row(name, [_text(row[column]) if column in row else "" for column in columns], widths)
+
+
+def _row(name: str, cells: list[str], widths: list[int]) -> str:
+    padded = "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+    return f"  {name:{_NAME - 2}}{padded}".rstrip()
 
 
 def _flat(value: Any) -> dict[str, Any]:
@@ -44,11 +49,6 @@ def _flat(value: Any) -> dict[str, Any]:
         else:
             cells[name] = inner
     return cells
-
-
-def _short(column: str) -> str:
-    """A column's name in its width."""
-    return column if len(column) < _NUMBER else column[: _NUMBER - 2] + "."
 
 
 def _text(value: Any) -> str:
