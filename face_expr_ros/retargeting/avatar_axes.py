@@ -80,7 +80,7 @@ def unity_quaternion(rotation: FloatArray) -> tuple[float, float, float, float]:
     The mirror that turns one hand into the other negates x, and with it the turns about y and z.
     """
     x, y, z, w = Rotation.from_matrix(rotation).as_quat(canonical=True).tolist()
-    return x, -y, -z, w
+    return x + 0.0, 0.0 - y, 0.0 - z, w  # sums, so that no zero gets a minus
 
 
 def gaze_angles(values: FloatArray) -> FloatArray:

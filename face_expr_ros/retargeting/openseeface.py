@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import struct
 
-import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
 
@@ -54,7 +53,7 @@ def encode(state: FaceState, *, seconds: float, config: OpenSeeFaceConfig) -> by
             struct.pack("=diff", seconds, _number(state.id), config.width, config.height),
             struct.pack("=ffBf", 1 - shapes["eyeBlinkRight"], 1 - shapes["eyeBlinkLeft"], 1, 0.0),
             struct.pack("=4f", *Rotation.from_matrix(rotation.T).as_quat(canonical=True)),
-            struct.pack("=3f", *cv2.RQDecomp3x3(rotation)[0]),
+            struct.pack("=3f", *Rotation.from_matrix(rotation).as_euler("ZYX", degrees=True)[::-1]),
             struct.pack("=3f", -y, -x, -z),
             np.full(len(POINTS), state.confidence, "=f4").tobytes(),
             pixels.astype("=f4").tobytes(),
