@@ -23,7 +23,8 @@ def face_expr(traceback: bool) -> None:
 
 for verb in (
     run.demo, run.doctor, run.calibrate, files.image, files.video, evaluate.evaluate, run.bench, models.fetch_models,
-    training.synthesize, training.train, web.web, bags.annotate,
+    training.synthesize, training.train, web.web, bags.annotate, bags.export,
+    bags.replay,
 ):  # fmt: skip
     face_expr.add_command(verb)
 

@@ -89,3 +89,58 @@ def _warn(outcome: dict[str, Any]) -> None:
 
 def _namespace(text: str) -> str:
     return f"/{text.strip('/')}" if text.strip("/") else ""
+
+
+@click.command()
+@click.argument("bag", metavar="BAG", type=click.Path(exists=True, path_type=Path))
+@click.option("--topic", help="Of the faces; needed where a bag has several such topics.")
+@click.option(
+    "--csv", "table", type=click.Path(dir_okay=False, path_type=Path), help="A table, one row a face a frame."
+)
+@click.option("--parquet", type=click.Path(dir_okay=False, path_type=Path), help="The same table as Parquet.")
+@click.option(
+    "--vmd-like", "--keyframes", "keys", type=click.Path(dir_okay=False, path_type=Path),
+    help="JSON with keyframes of the head bone and of a morph for each blendshape.",
+)  # fmt: skip
+@json_option
+def export(
+    bag: Path, topic: str | None, table: Path | None, parquet: Path | None, keys: Path | None, json_file: Path | None
+) -> int:
+    """Write the faces of an annotated BAG as files for other programs."""
+    from face_expr_ros.bags.export import export as export_bag
+
+    if table is None and parquet is None and keys is None:
+        raise click.UsageError("nothing to write: give --csv, --parquet or --vmd-like, each with a file")
+    result = export_bag(bag, topic, table, parquet, keys)
+    _warn(result)
+    print_result({name: result[name] for name in ("messages_in", "frames", "faces", "seconds", "realtime_factor")})
+    write_json(json_file, result)
+    return 0
+
+
+@click.command()
+@click.argument("bag", metavar="BAG", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--rate", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Times real time; 0 is at once."
+)
+@click.option("--loop", is_flag=True, help="Begin again at the end, until Ctrl-C.")
+@click.option("--clock", is_flag=True, help="Publish /clock, for nodes with use_sim_time.")
+@click.option("--topics", help="Only these, with commas between them.")
+@click.option("--wait-for", multiple=True, metavar="TOPIC", help="Begin when somebody subscribes to it.")
+@json_option
+def replay(
+    bag: Path, rate: float, loop: bool, clock: bool, topics: str | None, wait_for: tuple[str, ...],
+    json_file: Path | None,
+) -> int:  # fmt: skip
+    """Publish BAG into the graph, as ros2 bag play does where that is installed."""
+    from face_expr_ros.nodes.replay import ReplayOptions
+    from face_expr_ros.nodes.replay import replay as replay_bag
+
+    only = tuple(filter(None, (topics or "").split(",")))
+    result = replay_bag(bag, ReplayOptions(rate, loop, clock, only, wait_for))
+    _warn(result)
+    for topic, reason in result["left_out"].items():
+        click.echo(f"{topic} was left out: {reason}", err=True)
+    print_result({name: result[name] for name in ("messages_in", "frames", "faces", "seconds", "realtime_factor")})
+    write_json(json_file, result)
+    return 0

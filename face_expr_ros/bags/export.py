@@ -1,0 +1,199 @@
+"""The faces of an annotated bag as tables and as keyframes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rosbags.interfaces import Connection
+
+from face_expr_ros.bags import BagError
+from face_expr_ros.bags.keyframes import Keyframes
+from face_expr_ros.bags.messages import FACE_ARRAY, types_of
+from face_expr_ros.bags.reading import Recording
+from face_expr_ros.progress import progress
+
+Row = dict[str, Any]
+BATCH = 1000  # rows that are written to a Parquet file at once
+
+
+@dataclass
+class _Counts:
+    messages_in: int = 0
+    faces: int = 0
+    ids: list[str] = field(default_factory=list)
+
+
+def export(
+    bag: Path,
+    topic: str | None = None,
+    table: Path | None = None,
+    parquet: Path | None = None,
+    keys: Path | None = None,
+) -> dict[str, Any]:
+    """Write the faces of a bag, one row for each face of each image; what was written, with the command line's keys.
+
+    Args:
+        bag: an annotated bag, or one that was recorded beside the node.
+        topic: of FaceArray messages; None where it is the only one, or called ``faces``.
+        table, parquet: files with a column for each number, see `face_row`.
+        keys: JSON of keyframes, see `keyframes.Keyframes`.
+
+    Raises:
+        BagError: the bag cannot be read or has no faces, its faces change their columns, or pyarrow is missing.
+    """
+    started = time.perf_counter()
+    with Recording(bag) as recording:
+        connection = faces_connection(recording, topic)
+        counts, frames = _Counts(), Keyframes()
+        sinks: list[Callable[[Row], None]] = []
+        closes: list[Callable[[], None]] = []
+        for path, opened in ((table, _csv_sink), (parquet, _parquet_sink)):
+            if path is not None:
+                write, close = opened(path)
+                sinks.append(write)
+                closes.append(close)
+        if keys is not None:
+            sinks.append(frames.add)
+        try:
+            for row in _rows(recording, connection, counts):
+                for write in sinks:
+                    write(row)
+        finally:
+            for close in closes:
+                close()
+        if keys is not None:
+            keys.write_text(json.dumps(frames.result()) + "\n", encoding="utf-8")
+        seconds, recorded = time.perf_counter() - started, (recording.end_ns - recording.start_ns) * 1e-9
+        return {
+            "source": str(bag),
+            "messages_in": counts.messages_in,
+            "frames": counts.messages_in,
+            "faces": counts.faces,
+            "ids": counts.ids,
+            "damage": recording.damage,
+            "seconds": seconds,
+            "realtime_factor": recorded / seconds,
+        }
+
+
+def faces_connection(recording: Recording, topic: str | None) -> Connection:
+    """The topic of FaceArray messages.
+
+    Raises:
+        BagError: there is none, or there are several.
+    """
+    if topic is not None:
+        connection = recording.connection(topic)
+        if connection.msgtype != FACE_ARRAY:
+            raise BagError(f"{topic} has {connection.msgtype}, {FACE_ARRAY} was wanted")
+        return connection
+    found = [connection for connection in recording.connections if connection.msgtype == FACE_ARRAY]
+    named = [connection for connection in found if connection.topic.endswith("/faces")]
+    for choice in (found, named):
+        if len(choice) == 1:
+            return choice[0]
+    if not found:
+        raise BagError(f"{recording.path} has no faces: run face_expr annotate on it first")
+    raise BagError(f"{recording.path} has several topics of faces, name one: {', '.join(c.topic for c in found)}")
+
+
+def face_row(face: Any, header: Any) -> Row:
+    """One face of one image. Positions are meters in the camera's optical frame, angles degrees.
+
+    The quaternion is that of REP-155's face frame; blendshapes and action units have their own names.
+    """
+    roi, pose = face.roi, face.pose.pose
+    place, turn, expression = pose.position, pose.orientation, face.expression
+    angles = {f"{name}_deg": float(np.degrees(getattr(face.pose, name))) for name in ("yaw", "pitch", "roll")}
+    return {
+        "stamp_ns": header.stamp.sec * 1_000_000_000 + header.stamp.nanosec,
+        "frame_id": header.frame_id,
+        "face_id": face.face_id,
+        "confidence": float(face.confidence),
+        **{"roi_x": roi.x_offset, "roi_y": roi.y_offset, "roi_width": roi.width, "roi_height": roi.height},
+        **{"x_m": place.x, "y_m": place.y, "z_m": place.z},
+        **{"qx": turn.x, "qy": turn.y, "qz": turn.z, "qw": turn.w},
+        **angles,
+        "metric": bool(face.pose.metric),
+        "label": expression.label,
+        "valence": float(expression.valence),
+        "arousal": float(expression.arousal),
+        "mouth_open": bool(expression.mouth_open),
+        **dict(zip(expression.blendshape_names, expression.blendshapes.tolist(), strict=True)),
+        **dict(zip(expression.action_unit_names, expression.action_units.tolist(), strict=True)),
+    }
+
+
+def _rows(recording: Recording, connection: Connection, counts: _Counts) -> Iterator[Row]:
+    types = types_of(connection)
+    messages = recording.messages([connection])
+    for message in progress(messages, recording.path.name, connection.msgcount or None, unit="messages"):
+        array: Any = types.deserialize_cdr(message.data, FACE_ARRAY)
+        counts.messages_in += 1
+        for face in array.faces:
+            counts.faces += 1
+            if face.face_id not in counts.ids:
+                counts.ids.append(face.face_id)
+            yield face_row(face, array.header)
+
+
+def _csv_sink(path: Path) -> tuple[Callable[[Row], None], Callable[[], None]]:
+    file = path.open("w", newline="", encoding="utf-8")
+    writer: csv.DictWriter[str] | None = None
+
+    def write(row: Row) -> None:
+        nonlocal writer
+        if writer is None:
+            writer = csv.DictWriter(file, list(row))
+            writer.writeheader()
+        _check_columns(row, list(writer.fieldnames))
+        writer.writerow(row)
+
+    return write, file.close
+
+
+def _parquet_sink(path: Path) -> tuple[Callable[[Row], None], Callable[[], None]]:
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise BagError(f"Parquet wants pyarrow ({error}): pip install 'face_expr_ros[parquet]'") from error
+    writer: Any = None
+    rows: list[Row] = []
+
+    def flush() -> None:
+        nonlocal writer
+        if rows:
+            batch = pyarrow.Table.from_pylist(rows, schema=writer.schema if writer else None)
+            writer = writer or parquet.ParquetWriter(str(path), batch.schema)
+            writer.write_table(batch)
+            rows.clear()
+
+    def write(row: Row) -> None:
+        if rows or writer:
+            _check_columns(row, list(rows[0]) if rows else writer.schema.names)
+        rows.append(row)
+        if len(rows) >= BATCH:
+            flush()
+
+    def close() -> None:
+        flush()
+        if writer is None:
+            parquet.write_table(pyarrow.table({}), str(path))
+        else:
+            writer.close()
+
+    return write, close
+
+
+def _check_columns(row: Row, columns: list[str]) -> None:
+    if row.keys() != set(columns):
+        odd = ", ".join(sorted(row.keys() ^ set(columns)))
+        raise BagError(f"faces with the same blendshapes throughout were wanted; {odd} is not in all of them")
