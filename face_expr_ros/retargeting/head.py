@@ -137,7 +137,8 @@ class HeadController:
 
     def _positions_at(self, stamp_ns: int, now_ns: int) -> list[float]:
         """Where the joints were when the image was taken; where they are, if its stamp is of another clock."""
-        if not self._past or not 0 <= now_ns - stamp_ns <= OLDEST_IMAGE * SECOND:
+        known = self._past and 0 <= now_ns - stamp_ns <= OLDEST_IMAGE * SECOND
+        if not known or not any(joint.relative for joint in self.joints):
             return self._positions
         ages = [(then - now_ns) / SECOND for then, _ in self._past]
         past = np.array([positions for _, positions in self._past])
