@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import accumulate
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from face_expr_ros.config import SmoothingConfig
+from face_expr_ros.geometry import quaternion_from_rotation
 from face_expr_ros.values import Blendshapes, Face, FaceFit, FloatArray, Landmarks, Pose
 
+PerValue = FloatArray | float  # one for each value, or one for all
 Filter = Callable[[FloatArray, float], FloatArray]  # a value and the seconds since the last: the smoothed value
 
 _AXIS = 0.1  # meters
@@ -28,15 +31,17 @@ class OneEuro:
     """The filter for an array of values that share one time.
 
     Args:
-        config: cutoffs in Hz and beta.
+        config: cutoffs in Hz and beta. Attributes of the same names may be changed, to one for each value.
         unit: the size of a typical movement, in the units of the values; it makes ``beta`` mean the same for all.
         dead_zone: speed, in the units of the values a second, up to which ``beta`` counts for nothing. The published
             filter has none; but the speed of noise opens a filter that is quick enough for a blink. Here the speed is
             that of the new value against the smoothed one, so that a slow movement, too, leaves the zone by its lag.
     """
 
-    def __init__(self, config: SmoothingConfig, unit: float, dead_zone: float = 0.0) -> None:
-        self._config = config
+    def __init__(self, config: SmoothingConfig, unit: PerValue, dead_zone: PerValue = 0.0) -> None:
+        self._derivative_cutoff = config.derivative_cutoff
+        self.minimum_cutoff: PerValue = config.minimum_cutoff
+        self.beta: PerValue = config.beta
         self._unit = unit
         self._slow = dead_zone / unit
         self._value: FloatArray | None = None
@@ -48,13 +53,13 @@ class OneEuro:
             self._value, self._speed = value, np.zeros_like(value)
             return value
         speed = (value - self._value) / (elapsed * self._unit)
-        self._speed = self._speed + _gain(self._config.derivative_cutoff, elapsed) * (speed - self._speed)
-        cutoff = self._config.minimum_cutoff + self._config.beta * np.maximum(np.abs(self._speed) - self._slow, 0.0)
+        self._speed = self._speed + _gain(self._derivative_cutoff, elapsed) * (speed - self._speed)
+        cutoff = self.minimum_cutoff + self.beta * np.maximum(np.abs(self._speed) - self._slow, 0.0)
         self._value = self._value + _gain(cutoff, elapsed) * (value - self._value)
         return self._value
 
 
-def _gain(cutoff: FloatArray | float, elapsed: float) -> FloatArray:
+def _gain(cutoff: PerValue, elapsed: float) -> FloatArray:
     """Weight of the new value in a first-order low pass with ``cutoff`` Hz, after ``elapsed`` seconds."""
     gain: FloatArray = np.asarray(1.0 / (1.0 + 1.0 / (2.0 * math.pi * cutoff * elapsed)))
     return gain
@@ -99,69 +104,95 @@ def _open_blendshape_filter(config: SmoothingConfig) -> Filter:
     return OneEuro(own, _BLENDSHAPE_UNIT, config.blendshape_dead_zone)
 
 
+# Typical movements: meters, quaternion components (half an angle in radians), standard deviations (a face's shape
+# hardly changes), coefficients, face heights.
+_SIZES = {"position": 0.1, "rotation": 0.25, "shape": 10.0, "expression": 0.15, "projected": _LANDMARK_UNIT}
+
+
 class _FaceFilter:
-    """The filters of one face."""
+    """The filters of one face: one for its fit and blendshapes, whose numbers are joined, and one for its landmarks."""
 
     def __init__(self, config: SmoothingConfig) -> None:
         self._config = config
-        self._position = _open_filter(config, unit=0.1)  # meters
-        self._rotation = _open_filter(config, unit=0.25)  # quaternion components: half an angle in radians
-        self._shape = _open_filter(config, unit=10.0)  # standard deviations; a face's shape hardly changes
-        self._expression = _open_filter(config, unit=0.15)
-        self._blendshapes = _open_blendshape_filter(config)
+        self._numbers: Filter | None = None
         self._landmarks = _open_filter(config, unit=_LANDMARK_UNIT)
-        self._projected = _open_filter(config, unit=_LANDMARK_UNIT)
         self._quaternion = np.array([0.0, 0.0, 0.0, 1.0])
         self._stamp_ns: int | None = None
 
     def __call__(self, face: Face, stamp_ns: int) -> Face:
         elapsed = 0.0 if self._stamp_ns is None else (stamp_ns - self._stamp_ns) * 1e-9
         self._stamp_ns = stamp_ns
-        return replace(
-            face,
-            fit=self._smooth_fit(face.fit, max(face.roi.height, 1.0), elapsed),
-            landmarks=self._smooth_landmarks(face.landmarks, max(face.roi.height, 1.0), elapsed),
-            blendshapes=Blendshapes(face.blendshapes.names, self._blendshapes(face.blendshapes.values, elapsed)),
-        )
+        height = max(face.roi.height, 1.0)
+        fit, blendshapes = self._smooth_numbers(face.fit, face.blendshapes, height, elapsed)
+        landmarks = self._smooth_landmarks(face.landmarks, height, elapsed)
+        return replace(face, fit=fit, landmarks=landmarks, blendshapes=blendshapes)
 
-    def _smooth_fit(self, fit: FaceFit, height: float, elapsed: float) -> FaceFit:
-        pose = Pose(
-            self._smooth_rotation(fit.pose.rotation, elapsed),
-            self._position(fit.pose.position, elapsed),
-            fit.pose.metric,
-        )
-        shape, expression = self._shape(fit.shape, elapsed), self._expression(fit.expression, elapsed)
-        landmarks68, weak_perspective = self._smooth_projected(fit, height, elapsed)
-        return replace(
-            fit,
-            pose=pose,
-            shape=shape,
-            expression=expression,
-            landmarks68=landmarks68,
-            weak_perspective=weak_perspective,
-        )
+    def _smooth_numbers(
+        self, fit: FaceFit, blendshapes: Blendshapes, height: float, elapsed: float
+    ) -> tuple[FaceFit, Blendshapes]:
+        parts = {
+            "position": fit.pose.position,
+            "rotation": self._near_quaternion(fit.pose.rotation),
+            "shape": fit.shape,
+            "expression": fit.expression,
+            "projected": _projected(fit) / height,
+            "blendshapes": blendshapes.values,
+        }
+        if self._numbers is None:
+            self._numbers = _open_joint_filter(self._config, {name: len(part) for name, part in parts.items()})
+        smoothed = self._numbers(np.concatenate(list(parts.values())), elapsed)
+        position, self._quaternion, shape, expression, projected, values = _split_like(smoothed, parts.values())
+        pose = Pose(Rotation.from_quat(self._quaternion).as_matrix(), position, fit.pose.metric)
+        points, matrix = _unprojected(projected * height)
+        smooth_fit = FaceFit(pose, shape, expression, fit.residual, points, matrix, fit.confidence)
+        return smooth_fit, Blendshapes(blendshapes.names, values)
 
-    def _smooth_projected(self, fit: FaceFit, height: float, elapsed: float) -> tuple[FloatArray, FloatArray]:
-        """The 68 points and the weak perspective, the latter as the pixels of its origin and of its axes' tips."""
-        origin = fit.weak_perspective[:, 3]
-        tips = fit.weak_perspective[:, :3].T * _AXIS + origin
-        smoothed = self._projected(np.vstack([fit.landmarks68, origin, tips]) / height, elapsed) * height
-        points, origin, tips = smoothed[:-4], smoothed[-4], smoothed[-3:]
-        return points, np.column_stack([((tips - origin) / _AXIS).T, origin])
-
-    def _smooth_rotation(self, rotation: FloatArray, elapsed: float) -> FloatArray:
-        quaternion = Rotation.from_matrix(rotation).as_quat()
-        if quaternion @ self._quaternion < 0:  # q and -q are the same rotation: stay on one side
-            quaternion = -quaternion
-        self._quaternion = self._rotation(quaternion, elapsed)
-        return Rotation.from_quat(self._quaternion).as_matrix()
+    def _near_quaternion(self, rotation: FloatArray) -> FloatArray:
+        """q and -q are the same rotation: the one on the side of the last."""
+        quaternion = quaternion_from_rotation(rotation)
+        return -quaternion if quaternion @ self._quaternion < 0 else quaternion
 
     def _smooth_landmarks(self, landmarks: Landmarks | None, height: float, elapsed: float) -> Landmarks | None:
         if landmarks is None:
             self._landmarks = _open_filter(self._config, unit=_LANDMARK_UNIT)
             return None
         smoothed = self._landmarks(landmarks.points / height, elapsed) * height
-        return Landmarks(smoothed.astype(np.float32), landmarks.confidence)
+        return Landmarks(smoothed.astype(np.float32, copy=False), landmarks.confidence)
+
+
+def _open_joint_filter(config: SmoothingConfig, counts: dict[str, int]) -> Filter:
+    """One filter for parts of so many values, each with its own unit; the blendshapes' is of another kind."""
+    if config.method == "window":
+        return WindowMean(config.window)
+
+    def each(others: float, blendshapes: float) -> FloatArray:
+        return np.repeat([blendshapes if name == "blendshapes" else others for name in counts], list(counts.values()))
+
+    sizes = np.repeat([_SIZES.get(name, _BLENDSHAPE_UNIT) for name in counts], list(counts.values()))
+    smooth = OneEuro(config, sizes, each(0.0, config.blendshape_dead_zone))
+    smooth.minimum_cutoff = each(config.minimum_cutoff, config.blendshape_cutoff)
+    smooth.beta = each(config.beta, config.blendshape_beta)
+    return smooth
+
+
+def _split_like(joined: FloatArray, parts: Iterable[FloatArray]) -> list[FloatArray]:
+    """The joined values in parts as long as those given; np.split takes five times as long."""
+    ends = list(accumulate(len(part) for part in parts))
+    return [joined[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+
+
+def _projected(fit: FaceFit) -> FloatArray:
+    """(n,) pixels: the 68 points and the weak perspective, the latter as its origin and its axes' tips."""
+    origin = fit.weak_perspective[:, 3]
+    tips = fit.weak_perspective[:, :3].T * _AXIS + origin
+    return np.concatenate([fit.landmarks68.ravel(), origin, tips.ravel()])
+
+
+def _unprojected(pixels: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The points (68, 3) and the weak perspective (3, 4) again."""
+    rows = pixels.reshape(-1, 3)
+    points, origin, tips = rows[:-4], rows[-4], rows[-3:]
+    return points, np.column_stack([((tips - origin) / _AXIS).T, origin])
 
 
 class Smoother:

@@ -31,11 +31,12 @@ def solve_unit_box(normal: NDArray, right: NDArray, start: NDArray | None = None
     """
     normal, right = np.ascontiguousarray(normal, np.float64), np.ascontiguousarray(right, np.float64)
     size = right.size
-    if right.ndim != 1 or normal.shape != (size, size) or (start is not None and np.shape(start) != (size,)):
-        shapes = f"{normal.shape}, {right.shape} and {np.shape(start)}"
+    begin = np.zeros(size) if start is None else np.asarray(start, np.float64)
+    if right.ndim != 1 or normal.shape != (size, size) or begin.shape != (size,):
+        shapes = f"{normal.shape}, {right.shape} and {begin.shape}"
         raise ValueError(f"a matrix (n, n) and vectors (n,) are wanted, not {shapes}")
     work = np.empty((5 + size, size))
-    work[0] = 0.0 if start is None else start
+    work[0] = begin
     if size and not _unit_box.minimize(normal, right, work, np.empty(size, np.intc), _NEWTON_STEPS, _SMALL_SLOPE):
         raise np.linalg.LinAlgError(
             "the landmarks do not determine the face: the normal matrix is not positive definite"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from face_expr_ros.config import LandmarksConfig
 from face_expr_ros.values import Detection, Frame, Landmarks, Track
@@ -42,16 +43,15 @@ def open_landmarks(config: LandmarksConfig) -> LandmarkFinder:
 
 
 def in_pixels(
-    points: Any, width: int, height: int, *, corner: tuple[int, int] = (0, 0), confidence: float = 1.0
+    points: NDArray[np.float32], width: int, height: int, *, corner: tuple[int, int] = (0, 0), confidence: float = 1.0
 ) -> Landmarks:
     """MediaPipe's points as ours: its coordinates run over the image from its corner, ours from a pixel's center.
 
     Args:
-        points: 478 objects with x and y in parts of the image's size and z in parts of its width.
+        points: (478, 3) x and y in parts of the image's size, z in parts of its width.
         width, height: of what MediaPipe saw, pixels.
         corner: x and y of its first pixel in the image that it is a part of.
         confidence: that this is a face, 0..1.
     """
-    normalized = np.array([(point.x, point.y, point.z) for point in points], dtype=np.float32)
-    scaled = normalized * np.array([width, height, width], dtype=np.float32)
+    scaled = points * np.array([width, height, width], dtype=np.float32)
     return Landmarks(scaled + np.array([corner[0] - 0.5, corner[1] - 0.5, 0.0], dtype=np.float32), confidence)

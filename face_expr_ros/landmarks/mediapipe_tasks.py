@@ -54,7 +54,7 @@ class MediapipeTasks:
         image = mediapipe.Image(mediapipe.ImageFormat.SRGB, cv2.cvtColor(frame.image, cv2.COLOR_BGR2RGB))
         height, width = frame.image.shape[:2]
         found = [
-            in_pixels(points, width, height)
+            in_pixels(np.array([(point.x, point.y, point.z) for point in points], np.float32), width, height)
             for points in self._landmarker.detect_for_video(image, self._clock_ms).face_landmarks
         ]
         owners = _owners(found, tracks)
