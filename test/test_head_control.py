@@ -122,7 +122,9 @@ def test_ten_thousand_random_inputs_never_drive_a_joint_over_a_limit(table: str)
         faces = [
             face(
                 f"f{random.randrange(1, 5)}",
-                *(random.uniform(-1.5, 1.5) for _ in range(3)),
+                yaw=random.uniform(-1.5, 1.5),
+                pitch=random.uniform(-1.5, 1.5),
+                roll=random.uniform(-1.5, 1.5),
                 position=[random.choice([1e-9, -1.0, 1.0, 1e9]) * random.uniform(0, 2) for _ in range(3)],
                 stamp_ns=random.choice([now_ns, now_ns - SECOND // 10, 0, 2**62]),
                 **{name: random.choice([*strange, random.random()]) for name in names if name not in QUANTITIES},

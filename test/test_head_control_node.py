@@ -32,6 +32,7 @@ def message(*yaws: float, stamp: Time | None = None) -> FaceArray:
     faces = []
     for number, yaw in enumerate(yaws, start=1):
         face = Face(face_id=f"f{number}")
+        face.pose.face_id = face.face_id
         q = face.pose.pose.orientation
         q.x, q.y, q.z, q.w = face_frame_quaternion(rotation_from_euler(yaw, 0.0, 0.0)).tolist()
         face.pose.pose.position.z = float(number)
