@@ -1,8 +1,8 @@
 // The user's own avatar, driven by the same values: a .glb with ARKit's morph names, or a .vrm. Loaded when it is wanted.
 
 import { VRMLoaderPlugin, VRMUtils, type VRM } from "@pixiv/three-vrm";
-import { Box3, Group, Mesh, Quaternion, Vector3, type Object3D } from "three";
-import { GLTFLoader } from "three/examples/jsm/loaders/GLTFLoader.js";
+import { Box3, Group, Mesh, Quaternion, TextureLoader, Vector3, type Object3D } from "three";
+import { GLTFLoader, type GLTFParser } from "three/examples/jsm/loaders/GLTFLoader.js";
 
 const HEAD_HEIGHT = 0.25; // meters, of the face that the stage is arranged for
 // What a VRM without ARKit's expressions has, from what the stream has.
@@ -18,6 +18,12 @@ const VRM_PRESETS: Record<string, (value: (name: string) => number) => number> =
 export function plainName(name: string): string {
   const bare = name.split(".").at(-1)!.replace(/^A\d+_/i, "").replace(/_L$/, "Left").replace(/_R$/, "Right");
   return bare.toLowerCase().replace(/[^a-z0-9]/g, "");
+}
+
+/** Textures as <img>: the other way fetches their blob:, which the page's security policy does not allow. */
+function loadAsImages(parser: GLTFParser): { name: string } {
+  parser.textureLoader = new TextureLoader(parser.options.manager);
+  return { name: "images" };
 }
 
 export class Avatar {
@@ -39,6 +45,7 @@ export class Avatar {
   static async load(file: File, names: string[]): Promise<Avatar> {
     const loader = new GLTFLoader();
     loader.register((parser) => new VRMLoaderPlugin(parser));
+    loader.register(loadAsImages);
     const gltf = await loader.parseAsync(await file.arrayBuffer(), "").catch((error: unknown) => {
       throw new Error(`${file.name} is not a glTF or VRM file (${error instanceof Error ? error.message : String(error)})`);
     });

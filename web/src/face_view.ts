@@ -1,7 +1,7 @@
 // One face on the stage: follows the newest values smoothly, and is drawn as mesh, wires, landmarks or with the picture.
 
 import {
-  Color, Group, LineBasicMaterial, LineSegments, Mesh, MeshBasicMaterial, MeshPhysicalMaterial, Points, PointsMaterial,
+  Color, Group, LineBasicMaterial, LineSegments, Mesh, MeshBasicMaterial, MeshStandardMaterial, Points, PointsMaterial,
   Quaternion, Vector3, type Material, type Texture,
 } from "three";
 import type { FaceFrame } from "./codec";
@@ -47,7 +47,7 @@ export class FaceView {
   private placed = false;
   private shape: Float32Array | null = null;
   private vertices: Float32Array;
-  private skin: MeshPhysicalMaterial;
+  private skin: MeshStandardMaterial;
   private mesh: Mesh;
   private wires: Mesh;
   private points: Points;

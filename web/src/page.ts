@@ -202,6 +202,7 @@ export class Page {
     const now = begun / 1000;
     if (this.source !== "manual" && now - this.lastFrameAt > SILENCE) this.fallSilent();
     if (this.recording && this.source === "manual") this.recordManual();
+    this.stage.watchPace(seconds);
     this.crowd?.advance(seconds);
     this.layPicture();
     this.driveAvatar(seconds);

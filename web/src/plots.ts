@@ -55,6 +55,7 @@ export class History {
 export function drawAffect(place: { valence: number; arousal: number } | null): void {
   const { pen: ink, width, height } = pen(byId<HTMLCanvasElement>("affect"));
   const radius = Math.min(width, height) / 2 - 2;
+  if (radius <= 0) return; // a narrow window does not show it
   ink.translate(width / 2, height / 2);
   ink.strokeStyle = cssColor("--line");
   ink.fillStyle = cssColor("--track");

@@ -1,7 +1,7 @@
 // What the face is made of: skin with painted lips and brows, eyes with an iris, teeth, lashes; or the camera's picture.
 
 import {
-  BufferAttribute, CanvasTexture, Color, DoubleSide, type IUniform, Matrix4, MeshPhysicalMaterial, SRGBColorSpace, Texture,
+  BufferAttribute, CanvasTexture, Color, DoubleSide, type IUniform, Matrix4, MeshStandardMaterial, SRGBColorSpace, Texture,
   Vector3, type BufferGeometry,
 } from "three";
 import { CHEEKS, LEFT_BROW, LIPS_INNER, LIPS_OUTER, RIGHT_BROW } from "./contours";
@@ -10,7 +10,7 @@ import type { FaceModel } from "./model";
 
 const SKIN = new Color("#d9a184");
 const COLORS: Record<string, string> = {
-  skin: "#d9a184", upper_teeth: "#e9e3d3", lower_teeth: "#e0d9c8", tongue: "#b4585a", eyelashes: "#2a1d18",
+  skin: "#d9a184", upper_teeth: "#e9e3d3", lower_teeth: "#e0d9c8", tongue: "#b4585a", eyelashes: "#3a2a22",
   inner_mouth: "#6b2426",
 };
 const KIND: Record<string, number> = { skin: 0, left_eyeball: 1, right_eyeball: 1, eyelashes: 3 };
@@ -97,7 +97,7 @@ export function paintSkin(model: FaceModel): CanvasTexture {
 type Place = (landmark: number) => [number, number];
 
 function paintCheeks(pen: CanvasRenderingContext2D, place: Place): void {
-  for (const [landmark, radius, strength] of [[CHEEKS[0], 130, 0.3], [CHEEKS[1], 130, 0.3], [4, 85, 0.22]]) {
+  for (const [landmark, radius, strength] of [[CHEEKS[0], 150, 0.2], [CHEEKS[1], 150, 0.2], [4, 85, 0.16]]) {
     const [x, y] = place(landmark);
     const glow = pen.createRadialGradient(x, y, 0, x, y, radius);
     glow.addColorStop(0, `rgba(196, 84, 68, ${strength})`);
@@ -114,12 +114,12 @@ function paintLips(pen: CanvasRenderingContext2D, place: Place): void {
   };
   pen.save();
   pen.filter = "blur(5px)";
-  pen.fillStyle = "rgba(176, 76, 74, 0.78)";
+  pen.fillStyle = "rgba(178, 88, 82, 0.66)";
   pen.beginPath();
   trace(LIPS_OUTER);
   pen.fill();
   pen.filter = "blur(4px)";
-  pen.strokeStyle = "rgba(112, 34, 38, 0.85)";
+  pen.strokeStyle = "rgba(122, 48, 46, 0.8)";
   pen.lineWidth = 7;
   pen.beginPath();
   trace(LIPS_INNER);
@@ -137,7 +137,6 @@ function paintBrow(pen: CanvasRenderingContext2D, upper: [number, number][], low
   };
   pen.save();
   pen.lineCap = "round";
-  pen.filter = "blur(0.7px)";
   for (let hair = 0; hair < 520; hair++) {
     const t = random(), across = random();
     const [x0, y0] = along(lower, t), [x1, y1] = along(upper, t);
@@ -169,6 +168,18 @@ vFacing = dot(normalize(objectNormal), normalize(pictureEye - transformed));
 const FRAGMENT_HEAD = /* glsl */ `
 uniform sampler2D paint; uniform sampler2D picture; uniform float pictureAmount; uniform vec2 fade;
 varying float vKind; varying vec3 vRest; varying vec3 vPicture; varying float vFacing;
+float grain(vec3 place) { return fract(sin(dot(floor(place), vec3(12.9898, 78.233, 37.719))) * 43758.5453); }
+// 1 on the scalp of the mean face: above a line over forehead, temples, ears and nape.
+float hairAt(vec3 place) {
+  float back = -place.z;
+  float line = mix(0.070, 0.046, smoothstep(0.03, 0.062, back));
+  line = mix(line, -0.016, smoothstep(0.070, 0.077, back));
+  line = mix(line, 0.032, smoothstep(0.088, 0.096, back));
+  line = mix(line, -0.045, smoothstep(0.128, 0.140, back));
+  line = mix(line, -0.085, smoothstep(0.150, 0.190, back));
+  float ear = smoothstep(0.0745, 0.0775, abs(place.x)) * (1.0 - smoothstep(0.026, 0.036, place.y));
+  return (1.0 - ear) * smoothstep(-0.007, 0.006, place.y - line + 0.004 * (grain(place * 700.0) - 0.5));
+}
 vec3 eyeColor(vec3 place) {
   vec3 way = normalize(place);
   float angle = acos(clamp(way.z, -1.0, 1.0)), around = atan(way.y, way.x);
@@ -189,15 +200,20 @@ if (isEye) diffuseColor.rgb = eyeColor(vRest);
 vec2 paintAt = vec2(vRest.x / ${PAINT_WIDTH} + 0.5, (${PAINT_TOP} - vRest.y) / ${PAINT_WIDTH});
 float front = isSkin * smoothstep(-0.075, -0.045, vRest.z);
 diffuseColor.rgb = mix(diffuseColor.rgb, texture2D(paint, paintAt).rgb, front);
+float hair = isSkin * hairAt(vRest);
+vec3 hairColor = vec3(0.045, 0.030, 0.024) * (0.75 + 0.5 * grain(vRest * vec3(1500.0, 500.0, 1500.0)));
+diffuseColor.rgb = mix(diffuseColor.rgb, hairColor, 0.9 * hair);
+if (vKind > 2.5) diffuseColor.a *= 0.6;
 diffuseColor.a *= isEye ? 1.0 : smoothstep(fade.x, fade.y, vRest.y);
 `;
 const FRAGMENT_ROUGHNESS = /* glsl */ `
 float lips = front * clamp((diffuseColor.r - 1.75 * diffuseColor.g) * 6.0, 0.0, 1.0);
-roughnessFactor = isEye ? 0.06 : mix(mix(0.42, roughnessFactor, isSkin), 0.34, lips);
+roughnessFactor = isEye ? 0.06 : mix(mix(0.42, roughnessFactor, isSkin), 0.42, lips);
+roughnessFactor = mix(roughnessFactor, 0.85, hair);
 `;
 const FRAGMENT_LIGHT = /* glsl */ `
 float grazing = pow(1.0 - clamp(dot(normalize(vViewPosition), normal), 0.0, 1.0), 3.0);
-outgoingLight += isSkin * grazing * vec3(0.16, 0.055, 0.035);
+outgoingLight += isSkin * (1.0 - 0.8 * hair) * grazing * vec3(0.16, 0.055, 0.035);
 vec2 pictureAt = vPicture.xy / vPicture.z;
 float seen = pictureAmount * smoothstep(0.02, 0.3, vFacing) * step(0.0, vPicture.z);
 seen *= step(0.0, pictureAt.x) * step(pictureAt.x, 1.0) * step(0.0, pictureAt.y) * step(pictureAt.y, 1.0);
@@ -205,7 +221,7 @@ outgoingLight = mix(outgoingLight, texture2D(picture, pictureAt).rgb, seen);
 `;
 
 /** The material of one face. Where the bust ends it fades out over `fade` (from, to: model y in meters). */
-export function skinMaterial(paint: Texture, fade: [number, number]): { material: MeshPhysicalMaterial; uniforms: SkinUniforms } {
+export function skinMaterial(paint: Texture, fade: [number, number]): { material: MeshStandardMaterial; uniforms: SkinUniforms } {
   const uniforms: SkinUniforms = {
     picture: { value: null },
     pictureMatrix: { value: new Matrix4() },
@@ -214,8 +230,8 @@ export function skinMaterial(paint: Texture, fade: [number, number]): { material
     paint: { value: paint },
     fade: { value: fade },
   };
-  const material = new MeshPhysicalMaterial({
-    vertexColors: true, roughness: 0.56, specularIntensity: 0.5, side: DoubleSide, transparent: true,
+  const material = new MeshStandardMaterial({
+    vertexColors: true, roughness: 0.62, metalness: 0, side: DoubleSide, transparent: true,
   });
   material.forceSinglePass = true;
   material.onBeforeCompile = (shader) => {

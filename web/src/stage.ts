@@ -14,6 +14,11 @@ const PORTRAIT_ANGLE = 24; // degrees, vertical
 const NEAR = 0.05, FAR = 20;
 const PORTRAIT_TARGET = new Vector3(0, -0.042, -0.05); // the middle of a head whose sellion is the origin
 const PORTRAIT_HEIGHT = 0.34, PORTRAIT_WIDTH = 0.29; // meters that are always seen
+// Without a graphics card every pixel is the processor's work: fewer of them, so that the face moves well.
+const SOFTWARE = /swiftshader|llvmpipe|softpipe|software/i;
+const FINEST = 2, COARSEST = 0.5, COARSER = 0.8;
+const SLOW_FRAME = 1 / 22; // seconds
+const PATIENCE = 12; // slow frames in a row
 const PICTURE_DISTANCE = 10;
 const ASSUMED_FOCAL = 1.1; // of an unknown camera, in image widths
 
@@ -45,11 +50,15 @@ export class Stage {
   private viewpoint: Viewpoint = "portrait";
   private mirrored = false;
   private lens: Lens | null = null;
+  private ratio = FINEST;
+  private slowFrames = 0;
   private width = 1;
   private height = 1;
 
   constructor(private canvas: HTMLCanvasElement) {
-    this.renderer = new WebGLRenderer({ canvas, antialias: true, alpha: true });
+    const software = drawsInSoftware();
+    if (software) this.ratio = 0.75;
+    this.renderer = new WebGLRenderer({ canvas, antialias: !software, alpha: true });
     this.renderer.toneMapping = NeutralToneMapping;
     this.renderer.toneMappingExposure = 1.05;
     this.scene.add(this.root);
@@ -92,11 +101,20 @@ export class Stage {
     const box = (this.canvas.parentElement ?? this.canvas).getBoundingClientRect();
     this.width = Math.max(1, Math.round(box.width));
     this.height = Math.max(1, Math.round(box.height));
-    this.renderer.setPixelRatio(Math.min(2, window.devicePixelRatio));
+    this.renderer.setPixelRatio(Math.min(this.ratio, window.devicePixelRatio));
     this.renderer.setSize(this.width, this.height, false);
     this.portrait.aspect = this.width / this.height;
     this.portrait.updateProjectionMatrix();
     this.fitPortrait();
+  }
+
+  /** Draws fewer pixels where frames take too long; `seconds` since the last frame. */
+  watchPace(seconds: number): void {
+    this.slowFrames = seconds > SLOW_FRAME ? this.slowFrames + 1 : 0;
+    if (this.slowFrames < PATIENCE || this.ratio <= COARSEST) return;
+    this.slowFrames = 0;
+    this.ratio = Math.max(COARSEST, COARSER * Math.min(this.ratio, window.devicePixelRatio));
+    this.resize();
   }
 
   /** As near as the whole head allows, without changing the direction of the view. */
@@ -170,6 +188,14 @@ export class Stage {
       (PICTURE_DISTANCE * (width / 2 - (cx + 0.5))) / fx, (-PICTURE_DISTANCE * (height / 2 - (cy + 0.5))) / fy, -PICTURE_DISTANCE,
     );
   }
+}
+
+function drawsInSoftware(): boolean {
+  const context = document.createElement("canvas").getContext("webgl2");
+  const details = context?.getExtension("WEBGL_debug_renderer_info");
+  const name = details ? String(context!.getParameter(details.UNMASKED_RENDERER_WEBGL)) : "";
+  context?.getExtension("WEBGL_lose_context")?.loseContext();
+  return SOFTWARE.test(name);
 }
 
 /** Lays the camera's picture on a face as it stood when the picture was taken: position and rotation in three's axes. */
