@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
 from face_expr_ros.bundle import open_face_model
+from face_expr_ros.face_model import MorphableModel
 from face_expr_ros.face_state import FaceState
 from face_expr_ros.geometry import pinhole_camera, pixels_with_depth, rotation_from_euler, to_camera
 from face_expr_ros.open_model.blendshapes import ARKIT_NAMES
@@ -35,7 +37,7 @@ def make_state(
     values = np.array([shapes.get(name, 0.0) for name in ARKIT_NAMES])
     rotation = rotation_from_euler(*np.radians([yaw, pitch, roll]))
     pose = Pose(rotation, np.array(position), True)
-    model = open_face_model("open")
+    model = _model()
     points = model.facemesh_points(model.vertices(None, values))
     landmarks = pixels_with_depth(to_camera(points, pose), pose, CAMERA).astype(np.float32)
     blendshapes = Blendshapes(ARKIT_NAMES, values)
@@ -45,3 +47,8 @@ def make_state(
 def every_shape() -> dict[str, float]:
     """A value of its own for each of the 52."""
     return {name: (number + 1) / 100 for number, name in enumerate(ARKIT_NAMES)}
+
+
+@cache
+def _model() -> MorphableModel:
+    return open_face_model("open")
