@@ -27,6 +27,7 @@ from face_expr_ros.bundle import open_face_model
 from face_expr_ros.config import OutputConfig, PerceptionConfig
 from face_expr_ros.evaluation.bench.clock import Times, median_ms
 from face_expr_ros.msg import FaceArray, FaceExpression, FacePose, FaceShape
+from face_expr_ros.nodes.bench_bytes import message_bytes
 from face_expr_ros.nodes.bench_processes import BenchError
 from face_expr_ros.pipeline import Pipeline
 from face_expr_ros.rendering.overlays import annotate
@@ -61,7 +62,7 @@ def measure_outputs(frames: tuple[Frame, ...], runs: int, ordinary_runs: int) ->
         runs: of each measurement; ordinary_runs: of the ordinary marker, which takes a second.
 
     Returns:
-        decode_ms: a bgr8 image message as an array.
+        message_bytes: by topic. decode_ms: a bgr8 image message as an array.
         marker_ms: of the ordinary way and of bytes; marker_speedup: ordinary over bytes, build and publish together;
         marker_speedup_cpu: of the processor times.
         outputs_ms: of the whole publishing of a frame, by who subscribes; mesh_ms: the same by mesh_detail, and none.
@@ -73,6 +74,7 @@ def measure_outputs(frames: tuple[Frame, ...], runs: int, ordinary_runs: int) ->
         rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
         frame, faces = _seen(frames)
         return {
+            "message_bytes": message_bytes(frame, faces),
             "decode_ms": _decoding(frame, runs),
             **_measure_marker(frame, faces[0], runs, ordinary_runs),
             **_measure_topics(frame, faces, runs),
