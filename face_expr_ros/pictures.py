@@ -20,6 +20,7 @@ from face_expr_ros.rendering.mesh_overlay import draw_mesh
 from face_expr_ros.rendering.overlays import annotate, draw_axes, draw_bars, draw_box, draw_landmarks
 from face_expr_ros.rendering.scene import FaceRenderer
 from face_expr_ros.resources import resource_path
+from face_expr_ros.retargeting.pictures import neck_picture
 from face_expr_ros.sources.synthetic import SyntheticSource
 from face_expr_ros.training.expression.pictures import portraits_picture
 from face_expr_ros.training.tddfa.pictures import curves_picture, samples_picture
@@ -58,6 +59,7 @@ def draw_pictures(folder: Path) -> list[Path]:
         "camera.jpg": camera_picture(model),
         "training.jpg": samples_picture(model),
         "portraits.jpg": portraits_picture(model),
+        "neck.jpg": neck_picture(model),
         "training_curves.jpg": curves_picture(resource_path("weights/tddfa_open_mb05_curves.csv")),
     }
     folder.mkdir(parents=True, exist_ok=True)
