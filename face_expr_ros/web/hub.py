@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -34,16 +35,25 @@ class Update:
 
 @dataclass(frozen=True)
 class Packet:
-    """A frame in both of its forms.
+    """A frame in both of its forms, each encoded when the first client needs it.
 
     Attributes:
-        light, full: without and with the shapes.
+        encode: called with whether the shapes are wanted.
         shapes: number of the shapes in ``full``; the next one when they changed notably.
     """
 
-    light: bytes
-    full: bytes
+    encode: Callable[[bool], bytes]
     shapes: int
+
+    @cached_property
+    def light(self) -> bytes:
+        """The frame without the shapes."""
+        return self.encode(False)
+
+    @cached_property
+    def full(self) -> bytes:
+        """The frame with the shapes."""
+        return self.encode(True)
 
 
 @dataclass(frozen=True)
@@ -195,16 +205,17 @@ class Hub:
 
     def _packet(self, update: Update) -> Packet:
         self._notice_shapes(update.states)
-        sent = time.time()
+        sequence, sent, model = self.frames, time.time(), self.model
 
-        def encoded(units: FloatArray | None) -> bytes:
+        def encode(with_shape: bool) -> bytes:
+            units = model.units if with_shape else None
             frame = stream_frame(
                 update.states, update.stamp_ns, update.camera,
-                sequence=self.frames, sent=sent, shape_units=units, own_basis=self.model.own_basis,
+                sequence=sequence, sent=sent, shape_units=units, own_basis=model.own_basis,
             )  # fmt: skip
             return encode_frame(frame)
 
-        return Packet(encoded(None), encoded(self.model.units), self._shapes_number)
+        return Packet(encode, self._shapes_number)
 
     def _notice_shapes(self, states: Sequence[FaceState]) -> None:
         """Count up where a face is new or its shape is notably not what was sent last."""

@@ -23,7 +23,7 @@ _ALIGNMENT = 4  # typed arrays of the browser want their offsets in whole elemen
 # A shape coefficient of 1 that moves the vertices less than this (root mean square, meters), or further, is no
 # standard deviation of faces: the Basel Face Model's coefficients are numbers of another scale.
 _DEVIATIONS = (1e-5, 0.05)
-_UNIT = 2.5e-3  # meters, root mean square, that 1 stands for in the stream then
+_UNIT = 5e-3  # meters, root mean square, that 1 stands for in the stream then
 
 Section = tuple[NDArray[Any], str | None]  # the array, and the name of the section with its scales
 

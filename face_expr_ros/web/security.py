@@ -132,9 +132,8 @@ class Guard:
         return True
 
     def _allows(self, origin: str, host: str) -> bool:
-        parts = urlsplit(origin)
-        same = parts.scheme in ("http", "https") and parts.netloc == host
-        return same or origin in self._origins
+        scheme, _, netloc = origin.partition("://")
+        return (scheme in ("http", "https") and netloc == host) or origin in self._origins
 
     def _has_token(self, scope: Scope, headers: Headers) -> bool:
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import threading
 from collections.abc import Callable, Sequence
@@ -138,7 +139,13 @@ def _listen(config: WebConfig) -> socket.socket:
     return listening
 
 
+def _worth_a_line(record: logging.LogRecord) -> bool:
+    """uvicorn calls every refused handshake an error of the application; nobody may fill the log that way."""
+    return "without completing handshake" not in record.getMessage()
+
+
 def _uvicorn_config(config: WebConfig, hub: Hub) -> uvicorn.Config:
+    logging.getLogger("uvicorn.error").addFilter(_worth_a_line)
     return uvicorn.Config(
         create_app(config, hub),
         http=limited_protocol(config),
@@ -150,7 +157,7 @@ def _uvicorn_config(config: WebConfig, hub: Hub) -> uvicorn.Config:
         proxy_headers=False,
         server_header=False,
         access_log=False,  # would write tokens
-        log_level="warning",
+        log_level="error",
         log_config=None,
         backlog=BACKLOG,
         timeout_graceful_shutdown=STOP_TIMEOUT,

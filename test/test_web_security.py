@@ -1,0 +1,285 @@
+"""Who may ask the server, what it answers, and what it never gives away: raw requests to a real server."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from web_clients import PATIENCE, hello_of, open_socket, port_of, raw_request, refused_status, running_server
+
+from face_expr_ros.bundle import open_face_model
+from face_expr_ros.config import ConfigError, from_mapping
+from face_expr_ros.web import app
+from face_expr_ros.web.config import WebConfig
+from face_expr_ros.web.limits import RateLimit
+from face_expr_ros.web.model_file import read_model
+from face_expr_ros.web.security import check_exposure, is_loopback
+from face_expr_ros.web.server import FaceServer, ServerError
+
+TOKEN = "a-token-of-good-length"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[FaceServer]:
+    """A server with a token and a page of its own, beside which lies a secret."""
+    running = running_server(token=TOKEN, allowed_origins="https://robot.example:8443")
+    yield running
+    running.close()
+
+
+def get(server: FaceServer, path: str, **headers: str) -> httpx.Response:
+    return httpx.get(f"http://127.0.0.1:{port_of(server)}{path}", headers=headers, timeout=PATIENCE, trust_env=False)
+
+
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+
+
+@pytest.mark.parametrize("path", ["/api/health", "/api/model", "/metrics"])
+@pytest.mark.parametrize(
+    ("headers", "query", "status"),
+    [
+        ({}, "", 401),
+        ({"Authorization": "Bearer wrong"}, "", 401),
+        ({"Authorization": f"Basic {TOKEN}"}, "", 401),
+        ({}, "?token=", 401),
+        ({}, f"?token={TOKEN}x", 401),
+        ({}, "?token=%FF%00", 401),
+        (BEARER, "", 200),
+        ({}, f"?token={TOKEN}", 200),
+    ],
+)
+def test_the_api_wants_the_token(server: FaceServer, path: str, headers: Any, query: str, status: int) -> None:
+    answer = get(server, path + query, **headers)
+    assert answer.status_code == status
+    if status == 401:
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+        assert answer.json().keys() == {"detail"}
+        assert TOKEN not in answer.text
+
+
+def test_a_stream_wants_the_token_too(server: FaceServer) -> None:
+    for path, options in (
+        ("/ws/stream", {}),
+        ("/ws/stream?token=wrong", {}),
+        ("/ws/camera", {}),
+        ("/ws/infer", {}),
+        ("/ws/stream", {"subprotocols": ["face-expr", "token.wrong"]}),
+    ):
+        assert refused_status(server, path, **options) == 401
+    with open_socket(server, f"/ws/stream?token={TOKEN}") as stream:
+        hello_of(stream)
+    with open_socket(server, "/ws/stream", subprotocols=["face-expr", f"token.{TOKEN}"]) as stream:
+        hello_of(stream)
+        assert stream.subprotocol == "face-expr"
+
+
+def test_the_page_and_the_description_want_no_token(server: FaceServer) -> None:
+    assert get(server, "/").status_code == 200
+    assert get(server, "/openapi.json").json()["paths"].keys() == {
+        "/api/health",
+        "/api/model",
+        "/api/infer",
+        "/metrics",
+    }
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("https://evil.example", 403),
+        ("null", 403),
+        ("http://127.0.0.1:1", 403),
+        ("file://", 403),
+        ("http://[", 403),
+        ("https://robot.example:8443", 200),
+        ("https://robot.example", 403),
+        ("http://127.0.0.1:{port}", 200),
+    ],
+)
+def test_only_the_own_page_and_allowed_ones_may_connect(server: FaceServer, origin: str, status: int) -> None:
+    origin = origin.format(port=port_of(server))
+    answer = get(server, "/api/health", Origin=origin, **BEARER)
+    assert answer.status_code == status
+    allowed = answer.headers.get("Access-Control-Allow-Origin")
+    assert allowed == (origin if "robot" in origin and status == 200 else None)
+    handshake = refused_status(server, f"/ws/stream?token={TOKEN}", origin=origin)
+    assert handshake == (101 if status == 200 else status)
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("evil.example", 421),
+        ("evil.example:8765", 421),
+        ("localhost.evil.example", 421),
+        ("", 421),
+        ("[::1", 421),
+        ("localhost:99999999", 421),
+        ("localhost", 200),
+        ("LOCALHOST:8765", 200),
+        ("127.0.0.1", 200),
+        ("192.168.7.7:8765", 200),
+        ("[::1]:8765", 200),
+        ("robot.example:8443", 200),
+    ],
+)
+def test_a_name_that_is_not_this_machines_is_refused(server: FaceServer, host: str, status: int) -> None:
+    answer = raw_request(server, "GET /openapi.json HTTP/1.1", f"Host: {host}")
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+
+
+def test_every_answer_has_the_headers_that_protect_it(server: FaceServer) -> None:
+    for path in ("/", "/api/health", "/nothing", "/openapi.json"):
+        headers = get(server, path).headers
+        policy = headers["Content-Security-Policy"]
+        assert "default-src 'self'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe-eval" not in policy
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Cache-Control"] == "no-cache"
+        assert "server" not in headers
+
+
+@pytest.fixture
+def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaceServer]:
+    """A server whose page lies beside a secret."""
+    static = tmp_path / "static"
+    (static / "assets").mkdir(parents=True)
+    (static / "index.html").write_text("<!doctype html><title>page</title>")
+    (static / "assets/index.js").write_text("export {}")
+    (tmp_path / "secret.txt").write_text("secret")
+    (static / "link.txt").symlink_to(tmp_path / "secret.txt")
+    monkeypatch.setattr(app, "STATIC", static)
+    running = running_server()
+    yield running
+    running.close()
+
+
+def test_the_page_is_given_and_nothing_beside_it(page: FaceServer) -> None:
+    assert "<title>page" in get(page, "/").text
+    script = get(page, "/assets/index.js")
+    assert script.headers["Content-Type"].startswith(("text/javascript", "application/javascript"))
+    assert get(page, "/assets/index.js", **{"If-None-Match": script.headers["ETag"]}).status_code == 304
+    for path in (
+        "/../secret.txt",
+        "/%2e%2e/secret.txt",
+        "/assets/../../secret.txt",
+        "/assets/%2e%2e%2f%2e%2e%2fsecret.txt",
+        "/..%5csecret.txt",
+        "//secret.txt",
+        f"/{page.url}../secret.txt",
+        "/link.txt",
+        "/%00",
+        "/assets/" + "a" * 5000,
+    ):
+        answer = raw_request(page, f"GET {path} HTTP/1.1", "Host: localhost")
+        assert answer.split()[1] in (b"404", b"405", b"414"), path
+        assert b"secret" not in answer.partition(b"\r\n\r\n")[2]
+
+
+def test_the_model_is_sent_once_and_asked_for_by_its_tag(server: FaceServer) -> None:
+    answer = get(server, "/api/model", **BEARER, **{"Accept-Encoding": "identity"})
+    assert answer.headers["Content-Type"] == "application/vnd.face-expr.model"
+    assert answer.headers["ETag"] == f'"{hashlib.sha256(answer.content).hexdigest()}"'
+    header, _ = read_model(answer.content)
+    assert header["sha256"] == open_face_model("open").sha256
+    again = get(server, "/api/model", **BEARER, **{"If-None-Match": answer.headers["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    ("accepted", "encoding", "unpack"),
+    [
+        ("gzip", "gzip", gzip.decompress),
+        ("br, deflate;q=0.5", "deflate", zlib.decompress),
+        ("gzip;q=0, deflate", "deflate", zlib.decompress),
+        ("br", None, bytes),
+    ],
+)
+def test_the_model_is_packed_as_the_client_takes_it(
+    server: FaceServer, accepted: str, encoding: str | None, unpack: Any
+) -> None:
+    with httpx.stream(
+        "GET", f"http://127.0.0.1:{port_of(server)}/api/model", headers={**BEARER, "Accept-Encoding": accepted}
+    ) as answer:
+        content = b"".join(answer.iter_raw())
+    assert answer.headers.get("Content-Encoding") == encoding
+    assert unpack(content) == server.hub.model.data
+    assert encoding is None or len(content) < 0.6 * len(server.hub.model.data)
+
+
+def test_health_and_metrics_count_what_happens() -> None:
+    server = running_server()
+    with open_socket(server, "/ws/stream") as stream:
+        hello_of(stream)
+        server.publish([], 1, None)
+        stream.recv(PATIENCE)
+        raw_request(server, "GET / HTTP/1.1", "Host: evil.example")
+        health = get(server, "/api/health").json()
+        wanted = {"ok": True, "clients": 1, "faces": 0, "frames": 1, "dropped": 0, "source": "test"}
+        assert health | wanted == health
+        assert health["uptime_s"] > 0
+        metrics = get(server, "/metrics")
+        assert metrics.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+        for line in ("face_expr_web_clients 1", "face_expr_web_frames_total 1", 'refused_total{status="421"} 1'):
+            assert line in metrics.text
+    server.close()
+
+
+def test_an_address_that_asks_too_often_is_told_to_wait() -> None:
+    server = running_server(request_rate=0.1, request_burst=3)
+    answers = [get(server, "/api/health") for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert answers[-1].headers["Retry-After"] == "1"
+    server.close()
+
+
+def test_a_bucket_fills_with_time_and_forgets_who_was_long_ago() -> None:
+    now = 0.0
+    limit = RateLimit(2.0, 3, clock=lambda: now)
+    assert [limit.take("a") for _ in range(5)] == [True, True, True, False, False]
+    assert limit.take("b")
+    now = 1.0
+    assert [limit.take("a") for _ in range(3)] == [True, True, False]
+    for number in range(10_000):
+        limit.take(str(number))
+    assert len(limit._buckets) < 5000
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"host": "0.0.0.0"}, "host '0.0.0.0' lets other machines in, and that wants a token"),
+        ({"host": "robot.local"}, "wants a token"),
+        ({"token": "short"}, "at least 16 letters, digits and - . _ ~, 5 characters were given"),
+        ({"token": "with a space in between"}, "token must be"),
+        ({"allowed_origins": "robot.example"}, "allowed_origins must be origins such as"),
+        ({"allowed_origins": "https://robot.example/path"}, "'https://robot.example/path' was given"),
+    ],
+)
+def test_a_server_that_would_be_open_to_others_does_not_start(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        FaceServer(from_mapping(WebConfig, {"port": 0, **settings}), open_face_model("open"), "test")
+    assert words in str(refused.value)
+    assert settings.get("token", "?") not in str(refused.value), "a token is not written into a log"
+
+
+def test_loopback_needs_no_token_and_another_host_with_one_is_good() -> None:
+    check_exposure(WebConfig())
+    check_exposure(WebConfig(host="0.0.0.0", token=TOKEN, allowed_origins="https://a.b, http://c:80"))
+    assert [is_loopback(host) for host in ("localhost", "127.9.9.9", "::1", "[::1]")] == [True] * 4
+    assert [is_loopback(host) for host in ("0.0.0.0", "::", "10.0.0.1", "example.com", "")] == [False] * 5
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    server = running_server()
+    with pytest.raises(ServerError, match=f"127.0.0.1 port {port_of(server)} cannot be listened on .* another port"):
+        running_server(port=port_of(server))
+    server.close()
