@@ -17,6 +17,7 @@ setup(
     packages=[*find_packages(include=["face_expr_ros", "face_expr_ros.*"]), *DATA],
     package_dir=DATA,
     include_package_data=False,
-    package_data=dict.fromkeys(DATA, DATA_FILES) | {"face_expr_ros.evaluation.expression": ["*.csv"]},
+    package_data=dict.fromkeys(DATA, DATA_FILES)
+    | {"face_expr_ros.evaluation.expression": ["*.csv"], "face_expr_ros.web": ["static/*", "static/assets/*"]},
     ext_modules=cythonize(KERNELS, language_level=3),
 )

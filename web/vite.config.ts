@@ -21,7 +21,22 @@ function hashOf(root: string, files: string[]): string {
   return hash.digest("hex");
 }
 
-/** Writes build.json: which sources the build belongs to, and what it consists of. */
+// What is bundled, and the file of its license.
+const BUNDLED = {
+  "three.js": "three/LICENSE",
+  "@pixiv/three-vrm": "@pixiv/three-vrm/LICENSE",
+  "Inter (font)": "@fontsource-variable/inter/LICENSE",
+};
+
+function licenses(): string {
+  const text = ([name, file]: [string, string]): string => {
+    const license = readFileSync(join(ROOT, "node_modules", file), "utf8").trim();
+    return `${name}\n${"=".repeat(name.length)}\n\n${license}\n`;
+  };
+  return Object.entries(BUNDLED).map(text).join("\n\n");
+}
+
+/** Writes the licenses of what is bundled, and build.json: which sources the build belongs to, and what it consists of. */
 function buildStamp(): Plugin {
   let output = "";
   return {
@@ -31,6 +46,7 @@ function buildStamp(): Plugin {
       output = config.build.outDir.startsWith("/") ? config.build.outDir : join(ROOT, config.build.outDir);
     },
     closeBundle() {
+      writeFileSync(join(output, "licenses.txt"), licenses());
       const sources = hashOf(ROOT, SOURCES.flatMap((name) => filesUnder(join(ROOT, name))));
       const built = filesUnder(output).filter((file) => !file.endsWith("build.json"));
       const stamp = { sources_sha256: sources, build_sha256: hashOf(output, built) };

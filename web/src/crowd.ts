@@ -26,6 +26,10 @@ export class Crowd {
     return this.views.values();
   }
 
+  get ids(): number[] {
+    return [...this.views.keys()];
+  }
+
   setLook(look: Look): void {
     this.look = look;
     for (const view of this.views.values()) view.setLook(look);

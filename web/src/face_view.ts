@@ -62,7 +62,7 @@ export class FaceView {
     this.uniforms = uniforms;
     this.mesh = new Mesh(geometry, material);
     this.wires = new Mesh(geometry, new MeshBasicMaterial({
-      wireframe: true, color: ACCENT, transparent: true, opacity: 0.5, depthWrite: false,
+      wireframe: true, color: ACCENT, transparent: true, opacity: 0.38, depthWrite: false,
     }));
     const marks = landmarkGeometries(model, morphs);
     const onTop = { color: ACCENT, depthTest: false, transparent: true };
@@ -84,8 +84,8 @@ export class FaceView {
     this.mesh.visible = true;
     this.wires.visible = look === "wireframe";
     this.points.visible = this.lines.visible = look === "landmarks";
-    const plain = look === "mesh" || look === "texture";
-    this.skin.opacity = plain ? 1 : look === "wireframe" ? 0.22 : 0.42;
+    this.skin.opacity = look === "wireframe" ? 0.22 : 1;
+    this.uniforms.dim.value = look === "landmarks" ? 0.5 : 1;
     this.skin.polygonOffset = look === "wireframe";
     this.skin.polygonOffsetFactor = this.skin.polygonOffsetUnits = 1;
     this.uniforms.pictureAmount.value = look === "texture" ? 1 : 0;

@@ -41,6 +41,9 @@ function start(): void {
     get latencyMs() {
       return page.latency.median;
     },
+    get faces() {
+      return page.crowd?.ids ?? [];
+    },
     lastFrame: () => page.lastFrame,
     mouthOpening: () => page.crowd?.current?.mouthOpening() ?? NaN,
     avatarWeight: (name) => page.currentAvatar?.weight(name) ?? NaN,
@@ -66,6 +69,8 @@ export interface FaceExpr {
   readonly scriptMs: number;
   /** Milliseconds from the image's stamp to the drawn frame, median of the last 120. */
   readonly latencyMs: number;
+  /** Ids of the faces on the stage; 0 is the one that is at rest or moved by hand. */
+  readonly faces: number[];
   lastFrame(): unknown;
   /** Meters between the inner lips of the selected face, from the morph weights that it is drawn with. */
   mouthOpening(): number;

@@ -27,6 +27,8 @@ export interface SkinUniforms {
   /** The lens in model axes. */
   pictureEye: IUniform<Vector3>;
   pictureAmount: IUniform<number>;
+  /** 1: as lit; less where something is drawn over it. */
+  dim: IUniform<number>;
 }
 
 /** Adds what the material needs to a geometry of the model: color, kind of surface, place on the mean face. */
@@ -166,7 +168,7 @@ vPicture = (pictureMatrix * vec4(transformed, 1.0)).xyz;
 vFacing = dot(normalize(objectNormal), normalize(pictureEye - transformed));
 `;
 const FRAGMENT_HEAD = /* glsl */ `
-uniform sampler2D paint; uniform sampler2D picture; uniform float pictureAmount; uniform vec2 fade;
+uniform sampler2D paint; uniform sampler2D picture; uniform float pictureAmount; uniform float dim; uniform vec2 fade;
 varying float vKind; varying vec3 vRest; varying vec3 vPicture; varying float vFacing;
 float grain(vec3 place) { return fract(sin(dot(floor(place), vec3(12.9898, 78.233, 37.719))) * 43758.5453); }
 // 1 on the scalp of the mean face: above a line over forehead, temples, ears and nape.
@@ -217,6 +219,7 @@ outgoingLight += isSkin * (1.0 - 0.8 * hair) * grazing * vec3(0.16, 0.055, 0.035
 vec2 pictureAt = vPicture.xy / vPicture.z;
 float seen = pictureAmount * smoothstep(0.02, 0.3, vFacing) * step(0.0, vPicture.z);
 seen *= step(0.0, pictureAt.x) * step(pictureAt.x, 1.0) * step(0.0, pictureAt.y) * step(pictureAt.y, 1.0);
+outgoingLight *= dim;
 outgoingLight = mix(outgoingLight, texture2D(picture, pictureAt).rgb, seen);
 `;
 
@@ -227,6 +230,7 @@ export function skinMaterial(paint: Texture, fade: [number, number]): { material
     pictureMatrix: { value: new Matrix4() },
     pictureEye: { value: new Vector3(0, 0, 1) },
     pictureAmount: { value: 0 },
+    dim: { value: 1 },
     paint: { value: paint },
     fade: { value: fade },
   };
