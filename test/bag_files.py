@@ -96,16 +96,18 @@ class BagFile:
 
 
 def record(
-    path: Path, portrait: NDArray[np.uint8], count: int = 16, transport: str = "raw", info: bool = True, **how: str
+    path: Path, portrait: NDArray[np.uint8], count: int = 16, transport: str = "raw", info_at: float = 0.1, **how: str
 ) -> Path:
-    """A bag of images of the moving person, their CameraInfo, and a topic that has nothing to do with them."""
+    """A bag of images of the moving person, their CameraInfo, and a topic that has nothing to do with them.
+
+    ``info_at`` is when CameraInfo comes, in images after the image that it belongs to.
+    """
     topic, kind, make = {
         "raw": ("/camera/image", IMAGE, raw), "compressed": ("/camera/image/compressed", COMPRESSED_IMAGE, jpeg)
     }[transport]  # fmt: skip
     with BagFile(path, **how) as bag:
         for number, image in enumerate(moving(portrait, count)):
             bag.write(topic, kind, number, make(image, header(number)))
-            if info:
-                bag.write("/camera/camera_info", CAMERA_INFO, number + 0.1, camera_info(header(number)))
+            bag.write("/camera/camera_info", CAMERA_INFO, number + info_at, camera_info(header(number)))
             bag.write("/chatter", STRING, number + 0.2, cdr(STRING, {"data": f"word {number}"}))
     return path

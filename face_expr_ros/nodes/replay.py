@@ -105,7 +105,6 @@ class Player:
         self.left_out: dict[str, str] = {}
         self._publishers = dict(self._publish_topics())
         self._clock = node.create_publisher(Clock, CLOCK, 10) if options.clock else None
-        self._clock_due = 0.0
 
     def play(self) -> None:
         """Until the end of the last loop."""
@@ -120,6 +119,12 @@ class Player:
         for publisher in self._publishers.values():
             publisher.wait_for_all_acked(Duration(seconds=FLUSH))
 
+    def publish(self, message: Message) -> None:
+        """One message, now; its time goes to /clock before."""
+        self._tell_time(message.time_ns)
+        self._publishers[message.connection.topic].publish(bytes(message.data))
+        self._count(message)
+
     def _play_once(self) -> None:
         wanted = [entry for entry in self._recording.connections if entry.topic in self._publishers]
         begun, first_ns, last_ns = time.monotonic(), None, None
@@ -127,9 +132,7 @@ class Player:
             first_ns = message.time_ns if first_ns is None else first_ns
             last_ns = message.time_ns
             self._wait(begun, first_ns, message.time_ns)
-            self._tell_time(message.time_ns)
-            self._publishers[message.connection.topic].publish(bytes(message.data))
-            self._count(message)
+            self.publish(message)
         if first_ns is not None and last_ns is not None:
             self.counts.recorded_ns += last_ns - first_ns
 

@@ -34,6 +34,7 @@ class Perceiver:
         self._node = node
         self._parameters = parameters
         self._pipeline = Pipeline(parameters.config)
+        self._last_stamp_ns: int | None = None
         self._lock = threading.Lock()  # services may come while an image is in work
         self._outputs = Outputs(node, self._pipeline.model, parameters.config.output)
         self.cameras = CameraKeeper(parameters.config.fitting.field_of_view)
@@ -59,6 +60,7 @@ class Perceiver:
         stamp = Time.from_msg(message.header.stamp)
         frame = Frame(image, stamp.nanoseconds, message.header.frame_id, camera)
         decoded = time.perf_counter()
+        self._notice_time_jump(stamp.nanoseconds)
         with self._lock:
             faces = self._pipeline(frame)
         perceived = time.perf_counter()
@@ -70,6 +72,16 @@ class Perceiver:
         }
         age = (self._node.get_clock().now().nanoseconds - stamp.nanoseconds) / 1e9
         self.health.succeeded(time.monotonic(), len(faces), seconds, age)
+
+    def _notice_time_jump(self, stamp_ns: int) -> None:
+        """Say that the pipeline starts anew: a bag begins again, or the clock was set."""
+        last = self._last_stamp_ns
+        if last is not None and stamp_ns < last:
+            self._node.get_logger().warning(
+                f"image stamps went back by {(last - stamp_ns) * 1e-9:.3f} s: all faces are forgotten, ids go on",
+                throttle_duration_sec=LOG_INTERVAL,
+            )
+        self._last_stamp_ns = stamp_ns
 
     def _report(self, error: Exception) -> None:
         text = str(error) if isinstance(error, DecodeError) else traceback.format_exc()

@@ -1,0 +1,118 @@
+"""A bag published into a graph: all of it, in its order, at its times; live answers are those of the annotated bag."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from bag_files import RATE, START_NS, record
+from face_expr_ros.msg import FaceArray
+from numpy.typing import NDArray
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.serialization import deserialize_message
+from rclpy.time import Time
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import String
+from test_time import Lockstep
+
+from face_expr_ros.bags import BagError
+from face_expr_ros.bags.annotate import Job, annotate
+from face_expr_ros.bags.reading import Recording
+from face_expr_ros.nodes.replay import Player, ReplayOptions
+
+SENSOR_DATA = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
+Picture = NDArray[np.uint8]
+SAME = 1e-5  # of any number of a face, live against offline; both are float32 of the same computation
+COMMAND = "import sys; from face_expr_ros.cli import main; sys.exit(main())"
+
+
+@pytest.fixture(scope="module")
+def bag(portrait: Picture, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return record(tmp_path_factory.mktemp("replay") / "talk", portrait, 8, info_at=-0.5)
+
+
+def replay(bag: Path, *options: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", COMMAND, "replay", str(bag), *options], stdout=subprocess.DEVNULL)
+
+
+def test_a_bag_comes_out_as_it_was_recorded(graph: Any, bag: Path, tmp_path: Path) -> None:
+    words: list[String] = graph.listen(String, "/chatter", SENSOR_DATA)
+    images: list[Image] = graph.listen(Image, "/camera/image", SENSOR_DATA)
+    infos: list[CameraInfo] = graph.listen(CameraInfo, "/camera/camera_info", SENSOR_DATA)
+    clock: list[Clock] = graph.listen(Clock, "/clock", 100)
+    result = tmp_path / "result.json"
+    waits = [part for topic in ("/chatter", "/camera/image", "/camera/camera_info") for part in ("--wait-for", topic)]
+    process = replay(bag, "--clock", "--rate", "1", *waits, "--json", str(result))
+    graph.until(lambda: len(words) == 8 and len(images) == 8 and len(infos) == 8, "the whole bag")
+    assert process.wait(60) == 0
+    assert [word.data for word in words] == [f"word {number}" for number in range(8)]
+    stamps = [Time.from_msg(image.header.stamp).nanoseconds for image in images]
+    assert stamps == [START_NS + number * 10**9 // RATE for number in range(8)]
+    times = [Time.from_msg(message.clock).nanoseconds for message in clock]
+    assert times == sorted(times)
+    assert len(times) > 24, "the clock goes on between messages"
+    answer = json.loads(result.read_text())
+    assert (answer["messages_in"], answer["frames"], answer["faces"]) == (24, 8, 0)
+    assert answer["realtime_factor"] <= 1.0
+
+
+def test_a_loop_ends_with_control_c(graph: Any, bag: Path, tmp_path: Path) -> None:
+    words: list[String] = graph.listen(String, "/chatter", SENSOR_DATA)
+    result = tmp_path / "result.json"
+    options = ("--loop", "--rate", "4", "--topics", "/chatter", "--wait-for", "/chatter", "--json", str(result))
+    process = replay(bag, *options)
+    graph.until(lambda: len(words) > 20, "the third time")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 0
+    assert json.loads(result.read_text())["frames"] == 0
+    assert [word.data for word in words[:10]] == [f"word {number % 8}" for number in range(10)]
+
+
+def test_topics_that_are_not_there_are_refused(graph: Any, bag: Path) -> None:
+    with Recording(bag) as recording, pytest.raises(BagError, match="has no topic '/nobody'; it has /camera"):
+        Player(graph.node, recording, ReplayOptions(topics=("/nobody",)))
+    with Recording(bag) as recording:
+        player = Player(graph.node, recording, ReplayOptions(topics=("/chatter",), wait_for=("/camera/image",)))
+        with pytest.raises(BagError, match="/camera/image is waited for but not published; /chatter are"):
+            player.play()
+
+
+@pytest.mark.slow
+def test_live_answers_are_those_of_the_annotated_bag(graph: Any, start: Any, bag: Path, tmp_path: Path) -> None:
+    """No frame is dropped: each image is shown when the last one is answered."""
+    annotate(Job(bag, tmp_path / "faces"), bar=False)
+    with Recording(tmp_path / "faces") as recording:
+        offline = [
+            deserialize_message(message.data, FaceArray)
+            for message in recording.messages([recording.connection("/faces")])
+        ]
+    start("perception", "-r", "__ns:=/camera")
+    lockstep = Lockstep(graph, "/camera")
+    live = []
+    with Recording(bag) as recording:
+        player = Player(graph.node, recording, ReplayOptions(topics=("/camera/image", "/camera/camera_info")))
+        infos = graph.node.count_subscribers
+        graph.until(lambda: infos("/camera/camera_info"), "the node's subscription to CameraInfo")
+        for message in recording.messages():
+            if message.connection.topic == "/camera/camera_info":
+                player.publish(message)
+            elif message.connection.topic == "/camera/image":
+                stamp_ns = START_NS + len(live) * 10**9 // RATE
+                live.append(lockstep.ask(lambda message=message: player.publish(message), stamp_ns))
+    assert len(live) == len(offline) == 8
+    for one, other in zip(live, offline, strict=True):
+        assert one.header == other.header
+        (face,), (twin,) = one.faces, other.faces
+        assert (face.face_id, face.pose.metric, face.roi) == (twin.face_id, twin.pose.metric, twin.roi)
+        for name in ("landmarks", "confidence"):
+            np.testing.assert_allclose(getattr(face, name), getattr(twin, name), rtol=SAME, atol=SAME)
+        np.testing.assert_allclose(face.expression.blendshapes, twin.expression.blendshapes, atol=SAME)
+        np.testing.assert_allclose(face.shape.coefficients, twin.shape.coefficients, atol=SAME)
+        np.testing.assert_allclose(face.pose.weak_perspective, twin.pose.weak_perspective, rtol=SAME, atol=SAME)
