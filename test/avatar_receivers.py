@@ -143,11 +143,18 @@ class OpenSeeData:
 
 def openseeface(packet: bytes) -> OpenSeeData:
     assert len(packet) == 1785
-    head = struct.unpack_from("<diffffBf", packet)
+    time, face, width, height, right, left, success, error = struct.unpack_from("<diffffBf", packet)
     numbers = struct.unpack_from("<424f", packet, 33)
     pixels, points = numbers[78:214], numbers[214:424]
     return OpenSeeData(
-        *head,
+        time=time,
+        id=face,
+        width=width,
+        height=height,
+        right_eye=right,
+        left_eye=left,
+        success=success,
+        error=error,
         quaternion=numbers[:4],
         euler=numbers[4:7],
         translation=numbers[7:10],

@@ -22,7 +22,7 @@ from face_expr_ros.values import Blendshapes
 
 def shown_by_vmc(state: FaceState, tracked: bool = True, **settings: object) -> VmcAvatar:
     avatar = VmcAvatar()
-    for datagram in vmc.encode(state, seconds=1.5, tracked=tracked, config=VmcConfig(**settings)):  # type: ignore[arg-type]
+    for datagram in vmc.encode(state, seconds=1.5, tracked=tracked, config=VmcConfig(**settings)):
         assert len(datagram) <= 1400
         avatar.receive(datagram)
     return avatar

@@ -18,7 +18,7 @@ from face_expr_ros.retargeting.avatar_config import LiveLinkConfig
 
 
 def sent_by_live_link(state: FaceState, **settings: object) -> tuple[dict[str, object], dict[str, float]]:
-    return live_link(llf.encode(state, seconds=1.51, rate=60, config=LiveLinkConfig(**settings)))  # type: ignore[arg-type]
+    return live_link(llf.encode(state, seconds=1.51, rate=60, config=LiveLinkConfig(**settings)))
 
 
 def test_unreal_gets_all_52_under_their_names() -> None:
