@@ -15,12 +15,10 @@ from face_expr_ros.evaluation.bench.fitting import measure_fitting
 from face_expr_ros.evaluation.bench.floor import measure_floor
 from face_expr_ros.evaluation.bench.machine import machine
 from face_expr_ros.evaluation.bench.pipeline import measure_faces, measure_memory, measure_sizes
-from face_expr_ros.nodes.bench_cameras import several_cameras
+from face_expr_ros.nodes.bench_cameras import FRAMES, several_cameras
 from face_expr_ros.nodes.bench_live import end_to_end
 from face_expr_ros.nodes.bench_outputs import measure_outputs
 from face_expr_ros.nodes.demo import prepare_environment
-
-_LIVE_FRAMES = 30  # of the film that the camera process shows
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ def measure(extent: Extent) -> dict[str, Any]:
     result |= measure_outputs(film, extent.runs, extent.ordinary_runs)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "film.npy"
-        np.save(file, np.array([frame.image for frame in film[:_LIVE_FRAMES]]))
+        np.save(file, np.array([frame.image for frame in film[:FRAMES]]))
         _say(f"camera, perception and a listener for {sum(extent.live_seconds):g} s ...")
         result |= end_to_end(file, extent.live_seconds)
         if extent.cameras:

@@ -1,21 +1,33 @@
-"""Several cameras: one process that serves them all, and a process for each."""
+"""Several cameras: one process that serves them all, and a process for each.
+
+`python -m face_expr_ros.nodes.bench_cameras 2 4 --rate 30` measures just this.
+"""
 
 from __future__ import annotations
 
-import json
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from face_expr_ros.evaluation.bench.clock import cpu_seconds, memory_mb, own_share_mb, percentiles
+from face_expr_ros.evaluation.bench.films import person
+from face_expr_ros.evaluation.bench.table import table
 from face_expr_ros.msg import FaceArray
 from face_expr_ros.nodes.bench_processes import Listener, Worker
+from face_expr_ros.nodes.demo import prepare_environment
 
 RATE = 15.0  # Hz, of each camera
+FRAMES = 30  # of the film
 SETTLE = 2.0  # seconds until all of them are at work
 
 
-def several_cameras(film: Path, counts: tuple[int, ...], seconds: float) -> dict[str, Any]:
-    """Cameras of 15 Hz each, served both ways.
+def several_cameras(film: Path, counts: Sequence[int], seconds: float, rate: float = RATE) -> dict[str, Any]:
+    """Cameras of ``rate`` Hz each that show the same film, served both ways.
 
     Returns:
         cameras: by the number of cameras and processes: answers per second of all together, p50, p95 and p99 from
@@ -25,11 +37,11 @@ def several_cameras(film: Path, counts: tuple[int, ...], seconds: float) -> dict
     for count in counts:
         for processes in sorted({1, count}):
             name = f"{count} camera{'s' * (count > 1)}, {processes} process{'es' * (processes > 1)}"
-            rows[name] = _measure(film, count, processes, seconds)
+            rows[name] = _measure(film, count, processes, seconds, rate)
     return {"cameras": rows}
 
 
-def _measure(film: Path, count: int, processes: int, seconds: float) -> dict[str, Any]:
+def _measure(film: Path, count: int, processes: int, seconds: float, rate: float) -> dict[str, Any]:
     namespaces = [f"/camera{number}" for number in range(1, count + 1)]
     listener = Listener()
     heard = [listener.listen(FaceArray, f"{namespace}/faces") for namespace in namespaces]
@@ -39,7 +51,7 @@ def _measure(film: Path, count: int, processes: int, seconds: float) -> dict[str
         count_subscribers = listener.node.count_subscribers
         topics = [f"{namespace}/image" for namespace in namespaces]
         listener.until(lambda: all(map(count_subscribers, topics)), "perception of all cameras", servers)
-        cameras += [_camera(film, namespace) for namespace in namespaces]
+        cameras += [_camera(film, namespace, rate) for namespace in namespaces]
         workers = [*servers, *cameras]
         listener.until(lambda: all(heard), "faces of all cameras", workers)
         listener.during(SETTLE, workers)
@@ -50,15 +62,13 @@ def _measure(film: Path, count: int, processes: int, seconds: float) -> dict[str
         cpu = sum(cpu_seconds(server.pid) for server in servers) - cpu
         memory = sum(own_share_mb(server.pid) for server in servers)
         peak = sum(memory_mb(server.pid, "VmHWM") for server in servers)
-        for camera in cameras:
-            json.loads(camera.stop())
     finally:
         for worker in [*cameras, *servers]:
             worker.close()
         listener.close()
     delays = [(arrival - stamp) / 1e9 for answers in heard for stamp, arrival in answers]
     return {
-        "wanted": count * RATE,
+        "wanted": count * rate,
         "answers": round(len(delays) / seconds, 1),
         "least": round(min(map(len, heard)) / seconds, 1),
         **percentiles(delays),
@@ -74,5 +84,24 @@ def _server(namespaces: list[str]) -> Worker:
     return Worker("perception", "--namespaces", *namespaces)
 
 
-def _camera(film: Path, namespace: str) -> Worker:
-    return Worker("bench_camera", str(film), "--rate", str(RATE), "--ros-args", "-r", f"__ns:={namespace}")
+def _camera(film: Path, namespace: str, rate: float) -> Worker:
+    return Worker("bench_camera", str(film), "--rate", str(rate), "--ros-args", "-r", f"__ns:={namespace}")
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("counts", type=int, nargs="+", help="numbers of cameras")
+    parser.add_argument("--rate", type=float, default=RATE, help="Hz, of each camera")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement")
+    options = parser.parse_args()
+    prepare_environment()
+    with tempfile.TemporaryDirectory() as folder:
+        film = Path(folder) / "film.npy"
+        np.save(film, np.array([frame.image for frame in person(FRAMES)]))
+        print(table(several_cameras(film, options.counts, options.seconds, options.rate)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

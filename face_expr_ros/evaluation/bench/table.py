@@ -20,7 +20,7 @@ def table(result: Mapping[str, Any]) -> str:
     for name, value in result.items():
         if isinstance(value, Mapping):
             lines += ["", name, *_group(value)]
-    return "\n".join(lines)
+    return "\n".join(lines).lstrip("\n")
 
 
 def _group(values: Mapping[str, Any]) -> Iterator[str]:
