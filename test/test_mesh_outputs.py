@@ -22,9 +22,10 @@ from face_expr_ros.bundle import open_face_model
 from face_expr_ros.config import OutputConfig
 from face_expr_ros.face_model import BundleError, MorphableModel
 from face_expr_ros.geometry import pinhole_camera, project, rotation_from_euler, to_camera
+from face_expr_ros.kernels.decimation import decimated
 from face_expr_ros.landmarks.mediapipe_topology import facemesh_triangles
 from face_expr_ros.landmarks.regions import INNER_LIPS, LEFT_LIDS
-from face_expr_ros.mesh_detail import decimated, distances, drawn_model
+from face_expr_ros.mesh_detail import distances, drawn_model
 from face_expr_ros.ros.cdr import CdrWriter
 from face_expr_ros.ros.mesh_cloud import mesh_cloud
 from face_expr_ros.ros.mesh_markers import AXES, LANDMARKS, MESH, MeshMarkers
