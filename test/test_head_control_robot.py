@@ -80,7 +80,7 @@ def test_shapes_have_their_size(tmp_path: Path, shape: str, area: float) -> None
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_the_neck_closes_each_lid_over_its_eye(side: str) -> None:
     robot, view = Robot(resource_path("config/heads/neck.urdf")), FRONT.copy()
-    view[1, 3] = 0.168  # the eyes in the middle of the picture's height, 0.042 m beside its middle and 0.1 m nearer
+    view[1, 3] = 0.308  # the eyes, 0.1 m nearer than the base, are in the middle of the height
     column = 100 + round((1 if side == "left" else -1) * 0.0412 / 0.9 * 201)
     open_eye = robot.draw({}, CAMERA, view)[100, column].astype(int)
     closed_eye = robot.draw({f"{side}_lid": 1.2}, CAMERA, view)[100, column].astype(int)
