@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -44,7 +45,7 @@ def make_state(
     return replace(RESTING, id="f12", confidence=0.75, pose=pose, blendshapes=blendshapes, landmarks=landmarks)
 
 
-def every_shape() -> dict[str, float]:
+def every_shape() -> dict[str, Any]:
     """A value of its own for each of the 52."""
     return {name: (number + 1) / 100 for number, name in enumerate(ARKIT_NAMES)}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from face_expr_ros.retargeting.avatar_config import VmcConfig
 from face_expr_ros.values import Blendshapes
 
 
-def shown_by_vmc(state: FaceState, tracked: bool = True, **settings: object) -> VmcAvatar:
+def shown_by_vmc(state: FaceState, tracked: bool = True, **settings: Any) -> VmcAvatar:
     avatar = VmcAvatar()
     for datagram in vmc.encode(state, seconds=1.5, tracked=tracked, config=VmcConfig(**settings)):
         assert len(datagram) <= 1400
@@ -184,8 +185,8 @@ def test_pythons_own_osc_library_reads_the_packet_alike() -> None:
         assert theirs == osc_messages(datagram)
 
 
-TEETH = {f"mouth{lip}{side}": 0.6 for lip in ("LowerDown", "UpperUp") for side in ("Left", "Right")}
-VRM0 = {
+TEETH: dict[str, Any] = {f"mouth{lip}{side}": 0.6 for lip in ("LowerDown", "UpperUp") for side in ("Left", "Right")}
+VRM0: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
     "an open jaw is A": ({"jawOpen": 0.4}, {"A": 0.6}),
     "a pucker is U": ({"mouthPucker": 0.6}, {"U": 0.6}),
     "a funnel is O, however the jaw hangs": ({"mouthFunnel": 0.6, "jawOpen": 0.4}, {"O": 0.6}),
@@ -208,8 +209,9 @@ def test_vrm0_names_are_derived_from_arkits(case: str) -> None:
 
 
 def test_vowels_share_one_mouth() -> None:
-    given = shown_by_vmc(make_state(**{name: 1.0 for name in ARKIT_NAMES if name.startswith("mouth")}), names="vrm0")
-    assert sum(given.blendshapes[vowel] for vowel in "AIUEO") <= 1.0 + ROUNDING
+    shapes: dict[str, Any] = {name: 1.0 for name in ARKIT_NAMES if name.startswith("mouth")}
+    given = shown_by_vmc(make_state(**shapes), names="vrm0").blendshapes
+    assert sum(given[vowel] for vowel in "AIUEO") <= 1.0 + ROUNDING
 
 
 def test_both_kinds_of_names_can_be_sent() -> None:

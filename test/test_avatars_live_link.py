@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from typing import Any
 
 import pytest
 from avatar_faces import ROUNDING, TURNS, every_shape, make_state
@@ -17,7 +18,7 @@ from face_expr_ros.retargeting.avatar_config import LiveLinkConfig
 # Live Link Face
 
 
-def sent_by_live_link(state: FaceState, **settings: object) -> tuple[dict[str, object], dict[str, float]]:
+def sent_by_live_link(state: FaceState, **settings: Any) -> tuple[dict[str, Any], dict[str, float]]:
     return live_link(llf.encode(state, seconds=1.51, rate=60, config=LiveLinkConfig(**settings)))
 
 

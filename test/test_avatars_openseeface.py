@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -120,7 +121,7 @@ def test_the_angles_are_those_of_openseefaces_decomposition(angles: tuple[float,
 
 
 BROWS = ("browInnerUp", "browOuterUpLeft", "browOuterUpRight")
-FEATURES = {
+FEATURES: dict[str, tuple[dict[str, Any], dict[int, float]]] = {
     "a closed left eye": ({"eyeBlinkLeft": 1.0}, {0: -1.0}),
     "a wide right eye": ({"eyeWideRight": 0.5}, {1: 0.5}),
     "brows up": (dict.fromkeys(BROWS, 0.6), {3: 0.6, 6: 0.6, 4: 0.6, 7: 0.6}),

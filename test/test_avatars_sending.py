@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,11 +27,11 @@ PATIENCE = 30.0  # seconds
 LOST, RELAX = 0.5, 1.0  # seconds
 
 
-def make_target(protocol: str, **settings: object) -> TargetConfig:
+def make_target(protocol: str, **settings: Any) -> TargetConfig:
     return from_mapping(TargetConfig, {"protocol": protocol, **settings})
 
 
-def make_stream(**settings: object) -> AvatarStream:
+def make_stream(**settings: Any) -> AvatarStream:
     return AvatarStream(make_target("vmc", **settings), LOST, RELAX)
 
 

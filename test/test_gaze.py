@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from face_expr_ros.retargeting.gaze import gaze, gaze_axes, gaze_from_irises, ir
 from face_expr_ros.sources.actor import random_shape, set_gaze
 from face_expr_ros.values import Blendshapes, Frame, Pose
 
-LEFT = {"eyeLookOutLeft": 1.0, "eyeLookInRight": 1.0}  # 28 degrees
+LEFT: dict[str, Any] = {"eyeLookOutLeft": 1.0, "eyeLookInRight": 1.0}  # 28 degrees
 
 
 def angle(first: NDArray, second: NDArray) -> float:

@@ -76,7 +76,7 @@ def test_landmarks_that_are_not_there_are_refused() -> None:
         hri_values.normalized_points(replace(make_state(), landmarks=np.zeros((0, 3), np.float32)), SIZE)
 
 
-CODES = {
+CODES: dict[str, tuple[dict[str, Any], dict[int, float]]] = {
     "a smile is 12": ({"mouthSmileLeft": 0.6, "mouthSmileRight": 0.4}, {12: 0.5}),
     "raised inner brows are 1": ({"browInnerUp": 0.7}, {1: 0.7}),
     "an open jaw is 26, and parts the lips": ({"jawOpen": 0.4}, {26: 0.4, 25: 0.4}),
