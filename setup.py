@@ -7,7 +7,7 @@ from setuptools import Extension, find_packages, setup
 
 # Data folders at the root of the repository become face_expr_ros/<folder>, where face_expr_ros/resources.py looks last.
 DATA = {f"face_expr_ros.{name}": name for name in ("bfm", "config", "weights") if Path(name).is_dir()}
-DATA_FILES = ["*.npz", "*.png", "*.yaml", "*.xml", "*.rviz", "*.onnx", "*.json"]
+DATA_FILES = ["*.npz", "*.png", "*.yaml", "*.xml", "*.rviz", "*.onnx", "*.json", "*/*.yaml", "*/*.urdf"]
 KERNELS = [
     Extension(".".join(source.with_suffix("").parts), [str(source)], extra_compile_args=["-O3"])
     for source in sorted(Path("face_expr_ros/kernels").glob("_*.pyx"))
