@@ -12,6 +12,8 @@ import pytest
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
 from face_expr_ros.msg import Face, FaceArray
+from rcl_interfaces.srv import SetParameters
+from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
 from rclpy.time import Time as Moment
 from rosgraph_msgs.msg import Clock
@@ -76,6 +78,12 @@ def test_faces_become_joint_states_and_trajectories_and_bad_ones_are_left_out(gr
     graph.until(lambda: len(states) > count + 5, "joints all the same")
     assert "a pose of finite numbers was wanted for 'f1'" in head.output
     graph.until(reaches(states, -(YAW - DEAD_BAND)), "the next good face", each=speak(faces, -YAW))
+
+    change = SetParameters.Request(parameters=[Parameter("follow", value="id").to_parameter_msg()])
+    change.parameters.append(Parameter("face_id", value="f2").to_parameter_msg())
+    answer = graph.call(SetParameters, "/robot/head_control/set_parameters", change)
+    assert all(result.successful for result in answer.results)
+    graph.until(reaches(states, YAW - DEAD_BAND), "the other face", each=speak(faces, -YAW, YAW))
 
     graph.until(reaches(states, 0.0), "rest without a face", each=speak(faces))
     for before, after in pairwise(states):

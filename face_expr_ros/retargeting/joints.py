@@ -86,15 +86,28 @@ def load_joints(table: str) -> tuple[Joint, ...]:
     """
     path = resource_path(f"config/heads/{table}.yaml") if table in SHIPPED else Path(table).expanduser()
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content = yaml.safe_load(text)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(
             f"table must be {' or '.join(SHIPPED)}, or a YAML file that can be read; {table!r} was given: {error}"
         ) from None
     try:
+        _check_repeated_keys(yaml.compose(text, yaml.SafeLoader))
         return joints_from(content)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
+
+
+def _check_repeated_keys(node: yaml.Node | None) -> None:
+    """YAML's reader would take the last of two joints of one name in silence."""
+    if not isinstance(node, yaml.MappingNode):
+        return
+    keys = [key.value for key, _ in node.value]
+    for key, value in node.value:
+        if keys.count(key.value) > 1:
+            raise ConfigError(f"{key.value} is there more than once, again in line {key.start_mark.line + 1}")
+        _check_repeated_keys(value)
 
 
 def joints_from(content: Any) -> tuple[Joint, ...]:

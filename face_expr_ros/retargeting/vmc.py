@@ -5,11 +5,12 @@ Format: protocol.vmc.info, "Marionette". Unity's axes, left-handed: x to the ava
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 import numpy as np
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
-from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 from scipy.spatial.transform import Rotation
 
@@ -100,21 +101,40 @@ def _bones(state: FaceState, values: FloatArray, config: VmcConfig) -> dict[str,
     return bones
 
 
-def _message(address: str, *arguments: str | int | float) -> OscMessage:
+def _message(address: str, *arguments: str | int | float) -> bytes:
+    """One OSC message; its numbers come last.
+
+    The library writes and reads back each message that it builds. That is done once for each address and name; from
+    then on only the numbers at the end are exchanged, which takes a fifth of the time.
+    """
+    texts = tuple(argument for argument in arguments if isinstance(argument, str))
+    numbers = [argument for argument in arguments if not isinstance(argument, str)]
+    types = "".join("i" if isinstance(number, int) else "f" for number in numbers)
+    start = _message_start(address, texts, types)
+    return start + struct.pack(f">{types}", *numbers)
+
+
+@lru_cache(maxsize=256)
+def _message_start(address: str, texts: tuple[str, ...], types: str) -> bytes:
+    """The bytes of a message before its numbers."""
     builder = OscMessageBuilder(address)
-    for argument in arguments:
-        builder.add_arg(argument)
-    return builder.build()
+    for text in texts:
+        builder.add_arg(text)
+    for kind in types:
+        builder.add_arg(0, kind)
+    data = builder.build().dgram
+    return data[: len(data) - 4 * len(types)]
 
 
-def _bundles(messages: Iterable[OscMessage]) -> list[bytes]:
+def _bundles(messages: Iterable[bytes]) -> list[bytes]:
     """As few bundles as hold the messages in their order, none larger than LARGEST_BUNDLE."""
-    bundles: list[bytes] = []
-    builder, size = OscBundleBuilder(IMMEDIATELY), 16
+    bundles = [_EMPTY_BUNDLE]
     for message in messages:
-        if size + 4 + message.size > LARGEST_BUNDLE:
-            bundles.append(builder.build().dgram)
-            builder, size = OscBundleBuilder(IMMEDIATELY), 16
-        builder.add_content(message)
-        size += 4 + message.size
-    return [*bundles, builder.build().dgram]
+        element = struct.pack(">i", len(message)) + message
+        if len(bundles[-1]) + len(element) > LARGEST_BUNDLE:
+            bundles.append(_EMPTY_BUNDLE)
+        bundles[-1] += element
+    return bundles
+
+
+_EMPTY_BUNDLE = OscBundleBuilder(IMMEDIATELY).build().dgram
