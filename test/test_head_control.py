@@ -114,7 +114,7 @@ def random_faces(random: Random, blendshapes: set[str]) -> list[FaceState]:
             yaw=random.uniform(-1.5, 1.5),
             pitch=random.uniform(-1.5, 1.5),
             roll=random.uniform(-1.5, 1.5),
-            position=[random.choice([1e-9, -1.0, 1.0, 1e9]) * random.uniform(0, 2) for _ in range(3)],
+            position=[random.choice([1e-9, -1.0, 1.0, 1.0, 1e9, math.inf]) * random.uniform(0, 2) for _ in range(3)],
             **{name: random.choice([*strange, random.random()]) for name in sorted(blendshapes)},
         )
         for _ in range(500)
@@ -155,6 +155,18 @@ def test_a_value_that_is_not_finite_leaves_the_joint_where_it_is_and_the_others_
     assert head.controller.refused == 50
     head.run(1.0, face(yaw=0.4, jawOpen=0.1))
     assert head.targets[-1].positions == pytest.approx((0.4, 0.1))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_face_whose_pose_is_not_finite_is_left_out_and_another_one_is_followed(value: float) -> None:
+    nowhere = face("f1", yaw=-0.5, position=(0.0, 0.0, value))
+    turned = face("f2", yaw=-0.5)
+    turned.pose.rotation[0, 0] = value
+    head = Head()
+    head.run(1.0, nowhere, turned, face("f3", yaw=0.5, position=FAR))
+    assert head.controller.followed == "f3"
+    assert head.position == pytest.approx(0.5)
+    assert head.controller.refused == 100
 
 
 def test_a_face_without_the_blendshape_leaves_the_joint_where_it_is() -> None:

@@ -107,7 +107,7 @@ class HeadControlNode(Node):
             "followed": followed,
             "messages": self._messages,
             "bad messages": self._bad_messages,
-            "missing or non-finite source values": self._controller.refused,
+            "values missing or not finite": self._controller.refused,
         }
         pairs = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
         name = self.get_fully_qualified_name().lstrip("/")

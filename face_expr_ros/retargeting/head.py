@@ -33,7 +33,7 @@ class HeadController:
         self.joints = tuple(joints)
         self.config = config
         self.followed = ""  # id of the face; empty without one
-        self.refused = 0  # values of a source that were not there or not finite
+        self.refused = 0  # faces whose pose, and values of sources, that were not finite or not there
         self._say = say
         self._chooser = FaceChooser(config)
         self._now_ns: int | None = None
@@ -92,7 +92,9 @@ class HeadController:
 
     def _see(self, faces: Sequence[FaceState], now_ns: int) -> None:
         self._heard_ns = now_ns
-        face = self._chooser(faces, now_ns)
+        placed = [face for face in faces if _is_placed(face)]
+        self.refused += len(faces) - len(placed)
+        face = self._chooser(placed, now_ns)
         if face is None:
             self._lose(now_ns)
             return
@@ -143,3 +145,7 @@ class HeadController:
         ages = [(then - now_ns) / SECOND for then, _ in self._past]
         past = np.array([positions for _, positions in self._past])
         return [float(np.interp((stamp_ns - now_ns) / SECOND, ages, column)) for column in past.T]
+
+
+def _is_placed(face: FaceState) -> bool:
+    return bool(np.isfinite(face.pose.position).all() and np.isfinite(face.pose.rotation).all())
