@@ -45,11 +45,11 @@ PARTS: dict[str, _Part] = {
 }
 
 
-_POINTS = np.array([(part.points * 2)[:2] for part in PARTS.values()])
+_FIRST = np.array([part.points[0] for part in PARTS.values()])
+_SECOND = np.array([part.points[-1] for part in PARTS.values()])
 _OFFSETS = np.array([part.offset for part in PARTS.values()])
 _SIZES = np.array([[part.size] for part in PARTS.values()])
 _SIGNS = np.array([[-1.0 if part.mirrored else 1.0] for part in PARTS.values()])
-_CORNERS = np.array([(0, 0), (1, 0), (0, 1), (1, 1)], float)
 
 
 def cut_patches(image: Image, points: FloatArray, alignment: Alignment, margin: int = 0) -> Image:
@@ -71,13 +71,14 @@ def cut_patches(image: Image, points: FloatArray, alignment: Alignment, margin: 
 def _transforms(points: FloatArray, alignment: Alignment, side: int) -> FloatArray:
     """(len(PARTS), 2, 3) from a fine patch's pixels to the image's."""
     axes = alignment.rotation[:2, :2] * np.array([[1.0], [-1.0]])  # columns: the face's x and y in the image, y down
-    lengths = np.linalg.norm(axes, axis=0)
+    lengths = np.sqrt((axes * axes).sum(axis=0))
     axes = alignment.scale * axes * (np.maximum(lengths, _LEAST_AXIS) / np.maximum(lengths, 1e-9))
-    middles = points[_POINTS, :2].mean(axis=1, dtype=np.float64) + _OFFSETS @ axes.T
+    first, second = points[_FIRST, :2].astype(np.float64), points[_SECOND, :2]
+    middles = (first + second) / 2 + _OFFSETS @ axes.T
     meters = _SIZES / (SIDE * _FINE)
     across, down = _SIGNS * meters * axes[:, 0], -meters * axes[:, 1]
     corners = middles - (side * _FINE - 1) / 2 * (across + down)
-    return np.stack([across, down, corners], axis=2)
+    return np.concatenate([across[:, :, None], down[:, :, None], corners[:, :, None]], axis=2)
 
 
 def _reduced(image: Image, transforms: FloatArray, scale: float, side: int) -> tuple[Image, NDArray[np.int64], int]:
@@ -88,14 +89,22 @@ def _reduced(image: Image, transforms: FloatArray, scale: float, side: int) -> t
     gives the same.
     """
     step = 2 ** max(0, math.floor(math.log2(max(scale, 1.0) / _RESOLUTION)))
-    ends = (side * _FINE - 1) * _CORNERS
-    reached = (np.einsum("pxk,ck->pcx", transforms[:, :, :2], ends) + transforms[:, None, :, 2]).reshape(-1, 2)
-    limit = np.array([image.shape[1], image.shape[0]]) // step
-    first = np.clip(np.floor(reached.min(axis=0) / step).astype(int) - 1, 0, np.maximum(limit - 1, 0))
-    last = np.clip(np.ceil(reached.max(axis=0) / step).astype(int) + 2, first + 1, np.maximum(limit, first + 1))
-    (left, top), (right, bottom) = first * step, last * step
+    ends = (side * _FINE - 1) * transforms[:, :, :2]
+    low = (transforms[:, :, 2] + np.minimum(ends, 0.0).sum(axis=2)).min(axis=0).tolist()
+    high = (transforms[:, :, 2] + np.maximum(ends, 0.0).sum(axis=2)).max(axis=0).tolist()
+    (left, right), (top, bottom) = (
+        _span(*reached, length // step, step) for *reached, length in zip(low, high, image.shape[1::-1], strict=True)
+    )
     shown = image[top:bottom, left:right]
     if step > 1:
-        shown = cv2.resize(shown, (last - first).tolist(), interpolation=cv2.INTER_AREA)
+        size = ((right - left) // step, (bottom - top) // step)
+        shown = cv2.resize(shown, size, interpolation=cv2.INTER_AREA)
     gray = cv2.cvtColor(shown, cv2.COLOR_BGR2GRAY) if image.ndim == 3 else shown
-    return np.asarray(gray, np.uint8), first * step, step
+    return np.asarray(gray, np.uint8), np.array([left, top]), step
+
+
+def _span(low: float, high: float, count: int, step: int) -> tuple[int, int]:
+    """First and last but one of the pixels that the places low to high need; of ``count`` squares at least one."""
+    first = min(max(math.floor(low / step) - 1, 0), max(count - 1, 0))
+    last = min(max(math.ceil(high / step) + 2, first + 1), max(count, first + 1))
+    return first * step, last * step

@@ -28,10 +28,11 @@ _GRAPH = """
       output_stream: "LANDMARKS:landmarks"
     }
 """
-# Protocol Buffers' bytes of a point that has x, y and z alone: three tags with a float behind each, and before them the
-# point's own tag and length. Other fields are read in the ordinary way.
-_POINT = np.dtype({"names": ["x", "y", "z"], "formats": ["<f4"] * 3, "offsets": [3, 8, 13], "itemsize": 17})
-_TAGS = {0: 0x0A, 1: 15, 2: 0x0D, 7: 0x15, 12: 0x1D}  # by their places
+# Protocol Buffers' bytes of a point that has x, y and z alone: a tag before each float, and before them the point's own
+# tag and its length. Other fields are read in the ordinary way.
+_POINT = np.dtype([("point", "<u2"), ("tag_x", "u1"), ("x", "<f4"), ("tag_y", "u1"), ("y", "<f4"), ("tag_z", "u1"),
+                   ("z", "<f4")])  # fmt: skip
+_BEFORE = {"point": 15 << 8 | 0x0A, "tag_x": 0x0D, "tag_y": 0x15, "tag_z": 0x1D}
 _PRESENCE = "facelandmarkcpu__face_presence_score"  # below 0.5 the graph gives no landmarks
 _RIGHT_EYE, _LEFT_EYE = 33, 263  # outer corners
 _SIDE = 1.5  # of the long side of the points' box: MediaPipe's own margin
@@ -94,7 +95,7 @@ def coordinates(points: landmark_pb2.NormalizedLandmarkList) -> NDArray[np.float
     data = np.frombuffer(points.SerializeToString(), np.uint8)
     if data.size == len(points.landmark) * _POINT.itemsize:
         fields = data.view(_POINT)
-        if all((data[place :: _POINT.itemsize] == tag).all() for place, tag in _TAGS.items()):
+        if all((fields[name] == bytes_before).all() for name, bytes_before in _BEFORE.items()):
             return np.stack([fields["x"], fields["y"], fields["z"]], axis=1)
     return np.array([(point.x, point.y, point.z) for point in points.landmark], np.float32).reshape(-1, 3)
 
