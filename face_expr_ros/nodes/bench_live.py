@@ -79,6 +79,7 @@ def _run(run: Run, listener: Listener, perception: Worker, film: Path, seconds: 
         cpu, resident, before = cpu_seconds(perception.pid), memory_mb(perception.pid, "VmRSS"), len(faces)
         begin = faces[-1][1]
         listener.during(seconds, workers)
+        listener.until(lambda: len(faces) > before, "another answer", workers)
         cpu = cpu_seconds(perception.pid) - cpu
         end, answers = faces[-1][1], len(faces) - before
         published = json.loads(camera.stop())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 import rclpy
 from geometry_msgs.msg import Point
+from rclpy.context import Context
 from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 from rclpy.publisher import Publisher
@@ -70,14 +71,15 @@ def measure_outputs(frames: tuple[Frame, ...], runs: int, ordinary_runs: int) ->
         annotate_ms: the drawing of the annotated image, in a thread of its own.
     """
     with ExitStack() as stack:
-        stack.callback(rclpy.try_shutdown)
-        rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+        context = Context()
+        stack.callback(rclpy.try_shutdown, context=context)
+        rclpy.init(args=[], context=context, signal_handler_options=SignalHandlerOptions.NO)
         frame, faces = _seen(frames)
         return {
             "message_bytes": message_bytes(frame, faces),
             "decode_ms": _decoding(frame, runs),
-            **_measure_marker(frame, faces[0], runs, ordinary_runs),
-            **_measure_topics(frame, faces, runs),
+            **_measure_marker(context, frame, faces[0], runs, ordinary_runs),
+            **_measure_topics(context, frame, faces, runs),
         }
 
 
@@ -99,10 +101,10 @@ def _header(frame: Frame) -> Header:
     return Header(stamp=Time(nanoseconds=frame.stamp_ns).to_msg(), frame_id=frame.frame_id)
 
 
-def _measure_marker(frame: Frame, face: Face, runs: int, ordinary_runs: int) -> dict[str, Any]:
+def _measure_marker(context: Context, frame: Frame, face: Face, runs: int, ordinary_runs: int) -> dict[str, Any]:
     """A mesh of 38,365 vertices and 76,073 triangles as a Marker for one subscriber, from vertices and triangles on."""
     drawing = _dense(face)
-    with _node(Node("bench_marker")) as node, _node(Node("bench_marker_listener")) as listener:
+    with _node(Node("bench_marker", context=context)) as node, _listener(context) as listener:
         publisher = node.create_publisher(Marker, "bench_marker", _BEST_EFFORT)
         listener.create_subscription(Marker, "bench_marker", _ignore, _BEST_EFFORT, raw=True)
         _until(lambda: publisher.get_subscription_count() > 0)
@@ -147,10 +149,10 @@ def _marker_times(publisher: Publisher, build: Callable[[], Any], runs: int) -> 
     return {"build": built["median"], "publish": published["median"], "cpu": built["cpu"] + published["cpu"]}
 
 
-def _measure_topics(frame: Frame, faces: tuple[Face, ...], runs: int) -> dict[str, Any]:
+def _measure_topics(context: Context, frame: Frame, faces: tuple[Face, ...], runs: int) -> dict[str, Any]:
     """Publishing a frame, by who subscribes and by the detail of the mesh."""
     header, config, model = _header(frame), OutputConfig(), open_face_model("open")
-    with _node(LifecycleNode("bench_outputs")) as node, _node(Node("bench_outputs_listener")) as listener:
+    with _node(LifecycleNode("bench_outputs", context=context)) as node, _listener(context) as listener:
         node.trigger_configure()
         outputs = Outputs(node, model, config)
         node.trigger_activate()
@@ -207,6 +209,10 @@ def _node(node: NodeKind) -> Iterator[NodeKind]:
         yield node
     finally:
         node.destroy_node()
+
+
+def _listener(context: Context) -> AbstractContextManager[Node]:
+    return _node(Node("bench_listener", context=context))
 
 
 def _until(done: Callable[[], bool]) -> None:

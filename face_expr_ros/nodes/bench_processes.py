@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 import rclpy
+from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
@@ -74,9 +75,10 @@ class Listener:
     """A node that notes the stamp and the arrival of what comes, both in nanoseconds of the system clock."""
 
     def __init__(self) -> None:
-        rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
-        self.node = Node("bench")
-        self._executor = SingleThreadedExecutor()
+        self._context = Context()
+        rclpy.init(args=[], context=self._context, signal_handler_options=SignalHandlerOptions.NO)
+        self.node = Node("bench", context=self._context)
+        self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
 
     def listen(self, kind: type[Any], topic: str, qos: QoSProfile | int = 10) -> list[tuple[int, int]]:
@@ -108,7 +110,7 @@ class Listener:
         """Leave the graph."""
         self._executor.shutdown()
         self.node.destroy_node()
-        rclpy.try_shutdown()
+        rclpy.try_shutdown(context=self._context)
 
     def _step(self, workers: list[Worker]) -> None:
         self._executor.spin_once(timeout_sec=0.1)
