@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +15,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from face_expr_ros.nodes.demo import camera_overrides, prepare_environment
+from face_expr_ros.nodes.demo import DemoError, _free_port, _listens, camera_overrides, prepare_environment
+from face_expr_ros.nodes.demo import run_demo as start_demo
 from face_expr_ros.ros.child import ros_arguments
+from face_expr_ros.web.config import WebConfig
 
 ROOT = Path(__file__).parent.parent
 KEYS = {"frames_in", "frames_out", "frames_with_face", "fps", "latency_ms", "faces_max", "ids"}
@@ -54,6 +57,24 @@ def test_the_synthetic_demo_finds_its_face_and_writes_numbers_and_a_video(tmp_pa
 
 
 @pytest.mark.slow
+def test_the_headless_demo_serves_the_page_where_it_is_asked_to(tmp_path: Path) -> None:
+    done = run_demo("--web", "--seconds", "2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "the page is at http://127.0.0.1:" in done.stderr
+
+
+def test_the_page_takes_another_port_where_its_own_is_taken() -> None:
+    with socket.socket() as other:
+        other.bind((WebConfig().host, 0))
+        other.listen()
+        address = other.getsockname()
+        assert _listens(address)
+        assert _free_port(address[1]) != address[1]
+    assert not _listens(address)
+    assert _free_port(address[1]) == address[1]
+
+
+@pytest.mark.slow
 def test_a_video_is_played_once_and_the_demo_ends_by_itself(tmp_path: Path, portrait: NDArray[np.uint8]) -> None:
     write_clip(tmp_path / "clip.avi", portrait)
     done = run_demo("--source", "clip.avi", "--json", "r.json", "--out", "seen.mp4", cwd=tmp_path)
@@ -77,6 +98,7 @@ def test_a_video_without_a_face_is_no_success_and_says_so(tmp_path: Path) -> Non
         (["--source", "missing.mp4"], "there is no 'missing.mp4'"),
         (["--source", "device:one"], "device:N with a number such as device:0 was wanted"),
         (["--bundle", "3ddfa_v2"], "bundle '3ddfa_v2' is not installed in "),
+        (["--window"], "--headless and --window exclude each other"),
         (["--bundle", "unknown"], "bundle must be one of open, 3ddfa_v2, 'unknown' was given"),
     ],
 )
@@ -88,6 +110,13 @@ def test_a_demo_that_cannot_start_says_why_in_one_sentence(
     assert done.returncode == 2
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_window_wants_a_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    with pytest.raises(DemoError, match="a screen was wanted for --window and there is none"):
+        start_demo(window=True)
 
 
 def test_a_video_keeps_its_own_rate(tmp_path: Path, portrait: NDArray[np.uint8]) -> None:

@@ -122,7 +122,7 @@ def test_the_users_parameters_come_after_the_shipped_ones(file: str, executable:
     assert (node["name"], node["namespace"]) == (executable, "head")
 
 
-@pytest.mark.parametrize("name", ["camera", "perception"])
+@pytest.mark.parametrize("name", ["camera", "perception", "web_bridge"])
 def test_the_shipped_parameters_reach_the_node_in_any_namespace(name: str) -> None:
     assert list(yaml.safe_load((CONFIG / f"{name}.yaml").read_text(encoding="utf-8"))) == [f"/**/{name}"]
 
@@ -145,7 +145,12 @@ def test_the_web_page_is_refused_where_it_is_not_built(tmp_path: Path) -> None:
     executable = tmp_path / "face_expr_ros/lib/face_expr_ros/web_bridge"
     executable.parent.mkdir(parents=True)
     executable.touch()
-    assert "web_bridge" in nodes("demo.launch.py", web="true")
+    bridge = nodes("demo.launch.py", web="true", namespace="head", params_file="/mine.yaml", bundle="open")[
+        "web_bridge"
+    ]
+    assert bridge["parameters"][:2] == [str(CONFIG / "web_bridge.yaml"), "/mine.yaml"]
+    assert parameter(bridge, "bundle").positional == ("open",)
+    assert (bridge["name"], bridge["namespace"]) == ("web_bridge", "head")
 
 
 @pytest.mark.parametrize(

@@ -212,6 +212,11 @@ def test_without_camera_picture_there_is_no_camera_stream() -> None:
     server.close()
 
 
+@pytest.mark.parametrize("path", ["/", "/ws/other", "/api/health", "/index.html"])
+def test_there_is_no_other_stream(server: FaceServer, path: str) -> None:
+    assert refused_status(server, path) == 404
+
+
 def test_more_streams_than_the_limit_are_refused_and_the_others_go_on() -> None:
     server = running_server(max_clients=2)
     with open_socket(server, "/ws/stream") as first, open_socket(server, "/ws/stream") as second:

@@ -100,7 +100,7 @@ def run_demo(
         show = _show(headless, window, out or DEFAULT_VIDEO, camera.get("rate", CameraConfig().rate))
         if show is not None:
             stack.callback(show.close)
-        page = {"bundle": bundle, "port": _free_port()} if web or not (headless or window) else None
+        page = {"bundle": bundle, "port": _free_port(WebConfig().port)} if web or not (headless or window) else None
         return watch(Demo, show, camera, {"bundle": bundle}, seconds, page).report()
 
 
@@ -292,15 +292,15 @@ def _show(headless: bool, window: bool, video: Path, rate: float) -> Show | None
     return Window() if window else None
 
 
-def _free_port() -> int:
+def _free_port(usual: int) -> int:
     """The page's usual port, or another one where that is taken."""
-    usual = WebConfig()
-    for port in (usual.port, 0):
+    host = WebConfig().host
+    for port in (usual, 0):
         with socket.socket() as probe, suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((usual.host, port))
+            probe.bind((host, port))
             return int(probe.getsockname()[1])
-    raise DemoError(f"a free port on {usual.host} was wanted for the page and there is none")
+    raise DemoError(f"a free port on {host} was wanted for the page and there is none")
 
 
 def _listens(address: tuple[str, int]) -> bool:

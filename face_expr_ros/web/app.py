@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response, WebSocket
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
@@ -85,6 +85,7 @@ def create_app(config: WebConfig, hub: Hub) -> FastAPI:
     app.add_api_websocket_route("/ws/stream", streams.stream)
     app.add_api_websocket_route("/ws/camera", streams.camera)
     app.add_api_websocket_route("/ws/infer", inference.webcam)
+    app.add_api_websocket_route("/{path:path}", _no_stream)
     _add_api(app, hub, inference)
     _add_page(app)
     app.add_exception_handler(Refused, _refuse)
@@ -204,6 +205,11 @@ def metrics_text(hub: Hub) -> str:
         lines += [f"# HELP face_expr_web_{name} {help}", f"# TYPE face_expr_web_{name} {kind}"]
         lines += [f"face_expr_web_{name}{label} {value}" for label, value in values]
     return "\n".join(lines) + "\n"
+
+
+async def _no_stream(websocket: WebSocket) -> None:
+    """A WebSocket of another name; without this route it would get to the files of the page."""
+    await websocket.send_denial_response(refusal(Refused(404, "there is no such stream")))
 
 
 async def _refuse(request: Request, error: Exception) -> JSONResponse:
