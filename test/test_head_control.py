@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,7 +55,7 @@ def face(
 class Head:
     """A controller called at 50 Hz, and everything it said."""
 
-    def __init__(self, *joints: Joint, **settings: object) -> None:
+    def __init__(self, *joints: Joint, **settings: Any) -> None:
         self.said: list[str] = []
         self.controller = HeadController(joints or (YAW,), HeadControlConfig(**settings), self.said.append)
         self.now_ns = START
