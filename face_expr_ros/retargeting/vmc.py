@@ -105,7 +105,7 @@ def _message(address: str, *arguments: str | int | float) -> bytes:
     """One OSC message; its numbers come last.
 
     The library writes and reads back each message that it builds. That is done once for each address and name; from
-    then on only the numbers at the end are exchanged, which takes a fifth of the time.
+    then on only the numbers at the end are exchanged, which takes less than half the time.
     """
     texts = tuple(argument for argument in arguments if isinstance(argument, str))
     numbers = [argument for argument in arguments if not isinstance(argument, str)]
