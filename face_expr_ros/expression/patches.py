@@ -92,9 +92,8 @@ def _reduced(image: Image, transforms: FloatArray, scale: float, side: int) -> t
     ends = (side * _FINE - 1) * transforms[:, :, :2]
     low = (transforms[:, :, 2] + np.minimum(ends, 0.0).sum(axis=2)).min(axis=0).tolist()
     high = (transforms[:, :, 2] + np.maximum(ends, 0.0).sum(axis=2)).max(axis=0).tolist()
-    (left, right), (top, bottom) = (
-        _span(*reached, length // step, step) for *reached, length in zip(low, high, image.shape[1::-1], strict=True)
-    )
+    left, right = _span(low[0], high[0], image.shape[1] // step, step)
+    top, bottom = _span(low[1], high[1], image.shape[0] // step, step)
     shown = image[top:bottom, left:right]
     if step > 1:
         size = ((right - left) // step, (bottom - top) // step)

@@ -39,7 +39,7 @@ from face_expr_ros.kernels.normal_equations import POSE, NormalEquations
 from face_expr_ros.kernels.similarity import best_turn
 from face_expr_ros.landmarks import LANDMARK_COUNT
 from face_expr_ros.landmarks.regions import BROWS, FITTED, LIDS_AND_IRISES, LIPS, OUTLINE, REST_STEP
-from face_expr_ros.values import Camera, FaceFit, FloatArray, Frame, Landmarks, Pose, Track
+from face_expr_ros.values import Camera, FaceFit, FloatArray, Frame, Pose, Track
 
 _FACES_REMEMBERED = 64
 _SMALL_TURN = 5e-4  # radians; a step below it is the last that matters
@@ -124,10 +124,13 @@ class LeastSquaresFitter:
         return [self._fit_track(track, frame.camera) for track in tracks]
 
     def _fit_track(self, track: Track, camera: Camera) -> FaceFit:
-        if track.landmarks is None or not _determine_a_face(track.landmarks.points[_FITTED]):
+        if track.landmarks is None:
+            return self._unseen(track, camera)
+        points = track.landmarks.points[_FITTED].astype(np.float64)
+        if not _determine_a_face(points):
             return self._unseen(track, camera)
         try:
-            return self._fit(track.id, track.landmarks, camera)
+            return self._fit(track.id, points, track.landmarks.confidence, camera)
         except np.linalg.LinAlgError:  # what FaceMesh draws into an image without a face may be no face at all
             return self._unseen(track, camera)
 
@@ -157,21 +160,21 @@ class LeastSquaresFitter:
         """The expression (expression_count,) read from exact landmarks of the mean face, half a meter away."""
         points = to_camera(self._equations.points(np.concatenate([np.zeros(self._shape_count), expression])).T, _FACING)
         depths = (points[:, 2] - points[:, 2].mean()) * _LOOKING.matrix[0, 0] / _FACING.position[2]
-        landmarks = np.zeros((LANDMARK_COUNT, 3), dtype=np.float32)
-        landmarks[_FITTED] = np.column_stack([project(points, _LOOKING), depths])
+        landmarks = np.column_stack([project(points, _LOOKING), depths])
         self.reset()
-        return self._fit("", Landmarks(landmarks, 1.0), _LOOKING).expression
+        return self._fit("", landmarks, 1.0, _LOOKING).expression
 
-    def _fit(self, face_id: str, landmarks: Landmarks, camera: Camera) -> FaceFit:
+    def _fit(self, face_id: str, landmarks: FloatArray, confidence: float, camera: Camera) -> FaceFit:
+        """The fit to the landmarks (n, 3) that are fitted, of which FaceMesh is so confident."""
         memory = self._remember(face_id)
-        toward, seen = _look_at(landmarks.points[_FITTED], camera)
+        toward, seen = _look_at(landmarks, camera)
         aligned = self._align(seen, np.concatenate([memory.shape, np.zeros(self._expression_count)]))
         state = self._descend(seen, memory, aligned)
         self._learn(memory, state.coefficients[: self._shape_count])
         pose = Pose(toward.T @ state.rotation, toward.T @ state.position, camera.metric)
         residual = self._equations.off
-        confidence = landmarks.confidence * math.exp(-((residual / _POOR_RESIDUAL) ** 2))
-        return self._answer(pose, state.coefficients, camera, residual, confidence)
+        good = math.exp(-((residual / _POOR_RESIDUAL) ** 2))
+        return self._answer(pose, state.coefficients, camera, residual, confidence * good)
 
     def _answer(
         self, pose: Pose, coefficients: FloatArray, camera: Camera, residual: float, confidence: float
@@ -290,8 +293,16 @@ def _certainties(config: FittingConfig) -> tuple[FloatArray, FloatArray]:
 
 def _determine_a_face(points: FloatArray) -> bool:
     """Whether there is anything to fit: points (n, 3) that are finite and spread over the image."""
-    with np.errstate(invalid="ignore"):
-        return bool(points[:, :2].std(axis=0).min() >= _LEAST_SPREAD)  # not a number where a point is none
+    with np.errstate(invalid="ignore", over="ignore"):
+        return bool(_variances(points).min() >= _LEAST_SPREAD**2)  # not a number where a point is none
+
+
+def _variances(points: FloatArray) -> FloatArray:
+    """(2,) of the x and the y of points (n, >= 2), in a quarter of the time of ``points[:, :2].var(axis=0)``."""
+    rows = points[:, :2].T.copy()
+    rows -= rows.mean(axis=1)[:, None]
+    variances: FloatArray = (rows * rows).mean(axis=1)
+    return variances
 
 
 def _look_at(points: FloatArray, camera: Camera) -> tuple[FloatArray, _Observation]:
@@ -304,7 +315,7 @@ def _look_at(points: FloatArray, camera: Camera) -> tuple[FloatArray, _Observati
     toward = turn_to_axis(rays.mean(axis=0))
     turned = rays @ toward.T
     seen = turned[:, :2] / turned[:, 2:]
-    pixels_to_seen = np.sqrt(seen.var(axis=0).sum() / max(points[:, :2].var(axis=0).sum(), 1e-12))
+    pixels_to_seen = math.sqrt(_variances(seen).sum() / max(_variances(points).sum(), 1e-12))
     return toward, _Observation(seen, points[:, 2] * pixels_to_seen)
 
 

@@ -54,12 +54,11 @@ cdef extern from *:
         for (int k = 0; k < count; k++) out[k] = a * first[k] + b * second[k] + c * third[k];
     }
 
-    /* out[columns] = matrix' vector, matrix[rows, stride] */
-    static void transposed_product(const float *matrix, int rows, int stride, int columns, const double *vector,
-                                   double *out) {
-        memset(out, 0, columns * sizeof *out);
-        for (int k = 0; k < rows; k++, matrix += stride)
-            for (int j = 0; j < columns; j++) out[j] += vector[k] * matrix[j];
+    /* out += weights[3] times first, second, third */
+    static void add_blend(const float *first, const float *second, const float *third, const double *weights, int count,
+                          double *out) {
+        float a = weights[0], b = weights[1], c = weights[2];
+        for (int k = 0; k < count; k++) out[k] += a * first[k] + b * second[k] + c * third[k];
     }
 
     /* moved[3, n] += basis[3, n, count] coefficients */
@@ -82,8 +81,8 @@ cdef extern from *:
     void upper_gram(const float *matrix, int rows, int stride, float *gram) noexcept nogil
     void blend(const float *first, const float *second, const float *third, const float *weights, int count,
                float *out) noexcept nogil
-    void transposed_product(const float *matrix, int rows, int stride, int columns, const double *vector,
-                            double *out) noexcept nogil
+    void add_blend(const float *first, const float *second, const float *third, const double *weights, int count,
+                   double *out) noexcept nogil
     void add_displacements(const float *basis, int points, int count, const float *coefficients,
                            double *moved) noexcept nogil
 
@@ -98,56 +97,94 @@ def displace(const float[:, :, ::1] basis, const float[::1] coefficients, double
         add_displacements(&basis[0, 0, 0], <int>basis.shape[1], <int>basis.shape[2], &coefficients[0], &points[0, 0])
 
 
-def linearize(const double[:, ::1] points, const float[:, :, ::1] basis, const double[:, ::1] rotation,
-              const double[::1] position, double offset, const double[:, ::1] directions, const double[::1] depths,
-              const double[::1] across, const double[::1] along, float[:, ::1] jacobian, double[::1] errors):
-    """The errors (3 n,) of points (3, n) in model axes, and the jacobian (3 n, stride); its padding is left alone.
+cdef struct Landmark:
+    double distance  # of the face
+    double across
+    double along
+    double turned[3]  # R p
+    double x, y, z  # R p + t
+    double row[3][3]  # the derivatives of the three errors by X
+
+
+cdef double mean_depth(const double[:, ::1] points, const double[:, ::1] rotation,
+                       const double[::1] position) noexcept nogil:
+    cdef Py_ssize_t n = points.shape[1], i
+    cdef double distance = position[2], total
+    cdef int c
+    for c in range(3):
+        total = 0
+        for i in range(n):
+            total += points[c, i]
+        distance += rotation[2, c] * total / n
+    return distance
+
+
+cdef void place(Landmark *at, Py_ssize_t i, const double[:, ::1] points, const double[:, ::1] rotation,
+                const double[::1] position) noexcept nogil:
+    cdef int r
+    for r in range(3):
+        at.turned[r] = rotation[r, 0] * points[0, i] + rotation[r, 1] * points[1, i] + rotation[r, 2] * points[2, i]
+    at.x, at.y, at.z = at.turned[0] + position[0], at.turned[1] + position[1], at.turned[2] + position[2]
+
+
+cdef void differentiate(Landmark *at) noexcept nogil:
+    cdef double inverse = 1 / at.z, scale = at.across * at.distance / at.z
+    at.row[0][0], at.row[0][1], at.row[0][2] = scale, 0, -scale * at.x * inverse
+    at.row[1][0], at.row[1][1], at.row[1][2] = 0, scale, -scale * at.y * inverse
+    at.row[2][0], at.row[2][1], at.row[2][2] = 0, 0, at.along
+
+
+def residuals(const double[:, ::1] points, const double[:, ::1] rotation, const double[::1] position, double offset,
+              const double[:, ::1] directions, const double[::1] depths, const double[::1] across,
+              const double[::1] along, double[::1] errors):
+    """The errors (3 n,) of points (3, n) in model axes.
 
     Returns:
         the mean square distance of the points from the rays, square meters.
     """
-    cdef Py_ssize_t n = points.shape[1], i, r, c
-    cdef int count = <int>basis.shape[2]
-    cdef double distance = position[2], inverse, scale, off = 0
-    cdef double x, y, z, u, v
-    cdef double turned[3]
-    cdef double row[3][3]
+    cdef Py_ssize_t n = points.shape[1], i
+    cdef double off = 0, u, v, scale
+    cdef Landmark at
+    with nogil:
+        at.distance = mean_depth(points, rotation, position)
+        for i in range(n):
+            place(&at, i, points, rotation, position)
+            u, v = at.x / at.z - directions[i, 0], at.y / at.z - directions[i, 1]
+            off += at.z * at.z * (u * u + v * v)
+            scale = across[i] * at.distance
+            errors[3 * i], errors[3 * i + 1] = scale * u, scale * v
+            errors[3 * i + 2] = along[i] * (at.z - at.distance * (1 + depths[i]) - offset)
+    return off / n
+
+
+def differentiated(const double[:, ::1] points, const float[:, :, ::1] basis, const double[:, ::1] rotation,
+                   const double[::1] position, const double[::1] across, const double[::1] along,
+                   float[:, ::1] jacobian):
+    """The jacobian (3 n, stride) at points (3, n) in model axes; its padding is left alone."""
+    cdef Py_ssize_t n = points.shape[1], i
+    cdef int count = <int>basis.shape[2], r, c
     cdef float weights[3]
     cdef float *out
+    cdef Landmark at
     with nogil:
-        for c in range(3):
-            inverse = 0
-            for i in range(n):
-                inverse += points[c, i]
-            distance += rotation[2, c] * inverse / n
+        at.distance = mean_depth(points, rotation, position)
         for i in range(n):
-            for r in range(3):
-                turned[r] = rotation[r, 0] * points[0, i] + rotation[r, 1] * points[1, i] + rotation[r, 2] * points[2, i]
-            x, y, z = turned[0] + position[0], turned[1] + position[1], turned[2] + position[2]
-            inverse = 1 / z
-            scale = across[i] * distance
-            u, v = x * inverse - directions[i, 0], y * inverse - directions[i, 1]
-            off += z * z * (u * u + v * v)
-            errors[3 * i], errors[3 * i + 1] = scale * u, scale * v
-            errors[3 * i + 2] = along[i] * (z - distance * (1 + depths[i]) - offset)
-            scale *= inverse
-            row[0][0], row[0][1], row[0][2] = scale, 0, -scale * x * inverse
-            row[1][0], row[1][1], row[1][2] = 0, scale, -scale * y * inverse
-            row[2][0], row[2][1], row[2][2] = 0, 0, along[i]
+            place(&at, i, points, rotation, position)
+            at.across, at.along = across[i], along[i]
+            differentiate(&at)
             for r in range(3):
                 out = &jacobian[3 * i + r, 0]
-                out[0] = <float>(turned[1] * row[r][2] - turned[2] * row[r][1])
-                out[1] = <float>(turned[2] * row[r][0] - turned[0] * row[r][2])
-                out[2] = <float>(turned[0] * row[r][1] - turned[1] * row[r][0])
+                out[0] = <float>(at.turned[1] * at.row[r][2] - at.turned[2] * at.row[r][1])
+                out[1] = <float>(at.turned[2] * at.row[r][0] - at.turned[0] * at.row[r][2])
+                out[2] = <float>(at.turned[0] * at.row[r][1] - at.turned[1] * at.row[r][0])
                 for c in range(3):
-                    out[3 + c] = <float>row[r][c]
-                    weights[c] = <float>(row[r][0] * rotation[0, c] + row[r][1] * rotation[1, c]
-                                         + row[r][2] * rotation[2, c])
+                    out[3 + c] = <float>at.row[r][c]
+                    weights[c] = <float>(at.row[r][0] * rotation[0, c] + at.row[r][1] * rotation[1, c]
+                                         + at.row[r][2] * rotation[2, c])
                 out[6] = 0
                 blend(&basis[0, i, 0], &basis[1, i, 0], &basis[2, i, 0], weights, count, out + POSE)
-            out[5] -= <float>(along[i] * z / position[2])
+            out[5] -= <float>(along[i] * at.z / position[2])
             out[6] = <float>(-along[i])
-    return off / n
 
 
 def gram(const float[:, ::1] jacobian, float[:, ::1] scratch, double[:, ::1] normal):
@@ -160,8 +197,33 @@ def gram(const float[:, ::1] jacobian, float[:, ::1] scratch, double[:, ::1] nor
                 normal[i, j] = normal[j, i] = scratch[i, j]
 
 
-def slope(const float[:, ::1] jacobian, const double[::1] errors, double[::1] out):
-    """out (u,) = jacobian' errors."""
+def slope(const double[:, ::1] points, const float[:, :, ::1] basis, const double[:, ::1] rotation,
+          const double[::1] position, const double[::1] across, const double[::1] along, const double[::1] errors,
+          double[::1] out):
+    """out (u,) = jacobian' errors, without the jacobian: the three rows of a landmark share its place and basis."""
+    cdef Py_ssize_t n = points.shape[1], i
+    cdef int count = <int>basis.shape[2], r, c
+    cdef double pull[3]
+    cdef double weights[3]
+    cdef Landmark at
     with nogil:
-        transposed_product(&jacobian[0, 0], <int>jacobian.shape[0], <int>jacobian.shape[1], <int>out.shape[0],
-                           &errors[0], &out[0])
+        for i in range(out.shape[0]):
+            out[i] = 0
+        at.distance = mean_depth(points, rotation, position)
+        for i in range(n):
+            place(&at, i, points, rotation, position)
+            at.across, at.along = across[i], along[i]
+            differentiate(&at)
+            for c in range(3):
+                pull[c] = 0
+                for r in range(3):
+                    pull[c] += at.row[r][c] * errors[3 * i + r]
+                out[3 + c] += pull[c]
+            out[0] += at.turned[1] * pull[2] - at.turned[2] * pull[1]
+            out[1] += at.turned[2] * pull[0] - at.turned[0] * pull[2]
+            out[2] += at.turned[0] * pull[1] - at.turned[1] * pull[0]
+            out[5] -= along[i] * at.z / position[2] * errors[3 * i + 2]
+            out[6] -= along[i] * errors[3 * i + 2]
+            for c in range(3):
+                weights[c] = pull[0] * rotation[0, c] + pull[1] * rotation[1, c] + pull[2] * rotation[2, c]
+            add_blend(&basis[0, i, 0], &basis[1, i, 0], &basis[2, i, 0], weights, count, &out[POSE])

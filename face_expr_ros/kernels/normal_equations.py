@@ -5,6 +5,8 @@ Everything is computed into memory that is kept, without temporaries and without
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,13 +52,18 @@ class NormalEquations:
         self._across, self._along = _shaped("across", across, n), _shaped("along", along, n)
         stride = -(-(POSE + coefficients) // _TILE) * _TILE
         self._jacobian = np.zeros((3 * n, stride), np.float32)
+        self._state = (np.zeros((3, n)), np.eye(3), np.array([0.0, 0.0, 1.0]))  # points, rotation and position
+        self._differentiated = False
         self._gram = np.zeros((stride, stride), np.float32)
         self.errors = np.zeros(3 * n)
         self.off = 0.0
 
     @property
     def jacobian(self) -> NDArray[np.float32]:
-        """(3 n, unknowns): how the errors change with the unknowns."""
+        """(3 n, unknowns): how the errors change with the unknowns. It is computed when it is first asked for."""
+        if not self._differentiated:
+            _normal_equations.differentiated(*self._given(), self._jacobian)
+            self._differentiated = True
         return self._jacobian[:, : POSE + self._basis.shape[2]]
 
     def points(self, coefficients: NDArray) -> Float64:
@@ -89,11 +96,15 @@ class NormalEquations:
         points, n = self.points(coefficients), len(self._across)
         directions, depths = _shaped("directions", directions, n, 2), _shaped("depths", depths, n)
         rotation, position = _shaped("rotation", rotation, 3, 3), _shaped("position", position, 3)
-        mean_square = _normal_equations.linearize(
-            points, self._basis, rotation, position, offset, directions, depths, self._across, self._along,
-            self._jacobian, self.errors,
-        )  # fmt: skip
-        self.off = float(np.sqrt(mean_square))
+        self._state, self._differentiated = (points, rotation, position), False
+        mean_square = _normal_equations.residuals(
+            points, rotation, position, offset, directions, depths, self._across, self._along, self.errors
+        )
+        self.off = math.sqrt(mean_square)
+
+    def _given(self) -> tuple[NDArray, ...]:
+        points, rotation, position = self._state
+        return points, self._basis, rotation, position, self._across, self._along
 
     def normal(self) -> Float64:
         """(unknowns, unknowns): J' J of the Jacobian J."""
@@ -103,9 +114,9 @@ class NormalEquations:
         return normal
 
     def slope(self) -> Float64:
-        """(unknowns,): J' e of the Jacobian J and the errors e."""
-        slope = np.empty(self.jacobian.shape[1])
-        _normal_equations.slope(self._jacobian, self.errors, slope)
+        """(unknowns,): J' e of the Jacobian J and the errors e; J itself is not needed for it."""
+        slope = np.empty(POSE + self._basis.shape[2])
+        _normal_equations.slope(*self._given(), self.errors, slope)
         return slope
 
 
