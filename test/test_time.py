@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from face_expr_ros.values import Frame
 SECOND = 1_000_000_000
 FAR = 4_000_000_000 * SECOND  # the year 2096
 LATEST = 2**31 - 1  # seconds, the last that a stamp can say
+SILENCE = 10.0  # seconds after which an image is lost and not only late
 SENSOR_DATA = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 Picture = NDArray[np.uint8]
 
@@ -76,12 +78,21 @@ class Lockstep:
         graph.until(self._image.get_subscription_count, "the node's subscription")
 
     def ask(self, publish: Callable[[], None], stamp_ns: int) -> FaceArray:
-        """The answer to an image; it is published again while there is none, for best effort may lose it."""
+        """The answer to an image. Best effort may lose one: after a long silence it is published again."""
         wanted = Time(nanoseconds=stamp_ns).to_msg()
-        count = len(self.answers)
-        publish()
+        count, begun, times = len(self.answers), time.monotonic(), itertools.count()
+        due = begun
+
+        def again() -> None:
+            nonlocal due
+            if time.monotonic() >= due:
+                due = begun + SILENCE * (next(times) + 1)
+                publish()
+
         self._graph.until(
-            lambda: len(self.answers) > count and self.answers[-1].header.stamp == wanted, f"the answer to {stamp_ns}"
+            lambda: len(self.answers) > count and self.answers[-1].header.stamp == wanted,
+            f"the answer to {stamp_ns}",
+            each=again,
         )
         return self.answers[-1]
 

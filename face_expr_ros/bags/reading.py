@@ -131,7 +131,10 @@ class Recording:
 
 def is_bag(path: Path) -> bool:
     """Whether a path is a bag, or what is left of one: a folder with the storage files of one bag, or such a file."""
-    return (path / "metadata.yaml").is_file() or len({_number(file)[0] for file in _files(path)}) == 1
+    if path.is_file() or (path / "metadata.yaml").is_file():
+        return bool(_files(path))
+    one_name = len({_number(file)[0] for file in _files(path)}) == 1
+    return one_name and not any(entry.is_dir() for entry in path.iterdir())
 
 
 def _files(path: Path) -> list[Path]:
