@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 import struct
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -206,6 +208,20 @@ def test_vrm0_names_are_derived_from_arkits(case: str) -> None:
     given = shown_by_vmc(make_state(**shapes), names="vrm0").blendshapes
     expected = dict.fromkeys(("A", "I", "U", "E", "O", "Blink_L", "Blink_R", "Joy", "Angry", "Sorrow", "Fun"), 0.0)
     assert given == pytest.approx(expected | wanted, abs=ROUNDING)
+
+
+def test_the_documents_show_the_same_sums() -> None:
+    text = (Path(__file__).parent.parent / "docs/avatars.md").read_text(encoding="utf-8")
+    rows = text.split("| name | made of |\n|---|---|\n")[1].split("\n\n")[0].splitlines()
+    shown: dict[str, dict[str, float]] = {}
+    for row in rows:
+        _, name, made_of, _ = (cell.strip() for cell in row.split("|"))
+        shown[name] = {}
+        for sign, factor, shape in re.findall(r"(-?) ?([\d.]*) ?([a-z]\w+)", made_of):
+            weight = float(factor or 1) * (-1 if sign else 1)
+            sides = [shape] if shape in ARKIT_NAMES else [f"{shape}Left", f"{shape}Right"]
+            shown[name] |= dict.fromkeys(sides, weight / len(sides))
+    assert shown == vmc.VRM0
 
 
 def test_vowels_share_one_mouth() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
@@ -16,7 +17,7 @@ import yaml
 from avatar_faces import ROUNDING, every_shape, make_state
 from avatar_receivers import VmcAvatar, ifacialmocap, live_link, openseeface
 
-from face_expr_ros.config import ConfigError, from_mapping
+from face_expr_ros.config import ConfigError, from_mapping, settings
 from face_expr_ros.geometry import euler_angles
 from face_expr_ros.retargeting.avatar_config import PORTS, TargetConfig, load_targets
 from face_expr_ros.retargeting.avatar_sender import Sender
@@ -42,6 +43,13 @@ def test_the_shipped_example_has_a_target_of_each_protocol_at_its_usual_port() -
     targets = load_targets()
     assert {target.protocol: target.port_number for target in targets} == PORTS
     assert targets[0].label == "vmc 127.0.0.1:39539"
+
+
+def test_the_documents_list_every_setting_of_a_target() -> None:
+    text = (Path(__file__).parent.parent / "docs/avatars.md").read_text(encoding="utf-8")
+    table = text.split("| setting | default | meaning |")[1].split("\n\n")[0]
+    listed = [name for row in table.splitlines()[2:] for name in re.findall("`([^`]+)`", row.split("|")[1])]
+    assert listed == [entry.name for entry in settings(TargetConfig)]
 
 
 def write(folder: Path, content: object) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from face_expr_ros.config import ConfigError, from_mapping, setting, settings
+from face_expr_ros.config import ConfigError, from_mapping, setting
 from face_expr_ros.resources import resource_path
 
 # Protocol -> its usual port.
@@ -153,8 +153,3 @@ def _refuse_doubles(targets: tuple[TargetConfig, ...], file: str) -> None:
         if place in seen:
             raise ConfigError(f"{file}: two targets at {target.host}:{target.port_number}, one was wanted")
         seen.add(place)
-
-
-def target_settings() -> list[str]:
-    """The dotted names of a target's settings, in the order in which docs/avatars.md lists them."""
-    return [entry.name for entry in settings(TargetConfig)]
