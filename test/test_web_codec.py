@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import struct
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from face_expr_ros.open_model.blendshapes import ARKIT_NAMES
 from face_expr_ros.values import NOTHING_READ, Blendshapes, Pose, Roi
 from face_expr_ros.web.codec import (
     FACE_LIMIT,
+    NO_LABEL,
     CodecError,
     StreamFace,
     StreamFrame,
@@ -167,6 +169,14 @@ def test_the_layout_is_the_documented_one() -> None:
     assert struct.unpack_from("<52H", data, HEADER + 49)[-1] == 65535
     assert data[HEADER + 153] == 40
     assert len(data) == HEADER + 194
+
+
+def test_the_document_names_the_labels_in_their_order_and_every_section_of_the_model() -> None:
+    document = (Path(__file__).parent.parent / "docs/web.md").read_text(encoding="utf-8")
+    assert f"place in {', '.join(LABELS)}; {NO_LABEL} none" in document
+    header, _ = read_model(model_bytes(open_face_model("open")))
+    assert not [key for key in header if f"`{key}`" not in document]
+    assert not [entry["name"] for entry in header["sections"] if f"`{entry['name']}`" not in document]
 
 
 def test_blendshapes_find_their_places_by_their_names() -> None:
