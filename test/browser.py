@@ -24,8 +24,8 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 # Software drawing, no sandbox as root, a camera that shows a test pattern, and nothing that asks the network.
 ARGUMENTS = (
     "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist",
-    "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
+    "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
 )  # fmt: skip
 STATE = "window.faceExpr ? JSON.stringify({...faceExpr, frame: faceExpr.lastFrame()}) : 'no page'"
 SMALL = (640, 480)  # pixels: drawing without a graphics card is slow
@@ -54,7 +54,7 @@ def open_page(
     page = context.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
+    page.on("console", lambda message: complaints.extend([message.text] if message.type == "error" else []))
     page.goto(url)
     until(page, "window.faceExpr && faceExpr.drawn > 2")
     yield page, complaints

@@ -10,13 +10,14 @@ import json
 import shutil
 import struct
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from browser import PICTURES, Person, chromium, needs_chromium, open_page, until
+from browser import PICTURES, SMALL, Person, chromium, needs_chromium, open_page, until
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, Page
 from web_clients import port_of, running_server
@@ -200,10 +201,9 @@ class TestPage:
         until(page, "Number.isNaN(faceExpr.avatarWeight('jawOpen'))")
         assert pixels(page) != shown
 
-    def test_what_is_no_avatar_is_refused_with_a_sentence(self, page: Page, tmp_path: Path) -> None:
-        broken = tmp_path / "<b>broken</b>.glb"
-        broken.write_bytes(b"glTF, but not really")
-        page.locator("#avatar-file").set_input_files(broken)
+    def test_what_is_no_avatar_is_refused_with_a_sentence(self, page: Page) -> None:
+        broken = {"name": "<b>broken<b>.glb", "mimeType": "model/gltf-binary", "buffer": b"glTF, but not really"}
+        page.locator("#avatar-file").set_input_files([broken])
         until(page, "document.getElementById('toast').textContent.includes('is not a glTF or VRM file')")
         assert page.locator("#toast b").count() == 0
 
@@ -236,7 +236,10 @@ class TestPage:
     def test_it_is_quick(self, page: Page) -> None:
         until(page, "faceExpr.drawn > 60")
         script, latency = page.evaluate("[faceExpr.scriptMs, faceExpr.latencyMs]")
-        print(f"\nscript {script:.1f} ms a frame, stamp to drawn {latency:.0f} ms, medians in software drawing")
+        begun, drawn = time.monotonic(), page.evaluate("faceExpr.drawn")
+        until(page, f"faceExpr.drawn > {drawn + 40}")
+        rate = 40 / (time.monotonic() - begun)
+        print(f"\nscript {script:.1f} ms a frame, stamp to drawn {latency:.0f} ms (medians); {rate:.0f} Hz in software")
         assert script > 0
         assert latency > 0
 
@@ -262,7 +265,7 @@ def test_the_page_comes_back_after_the_server_has_restarted(browser: Browser) ->
 @needs_chromium
 def test_the_page_asks_for_the_token_and_keeps_it_out_of_the_address(browser: Browser) -> None:
     server = running_server(token="a-token-of-some-length")
-    context = browser.new_context()
+    context = browser.new_context(viewport={"width": SMALL[0], "height": SMALL[1]})
     page = context.new_page()
     page.goto(server.url.split("?")[0])
     page.locator("#token-input").fill("a-token-of-some-length")
@@ -277,20 +280,19 @@ def test_the_page_asks_for_the_token_and_keeps_it_out_of_the_address(browser: Br
 
 @pytest.mark.slow
 @needs_chromium
-@pytest.mark.parametrize(
-    ("device", "scheme"), [("desktop", "dark"), ("desktop", "light"), ("phone", "dark"), ("phone", "light")]
-)
-def test_it_fits_on_desktops_and_phones(
-    browser: Browser, server: FaceServer, portrait: NDArray[np.uint8], device: str, scheme: str
+@pytest.mark.parametrize(("device", "size"), [("desktop", (1280, 800)), ("phone", (390, 844))])
+def test_it_fits_on_desktops_and_phones_in_dark_and_light(
+    browser: Browser, server: FaceServer, portrait: NDArray[np.uint8], device: str, size: tuple[int, int]
 ) -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
-    size = {"desktop": (1280, 800), "phone": (390, 844)}[device]
     person = Person(server, lambda: portrait)
-    with open_page(browser, server.url, size=size, scheme=scheme, phone=device == "phone") as (page, complaints):
+    with open_page(browser, server.url, size=size, scheme="light", phone=device == "phone") as (page, complaints):
         until(page, "faceExpr.faces.join() === '1' && document.getElementById('no-picture').hidden")
-        page.screenshot(path=PICTURES / f"{device}_{scheme}.png")
+        for theme in ("light", "dark"):
+            assert page.evaluate("document.documentElement.dataset.theme") == theme
+            page.screenshot(path=PICTURES / f"{device}_{theme}.png")
+            page.keyboard.press("t")
         assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
-        assert page.evaluate("document.documentElement.dataset.theme") == scheme
         box = page.locator("#canvas").bounding_box()
         assert box is not None
         assert box["width"] * box["height"] > 0.3 * size[0] * size[1], "the face has the largest part"

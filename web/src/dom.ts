@@ -27,7 +27,8 @@ export function pen(canvas: HTMLCanvasElement): { pen: CanvasRenderingContext2D;
     canvas.width = Math.round(width * ratio);
     canvas.height = Math.round(height * ratio);
   }
-  const context = canvas.getContext("2d")!;
+  // Drawn by the processor: small drawings are not worth a surface on the graphics card.
+  const context = canvas.getContext("2d", { willReadFrequently: true })!;
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.clearRect(0, 0, width, height);
   return { pen: context, width, height };

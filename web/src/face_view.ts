@@ -4,6 +4,7 @@ import {
   Color, Group, LineBasicMaterial, LineSegments, Mesh, MeshBasicMaterial, MeshStandardMaterial, Points, PointsMaterial,
   Quaternion, Vector3, type Material, type Texture,
 } from "three";
+import { ActiveMorphs } from "./active_morphs";
 import type { FaceFrame } from "./codec";
 import { INNER_LIP } from "./contours";
 import type { FaceModel } from "./model";
@@ -47,6 +48,7 @@ export class FaceView {
   private placed = false;
   private shape: Float32Array | null = null;
   private vertices: Float32Array;
+  private active: ActiveMorphs;
   private skin: MeshStandardMaterial;
   private mesh: Mesh;
   private wires: Mesh;
@@ -71,10 +73,10 @@ export class FaceView {
     this.vertices = model.mean.slice();
     this.weights = new Float32Array(model.expression.count);
     this.target = new Float32Array(model.expression.count);
+    this.active = new ActiveMorphs(model.expression.count);
     for (const part of [this.mesh, this.wires, this.points, this.lines]) {
+      this.active.use(part.material as Material);
       part.frustumCulled = false; // the bounds of a face do not know its morphs
-      // One list of weights for all: what is written into it moves mesh, wires and landmarks.
-      part.morphTargetInfluences = this.weights as unknown as number[];
       this.group.add(part);
     }
     this.setLook("mesh");
@@ -137,9 +139,9 @@ export class FaceView {
     const step = 1 - Math.exp(-seconds / this.lag);
     for (let k = 0; k < this.weights.length; k++) {
       const left = this.target[k] - this.weights[k];
-      // A weight at rest is exactly zero: the shader then skips its morph target.
       this.weights[k] = Math.abs(left) < 1e-4 ? this.target[k] : this.weights[k] + step * left;
     }
+    this.active.set(this.weights);
     this.group.position.lerp(this.position, step);
     this.group.quaternion.slerp(this.rotation, step);
   }

@@ -4,6 +4,8 @@ import { Texture } from "three";
 import type { StreamFrame } from "./codec";
 import { byId, cssColor } from "./dom";
 
+const SHOWN_WIDTH = 480; // pixels of the small picture
+
 export interface Picture {
   bitmap: ImageBitmap;
   /** Seconds, of the frame it belongs to. */
@@ -17,6 +19,8 @@ export class PictureView {
   private canvas = byId<HTMLCanvasElement>("picture");
   private bitmap: ImageBitmap | null = null;
   private decoding = false;
+  private drawn = "";
+  private textureSize = "";
 
   /** A JPEG of the server with its stamp before it. What comes while one is decoded is dropped. */
   async receive(data: ArrayBuffer): Promise<void> {
@@ -37,8 +41,9 @@ export class PictureView {
     this.bitmap = picture.bitmap;
     this.stamp = picture.stamp;
     const { width, height } = picture.bitmap;
-    const old = this.texture?.image as ImageBitmap | undefined;
-    if (!this.texture || this.canvas.width !== width || this.canvas.height !== height || !old) {
+    const size = `${width} ${height}`;
+    if (!this.texture || this.textureSize !== size) {
+      this.textureSize = size;
       this.texture?.dispose(); // a texture on the GPU keeps its size
       this.texture = new Texture();
       this.texture.flipY = false;
@@ -54,21 +59,25 @@ export class PictureView {
     this.bitmap = null;
     this.texture?.dispose();
     this.texture = null;
-    this.canvas.getContext("2d")!.clearRect(0, 0, this.canvas.width, this.canvas.height);
+    this.drawn = "";
+    this.canvas.width = this.canvas.width; // clears it
     byId("no-picture").hidden = false;
   }
 
   /** The small picture with a box around each face. */
   draw(frame: StreamFrame | null, selected: number | null, mirrored: boolean): void {
-    if (!this.bitmap) return;
-    const { width, height } = this.bitmap;
+    const drawn = `${this.stamp} ${frame?.sequence} ${selected} ${mirrored}`;
+    if (!this.bitmap || drawn === this.drawn) return;
+    this.drawn = drawn;
+    const small = Math.min(1, SHOWN_WIDTH / this.bitmap.width);
+    const width = Math.round(small * this.bitmap.width), height = Math.round(small * this.bitmap.height);
     if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, { width, height });
-    const ink = this.canvas.getContext("2d")!;
+    const ink = this.canvas.getContext("2d", { willReadFrequently: true })!;
     ink.setTransform(mirrored ? -1 : 1, 0, 0, 1, mirrored ? width : 0, 0);
-    ink.drawImage(this.bitmap, 0, 0);
+    ink.drawImage(this.bitmap, 0, 0, width, height);
     if (!frame?.width) return;
     const scale = width / frame.width;
-    ink.lineWidth = Math.max(1.5, width / 220);
+    ink.lineWidth = Math.max(1.5, width / 200);
     for (const face of frame.faces) {
       const [x, y, w, h] = face.roi.map((value) => value * scale);
       ink.strokeStyle = face.id === selected ? cssColor("--accent") : "rgba(255, 255, 255, 0.65)";

@@ -13,7 +13,7 @@ export type Viewpoint = "portrait" | "camera";
 const PORTRAIT_ANGLE = 24; // degrees, vertical
 const NEAR = 0.05, FAR = 20;
 const PORTRAIT_TARGET = new Vector3(0, -0.042, -0.05); // the middle of a head whose sellion is the origin
-const PORTRAIT_HEIGHT = 0.34, PORTRAIT_WIDTH = 0.29; // meters that are always seen
+const PORTRAIT_HEIGHT = 0.33, PORTRAIT_WIDTH = 0.29; // meters that are always seen
 // Without a graphics card every pixel is the processor's work: fewer of them, so that the face moves well.
 const SOFTWARE = /swiftshader|llvmpipe|softpipe|software/i;
 const FINEST = 2, COARSEST = 0.5, COARSER = 0.8;
@@ -104,7 +104,8 @@ export class Stage {
     this.renderer.setPixelRatio(Math.min(this.ratio, window.devicePixelRatio));
     this.renderer.setSize(this.width, this.height, false);
     this.portrait.aspect = this.width / this.height;
-    this.portrait.updateProjectionMatrix();
+    // The buttons cover the lowest strip: the head goes up by half of what they hide.
+    this.portrait.setViewOffset(this.width, this.height, 0, this.covered / 2, this.width, this.height);
     this.fitPortrait();
   }
 
@@ -117,10 +118,16 @@ export class Stage {
     this.resize();
   }
 
+  private get covered(): number {
+    const dock = this.canvas.parentElement?.querySelector(".dock");
+    return dock ? 0.7 * dock.clientHeight : 0;
+  }
+
   /** As near as the whole head allows, without changing the direction of the view. */
   private fitPortrait(): void {
     const half = Math.tan((PORTRAIT_ANGLE / 2) * (Math.PI / 180));
-    const distance = Math.max(PORTRAIT_HEIGHT, PORTRAIT_WIDTH / this.portrait.aspect) / 2 / half;
+    const height = PORTRAIT_HEIGHT / Math.max(0.3, 1 - this.covered / this.height);
+    const distance = Math.max(height, PORTRAIT_WIDTH / this.portrait.aspect) / 2 / half;
     const direction = this.portrait.position.clone().sub(this.orbit.target).normalize();
     this.portrait.position.copy(this.orbit.target).addScaledVector(direction, distance);
   }
