@@ -16,7 +16,7 @@ import cv2
 import mediapipe
 import numpy as np
 from mediapipe.framework.formats import rect_pb2
-from mediapipe.python._framework_bindings import resource_util
+from mediapipe.python._framework_bindings import _packet_getter, resource_util
 from numpy.typing import NDArray
 
 # The graphs name their networks relative to this folder.
@@ -70,6 +70,12 @@ class ImageGraph:
     def close(self) -> None:
         """Free the network."""
         self._graph.close()
+
+
+def message_bytes(packet: Any) -> bytes:
+    """The Protocol Buffers message in a packet, as bytes: MediaPipe's own way to the message parses them at once."""
+    data: bytes = _packet_getter._get_serialized_proto(packet)
+    return data
 
 
 def _normalized(region: Region, image: NDArray[np.uint8]) -> rect_pb2.NormalizedRect:

@@ -17,7 +17,7 @@ def message(points: FloatArray) -> landmark_pb2.NormalizedLandmarkList:
 
 @pytest.mark.parametrize("points", [np.zeros((0, 3)), np.zeros((2, 3)), np.random.default_rng(0).normal(size=(478, 3))])
 def test_all_coordinates_are_read(points: FloatArray) -> None:
-    given = coordinates(message(points))
+    given = coordinates(message(points).SerializeToString())
     assert given.dtype == np.float32
     np.testing.assert_array_equal(given, points.astype(np.float32))
 
@@ -28,4 +28,4 @@ def test_a_message_with_other_fields_is_read_too() -> None:
     given.landmark[2].visibility = 0.5
     given.landmark[3].ClearField("z")
     points[3, 2] = 0.0
-    np.testing.assert_array_equal(coordinates(given), points.astype(np.float32))
+    np.testing.assert_array_equal(coordinates(given.SerializeToString()), points.astype(np.float32))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from face_expr_ros.config import LandmarksConfig
 from face_expr_ros.geometry import bounding_box
 from face_expr_ros.landmarks import in_pixels
-from face_expr_ros.mediapipe_graph import ImageGraph, Region
+from face_expr_ros.mediapipe_graph import ImageGraph, Region, message_bytes
 from face_expr_ros.values import Detection, FloatArray, Frame, Landmarks, Track
 
 _GRAPH = """
@@ -86,18 +86,18 @@ class MediapipeSolutions:
         presence = mediapipe.packet_getter.get_float(answer[_PRESENCE])
         if presence < self._least:
             return None
-        points = coordinates(mediapipe.packet_getter.get_proto(answer["landmarks"]))
+        points = coordinates(message_bytes(answer["landmarks"]))
         return in_pixels(points, shown.shape[1], shown.shape[0], corner=(left, top), confidence=presence)
 
 
-def coordinates(points: landmark_pb2.NormalizedLandmarkList) -> NDArray[np.float32]:
-    """(n, 3) of MediaPipe's message: from its bytes, for reading attribute by attribute takes ten times as long."""
-    data = np.frombuffer(points.SerializeToString(), np.uint8)
-    if data.size == len(points.landmark) * _POINT.itemsize:
-        fields = data.view(_POINT)
-        if all((fields[name] == bytes_before).all() for name, bytes_before in _BEFORE.items()):
+def coordinates(message: bytes) -> NDArray[np.float32]:
+    """(n, 3) of the bytes of a NormalizedLandmarkList; reading it attribute by attribute takes twenty times as long."""
+    if len(message) % _POINT.itemsize == 0:
+        fields = np.frombuffer(message, _POINT)
+        if all((fields[name] == wanted).all() for name, wanted in _BEFORE.items()):
             return np.stack([fields["x"], fields["y"], fields["z"]], axis=1)
-    return np.array([(point.x, point.y, point.z) for point in points.landmark], np.float32).reshape(-1, 3)
+    points = landmark_pb2.NormalizedLandmarkList.FromString(message).landmark
+    return np.array([(point.x, point.y, point.z) for point in points], np.float32).reshape(-1, 3)
 
 
 def region_of_points(points: FloatArray) -> Region:
