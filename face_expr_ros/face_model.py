@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg.blas import sgemv
+
+from face_expr_ros.kernels.surface import reconstruct
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int32]
@@ -79,12 +80,11 @@ class MorphableModel:
         """
         given = (("shape", shape, len(self.identity)), ("expression", expression, len(self.expression)))
         coefficients = np.concatenate([_checked_coefficients(*one) for one in given])
-        flat: FloatArray = sgemv(1.0, self._basis.T, coefficients, beta=1.0, y=self.mean.ravel())
-        return flat.reshape(-1, 3)
+        return reconstruct(self.mean.ravel(), self._basis, coefficients).reshape(-1, 3)
 
     @cached_property
     def _basis(self) -> FloatArray:
-        """(I + E, 3 V): both bases in one piece, so that a face is a single matrix product that starts at the mean."""
+        """(I + E, 3 V): both bases in one piece, so that a face is a single sum that starts at the mean."""
         return np.concatenate([self.identity, self.expression]).reshape(-1, self.mean.size)
 
     def points(self, vertices: NDArray[Any], triangle: NDArray[Any], barycentric: NDArray[Any]) -> NDArray[Any]:

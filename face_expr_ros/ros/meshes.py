@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from face_expr_ros.config import OutputConfig
 from face_expr_ros.face_model import MorphableModel
+from face_expr_ros.kernels.surface import vertex_normals
 from face_expr_ros.mesh_detail import drawn_model
-from face_expr_ros.rendering.projection import corner_operator, vertex_normals
 from face_expr_ros.rendering.vertex_colors import lit, seen_in_image, vertex_colors
 from face_expr_ros.values import Face, FloatArray, Frame
 
@@ -80,14 +80,13 @@ class _Surface:
     def __init__(self, model: MorphableModel) -> None:
         self._model = model
         self._colors = vertex_colors(model)
-        self._at_corners = corner_operator(model.triangles, len(model.mean))
         self.triangles = model.triangles.ravel().astype(np.intp)
         sides = np.sort(model.triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
         self.edges = np.unique(sides, axis=0).ravel().astype(np.intp)
 
     def draw(self, face: Face, frame: Frame, config: OutputConfig) -> DrawnFace:
         vertices = self._model.vertices(face.fit.shape, face.fit.expression)
-        normals = vertex_normals(vertices, self._model.triangles, self._at_corners)
+        normals = vertex_normals(vertices, self._model.triangles)
         colors = np.full((len(vertices), 4), config.mesh_opacity, dtype=np.float32)
         colors[:, :3] = lit(self._colors, normals, face.fit.pose)
         if config.mesh_style == "textured":
