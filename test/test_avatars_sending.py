@@ -19,9 +19,10 @@ from avatar_receivers import VmcAvatar, ifacialmocap, live_link, openseeface
 
 from face_expr_ros.config import ConfigError, from_mapping, settings
 from face_expr_ros.geometry import euler_angles
+from face_expr_ros.open_model.blendshapes import ARKIT_NAMES
 from face_expr_ros.retargeting.avatar_config import PORTS, TargetConfig, load_targets
-from face_expr_ros.retargeting.avatar_sender import Sender
-from face_expr_ros.retargeting.avatar_stream import AvatarStream
+from face_expr_ros.retargeting.avatar_sender import Sender, packets
+from face_expr_ros.retargeting.avatar_stream import AvatarStream, Shown
 from face_expr_ros.values import Blendshapes
 
 PATIENCE = 30.0  # seconds
@@ -176,6 +177,38 @@ def test_a_mirrored_target_shows_the_other_side() -> None:
 def test_a_face_without_arkits_names_is_refused_when_it_comes() -> None:
     with pytest.raises(ValueError, match="avatars want ARKit's"):
         make_stream().put([replace(make_state(), blendshapes=Blendshapes(("a",), np.zeros(1)))], 1.0)
+
+
+def test_landmarks_that_are_no_numbers_are_refused_when_they_come() -> None:
+    with pytest.raises(ValueError, match="finite landmarks were wanted for 'f12'"):
+        make_stream().put([replace(make_state(), landmarks=np.full((478, 3), np.nan, np.float32))], 1.0)
+
+
+def test_whatever_the_face_does_every_receiver_reads_it_and_every_number_is_in_its_range() -> None:
+    random = np.random.default_rng(1)
+    for _ in range(60):
+        yaw, pitch, roll = random.choice([-180.0, -90.0, -30.0, 0.0, 20.0, 90.0], 3).tolist()
+        x, y = random.uniform(-0.5, 0.5, 2).tolist()
+        state = make_state(yaw, pitch, roll, (x, y, 0.5))
+        state = replace(state, blendshapes=Blendshapes(ARKIT_NAMES, random.uniform(-1.0, 2.0, 52)))
+        for protocol in PORTS:
+            (*_, packet) = sent = packets(make_target(protocol), Shown(state, True), 1.0)
+            if protocol == "vmc":
+                avatar = VmcAvatar()
+                for datagram in sent:
+                    avatar.receive(datagram)
+                assert np.linalg.norm(avatar.bones["Head"][3:]) == pytest.approx(1.0, abs=ROUNDING)
+                assert 0.0 <= min(avatar.blendshapes.values()) <= max(avatar.blendshapes.values()) <= 1.0
+            elif protocol == "live_link":
+                assert np.abs(list(live_link(packet)[1].values())).max() <= 1.0
+            elif protocol == "ifacialmocap":
+                shapes, parts = ifacialmocap(packet)
+                assert set(shapes.values()) <= set(range(101))
+                assert np.abs(parts["head"][:3]).max() <= 180.0
+            else:
+                data = openseeface(packet)
+                assert np.isfinite([*data.quaternion, *data.euler, *np.ravel(data.points)]).all()
+                assert np.abs(data.features).max() <= 1.0
 
 
 # On real sockets

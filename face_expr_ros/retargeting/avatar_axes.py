@@ -6,6 +6,7 @@ identity for a face that looks along the camera's axis into the camera.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -70,8 +71,9 @@ def apparent_rotation(pose: Pose) -> FloatArray:
 
 def right_handed_degrees(rotation: FloatArray) -> tuple[float, float, float]:
     """Angles x, y, z of H = Ry Rx Rz: > 0 bows the head, turns it to the subject's left, tilts it to their right."""
-    y, x, z = Rotation.from_matrix(rotation).as_euler("YXZ", degrees=True)
-    return float(x), float(y), float(z)
+    (_, _, r02), (r10, r11, r12), (_, _, r22) = rotation.tolist()
+    x = math.asin(min(1.0, max(-1.0, -r12)))
+    return math.degrees(x), math.degrees(math.atan2(r02, r22)), math.degrees(math.atan2(r10, r11))
 
 
 def unity_quaternion(rotation: FloatArray) -> tuple[float, float, float, float]:

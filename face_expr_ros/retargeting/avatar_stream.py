@@ -6,13 +6,15 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from face_expr_ros.face_state import FaceState
 from face_expr_ros.retargeting.avatar_axes import RESTING, arkit_values, between, mirrored, relaxed
 from face_expr_ros.retargeting.avatar_config import TargetConfig
 from face_expr_ros.retargeting.config import HeadControlConfig
 from face_expr_ros.retargeting.follow import FaceChooser
 
-LONGEST_STEP = 0.1  # seconds between two images that are still bridged
+LONGEST_STEP = 0.25  # seconds between two images that are still bridged
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,14 @@ class AvatarStream:
         """The faces of one image.
 
         Raises:
-            ValueError: the chosen face lacks ARKit's blendshapes.
+            ValueError: the chosen face lacks ARKit's blendshapes, or has numbers that are not finite.
         """
         state = self._choose(faces, round(seconds * 1e9))
         if state is None:
             return
-        arkit_values(state.blendshapes)  # here, where the sender of the bad face is known
+        arkit_values(state.blendshapes)  # here, where it is known who sent a bad face
+        if not np.isfinite(state.landmarks).all():
+            raise ValueError(f"finite landmarks were wanted for {state.id!r}, some that are not were given")
         with self._lock:
             newest = _Arrival(mirrored(state) if self._target.mirror else state, seconds)
             continued = self._newest is not None and self._newest.state.id == state.id

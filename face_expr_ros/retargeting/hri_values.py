@@ -57,10 +57,12 @@ def normalized_points(state: FaceState, size: ImageSize) -> FloatArray:
     The center of the first pixel, (0, 0) in landmarks, is half a pixel from the image's edge.
 
     Raises:
-        ValueError: FaceMesh does not see the face.
+        ValueError: FaceMesh does not see the face, or a landmark is not finite.
     """
     if not len(state.landmarks):
         raise ValueError(f"landmarks were wanted, FaceMesh does not see the face {state.id!r}")
+    if not np.isfinite(state.landmarks).all():
+        raise ValueError(f"finite landmarks were wanted for {state.id!r}, some that are not were given")
     places = (state.landmarks[list(POINTS), :2].astype(np.float64) + 0.5) / (size.width, size.height)
     inside = ((places >= 0) & (places <= 1)).all(axis=1)
     return np.column_stack([np.clip(places, 0.0, 1.0), np.where(inside, state.confidence, 0.0)])

@@ -6,6 +6,7 @@ order row, column, and its solver settles on negative depths. docs/avatars.md de
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 
@@ -53,7 +54,7 @@ def encode(state: FaceState, *, seconds: float, config: OpenSeeFaceConfig) -> by
             struct.pack("=diff", seconds, _number(state.id), config.width, config.height),
             struct.pack("=ffBf", 1 - shapes["eyeBlinkRight"], 1 - shapes["eyeBlinkLeft"], 1, 0.0),
             struct.pack("=4f", *Rotation.from_matrix(rotation.T).as_quat(canonical=True)),
-            struct.pack("=3f", *Rotation.from_matrix(rotation).as_euler("ZYX", degrees=True)[::-1]),
+            struct.pack("=3f", *_euler_degrees(rotation)),
             struct.pack("=3f", -y, -x, -z),
             np.full(len(POINTS), state.confidence, "=f4").tobytes(),
             pixels.astype("=f4").tobytes(),
@@ -72,6 +73,13 @@ def solver_rotation(pose: Pose) -> FloatArray:
     half_turn = 2.0 * np.outer(ray, ray) - np.eye(3)
     found: FloatArray = _ROWS_FIRST @ half_turn @ pose.rotation @ _AXES
     return found
+
+
+def _euler_degrees(rotation: FloatArray) -> tuple[float, float, float]:
+    """x, y, z of Rz Ry Rx."""
+    (r00, _, _), (r10, _, _), (r20, r21, r22) = rotation.tolist()
+    y = math.asin(min(1.0, max(-1.0, -r20)))
+    return math.degrees(math.atan2(r21, r22)), math.degrees(y), math.degrees(math.atan2(r10, r00))
 
 
 def points(state: FaceState) -> FloatArray:
