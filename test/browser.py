@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from web_clients import PATIENCE, face
 
 from face_expr_ros.geometry import pinhole_camera
+from face_expr_ros.values import Roi
 from face_expr_ros.web.picture import camera_picture
 from face_expr_ros.web.server import FaceServer
 
@@ -49,7 +50,11 @@ def open_page(
 ) -> Iterator[tuple[Page, list[str]]]:
     """The page once it draws, and what it complains about: errors of scripts, of the console, of its policy."""
     context = browser.new_context(
-        viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, has_touch=phone, is_mobile=phone
+        viewport={"width": size[0], "height": size[1]},
+        color_scheme=scheme,
+        has_touch=phone,
+        is_mobile=phone,
+        reduced_motion="reduce",  # a slow machine would be photographed half-way
     )
     page = context.new_page()
     complaints: list[str] = []
@@ -95,7 +100,7 @@ class Person:
                 self._server.show(camera_picture(self._picture(), stamp))
 
     def _state(self, number: int, stamp: int) -> Any:
-        state = replace(face(number, jaw=self.jaw), stamp_ns=stamp)
+        state = replace(face(number, jaw=self.jaw), stamp_ns=stamp, roi=Roi(220, 130, 200, 260))
         state.pose.position[0] = 0.3 * (number - 1)
         return state
 

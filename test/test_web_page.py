@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import shutil
+import socket
 import struct
 import subprocess
 import time
@@ -30,6 +31,7 @@ SOURCES = ("index.html", "package-lock.json", "package.json", "public", "src", "
 STATIC = ROOT / "face_expr_ros/web/static"
 LARGEST = 1.5e6  # bytes of the whole page, compressed
 CLOSED, OPEN = 0.005, 0.012  # meters between the inner lips
+MOVED = 0.004  # meters that the lips of the synthetic person move apart within its half minute
 JAW = ARKIT_NAMES.index("jawOpen")
 in_browser = [pytest.mark.slow, needs_chromium]
 
@@ -298,6 +300,38 @@ def test_it_fits_on_desktops_and_phones_in_dark_and_light(
         assert box["width"] * box["height"] > 0.3 * size[0] * size[1], "the face has the largest part"
         assert complaints == []
     person.leave()
+
+
+@pytest.mark.slow
+@needs_chromium
+def test_camera_perception_bridge_and_page_are_one_live_line(browser: Browser, start: Any, graph: Any) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    start("web_bridge", "-r", "__ns:=/page", "-p", f"port:={port}")
+    start("perception", "-r", "__ns:=/page")
+    start("camera", "-r", "__ns:=/page", "-p", "width:=640", "-p", "height:=480", "-p", "rate:=15.0")
+    graph.until(lambda: listens(port), "the bridge")
+    with open_page(browser, f"http://127.0.0.1:{port}/") as (page, complaints):
+        until(page, "faceExpr.lastFrame()?.faces.length === 1 && document.getElementById('no-picture').hidden")
+        openings: list[float] = []
+        while not openings or max(openings) - min(openings) < MOVED:
+            until(page, f"faceExpr.drawn > {page.evaluate('faceExpr.drawn')}")
+            openings.append(page.evaluate("faceExpr.mouthOpening()"))
+        settled = page.evaluate("faceExpr.drawn") + 120  # the medians are those of 120 frames
+        until(page, f"faceExpr.latencyMs > 0 && faceExpr.drawn > {settled}")
+        print(
+            "\nlive: script {:.1f} ms a frame, stamp to drawn {:.0f} ms".format(
+                *page.evaluate("[faceExpr.scriptMs, faceExpr.latencyMs]")
+            )
+        )
+        assert page.evaluate("faceExpr.lastFrame().camera[0]") > 100, "the camera is known"
+        assert complaints == []
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def downloaded(page: Page, button: str) -> bytes:

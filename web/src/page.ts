@@ -156,6 +156,7 @@ export class Page {
     else this.lastFrame = null;
     if (source === "stream") this.picture.clear();
     this.received = [];
+    this.latency.clear();
     document.body.classList.toggle("manual", source === "manual");
     this.rest();
   }
