@@ -13,8 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from face_expr_ros.kernels.surface import reconstruct
-
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int32]
 
@@ -78,6 +76,8 @@ class MorphableModel:
         Fewer coefficients than basis vectors mean that the rest are zero; None means all zero.
         Raises ValueError when there are more coefficients than basis vectors, or not all are finite.
         """
+        from face_expr_ros.kernels.surface import reconstruct  # the doctor reads models where no kernel is built
+
         given = (("shape", shape, len(self.identity)), ("expression", expression, len(self.expression)))
         coefficients = np.concatenate([_checked_coefficients(*one) for one in given])
         return reconstruct(self.mean.ravel(), self._basis, coefficients).reshape(-1, 3)

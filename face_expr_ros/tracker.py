@@ -244,6 +244,8 @@ class Tracker:
         self, tracks: Sequence[Track], fits: Sequence[FaceFit], held: Sequence[bool], stamp_ns: int
     ) -> list[int]:
         """The tracks that lie on the face of another one: the new ones, and those that came from farther away."""
+        if sum(held) < 2:
+            return []
 
         def claim(index: int) -> tuple[bool, float]:
             memory, fit = self._memories[tracks[index].id], fits[index]
