@@ -92,7 +92,7 @@ class BagFile:
             self._connections[topic] = self._writer.add_connection(
                 topic, kind, typestore=package_types(), offered_qos_profiles=[BEST_EFFORT]
             )
-        self._writer.write(self._connections[topic], START_NS + round(number * 1e9 / RATE), data)
+        self._writer.write(self._connections[topic], START_NS + int(number * 1_000_000_000 / RATE), data)
 
 
 def record(

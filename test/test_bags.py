@@ -134,10 +134,10 @@ def test_an_interrupted_run_goes_on_and_nobody_sees_it(
     job = Job(bag, bag.with_name("broken"), split=0.2)
     take, left = annotating._Run._take, iter(range(22))
 
-    def interrupted(run: Any, message: Any) -> None:
+    def interrupted(run: Any, *given: Any) -> None:
         if next(left, None) is None:
             raise KeyboardInterrupt
-        take(run, message)
+        take(run, *given)
 
     monkeypatch.setattr(annotating._Run, "_take", interrupted)
     with pytest.raises(KeyboardInterrupt):
@@ -241,7 +241,7 @@ def test_one_of_several_image_topics_has_to_be_named(portrait: Picture, tmp_path
         for topic in ("/left/image", "/right/image"):
             file.write(topic, IMAGE, 0, raw(portrait, header(0)))
         file.write("/chatter", STRING, 1, cdr(STRING, {"data": "hello"}))
-    wanted = {
+    wanted: dict[str | None, str] = {
         None: "several topics of images, name one with --topic: /left/image, /right/image",
         "/up/image": "has no topic '/up/image'; it has /chatter, /left/image, /right/image",
         "/chatter": "/chatter has std_msgs/msg/String, images were wanted: /left/image, /right/image",

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ def test_live_answers_are_those_of_the_annotated_bag(graph: Any, start: Any, bag
         ]
     start("perception", "-r", "__ns:=/camera")
     lockstep = Lockstep(graph, "/camera")
-    live = []
+    live: list[FaceArray] = []
     with Recording(bag) as recording:
         player = Player(graph.node, recording, ReplayOptions(topics=("/camera/image", "/camera/camera_info")))
         infos = graph.node.count_subscribers
@@ -105,7 +106,7 @@ def test_live_answers_are_those_of_the_annotated_bag(graph: Any, start: Any, bag
                 player.publish(message)
             elif message.connection.topic == "/camera/image":
                 stamp_ns = START_NS + len(live) * 10**9 // RATE
-                live.append(lockstep.ask(lambda message=message: player.publish(message), stamp_ns))
+                live.append(lockstep.ask(partial(player.publish, message), stamp_ns))
     assert len(live) == len(offline) == 8
     for one, other in zip(live, offline, strict=True):
         assert one.header == other.header

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -138,9 +139,7 @@ def test_a_bag_that_loops_twenty_times_finds_a_new_id_each_time_and_the_memory_a
         player = Player(graph.node, recording, ReplayOptions(topics=("/camera/image",)))
         images = list(recording.messages([recording.connection("/camera/image")]))
         for loop in range(20):
-            answers = [
-                lockstep.ask(lambda message=message: player.publish(message), message.time_ns) for message in images
-            ]
+            answers = [lockstep.ask(partial(player.publish, message), message.time_ns) for message in images]
             assert [[face.face_id for face in answer.faces] for answer in answers] == [[f"f{loop + 1}"]] * len(images)
             memory.append(resident_megabytes(node._process.pid))
     assert memory[-1] - memory[4] < 10.0, f"megabytes after each loop: {memory}"

@@ -5,21 +5,25 @@ from __future__ import annotations
 import json
 import pickle
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from rosbags.interfaces import Connection
 
 from face_expr_ros import __version__
 from face_expr_ros.bags import BagError
-from face_expr_ros.bags.faces import FaceMessages, face_topics
+from face_expr_ros.bags.faces import Addition, FaceMessages, face_topics
 from face_expr_ros.bags.memory import Memory, can_be_kept
 from face_expr_ros.bags.messages import types_of
 from face_expr_ros.bags.reading import Message, Recording
+from face_expr_ros.bags.threads import Behind, ahead
 from face_expr_ros.bags.topics import camera_info_connection, image_connection
 from face_expr_ros.bags.writing import SplitWriter, Topic, copied_topic, notes_of, work_folder
 from face_expr_ros.config import PerceptionConfig
@@ -31,6 +35,9 @@ from face_expr_ros.values import Frame
 
 NOTE = "face_expr_ros"  # the key of our notes in a bag's metadata
 CHECKPOINT = "checkpoint.pickle"
+QUEUE = 4  # messages that are read ahead, and calls that wait for the writer
+
+_Picture = tuple[NDArray[np.uint8], int, str]  # BGR, stamp in nanoseconds, frame_id
 
 
 @dataclass(frozen=True)
@@ -125,42 +132,56 @@ class _Run:
         self.state = self._resume()
         self._resumed = self.state.messages_in
         self._writer = SplitWriter(job.out, job.storage, self._topics(), self.state.files)
+        self._behind = Behind(QUEUE, at_end=self._writer.abort)
 
     def run(self, bar: bool) -> dict[str, Any]:
         recording, state = self._recording, self.state
-        messages: Iterable[Message] = islice(recording.messages((), *self._bounds), state.messages_in, None)
-        if bar:
-            rest = max(recording.message_count - state.messages_in, 0)
-            messages = progress(messages, self._job.source.name, rest, unit="messages")
+        if not state.messages_in:
+            self._first_camera_info()
+        messages = islice(recording.messages((), *self._bounds), state.messages_in, None)
+        prepared = ahead(map(self._prepared, messages), QUEUE)
+        rest = max(recording.message_count - state.messages_in, 0)
         try:
-            for message in messages:
-                self._take(message)
+            for message, picture in progress(prepared, self._job.source.name, rest, "messages") if bar else prepared:
+                self._take(message, picture)
             result = self._result()
-            self._writer.finish({NOTE: json.dumps({"made_of": self._fingerprint, "result": result})})
+            note = json.dumps({"made_of": self._fingerprint, "result": result})
+            self._behind.put(partial(self._writer.finish, {NOTE: note}))
+            self._behind.close()
         finally:
-            self._writer.abort()
+            prepared.close()
+            self._behind.abort()
         return {**result, "resumed_at": self._resumed}
 
-    def _take(self, message: Message) -> None:
+    def _take(self, message: Message, picture: _Picture | Exception | None) -> None:
         state = self.state
         if state.begun_ns is None:
             state.begun_ns = message.time_ns
-            if not state.messages_in:
-                self._begin(message.time_ns)
+            self._behind.put(partial(self._write_all, self._messages.model(message.time_ns)))
         elif message.time_ns - state.begun_ns >= self._job.split * 1e9:
             self._checkpoint(message.time_ns)
         connection, time_ns, data = message
-        self._writer.write(connection.topic, connection.msgtype, time_ns, data)
+        self._behind.put(partial(self._writer.write, connection.topic, connection.msgtype, time_ns, data))
         state.messages_in += 1
         if self._infos is not None and connection.topic == self._infos.topic:
             self._camera_info(data)
-        elif connection.topic == self._images.topic and connection.msgtype == self._images.msgtype:
-            self._image(time_ns, data)
+        elif picture is not None:
+            self._image(time_ns, picture)
 
-    def _begin(self, time_ns: int) -> None:
-        """The face model, once; and the first CameraInfo, which counts for the images before it as well."""
-        for addition in self._messages.model(time_ns):
-            self._writer.write(*addition)
+    def _prepared(self, message: Message) -> tuple[Message, _Picture | Exception | None]:
+        """A message and, where it is an image, what it shows, or why nobody can say."""
+        connection = message.connection
+        if connection.topic != self._images.topic or connection.msgtype != self._images.msgtype:
+            return message, None
+        try:
+            image: Any = self._image_types.deserialize_cdr(message.data, connection.msgtype)
+            stamp = image.header.stamp
+            return message, (decode(image), stamp.sec * 1_000_000_000 + stamp.nanosec, image.header.frame_id)
+        except Exception as error:  # of a message that is cut off, too
+            return message, error
+
+    def _first_camera_info(self) -> None:
+        """It counts for the images before it as well."""
         if self._infos is not None:
             first = next(self._recording.messages([self._infos], *self._bounds), None)
             if first is not None:
@@ -172,11 +193,11 @@ class _Run:
             self._cameras.update(types_of(self._infos).deserialize_cdr(data, self._infos.msgtype))
             self.state.camera_info = data
 
-    def _image(self, time_ns: int, data: bytes) -> None:
+    def _image(self, time_ns: int, picture: _Picture | Exception) -> None:
         """One image, whatever is in it: as in the node, a bad one is counted, and the next one finds all in order."""
         state = self.state
         try:
-            frame = self._frame(data)
+            frame = self._frame(picture)
             faces = self._pipeline(frame)
         except Exception as error:
             state.left_out += 1
@@ -186,15 +207,17 @@ class _Run:
         state.frames_with_face += bool(faces)
         state.faces += len(faces)
         state.ids += [face.id for face in faces if face.id not in state.ids]
-        for addition in self._messages(frame, faces, time_ns):
-            self._writer.write(*addition)
+        self._behind.put(partial(self._write_all, self._messages(frame, faces, time_ns)))
 
-    def _frame(self, data: bytes) -> Frame:
-        message: Any = self._image_types.deserialize_cdr(data, self._images.msgtype)
-        image = decode(message)
-        stamp = message.header.stamp
-        camera = self._cameras.camera(image.shape[1], image.shape[0])
-        return Frame(image, stamp.sec * 1_000_000_000 + stamp.nanosec, message.header.frame_id, camera)
+    def _frame(self, picture: _Picture | Exception) -> Frame:
+        if isinstance(picture, Exception):
+            raise picture
+        image, stamp_ns, frame_id = picture
+        return Frame(image, stamp_ns, frame_id, self._cameras.camera(image.shape[1], image.shape[0]))
+
+    def _write_all(self, additions: Iterator[Addition]) -> None:
+        for addition in additions:
+            self._writer.write(*addition)
 
     def _topics(self) -> list[Topic]:
         """Those of the recording, then those that are added; /tf may be one of both."""
@@ -229,15 +252,17 @@ class _Run:
 
     def _checkpoint(self, next_ns: int) -> None:
         """Complete a file of the bag and remember where to go on."""
-        self._writer.split()
         state = self.state
-        state.files, state.begun_ns = self._writer.done, next_ns
-        if self._memory is None:
-            return
-        state.memory = self._memory.save()
+        state.files, state.begun_ns = state.files + 1, next_ns
+        if self._memory is not None:
+            state.memory = self._memory.save()
+        self._behind.put(partial(self._complete_file, pickle.dumps((self._fingerprint, state))))
+
+    def _complete_file(self, checkpoint: bytes) -> None:
+        self._writer.split()
         file = work_folder(self._job.out) / CHECKPOINT
         draft = file.with_suffix(".draft")
-        draft.write_bytes(pickle.dumps((self._fingerprint, state)))
+        draft.write_bytes(checkpoint)
         draft.replace(file)
 
     def _result(self) -> dict[str, Any]:

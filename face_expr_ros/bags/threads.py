@@ -1,0 +1,97 @@
+"""Reading ahead and writing behind: while one image is in work, the next is decoded and the last is written.
+
+Both threads spend their time in system calls and decoders, which leave Python to the pipeline. What comes out, and in
+which order, is as without them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Iterable
+from queue import Queue
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
+_END = object()
+
+
+def ahead(items: Iterable[Item], depth: int) -> Generator[Item, None, None]:
+    """The items, up to ``depth`` of which are taken from their source before they are wanted; its error comes last."""
+    queue: Queue[Any] = Queue(depth)
+    stopped = threading.Event()
+    errors: list[BaseException] = []
+
+    def fill() -> None:
+        try:
+            for item in items:
+                queue.put(item)
+                if stopped.is_set():
+                    return
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            queue.put(_END)
+
+    thread = threading.Thread(target=fill, name="ahead", daemon=True)
+    thread.start()
+    try:
+        while (item := queue.get()) is not _END:
+            yield item
+        if errors:
+            raise errors[0]
+    finally:
+        stopped.set()
+        while thread.is_alive():  # it may wait for room
+            _drain(queue)
+            thread.join(0.01)
+
+
+def _drain(queue: Queue[Any]) -> None:
+    while not queue.empty():
+        queue.get_nowait()
+
+
+class Behind:
+    """Calls what it is given one after the other in a thread of its own; the first error is raised by the next call.
+
+    Args:
+        depth: calls that may wait.
+        at_end: called in the thread in any case, last of all; does not raise.
+    """
+
+    def __init__(self, depth: int, at_end: Callable[[], None]) -> None:
+        self._at_end = at_end
+        self._queue: Queue[Callable[[], None] | None] = Queue(depth)
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="behind", daemon=True)
+        self._thread.start()
+
+    def put(self, call: Callable[[], None]) -> None:
+        """Have it called after all that came before."""
+        self._raise()
+        self._queue.put(call)
+
+    def close(self) -> None:
+        """Wait for all calls, and raise the error of one that failed."""
+        self._queue.put(None)
+        self._thread.join()
+        self._raise()
+
+    def abort(self) -> None:
+        """End the thread, whatever became of the calls; safe after `close`."""
+        if self._thread.is_alive():
+            self._queue.put(None)
+            self._thread.join()
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        while (call := self._queue.get()) is not None:
+            if self._error is None:
+                try:
+                    call()
+                except BaseException as error:
+                    self._error = error
+        self._at_end()
