@@ -112,6 +112,16 @@ def test_only_the_own_page_and_allowed_ones_may_connect(server: FaceServer, orig
     assert handshake == (101 if status == 200 else status)
 
 
+def test_an_allowed_page_may_ask_whether_it_may_send_a_token(server: FaceServer) -> None:
+    url = f"http://127.0.0.1:{port_of(server)}/api/infer"
+    wish = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}
+    answer = httpx.options(url, headers={"Origin": "https://robot.example:8443", **wish}, trust_env=False)
+    assert answer.status_code == 200
+    assert answer.headers["Access-Control-Allow-Origin"] == "https://robot.example:8443"
+    assert "authorization" in answer.headers["Access-Control-Allow-Headers"].lower()
+    assert httpx.options(url, headers={"Origin": "https://evil.example", **wish}, trust_env=False).status_code == 403
+
+
 @pytest.mark.parametrize(
     ("host", "status"),
     [

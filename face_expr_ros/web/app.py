@@ -29,6 +29,7 @@ from face_expr_ros.web.streams import Streams
 
 # Resolved: a build may have put a link to this file into its own folder.
 STATIC = Path(__file__).resolve().parent / "static"
+METHODS, HEADERS = ("GET", "POST"), ("Authorization", "Content-Type", "If-None-Match")  # of pages of other origins
 NO_PAGE = "<!doctype html><title>face_expr</title><p>The page is not built; the streams and the API work.</p>\n"
 
 
@@ -91,7 +92,7 @@ def create_app(config: WebConfig, hub: Hub) -> FastAPI:
     app.add_exception_handler(Refused, _refuse)
     app.add_exception_handler(BundleError, _unavailable)
     if origins := allowed_origins(config):
-        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_headers=["Authorization", "Content-Type"])
+        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=METHODS, allow_headers=HEADERS)
     app.add_middleware(Guard, config=config, hub=hub)
     return app
 

@@ -114,8 +114,13 @@ class Guard:
         origin = headers.get("origin")
         if origin is not None and not self._allows(origin.lower(), host.lower()):
             raise Refused(403, "pages of that Origin may not connect; name it in allowed_origins")
-        if self._token and scope["path"].startswith(PROTECTED) and not self._has_token(scope, headers):
+        if self._wants_token(scope) and not self._has_token(scope, headers):
             raise Refused(401, "a token was wanted: Authorization: Bearer TOKEN, or ?token=TOKEN")
+
+    def _wants_token(self, scope: Scope) -> bool:
+        """Browsers ask with OPTIONS whether they may send a token at all, and without it."""
+        asks_first = scope["type"] == "http" and scope["method"] == "OPTIONS"
+        return bool(self._token) and scope["path"].startswith(PROTECTED) and not asks_first
 
     def _knows(self, host: str) -> bool:
         try:
