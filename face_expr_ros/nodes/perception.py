@@ -7,7 +7,6 @@ import time
 import traceback
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -26,7 +25,7 @@ from face_expr_ros.face_model import BundleError
 from face_expr_ros.ros.diagnostics import DiagnosticsPublisher, Surroundings
 from face_expr_ros.ros.params import Parameters
 from face_expr_ros.ros.perceiver import Perceiver
-from face_expr_ros.ros.running import StartError, run_node
+from face_expr_ros.ros.running import StartError, light_executor, run_node
 from face_expr_ros.ros.topics import camera_info_topic, image_topic
 from face_expr_ros.ros.worker import NewestWins
 
@@ -205,12 +204,17 @@ def _check_namespace(namespace: str, all_given: Sequence[str]) -> None:
         raise StartError(f"a namespace for each camera was wanted, {namespace!r} was given twice")
 
 
-def main() -> int:
-    """The executable ``perception``: one node, or one for each namespace of ``--namespaces``."""
+def create_as_told() -> Sequence[PerceptionNode]:
+    """One node, or one for each namespace of ``--namespaces`` on the command line, which rclpy has checked before."""
     parser = ArgumentParser("perception", description=__doc__)
     parser.add_argument("--namespaces", nargs="+", metavar="NAMESPACE", help="a node in each, all in this process")
     namespaces = parser.parse_args(remove_ros_args(sys.argv)[1:]).namespaces
-    return run_node(partial(create_all, namespaces) if namespaces else create, "perception")
+    return create_all(namespaces) if namespaces else [create()]
+
+
+def main() -> int:
+    """The executable ``perception``."""
+    return run_node(create_as_told, "perception", light_executor)
 
 
 if __name__ == "__main__":
