@@ -198,6 +198,8 @@ vec3 eyeColor(vec3 place) {
 const FRAGMENT_COLOR = /* glsl */ `
 bool isEye = abs(vKind - 1.0) < 0.5;
 float isSkin = 1.0 - step(0.5, vKind);
+// The inside of the skin shows at no place but the cut under the shoulders.
+if (isSkin > 0.5 && !gl_FrontFacing) discard;
 if (isEye) diffuseColor.rgb = eyeColor(vRest);
 vec2 paintAt = vec2(vRest.x / ${PAINT_WIDTH} + 0.5, (${PAINT_TOP} - vRest.y) / ${PAINT_WIDTH});
 float front = isSkin * smoothstep(-0.075, -0.045, vRest.z);
@@ -219,6 +221,10 @@ outgoingLight += isSkin * (1.0 - 0.8 * hair) * grazing * vec3(0.16, 0.055, 0.035
 vec2 pictureAt = vPicture.xy / vPicture.z;
 float seen = pictureAmount * smoothstep(0.02, 0.3, vFacing) * step(0.0, vPicture.z);
 seen *= step(0.0, pictureAt.x) * step(pictureAt.x, 1.0) * step(0.0, pictureAt.y) * step(pictureAt.y, 1.0);
+// Nothing casts shadows here: teeth and tongue get the light of the opening alone.
+float inMouth = step(1.5, vKind) * (1.0 - step(2.5, vKind));
+float opening = smoothstep(-0.045, 0.004, vRest.z) * (0.35 + 0.65 * abs(dot(normalize(vViewPosition), normal)));
+outgoingLight = mix(outgoingLight, diffuseColor.rgb * opening, inMouth);
 outgoingLight *= dim;
 outgoingLight = mix(outgoingLight, texture2D(picture, pictureAt).rgb, seen);
 `;
