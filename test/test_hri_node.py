@@ -36,6 +36,7 @@ FACES = "/humans/faces"
 
 
 @pytest.mark.skipif(INSTALLED, reason="hri_msgs is installed, the tests of this file run with it")
+@pytest.mark.timeout(900)  # half a minute of building, on a machine that has time
 def test_this_file_passes_with_hri_msgs_built_for_it(tmp_path: Path) -> None:
     interfaces.write_package(tmp_path / "src", "hri_msgs", "std_msgs", interfaces.HRI_MSGS)
     if find_spec("tf2_msgs") is None:
