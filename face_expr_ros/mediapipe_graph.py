@@ -59,6 +59,7 @@ class ImageGraph:
         self._answer.clear()
         self._clock += 1
         rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+        rgb.flags.writeable = False  # MediaPipe then takes it as it is, and copies it otherwise
         packet = mediapipe.packet_creator.create_image_frame(image_format=mediapipe.ImageFormat.SRGB, data=rgb)
         self._graph.add_packet_to_input_stream("image", packet.at(self._clock))
         if region is not None:
