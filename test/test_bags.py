@@ -246,9 +246,9 @@ def test_one_of_several_image_topics_has_to_be_named(portrait: Picture, tmp_path
         "/up/image": "has no topic '/up/image'; it has /chatter, /left/image, /right/image",
         "/chatter": "/chatter has std_msgs/msg/String, images were wanted: /left/image, /right/image",
     }
-    for topic, words in wanted.items():
+    for given, words in wanted.items():
         with pytest.raises(BagError, match=words):
-            annotate(Job(tmp_path / "a", tmp_path / "b", topic=topic), bar=False)
+            annotate(Job(tmp_path / "a", tmp_path / "b", topic=given), bar=False)
 
 
 def test_faces_that_are_there_already_are_not_mixed_with_new_ones(
