@@ -110,9 +110,7 @@ def test_faces_whose_blendshapes_change_their_names_are_refused(tmp_path: Path) 
         for number, names in enumerate((NAMES, ("jawOpen", "cheekPuff"))):
             values = face_array_values([face("f1", 0.0, names)], CAMERA, "open", header_values(0, "lens"))
             file.write("/faces", FACE_ARRAY, number, cdr(FACE_ARRAY, values))
-    with pytest.raises(
-        BagError, match=r"same blendshapes throughout were wanted; .*cheekPuff, eyeBlinkLeft is not"
-    ):
+    with pytest.raises(BagError, match=r"same blendshapes throughout were wanted; .*cheekPuff, eyeBlinkLeft is not"):
         export(tmp_path / "a", table=tmp_path / "a.csv")
 
 

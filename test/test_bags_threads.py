@@ -1,0 +1,68 @@
+"""Reading ahead and writing behind change neither order nor errors, and leave no thread behind."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from face_expr_ros.bags.threads import Behind, ahead
+
+
+def names() -> set[str]:
+    return {thread.name for thread in threading.enumerate()} & {"ahead", "behind"}
+
+
+def test_items_come_in_their_order() -> None:
+    assert list(ahead(range(100), 3)) == list(range(100))
+    assert names() == set()
+
+
+def test_an_error_of_the_source_comes_after_the_items_before_it() -> None:
+    def source() -> Iterator[int]:
+        yield from range(3)
+        raise OSError("the disk is gone")
+
+    taken: list[int] = []
+    with pytest.raises(OSError, match="the disk is gone"):
+        taken.extend(ahead(source(), 2))
+    assert taken == [0, 1, 2]
+    assert names() == set()
+
+
+def test_who_stops_early_leaves_no_thread() -> None:
+    items = ahead(iter(range(10**9)), 2)
+    assert next(items) == 0
+    items.close()
+    assert names() == set()
+
+
+def test_calls_happen_in_order_and_the_end_is_always_reached() -> None:
+    done: list[int] = []
+    behind = Behind(2, at_end=lambda: done.append(-1))
+    for number in range(10):
+        behind.put(lambda number=number: done.append(number))  # type: ignore[misc]
+    behind.close()
+    behind.abort()
+    assert done == [*range(10), -1]
+    assert names() == set()
+
+
+def test_an_error_of_a_call_is_raised_and_nothing_is_called_after_it() -> None:
+    done: list[int] = []
+    behind = Behind(2, at_end=lambda: done.append(-1))
+
+    def fail() -> None:
+        raise OSError("the disk is full")
+
+    def go_on() -> None:
+        for _ in range(100):
+            behind.put(lambda: done.append(1))
+
+    behind.put(fail)
+    with pytest.raises(OSError, match="the disk is full"):
+        go_on()
+    with pytest.raises(OSError, match="the disk is full"):
+        behind.close()
+    assert done == [-1]
