@@ -191,9 +191,10 @@ class TestPage:
         page.keyboard.press("t")
         assert page.evaluate("document.documentElement.dataset.theme") != theme
 
-    def test_an_avatar_moves_its_mouth(self, page: Page, person: Person, tmp_path: Path) -> None:
-        avatar = tmp_path / "avatar.glb"
-        avatar.write_bytes(small_avatar())
+    @pytest.mark.parametrize("kind", ["glb", "vrm"])
+    def test_an_avatar_moves_its_mouth(self, page: Page, person: Person, tmp_path: Path, kind: str) -> None:
+        avatar = tmp_path / f"avatar.{kind}"
+        avatar.write_bytes(small_avatar(vrm=kind == "vrm"))
         page.locator("#avatar-file").set_input_files(avatar)
         person.jaw = 0.75
         until(page, "Math.abs(faceExpr.avatarWeight('jawOpen') - 0.75) < 0.01")
@@ -236,11 +237,10 @@ class TestPage:
         until(page, "faceExpr.source === 'manual'")
 
     def test_it_is_quick(self, page: Page) -> None:
-        until(page, "faceExpr.drawn > 60")
-        script, latency = page.evaluate("[faceExpr.scriptMs, faceExpr.latencyMs]")
         begun, drawn = time.monotonic(), page.evaluate("faceExpr.drawn")
-        until(page, f"faceExpr.drawn > {drawn + 40}")
-        rate = 40 / (time.monotonic() - begun)
+        until(page, f"faceExpr.drawn > {drawn + 120}")  # the medians are those of 120 frames
+        rate = 120 / (time.monotonic() - begun)
+        script, latency = page.evaluate("[faceExpr.scriptMs, faceExpr.latencyMs]")
         print(f"\nscript {script:.1f} ms a frame, stamp to drawn {latency:.0f} ms (medians); {rate:.0f} Hz in software")
         assert script > 0
         assert latency > 0
@@ -318,7 +318,7 @@ def test_camera_perception_bridge_and_page_are_one_live_line(browser: Browser, s
         while not openings or max(openings) - min(openings) < MOVED:
             until(page, f"faceExpr.drawn > {page.evaluate('faceExpr.drawn')}")
             openings.append(page.evaluate("faceExpr.mouthOpening()"))
-        settled = page.evaluate("faceExpr.drawn") + 120  # the medians are those of 120 frames
+        settled = page.evaluate("faceExpr.drawn") + 30
         until(page, f"faceExpr.latencyMs > 0 && faceExpr.drawn > {settled}")
         print(
             "\nlive: script {:.1f} ms a frame, stamp to drawn {:.0f} ms".format(
@@ -375,28 +375,43 @@ def check_animation(data: bytes, frames: list[dict[str, Any]]) -> None:
     assert np.abs(turns) == pytest.approx(np.tile([0, 0, 0, 1], (len(frames), 1)), abs=1e-4)
 
 
-def small_avatar() -> bytes:
-    """A triangle whose only morph target is jawOpen, as binary glTF."""
+BONES = (
+    "hips", "spine", "head", "leftUpperArm", "leftLowerArm", "leftHand", "rightUpperArm", "rightLowerArm", "rightHand",
+    "leftUpperLeg", "leftLowerLeg", "leftFoot", "rightUpperLeg", "rightLowerLeg", "rightFoot",
+)  # fmt: skip
+
+
+def small_avatar(vrm: bool) -> bytes:
+    """A triangle whose only morph target is jawOpen, as binary glTF; or with the bones and the expression of a VRM."""
     corners = np.array([[0, 0, 0], [0.1, 0, 0], [0, 0.1, 0]], "<f4")
     moved = np.array([[0, -0.05, 0], [0, 0, 0], [0, 0, 0]], "<f4")
     binary = corners.tobytes() + moved.tobytes()
     accessor = {"componentType": 5126, "count": 3, "type": "VEC3", "min": [-1, -1, -1], "max": [1, 1, 1]}
-    document = {
+    primitive = {"attributes": {"POSITION": 0}, "targets": [{"POSITION": 1}]}
+    names = {} if vrm else {"extras": {"targetNames": ["jawOpen"]}}
+    document: dict[str, Any] = {
         "asset": {"version": "2.0"},
         "scenes": [{"nodes": [0]}],
         "scene": 0,
         "nodes": [{"mesh": 0, "name": "face"}],
-        "meshes": [
-            {
-                "primitives": [{"attributes": {"POSITION": 0}, "targets": [{"POSITION": 1}]}],
-                "weights": [0],
-                "extras": {"targetNames": ["jawOpen"]},
-            }
-        ],
+        "meshes": [{"primitives": [primitive], "weights": [0], **names}],
         "accessors": [accessor | {"bufferView": 0}, accessor | {"bufferView": 1}],
         "bufferViews": [{"buffer": 0, "byteOffset": 36 * k, "byteLength": 36} for k in range(2)],
         "buffers": [{"byteLength": len(binary)}],
     }
+    if vrm:
+        document["nodes"] += [{"name": bone, "translation": [0, 0.1 * k, 0]} for k, bone in enumerate(BONES)]
+        document["scenes"][0]["nodes"] = list(range(len(BONES) + 1))
+        document["extensionsUsed"] = ["VRMC_vrm"]
+        opens = {"morphTargetBinds": [{"node": 0, "index": 0, "weight": 1.0}]}
+        document["extensions"] = {
+            "VRMC_vrm": {
+                "specVersion": "1.0",
+                "meta": {"name": "test", "authors": ["test"], "licenseUrl": "https://vrm.dev/licenses/1.0/"},
+                "humanoid": {"humanBones": {bone: {"node": k + 1} for k, bone in enumerate(BONES)}},
+                "expressions": {"custom": {"jawOpen": opens}},
+            }
+        }
     text = json.dumps(document).encode()
     text += b" " * (-len(text) % 4)
     length = 12 + 8 + len(text) + 8 + len(binary)

@@ -3,7 +3,8 @@
 
 import type { IUniform, Material, WebGLProgramParametersWithUniforms } from "three";
 
-const LEAST = 0.002; // of a weight; a tenth of a millimeter at most
+/** Weights below it are left out: a tenth of a millimeter at most; without a graphics card what nobody sees. */
+export const LEAST_WEIGHT = 0.002, LEAST_WEIGHT_IN_SOFTWARE = 0.03;
 
 const HEAD = /* glsl */ `
 #ifdef USE_MORPHTARGETS
@@ -25,7 +26,7 @@ for (int k = 0; k < morphCount; k++) objectNormal += getMorph(gl_VertexID, morph
 export class ActiveMorphs {
   private uniforms: { morphCount: IUniform<number>; morphIndex: IUniform<Int32Array>; morphWeight: IUniform<Float32Array> };
 
-  constructor(count: number) {
+  constructor(count: number, private least: number) {
     this.uniforms = {
       morphCount: { value: 0 },
       morphIndex: { value: new Int32Array(Math.max(1, count)) },
@@ -37,7 +38,7 @@ export class ActiveMorphs {
     const { morphCount, morphIndex, morphWeight } = this.uniforms;
     let count = 0;
     for (let k = 0; k < weights.length; k++) {
-      if (weights[k] < LEAST && weights[k] > -LEAST) continue;
+      if (weights[k] < this.least && weights[k] > -this.least) continue;
       morphIndex.value[count] = k;
       morphWeight.value[count++] = weights[k];
     }

@@ -134,7 +134,10 @@ export class Avatar {
 
   /** The weight of a blendshape as the avatar has it; NaN where it has none. */
   weight(name: string): number {
-    const found = this.bound.find((one) => one.index === this.names.indexOf(name));
+    const index = this.names.indexOf(name);
+    const expression = this.expressions.find((one) => one.index === index);
+    if (expression) return this.vrm?.expressionManager?.getValue(expression.name) ?? NaN;
+    const found = this.bound.find((one) => one.index === index);
     return found ? found.mesh.morphTargetInfluences![found.morph] : NaN;
   }
 

@@ -21,14 +21,16 @@ export interface FaceKit {
   paint: Texture;
   /** Where the bust fades out: model y in meters, from and to. */
   fade: [number, number];
+  /** Expressions with less weight are not drawn. */
+  leastWeight: number;
 }
 
-export function makeKit(model: FaceModel): FaceKit {
+export function makeKit(model: FaceModel, leastWeight: number): FaceKit {
   let bottom = Infinity;
   for (let i = 1; i < model.mean.length; i += 3) bottom = Math.min(bottom, model.mean[i]);
   // A head with its neck fades out above the collar; a mask such as the Basel one has nothing to fade.
   const fade: [number, number] = bottom < -0.18 ? [bottom + 0.004, bottom + 0.055] : [bottom - 2, bottom - 1];
-  return { model, morphs: makeMorphs(model), paint: paintSkin(model), fade };
+  return { model, morphs: makeMorphs(model), paint: paintSkin(model), fade, leastWeight };
 }
 
 // Seconds after which the drawn face has covered 63 % of the way to the newest values: a third of the time between two
@@ -73,7 +75,7 @@ export class FaceView {
     this.vertices = model.mean.slice();
     this.weights = new Float32Array(model.expression.count);
     this.target = new Float32Array(model.expression.count);
-    this.active = new ActiveMorphs(model.expression.count);
+    this.active = new ActiveMorphs(model.expression.count, kit.leastWeight);
     for (const part of [this.mesh, this.wires, this.points, this.lines]) {
       this.active.use(part.material as Material);
       part.frustumCulled = false; // the bounds of a face do not know its morphs

@@ -1,6 +1,7 @@
 // The page: takes what the sources say, draws a frame, shows the numbers. Buttons and keys are in controls.ts.
 
 import { Quaternion, Vector3 } from "three";
+import { LEAST_WEIGHT, LEAST_WEIGHT_IN_SOFTWARE } from "./active_morphs";
 import type { Avatar } from "./avatar";
 import type { StreamFrame } from "./codec";
 import { FaceStream, LastingSocket, pageSeconds, type ConnectionState, type Hello } from "./connection";
@@ -110,7 +111,8 @@ export class Page {
   private useModel(model: FaceModel): void {
     this.crowd?.dispose();
     this.model = model;
-    this.crowd = new Crowd(makeKit(model), this.stage.root);
+    const least = this.stage.software ? LEAST_WEIGHT_IN_SOFTWARE : LEAST_WEIGHT;
+    this.crowd = new Crowd(makeKit(model, least), this.stage.root);
     this.crowd.setLook(this.look);
     this.manual = new Float32Array(model.blendshapeNames.length);
     this.panel = new ShapesPanel(model.blendshapeNames, this.onSlide, () => this.showLegend());

@@ -41,6 +41,8 @@ export function lensOf(frame: StreamFrame): Lens {
 
 export class Stage {
   readonly renderer: WebGLRenderer;
+  /** There is no graphics card. */
+  readonly software = drawsInSoftware();
   readonly root = new Group();
   private scene = new Scene();
   private portrait = new PerspectiveCamera(PORTRAIT_ANGLE, 1, NEAR, FAR);
@@ -56,9 +58,8 @@ export class Stage {
   private height = 1;
 
   constructor(private canvas: HTMLCanvasElement) {
-    const software = drawsInSoftware();
-    if (software) this.ratio = 0.75;
-    this.renderer = new WebGLRenderer({ canvas, antialias: !software, alpha: true });
+    if (this.software) this.ratio = 0.75;
+    this.renderer = new WebGLRenderer({ canvas, antialias: !this.software, alpha: true });
     this.renderer.toneMapping = NeutralToneMapping;
     this.renderer.toneMappingExposure = 1.05;
     this.scene.add(this.root);
