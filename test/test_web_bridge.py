@@ -115,17 +115,10 @@ def test_an_announced_model_is_the_installed_one_or_what_the_message_holds() -> 
         announced_model(model_message(sha256="0" * 64, identity_count=3))
 
 
-@pytest.mark.parametrize(
-    ("argument", "words"),
-    [
-        ("host:=0.0.0.0", "web_bridge: host '0.0.0.0' lets other machines in, and that wants a token"),
-        ("prt:=1", "web_bridge: there is no setting 'prt', did you mean port?"),
-    ],
-)
-def test_a_bridge_that_must_not_start_says_why_and_ends(start: Start, argument: str, words: str) -> None:
-    bridge = start("web_bridge", "-p", argument)
+def test_a_bridge_that_must_not_start_says_why_and_ends(start: Start) -> None:
+    bridge = start("web_bridge", "-p", "host:=0.0.0.0")
     assert bridge.wait() == 2
-    assert words in bridge.output
+    assert "web_bridge: host '0.0.0.0' lets other machines in, and that wants a token" in bridge.output
     assert "Traceback" not in bridge.output
 
 

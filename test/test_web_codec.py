@@ -78,7 +78,7 @@ frames = st.builds(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(frames)
 def test_a_frame_comes_out_as_it_went_in(frame: StreamFrame) -> None:
     data = encode_frame(frame)
@@ -98,7 +98,7 @@ def test_a_frame_comes_out_as_it_went_in(frame: StreamFrame) -> None:
         assert put.expression is None or np.array_equal(out.expression, put.expression)
 
 
-@settings(max_examples=40)
+@settings(max_examples=10)
 @given(frames.filter(lambda frame: frame.faces), st.data())
 def test_a_part_of_a_frame_and_a_frame_with_more_behind_it_are_refused(frame: StreamFrame, data: st.DataObject) -> None:
     whole = encode_frame(frame)

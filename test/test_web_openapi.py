@@ -14,6 +14,7 @@ from web_clients import PATIENCE, port_of, running_server
 from face_expr_ros.ros.compressed import JPEG_END, JPEG_START, PNG_SIGNATURE
 from face_expr_ros.web.server import FaceServer
 
+pytestmark = pytest.mark.slow
 PATHS = {"GET": ("/api/health", "/api/model", "/metrics"), "POST": ("/api/infer",)}
 
 
@@ -31,7 +32,6 @@ def description(server: FaceServer) -> schemathesis.schemas.BaseSchema:
 
 
 # schemathesis's own parametrize does not work with every pytest that this package runs with.
-@pytest.mark.slow
 @pytest.mark.parametrize(("method", "path"), [(method, path) for method, paths in PATHS.items() for path in paths])
 def test_any_request_is_answered_as_the_description_says(
     description: schemathesis.schemas.BaseSchema, method: str, path: str
@@ -51,7 +51,6 @@ def test_every_route_is_asked(description: schemathesis.schemas.BaseSchema) -> N
     assert description.raw_schema["paths"].keys() == routes
 
 
-@pytest.mark.slow
 def test_any_bytes_that_begin_as_a_picture_are_looked_at_or_refused(server: FaceServer) -> None:
     url = f"http://127.0.0.1:{port_of(server)}/api/infer"
     heads = st.sampled_from([JPEG_START, PNG_SIGNATURE, PNG_SIGNATURE + b"\0\0\0\rIHDR\0\0\0\x09\0\0\0\x07"])

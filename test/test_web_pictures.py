@@ -91,14 +91,11 @@ BAD_PICTURES = {
 
 
 @pytest.mark.parametrize("case", BAD_PICTURES)
-def test_a_bad_picture_is_refused_with_a_reason_and_the_next_one_works(
-    server: FaceServer, jpeg: bytes, case: str
-) -> None:
+def test_a_bad_picture_is_refused_with_a_reason(server: FaceServer, case: str) -> None:
     data, kind, status, words = BAD_PICTURES[case]
     answer = post(server, data, kind)
     assert answer.status_code == status
     assert words in answer.json()["detail"]
-    assert len(post(server, jpeg).json()["faces"]) == 1
 
 
 def test_a_truncated_jpeg_is_refused_and_the_next_one_works(server: FaceServer, jpeg: bytes) -> None:
