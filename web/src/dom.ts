@@ -19,9 +19,23 @@ export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 
+// Asking an element for its size lays the page out at once; an observer is told without that.
+const sizes = new Map<Element, { width: number; height: number }>();
+const watcher = new ResizeObserver((entries) => {
+  for (const { target, contentRect: { width, height } } of entries) sizes.set(target, { width, height });
+});
+
+function sizeOf(element: Element): { width: number; height: number } {
+  if (!sizes.has(element)) {
+    sizes.set(element, { width: element.clientWidth, height: element.clientHeight });
+    watcher.observe(element);
+  }
+  return sizes.get(element)!;
+}
+
 /** A canvas that is as fine as the screen, its pen in CSS pixels; cleared. */
 export function pen(canvas: HTMLCanvasElement): { pen: CanvasRenderingContext2D; width: number; height: number } {
-  const { clientWidth: width, clientHeight: height } = canvas;
+  const { width, height } = sizeOf(canvas);
   const ratio = Math.min(2, window.devicePixelRatio);
   if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
     canvas.width = Math.round(width * ratio);
@@ -53,7 +67,15 @@ export function download(name: string, content: Blob): void {
   window.setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-export const cssColor = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const colors = new Map<string, string>();
+
+/** A color of the style sheet in the current theme. */
+export function cssColor(name: string): string {
+  const root = document.documentElement;
+  const key = `${root.dataset.theme} ${name}`;
+  if (!colors.has(key)) colors.set(key, getComputedStyle(root).getPropertyValue(name).trim());
+  return colors.get(key)!;
+}
 
 /** Opens a dialog; whether it was left by its "yes". */
 export function ask(id: string): Promise<boolean> {
