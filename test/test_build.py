@@ -55,7 +55,10 @@ def test_every_message_is_built() -> None:
     assert {path.stem for path in (ROOT / "msg").glob("*.msg")} <= set(names)
 
 
-@pytest.mark.parametrize("executable", ["avatar_bridge", "camera", "face_expr", "head_control", "hri_bridge", "perception", "web_bridge"])
+@pytest.mark.parametrize(
+    "executable",
+    ["avatar_bridge", "camera", "face_expr", "head_control", "hri_bridge", "perception", "web_bridge"],
+)
 def test_every_executable_is_installed_and_runs_with_the_environments_python(executable: str) -> None:
     file = PREFIX / "lib/face_expr_ros" / executable
     assert os.access(file, os.X_OK)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from web_clients import PATIENCE, port_of, running_server
 
-from face_expr_ros.ros.compressed import JPEG_END, JPEG_START, PNG_SIGNATURE
+from face_expr_ros.compressed_image import JPEG_END, JPEG_START, PNG_SIGNATURE
 from face_expr_ros.web.server import FaceServer
 
 pytestmark = pytest.mark.slow

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.ros.compressed import CompressedSizeError, compressed_size
+from face_expr_ros.compressed_image import CompressedSizeError, compressed_size
 
 if TYPE_CHECKING:
     from sensor_msgs.msg import CompressedImage, Image
