@@ -99,8 +99,10 @@ class Pipeline:
 
     def reset(self) -> None:
         """Forget all faces and their rest offsets; the next id is still a new one."""
-        stages = (self._tracker, self._landmarks, self._fitter, self._expression, self._smoother, self._readouts)
-        for stage in stages:
+        for stage in (
+            self._detector, self._tracker, self._landmarks, self._fitter, self._expression, self._smoother,
+            self._readouts,
+        ):  # fmt: skip
             stage.reset()
 
     def close(self) -> None:
@@ -114,7 +116,7 @@ class Pipeline:
         strangers = self._landmarks.strangers
         if not strangers and not self._tracker.wants_detector(frame.stamp_ns):
             return None
-        found = self._detector(frame.image, thorough)
+        found = self._detector(frame.image, thorough, self._tracker.followed())
         closer = [self._detector.closer(frame.image, roi) for roi in self._tracker.doubted()]
         return best_of([*found, *(seen for seen in closer if seen is not None), *strangers], _SAME)
 

@@ -66,6 +66,10 @@ class _Memory:
         moved = float(np.linalg.norm(center - self.expected(stamp_ns), axis=1).min()) / max(size, self.size)
         return moved + _SIZE_WEIGHT * abs(math.log(size / self.size))
 
+    def box(self) -> Roi:
+        """Around the face, pixels."""
+        return bounding_box(self.center + self.size * _SQUARE)
+
     def is_doubted(self) -> bool:
         """Whether neither FaceMesh nor the detector saw the face in the last frame that showed it."""
         return self.confirmed_ns < self.stamp_ns
@@ -133,10 +137,13 @@ class Tracker:
         due = self._since_detector + 1 >= self._detect_every and (doubted or len(followed) < self._max_faces)
         return not followed or gap or due
 
+    def followed(self) -> list[Roi]:
+        """The faces in view, as boxes in pixels."""
+        return [memory.box() for memory in self._memories.values() if memory.in_view]
+
     def doubted(self) -> list[Roi]:
-        """The faces, as boxes in pixels, that only their fits hold on to: where the detector should look closer."""
-        doubted = [memory for memory in self._memories.values() if memory.in_view and memory.is_doubted()]
-        return [bounding_box(memory.center + memory.size * _SQUARE) for memory in doubted]
+        """Those that only their fits hold on to: where the detector should look closer."""
+        return [memory.box() for memory in self._memories.values() if memory.in_view and memory.is_doubted()]
 
     def __call__(self, detections: Sequence[Detection] | None, stamp_ns: int) -> list[Track]:
         """The faces to look at in a frame taken at ``stamp_ns`` nanoseconds, in the order of their ids.

@@ -145,6 +145,31 @@ def test_the_small_faces_of_a_group_are_all_found_in_a_picture(portrait: NDArray
     assert sorted(center(face) for face in faces) == pytest.approx(sorted(x + 100 for x, _ in corners), abs=6)
 
 
+def test_a_crowd_is_followed_up_to_as_many_faces_as_are_looked_for(portrait: NDArray[np.uint8]) -> None:
+    pipeline = Pipeline(PerceptionConfig(landmarks=LandmarksConfig(max_faces=10)))
+    person = cv2.resize(portrait[:450, 160:480], (256, 360), interpolation=cv2.INTER_AREA)
+    picture = np.tile(person, (2, 5, 1))
+    camera = pinhole_camera(1280, 720, 45.0)
+    followed = [pipeline(Frame(picture, number * FRAME_NS, "camera_optical_frame", camera)) for number in range(26)]
+    pipeline.close()
+    assert [len(faces) for faces in followed[::5]] == [3, 6, 9, 10, 10, 10]
+    columns = [column for column in (128, 384, 640, 896, 1152) for _ in range(2)]
+    assert sorted(map(center, followed[-1])) == pytest.approx(columns, abs=6)  # pixels
+    assert {round(face.roi.width, -1) for face in followed[-1]} == {100}  # pixels
+
+
+def test_a_large_face_does_not_hide_a_small_one() -> None:
+    pipeline = Pipeline(PerceptionConfig())
+    camera = pinhole_camera(1280, 720, 45.0)
+    renderer = FaceRenderer(pipeline.model, Appearance.random(3), texture_width=256)
+    near, far = facing(-0.12, 0.55), facing(0.35, 1.5)
+    image = render_scene([SceneFace(renderer, pipeline.model.mean, pose) for pose in (near, far)], camera)
+    followed = [pipeline(Frame(image, number * FRAME_NS, "camera_optical_frame", camera)) for number in range(36)]
+    pipeline.close()
+    assert len(followed[0]) == 1
+    assert len(followed[-1]) == 2
+
+
 def test_a_still_picture_is_not_smoothed(portrait: NDArray[np.uint8]) -> None:
     shown = frame(np.roll(portrait, 7, axis=0), 0)
     answers = []

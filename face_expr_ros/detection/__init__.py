@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -13,16 +14,22 @@ from face_expr_ros.values import Detection, Roi
 
 
 class FaceDetector(Protocol):
-    """A stage without memory."""
+    """A stage that at most remembers where it looked in vain."""
 
-    def __call__(self, image: NDArray[np.uint8], thorough: bool = False) -> list[Detection]:
+    def __call__(
+        self, image: NDArray[np.uint8], thorough: bool = False, followed: Sequence[Roi] = ()
+    ) -> list[Detection]:
         """The faces in a (height, width, 3) BGR image of any size, the best first; none is a good answer.
 
-        ``thorough`` takes the time that a picture has and a camera's image has not, and finds smaller faces.
+        ``thorough`` takes the time that a picture has and a camera's image has not, and finds smaller faces. Those at
+        the boxes ``followed`` may be left out.
         """
 
     def closer(self, image: NDArray[np.uint8], roi: Roi) -> Detection | None:
         """The face in a box of the image, for less work than the whole image takes; None where there is none."""
+
+    def reset(self) -> None:
+        """Forget: the next image has nothing to do with the last."""
 
     def close(self) -> None:
         """Free the network."""

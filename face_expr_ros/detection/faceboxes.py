@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -33,8 +34,11 @@ class FaceBoxes:
         self._network = OnnxNetwork(path, ["input"])
         self._least_score = least_score
 
-    def __call__(self, image: NDArray[np.uint8], thorough: bool = False) -> list[Detection]:
-        """The faces in a (height, width, 3) BGR image, the best first; `thorough` finds smaller ones, at a price."""
+    def __call__(
+        self, image: NDArray[np.uint8], thorough: bool = False, followed: Sequence[Roi] = ()
+    ) -> list[Detection]:
+        """The faces in a (height, width, 3) BGR image, the best first; `thorough` finds smaller ones, at a price. It
+        sees all at once, those who are followed, too."""
         return self._look(image, _THOROUGH_SIDE if thorough else _LONGEST_SIDE)
 
     def closer(self, image: NDArray[np.uint8], roi: Roi) -> Detection | None:
@@ -54,6 +58,9 @@ class FaceBoxes:
         good = np.flatnonzero(scores >= self._least_score)
         boxes = decode(offsets[0][good], priors(*pixels.shape[:2])[good]) / scale
         return best_of([_detection(*pair) for pair in zip(boxes, scores[good], strict=True)], _MOST_OVERLAP)
+
+    def reset(self) -> None:
+        """Nothing is remembered."""
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -12,7 +12,8 @@ both detectors to the same place.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,10 +34,13 @@ _SURE = (
     0.7  # score of the short-range network: in a closer look 99 % of rendered faces have it, of 134 wrong guesses none
 )
 _GUESSES = 3  # looked at in a camera's image; there is a next one
+_FAR_EVERY = 6  # looks between two of the full-range network while the short-range one sees those who are followed
+_IN_VAIN = 24  # guesses remembered
 _LIKELY = 0.5  # MediaPipe's own least score; enough where the fit says so too
 _SAME = 0.3  # intersection over union from which on two boxes are one face
 _TURNS = (math.radians(-45), math.radians(45))  # the networks know upright faces best
 _GRAPH = """
+    executor {{ type: "ApplicationThreadExecutor" }}
     input_stream: "image"
     output_stream: "detections"
     node {{ calculator: "{calculator}" input_stream: "IMAGE:image" output_stream: "DETECTIONS:detections" }}
@@ -67,7 +71,12 @@ _FULL = _Range("FaceDetectionFullRangeCpu", size=1.08, up=0.08, nose=0.8)
 
 
 class MediapipeDetector:
-    """The short-range network, the full-range one, or the second where the first is not sure of anybody."""
+    """The short-range network, the full-range one, or the second where the first is not sure of anybody.
+
+    A large face does not hide small ones: now and then the second is asked although the first is sure of faces that are
+    followed already. Of what it guesses, the places where nobody is followed are looked at, a few in each image; those
+    where nobody was found wait until the others had their turn.
+    """
 
     def __init__(self, backend: str, least_score: float) -> None:
         """Loads the networks of a backend: "mediapipe", "mediapipe_short" or "mediapipe_full"."""
@@ -75,17 +84,24 @@ class MediapipeDetector:
         self._least_score = least_score
         self._short = _Network(_SHORT)
         self._full = _Network(_FULL)
+        self.reset()
 
-    def __call__(self, image: Image, thorough: bool = False) -> list[Detection]:
+    def reset(self) -> None:
+        """Forget where nobody was found: the next image has nothing to do with the last."""
+        self._looks_near = 0  # since the full-range network was asked
+        self._in_vain: deque[Roi] = deque(maxlen=_IN_VAIN)
+
+    def __call__(self, image: Image, thorough: bool = False, followed: Sequence[Roi] = ()) -> list[Detection]:
         """The faces in a (height, width, 3) BGR image, the best first.
 
         `thorough` asks all networks, and looks at parts of the image and at the image turned to both sides as well.
+        Where the boxes `followed` are, no closer look is taken.
         """
-        found = self._look(image, thorough)
         if not thorough:
-            return best_of(found, _SAME)
+            return best_of(self._glance(image, followed), _SAME)
+        found = self._look(image)
         for left, top, part in _parts(image):
-            found += [moved(seen, left, top) for seen in self._look(part, ask_all=True) if seen.score >= _SURE]
+            found += [moved(seen, left, top) for seen in self._look(part) if seen.score >= _SURE]
         turned = [detection for angle in _TURNS for detection in self._turned(image, angle)]
         return _upright_first(best_of(found, _SAME), best_of(turned, _SAME))
 
@@ -99,12 +115,35 @@ class MediapipeDetector:
         self._short.close()
         self._full.close()
 
-    def _look(self, image: Image, ask_all: bool) -> list[Detection]:
+    def _look(self, image: Image) -> list[Detection]:
+        """What all networks of the backend find."""
         found = [] if self._backend == "mediapipe_full" else self._near(image)
-        sure = any(detection.score >= _SURE for detection in found)
-        if self._backend != "mediapipe_short" and (ask_all or not sure):
-            found += self._far(image, _GUESSES if not ask_all else None)
-        return found
+        return found if self._backend == "mediapipe_short" else found + self._sure(image, self._guesses(image))
+
+    def _glance(self, image: Image, followed: Sequence[Roi]) -> list[Detection]:
+        """What there is time to find in a camera's image."""
+        found = [] if self._backend == "mediapipe_full" else self._near(image)
+        if self._backend == "mediapipe_short" or self._is_enough(found, followed):
+            return found
+        guesses = [guess for guess in self._guesses(image) if not _is_among(guess, followed)]
+        unseen = [guess for guess in guesses if not _is_among(guess, self._in_vain)]
+        if not unseen:
+            unseen = guesses
+            self._in_vain.clear()
+        sure = self._sure(image, unseen[:_GUESSES])
+        places = [detection.roi for detection in sure]
+        self._in_vain += [guess.roi for guess in unseen[:_GUESSES] if not _is_among(guess, places)]
+        return found + sure
+
+    def _is_enough(self, found: list[Detection], followed: Sequence[Roi]) -> bool:
+        """Whether the full-range network need not be asked after what the short-range one found."""
+        sure = [detection for detection in found if detection.score >= _SURE]
+        known = all(_is_among(detection, followed) for detection in sure)
+        if not sure or (known and self._looks_near + 1 >= _FAR_EVERY):
+            self._looks_near = 0
+            return False
+        self._looks_near += 1
+        return True
 
     def _near(self, image: Image) -> list[Detection]:
         return [detection for detection in self._short(image) if detection.score >= self._least_score]
@@ -118,15 +157,13 @@ class MediapipeDetector:
         found = self._near(cv2.warpAffine(small, turn, (width, height), borderMode=cv2.BORDER_REPLICATE))
         return [_turned_back(detection, back, angle, scale) for detection in found]
 
-    def _far(self, image: Image, most: int | None) -> list[Detection]:
-        """What the full-range network guesses and the short-range one, looking closer, is sure of.
+    def _guesses(self, image: Image) -> list[Detection]:
+        """The full-range network's, the best first."""
+        return sorted(self._full(image), key=lambda guess: -guess.score)
 
-        Args:
-            image: (height, width, 3) BGR.
-            most: so many guesses are looked at, the best ones; None: all.
-        """
-        guesses = sorted(self._full(image), key=lambda guess: -guess.score)
-        looks = [self._closer(image, guess.roi) for guess in guesses[:most]]
+    def _sure(self, image: Image, guesses: Sequence[Detection]) -> list[Detection]:
+        """What the short-range network, looking closer, is sure of."""
+        looks = [self._closer(image, guess.roi) for guess in guesses]
         return [seen for seen in looks if seen is not None and seen.score >= _SURE]
 
     def _closer(self, image: Image, roi: Roi) -> Detection | None:
@@ -152,6 +189,10 @@ class _Network:
 
     def close(self) -> None:
         self._graph.close()
+
+
+def _is_among(detection: Detection, places: Sequence[Roi]) -> bool:
+    return any(overlap(detection.roi, place) >= _SAME for place in places)
 
 
 def _parts(image: Image) -> Iterator[tuple[int, int, Image]]:

@@ -15,7 +15,10 @@ from face_expr_ros.landmarks import in_pixels
 from face_expr_ros.mediapipe_graph import ImageGraph, Region, message_bytes
 from face_expr_ros.values import Detection, FloatArray, Frame, Landmarks, Track
 
+# The calling thread does the work: MediaPipe would hand every node to another thread, and what comes next would find
+# its cache cold.
 _GRAPH = """
+    executor { type: "ApplicationThreadExecutor" }
     input_stream: "image"
     input_stream: "region"
     input_side_packet: "with_attention"
