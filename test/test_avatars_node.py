@@ -25,13 +25,17 @@ def test_faces_of_a_topic_arrive_at_an_avatar_and_a_damaged_message_does_not_end
 ) -> None:
     model, avatar, count = open_face_model("open"), VmcAvatar(), 0
     smiling = face_array([make_face(model, jawOpen=0.5)], CAMERA, "open", Header(stamp=Time(sec=1)))
+    laughing = face_array([make_face(model, jawOpen=0.9), make_face(model, "odd")], CAMERA, "open", Header())
+    laughing.faces[1].expression.blendshape_names = laughing.faces[1].expression.blendshapes = []
+    shown = smiling
     faces = graph.node.create_publisher(FaceArray, "/show/faces", 10)
     statuses = graph.listen(DiagnosticArray, "/diagnostics")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
         receiver.setblocking(False)
         targets = [
-            {"protocol": "vmc", "port": receiver.getsockname()[1], "vmc": {"neck_share": 0.0}},
+            {"protocol": "live_link", "face": "odd"},
+            {"protocol": "vmc", "face": "f1", "port": receiver.getsockname()[1], "vmc": {"neck_share": 0.0}},
             {"protocol": "live_link", "host": "no-such-host.invalid", "name": "nobody"},
         ]
         (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"targets": targets}), encoding="utf-8")
@@ -42,7 +46,7 @@ def test_faces_of_a_topic_arrive_at_an_avatar_and_a_damaged_message_does_not_end
             count += 1
             broken = face_array([make_face(model)], CAMERA, "open", Header())
             broken.faces[0].expression.blendshapes.pop()
-            faces.publish(broken if count % 3 == 0 else smiling)
+            faces.publish(broken if count % 3 == 0 else shown)
             while True:
                 try:
                     avatar.receive(receiver.recv(65536))
@@ -58,6 +62,8 @@ def test_faces_of_a_topic_arrive_at_an_avatar_and_a_damaged_message_does_not_end
         assert len(avatar.blendshapes) == 52
         assert avatar.ok == 1
         graph.until(lambda: any("nobody failed" in keys(status) for status in statuses), "diagnostics", each=step)
+        shown = laughing
+        graph.until(lambda: avatar.blendshapes["jawOpen"] > 0.8, "a face beside one that cannot be used", each=step)
     assert bridge.stop() == 0, bridge.output
 
 

@@ -16,6 +16,7 @@ from avatar_receivers import VmcAvatar, ifacialmocap, live_link, openseeface
 
 from face_expr_ros.config import from_mapping
 from face_expr_ros.open_model.blendshapes import ARKIT_NAMES
+from face_expr_ros.retargeting import avatar_sender
 from face_expr_ros.retargeting.avatar_config import PORTS, TargetConfig
 from face_expr_ros.retargeting.avatar_sender import Sender, packets
 from face_expr_ros.retargeting.avatar_stream import AvatarStream, Shown
@@ -150,6 +151,24 @@ def test_a_receiver_that_cannot_be_reached_is_counted_and_reported(host: str, se
     assert said[0].startswith(f"not sent to vmc {host}:39539: ")
     assert sender.tally.failed >= 1
     assert sender.tally.sent == 0
+
+
+def test_a_name_server_that_does_not_answer_keeps_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, answer = threading.Event(), threading.Event()
+
+    def ask(*_: Any) -> Any:
+        asked.set()
+        answer.wait(PATIENCE)
+        raise OSError("no answer")
+
+    monkeypatch.setattr(avatar_sender.socket, "getaddrinfo", ask)
+    monkeypatch.setattr(avatar_sender, "CLOSE_TIMEOUT", 0.05)
+    sender = Sender(make_target("vmc"), AvatarStream(make_target("vmc"), 0.5, 1.0), lambda _: None)
+    assert asked.wait(PATIENCE)
+    sender.close()
+    answer.set()
+    monkeypatch.setattr(avatar_sender, "CLOSE_TIMEOUT", PATIENCE)
+    sender.close()
 
 
 def test_a_receiver_that_does_not_listen_does_not_stop_the_sender(

@@ -73,6 +73,10 @@ BAD_FILES = {
         {"targets": [{"protocol": "vmc"}, {"protocol": "openseeface", "port": 39539}]},
         "two targets at 127.0.0.1:39539",
     ),
+    "a mirror for points": (
+        {"targets": [{"protocol": "openseeface", "mirror": True}]},
+        "mirror must be false",
+    ),
     "an empty host": ({"targets": [{"protocol": "vmc", "host": ""}]}, "host and face must not be empty"),
 }
 

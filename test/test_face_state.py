@@ -57,3 +57,10 @@ def test_a_value_without_a_name_is_refused(message):
     message.faces[0].expression.blendshape_names = ["jawOpen"]
     with pytest.raises(ValueError, match="a value for each of 1 blendshapes was wanted, 52 were given"):
         face_states(message)
+
+
+@pytest.mark.parametrize("count", [9, 3 * 468, 3 * 478 - 1])
+def test_landmarks_of_another_number_are_refused(message, count):
+    message.faces[0].landmarks = [0.5] * count
+    with pytest.raises(ValueError, match=f"478 landmarks of 3 numbers, or none, were wanted for 'f3', {count} numbers"):
+        face_states(message)

@@ -109,6 +109,8 @@ def test_a_simulated_clock_may_start_again(graph: Any, start: Any) -> None:
     clock = graph.node.create_publisher(Clock, "/clock", 10)
     faces = graph.node.create_publisher(FaceArray, "/sim/faces", 10)
     head = start("head_control", "-r", "__ns:=/sim", "-p", "use_sim_time:=true")
+    graph.until(lambda: "nothing has come on /clock: the head stands" in head.output, "a word about the clock")
+    assert not states
     now_ns = 100 * 10**9
 
     def tick() -> None:

@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from face_expr_ros.geometry import FACE_FRAME
+from face_expr_ros.geometry import FACE_FRAME, FACING_CAMERA
 from face_expr_ros.values import FloatArray
 
 FRAME_RATE = 30.0  # VMD's
 BONE = "head"
-_FACING = np.diag([1.0, -1.0, -1.0])  # from model axes to the camera frame, for a face that looks into the camera
 _DIGITS = 5
 # Columns of a row that are no morphs; action units (AU.., AD..) are read from the morphs and not needed.
 _OTHER = ("AU", "AD")
@@ -94,7 +93,7 @@ class Keyframes:
 def head_motion(row: dict[str, Any]) -> tuple[list[float], list[float]]:
     """Position (3,) in meters and rotation (4,) as x, y, z, w of a row, in the axes that ``result`` names."""
     turn = Rotation.from_quat([row["qx"], row["qy"], row["qz"], row["qw"]]).as_matrix() @ FACE_FRAME.T
-    rotation = Rotation.from_matrix(_FACING @ turn).as_quat()
-    position: FloatArray = _FACING @ np.array([row["x_m"], row["y_m"], row["z_m"]])
+    rotation = Rotation.from_matrix(FACING_CAMERA @ turn).as_quat()
+    position: FloatArray = FACING_CAMERA @ np.array([row["x_m"], row["y_m"], row["z_m"]])
     sign = -1.0 if rotation[3] < 0 else 1.0
     return np.round(position, 6).tolist(), np.round(sign * rotation, 7).tolist()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from rclpy.node import Node
 
+from face_expr_ros.face_state import FaceState
 from face_expr_ros.msg import FaceArray
 from face_expr_ros.retargeting.avatar_config import AvatarBridgeConfig, TargetConfig, load_targets
 from face_expr_ros.retargeting.avatar_sender import Sender
@@ -26,7 +28,7 @@ class AvatarBridgeNode(Node):
     def __init__(self) -> None:
         super().__init__("avatar_bridge", automatically_declare_parameters_from_overrides=True)
         self._config = Parameters(self, AvatarBridgeConfig).config
-        self._bad_faces = 0
+        self._bad_messages = 0
         self._senders: list[Sender] = []
         self._streams: list[AvatarStream] = []
         for target in load_targets(self._config.targets):
@@ -60,16 +62,17 @@ class AvatarBridgeNode(Node):
         now = time.monotonic()
         try:
             faces = face_states(message)
-            for stream in self._streams:
-                stream.put(faces, now)
+            problems = [problem for stream in self._streams if (problem := _problem(stream, faces, now))]
         except ValueError as error:
-            self._bad_faces += 1
-            self.get_logger().error(f"faces left out: {error}", throttle_duration_sec=LOG_INTERVAL)
+            problems = [str(error)]
+        if problems:
+            self._bad_messages += 1
+            self.get_logger().error(f"faces left out: {problems[0]}", throttle_duration_sec=LOG_INTERVAL)
 
     def _status(self) -> DiagnosticStatus:
         topic = self.resolve_topic_name("faces")
         silent = not self.count_publishers(topic)
-        values: dict[str, int | str] = {"bad messages": self._bad_faces}
+        values: dict[str, int | str] = {"bad messages": self._bad_messages}
         for sender in self._senders:
             tally, label = sender.tally, sender.target.label
             values |= {f"{label} sent": tally.sent, f"{label} failed": tally.failed}
@@ -81,6 +84,15 @@ class AvatarBridgeNode(Node):
             hardware_id=topic,
             values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
         )
+
+
+def _problem(stream: AvatarStream, faces: Sequence[FaceState], now: float) -> str:
+    """Hand the faces over; why that cannot be, which is no reason to keep them from other avatars."""
+    try:
+        stream.put(faces, now)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def main() -> int:

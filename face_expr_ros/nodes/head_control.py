@@ -101,6 +101,8 @@ class HeadControlNode(Node):
         if not self._placed:
             joints = f"{self.resolve_topic_name('joint_states')} to name {', '.join(self._names)}"
             level, text = DiagnosticStatus.WARN, f"waiting for {joints}"
+        elif self.get_parameter("use_sim_time").value and not self.get_clock().now().nanoseconds:
+            level, text = DiagnosticStatus.WARN, "use_sim_time is true and nothing has come on /clock: the head stands"
         elif not self.count_publishers(topic):
             level, text = DiagnosticStatus.WARN, f"nobody publishes {topic}"
         values = {

@@ -109,7 +109,7 @@ def eye_rotation(aside: float, above: float) -> FloatArray:
 def mirrored(state: FaceState) -> FaceState:
     """The face as a mirror shows it: left is right, a turn to the left is one to the right.
 
-    Landmarks are left out: their order knows left and right, too.
+    The landmarks stay as they are: their order knows left and right, too.
     """
     position = state.pose.position * (-1.0, 1.0, 1.0)
     pose = Pose(_MIRROR @ state.pose.rotation @ _MIRROR, position, state.pose.metric)

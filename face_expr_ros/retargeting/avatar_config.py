@@ -14,7 +14,6 @@ from face_expr_ros.resources import resource_path
 
 # Protocol -> its usual port.
 PORTS = {"vmc": 39539, "live_link": 11111, "ifacialmocap": 49983, "openseeface": 11573}
-SECTIONS = {"vmc", "live_link", "ifacialmocap", "openseeface"}
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,9 @@ class TargetConfig:
     port: int = setting(0, "of the receiver; 0 is the protocol's usual one", minimum=0, maximum=65535)
     rate: float = setting(60.0, "packets sent", unit="Hz", minimum=0.1, maximum=240.0)
     face: str = setting("nearest", "which face: nearest, largest, speaker or an id such as f1")
-    mirror: bool = setting(False, "as in a mirror: the avatar's left does what the person's right does")
+    mirror: bool = setting(
+        False, "as in a mirror: the avatar's left does what the person's right does; not with openseeface"
+    )
     interpolate: bool = setting(
         True, "between two images show what lies between them, later by one image; false repeats the newest"
     )
@@ -127,9 +128,13 @@ def _target(entry: Any, place: str) -> TargetConfig:
         target = from_mapping(TargetConfig, _flat(entry))
     except ConfigError as error:
         raise ConfigError(f"{place}: {error}") from error
-    others = SECTIONS.intersection(entry) - {target.protocol}
+    others = set(PORTS).intersection(entry) - {target.protocol}
     if others:
         raise ConfigError(f"{place}: {', '.join(sorted(others))} was given, the protocol is {target.protocol}")
+    if target.mirror and target.protocol == "openseeface":
+        raise ConfigError(
+            f"{place}: mirror must be false for openseeface, whose points are not mirrored; the receiver can"
+        )
     if not target.host or not target.face:
         raise ConfigError(f"{place}: host and face must not be empty")
     return target

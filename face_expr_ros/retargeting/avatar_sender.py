@@ -15,6 +15,7 @@ from face_expr_ros.retargeting.avatar_stream import AvatarStream, Shown
 Address = tuple[str, int]
 
 RESOLVE_AGAIN = 5.0  # seconds until a name that could not be resolved is tried again
+CLOSE_TIMEOUT = 2.0  # seconds that a thread has to end
 HELLO_SIZE = 256  # bytes; longer ones are no hello
 
 
@@ -84,9 +85,12 @@ class Sender:
         self._thread.start()
 
     def close(self) -> None:
-        """End the thread; safe to call twice."""
+        """End the thread; safe to call twice.
+
+        Nobody waits for a name server that does not answer: that thread ends with the process.
+        """
         self._closed.set()
-        self._thread.join()
+        self._thread.join(CLOSE_TIMEOUT)
         self._socket.close()
 
     def _run(self) -> None:

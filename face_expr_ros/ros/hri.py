@@ -144,7 +144,7 @@ class HriFaces:
             result["cropped"] = image_bytes(picture, header)
         if "facs" in heard:
             result["facs"] = facs_message(self._types, face, header)
-        if "expression" in heard and face.readouts.label:
+        if "expression" in heard and face.readouts.label in EXPRESSIONS:
             result["expression"] = expression_message(self._types, face, header)
         return result
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from rclpy.time import Time
 from scipy.spatial.transform import Rotation
 
 from face_expr_ros.face_state import FaceState
 from face_expr_ros.geometry import FACE_FRAME
+from face_expr_ros.landmarks import LANDMARK_COUNT
 from face_expr_ros.msg import Face, FaceArray, FaceExpression, FacePose
 from face_expr_ros.values import Blendshapes, Pose, Readouts, Roi
 
@@ -16,7 +18,8 @@ def face_states(message: FaceArray) -> tuple[FaceState, ...]:
     """The faces of a message, in its order.
 
     Raises:
-        ValueError: a face's lists do not fit each other, or its pose is not finite or its quaternion zero.
+        ValueError: a face's lists do not fit each other, its landmarks are neither 478 nor none, or its pose is not
+            finite or its quaternion zero.
     """
     stamp_ns = Time.from_msg(message.header.stamp).nanoseconds
     return tuple(_face_state(face, stamp_ns) for face in message.faces)
@@ -35,7 +38,7 @@ def _face_state(face: Face, stamp_ns: int) -> FaceState:
         expression=np.array(face.expression.coefficients),
         blendshapes=_blendshapes(face.expression),
         readouts=_readouts(face.expression),
-        landmarks=np.array(face.landmarks, np.float32).reshape(-1, 3),
+        landmarks=_landmarks(face),
     )
 
 
@@ -48,6 +51,16 @@ def _pose(message: FacePose) -> Pose:
             f"position {position.tolist()} and quaternion {quaternion.tolist()} were given"
         )
     return Pose(Rotation.from_quat(quaternion).as_matrix() @ FACE_FRAME.T, position, message.metric)
+
+
+def _landmarks(face: Face) -> NDArray[np.float32]:
+    numbers = np.array(face.landmarks, np.float32)
+    if numbers.size not in (0, 3 * LANDMARK_COUNT):
+        raise ValueError(
+            f"{LANDMARK_COUNT} landmarks of 3 numbers, or none, were wanted for {face.face_id!r}, "
+            f"{numbers.size} numbers were given"
+        )
+    return numbers.reshape(-1, 3)
 
 
 def _blendshapes(message: FaceExpression) -> Blendshapes:
