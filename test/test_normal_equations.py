@@ -82,14 +82,14 @@ def test_the_jacobian_is_the_change_of_the_errors_at_a_fixed_distance(column: in
     step[column] = EPSILON
     far = (problem.rotation @ (problem.mean + problem.basis @ problem.coefficients)).mean(axis=1) + problem.position
     after, before = in_numpy(problem, step, far[2]), in_numpy(problem, -step, far[2])
-    found = problem.equations().jacobian[:, column].reshape(-1, 3)
+    found = problem.equations().jacobian()[:, column].reshape(-1, 3)
     assert found == pytest.approx((after - before) / (2 * EPSILON), rel=1e-3, abs=0.02)
 
 
 @pytest.mark.parametrize(("points", "coefficients"), SIZES)
 def test_the_sums_equal_numpys(points: int, coefficients: int) -> None:
     equations = random_problem(2, points, coefficients).equations()
-    jacobian = equations.jacobian.astype(np.float64)
+    jacobian = equations.jacobian().astype(np.float64)
     assert equations.normal() == pytest.approx(
         jacobian.T @ jacobian, rel=1e-4, abs=1e-5 * (jacobian**2).sum(axis=0).max()
     )
@@ -101,7 +101,7 @@ def test_a_second_state_leaves_nothing_of_the_first() -> None:
     used = NormalEquations(problem.mean, problem.basis, problem.across, problem.along)
     for state in (other, problem):
         used.linearize(state.directions, state.depths, state.rotation, state.position, state.offset, state.coefficients)
-    np.testing.assert_array_equal(used.jacobian, problem.equations().jacobian)
+    np.testing.assert_array_equal(used.jacobian(), problem.equations().jacobian())
     np.testing.assert_array_equal(used.normal(), problem.equations().normal())
 
 

@@ -8,77 +8,115 @@ matrices of this size, and where the cores have other things to do, waiting for 
 cdef extern from *:
     """
     #include <string.h>
-    typedef float lanes __attribute__((vector_size(16)));
-    typedef float wide_lanes __attribute__((vector_size(32)));
-
-    #define DOWN 4 /* rows of a tile, which is two vectors wide */
-
-    /* upper triangle of gram[stride, stride] = matrix' matrix, matrix[rows, stride]; stride is a multiple of two
-       vectors. The sums of a tile stay in registers. */
-    #define UPPER_GRAM(name, vector)                                                                                 \
-        static void name(const float *matrix, int rows, int stride, float *gram) {                                   \
-            const int width = sizeof(vector) / sizeof(float);                                                        \
-            for (int j = 0; j < stride; j += 2 * width)                                                              \
-                for (int i = 0; i < j + 2 * width; i += DOWN) {                                                      \
-                    vector a0 = {0}, a1 = a0, b0 = a0, b1 = a0, c0 = a0, c1 = a0, d0 = a0, d1 = a0;                  \
-                    const float *row = matrix;                                                                       \
-                    for (int k = 0; k < rows; k++, row += stride) {                                                  \
-                        vector left, right;                                                                          \
-                        memcpy(&left, row + j, sizeof left);                                                         \
-                        memcpy(&right, row + j + width, sizeof right);                                               \
-                        a0 += row[i] * left, a1 += row[i] * right;                                                   \
-                        b0 += row[i + 1] * left, b1 += row[i + 1] * right;                                           \
-                        c0 += row[i + 2] * left, c1 += row[i + 2] * right;                                           \
-                        d0 += row[i + 3] * left, d1 += row[i + 3] * right;                                           \
-                    }                                                                                                \
-                    const vector tile[DOWN][2] = {{a0, a1}, {b0, b1}, {c0, c1}, {d0, d1}};                           \
-                    for (int d = 0; d < DOWN; d++) memcpy(gram + (size_t)(i + d) * stride + j, tile[d], sizeof *tile);\
-                }                                                                                                    \
+    #define INLINED static inline __attribute__((always_inline)) void
+    /* upper triangle of gram[stride, stride] (+)= matrix' matrix, matrix[rows, stride]; stride is a multiple of a
+       tile's columns, which are two vectors or one. The eight sums of a tile stay in registers. */
+    #define UPPER_GRAM(name, lanes, across)                                                                            \
+        INLINED name(const float *matrix, int rows, int stride, int add, float *gram) {                                \
+            typedef float vector __attribute__((vector_size(4 * lanes)));                                              \
+            for (int j = 0; j < stride; j += across * lanes)                                                           \
+                for (int i = 0; i < j + across * lanes; i += 8 / across) {                                             \
+                    vector s0 = {0}, s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0;                    \
+                    const float *row = matrix;                                                                         \
+                    for (int k = 0; k < rows; k++, row += stride) {                                                    \
+                        const float *left = row + i;                                                                   \
+                        vector first, last;                                                                            \
+                        memcpy(&first, row + j, sizeof first);                                                         \
+                        memcpy(&last, row + j + (across - 1) * lanes, sizeof last);                                    \
+                        s0 += left[0] * first, s1 += left[across > 1 ? 0 : 1] * last;                                  \
+                        s2 += left[2 / across] * first, s3 += left[across > 1 ? 1 : 3] * last;                         \
+                        s4 += left[4 / across] * first, s5 += left[across > 1 ? 2 : 5] * last;                         \
+                        s6 += left[6 / across] * first, s7 += left[across > 1 ? 3 : 7] * last;                         \
+                    }                                                                                                  \
+                    const vector tile[8 / across][across] = {s0, s1, s2, s3, s4, s5, s6, s7};                          \
+                    for (int d = 0; d < 8 / across; d++) {                                                             \
+                        float *out = gram + (size_t)(i + d) * stride + j;                                              \
+                        for (int a = 0; a < across; a++) {                                                             \
+                            vector sum = {0};                                                                          \
+                            if (add) memcpy(&sum, out + a * lanes, sizeof sum);                                        \
+                            sum += tile[d][a];                                                                         \
+                            memcpy(out + a * lanes, &sum, sizeof sum);                                                 \
+                        }                                                                                              \
+                    }                                                                                                  \
+                }                                                                                                      \
         }
+    UPPER_GRAM(gram_of_4, 4, 2)
+    UPPER_GRAM(gram_of_8, 8, 2)
+    UPPER_GRAM(gram_of_16, 16, 1)
 
-    UPPER_GRAM(narrow_gram, lanes)
-    #if defined(__x86_64__)
-    __attribute__((target("avx2,fma"))) UPPER_GRAM(wide_gram, wide_lanes)
-    static void upper_gram(const float *matrix, int rows, int stride, float *gram) {
-        int wide = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-        (wide ? wide_gram : narrow_gram)(matrix, rows, stride, gram);
-    }
-    #else
-    #define upper_gram narrow_gram
-    #endif
-
-    /* out = sum of weights[3] times first, second, third */
-    static void blend(const float *first, const float *second, const float *third, const float *weights, int count,
+    /* out[count] = sum of weights[3] times first, second, third */
+    INLINED blend_any(const float *first, const float *second, const float *third, const float *weights, int count,
                       float *out) {
-        float a = weights[0], b = weights[1], c = weights[2];
+        const float a = weights[0], b = weights[1], c = weights[2];
         for (int k = 0; k < count; k++) out[k] = a * first[k] + b * second[k] + c * third[k];
     }
 
-    /* out += weights[3] times first, second, third */
-    static void add_blend(const float *first, const float *second, const float *third, const double *weights, int count,
+    /* out[count] += sum of weights[3] times first, second, third */
+    INLINED add_blend_any(const float *first, const float *second, const float *third, const double *weights, int count,
                           double *out) {
-        float a = weights[0], b = weights[1], c = weights[2];
+        const float a = weights[0], b = weights[1], c = weights[2];
         for (int k = 0; k < count; k++) out[k] += a * first[k] + b * second[k] + c * third[k];
     }
 
     /* moved[3, n] += basis[3, n, count] coefficients */
-    static void add_displacements(const float *basis, int points, int count, const float *coefficients, double *moved) {
+    INLINED displace_any(const float *basis, int points, int count, const float *coefficients, double *moved) {
+        typedef float vector __attribute__((vector_size(32)));
         for (int i = 0; i < 3 * points; i++, basis += count) {
-            lanes sums = {0};
+            vector sums = {0};
             int k = 0;
-            for (; k + 4 <= count; k += 4) {
-                lanes a, b;
+            for (; k + 8 <= count; k += 8) {
+                vector a, b;
                 memcpy(&a, basis + k, sizeof a);
                 memcpy(&b, coefficients + k, sizeof b);
                 sums += a * b;
             }
-            double sum = sums[0] + sums[1] + sums[2] + sums[3];
+            double sum = ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
             for (; k < count; k++) sum += basis[k] * coefficients[k];
             moved[i] += sum;
         }
     }
+
+    /* Each of them for the instructions that the processor has. */
+    #define GRAM (const float *matrix, int rows, int stride, int add, float *gram)
+    #define BLEND (const float *first, const float *second, const float *third, const float *weights, int count,       \
+                   float *out)
+    #define ADD_BLEND (const float *first, const float *second, const float *third, const double *weights, int count,  \
+                       double *out)
+    #define DISPLACE (const float *basis, int points, int count, const float *coefficients, double *moved)
+    static void narrow_gram GRAM { gram_of_4(matrix, rows, stride, add, gram); }
+    static void narrow_blend BLEND { blend_any(first, second, third, weights, count, out); }
+    static void narrow_add_blend ADD_BLEND { add_blend_any(first, second, third, weights, count, out); }
+    static void narrow_displace DISPLACE { displace_any(basis, points, count, coefficients, moved); }
+    #if defined(__x86_64__)
+    #define WIDE __attribute__((target("avx2,fma"))) static void
+    __attribute__((target("avx512f"))) static void widest_gram GRAM { gram_of_16(matrix, rows, stride, add, gram); }
+    WIDE wide_gram GRAM { gram_of_8(matrix, rows, stride, add, gram); }
+    WIDE wide_blend BLEND { blend_any(first, second, third, weights, count, out); }
+    WIDE wide_add_blend ADD_BLEND { add_blend_any(first, second, third, weights, count, out); }
+    WIDE wide_displace DISPLACE { displace_any(basis, points, count, coefficients, moved); }
+    #define HAS_WIDE (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    #define HAS_WIDEST __builtin_cpu_supports("avx512f")
+    #else
+    #define widest_gram narrow_gram
+    #define wide_gram narrow_gram
+    #define wide_blend narrow_blend
+    #define wide_add_blend narrow_add_blend
+    #define wide_displace narrow_displace
+    #define HAS_WIDE 0
+    #define HAS_WIDEST 0
+    #endif
+    static void upper_gram GRAM {
+        (HAS_WIDEST ? widest_gram : HAS_WIDE ? wide_gram : narrow_gram)(matrix, rows, stride, add, gram);
+    }
+    static void blend BLEND { (HAS_WIDE ? wide_blend : narrow_blend)(first, second, third, weights, count, out); }
+    static void add_blend ADD_BLEND {
+        (HAS_WIDE ? wide_add_blend : narrow_add_blend)(first, second, third, weights, count, out);
+    }
+    static void add_displacements DISPLACE {
+        (HAS_WIDE ? wide_displace : narrow_displace)(basis, points, count, coefficients, moved);
+    }
     """
-    void upper_gram(const float *matrix, int rows, int stride, float *gram) noexcept nogil
+    void upper_gram(const float *matrix, int rows, int stride, int add, float *gram) noexcept nogil
     void blend(const float *first, const float *second, const float *third, const float *weights, int count,
                float *out) noexcept nogil
     void add_blend(const float *first, const float *second, const float *third, const double *weights, int count,
@@ -157,14 +195,51 @@ def residuals(const double[:, ::1] points, const double[:, ::1] rotation, const 
     return off / n
 
 
-def differentiated(const double[:, ::1] points, const float[:, :, ::1] basis, const double[:, ::1] rotation,
-                   const double[::1] position, const double[::1] across, const double[::1] along,
-                   float[:, ::1] jacobian):
-    """The jacobian (3 n, stride) at points (3, n) in model axes; its padding is left alone."""
-    cdef Py_ssize_t n = points.shape[1], i
-    cdef int count = <int>basis.shape[2], r, c
+cdef void fill_rows(Landmark *at, const float[:, :, ::1] basis, Py_ssize_t i, const double[:, ::1] rotation,
+                    const double[::1] position, float *out, int stride) noexcept nogil:
+    """out (3, stride): the landmark's rows of the Jacobian; their padding is left alone."""
+    cdef int r, c
     cdef float weights[3]
-    cdef float *out
+    for r in range(3):
+        out[0] = <float>(at.turned[1] * at.row[r][2] - at.turned[2] * at.row[r][1])
+        out[1] = <float>(at.turned[2] * at.row[r][0] - at.turned[0] * at.row[r][2])
+        out[2] = <float>(at.turned[0] * at.row[r][1] - at.turned[1] * at.row[r][0])
+        for c in range(3):
+            out[3 + c] = <float>at.row[r][c]
+            weights[c] = <float>(at.row[r][0] * rotation[0, c] + at.row[r][1] * rotation[1, c]
+                                 + at.row[r][2] * rotation[2, c])
+        out[6] = 0
+        blend(&basis[0, i, 0], &basis[1, i, 0], &basis[2, i, 0], weights, <int>basis.shape[2], out + POSE)
+        if r == 2:
+            out[5] -= <float>(at.along * at.z / position[2])
+            out[6] = <float>(-at.along)
+        out += stride
+
+
+def jacobian(const double[:, ::1] points, const float[:, :, ::1] basis, const double[:, ::1] rotation,
+             const double[::1] position, const double[::1] across, const double[::1] along, float[:, ::1] out):
+    """out (3 n, stride): the Jacobian at points (3, n) in model axes; its padding is left alone."""
+    cdef Py_ssize_t i
+    cdef Landmark at
+    with nogil:
+        at.distance = mean_depth(points, rotation, position)
+        for i in range(points.shape[1]):
+            place(&at, i, points, rotation, position)
+            at.across, at.along = across[i], along[i]
+            differentiate(&at)
+            fill_rows(&at, basis, i, rotation, position, &out[3 * i, 0], <int>out.shape[1])
+
+
+def normal(const double[:, ::1] points, const float[:, :, ::1] basis, const double[:, ::1] rotation,
+           const double[::1] position, const double[::1] across, const double[::1] along, float[:, ::1] rows,
+           float[:, ::1] gram, double[:, ::1] out):
+    """out (u, u) = J' J of the Jacobian J at points (3, n) in model axes.
+
+    rows (3 m, stride) is scratch whose padding is 0: m landmarks at a time, so that they stay in the nearest cache.
+    gram (stride, stride) is scratch, too.
+    """
+    cdef Py_ssize_t n = points.shape[1], most = rows.shape[0] // 3, count = 0, i, j
+    cdef int stride = <int>rows.shape[1], add = 0
     cdef Landmark at
     with nogil:
         at.distance = mean_depth(points, rotation, position)
@@ -172,29 +247,14 @@ def differentiated(const double[:, ::1] points, const float[:, :, ::1] basis, co
             place(&at, i, points, rotation, position)
             at.across, at.along = across[i], along[i]
             differentiate(&at)
-            for r in range(3):
-                out = &jacobian[3 * i + r, 0]
-                out[0] = <float>(at.turned[1] * at.row[r][2] - at.turned[2] * at.row[r][1])
-                out[1] = <float>(at.turned[2] * at.row[r][0] - at.turned[0] * at.row[r][2])
-                out[2] = <float>(at.turned[0] * at.row[r][1] - at.turned[1] * at.row[r][0])
-                for c in range(3):
-                    out[3 + c] = <float>at.row[r][c]
-                    weights[c] = <float>(at.row[r][0] * rotation[0, c] + at.row[r][1] * rotation[1, c]
-                                         + at.row[r][2] * rotation[2, c])
-                out[6] = 0
-                blend(&basis[0, i, 0], &basis[1, i, 0], &basis[2, i, 0], weights, count, out + POSE)
-            out[5] -= <float>(along[i] * at.z / position[2])
-            out[6] = <float>(-along[i])
-
-
-def gram(const float[:, ::1] jacobian, float[:, ::1] scratch, double[:, ::1] normal):
-    """normal (u, u) = jacobian' jacobian without the padding of its columns; scratch is (stride, stride)."""
-    cdef Py_ssize_t i, j
-    with nogil:
-        upper_gram(&jacobian[0, 0], <int>jacobian.shape[0], <int>jacobian.shape[1], &scratch[0, 0])
-        for i in range(normal.shape[0]):
-            for j in range(i, normal.shape[0]):
-                normal[i, j] = normal[j, i] = scratch[i, j]
+            fill_rows(&at, basis, i, rotation, position, &rows[3 * count, 0], stride)
+            count += 1
+            if count == most or i == n - 1:
+                upper_gram(&rows[0, 0], <int>(3 * count), stride, add, &gram[0, 0])
+                add, count = 1, 0
+        for i in range(out.shape[0]):
+            for j in range(i, out.shape[0]):
+                out[i, j] = out[j, i] = gram[i, j]
 
 
 def slope(const double[:, ::1] points, const float[:, :, ::1] basis, const double[:, ::1] rotation,

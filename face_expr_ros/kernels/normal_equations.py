@@ -15,6 +15,7 @@ from face_expr_ros.kernels import _normal_equations
 Float64 = NDArray[np.float64]
 POSE = 7  # unknowns before the coefficients: 3 rotation, 3 translation, 1 depth offset
 _TILE = 16  # columns that the kernel takes at once
+_LANDMARKS = 20  # whose rows of the Jacobian fit into the nearest cache
 
 
 class NormalEquations:
@@ -51,20 +52,11 @@ class NormalEquations:
         self._mean = _shaped("mean", mean, 3, n)
         self._across, self._along = _shaped("across", across, n), _shaped("along", along, n)
         stride = -(-(POSE + coefficients) // _TILE) * _TILE
-        self._jacobian = np.zeros((3 * n, stride), np.float32)
+        self._rows = np.zeros((3 * _LANDMARKS, stride), np.float32)
         self._state = (np.zeros((3, n)), np.eye(3), np.array([0.0, 0.0, 1.0]))  # points, rotation and position
-        self._differentiated = False
         self._gram = np.zeros((stride, stride), np.float32)
         self.errors = np.zeros(3 * n)
         self.off = 0.0
-
-    @property
-    def jacobian(self) -> NDArray[np.float32]:
-        """(3 n, unknowns): how the errors change with the unknowns. It is computed when it is first asked for."""
-        if not self._differentiated:
-            _normal_equations.differentiated(*self._given(), self._jacobian)
-            self._differentiated = True
-        return self._jacobian[:, : POSE + self._basis.shape[2]]
 
     def points(self, coefficients: NDArray) -> Float64:
         """(3, n) in model axes."""
@@ -96,7 +88,7 @@ class NormalEquations:
         points, n = self.points(coefficients), len(self._across)
         directions, depths = _shaped("directions", directions, n, 2), _shaped("depths", depths, n)
         rotation, position = _shaped("rotation", rotation, 3, 3), _shaped("position", position, 3)
-        self._state, self._differentiated = (points, rotation, position), False
+        self._state = (points, rotation, position)
         mean_square = _normal_equations.residuals(
             points, rotation, position, offset, directions, depths, self._across, self._along, self.errors
         )
@@ -106,15 +98,22 @@ class NormalEquations:
         points, rotation, position = self._state
         return points, self._basis, rotation, position, self._across, self._along
 
+    def jacobian(self) -> NDArray[np.float32]:
+        """(3 n, unknowns): how the errors change with the unknowns."""
+        unknowns = POSE + self._basis.shape[2]
+        jacobian = np.empty((len(self.errors), unknowns), np.float32)
+        _normal_equations.jacobian(*self._given(), jacobian)
+        return jacobian
+
     def normal(self) -> Float64:
-        """(unknowns, unknowns): J' J of the Jacobian J."""
-        unknowns = self.jacobian.shape[1]
+        """(unknowns, unknowns): J' J of the Jacobian J; J itself is not kept."""
+        unknowns = POSE + self._basis.shape[2]
         normal = np.empty((unknowns, unknowns))
-        _normal_equations.gram(self._jacobian, self._gram, normal)
+        _normal_equations.normal(*self._given(), self._rows, self._gram, normal)
         return normal
 
     def slope(self) -> Float64:
-        """(unknowns,): J' e of the Jacobian J and the errors e; J itself is not needed for it."""
+        """(unknowns,): J' e of the Jacobian J and the errors e."""
         slope = np.empty(POSE + self._basis.shape[2])
         _normal_equations.slope(*self._given(), self.errors, slope)
         return slope
