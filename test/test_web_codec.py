@@ -192,8 +192,31 @@ def test_a_model_with_a_basis_of_its_own_sends_its_coefficients_within_the_limit
     given_face = state(expression=np.linspace(-2, 2, 10))
     (face,) = through(given_face, shape_units=np.ones(40), own_basis=True).faces
     assert np.allclose(face.expression, given_face.expression, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "own_basis", "expressions", "sent"),
+    [(199, False, 52, (146, None)), (199, True, 29, (29, 29)), (300, True, 100, (1, 36)), (0, True, 0, (0, 0))],
+)
+def test_of_a_model_with_many_coefficients_the_first_ones_are_sent(
+    shapes: int, own_basis: bool, expressions: int, sent: tuple[int, int | None]
+) -> None:
+    given_face = state(shape=np.linspace(-1, 1, shapes), expression=np.linspace(-2, 2, expressions))
+    (face,) = through(given_face, shape_units=np.ones(shapes), own_basis=own_basis).faces
+    assert face.shape is not None
+    assert (len(face.shape), None if face.expression is None else len(face.expression)) == sent
+    assert np.allclose(face.shape, given_face.shape[: sent[0]], atol=2 / 127 + 1e-9)
+    if face.expression is not None:
+        assert np.allclose(face.expression, given_face.expression[: len(face.expression)], atol=1e-6)
+
+
+def test_a_face_that_does_not_fit_is_refused() -> None:
+    (face,) = stream_frame([state()], 0, None, sequence=1, sent=0.0).faces
+    frame = stream_frame([], 0, None, sequence=1, sent=0.0)
     with pytest.raises(CodecError, match="at most 300 bytes was wanted"):
-        through(state(), shape_units=np.ones(40), own_basis=True)
+        encode_frame(replace(frame, faces=(replace(face, expression=np.zeros(52)),)))
+    with pytest.raises(CodecError, match="numbers that fit"):
+        encode_frame(replace(frame, faces=(replace(face, position=np.array([1e39, 0.0, 0.0])),)))
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])

@@ -8,6 +8,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import cv2
@@ -19,7 +20,7 @@ from web_clients import PATIENCE, open_socket, port_of, raw_request, read_to_end
 from websockets.exceptions import ConnectionClosed
 
 from face_expr_ros.web.codec import decode_frame
-from face_expr_ros.web.inference import Inference
+from face_expr_ros.web.inference import MOST_UPLOADS, Inference
 from face_expr_ros.web.picture import PicturePace, camera_picture
 from face_expr_ros.web.server import FaceServer
 
@@ -122,6 +123,19 @@ def test_a_picture_that_does_not_come_is_not_waited_for() -> None:
     head = ("POST /api/infer HTTP/1.1", "Host: localhost", "Content-Type: image/jpeg", "Content-Length: 1000")
     assert raw_request(server, *head, body=b"\xff\xd8").startswith(b"HTTP/1.1 408 ")
     server.close()
+
+
+def test_who_uploads_slowly_keeps_nobody_waiting_and_too_many_of_them_are_refused(
+    server: FaceServer, jpeg: bytes
+) -> None:
+    head = "POST /api/infer HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\nContent-Length: 1000\r\n\r\n"
+    with ExitStack() as stack:
+        for number in range(MOST_UPLOADS):
+            assert post(server, jpeg).status_code == 200, f"while {number} are uploading"
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", port_of(server)), PATIENCE))
+            client.sendall(head.encode() + b"\xff\xd8")
+        until(lambda: post(server, jpeg).status_code == 503, "too many uploads")
+    until(lambda: post(server, jpeg).status_code == 200, "room for an upload")
 
 
 def test_a_second_picture_is_told_to_come_back_while_the_first_is_in_work(

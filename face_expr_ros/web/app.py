@@ -98,10 +98,10 @@ def create_app(config: WebConfig, hub: Hub) -> FastAPI:
 
 
 def _add_api(app: FastAPI, hub: Hub, inference: Inference) -> None:
-    packed: dict[tuple[str, str], bytes] = {}  # of the last model, by its tag and the encoding
+    packed: dict[str, tuple[str, bytes]] = {}  # by the encoding: tag and bytes of the model that was last asked for
 
     @app.get("/api/health", tags=["state"])
-    def health() -> Health:
+    async def health() -> Health:
         """How the server does."""
         return Health(
             ok=hub.alive, clients=len(hub.streams), faces=hub.faces, frames=hub.frames, dropped=hub.dropped,
@@ -109,7 +109,7 @@ def _add_api(app: FastAPI, hub: Hub, inference: Inference) -> None:
         )  # fmt: skip
 
     @app.get("/metrics", tags=["state"], response_class=PlainTextResponse)
-    def metrics() -> PlainTextResponse:
+    async def metrics() -> PlainTextResponse:
         """The counts, for Prometheus."""
         return PlainTextResponse(metrics_text(hub), media_type="text/plain; version=0.0.4; charset=utf-8")
 
@@ -130,12 +130,12 @@ def _add_api(app: FastAPI, hub: Hub, inference: Inference) -> None:
         encoding = _encoding(request.headers.get("accept-encoding", ""))
         if not encoding:
             return Response(file.data, headers=headers, media_type=MEDIA_TYPE)
-        if (file.etag, encoding) not in packed:
-            if any(tag != file.etag for tag, _ in packed):
-                packed.clear()
-            packed[file.etag, encoding] = _ENCODERS[encoding](file.data)
+        tag, data = packed.get(encoding, ("", b""))
+        if tag != file.etag:
+            data = _ENCODERS[encoding](file.data)
+            packed[encoding] = file.etag, data
         headers["Content-Encoding"] = encoding
-        return Response(packed[file.etag, encoding], headers=headers, media_type=MEDIA_TYPE)
+        return Response(data, headers=headers, media_type=MEDIA_TYPE)
 
     refusals: dict[int | str, dict[str, Any]] = {
         status: {"model": Problem, "description": text}

@@ -99,7 +99,7 @@ def encode_frame(frame: StreamFrame) -> bytes:
             frame.width, frame.height, *frame.focal, *frame.center,
         )  # fmt: skip
         return header + b"".join(_encode_face(face) for face in frame.faces)
-    except struct.error as error:
+    except (struct.error, OverflowError) as error:
         raise CodecError(f"numbers that fit into their fields were wanted: {error}") from error
 
 
@@ -138,6 +138,8 @@ def stream_frame(
         sequence, sent: as in StreamFrame.
         shape_units: (I,) `model_file.shape_units`; None leaves the shape out.
         own_basis: the model's expression basis are not the blendshapes: send its coefficients, too.
+
+    Of a model with more coefficients than 300 bytes hold, the first ones are sent, which move the face most.
     """
     known = camera is not None
     matrix = camera.matrix if camera is not None else np.zeros((3, 3))
@@ -154,9 +156,13 @@ def stream_frame(
 
 
 def _stream_face(state: FaceState, shape_units: FloatArray | None, own_basis: bool) -> StreamFace:
-    shape = None
+    room = FACE_LIMIT - _FACE.size - 2 * len(ARKIT_NAMES)
+    shape = expression = None
+    if own_basis:
+        expression = state.expression[: (room - 1) // 4]
+        room -= 1 + 4 * len(expression)
     if shape_units is not None and len(state.shape) == len(shape_units):
-        shape = state.shape / shape_units
+        shape = (state.shape / shape_units)[: room - 1]
     return StreamFace(
         id=numeric_id(state.id),
         confidence=state.confidence,
@@ -170,7 +176,7 @@ def _stream_face(state: FaceState, shape_units: FloatArray | None, own_basis: bo
         arousal=state.readouts.arousal,
         blendshapes=_in_order(state.blendshapes.names, state.blendshapes.values),
         shape=shape,
-        expression=state.expression if own_basis else None,
+        expression=expression,
     )
 
 

@@ -24,6 +24,7 @@ from face_expr_ros.web.model_file import blendshapes_are_expression, shape_units
 from face_expr_ros.web.security import refusal
 from face_expr_ros.web.streams import UNSUPPORTED, accept
 
+MOST_UPLOADS = 4  # pictures that may be on their way at the same time
 IDLE = 1000  # close code: the client has ended its work, or seems to have
 
 
@@ -37,6 +38,7 @@ class Inference:
         )
         self._worker = ThreadPoolExecutor(1, "inference")
         self._stills: Pipeline | None = None
+        self._uploads = 0
         self._busy = False
         self._webcams = 0
 
@@ -46,14 +48,23 @@ class Inference:
         Raises:
             Refused: the picture cannot be taken, or another one is in work.
         """
-        if self._busy:
-            raise Refused(503, "another picture is in work", retry_after=1)
-        self._busy = True
+        self._refuse_while_busy()
+        self._uploads += 1
         try:
             data = await read_picture(request, self._config)
+        finally:
+            self._uploads -= 1
+        self._refuse_while_busy()
+        self._busy = True
+        try:
             return await self._in_worker(self._look_at_still, data)
         finally:
             self._busy = False
+
+    def _refuse_while_busy(self) -> None:
+        """Asked before a picture is read and after it: who uploads slowly must not keep the others waiting."""
+        if self._busy or self._uploads >= MOST_UPLOADS:
+            raise Refused(503, "other pictures are in work", retry_after=1)
 
     async def webcam(self, websocket: WebSocket) -> None:
         """Answer each picture with a frame of the stream before the next is taken."""

@@ -131,7 +131,10 @@ def check_picture(data: bytes, config: WebConfig) -> None:
 
 def decode_picture(data: bytes) -> NDArray[np.uint8]:
     """(height, width, 3) BGR of checked bytes. Raises Refused where they are damaged."""
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:  # OpenCV's own limits, which are set by the environment
+        pixels = None
     if pixels is None:
         raise Refused(400, "a whole picture was wanted, this one is damaged")
     return pixels.astype(np.uint8, copy=False)

@@ -16,6 +16,7 @@ from face_expr_ros.sources.shot import Warn
 from face_expr_ros.values import Frame
 from face_expr_ros.web.config import WebConfig
 from face_expr_ros.web.picture import PicturePace, camera_picture
+from face_expr_ros.web.security import check_exposure
 from face_expr_ros.web.server import FaceServer
 
 NAP = 0.002  # seconds between two looks at the clock
@@ -44,6 +45,7 @@ def serve(
     Raises:
         SourceError, BundleError, ConfigError, ServerError: something is not there or cannot be used.
     """
+    check_exposure(web)  # before anything that takes long
     with ExitStack() as stack:
         source = open_source(camera, warn)
         stack.callback(source.close)

@@ -22,8 +22,8 @@ LEAST_TOKEN = 16  # characters
 PROTECTED = ("/api/", "/ws/", "/metrics")  # the page itself holds no secret and cannot send a token for its files
 
 _POLICY = (
-    "default-src 'self'; connect-src 'self' ws: wss: blob:; img-src 'self' blob: data:; media-src blob:; "
-    "style-src 'self' 'unsafe-inline'; worker-src 'self' blob:; object-src 'none'; base-uri 'none'; "
+    "default-src 'self'; connect-src 'self' blob:; img-src 'self' blob: data:; media-src blob:; "
+    "style-src 'self'; worker-src 'self' blob:; object-src 'none'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
 _HEADERS = {

@@ -13,6 +13,7 @@ export interface Hello {
 
 const FIRST_WAIT = 250, LONGEST_WAIT = 5000, GROWTH = 1.7; // milliseconds between attempts
 const PING_EVERY = 2000;
+const UNHEARD_PINGS = 4; // after so many without a word from the server the connection is held for dead
 const CLOCK_SAMPLES = 8;
 
 export function socketUrl(path: string, token: string): URL {
@@ -22,7 +23,7 @@ export function socketUrl(path: string, token: string): URL {
   return url;
 }
 
-/** A WebSocket that is opened again, later and later, until `close`. */
+/** A WebSocket that is opened again, later and later. */
 export class LastingSocket {
   state: ConnectionState = "connecting";
   private socket: WebSocket | null = null;
@@ -64,19 +65,21 @@ export class LastingSocket {
     if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(text);
   }
 
+  /** Open it anew: a connection whose other end is gone without a word stays open for minutes otherwise. */
+  restart(): void {
+    if (this.state === "closed" || !this.socket) return;
+    this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;
+    this.socket.close();
+    this.become("closed");
+    this.open();
+  }
+
   /** Try again at once: the token or the network has changed. */
   retry(): void {
     if (this.state !== "closed") return;
     window.clearTimeout(this.timer);
     this.wait = FIRST_WAIT;
     this.open();
-  }
-
-  close(): void {
-    window.clearTimeout(this.timer);
-    if (this.socket) this.socket.onclose = null;
-    this.socket?.close();
-    this.become("closed");
   }
 }
 
@@ -102,6 +105,7 @@ class ServerClock {
 export class FaceStream {
   private clock = new ServerClock();
   private socket: LastingSocket;
+  private unheard = 0; // pings since the last word from the server
 
   constructor(
     token: () => string,
@@ -112,22 +116,30 @@ export class FaceStream {
     },
   ) {
     this.socket = new LastingSocket("ws/stream", token, (data) => {
+      this.unheard = 0;
       if (typeof data !== "string") return handlers.frame(decodeFrame(data));
       const message = JSON.parse(data);
       if (message.type === "hello") handlers.hello(message);
       else if (message.type === "pong") this.clock.add(message.t, message.server);
     }, (state) => {
+      this.unheard = 0;
       if (state === "open") {
         this.clock = new ServerClock();
         this.ping();
       }
       handlers.state(state);
     });
-    window.setInterval(() => this.ping(), PING_EVERY);
+    window.setInterval(() => this.listen(), PING_EVERY);
     window.addEventListener("online", () => this.socket.retry());
   }
 
+  private listen(): void {
+    if (this.unheard >= UNHEARD_PINGS) this.socket.restart();
+    else this.ping();
+  }
+
   private ping(): void {
+    this.unheard++;
     this.socket.send(JSON.stringify({ type: "ping", t: pageSeconds() }));
   }
 

@@ -13,6 +13,7 @@ const LARGEST_AVATAR = 200e6; // bytes
 
 export class Controls {
   private webcam: Webcam | null = null;
+  private choices = 0; // of sources so far: a camera may start when another source was chosen meanwhile
   private theme: "dark" | "light";
 
   constructor(private page: Page) {
@@ -114,16 +115,21 @@ export class Controls {
   // Sources
 
   private async setSource(source: Source): Promise<void> {
+    const choice = ++this.choices;
     this.webcam?.stop();
     this.webcam = null;
-    if (source === "webcam" && !(await this.startWebcam())) return this.choose("source", "stream");
+    const webcam = source === "webcam" ? await this.startWebcam() : null;
+    if (choice !== this.choices) return webcam?.stop();
+    if (source === "webcam" && !webcam) return this.choose("source", "stream");
+    this.webcam = webcam;
     this.page.setSource(source);
     this.showMouthButton();
   }
 
-  private async startWebcam(): Promise<boolean> {
+  /** Null where the user or the browser does not want it. */
+  private async startWebcam(): Promise<Webcam | null> {
     byId("consent-host").textContent = location.host;
-    if (!(await ask("consent"))) return false;
+    if (!(await ask("consent"))) return null;
     const webcam = new Webcam(
       this.page.token,
       (frame, bitmap) => {
@@ -141,10 +147,9 @@ export class Controls {
     } catch (error) {
       webcam.stop();
       toast(`No camera: ${error instanceof Error ? error.message : String(error)}`);
-      return false;
+      return null;
     }
-    this.webcam = webcam;
-    return true;
+    return webcam;
   }
 
   /** A slider was moved: from now on the face is the user's. */

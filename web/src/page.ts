@@ -24,6 +24,7 @@ const PANEL_EVERY = 1 / 20; // seconds between two updates of bars and numbers
 const REMEMBERED = 90; // frames among which the one of a picture is looked for
 const SILENCE = 1.5; // seconds without a frame after which the face rests
 const LIVE_STAMPS = 10; // seconds: an older stamp is that of a recording, and tells no latency
+const MODEL_RETRY = 2000; // milliseconds until a model that did not come is asked for again
 const ORIGIN = new Vector3();
 
 export class Page {
@@ -57,7 +58,8 @@ export class Page {
   private lastFrameAt = -Infinity;
   private lastTime = performance.now();
   private lastPanel = 0;
-  private loading = "";
+  private loading = false;
+  private wanted = ""; // sha256 of the model that the last hello named
 
   constructor(public token: string, private onSlide: (index: number, value: number) => void) {
     this.stream = new FaceStream(() => this.token, {
@@ -65,18 +67,21 @@ export class Page {
       frame: (frame) => this.source === "stream" && this.receive(frame),
       state: (state) => this.connected(state),
     });
-    void this.loadModel("");
+    void this.loadModel();
     requestAnimationFrame((time) => this.draw(time));
   }
 
   private connected(state: ConnectionState): void {
     if (this.state === "unauthorized" && state !== "open") return;
     this.state = state;
-    if (state === "open" && !this.model) void this.loadModel("");
+    if (state !== "open") return;
+    if (!this.model) void this.loadModel();
+    this.cameraSocket?.restart(); // where the stream was lost without a word, the picture was too
   }
 
   private greet(hello: Hello): void {
-    if (hello.model_sha256 !== this.model?.sha256) void this.loadModel(hello.model_sha256);
+    this.wanted = hello.model_sha256;
+    if (this.wanted !== this.model?.sha256) void this.loadModel();
     if (hello.camera && !this.cameraSocket) {
       this.cameraSocket = new LastingSocket("ws/camera", () => this.token, (data) => {
         if (typeof data !== "string" && this.source !== "webcam") void this.picture.receive(data);
@@ -87,14 +92,14 @@ export class Page {
   setToken(token: string): void {
     this.token = token;
     this.state = "connecting";
-    void this.loadModel("");
+    void this.loadModel();
     this.stream.retry();
     this.cameraSocket?.retry();
   }
 
-  private async loadModel(wanted: string): Promise<void> {
+  private async loadModel(): Promise<void> {
     if (this.loading) return;
-    this.loading = wanted || "any";
+    this.loading = true;
     try {
       const model = await fetchModel(this.token);
       if (model.sha256 !== this.model?.sha256) this.useModel(model);
@@ -104,8 +109,14 @@ export class Page {
       this.state = "unauthorized";
       this.onTokenWanted();
     } finally {
-      this.loading = "";
+      this.loading = false;
+      // Another one was announced meanwhile, or this one was refused for now.
+      if (this.state === "open" && this.wanted !== this.model?.sha256) window.setTimeout(() => this.loadWanted(), MODEL_RETRY);
     }
+  }
+
+  private loadWanted(): void {
+    if (this.state === "open" && this.wanted !== this.model?.sha256) void this.loadModel();
   }
 
   private useModel(model: FaceModel): void {

@@ -36,10 +36,10 @@ export class Webcam {
     this.socket.binaryType = "arraybuffer";
     this.socket.onopen = () => void this.send();
     this.socket.onmessage = (event) => this.answer(event.data);
-    this.socket.onclose = () => {
+    this.socket.onclose = ({ reason }) => {
       if (!this.stream) return;
       this.stop();
-      this.onEnd("the server takes no pictures at the moment; it may be busy with other cameras");
+      this.onEnd(reason || "the server takes no pictures at the moment; it may be busy with other cameras");
     };
   }
 
