@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from face_expr_ros.kernels.points import box_around, scaled
 from face_expr_ros.values import Camera, FloatArray, Pose, Roi
 
 # Model axes (x to the subject's left, y up, z out of the face) of a face that looks straight into the camera,
@@ -39,9 +40,8 @@ def undistort(points: FloatArray, camera: Camera) -> FloatArray:
     """Pixels (n, 2) as directions (n, 2): x/z and y/z in the camera frame, with the lens distortion removed."""
     points = np.asarray(points, dtype=np.float64)
     if not camera.distortion.any():
-        focal = camera.matrix[[0, 1], [0, 1]]
-        directions: FloatArray = (points - camera.matrix[:2, 2]) / focal
-        return directions
+        (x, _, middle_x), (_, y, middle_y), _ = camera.matrix.tolist()
+        return scaled(points, (1 / x, 1 / y), (-middle_x / x, -middle_y / y))
     return cv2.undistortPoints(points[:, None], camera.matrix, camera.distortion)[:, 0]
 
 
@@ -189,7 +189,4 @@ def crop_from_box(box: Roi) -> Roi:
 
 def bounding_box(points: FloatArray) -> Roi:
     """The box around pixels (n, >= 2)."""
-    rows = points[:, :2].T.copy()  # NumPy finds the least of a row five times as fast as that of a column
-    left, top = rows.min(axis=1)
-    right, bottom = rows.max(axis=1)
-    return Roi(float(left), float(top), float(right - left), float(bottom - top))
+    return Roi(*box_around(points))

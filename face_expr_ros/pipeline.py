@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import compress
 
+import numpy as np
+
 from face_expr_ros.bundle import open_bundle
 from face_expr_ros.config import PerceptionConfig
 from face_expr_ros.detection import open_detector
@@ -25,6 +27,7 @@ from face_expr_ros.values import Blendshapes, Detection, Face, FaceFit, Frame, L
 # Intersection over union of two crops: a network reads a face that is 0.2 crops aside nearly as well as one in the
 # middle of its crop, and one that is 0.3 aside not.
 _MOVED = 0.6
+_IBUG68 = np.array(IBUG68)
 _SAME = 0.5  # intersection over union from which on two detections are one face
 _LOOKS, _LOOK_NS = 3, 33_333_333  # at a still picture, nanoseconds apart
 
@@ -142,7 +145,7 @@ def _with_landmarks(track: Track, landmarks: Landmarks | None) -> Track:
     the crop of the last fit is better, for FaceMesh errs in profile."""
     if landmarks is None:
         return track
-    crop = crop_from_landmarks(landmarks.points[list(IBUG68)])
+    crop = crop_from_landmarks(landmarks.points[_IBUG68])
     if overlap(crop, track.crop) < _MOVED and not track.fresh:
         return replace(track, landmarks=landmarks, crop=crop, fresh=True)
     return replace(track, landmarks=landmarks)

@@ -5,7 +5,6 @@ Time is an argument, no clock is read. No filter looks at what comes later: an a
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -16,6 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from face_expr_ros.config import SmoothingConfig
 from face_expr_ros.geometry import quaternion_from_rotation
+from face_expr_ros.kernels.one_euro import one_euro_step
 from face_expr_ros.values import Blendshapes, Face, FaceFit, FloatArray, Landmarks, Pose
 
 PerValue = FloatArray | float  # one for each value, or one for all
@@ -31,38 +31,40 @@ class OneEuro:
     """The filter for an array of values that share one time.
 
     Args:
-        config: cutoffs in Hz and beta. Attributes of the same names may be changed, to one for each value.
+        config: cutoffs in Hz and beta.
         unit: the size of a typical movement, in the units of the values; it makes ``beta`` mean the same for all.
         dead_zone: speed, in the units of the values a second, up to which ``beta`` counts for nothing. The published
             filter has none; but the speed of noise opens a filter that is quick enough for a blink. Here the speed is
             that of the new value against the smoothed one, so that a slow movement, too, leaves the zone by its lag.
+        minimum_cutoff, beta: of each value, in place of the configuration's.
     """
 
-    def __init__(self, config: SmoothingConfig, unit: PerValue, dead_zone: PerValue = 0.0) -> None:
+    def __init__(
+        self,
+        config: SmoothingConfig,
+        unit: PerValue,
+        dead_zone: PerValue = 0.0,
+        *,
+        minimum_cutoff: PerValue | None = None,
+        beta: PerValue | None = None,
+    ) -> None:
         self._derivative_cutoff = config.derivative_cutoff
-        self.minimum_cutoff: PerValue = config.minimum_cutoff
-        self.beta: PerValue = config.beta
-        self._unit = unit
-        self._slow = dead_zone / unit
+        cutoff = config.minimum_cutoff if minimum_cutoff is None else minimum_cutoff
+        self._settings = unit, dead_zone / unit, cutoff, config.beta if beta is None else beta
+        self._each = np.zeros((4, 0))  # the settings of each value
         self._value: FloatArray | None = None
         self._speed: FloatArray | None = None
 
     def __call__(self, value: FloatArray, elapsed: float) -> FloatArray:
         """The smoothed value, ``elapsed`` seconds after the last; 0 or less, or a long gap, starts anew."""
         if self._value is None or self._speed is None or not 0 < elapsed <= _LONGEST_GAP:
-            self._value, self._speed = value, np.zeros_like(value)
+            self._value, self._speed = np.array(value, np.float64).ravel(), np.zeros(value.size)
+            self._each = np.array([np.broadcast_to(setting, value.shape).ravel() for setting in self._settings])
             return value
-        speed = (value - self._value) / (elapsed * self._unit)
-        self._speed = self._speed + _gain(self._derivative_cutoff, elapsed) * (speed - self._speed)
-        cutoff = self.minimum_cutoff + self.beta * np.maximum(np.abs(self._speed) - self._slow, 0.0)
-        self._value = self._value + _gain(cutoff, elapsed) * (value - self._value)
-        return self._value
-
-
-def _gain(cutoff: PerValue, elapsed: float) -> FloatArray:
-    """Weight of the new value in a first-order low pass with ``cutoff`` Hz, after ``elapsed`` seconds."""
-    gain: FloatArray = np.asarray(1.0 / (1.0 + 1.0 / (2.0 * math.pi * cutoff * elapsed)))
-    return gain
+        self._value = one_euro_step(
+            value.ravel(), self._value, self._speed, self._each, self._derivative_cutoff, elapsed
+        )
+        return self._value.reshape(value.shape)
 
 
 class WindowMean:
@@ -169,10 +171,13 @@ def _open_joint_filter(config: SmoothingConfig, counts: dict[str, int]) -> Filte
         return np.repeat([blendshapes if name == "blendshapes" else others for name in counts], list(counts.values()))
 
     sizes = np.repeat([_SIZES.get(name, _BLENDSHAPE_UNIT) for name in counts], list(counts.values()))
-    smooth = OneEuro(config, sizes, each(0.0, config.blendshape_dead_zone))
-    smooth.minimum_cutoff = each(config.minimum_cutoff, config.blendshape_cutoff)
-    smooth.beta = each(config.beta, config.blendshape_beta)
-    return smooth
+    return OneEuro(
+        config,
+        sizes,
+        each(0.0, config.blendshape_dead_zone),
+        minimum_cutoff=each(config.minimum_cutoff, config.blendshape_cutoff),
+        beta=each(config.beta, config.blendshape_beta),
+    )
 
 
 def _split_like(joined: FloatArray, parts: Iterable[FloatArray]) -> list[FloatArray]:

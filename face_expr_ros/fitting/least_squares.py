@@ -36,6 +36,7 @@ from face_expr_ros.geometry import (
     weak_perspective,
 )
 from face_expr_ros.kernels.normal_equations import POSE, NormalEquations
+from face_expr_ros.kernels.points import moments, turned_directions
 from face_expr_ros.kernels.similarity import best_turn
 from face_expr_ros.landmarks import LANDMARK_COUNT
 from face_expr_ros.landmarks.regions import BROWS, FITTED, LIDS_AND_IRISES, LIPS, OUTLINE, REST_STEP
@@ -293,16 +294,8 @@ def _certainties(config: FittingConfig) -> tuple[FloatArray, FloatArray]:
 
 def _determine_a_face(points: FloatArray) -> bool:
     """Whether there is anything to fit: points (n, 3) that are finite and spread over the image."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        return bool(_variances(points).min() >= _LEAST_SPREAD**2)  # not a number where a point is none
-
-
-def _variances(points: FloatArray) -> FloatArray:
-    """(2,) of the x and the y of points (n, >= 2), in a quarter of the time of ``points[:, :2].var(axis=0)``."""
-    rows = points[:, :2].T.copy()
-    rows -= rows.mean(axis=1)[:, None]
-    variances: FloatArray = (rows * rows).mean(axis=1)
-    return variances
+    _, _, across, down = moments(points)  # not a number where a point is none
+    return across >= _LEAST_SPREAD**2 and down >= _LEAST_SPREAD**2
 
 
 def _look_at(points: FloatArray, camera: Camera) -> tuple[FloatArray, _Observation]:
@@ -311,11 +304,9 @@ def _look_at(points: FloatArray, camera: Camera) -> tuple[FloatArray, _Observati
     FaceMesh sees a crop around the face, so that its depths run along the ray to the face, not along the optical axis.
     """
     directions = undistort(points[:, :2], camera)
-    rays = np.column_stack([directions, np.ones(len(directions))])
-    toward = turn_to_axis(rays.mean(axis=0))
-    turned = rays @ toward.T
-    seen = turned[:, :2] / turned[:, 2:]
-    pixels_to_seen = math.sqrt(_variances(seen).sum() / max(_variances(points).sum(), 1e-12))
+    toward = turn_to_axis(np.array([*moments(directions)[:2], 1.0]))
+    seen = turned_directions(directions, toward)
+    pixels_to_seen = math.sqrt(sum(moments(seen)[2:]) / max(sum(moments(points)[2:]), 1e-12))
     return toward, _Observation(seen, points[:, 2] * pixels_to_seen)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_expr_ros.config import LandmarksConfig
+from face_expr_ros.kernels.points import scaled
 from face_expr_ros.values import Detection, Frame, Landmarks, Track
 
 LANDMARK_COUNT = 478
@@ -53,5 +54,6 @@ def in_pixels(
         corner: x and y of its first pixel in the image that it is a part of.
         confidence: that this is a face, 0..1.
     """
-    scaled = points * np.array([width, height, width], dtype=np.float32)
-    return Landmarks(scaled + np.array([corner[0] - 0.5, corner[1] - 0.5, 0.0], dtype=np.float32), confidence)
+    left, top = corner
+    placed = scaled(points, (width, height, width), (left - 0.5, top - 0.5, 0.0))
+    return Landmarks(placed.astype(np.float32, copy=False), confidence)

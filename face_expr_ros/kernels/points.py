@@ -1,0 +1,81 @@
+"""Simple sums over a few hundred points, compiled: for rows of two or three numbers NumPy takes ten times as long."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face_expr_ros.kernels import _points
+from face_expr_ros.values import FloatArray
+
+Float64 = NDArray[np.float64]
+
+
+def unpacked(data: bytes, size: int, places: Sequence[int]) -> NDArray[np.float32]:
+    """(n, len(places)) of records of ``size`` bytes with little-endian floats at these places; n = len(data) // size.
+
+    Raises:
+        ValueError: a float would end outside its record.
+    """
+    if min(places) < 0 or max(places) + 4 > size:
+        raise ValueError(f"floats within records of {size} bytes are wanted, not at {tuple(places)}")
+    out = np.empty((len(data) // size, len(places)), "<f4")
+    _points.unpack(data, size, np.array(places, np.intp), out)
+    return out
+
+
+def scaled(points: FloatArray, scales: Sequence[float], starts: Sequence[float]) -> FloatArray:
+    """``points * scales + starts`` for points (n, k) of 32 or 64 bits, in the same type.
+
+    Raises:
+        ValueError: a shape does not fit the others.
+    """
+    given, count = _rows(points, 1), len(scales)
+    if given.shape[1] != count or len(starts) != count:
+        raise ValueError(f"points (n, k) with k scales and starts are wanted, not {points.shape} with {count}")
+    out = np.empty_like(given)
+    _points.scale(given, np.array(scales, np.float64), np.array(starts, np.float64), out)
+    return out
+
+
+def box_around(points: FloatArray) -> tuple[float, float, float, float]:
+    """Left, top, width and height of the box around points (n, >= 2); not a number where one is none.
+
+    Raises:
+        ValueError: there are no points.
+    """
+    left, top, width, height = _points.box(_rows(points, 2))
+    return left, top, width, height
+
+
+def moments(points: FloatArray) -> tuple[float, float, float, float]:
+    """Mean x, mean y, and their variances, of points (n, >= 2).
+
+    Raises:
+        ValueError: there are no points.
+    """
+    x, y, variance_x, variance_y = _points.moments(_rows(points, 2))
+    return x, y, variance_x, variance_y
+
+
+def turned_directions(directions: FloatArray, rotation: FloatArray) -> Float64:
+    """Directions (n, 2), x / z and y / z, as a camera sees them whose axes are the rows of a rotation (3, 3).
+
+    Raises:
+        ValueError: a shape is wrong.
+    """
+    given, axes = np.ascontiguousarray(directions, np.float64), np.ascontiguousarray(rotation, np.float64)
+    if given.ndim != 2 or given.shape[1] != 2 or axes.shape != (3, 3):
+        raise ValueError(f"directions (n, 2) and a rotation (3, 3) are wanted, not {given.shape} and {axes.shape}")
+    out = np.empty_like(given)
+    _points.turn(given, axes, out)
+    return out
+
+
+def _rows(points: FloatArray, least: int) -> FloatArray:
+    """The points in one piece, as 32 or 64 bits."""
+    if points.ndim != 2 or points.shape[1] < least or not len(points):
+        raise ValueError(f"points (n, >= {least}) are wanted, at least one, not {points.shape}")
+    return np.ascontiguousarray(points, np.float32 if points.dtype == np.float32 else np.float64)
