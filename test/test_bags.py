@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from face_expr_ros.bags.memory import Memory
 from face_expr_ros.bags.messages import FACE_ARRAY, FACE_MODEL, cdr, package_types, types_of
 from face_expr_ros.bags.parameters import parameters_of, perception_config_of
 from face_expr_ros.bags.reading import Recording
+from face_expr_ros.bags.writing import SplitWriter, work_folder
 from face_expr_ros.cli import face_expr
 from face_expr_ros.config import ConfigError, PerceptionConfig, from_mapping
 from face_expr_ros.pipeline import Pipeline
@@ -150,6 +153,46 @@ def test_an_interrupted_run_goes_on_and_nobody_sees_it(
     assert len(list(job.out.glob("*.mcap"))) == 4
     assert not list(bag.parent.glob("*.partial"))
     assert (result["frames"], result["messages_in"]) == (COUNT, 3 * COUNT)
+
+
+class Harm:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self.folder),)
+
+
+@pytest.mark.parametrize("place", ["checkpoint", "memory"])
+def test_a_checkpoint_of_somebody_else_calls_nothing(
+    place: str, bag: Path, annotated: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    job, harm = Job(bag, tmp_path / "talk"), Harm(tmp_path / "harm")
+    monkeypatch.setattr(annotating, "_fingerprint", lambda *_: "the same")
+    values = {"messages_in": 3, "memory": pickle.dumps(harm)} if place == "memory" else harm
+    work_folder(job.out).mkdir()
+    (work_folder(job.out) / annotating.CHECKPOINT).write_bytes(pickle.dumps(("the same", values)))
+    assert annotate(job, bar=False)["resumed_at"] == 0
+    assert not harm.folder.exists()
+    assert rows(job.out) == rows(annotated[0])
+
+
+def test_two_runs_do_not_write_one_bag(tmp_path: Path) -> None:
+    first = SplitWriter(tmp_path / "talk", "mcap", [])
+    with pytest.raises(BagError, match="talk' is being written by another run: wait for it, or stop it"):
+        SplitWriter(tmp_path / "talk", "mcap", [])
+    first.abort()
+    SplitWriter(tmp_path / "talk", "mcap", []).abort()
+
+
+def test_a_bag_made_with_other_weights_is_another_one(
+    annotated: tuple[Path, dict[str, Any]], bag: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(annotating, "sha256_of", lambda _: "another")
+    with pytest.raises(BagError, match="is there already and is not overwritten"):
+        annotate(Job(bag, annotated[0]), bar=False)
 
 
 def test_what_is_done_is_not_done_again_and_nothing_is_overwritten(
@@ -310,6 +353,9 @@ def test_a_folder_of_bags_has_a_job_for_each(portrait: Picture, tmp_path: Path) 
     jobs = jobs_of(Job(tmp_path / "in", tmp_path / "in/out"))
     assert [job.out.relative_to(tmp_path / "in/out") for job in jobs] == [Path("c"), Path("day1/a"), Path("day1/b.2")]
     (tmp_path / "empty").mkdir()
+    (tmp_path / "in/c.mcap").touch()
+    with pytest.raises(BagError, match=r"bags of different names were wanted, .*/c and .*/c\.mcap were given"):
+        jobs_of(Job(tmp_path / "in", tmp_path / "in/out"))
     with pytest.raises(BagError, match="a bag, or a folder of bags, was wanted, none is in"):
         jobs_of(Job(tmp_path / "empty", tmp_path / "out"))
 

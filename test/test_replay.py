@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from rclpy.time import Time
+from rosbags.rosbag2 import StoragePlugin, Writer
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import String
@@ -25,6 +26,7 @@ from test_time import Lockstep
 
 from face_expr_ros.bags import BagError
 from face_expr_ros.bags.annotate import Job, annotate
+from face_expr_ros.bags.messages import FACE_ARRAY, UNKNOWN_HASH
 from face_expr_ros.bags.reading import Recording
 from face_expr_ros.nodes.replay import Player, ReplayOptions
 
@@ -83,6 +85,18 @@ def test_topics_that_are_not_there_are_refused(graph: Any, bag: Path) -> None:
         player = Player(graph.node, recording, ReplayOptions(topics=("/chatter",), wait_for=("/camera/image",)))
         with pytest.raises(BagError, match="/camera/image is waited for but not published; /chatter are"):
             player.play()
+
+
+def test_faces_of_another_version_are_left_out(graph: Any, tmp_path: Path) -> None:
+    """Their bytes would be read as something else."""
+    with Writer(tmp_path / "old", version=8, storage_plugin=StoragePlugin.MCAP) as writer:
+        faces = writer.add_connection("/faces", FACE_ARRAY, msgdef="string face\n", rihs01=UNKNOWN_HASH)
+        writer.write(faces, START_NS, bytes(8))
+    words = "face_expr_ros/msg/FaceArray was recorded with another definition than the installed one"
+    with Recording(tmp_path / "old") as recording:
+        assert words in Player(graph.node, recording, ReplayOptions()).left_out["/faces"]
+        with pytest.raises(BagError, match=f"/faces cannot be published: .*{words}"):
+            Player(graph.node, recording, ReplayOptions(topics=("/faces",)))
 
 
 @pytest.mark.slow

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import pickle
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -23,12 +24,15 @@ from face_expr_ros.bags.faces import Addition, FaceMessages, face_topics
 from face_expr_ros.bags.memory import Memory, can_be_kept
 from face_expr_ros.bags.messages import types_of
 from face_expr_ros.bags.reading import Message, Recording
-from face_expr_ros.bags.threads import Behind, ahead
+from face_expr_ros.bags.threads import Behind, ahead, held_interrupt
 from face_expr_ros.bags.topics import camera_info_connection, image_connection
 from face_expr_ros.bags.writing import SplitWriter, Topic, copied_topic, notes_of, work_folder
+from face_expr_ros.bundle import MANIFEST, sha256_of
 from face_expr_ros.config import PerceptionConfig
+from face_expr_ros.models.pickles import ArrayUnpickler
 from face_expr_ros.pipeline import Pipeline
 from face_expr_ros.progress import progress
+from face_expr_ros.resources import resource_path
 from face_expr_ros.ros.camera_info import CameraKeeper
 from face_expr_ros.ros.decode import decode
 from face_expr_ros.values import Frame
@@ -108,8 +112,8 @@ def annotate(job: Job, bar: bool = True) -> dict[str, Any]:
         fingerprint = _fingerprint(job, recording, images)
         if (before := _done_before(job, fingerprint)) is not None:
             return before
-        with closing(Pipeline(job.config)) as pipeline:
-            result = _Run(job, recording, images, pipeline, fingerprint).run(bar)
+        with closing(Pipeline(job.config)) as pipeline, held_interrupt() as check:
+            result = _Run(job, recording, images, pipeline, fingerprint).run(bar, check)
     seconds = time.perf_counter() - started
     length = result.pop("recorded_seconds")
     return result | {"seconds": seconds, "recorded_seconds": length, "realtime_factor": length / seconds}
@@ -134,7 +138,8 @@ class _Run:
         self._writer = SplitWriter(job.out, job.storage, self._topics(), self.state.files)
         self._behind = Behind(QUEUE, at_end=self._writer.abort)
 
-    def run(self, bar: bool) -> dict[str, Any]:
+    def run(self, bar: bool, check: Callable[[], None]) -> dict[str, Any]:
+        """All messages; ``check`` is called after each and may raise."""
         recording, state = self._recording, self.state
         if not state.messages_in:
             self._first_camera_info()
@@ -144,6 +149,7 @@ class _Run:
         try:
             for message, picture in progress(prepared, self._job.source.name, rest, "messages") if bar else prepared:
                 self._take(message, picture)
+                check()
             result = self._result()
             note = json.dumps({"made_of": self._fingerprint, "result": result})
             self._behind.put(partial(self._writer.finish, {NOTE: note}))
@@ -240,9 +246,10 @@ class _Run:
         if self._memory is None or not file.exists():
             return Progress()
         try:
-            fingerprint, state = pickle.loads(file.read_bytes())
+            fingerprint, values = ArrayUnpickler(io.BytesIO(file.read_bytes()), {}).load()
             if fingerprint != self._fingerprint:
                 return Progress()
+            state = Progress(**values)
             self._memory.load(state.memory)
         except Exception:  # written by another version: nothing is lost but time
             return Progress()
@@ -256,7 +263,7 @@ class _Run:
         state.files, state.begun_ns = state.files + 1, next_ns
         if self._memory is not None:
             state.memory = self._memory.save()
-        self._behind.put(partial(self._complete_file, pickle.dumps((self._fingerprint, state))))
+        self._behind.put(partial(self._complete_file, pickle.dumps((self._fingerprint, vars(state)))))
 
     def _complete_file(self, checkpoint: bytes) -> None:
         self._writer.split()
@@ -291,9 +298,10 @@ def _bounds(job: Job, recording: Recording) -> tuple[int | None, int | None]:
 
 
 def _fingerprint(job: Job, recording: Recording, images: Connection) -> str:
-    """What the new bag is made of: another recording, setting or version gives another text."""
+    """What the new bag is made of: another recording, setting, version or weights give another text."""
     made_of = asdict(job) | {"source": job.source.name, "out": job.out.name, "topic": images.topic}
     made_of |= {"messages": recording.message_count, "recorded": [recording.start_ns, recording.end_ns]}
+    made_of |= {"weights": sha256_of(resource_path(MANIFEST))}
     return json.dumps(made_of | {"version": __version__}, sort_keys=True)
 
 

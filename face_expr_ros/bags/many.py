@@ -28,7 +28,7 @@ def jobs_of(job: Job) -> list[Job]:
     """The job itself where its source is a bag, otherwise one for every bag in that folder, by their names.
 
     Raises:
-        BagError: there is no bag.
+        BagError: there is no bag, or there are two of one name, such as talk and talk.mcap.
     """
     if is_bag(job.source):
         return [job]
@@ -37,7 +37,12 @@ def jobs_of(job: Job) -> list[Job]:
     bags = sorted(_bags_in(job.source, job.out.resolve()))
     if not bags:
         raise BagError(f"a bag, or a folder of bags, was wanted, none is in {str(job.source)!r}")
-    return [replace(job, source=bag, out=job.out / _name(bag, job.source)) for bag in bags]
+    places: dict[Path, Path] = {}
+    for bag in bags:
+        other = places.setdefault(job.out / _name(bag, job.source), bag)
+        if other is not bag:
+            raise BagError(f"bags of different names were wanted, {other} and {bag} were given: rename one of them")
+    return [replace(job, source=bag, out=out) for out, bag in places.items()]
 
 
 def _bags_in(folder: Path, out: Path) -> Iterator[Path]:

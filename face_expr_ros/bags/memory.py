@@ -7,18 +7,37 @@ fresh pipeline is written as its place in it.
 
 from __future__ import annotations
 
+import collections
 import io
+import pathlib
 import pickle
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from face_expr_ros.config import PerceptionConfig
+from face_expr_ros.models.pickles import NUMPY_FUNCTIONS, ArrayUnpickler
 from face_expr_ros.pipeline import Pipeline
+
+# Packages whose classes start processes, or write and remove files.
+_NO_PARTS = ("bags", "cli", "evaluation", "nodes", "ros", "training", "web")
 
 # The other backend keeps faces inside MediaPipe's graph, where nobody can look.
 REMEMBERS_OUTSIDE = ("mediapipe_solutions",)
+
+_FROM_BUFFER: Any = np.zeros(1).__reduce_ex__(5)[0]  # the private function that arrays name since protocol 5
+_SCALAR: Any = np.float64().__reduce__()[0]
+_FUNCTIONS = {
+    **NUMPY_FUNCTIONS,
+    ("numpy.core.numeric", "_frombuffer"): _FROM_BUFFER,
+    ("numpy._core.numeric", "_frombuffer"): _FROM_BUFFER,
+    ("numpy.core.multiarray", "scalar"): _SCALAR,
+    ("numpy._core.multiarray", "scalar"): _SCALAR,
+    ("collections", "deque"): collections.deque,
+    ("pathlib", "PosixPath"): pathlib.PosixPath,
+}
 
 _Place = tuple[Any, ...]
 
@@ -60,10 +79,21 @@ class _Pickler(pickle.Pickler):
         return self._places.get(id(value))
 
 
-class _Unpickler(pickle.Unpickler):
+class _Unpickler(ArrayUnpickler):
+    """Makes arrays and objects of the classes of a pipeline's parts; whoever wrote the file, it calls nothing else."""
+
     def __init__(self, stream: io.BytesIO, fixed: dict[_Place, Any]) -> None:
-        super().__init__(stream)
+        super().__init__(stream, _FUNCTIONS)
         self._fixed = fixed
+
+    def find_class(self, module: str, name: str) -> Any:
+        """A class of a module that the pipeline has loaded, or a function of the table."""
+        top, _, part = module.partition(".")
+        found = getattr(sys.modules.get(module), name, None)
+        own = isinstance(found, type) and found.__module__ == module
+        if own and top == "face_expr_ros" and part.partition(".")[0] not in _NO_PARTS:
+            return found
+        return super().find_class(module, name)
 
     def persistent_load(self, place: _Place) -> Any:
         return self._fixed[place]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from dataclasses import dataclass
@@ -64,6 +65,9 @@ class SplitWriter:
         storage: "mcap" or "sqlite3".
         topics: all topics that are ever written.
         done: files that an earlier run completed; what it left after them is removed.
+
+    Raises:
+        BagError: another run is writing this bag.
     """
 
     def __init__(self, out: Path, storage: str, topics: list[Topic], done: int = 0) -> None:
@@ -74,6 +78,12 @@ class SplitWriter:
         self._writer: Writer | None = None
         self._connections: dict[tuple[str, str], Connection] = {}
         self._work.mkdir(parents=True, exist_ok=True)
+        self._lock = (self._work / "lock").open("w")  # lets go when the process ends, however it ends
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._lock.close()
+            raise BagError(f"{str(out)!r} is being written by another run: wait for it, or stop it") from error
         for part in self._work.glob("part_*"):
             if int(part.name.removeprefix("part_")) >= done:
                 shutil.rmtree(part)
@@ -117,7 +127,8 @@ class SplitWriter:
         shutil.rmtree(self._work)
 
     def abort(self) -> None:
-        """Close what is open; completed files stay."""
+        """Close what is open and let others write; completed files stay."""
+        self._lock.close()
         if self._writer is not None:
             self._writer.abort()
             self._writer = None

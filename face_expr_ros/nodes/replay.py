@@ -21,7 +21,7 @@ from rclpy.time import Time
 from rosgraph_msgs.msg import Clock
 
 from face_expr_ros.bags import BagError
-from face_expr_ros.bags.messages import COMPRESSED_IMAGE, FACE_ARRAY, IMAGE, types_of
+from face_expr_ros.bags.messages import COMPRESSED_IMAGE, FACE_ARRAY, IMAGE, package_types, types_of
 from face_expr_ros.bags.reading import Message, Recording
 
 CLOCK = "/clock"
@@ -57,6 +57,7 @@ class _Counts:
     frames: int = 0
     faces: int = 0
     recorded_ns: int = 0
+    seconds: float = 0.0  # from the first message on
 
 
 def replay(bag: Path, options: ReplayOptions) -> dict[str, Any]:
@@ -65,7 +66,6 @@ def replay(bag: Path, options: ReplayOptions) -> dict[str, Any]:
     Raises:
         BagError: the bag cannot be read, or has topics that cannot be published here and were asked for.
     """
-    started = time.perf_counter()
     with Recording(bag) as recording:
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -78,14 +78,13 @@ def replay(bag: Path, options: ReplayOptions) -> dict[str, Any]:
             node.destroy_node()
             rclpy.try_shutdown()
         counts = player.counts
-        seconds = time.perf_counter() - started
         return {
             "source": str(bag),
             "messages_in": counts.messages,
             "frames": counts.frames,
             "faces": counts.faces,
-            "seconds": seconds,
-            "realtime_factor": counts.recorded_ns * 1e-9 / seconds,
+            "seconds": counts.seconds,
+            "realtime_factor": counts.recorded_ns * 1e-9 / max(counts.seconds, 1e-9),
             "left_out": player.left_out,
             "damage": recording.damage,
         }
@@ -109,6 +108,15 @@ class Player:
     def play(self) -> None:
         """Until the end of the last loop."""
         self._wait_for_subscribers()
+        started = time.perf_counter()
+        try:
+            self._play_loops()
+        finally:
+            self.counts.seconds = time.perf_counter() - started
+        for publisher in self._publishers.values():
+            publisher.wait_for_all_acked(Duration(seconds=FLUSH))
+
+    def _play_loops(self) -> None:
         loops = 0
         while self._options.loop or loops < self._options.loops:
             before = self.counts.messages
@@ -116,8 +124,6 @@ class Player:
             loops += 1
             if self.counts.messages == before:  # an empty bag would loop without a rest
                 return
-        for publisher in self._publishers.values():
-            publisher.wait_for_all_acked(Duration(seconds=FLUSH))
 
     def publish(self, message: Message) -> None:
         """One message, now; its time goes to /clock before."""
@@ -127,14 +133,12 @@ class Player:
 
     def _play_once(self) -> None:
         wanted = [entry for entry in self._recording.connections if entry.topic in self._publishers]
-        begun, first_ns, last_ns = time.monotonic(), None, None
+        begun, first_ns, before_ns = time.monotonic(), None, self.counts.recorded_ns
         for message in self._recording.messages(wanted) if wanted else ():
             first_ns = message.time_ns if first_ns is None else first_ns
-            last_ns = message.time_ns
             self._wait(begun, first_ns, message.time_ns)
             self.publish(message)
-        if first_ns is not None and last_ns is not None:
-            self.counts.recorded_ns += last_ns - first_ns
+            self.counts.recorded_ns = before_ns + message.time_ns - first_ns
 
     def _wait(self, begun: float, first_ns: int, time_ns: int) -> None:
         """Until a recorded moment is due; the clock goes on meanwhile."""
@@ -176,10 +180,12 @@ class Player:
                 continue
             try:
                 kind = message_type(connection.msgtype)
+                _check_definition(connection)
             except (ImportError, AttributeError, ValueError) as error:
                 if self._options.topics:
                     raise BagError(f"{connection.topic} cannot be published: {connection.msgtype}: {error}") from error
-                self.left_out[connection.topic] = f"{connection.msgtype} is not installed"
+                other = isinstance(error, BagError)
+                self.left_out[connection.topic] = str(error) if other else f"{connection.msgtype} is not installed"
                 continue
             yield connection.topic, self._node.create_publisher(kind, connection.topic, offered_qos(connection))
 
@@ -193,6 +199,18 @@ def message_type(name: str) -> type[Any]:
     package, _, message = name.split("/")
     kind: type[Any] = getattr(import_module(f"{package}.msg"), message)
     return kind
+
+
+def _check_definition(connection: Any) -> None:
+    """Subscribers would misread messages of this package that were recorded with an older or newer version of it.
+
+    Raises:
+        BagError: the bag defines them in another way.
+    """
+    name = connection.msgtype
+    known = name.startswith("face_expr_ros/") and name in package_types().fielddefs
+    if known and connection.digest and connection.digest != package_types().hash_rihs01(name):
+        raise BagError(f"{name} was recorded with another definition than the installed one; annotate the bag again")
 
 
 def offered_qos(connection: Any) -> QoSProfile:
