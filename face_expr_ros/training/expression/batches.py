@@ -8,13 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional
 
 from face_expr_ros.expression.patches import SIDE
 from face_expr_ros.training.expression.samples import MARGIN, Mirror, Samples, at_rest, followed
 
 _NOISE = 0.02  # centimeters of the points, besides what FaceMesh itself errs
-_GAMMA = 0.3  # spread of the logarithm of the patches' gamma
+_GAMMA = 0.45  # spread of the logarithm of the patches' gamma
 _NOISY, _SENSOR = 0.3, 8.0  # of the batches; standard deviation of noise at most, gray levels
+_SOFT = 0.2  # of the batches are out of focus
+_HIDDEN, _SPOT = 0.2, (6, 20)  # of the patches have a spot that shows nothing; its sides, pixels
 
 
 @dataclass(frozen=True)
@@ -103,15 +106,30 @@ class Batches:
         )
 
     def _disturbed(self, patches: NDArray[np.uint8]) -> torch.Tensor:
-        """Another tone curve for every portrait; in some batches the noise of a poor sensor."""
+        """Another tone curve for every portrait, and spots; in some batches a poor lens, the noise of a poor sensor.
+
+        A real face has what no drawn one has: what a patch shows must not be believed to the last pixel.
+        """
         gamma = np.exp(self._rng.normal(0, _GAMMA, (len(patches), 1)))
         tones = (255 * np.linspace(0, 1, 256) ** gamma).astype(np.float32)
         shown = np.stack([tone[patch] for tone, patch in zip(tones, patches, strict=True)])
+        self._hide(shown.reshape(-1, SIDE, SIDE))
         seen = torch.from_numpy(shown)
+        if self._rng.random() < _SOFT:
+            seen = functional.avg_pool2d(seen, 3, stride=1, padding=1, count_include_pad=False)
         if self._rng.random() >= _NOISY:
             return seen
         noise = _SENSOR * torch.rand((len(seen), 1, 1, 1), generator=self._torch)
         return seen + noise * torch.randn(seen.shape, generator=self._torch)
+
+    def _hide(self, patches: NDArray[np.float32]) -> None:
+        """Lay an even spot over some of the patches (n, SIDE, SIDE), in place."""
+        chosen = np.flatnonzero(self._rng.random(len(patches)) < _HIDDEN)
+        sides = self._rng.integers(*_SPOT, (len(chosen), 2))
+        places = (self._rng.random((len(chosen), 2)) * (SIDE - sides)).astype(int)
+        grays = self._rng.uniform(0, 255, len(chosen))
+        for index, (height, width), (top, left), gray in zip(chosen, sides, places, grays, strict=True):
+            patches[index, top : top + height, left : left + width] = gray
 
 
 def _by_person(samples: Samples, names: tuple[str, ...]) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:

@@ -18,7 +18,7 @@ class ExpressionTraining:
     portraits: int = setting(76_320, "faces to draw", minimum=960)
     processes: int = setting(2, "that draw", minimum=1)
     held_out: float = setting(0.08, "part of the people on whom the head is validated", minimum=0.01, maximum=0.5)
-    steps: int = setting(26_000, "batches in all", minimum=1)
+    steps: int = setting(31_000, "batches in all", minimum=1)
     people: int = setting(24, "of a batch", minimum=1)
     moments: int = setting(7, "of a person in a batch, besides the one at rest", minimum=1, maximum=24)
     learning_rate: float = setting(0.003, "after the warm-up", minimum=1e-6, maximum=1.0)

@@ -23,7 +23,7 @@ MARGIN = 4  # pixels of a stored patch on each side: room to shift it
 _AHEAD, _ROUNDS = np.radians(20), 3  # faces of the canonical one, and rounds to find it
 _FOLLOWED = 0.5  # of the portraits have points that go on towards where they truly are
 # What FaceMesh leaves out of a movement on drawn faces, at most: nearly all where brows, nose and cheeks move.
-_LEFT_OUT, _HARDLY_FOLLOWED, _MOSTLY_LEFT_OUT = 0.2, ("brow", "noseSneer", "cheekSquint"), 0.8
+_LEFT_OUT, _HARDLY_FOLLOWED, _MOSTLY_LEFT_OUT = 0.4, ("brow", "noseSneer", "cheekSquint"), 0.8
 _REST = 1e-3  # an expression whose blendshapes are all below is none; the eyes may look anywhere
 
 
