@@ -65,6 +65,12 @@ def test_every_executable_is_installed_and_runs_with_the_environments_python(exe
     assert file.read_text(encoding="utf-8").startswith("#!/usr/bin/env python3\n")
 
 
+def test_a_worker_process_that_imports_the_executable_starts_nothing() -> None:
+    """As multiprocessing does with the file that started the parent: annotate --jobs."""
+    file = PREFIX / "lib/face_expr_ros/face_expr"
+    assert run_python(f"import runpy; runpy.run_path({str(file)!r}, run_name='__mp_main__')") == ""
+
+
 def test_the_installed_command_line_explains_itself() -> None:
     done = installed(PREFIX / "lib/face_expr_ros/face_expr", "--help")
     assert done.returncode == 0, done.stderr
