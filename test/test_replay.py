@@ -108,11 +108,12 @@ def test_live_answers_are_those_of_the_annotated_bag(graph: Any, start: Any, bag
             deserialize_message(message.data, FaceArray)
             for message in recording.messages([recording.connection("/faces")])
         ]
-    start("perception", "-r", "__ns:=/camera")
-    lockstep = Lockstep(graph, "/camera")
     live: list[FaceArray] = []
     with Recording(bag) as recording:
+        # The node has to know the player before it subscribes: the first CameraInfo is sent once.
         player = Player(graph.node, recording, ReplayOptions(topics=("/camera/image", "/camera/camera_info")))
+        start("perception", "-r", "__ns:=/camera")
+        lockstep = Lockstep(graph, "/camera")
         infos = graph.node.count_subscribers
         graph.until(lambda: infos("/camera/camera_info"), "the node's subscription to CameraInfo")
         for message in recording.messages():
