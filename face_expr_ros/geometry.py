@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from face_expr_ros.kernels.points import box_around, scaled
+from face_expr_ros.kernels.points import box_around, scaled, transformed
 from face_expr_ros.values import Camera, FloatArray, Pose, Roi
 
 # Model axes (x to the subject's left, y up, z out of the face) of a face that looks straight into the camera,
@@ -54,8 +54,7 @@ def project(points: FloatArray, camera: Camera) -> FloatArray:
 
 def to_camera(points: FloatArray, pose: Pose) -> FloatArray:
     """Points (n, 3) in model axes, in the camera frame."""
-    moved: FloatArray = points @ pose.rotation.T + pose.position
-    return moved
+    return transformed(points, pose.rotation, pose.position)
 
 
 def euler_angles(rotation: FloatArray) -> tuple[float, float, float]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from face_expr_ros.geometry import rotation_from_euler
 from face_expr_ros.kernels.one_euro import one_euro_step
-from face_expr_ros.kernels.points import box_around, moments, scaled, turned_directions, unpacked
+from face_expr_ros.kernels.points import box_around, moments, scaled, transformed, turned_directions, unpacked
 
 RNG = np.random.default_rng(6)
 POINTS = RNG.normal(300.0, 80.0, (478, 3))
@@ -98,3 +98,13 @@ def test_a_one_euro_step_equals_its_lines_of_numpy() -> None:
 def test_a_one_euro_step_wants_settings_for_each_value() -> None:
     with pytest.raises(ValueError, match=r"settings \(4, n\)"):
         one_euro_step(np.zeros(3), np.zeros(3), np.zeros(3), np.zeros((4, 2)), 1.0, 0.04)
+
+
+@TYPES
+def test_points_are_transformed_like_a_product(points: NDArray) -> None:
+    matrix, start = RNG.normal(size=(3, 3)), RNG.normal(size=3)
+    if points.shape[1] == 3:
+        np.testing.assert_allclose(transformed(points, matrix, start), points @ matrix.T + start, rtol=1e-9)
+    else:
+        with pytest.raises(ValueError, match="wanted"):
+            transformed(points, matrix, start)

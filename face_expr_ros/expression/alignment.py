@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from face_expr_ros.kernels.points import transformed
 from face_expr_ros.kernels.similarity import best_turn
 from face_expr_ros.landmarks import LANDMARK_COUNT
 from face_expr_ros.values import FloatArray
@@ -48,15 +49,15 @@ def align(points: FloatArray, canonical: FloatArray) -> Alignment:
     Raises:
         ValueError: the points are not finite, or all in one place.
     """
-    seen = np.asarray(points, dtype=np.float64) * _TO_FACE
-    if not np.isfinite(seen).all():
+    if not np.isfinite(points).all():
         raise ValueError("landmarks must be finite numbers, and there are others among them")
-    turn = best_turn(canonical[STEADY], seen[STEADY])
+    turn = best_turn(canonical[STEADY], points[STEADY] * _TO_FACE)
     scale = turn.reached / turn.spread
     if scale < np.finfo(np.float32).eps:
         raise ValueError("landmarks must be spread over a face, and these are in one place")
     offset = turn.image_middle - scale * turn.rotation @ turn.middle
-    points_there = (seen - offset) @ turn.rotation / scale
+    into = turn.rotation.T / scale
+    points_there = transformed(points, into * _TO_FACE, -into @ offset)
     return Alignment(turn.rotation, scale, offset[:2] * _TO_FACE[:2], points_there)
 
 

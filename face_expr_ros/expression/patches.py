@@ -47,9 +47,6 @@ PARTS: dict[str, _Part] = {
 
 _FIRST = np.array([part.points[0] for part in PARTS.values()])
 _SECOND = np.array([part.points[-1] for part in PARTS.values()])
-_OFFSETS = np.array([part.offset for part in PARTS.values()])
-_SIZES = np.array([[part.size] for part in PARTS.values()])
-_SIGNS = np.array([[-1.0 if part.mirrored else 1.0] for part in PARTS.values()])
 
 
 def cut_patches(image: Image, points: FloatArray, alignment: Alignment, margin: int = 0) -> Image:
@@ -69,16 +66,31 @@ def cut_patches(image: Image, points: FloatArray, alignment: Alignment, margin: 
 
 
 def _transforms(points: FloatArray, alignment: Alignment, side: int) -> FloatArray:
-    """(len(PARTS), 2, 3) from a fine patch's pixels to the image's."""
-    axes = alignment.rotation[:2, :2] * np.array([[1.0], [-1.0]])  # columns: the face's x and y in the image, y down
-    lengths = np.sqrt((axes * axes).sum(axis=0))
-    axes = alignment.scale * axes * (np.maximum(lengths, _LEAST_AXIS) / np.maximum(lengths, 1e-9))
-    first, second = points[_FIRST, :2].astype(np.float64), points[_SECOND, :2]
-    middles = (first + second) / 2 + _OFFSETS @ axes.T
-    meters = _SIZES / (SIDE * _FINE)
-    across, down = _SIGNS * meters * axes[:, 0], -meters * axes[:, 1]
-    corners = middles - (side * _FINE - 1) / 2 * (across + down)
-    return np.concatenate([across[:, :, None], down[:, :, None], corners[:, :, None]], axis=2)
+    """(len(PARTS), 2, 3) from a fine patch's pixels to the image's. So few numbers that plain Python is faster."""
+    (right_x, up_x, _), (right_y, up_y, _), _ = alignment.rotation.tolist()
+    right_x, right_y = _stretched(right_x, -right_y, alignment.scale)  # the face's x and y in the image, y down
+    up_x, up_y = _stretched(up_x, -up_y, alignment.scale)
+    half = (side * _FINE - 1) / 2
+    maps = []
+    for part, first, second in zip(PARTS.values(), points[_FIRST].tolist(), points[_SECOND].tolist(), strict=True):
+        right, up = part.offset
+        x = (first[0] + second[0]) / 2 + right * right_x + up * up_x
+        y = (first[1] + second[1]) / 2 + right * right_y + up * up_y
+        meters = part.size / (SIDE * _FINE)
+        across = -meters if part.mirrored else meters
+        across_x, across_y, down_x, down_y = across * right_x, across * right_y, -meters * up_x, -meters * up_y
+        maps.append([
+            [across_x, down_x, x - half * (across_x + down_x)],
+            [across_y, down_y, y - half * (across_y + down_y)],
+        ])  # fmt: skip
+    return np.array(maps)
+
+
+def _stretched(x: float, y: float, scale: float) -> tuple[float, float]:
+    """An axis of the face in pixels per meter, at least so long that a patch shows what is turned away."""
+    length = math.sqrt(x * x + y * y)
+    factor = scale * max(length, _LEAST_AXIS) / max(length, 1e-9)
+    return factor * x, factor * y
 
 
 def _reduced(image: Image, transforms: FloatArray, scale: float, side: int) -> tuple[Image, NDArray[np.int64], int]:
@@ -89,11 +101,16 @@ def _reduced(image: Image, transforms: FloatArray, scale: float, side: int) -> t
     gives the same.
     """
     step = 2 ** max(0, math.floor(math.log2(max(scale, 1.0) / _RESOLUTION)))
-    ends = (side * _FINE - 1) * transforms[:, :, :2]
-    low = (transforms[:, :, 2] + np.minimum(ends, 0.0).sum(axis=2)).min(axis=0).tolist()
-    high = (transforms[:, :, 2] + np.maximum(ends, 0.0).sum(axis=2)).max(axis=0).tolist()
-    left, right = _span(low[0], high[0], image.shape[1] // step, step)
-    top, bottom = _span(low[1], high[1], image.shape[0] // step, step)
+    end = side * _FINE - 1
+    rows = [
+        [(start + min(end * across, 0.0) + min(end * down, 0.0), start + max(end * across, 0.0) + max(end * down, 0.0))
+         for across, down, start in axis]
+        for axis in transforms.transpose(1, 0, 2).tolist()
+    ]  # fmt: skip
+    (left, right), (top, bottom) = (
+        _span(min(low for low, _ in axis), max(high for _, high in axis), size // step, step)
+        for axis, size in zip(rows, (image.shape[1], image.shape[0]), strict=True)
+    )
     shown = image[top:bottom, left:right]
     if step > 1:
         size = ((right - left) // step, (bottom - top) // step)

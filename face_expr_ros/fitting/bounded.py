@@ -29,8 +29,7 @@ class PartlyBounded:
         self._free = free
         factor = partial_cholesky(normal, free)
         self._triangle, self._coupling = factor[:free, :free], factor[:free, free:]
-        upper = np.triu(factor[free:, free:])
-        self._reduced = upper + np.triu(upper, 1).T
+        self._reduced = np.ascontiguousarray(factor[free:, free:])
 
     def __call__(self, right: FloatArray, start: FloatArray | None = None) -> FloatArray:
         """The solution (n,).

@@ -180,7 +180,7 @@ class LeastSquaresFitter:
     def _answer(
         self, pose: Pose, coefficients: FloatArray, camera: Camera, residual: float, confidence: float
     ) -> FaceFit:
-        shape, expression = np.split(coefficients, [self._shape_count])
+        shape, expression = coefficients[: self._shape_count], coefficients[self._shape_count :]
         points68 = to_camera(self._mean68 + (self._basis68 @ coefficients).T, pose)
         landmarks68 = pixels_with_depth(points68, pose, camera)
         apparent = weak_perspective(pose, camera)
@@ -233,7 +233,7 @@ class LeastSquaresFitter:
     def _step(self, normal: FloatArray, problem: PartlyBounded, now: _State, memory: _Memory) -> tuple[float, _State]:
         """The largest component of the turn, radians, and the state after the step."""
         unknowns = np.concatenate([np.zeros(3), now.position, [now.offset], now.coefficients])
-        shape, expression = np.split(now.coefficients, [self._shape_count])
+        shape, expression = now.coefficients[: self._shape_count], now.coefficients[self._shape_count :]
         slope, bounded = self._equations.slope(), POSE + self._shape_count
         slope[POSE:bounded] += self._certainty(memory) * (shape - memory.shape)
         slope[bounded:] += self._prior @ expression

@@ -5,8 +5,8 @@ cdef extern from *:
     """
     #include <math.h>
 
-    /* The upper triangle of matrix[size, size], its first `count` unknowns eliminated; the number of those that went
-       well. */
+    /* The upper triangle of matrix[size, size], its first `count` unknowns eliminated, and what is left of the others
+       in full; the number of those that went well. */
     static int eliminate_upper(double *matrix, int size, int count) {
         for (int j = 0; j < count; j++) {
             double *restrict pivot = matrix + (Py_ssize_t)j * size;
@@ -19,6 +19,8 @@ cdef extern from *:
                 for (int k = i; k < size; k++) row[k] -= factor * pivot[k];
             }
         }
+        for (int i = count; i < size; i++)
+            for (int k = i + 1; k < size; k++) matrix[(Py_ssize_t)k * size + i] = matrix[(Py_ssize_t)i * size + k];
         return count;
     }
     """

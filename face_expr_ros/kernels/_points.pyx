@@ -60,6 +60,15 @@ def moments(const real[:, ::1] points):
     return mean[0], mean[1], variance[0], variance[1]
 
 
+def move(const real[:, ::1] points, const double[:, ::1] matrix, const double[::1] start, double[:, ::1] out):
+    """out (n, 3): matrix times each of the points, plus start."""
+    cdef Py_ssize_t i, r
+    for i in range(out.shape[0]):
+        for r in range(3):
+            out[i, r] = (matrix[r, 0] * points[i, 0] + matrix[r, 1] * points[i, 1] + matrix[r, 2] * points[i, 2]
+                         + start[r])
+
+
 def turn(const double[:, ::1] directions, const double[:, ::1] rotation, double[:, ::1] out):
     """out (n, 2): the directions (x / z, y / z), turned."""
     cdef double x, y, z

@@ -18,14 +18,14 @@ def partial_cholesky(matrix: NDArray, count: int) -> NDArray[np.float64]:
 
     With the blocks A (count, count), B and C of ``[[A, B], [B', C]]``, the answer is ``[[U, V], [., S]]`` with
     U' U = A, V = inverse(U') B, and the Schur complement S = C - V' V. Only the upper triangle of the matrix is read,
-    and only the upper triangles of U and S are written.
+    and of U only the upper triangle is written.
 
     Args:
         matrix: (n, n).
         count: of the unknowns to eliminate, 0..n.
 
     Returns:
-        (n, n), a new array; what is below the diagonal is of no use.
+        (n, n), a new array; what is below the diagonal of U, and below U, is of no use.
 
     Raises:
         ValueError: the matrix is not square, or the count is not 0..n.
@@ -34,7 +34,7 @@ def partial_cholesky(matrix: NDArray, count: int) -> NDArray[np.float64]:
     factor = np.array(matrix, np.float64, order="C")
     if factor.ndim != 2 or factor.shape[0] != factor.shape[1] or not 0 <= count <= len(factor):
         raise ValueError(f"a square matrix and a count of its rows are wanted, not {factor.shape} and {count}")
-    done = _cholesky.eliminate(factor, count) if count else 0
+    done = _cholesky.eliminate(factor, count) if factor.size else 0
     if done < count:
         raise np.linalg.LinAlgError(f"the matrix is not positive definite: its unknown {done} is not determined")
     return factor

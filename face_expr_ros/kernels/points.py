@@ -60,6 +60,21 @@ def moments(points: FloatArray) -> tuple[float, float, float, float]:
     return x, y, variance_x, variance_y
 
 
+def transformed(points: FloatArray, matrix: FloatArray, start: FloatArray) -> Float64:
+    """``points @ matrix.T + start`` for points (n, 3) of 32 or 64 bits, a matrix (3, 3) and a start (3,).
+
+    Raises:
+        ValueError: a shape is wrong.
+    """
+    given = _rows(points, 3)
+    rows, origin = np.ascontiguousarray(matrix, np.float64), np.ascontiguousarray(start, np.float64)
+    if given.shape[1] != 3 or rows.shape != (3, 3) or origin.shape != (3,):
+        raise ValueError(f"(n, 3), (3, 3) and (3,) are wanted, not {given.shape}, {rows.shape} and {origin.shape}")
+    out = np.empty(given.shape)
+    _points.move(given, rows, origin, out)
+    return out
+
+
 def turned_directions(directions: FloatArray, rotation: FloatArray) -> Float64:
     """Directions (n, 2), x / z and y / z, as a camera sees them whose axes are the rows of a rotation (3, 3).
 
