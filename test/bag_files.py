@@ -24,6 +24,7 @@ BEST_EFFORT = Qos(
     QosHistory.KEEP_LAST, 5, QosReliability.BEST_EFFORT, QosDurability.VOLATILE, QosTime(0, 0), QosTime(0, 0),
     QosLiveliness.AUTOMATIC, QosTime(0, 0), False,
 )  # fmt: skip
+LATCHED = BEST_EFFORT._replace(reliability=QosReliability.RELIABLE, durability=QosDurability.TRANSIENT_LOCAL)
 
 
 def moving(portrait: NDArray[np.uint8], count: int) -> Iterator[NDArray[np.uint8]]:
@@ -86,11 +87,11 @@ class BagFile:
     def __exit__(self, *problem: Any) -> None:
         self._writer.close()
 
-    def write(self, topic: str, kind: str, number: float, data: bytes) -> None:
+    def write(self, topic: str, kind: str, number: float, data: bytes, qos: Qos = BEST_EFFORT) -> None:
         """A message, recorded when image ``number`` was."""
         if topic not in self._connections:
             self._connections[topic] = self._writer.add_connection(
-                topic, kind, typestore=package_types(), offered_qos_profiles=[BEST_EFFORT]
+                topic, kind, typestore=package_types(), offered_qos_profiles=[qos]
             )
         self._writer.write(self._connections[topic], START_NS + int(number * 1_000_000_000 / RATE), data)
 

@@ -12,7 +12,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bag_files import CAMERA_INFO, IMAGE, RATE, START_NS, STRING, BagFile, camera_info, header, moving, raw, record
+from bag_files import (
+    CAMERA_INFO,
+    IMAGE,
+    LATCHED,
+    RATE,
+    START_NS,
+    STRING,
+    BagFile,
+    camera_info,
+    header,
+    moving,
+    raw,
+    record,
+)  # fmt: skip
 from click.testing import CliRunner
 from numpy.typing import NDArray
 
@@ -21,7 +34,7 @@ from face_expr_ros.bags import annotate as annotating
 from face_expr_ros.bags.annotate import Job, annotate
 from face_expr_ros.bags.many import jobs_of
 from face_expr_ros.bags.memory import Memory
-from face_expr_ros.bags.messages import FACE_ARRAY, FACE_MODEL, cdr, package_types, types_of
+from face_expr_ros.bags.messages import FACE_ARRAY, FACE_MODEL, TF, cdr, package_types, types_of
 from face_expr_ros.bags.parameters import parameters_of, perception_config_of
 from face_expr_ros.bags.reading import Recording
 from face_expr_ros.bags.writing import SplitWriter, work_folder
@@ -263,6 +276,37 @@ def test_a_part_of_a_bag_is_annotated(bag: Path, fresh: None, tmp_path: Path) ->
     assert min(times) - START_NS >= 0.2e9
     assert max(times) - START_NS < 0.4e9
     assert result["recorded_seconds"] == pytest.approx(0.2, abs=1e-6)
+
+
+def static_transform(child: str, x: float) -> bytes:
+    transform = {"translation": {"x": x, "y": 0.0, "z": 0.0}, "rotation": {"x": 0.0, "y": 0.0, "z": 0.0, "w": 1.0}}
+    return cdr(TF, {"transforms": [{"header": header(0), "child_frame_id": child, "transform": transform}]})
+
+
+def test_what_was_latched_before_the_part_is_told_at_its_beginning(
+    portrait: Picture, fresh: None, tmp_path: Path
+) -> None:
+    """Transforms add up; of other topics the last message counts, and what is not latched is not told."""
+    transforms = [static_transform(*given) for given in (("arm", 1.0), ("arm", 1.0), ("leg", 2.0))]
+    maps = [cdr(STRING, {"data": text}) for text in ("old map", "map")]
+    with BagFile(tmp_path / "a") as file:
+        for number, data in enumerate(transforms):
+            file.write("/tf_static", TF, number, data, LATCHED)
+        for number, data in enumerate(maps):
+            file.write("/map", STRING, number + 0.5, data, LATCHED)
+        for number in range(6):
+            file.write("/chatter", STRING, number + 0.2, maps[0])
+            file.write("/image", IMAGE, number, raw(portrait, header(number)), LATCHED)
+    result = annotate(Job(tmp_path / "a", tmp_path / "b", start=3.9 / RATE), bar=False)
+    assert result["frames"] == 2
+    with Recording(tmp_path / "b") as recording:
+        topics = ("/tf_static", "/map", "/chatter")
+        told = [(m.connection.topic, m.time_ns, m.data) for m in recording.messages() if m.connection.topic in topics]
+    start_ns = START_NS + round(3.9e9 / RATE)
+    assert told[:3] == [
+        ("/tf_static", start_ns, transforms[1]), ("/map", start_ns, maps[1]), ("/tf_static", start_ns, transforms[2])
+    ]  # fmt: skip
+    assert [topic for topic, _, _ in told[3:]] == ["/chatter", "/chatter"]
 
 
 def test_camera_info_counts_from_when_it_changes(portrait: Picture, fresh: None, tmp_path: Path) -> None:

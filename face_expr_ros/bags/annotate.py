@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +143,9 @@ class _Run:
         recording, state = self._recording, self.state
         if not state.messages_in:
             self._first_camera_info()
-        messages = islice(recording.messages((), *self._bounds), state.messages_in, None)
+        start_ns = self._bounds[0]
+        latched = [] if start_ns is None else recording.latched_before(start_ns, self._images)
+        messages = islice(chain(latched, recording.messages((), *self._bounds)), state.messages_in, None)
         prepared = ahead(map(self._prepared, messages), QUEUE)
         rest = max(recording.message_count - state.messages_in, 0)
         try:

@@ -8,12 +8,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from rosbags.interfaces import Connection
+from rosbags.interfaces import Connection, QosDurability
 from rosbags.rosbag2 import Reader
 from rosbags.rosbag2.errors import ReaderError
 
 from face_expr_ros.bags import BagError
 from face_expr_ros.bags.damaged import open_damaged
+from face_expr_ros.bags.messages import TF
 
 SUFFIXES = (".mcap", ".db3")
 
@@ -83,6 +84,19 @@ class Recording:
             own = [connection for connection in reader.connections if _key(connection) in wanted]
             if own:
                 yield from self._read(reader, own, wanted, start_ns, stop_ns)
+
+    def latched_before(self, time_ns: int, but: Connection) -> list[Message]:
+        """What somebody who subscribes at ``time_ns`` is told at once: messages of latched topics, of ``but`` none.
+
+        Of a topic the last one, and of transforms, which add up, all that differ. As recorded at ``time_ns``.
+        """
+        latched = [entry for entry in self.connections if _is_latched(entry) and entry.topic != but.topic]
+        kept: dict[tuple[str, bytes], Message] = {}
+        for connection, _, data in self.messages(latched, None, time_ns) if latched else ():
+            key = connection.topic, data if connection.msgtype == TF else b""
+            kept.pop(key, None)  # the order is that of the last ones
+            kept[key] = Message(connection, time_ns, data)
+        return list(kept.values())
 
     def connection(self, topic: str) -> Connection:
         """The topic's.
@@ -174,6 +188,10 @@ class _Whole:
 
     def __exit__(self, *problem: object) -> None:
         self._reader.close()
+
+
+def _is_latched(connection: Connection) -> bool:
+    return any(qos.durability == QosDurability.TRANSIENT_LOCAL for qos in connection.ext.offered_qos_profiles)
 
 
 def _key(connection: Connection) -> tuple[str, str]:
