@@ -103,6 +103,16 @@ def quaternion_from_rotation(rotation: FloatArray) -> FloatArray:
     return normalized
 
 
+def rotation_from_quaternion(quaternion: FloatArray) -> FloatArray:
+    """The rotation (3, 3) of a quaternion x, y, z, w of any length but 0: the inverse of `quaternion_from_rotation`."""
+    x, y, z, w = (quaternion * math.sqrt(2.0 / (quaternion @ quaternion))).tolist()
+    return np.array([
+        [1.0 - y * y - z * z, x * y - z * w, x * z + y * w],
+        [x * y + z * w, 1.0 - x * x - z * z, y * z - x * w],
+        [x * z - y * w, y * z + x * w, 1.0 - x * x - y * y],
+    ])  # fmt: skip
+
+
 def weak_perspective(pose: Pose, camera: Camera) -> FloatArray:
     """The (3, 4) matrix ``[f R | t]`` of the weak perspective that equals the camera near the sellion.
 

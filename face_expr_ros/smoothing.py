@@ -11,10 +11,9 @@ from dataclasses import replace
 from itertools import accumulate
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from face_expr_ros.config import SmoothingConfig
-from face_expr_ros.geometry import quaternion_from_rotation
+from face_expr_ros.geometry import quaternion_from_rotation, rotation_from_quaternion
 from face_expr_ros.kernels.one_euro import one_euro_step
 from face_expr_ros.values import Blendshapes, Face, FaceFit, FloatArray, Landmarks, Pose
 
@@ -144,7 +143,7 @@ class _FaceFilter:
             self._numbers = _open_joint_filter(self._config, {name: len(part) for name, part in parts.items()})
         smoothed = self._numbers(np.concatenate(list(parts.values())), elapsed)
         position, self._quaternion, shape, expression, projected, values = _split_like(smoothed, parts.values())
-        pose = Pose(Rotation.from_quat(self._quaternion).as_matrix(), position, fit.pose.metric)
+        pose = Pose(rotation_from_quaternion(self._quaternion), position, fit.pose.metric)
         points, matrix = _unprojected(projected * height)
         smooth_fit = FaceFit(pose, shape, expression, fit.residual, points, matrix, fit.confidence)
         return smooth_fit, Blendshapes(blendshapes.names, values)
@@ -197,7 +196,9 @@ def _unprojected(pixels: FloatArray) -> tuple[FloatArray, FloatArray]:
     """The points (68, 3) and the weak perspective (3, 4) again."""
     rows = pixels.reshape(-1, 3)
     points, origin, tips = rows[:-4], rows[-4], rows[-3:]
-    return points, np.column_stack([((tips - origin) / _AXIS).T, origin])
+    matrix = np.empty((3, 4))
+    matrix[:, :3], matrix[:, 3] = ((tips - origin) / _AXIS).T, origin
+    return points, matrix
 
 
 class Smoother:

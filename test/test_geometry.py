@@ -151,3 +151,4 @@ def test_the_quaternion_of_a_rotation_equals_scipys(axis: tuple[float, ...], ang
     found, wanted = geometry.quaternion_from_rotation(rotation.as_matrix()), rotation.as_quat()
     assert np.abs(found).max() == found.max()
     np.testing.assert_allclose(found * np.sign(found @ wanted), wanted, atol=1e-12)
+    np.testing.assert_allclose(geometry.rotation_from_quaternion(3.0 * found), rotation.as_matrix(), atol=1e-12)
