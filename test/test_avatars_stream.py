@@ -73,6 +73,10 @@ BAD_FILES = {
         {"targets": [{"protocol": "vmc"}, {"protocol": "openseeface", "port": 39539}]},
         "two targets at 127.0.0.1:39539",
     ),
+    "a key twice": (
+        "targets:\n- protocol: vmc\n  rate: 30\n  rate: 60",
+        "mine.yaml: rate is there more than once, again in line 4",
+    ),
     "a mirror for points": (
         {"targets": [{"protocol": "openseeface", "mirror": True}]},
         "mirror must be false",

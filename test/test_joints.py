@@ -157,7 +157,7 @@ def test_a_row_needs_a_source_and_all_limits(key: str) -> None:
         ("joints: []", "has one key, joints"),
         ("joints: {}", "at least one joint"),
         ("joints: {neck: 3}", "neck must be a table of source, "),
-        ("joints:\n  jaw: {gain: 1}\n  jaw: {gain: 2}", "jaw is there more than once, again in line 2"),
+        ("joints:\n  jaw: {gain: 1}\n  jaw: {gain: 2}", "jaw is there more than once, again in line 3"),
         ("joints: {jaw: {gain: 1, gain: 2}}", "gain is there more than once"),
         ("joints: {", "a YAML file that can be read"),
         ("joints: {neck: {source: \xe4", "a YAML file that can be read"),

@@ -11,6 +11,7 @@ import yaml
 
 from face_expr_ros.config import ConfigError, from_mapping, setting
 from face_expr_ros.resources import resource_path
+from face_expr_ros.retargeting.joints import check_repeated_keys
 
 # Protocol -> its usual port.
 PORTS = {"vmc": 39539, "live_link": 11111, "ifacialmocap": 49983, "openseeface": 11573}
@@ -110,9 +111,14 @@ def load_targets(path: str = "") -> tuple[TargetConfig, ...]:
     """
     file = Path(path) if path else resource_path("config/avatars.yaml")
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        content = yaml.safe_load(text)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"targets: {str(file)!r} cannot be read: {error}") from error
+    try:
+        check_repeated_keys(yaml.compose(text, yaml.SafeLoader))
+    except ConfigError as error:
+        raise ConfigError(f"{file.name}: {error}") from None
     entries = content.get("targets") if isinstance(content, Mapping) and set(content) == {"targets"} else None
     if not isinstance(entries, list) or not entries:
         raise ConfigError(f"targets: in {str(file)!r} a list under the one key targets was wanted, see docs/avatars.md")

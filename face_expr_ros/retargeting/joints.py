@@ -93,21 +93,29 @@ def load_joints(table: str) -> tuple[Joint, ...]:
             f"table must be {' or '.join(SHIPPED)}, or a YAML file that can be read; {table!r} was given: {error}"
         ) from None
     try:
-        _check_repeated_keys(yaml.compose(text, yaml.SafeLoader))
+        check_repeated_keys(yaml.compose(text, yaml.SafeLoader))
         return joints_from(content)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
 
 
-def _check_repeated_keys(node: yaml.Node | None) -> None:
-    """YAML's reader would take the last of two joints of one name in silence."""
+def check_repeated_keys(node: yaml.Node | None) -> None:
+    """YAML's reader would take the last of two values of one key in silence.
+
+    Raises:
+        ConfigError: a key is there twice in one mapping.
+    """
+    if isinstance(node, yaml.SequenceNode):
+        for entry in node.value:
+            check_repeated_keys(entry)
     if not isinstance(node, yaml.MappingNode):
         return
-    keys = [key.value for key, _ in node.value]
+    keys: list[str] = []
     for key, value in node.value:
-        if keys.count(key.value) > 1:
+        if key.value in keys:
             raise ConfigError(f"{key.value} is there more than once, again in line {key.start_mark.line + 1}")
-        _check_repeated_keys(value)
+        keys.append(key.value)
+        check_repeated_keys(value)
 
 
 def joints_from(content: Any) -> tuple[Joint, ...]:
