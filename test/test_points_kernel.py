@@ -67,6 +67,11 @@ def test_floats_outside_their_record_are_refused(places: tuple[int, int]) -> Non
         unpacked(bytes(22), 11, places)
 
 
+def test_no_points_stay_none_when_they_are_moved() -> None:
+    assert scaled(POINTS[:0], (1.0,) * 3, (0.0,) * 3).shape == transformed(POINTS[:0], np.eye(3), np.zeros(3)).shape
+    assert turned_directions(POINTS[:0, :2], np.eye(3)).shape == (0, 2)
+
+
 def test_other_shapes_are_refused() -> None:
     for wrong in (POINTS[:0], POINTS[0], POINTS[:, :1]):
         with pytest.raises(ValueError, match="at least one"):

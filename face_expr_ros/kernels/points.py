@@ -32,7 +32,7 @@ def scaled(points: FloatArray, scales: Sequence[float], starts: Sequence[float])
     Raises:
         ValueError: a shape does not fit the others.
     """
-    given, count = _rows(points, 1), len(scales)
+    given, count = _rows(points, 1, some=False), len(scales)
     if given.shape[1] != count or len(starts) != count:
         raise ValueError(f"points (n, k) with k scales and starts are wanted, not {points.shape} with {count}")
     out = np.empty_like(given)
@@ -66,7 +66,7 @@ def transformed(points: FloatArray, matrix: FloatArray, start: FloatArray) -> Fl
     Raises:
         ValueError: a shape is wrong.
     """
-    given = _rows(points, 3)
+    given = _rows(points, 3, some=False)
     rows, origin = np.ascontiguousarray(matrix, np.float64), np.ascontiguousarray(start, np.float64)
     if given.shape[1] != 3 or rows.shape != (3, 3) or origin.shape != (3,):
         raise ValueError(f"(n, 3), (3, 3) and (3,) are wanted, not {given.shape}, {rows.shape} and {origin.shape}")
@@ -89,8 +89,8 @@ def turned_directions(directions: FloatArray, rotation: FloatArray) -> Float64:
     return out
 
 
-def _rows(points: FloatArray, least: int) -> FloatArray:
-    """The points in one piece, as 32 or 64 bits."""
-    if points.ndim != 2 or points.shape[1] < least or not len(points):
-        raise ValueError(f"points (n, >= {least}) are wanted, at least one, not {points.shape}")
+def _rows(points: FloatArray, least: int, *, some: bool = True) -> FloatArray:
+    """The points in one piece, as 32 or 64 bits; ``some``: there must be at least one."""
+    if points.ndim != 2 or points.shape[1] < least or (some and not len(points)):
+        raise ValueError(f"points (n, >= {least}){', at least one,' * some} are wanted, not {points.shape}")
     return np.ascontiguousarray(points, np.float32 if points.dtype == np.float32 else np.float64)
