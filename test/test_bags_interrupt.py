@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -22,31 +23,45 @@ PATIENCE = 60.0  # seconds that a loaded machine may take for anything
 COMMAND = "import sys; from face_expr_ros.cli import main; sys.exit(main())"
 
 
-def annotating(bag: Path, out: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", COMMAND, "annotate", str(bag), str(out), "--split", "1"]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+def annotating(bag: Path, out: Path, *options: str) -> subprocess.Popen[str]:
+    """A run in a process group of its own, as a terminal starts it."""
+    command = [sys.executable, "-c", COMMAND, "annotate", str(bag), str(out), "--split", "1", *options]
+    return subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
 
 
-def wait_for_a_complete_part(process: subprocess.Popen[str], out: Path) -> None:
+def control_c(process: subprocess.Popen[str], *outs: Path) -> None:
+    """When a part of one of the new bags is complete."""
     deadline = time.monotonic() + PATIENCE
-    while not (work_folder(out) / CHECKPOINT).exists():
+    while not any((work_folder(out) / CHECKPOINT).exists() for out in outs):
         assert process.poll() is None, "the run ended before it was interrupted"
         assert time.monotonic() < deadline, f"waited {PATIENCE:g} s for a part that is complete"
         time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
 
 
 @pytest.mark.slow
 def test_one_control_c_ends_a_run_and_the_same_command_goes_on(portrait: Picture, tmp_path: Path) -> None:
     bag, out, whole = (tmp_path / name for name in ("talk", "broken", "whole"))
     record(bag, portrait, 60, "compressed")
-    first = annotating(bag, out)
-    wait_for_a_complete_part(first, out)
-    first.send_signal(signal.SIGINT)
-    first.communicate(timeout=PATIENCE)
-    assert first.returncode == 130
+    control_c(annotating(bag, out), out)
     assert not out.exists()
     second, other = annotating(bag, out), annotating(bag, whole)
     assert "messages of an interrupted run" in second.communicate(timeout=PATIENCE)[1]
     other.communicate(timeout=PATIENCE)
     assert (second.returncode, other.returncode) == (0, 0)
     assert rows(out) == rows(whole)
+
+
+@pytest.mark.slow
+def test_one_control_c_ends_all_workers_and_no_other_bag_is_begun(portrait: Picture, tmp_path: Path) -> None:
+    names = ("a", "b", "c", "d", "e")
+    for name in names:
+        record(tmp_path / "in" / name, portrait, 60, "compressed")
+    outs = [tmp_path / "out" / name for name in names]
+    control_c(annotating(tmp_path / "in", tmp_path / "out", "--jobs", "2"), *outs)
+    assert sum(out.exists() or work_folder(out).exists() for out in outs) <= 3, "two, and one that took a place"
+    assert not all(out.exists() for out in outs[:2])

@@ -5,6 +5,7 @@ The answers are those of one bag after the other: nothing is shared between two 
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -19,6 +20,7 @@ from face_expr_ros.bags.reading import is_bag
 from face_expr_ros.bags.writing import UNFINISHED
 from face_expr_ros.progress import progress
 
+INTERRUPTED = 130  # exit status
 ATTEMPTS = 3  # at a bag whose worker dies
 Outcome = dict[str, Any]  # of one bag: what `annotate` returns, or "source" and "error"
 Tell = Callable[[str], None]
@@ -69,6 +71,14 @@ def attempt(job: Job) -> Outcome:
         return {"source": str(job.source), "error": str(error)}
 
 
+def _attempt_or_end(job: Job) -> Outcome:
+    """In a worker process, which Ctrl-C ends: the pool would hand the exception on and give it the next bag."""
+    try:
+        return attempt(job)
+    except KeyboardInterrupt:
+        os._exit(INTERRUPTED)
+
+
 def annotate_here(jobs: list[Job], workers: int, tell: Tell) -> list[Outcome]:
     """Annotate bags in worker processes of this machine.
 
@@ -92,7 +102,7 @@ def annotate_here(jobs: list[Job], workers: int, tell: Tell) -> list[Outcome]:
 def _pooled(jobs: list[Job], workers: int) -> Iterator[Outcome]:
     """A worker that dies takes the pool with it: its jobs have an outcome with the key "worker"."""
     with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=get_context("spawn")) as pool:
-        futures = {pool.submit(attempt, job): job for job in jobs}
+        futures = {pool.submit(_attempt_or_end, job): job for job in jobs}
         for future in as_completed(futures):
             try:
                 yield future.result()
