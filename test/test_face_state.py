@@ -40,8 +40,9 @@ def test_a_message_without_faces_has_no_states(message):
     assert face_states(message) == ()
 
 
-def test_a_pose_that_is_none_is_refused(message):
-    message.faces[0].pose.pose.position.x = float("nan")
+@pytest.mark.parametrize("x", [float("nan"), float("-inf"), 1e39])
+def test_a_pose_that_is_none_is_refused(message, x):
+    message.faces[0].pose.pose.position.x = x
     with pytest.raises(ValueError, match="pose of finite numbers was wanted for 'f3'"):
         face_states(message)
 

@@ -45,7 +45,8 @@ def _face_state(face: Face, stamp_ns: int) -> FaceState:
 def _pose(message: FacePose) -> Pose:
     q, p = message.pose.orientation, message.pose.position
     quaternion, position = np.array([q.x, q.y, q.z, q.w]), np.array([p.x, p.y, p.z])
-    if not (np.isfinite(position).all() and np.isfinite(quaternion).all() and quaternion.any()):
+    within_single = np.abs(position) < np.finfo(np.float32).max  # what others of its numbers can hold
+    if not (within_single.all() and np.isfinite(quaternion).all() and quaternion.any()):
         raise ValueError(
             f"a pose of finite numbers was wanted for {message.face_id!r}, "
             f"position {position.tolist()} and quaternion {quaternion.tolist()} were given"
