@@ -102,6 +102,7 @@ class Lockstep:
         return self.ask(lambda: self._image.publish(image_bytes(picture, head)), stamp_ns)
 
 
+@pytest.mark.slow
 def test_a_node_under_simulated_time_starts_anew_once_and_says_so_once(
     graph: Any, start: Any, portrait: Picture
 ) -> None:
