@@ -110,7 +110,7 @@ def test_a_faces_topics_appear_with_it_and_go_with_it(scene: Scene) -> None:
     scene.faces = scene.faces[1:]
     scene.until(lambda: not wanted & scene.topics(), "the end of the topics of f1")
     assert f"{FACES}/f2/roi" in scene.topics()
-    assert list(tracked[-1].ids) == ["f2"]
+    scene.until(lambda: list(tracked[-1].ids) == ["f2"], "one id")
 
 
 @needs_hri_msgs

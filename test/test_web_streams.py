@@ -123,8 +123,9 @@ def test_anything_but_a_ping_closes_the_stream_and_no_other(server: FaceServer, 
 
 def test_too_many_pings_close_the_stream(server: FaceServer) -> None:
     with open_socket(server, "/ws/stream") as stream:
-        for _ in range(200):
-            stream.send('{"type": "ping", "t": 1}')
+        with contextlib.suppress(ConnectionClosed):  # the server may be quicker than the pings
+            for _ in range(200):
+                stream.send('{"type": "ping", "t": 1}')
         assert close_code(stream) == 1008
 
 

@@ -64,8 +64,10 @@ def run_node(
         executor = open_executor()
         for node in nodes:
             executor.add_node(node)
-        while True:
+        heard = _listen()
+        while not heard:
             executor.spin_once(timeout_sec=SIGNAL_INTERVAL)
+        return 0
     except (KeyboardInterrupt, Finished):
         return 0
     except (BundleError, ConfigError, SourceError, StartError) as error:
@@ -79,6 +81,14 @@ def run_node(
         for node in nodes:
             node.destroy_node()
         rclpy.try_shutdown()
+
+
+def _listen() -> list[int]:
+    """The signals that came, from now on: an exception in the middle of a wait would confuse an executor in C++."""
+    heard: list[int] = []
+    for number in SIGNALS:
+        signal.signal(number, lambda number, frame: heard.append(number))
+    return heard
 
 
 def _interrupt_once(number: int, frame: FrameType | None) -> None:
