@@ -13,6 +13,9 @@ ConfigClass = TypeVar("ConfigClass")
 # What can be drawn of a frame and its faces: rendering/kinds.py says what each is.
 DRAW_KINDS = ("annotated", "2d_sparse", "2d_dense", "3d", "pose", "depth", "pncc", "uv_tex")
 
+# Parameters that rclpy itself declares and reads, in every node; the last is a section.
+_RCLPY_PARAMETERS = ("use_sim_time", "start_type_description_service", "qos_overrides")
+
 
 class ConfigError(ValueError):
     """A setting that does not exist or has a value that cannot be used."""
@@ -305,6 +308,11 @@ def from_mapping(config: type[ConfigClass], values: Mapping[str, Any]) -> Config
             hint = f", did you mean {nearest[0]}?" if nearest else f"; there are {', '.join(known)}"
             raise ConfigError(f"there is no setting {name!r}{hint}")
     return _build(config, {name: known[name].check(value) for name, value in values.items()})
+
+
+def without_rclpy_parameters(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a node or a parameter file gives, by dotted names, less what rclpy reads itself."""
+    return {name: value for name, value in values.items() if name.split(".")[0] not in _RCLPY_PARAMETERS}
 
 
 def _build(config: type[ConfigClass], values: Mapping[str, Any]) -> ConfigClass:

@@ -8,12 +8,10 @@ from typing import Any
 
 import yaml
 
-from face_expr_ros.config import ConfigError, PerceptionConfig, from_mapping
+from face_expr_ros.config import ConfigError, PerceptionConfig, from_mapping, without_rclpy_parameters
 
 NODE = "perception"
 _PARAMETERS = "ros__parameters"
-# Parameters that rclpy itself declares and reads.
-_ROS_PARAMETERS = ("use_sim_time", "start_type_description_service", "qos_overrides")
 
 
 def perception_config_of(path: Path | None, changes: Mapping[str, Any]) -> PerceptionConfig:
@@ -45,8 +43,7 @@ def parameters_of(path: Path, node: str = NODE) -> dict[str, Any]:
     if not found:
         names = ", ".join(name for name, _ in _nodes(content, "")) or "none"
         raise ConfigError(f"parameters of a node {node} were wanted, {str(path)!r} has those of {names}")
-    merged = {name: value for _, values in found for name, value in _dotted(values, "")}
-    return {name: value for name, value in merged.items() if name.split(".")[0] not in _ROS_PARAMETERS}
+    return without_rclpy_parameters({name: value for _, values in found for name, value in _dotted(values, "")})
 
 
 def _nodes(content: Any, name: str) -> Iterator[tuple[str, Any]]:

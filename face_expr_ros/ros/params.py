@@ -10,12 +10,9 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from face_expr_ros.config import ConfigError, Setting, from_mapping, settings
+from face_expr_ros.config import ConfigError, Setting, from_mapping, settings, without_rclpy_parameters
 
 ConfigClass = TypeVar("ConfigClass")
-
-# Parameters that rclpy itself declares and reads.
-ROS_PARAMETERS = ("use_sim_time", "start_type_description_service", "qos_overrides")
 
 
 class Parameters(Generic[ConfigClass]):
@@ -68,8 +65,9 @@ class Parameters(Generic[ConfigClass]):
 
 def given_values(node: Node) -> dict[str, Any]:
     """What the command line and the YAML file gave to this node, without rclpy's own parameters."""
-    given = {name: parameter.value for name, parameter in node.get_parameters_by_prefix("").items()}
-    return {name: value for name, value in given.items() if name.split(".")[0] not in ROS_PARAMETERS}
+    return without_rclpy_parameters(
+        {name: parameter.value for name, parameter in node.get_parameters_by_prefix("").items()}
+    )
 
 
 def descriptor(entry: Setting, live: bool) -> ParameterDescriptor:
