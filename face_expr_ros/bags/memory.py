@@ -24,8 +24,9 @@ from face_expr_ros.pipeline import Pipeline
 # Packages whose classes start processes, or write and remove files.
 _NO_PARTS = ("bags", "cli", "evaluation", "nodes", "ros", "training", "web")
 
-# The other backend keeps faces inside MediaPipe's graph, where nobody can look.
-REMEMBERS_OUTSIDE = ("mediapipe_solutions",)
+# Values of landmarks.backend that keep what they remember in Python objects. mediapipe_tasks keeps faces inside
+# MediaPipe's graph, where nobody can look.
+_READABLE_BACKENDS = ("mediapipe_solutions",)
 
 _FROM_BUFFER: Any = np.zeros(1).__reduce_ex__(5)[0]  # the private function that arrays name since protocol 5
 _SCALAR: Any = np.float64().__reduce__()[0]
@@ -43,8 +44,8 @@ _Place = tuple[Any, ...]
 
 
 def can_be_kept(config: PerceptionConfig) -> bool:
-    """Whether all of the pipeline's memory is in our own hands."""
-    return config.landmarks.backend in REMEMBERS_OUTSIDE
+    """Whether all that a pipeline of these settings remembers can be read and written."""
+    return config.landmarks.backend in _READABLE_BACKENDS
 
 
 class Memory:
