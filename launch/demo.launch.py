@@ -5,7 +5,6 @@ ros2 launch face_expr_ros demo.launch.py source:=device:0 rviz:=true
 
 from pathlib import Path
 
-from ament_index_python.packages import get_package_prefix
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
 from launch.launch_description_sources import PythonLaunchDescriptionSource
@@ -27,16 +26,16 @@ ARGUMENTS = {
 PASSED_ON = ("bundle", "namespace", "use_sim_time", "params_file")
 
 
-def camera(given: dict[str, str]) -> Node:
-    """The camera node."""
-    parameters = [str(CONFIG / "camera.yaml"), *filter(None, [given["params_file"]])]
+def package_node(name: str, argument: str, given: dict[str, str]) -> Node:
+    """A node of this package with its parameter file and, where it is given, the launch argument as a parameter."""
+    parameters = [str(CONFIG / f"{name}.yaml"), *filter(None, [given["params_file"]])]
     parameters.append({"use_sim_time": given["use_sim_time"] == "true"})
-    if given["source"]:
-        parameters.append({"source": ParameterValue(given["source"], value_type=str)})
+    if given[argument]:
+        parameters.append({argument: ParameterValue(given[argument], value_type=str)})
     return Node(
         package="face_expr_ros",
-        executable="camera",
-        name="camera",
+        executable=name,
+        name=name,
         namespace=given["namespace"],
         parameters=parameters,
         output="screen",
@@ -49,32 +48,14 @@ def rviz(given: dict[str, str]) -> Node:
     return Node(package="rviz2", executable="rviz2", namespace=given["namespace"], arguments=arguments)
 
 
-def web_bridge(given: dict[str, str]) -> Node:
-    """The server of the browser page."""
-    if not Path(get_package_prefix("face_expr_ros"), "lib", "face_expr_ros", "web_bridge").exists():
-        raise RuntimeError("web:=true was given, but this build of face_expr_ros has no web_bridge: start without web")
-    parameters = [str(CONFIG / "web_bridge.yaml"), *filter(None, [given["params_file"]])]
-    parameters.append({"use_sim_time": given["use_sim_time"] == "true"})
-    if given["bundle"]:
-        parameters.append({"bundle": ParameterValue(given["bundle"], value_type=str)})
-    return Node(
-        package="face_expr_ros",
-        executable="web_bridge",
-        name="web_bridge",
-        namespace=given["namespace"],
-        parameters=parameters,
-        output="screen",
-    )
-
-
 def start_nodes(context: LaunchContext) -> list[Node]:
     """The nodes beside perception, as the arguments ask for them."""
     given = context.launch_configurations
-    nodes = [] if given["source"] == "none" else [camera(given)]
+    nodes = [] if given["source"] == "none" else [package_node("camera", "source", given)]
     if given["rviz"] == "true":
         nodes.append(rviz(given))
     if given["web"] == "true":
-        nodes.append(web_bridge(given))
+        nodes.append(package_node("web_bridge", "bundle", given))
     return nodes
 
 
