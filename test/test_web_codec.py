@@ -27,6 +27,7 @@ from face_expr_ros.web.codec import (
     CodecError,
     StreamFace,
     StreamFrame,
+    _places,
     decode_frame,
     encode_frame,
     numeric_id,
@@ -186,6 +187,12 @@ def test_blendshapes_find_their_places_by_their_names() -> None:
     assert seen["jawOpen"] == pytest.approx(0.25, abs=1e-5)
     assert seen["tongueOut"] == pytest.approx(0.5, abs=1e-5)
     assert sum(seen.values()) == pytest.approx(0.75, abs=1e-4)
+
+
+def test_names_that_are_always_others_do_not_fill_the_memory() -> None:
+    for number in range(200):
+        through(state(blendshapes=Blendshapes((f"name{number}", "jawOpen"), np.array([0.9, 0.25]))))
+    assert _places.cache_info().currsize < 50
 
 
 def test_a_model_with_a_basis_of_its_own_sends_its_coefficients_within_the_limit() -> None:

@@ -110,6 +110,21 @@ def test_a_gigabyte_is_refused_before_it_is_sent(server: FaceServer) -> None:
     assert raw_request(server, *head, body=b"\xff\xd8").startswith(b"HTTP/1.1 413 ")
 
 
+@pytest.mark.parametrize("connection", ["keep-alive", "close"])
+@pytest.mark.parametrize(
+    ("kind", "status"), [("image/jpeg", 413), ("image/gif", 415)], ids=["too large", "of another type"]
+)
+def test_a_client_that_first_sends_everything_reads_why_it_is_refused(
+    server: FaceServer, connection: str, kind: str, status: int
+) -> None:
+    body = bytes(20_000_000)  # more than the buffers between both hold
+    head = ("POST /api/infer HTTP/1.1", "Host: localhost", f"Content-Type: {kind}", f"Content-Length: {len(body)}")
+    with socket.create_connection(("127.0.0.1", port_of(server)), PATIENCE) as client:
+        client.sendall("".join(f"{line}\r\n" for line in (*head, f"Connection: {connection}")).encode() + b"\r\n")
+        client.sendall(body)
+        assert client.recv(13) == f"HTTP/1.1 {status} ".encode()
+
+
 def test_a_picture_without_a_length_is_read_no_further_than_the_limit(server: FaceServer) -> None:
     head = ("POST /api/infer HTTP/1.1", "Host: localhost", "Content-Type: image/jpeg", "Transfer-Encoding: chunked")
     chunk = b"10000\r\n" + bytes(0x10000) + b"\r\n"

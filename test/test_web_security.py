@@ -89,6 +89,27 @@ def test_the_page_and_the_description_want_no_token(server: FaceServer) -> None:
     }
 
 
+@pytest.mark.parametrize("path", ["/", "/api/health", "/api/model", "/metrics", "/openapi.json"])
+def test_the_head_alone_is_what_the_whole_answer_begins_with(server: FaceServer, path: str) -> None:
+    url = f"http://127.0.0.1:{port_of(server)}{path}"
+    head, whole = (httpx.request(method, url, headers=BEARER, trust_env=False) for method in ("HEAD", "GET"))
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["Content-Type"] == whole.headers["Content-Type"]
+    assert head.headers.get("ETag") == whole.headers.get("ETag")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("GET", "/api/infer", "POST"), ("HEAD", "/api/infer", "POST"), ("POST", "/api/health", "GET")],
+)
+def test_a_method_that_a_route_does_not_have_is_answered_with_those_it_has(
+    server: FaceServer, method: str, path: str, allowed: str
+) -> None:
+    url = f"http://127.0.0.1:{port_of(server)}{path}"
+    answer = httpx.request(method, url, headers=BEARER, trust_env=False)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
+
+
 @pytest.mark.parametrize(
     ("origin", "status"),
     [

@@ -22,7 +22,7 @@ from face_expr_ros.face_model import BundleError
 from face_expr_ros.web.config import WebConfig
 from face_expr_ros.web.hub import Hub
 from face_expr_ros.web.inference import Inference
-from face_expr_ros.web.limits import PICTURE_TYPES, Refused
+from face_expr_ros.web.limits import PICTURE_TYPES, Discard, Refused
 from face_expr_ros.web.model_file import MEDIA_TYPE
 from face_expr_ros.web.security import Guard, allowed_origins, refusal
 from face_expr_ros.web.streams import Streams
@@ -81,8 +81,9 @@ def create_app(config: WebConfig, hub: Hub) -> FastAPI:
         for status, text in ((401, "Without the token"), (403, "Other origin"), (421, "Other host"), (429, "Too often"))
     }
     app = FastAPI(
-        title="face_expr", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan, responses=problems
-    )
+        title="face_expr", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False,
+        lifespan=lifespan, responses=problems,
+    )  # fmt: skip
     app.add_api_websocket_route("/ws/stream", streams.stream)
     app.add_api_websocket_route("/ws/camera", streams.camera)
     app.add_api_websocket_route("/ws/infer", inference.webcam)
@@ -94,6 +95,7 @@ def create_app(config: WebConfig, hub: Hub) -> FastAPI:
     if origins := allowed_origins(config):
         app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=METHODS, allow_headers=HEADERS)
     app.add_middleware(Guard, config=config, hub=hub)
+    app.add_middleware(Discard)
     return app
 
 
@@ -137,6 +139,9 @@ def _add_api(app: FastAPI, hub: Hub, inference: Inference) -> None:
         headers["Content-Encoding"] = encoding
         return Response(data, headers=headers, media_type=MEDIA_TYPE)
 
+    for path, endpoint in (("/api/health", health), ("/metrics", metrics), ("/api/model", model)):
+        app.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False)
+
     refusals: dict[int | str, dict[str, Any]] = {
         status: {"model": Problem, "description": text}
         for status, text in (
@@ -174,8 +179,9 @@ def _encoding(accepted: str) -> str:
 
 
 def _add_page(app: FastAPI) -> None:
+    """The files of the page, for every path that is no route. Mounted, they would hide that a route wants POST."""
     if (STATIC / "index.html").is_file():
-        app.mount("/", StaticFiles(directory=STATIC, html=True))
+        app.router.default = StaticFiles(directory=STATIC, html=True)
         return
 
     @app.get("/", include_in_schema=False)

@@ -7,10 +7,11 @@ import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from face_expr_ros.expression.affect import LABELS
@@ -191,8 +192,9 @@ def _in_order(names: tuple[str, ...], values: FloatArray) -> FloatArray:
     return np.append(values, 0.0)[_places(names)]
 
 
-@cache
-def _places(names: tuple[str, ...]) -> FloatArray:
+@lru_cache(maxsize=16)  # the names come from messages: whoever sends others all the time must not fill the memory
+def _places(names: tuple[str, ...]) -> NDArray[np.intp]:
+    """(52,) where each of ARKIT_NAMES is among the names; their number for one that is not."""
     place = {name: number for number, name in enumerate(names)}
     return np.array([place.get(name, len(names)) for name in ARKIT_NAMES])
 

@@ -11,7 +11,9 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from face_expr_ros.compressed_image import CompressedSizeError, compressed_size
@@ -20,6 +22,8 @@ from face_expr_ros.web.config import WebConfig
 HEADER_TIMEOUT = 10.0  # seconds that a connection may take to say what it wants
 REMEMBERED = 4096  # addresses whose requests are counted
 PICTURE_TYPES = ("image/jpeg", "image/png")
+MOST_DISCARDED = 64_000_000  # bytes of a refused upload that are read, so that its client gets to read the answer
+DISCARD_TIMEOUT = 1.0  # seconds without a byte of it after which no more is waited for
 STREAM_BUFFER = 32_768  # bytes in the kernel for a stream: more would only be old when they are read
 
 _FULL = (
@@ -92,6 +96,40 @@ def limited_protocol(config: WebConfig) -> type[H11Protocol]:
     return LimitedProtocol
 
 
+class Discard:
+    """Takes the rest of a request that is answered before all of it has come.
+
+    A connection that is closed while its client still sends is reset, and the client never sees the answer. So the
+    answer goes out, what else comes is thrown away, and then the connection ends; a client that announces more than
+    `MOST_DISCARDED` bytes, or asks first (``Expect``), is not waited for.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand on, and look after the body."""
+        if scope["type"] != "http" or not _is_discarded(Headers(scope=scope)):
+            await self._app(scope, receive, send)
+            return
+        whole = False
+
+        async def noticing() -> Message:
+            nonlocal whole
+            message = await receive()
+            whole = not message.get("more_body", False)
+            return message
+
+        async def answering(message: Message) -> None:
+            if message["type"] == "http.response.body" and not message.get("more_body", False) and not whole:
+                await send({**message, "more_body": True})
+                await _discard(noticing)
+                message = {"type": "http.response.body"}
+            await send(message)
+
+        await self._app(scope, noticing, answering)
+
+
 async def read_picture(request: Request, config: WebConfig) -> bytes:
     """The body of a request, read no further than the limits allow.
 
@@ -138,6 +176,25 @@ def decode_picture(data: bytes) -> NDArray[np.uint8]:
     if pixels is None:
         raise Refused(400, "a whole picture was wanted, this one is damaged")
     return pixels.astype(np.uint8, copy=False)
+
+
+def _is_discarded(headers: Headers) -> bool:
+    """Whether a request has a body whose rest is worth reading."""
+    length = headers.get("content-length", "0")
+    announced = length.isdecimal() and 0 < int(length) <= MOST_DISCARDED
+    return (announced or "transfer-encoding" in headers) and "expect" not in headers
+
+
+async def _discard(receive: Receive) -> None:
+    """Read a body to its end, or to a pause, or as far as the bound."""
+    size, more = 0, True
+    while more and size <= MOST_DISCARDED:
+        try:
+            message = await asyncio.wait_for(receive(), DISCARD_TIMEOUT)
+        except asyncio.TimeoutError:
+            return
+        size += len(message.get("body", b""))
+        more = message.get("more_body", False)
 
 
 async def _body(request: Request, limit: int, config: WebConfig) -> bytes:
