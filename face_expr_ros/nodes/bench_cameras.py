@@ -19,8 +19,9 @@ from face_expr_ros.evaluation.bench.clock import cpu_seconds, memory_mb, own_sha
 from face_expr_ros.evaluation.bench.films import person
 from face_expr_ros.evaluation.bench.table import table
 from face_expr_ros.msg import FaceArray
-from face_expr_ros.nodes.bench_processes import Listener, Worker
+from face_expr_ros.nodes.bench_listener import Listener
 from face_expr_ros.nodes.demo import prepare_environment
+from face_expr_ros.ros.child import Child
 
 RATE = 15.0  # Hz, of each camera
 FRAMES = 30  # of the film
@@ -47,27 +48,27 @@ def _measure(film: Path, count: int, processes: int, seconds: float, rate: float
     listener = Listener()
     heard = [listener.listen(FaceArray, f"{namespace}/faces") for namespace in namespaces]
     servers = [_server(served) for served in ([namespaces] if processes == 1 else [[one] for one in namespaces])]
-    cameras: list[Worker] = []
+    cameras: list[Child] = []
     try:
         count_subscribers = listener.node.count_subscribers
         topics = [f"{namespace}/image" for namespace in namespaces]
         listener.until(lambda: all(map(count_subscribers, topics)), "perception of all cameras", servers)
         cameras += [_camera(film, namespace, rate) for namespace in namespaces]
-        workers = [*servers, *cameras]
-        listener.until(lambda: all(heard), "faces of all cameras", workers)
-        listener.during(SETTLE, workers)
+        children = [*servers, *cameras]
+        listener.until(lambda: all(heard), "faces of all cameras", children)
+        listener.during(SETTLE, children)
         for answers in heard:
             answers.clear()
         started, cpu = time.monotonic(), sum(cpu_seconds(server.pid) for server in servers)
-        listener.during(seconds, workers)
-        listener.until(lambda: all(heard), "faces of all cameras", workers)
+        listener.during(seconds, children)
+        listener.until(lambda: all(heard), "faces of all cameras", children)
         taken = time.monotonic() - started
         cpu = sum(cpu_seconds(server.pid) for server in servers) - cpu
         memory = sum(own_share_mb(server.pid) for server in servers)
         peak = sum(memory_mb(server.pid, "VmHWM") for server in servers)
     finally:
-        for worker in [*cameras, *servers]:
-            worker.close()
+        for child in [*cameras, *servers]:
+            child.close()
         listener.close()
     delays = [(arrival - stamp) / 1e9 for answers in heard for stamp, arrival in answers]
     return {
@@ -81,14 +82,14 @@ def _measure(film: Path, count: int, processes: int, seconds: float, rate: float
     }
 
 
-def _server(namespaces: list[str]) -> Worker:
+def _server(namespaces: list[str]) -> Child:
     if len(namespaces) == 1:
-        return Worker("perception", "--ros-args", "-r", f"__ns:={namespaces[0]}")
-    return Worker("perception", "--namespaces", *namespaces)
+        return Child("perception", "--ros-args", "-r", f"__ns:={namespaces[0]}")
+    return Child("perception", "--namespaces", *namespaces)
 
 
-def _camera(film: Path, namespace: str, rate: float) -> Worker:
-    return Worker("bench_camera", str(film), "--rate", str(rate), "--ros-args", "-r", f"__ns:={namespace}")
+def _camera(film: Path, namespace: str, rate: float) -> Child:
+    return Child("bench_camera", str(film), "--rate", str(rate), "--ros-args", "-r", f"__ns:={namespace}")
 
 
 def main() -> int:

@@ -13,7 +13,8 @@ from visualization_msgs.msg import Marker
 
 from face_expr_ros.evaluation.bench.clock import cpu_seconds, memory_mb, percentiles
 from face_expr_ros.msg import FaceArray
-from face_expr_ros.nodes.bench_processes import Listener, Worker
+from face_expr_ros.nodes.bench_listener import Listener
+from face_expr_ros.ros.child import Child
 
 NAMESPACE = "/bench"
 SETTLE = 1.5  # seconds from the first answer to the first that counts
@@ -50,7 +51,7 @@ def end_to_end(film: Path, seconds: Sequence[float]) -> dict[str, Any]:
         process alone, with and without mesh; start_memory_mb: before the first image.
     """
     listener = Listener()
-    perception = Worker("perception", "--ros-args", "-r", f"__ns:={NAMESPACE}")
+    perception = Child("perception", "--ros-args", "-r", f"__ns:={NAMESPACE}")
     try:
         topic = f"{NAMESPACE}/image"
         listener.until(lambda: listener.node.count_subscribers(topic), "perception", [perception])
@@ -67,22 +68,23 @@ def end_to_end(film: Path, seconds: Sequence[float]) -> dict[str, Any]:
     }
 
 
-def _run(run: Run, listener: Listener, perception: Worker, film: Path, seconds: float) -> dict[str, Any]:
+def _run(run: Run, listener: Listener, perception: Child, film: Path, seconds: float) -> dict[str, Any]:
     faces = listener.listen(FaceArray, f"{NAMESPACE}/faces")
     meshes = listener.listen(Marker, f"{NAMESPACE}/mesh_markers") if run.mesh else []
-    camera = Worker("bench_camera", str(film), "--rate", str(run.rate), "--ros-args", "-r", f"__ns:={NAMESPACE}")
-    workers = [perception, camera]
+    camera = Child("bench_camera", str(film), "--rate", str(run.rate), "--ros-args", "-r", f"__ns:={NAMESPACE}")
+    children = [perception, camera]
     try:
         wanted = meshes if run.mesh else faces
-        listener.until(lambda: wanted, "the first answer", workers)
-        listener.during(SETTLE, workers)
+        listener.until(lambda: wanted, "the first answer", children)
+        listener.during(SETTLE, children)
         cpu, resident, before = cpu_seconds(perception.pid), memory_mb(perception.pid, "VmRSS"), len(faces)
         begin = faces[-1][1]
-        listener.during(seconds, workers)
-        listener.until(lambda: len(faces) > before, "another answer", workers)
+        listener.during(seconds, children)
+        listener.until(lambda: len(faces) > before, "another answer", children)
         cpu = cpu_seconds(perception.pid) - cpu
         end, answers = faces[-1][1], len(faces) - before
-        published = json.loads(camera.stop())
+        camera.stop()
+        published = json.loads(camera.output)
     finally:
         camera.close()
         listener.silence()

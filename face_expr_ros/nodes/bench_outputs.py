@@ -29,7 +29,7 @@ from face_expr_ros.config import OutputConfig, PerceptionConfig
 from face_expr_ros.evaluation.bench.clock import Times, median_ms
 from face_expr_ros.msg import FaceArray, FaceExpression, FacePose, FaceShape
 from face_expr_ros.nodes.bench_bytes import message_bytes
-from face_expr_ros.nodes.bench_processes import BenchError
+from face_expr_ros.nodes.bench_listener import BenchError
 from face_expr_ros.pipeline import Pipeline
 from face_expr_ros.rendering.overlays import annotate
 from face_expr_ros.ros import encode

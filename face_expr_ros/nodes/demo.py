@@ -26,7 +26,7 @@ from face_expr_ros.bundle import open_bundle
 from face_expr_ros.config import CameraConfig, PerceptionConfig, from_mapping
 from face_expr_ros.msg import FaceArray
 from face_expr_ros.resources import resource_path
-from face_expr_ros.ros.child import Child
+from face_expr_ros.ros.child import Child, ros_arguments
 from face_expr_ros.ros.decode import decode_image
 from face_expr_ros.ros.show import Show, Video, Window, has_screen
 from face_expr_ros.ros.tally import Tally
@@ -195,7 +195,7 @@ class Demo(Node):
     def stop_children(self) -> None:
         """End the camera first, so that perception is not left without images."""
         for child in reversed(self._children):
-            child.stop()
+            child.close()
         self._children = []
 
     def report(self) -> dict[str, Any]:
@@ -215,7 +215,7 @@ class Demo(Node):
         return result
 
     def _start(self, name: str, overrides: dict[str, Any]) -> Child:
-        child = Child(name, overrides)
+        child = Child(name, *ros_arguments(name, overrides))
         self._children.append(child)
         return child
 

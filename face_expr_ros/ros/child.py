@@ -1,4 +1,4 @@
-"""A node as a child process: started with the project's parameters, stopped cleanly, heard when it fails."""
+"""A node as a child process: stopped cleanly, heard when it fails."""
 
 from __future__ import annotations
 
@@ -12,31 +12,43 @@ from typing import Any
 
 from face_expr_ros.resources import resource_path
 
-STOP_TIMEOUT = 10.0  # seconds from Ctrl-C to the end of a node
+STOP_TIMEOUT = 20.0  # seconds from Ctrl-C to the end, on a loaded machine
 
 
 class Child:
-    """One node of this package in a process of its own.
+    """A module of face_expr_ros.nodes in a process of its own.
 
     Args:
-        name: of the node, its module in face_expr_ros.nodes and its parameter file.
-        overrides: parameters that differ from the file.
+        name: of the module.
+        arguments: its command line, see `ros_arguments` for a node with its parameter file.
+
+    Attributes:
+        name: as given.
+        pid: of the process.
     """
 
-    def __init__(self, name: str, overrides: Mapping[str, Any]) -> None:
+    def __init__(self, name: str, *arguments: str) -> None:
         self.name = name
         # Appending: reading here must not move the place where the process writes.
-        self._log = tempfile.TemporaryFile(mode="a+", errors="replace")  # noqa: SIM115  closed by stop()
-        command = [sys.executable, "-m", f"face_expr_ros.nodes.{name}", *ros_arguments(name, overrides)]
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log)
+        self._output = tempfile.TemporaryFile(mode="a+", errors="replace")  # noqa: SIM115  closed by close()
+        self._log = tempfile.TemporaryFile(mode="a+", errors="replace")  # noqa: SIM115  closed by close()
+        command = [sys.executable, "-m", f"face_expr_ros.nodes.{name}", *arguments]
+        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._output, stderr=self._log)
+        self.pid = self._process.pid
 
     @property
     def status(self) -> int | None:
         """The exit status; None while it runs."""
         return self._process.poll()
 
+    @property
+    def output(self) -> str:
+        """What it wrote on stdout so far."""
+        self._output.seek(0)
+        return self._output.read()
+
     def last_words(self) -> str:
-        """The last line that it wrote: the sentence of a node that could not start."""
+        """The last line that it wrote on stderr: the sentence of a node that could not start."""
         self._log.seek(0)
         lines = [line.strip() for line in self._log if line.strip()]
         sentences = [line for line in lines if line.startswith(f"{self.name}: ")]
@@ -51,11 +63,16 @@ class Child:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+
+    def close(self) -> None:
+        """End it and forget what it wrote."""
+        self.stop()
+        self._output.close()
         self._log.close()
 
 
 def ros_arguments(name: str, overrides: Mapping[str, Any]) -> list[str]:
-    """The command line of a node: its parameter file, then what differs."""
+    """The command line of a node: its parameter file, then the parameters that differ from it."""
     arguments = ["--ros-args", "--params-file", str(resource_path(f"config/{name}.yaml"))]
     for parameter, value in overrides.items():
         arguments += ["-p", f"{parameter}:={json.dumps(value, ensure_ascii=False)}"]  # JSON is YAML with quotes
