@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from difflib import get_close_matches
@@ -50,7 +50,7 @@ class Setting:
 
     def check(self, value: Any) -> Any:
         """``value`` in the setting's type, or a ConfigError that says what was wanted and what was given."""
-        if self.type is float and type(value) is int:
+        if self.type is float and type(value) is int and self._within_bounds(value):
             value = float(value)
         good = type(value) is self.type and (not self.choices or value in self.choices) and self._within_bounds(value)
         if not good:
@@ -60,9 +60,9 @@ class Setting:
     def _within_bounds(self, value: Any) -> bool:
         if self.type not in (int, float):
             return True
-        low = -math.inf if self.minimum is None else self.minimum
-        high = math.inf if self.maximum is None else self.maximum
-        return math.isfinite(value) and low <= value <= high
+        low = -sys.float_info.max if self.minimum is None else self.minimum
+        high = sys.float_info.max if self.maximum is None else self.maximum
+        return bool(low <= value <= high)  # which NaN and infinity are not, and whole numbers beyond any float neither
 
     def wanted(self) -> str:
         """What a good value is, in words."""

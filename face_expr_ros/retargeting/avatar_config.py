@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from face_expr_ros.config import ConfigError, from_mapping, setting
+from face_expr_ros.config import ConfigError, from_mapping, setting, settings
 from face_expr_ros.resources import resource_path
-from face_expr_ros.retargeting.joints import check_repeated_keys
+from face_expr_ros.retargeting.yaml_files import read_yaml
 
 # Protocol -> its usual port.
 PORTS = {"vmc": 39539, "live_link": 11111, "ifacialmocap": 49983, "openseeface": 11573}
+
+_FOLLOWED = ("nearest", "largest", "speaker")
+_HOST = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63})*\.?")
+_LONGEST_SUBJECT = 255  # bytes; longer ones make a datagram that no network carries whole
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ class TargetConfig:
 
     protocol: str = setting("vmc", "what the receiver speaks", choices=tuple(PORTS))
     name: str = setting("", "in messages of the node; empty is protocol, host and port")
-    host: str = setting("127.0.0.1", "name or address of the receiver's machine")
+    host: str = setting("127.0.0.1", "name or IPv4 address of the receiver's machine, without a port")
     port: int = setting(0, "of the receiver; 0 is the protocol's usual one", minimum=0, maximum=65535)
     rate: float = setting(60.0, "packets sent", unit="Hz", minimum=0.1, maximum=240.0)
     face: str = setting("nearest", "which face: nearest, largest, speaker or an id such as f1")
@@ -111,17 +115,15 @@ def load_targets(path: str = "") -> tuple[TargetConfig, ...]:
     """
     file = Path(path) if path else resource_path("config/avatars.yaml")
     try:
-        text = file.read_text(encoding="utf-8")
-        content = yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"targets: {str(file)!r} cannot be read: {error}") from error
-    try:
-        check_repeated_keys(yaml.compose(text, yaml.SafeLoader))
+        content = read_yaml(file)
     except ConfigError as error:
-        raise ConfigError(f"{file.name}: {error}") from None
+        raise ConfigError(f"targets: {error}") from None
     entries = content.get("targets") if isinstance(content, Mapping) and set(content) == {"targets"} else None
     if not isinstance(entries, list) or not entries:
-        raise ConfigError(f"targets: in {str(file)!r} a list under the one key targets was wanted, see docs/avatars.md")
+        raise ConfigError(
+            f"targets: in {str(file)!r} a list under the one key targets was wanted, see docs/avatars.md; "
+            f"{content!r:.80} was given"
+        )
     targets = tuple(_target(entry, f"{file.name}, target {number}") for number, entry in enumerate(entries, 1))
     _refuse_doubles(targets, file.name)
     return targets
@@ -132,6 +134,7 @@ def _target(entry: Any, place: str) -> TargetConfig:
         raise ConfigError(f"{place}: settings with a protocol of {', '.join(PORTS)} were wanted, {entry!r} was given")
     try:
         target = from_mapping(TargetConfig, _flat(entry))
+        _check_texts(target)
     except ConfigError as error:
         raise ConfigError(f"{place}: {error}") from error
     others = set(PORTS).intersection(entry) - {target.protocol}
@@ -141,26 +144,54 @@ def _target(entry: Any, place: str) -> TargetConfig:
         raise ConfigError(
             f"{place}: mirror must be false for openseeface, whose points are not mirrored; the receiver can"
         )
-    if not target.host or not target.face:
-        raise ConfigError(f"{place}: host and face must not be empty")
     return target
 
 
 def _flat(entry: Mapping[Any, Any]) -> dict[str, Any]:
-    """Sections as dotted names."""
+    """The protocol's section as dotted names."""
     flat: dict[str, Any] = {}
     for name, value in entry.items():
-        if isinstance(value, Mapping):
-            flat |= {f"{name}.{inner}": content for inner, content in value.items()}
-        else:
+        section, _, inner = str(name).partition(".")
+        if section not in PORTS:
             flat[str(name)] = value
+        elif inner:
+            raise ConfigError(f"{inner} must be a key under the key {section}, {name!r} was given")
+        elif isinstance(value, Mapping):
+            flat |= {f"{name}.{key}": content for key, content in value.items()}
+        else:
+            known = ", ".join(entry.name for entry in settings(TargetConfig) if entry.name.startswith(f"{name}."))
+            raise ConfigError(f"{name} must be a table of settings ({known}), {value!r} was given")
     return flat
 
 
+def _check_texts(target: TargetConfig) -> None:
+    """What bounds and choices cannot say."""
+    if not target.host or not target.face:
+        raise ConfigError(f"host and face must not be empty, {target.host!r} and {target.face!r} were given")
+    if not _HOST.fullmatch(target.host):
+        raise ConfigError(
+            f"host must be a name or an IPv4 address, without the port, which is a setting of its own; "
+            f"{target.host!r:.80} was given"
+        )
+    meant = get_close_matches(target.face.lower(), _FOLLOWED, n=1, cutoff=0.7)
+    if meant and target.face not in _FOLLOWED:
+        raise ConfigError(
+            f"face must be {', '.join(_FOLLOWED)} or an id, {target.face!r} was given, did you mean {meant[0]}?"
+        )
+    if not 1 <= len(target.live_link.subject.encode()) <= _LONGEST_SUBJECT:
+        raise ConfigError(
+            f"live_link.subject must have 1 to {_LONGEST_SUBJECT} bytes, {target.live_link.subject!r:.80} was given"
+        )
+
+
 def _refuse_doubles(targets: tuple[TargetConfig, ...], file: str) -> None:
-    seen = set()
+    places: set[tuple[str, int]] = set()
+    labels: set[str] = set()
     for target in targets:
-        place = (target.host, target.port_number)
-        if place in seen:
+        place = (target.host.lower(), target.port_number)
+        if place in places:
             raise ConfigError(f"{file}: two targets at {target.host}:{target.port_number}, one was wanted")
-        seen.add(place)
+        if target.label in labels:  # the log and /diagnostics would mix them up
+            raise ConfigError(f"{file}: two targets of the name {target.label!r}, one was wanted")
+        places.add(place)
+        labels.add(target.label)

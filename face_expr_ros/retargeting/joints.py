@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
@@ -11,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from face_expr_ros.config import ConfigError
 from face_expr_ros.resources import resource_path
 from face_expr_ros.retargeting.sources import NAMES
+from face_expr_ros.retargeting.yaml_files import read_yaml
 
 SHIPPED = ("neck", "pan_tilt")
 
@@ -74,6 +75,8 @@ class JointTargets:
     velocities: tuple[float, ...]
 
 
+_LARGEST = 1e6  # of limits and curves: much larger ones overflow where they are multiplied
+_BOUNDED = ("minimum", "maximum", "velocity", "acceleration")
 _NUMBERS = {field.name for field in fields(Joint) if field.type == "float"}
 _REQUIRED = ("source", "minimum", "maximum", "velocity", "acceleration")
 
@@ -84,50 +87,37 @@ def load_joints(table: str) -> tuple[Joint, ...]:
     Raises:
         ConfigError: the file cannot be read or a row cannot be used.
     """
-    path = resource_path(f"config/heads/{table}.yaml") if table in SHIPPED else Path(table).expanduser()
+    path = resource_path(f"config/heads/{table}.yaml") if table in SHIPPED else Path(table)
     try:
-        text = path.read_text(encoding="utf-8")
-        content = yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        content = read_yaml(path)
+    except ConfigError as error:
         raise ConfigError(
             f"table must be {' or '.join(SHIPPED)}, or a YAML file that can be read; {table!r} was given: {error}"
         ) from None
     try:
-        check_repeated_keys(yaml.compose(text, yaml.SafeLoader))
         return joints_from(content)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
 
 
-def check_repeated_keys(node: yaml.Node | None) -> None:
-    """YAML's reader would take the last of two values of one key in silence.
+def joints_from(content: Any) -> tuple[Joint, ...]:
+    """The rows of a table that has been read: ``{"joints": {name: {"source": ..., ...}, ...}}``.
 
     Raises:
-        ConfigError: a key is there twice in one mapping.
+        ConfigError: it is no joint table, or a row cannot be used; the text names joint and key.
     """
-    if isinstance(node, yaml.SequenceNode):
-        for entry in node.value:
-            check_repeated_keys(entry)
-    if not isinstance(node, yaml.MappingNode):
-        return
-    keys: list[str] = []
-    for key, value in node.value:
-        if key.value in keys:
-            raise ConfigError(f"{key.value} is there more than once, again in line {key.start_mark.line + 1}")
-        keys.append(key.value)
-        check_repeated_keys(value)
-
-
-def joints_from(content: Any) -> tuple[Joint, ...]:
-    """The rows of a table that has been read: ``{"joints": {name: {"source": ..., ...}, ...}}``."""
     if not isinstance(content, dict) or list(content) != ["joints"] or not isinstance(content["joints"], dict):
-        raise ConfigError("a joint table has one key, joints, and below it the joints by their names")
+        raise ConfigError(
+            f"a joint table has one key, joints, and below it the joints by their names, {content!r:.80} was given"
+        )
     if not content["joints"]:
-        raise ConfigError("a joint table has at least one joint below the key joints")
-    return tuple(_joint(str(name), row) for name, row in content["joints"].items())
+        raise ConfigError("a joint table has at least one joint below the key joints, none was given")
+    return tuple(_joint(name, row) for name, row in content["joints"].items())
 
 
-def _joint(name: str, row: Any) -> Joint:
+def _joint(name: Any, row: Any) -> Joint:
+    if not isinstance(name, str) or not name:
+        raise ConfigError(f"a joint's name must be a text (in quotes where it looks like a number), {name!r} was given")
     if not isinstance(row, dict):
         raise ConfigError(f"{name} must be a table of {', '.join(_REQUIRED)} and more, {row!r} was given")
     known = [field.name for field in fields(Joint) if field.name != "name"]
@@ -147,6 +137,8 @@ def _checked(place: str, key: str, value: Any) -> Any:
         return _source(place, value)
     if key == "curve":
         return _curve(place, value)
+    if key in _BOUNDED:
+        return _bounded(place, value)
     if key in _NUMBERS:
         return _number(place, value)
     if type(value) is not bool:
@@ -170,20 +162,30 @@ def _curve(place: str, value: Any) -> tuple[tuple[float, float], ...]:
     pairs = isinstance(value, list) and all(isinstance(point, list) and len(point) == 2 for point in value)
     if not pairs or len(value) < 2:
         raise ConfigError(f"{place} must be a list of two or more [value, value], {value!r} was given")
-    points = tuple((_number(place, x), _number(place, y)) for x, y in value)
+    points = tuple((_bounded(place, x), _bounded(place, y)) for x, y in value)
     if any(left[0] >= right[0] for left, right in pairwise(points)):
         raise ConfigError(f"{place} must ascend in its first numbers, {value!r} was given")
     return points
 
 
 def _number(place: str, value: Any) -> float:
-    if type(value) not in (int, float) or not math.isfinite(value):
-        raise ConfigError(f"{place} must be a number, {value!r} was given")
+    if type(value) not in (int, float) or not abs(value) <= sys.float_info.max:  # as NaN and infinity are not, either
+        hint = "; that is a text: YAML wants numbers without quotes, and 1.0e+3 for 1e3"
+        raise ConfigError(f"{place} must be a number, {value!r} was given{hint if isinstance(value, str) else ''}")
     return float(value)
 
 
+def _bounded(place: str, value: Any) -> float:
+    number = _number(place, value)
+    if abs(number) > _LARGEST:
+        raise ConfigError(f"{place} must be from {-_LARGEST:.0f} to {_LARGEST:.0f}, {value!r} was given")
+    return number
+
+
 def _check_limits(joint: Joint) -> None:
-    if not joint.minimum <= joint.rest <= joint.maximum or joint.minimum == joint.maximum:
+    if joint.minimum == joint.maximum:
+        raise ConfigError(f"{joint.name} must have minimum < maximum, {joint.minimum:g} was given for both")
+    if not joint.minimum <= joint.rest <= joint.maximum:
         raise ConfigError(
             f"{joint.name} must have minimum <= rest <= maximum, "
             f"{joint.minimum:g}, {joint.rest:g} and {joint.maximum:g} were given"
