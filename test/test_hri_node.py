@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from face_expr_ros.face_state import face_state
 from face_expr_ros.landmarks.regions import IBUG68, IRISES
 from face_expr_ros.retargeting.gaze import gaze
 from face_expr_ros.ros.encode import face_array
-from face_expr_ros.values import Face, Roi
+from face_expr_ros.values import Blendshapes, Face, Roi
 
 pytestmark = pytest.mark.slow
 INSTALLED = find_spec("hri_msgs") is not None
@@ -44,7 +45,7 @@ def test_this_file_passes_with_hri_msgs_built_for_it(tmp_path: Path) -> None:
     interfaces.build(tmp_path)
     done = interfaces.run_in(tmp_path, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "7 passed" in done.stdout
+    assert "10 passed" in done.stdout
 
 
 class Scene:
@@ -195,12 +196,64 @@ def test_a_damaged_message_is_left_out_and_the_next_one_works(scene: Scene) -> N
 
 
 @needs_hri_msgs
+def test_a_label_that_hri_msgs_does_not_have_is_not_sent_and_the_rest_is(scene: Scene) -> None:
+    from hri_msgs.msg import Expression, FacialActionUnits
+
+    units = scene.graph.listen(FacialActionUnits, f"{FACES}/f8/facs")
+    expressions = scene.graph.listen(Expression, f"{FACES}/f8/expression")
+    face = scene.face("f8")
+    scene.faces = [replace(face, readouts=replace(face.readouts, label="bored"))]
+    scene.until(lambda: len(units) > 5, "action units")
+    assert not expressions
+    scene.until(lambda: "of face 'f8' left out: a label of neutral, happy" in scene.bridge.output, "a complaint")
+    scene.faces = [face]
+    scene.until(lambda: expressions, "an expression")
+    assert scene.bridge.running
+
+
+@needs_hri_msgs
+def test_a_face_without_eyes_keeps_its_frame_and_the_others_keep_their_gaze(scene: Scene) -> None:
+    """Neither ARKit's blendshapes nor landmarks, as another face model has it in profile."""
+    from diagnostic_msgs.msg import DiagnosticArray
+    from tf2_msgs.msg import TFMessage
+
+    messages = scene.graph.listen(TFMessage, "/tf", 100)
+    diagnostics = scene.graph.listen(DiagnosticArray, "/diagnostics")
+    face = scene.face("f10")
+    blind = replace(face, id="f9", landmarks=None, blendshapes=Blendshapes((), np.zeros(0)))
+    scene.faces = [blind, face]
+
+    def frames() -> set[str]:
+        return {transform.child_frame_id for message in messages for transform in message.transforms}
+
+    def counted() -> list[dict[str, str]]:
+        found = [{pair.key: pair.value for pair in status.values} for each in diagnostics for status in each.status]
+        return [values for values in found if "gaze of face 'f9' left out" in values.get("last error", "")]
+
+    scene.until(lambda: {"face_f9", "face_f10", "gaze_f10"} <= frames(), "the frames of both")
+    assert "gaze_f9" not in frames()
+    scene.until(counted, "a count")
+    assert int(counted()[-1]["left out"]) > 0
+    assert scene.bridge.running
+
+
+@needs_hri_msgs
+def test_of_two_faces_that_get_one_name_the_first_counts(scene: Scene) -> None:
+    from hri_msgs.msg import IdsList
+
+    tracked = scene.graph.listen(IdsList, f"{FACES}/tracked")
+    scene.faces = [scene.face("a-1"), scene.face("a_1"), scene.face("b")]
+    scene.until(lambda: tracked and list(tracked[-1].ids) == ["a_1", "b"], "two ids")
+    assert scene.bridge.running
+
+
+@needs_hri_msgs
 def test_silence_empties_the_room_and_the_node_ends_well(scene: Scene) -> None:
     from hri_msgs.msg import IdsList
 
     tracked = scene.graph.listen(IdsList, f"{FACES}/tracked")
-    scene.faces = [scene.face("f8")]
-    scene.until(lambda: tracked and list(tracked[-1].ids) == ["f8"], "a face")
+    scene.faces = [scene.face("f11")]
+    scene.until(lambda: tracked and list(tracked[-1].ids) == ["f11"], "a face")
     scene.graph.until(lambda: not tracked[-1].ids, "nobody")
-    assert f"{FACES}/f8/roi" not in scene.topics()
+    assert f"{FACES}/f11/roi" not in scene.topics()
     assert scene.bridge.stop() == 0, scene.bridge.output

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from typing import Any
 
 import numpy as np
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from numpy.typing import NDArray
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
@@ -19,6 +20,7 @@ from std_msgs.msg import Header
 from face_expr_ros.msg import FaceArray
 from face_expr_ros.retargeting.hri_values import ImageSize
 from face_expr_ros.ros.decode import decode
+from face_expr_ros.ros.diagnostics import DiagnosticsPublisher
 from face_expr_ros.ros.hri import HOW_TO_INSTALL, HriBridgeConfig, HriFaces, hri_types
 from face_expr_ros.ros.params import Parameters
 from face_expr_ros.ros.running import Finished, run_node
@@ -45,7 +47,9 @@ class HriBridgeNode(Node):
             self.get_logger().error(HOW_TO_INSTALL)
             self.destroy_node()
             raise Finished
-        self._publish = HriFaces(self, types, self._config)
+        self._publish = HriFaces(self, types, self._config, self._leave_out)
+        self._left_out = 0
+        self._last_error = ""
         self._size: ImageSize | None = None
         self._images: OrderedDict[tuple[int, int], Image | CompressedImage] = OrderedDict()
         self._image_input: Subscription[Any] | None = None
@@ -54,6 +58,7 @@ class HriBridgeNode(Node):
         self.create_subscription(CameraInfo, camera_info_topic(self), self._on_camera_info, SENSOR_DATA)
         self.create_subscription(FaceArray, "faces", self._on_faces, 10)
         self.create_timer(self._config.input_timeout / 2, self._forget, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        DiagnosticsPublisher(self, self._status)
         self.get_logger().info(f"{self.resolve_topic_name('faces')} goes to /humans/faces")
 
     def _on_camera_info(self, message: CameraInfo) -> None:
@@ -72,7 +77,7 @@ class HriBridgeNode(Node):
             image = self._image(message.header)
             self._publish(face_states(message), message.header, self._size, image)
         except ValueError as error:
-            self.get_logger().error(f"faces left out: {error}", throttle_duration_sec=LOG_INTERVAL)
+            self._leave_out(f"faces left out: {error}")
 
     def _image(self, header: Header) -> NDArray[np.uint8] | None:
         """The image of these faces; None where it is not subscribed or did not come."""
@@ -98,6 +103,24 @@ class HriBridgeNode(Node):
             return
         self._last_faces = None
         self._publish((), Header(stamp=self.get_clock().now().to_msg()), self._size, None)
+
+    def _leave_out(self, sentence: str) -> None:
+        """Count what cannot be said of a face, and say why once in a while."""
+        self._left_out += 1
+        self._last_error = sentence
+        self.get_logger().error(sentence, throttle_duration_sec=LOG_INTERVAL)
+
+    def _status(self) -> DiagnosticStatus:
+        topic = self.resolve_topic_name("faces")
+        silent = not self.count_publishers(topic)
+        values = {"left out": str(self._left_out), "last error": self._last_error}
+        return DiagnosticStatus(
+            level=DiagnosticStatus.WARN if silent else DiagnosticStatus.OK,
+            name=self.get_fully_qualified_name().lstrip("/"),
+            message=f"nobody publishes {topic}" if silent else f"{topic} goes to /humans/faces",
+            hardware_id=topic,
+            values=[KeyValue(key=key, value=value) for key, value in values.items()],
+        )
 
 
 def _stamp(header: Header) -> tuple[int, int]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -73,10 +74,16 @@ def hri_types() -> HriTypes | None:
 
 
 class HriFaces:
-    """/humans/faces/tracked, and for each face in view its own topics, which come and go with it."""
+    """/humans/faces/tracked, and for each face in view its own topics, which come and go with it.
 
-    def __init__(self, node: Node, types: HriTypes, config: HriBridgeConfig) -> None:
-        self._node, self._types, self._config = node, types, config
+    Args:
+        node: publishes.
+        types, config: see there.
+        report: called with a sentence for whatever is left out of an image's faces, and why.
+    """
+
+    def __init__(self, node: Node, types: HriTypes, config: HriBridgeConfig, report: Callable[[str], None]) -> None:
+        self._node, self._types, self._config, self._report = node, types, config, report
         self._kinds: dict[str, type[Any]] = {
             "roi": types.roi,
             "cropped": Image,
@@ -105,14 +112,26 @@ class HriFaces:
             size: of the image; without it there are no boxes and no landmarks.
             image: (height, width, 3) BGR; without it there are no pictures of faces.
         """
-        named = {hri_id(face.id): face for face in faces}
+        named = self._named(faces)
         self._come_and_go(set(named))
         self._tracked.publish(self._types.ids(header=header, ids=list(named)))
         for name, face in named.items():
-            for topic, message in self._messages(self._topics[name], face, header, size, image).items():
-                self._topics[name][topic].publish(message)
-        if named and self._tf is not None and self._tf_type is not None and header.frame_id:
-            self._tf.publish(self._tf_type(transforms=self._transforms(named, header)))
+            for topic, make in self._wanted(name, face, header, size, image).items():
+                message = self._made(topic, face, make)
+                if message is not None:
+                    self._topics[name][topic].publish(message)
+        if self._tf is not None and self._tf_type is not None and header.frame_id:
+            transforms = self._transforms(named, header)
+            if transforms:
+                self._tf.publish(self._tf_type(transforms=transforms))
+
+    def _named(self, faces: Sequence[FaceState]) -> dict[str, FaceState]:
+        """The faces by their ids as REP-155 wants them."""
+        named: dict[str, FaceState] = {}
+        for face in faces:
+            if named.setdefault(hri_id(face.id), face) is not face:
+                self._report(f"face {face.id!r} left out: another face of the image is {hri_id(face.id)!r}, too")
+        return named
 
     def _come_and_go(self, present: set[str]) -> None:
         for name in self._topics.keys() - present:
@@ -124,38 +143,48 @@ class HriFaces:
                 for topic, kind in self._kinds.items()
             }
 
-    def _messages(
-        self,
-        topics: dict[str, Publisher[Any]],
-        face: FaceState,
-        header: Header,
-        size: ImageSize | None,
-        image: NDArray[np.uint8] | None,
-    ) -> dict[str, Any]:
-        """What somebody listens to and what can be said."""
-        heard = {topic for topic, publisher in topics.items() if publisher.get_subscription_count()}
-        result: dict[str, Any] = {}
+    def _wanted(
+        self, name: str, face: FaceState, header: Header, size: ImageSize | None, image: NDArray[np.uint8] | None
+    ) -> dict[str, Callable[[], Any]]:
+        """How to make what somebody listens to and what can be said."""
+        heard = {topic for topic, publisher in self._topics[name].items() if publisher.get_subscription_count()}
+        result: dict[str, Callable[[], Any]] = {}
         if "roi" in heard and size is not None:
-            result["roi"] = roi_message(self._types, face, size, header)
+            result["roi"] = partial(roi_message, self._types, face, size, header)
         if "landmarks" in heard and size is not None and len(face.landmarks):
-            result["landmarks"] = landmarks_message(self._types, face, size, header)
+            result["landmarks"] = partial(landmarks_message, self._types, face, size, header)
         if "cropped" in heard and image is not None:
-            picture = hri_values.cropped(image, face.roi, self._config.crop_width, self._config.crop_height)
-            result["cropped"] = image_bytes(picture, header)
+            result["cropped"] = partial(self._picture, face, image, header)
         if "facs" in heard:
-            result["facs"] = facs_message(self._types, face, header)
-        if "expression" in heard and face.readouts.label in EXPRESSIONS:
-            result["expression"] = expression_message(self._types, face, header)
+            result["facs"] = partial(facs_message, self._types, face, header)
+        if "expression" in heard and face.readouts.label:
+            result["expression"] = partial(expression_message, self._types, face, header)
         return result
 
-    def _transforms(self, named: dict[str, FaceState], header: Header) -> list[TransformStamped]:
-        transforms = []
-        for name, face in named.items():
-            if self._config.face_tf:
-                transforms.append(face_transform(name, face, header))
-            if self._config.gaze_tf:
-                transforms.append(gaze_transform(name, face, header))
-        return transforms
+    def _picture(self, face: FaceState, image: NDArray[np.uint8], header: Header) -> Image:
+        width, height = self._config.crop_width, self._config.crop_height
+        return image_bytes(hri_values.cropped(image, face.roi, width, height), header)
+
+    def _transforms(self, named: Mapping[str, FaceState], header: Header) -> list[TransformStamped]:
+        frames: list[tuple[str, Callable[[str, FaceState, Header], TransformStamped]]] = []
+        if self._config.face_tf:
+            frames.append(("frame", face_transform))
+        if self._config.gaze_tf:
+            frames.append(("gaze", gaze_transform))
+        made = [
+            self._made(what, face, partial(transform, name, face, header))
+            for name, face in named.items()
+            for what, transform in frames
+        ]
+        return [transform for transform in made if transform is not None]
+
+    def _made(self, what: str, face: FaceState, make: Callable[[], Any]) -> Any:
+        """What ``make`` gives; None where the face lacks what it takes, which is no reason to leave out the rest."""
+        try:
+            return make()
+        except ValueError as error:
+            self._report(f"{what} of face {face.id!r} left out: {error}")
+            return None
 
 
 def roi_message(types: HriTypes, face: FaceState, size: ImageSize, header: Header) -> Any:
@@ -165,7 +194,11 @@ def roi_message(types: HriTypes, face: FaceState, size: ImageSize, header: Heade
 
 
 def landmarks_message(types: HriTypes, face: FaceState, size: ImageSize, header: Header) -> Any:
-    """hri_msgs/FacialLandmarks."""
+    """hri_msgs/FacialLandmarks.
+
+    Raises:
+        ValueError: FaceMesh does not see the face, or a landmark is not finite.
+    """
     points = [types.point(x=x, y=y, c=c) for x, y, c in hri_values.normalized_points(face, size).tolist()]
     return types.landmarks(header=header, landmarks=points, height=size.height, width=size.width)
 
@@ -177,8 +210,14 @@ def facs_message(types: HriTypes, face: FaceState, header: Header) -> Any:
 
 
 def expression_message(types: HriTypes, face: FaceState, header: Header) -> Any:
-    """hri_msgs/Expression."""
+    """hri_msgs/Expression.
+
+    Raises:
+        ValueError: hri_msgs has no word for the label.
+    """
     readouts = face.readouts
+    if readouts.label not in EXPRESSIONS:
+        raise ValueError(f"a label of {', '.join(EXPRESSIONS)} was wanted, {readouts.label!r} was given")
     return types.expression(
         header=header,
         expression=EXPRESSIONS[readouts.label],
@@ -195,8 +234,14 @@ def face_transform(name: str, face: FaceState, header: Header) -> TransformStamp
 
 
 def gaze_transform(name: str, face: FaceState, header: Header) -> TransformStamped:
-    """gaze_<id>: where the face frame is, with z along the gaze, x to the subject's right and y down."""
+    """gaze_<id>: where the face frame is, with z along the gaze, x to the subject's right and y down.
+
+    Raises:
+        ValueError: the face has neither ARKit's blendshapes nor landmarks, or they are not finite.
+    """
     axes = gaze_axes(gaze(face), face.pose)
+    if not np.isfinite(axes).all():
+        raise ValueError("finite blendshapes of the eyes, or landmarks, were wanted, some that are not were given")
     x, y, z, w = Rotation.from_matrix(axes).as_quat().tolist()
     return _transform(f"gaze_{name}", face, Quaternion(x=x, y=y, z=z, w=w), header)
 
