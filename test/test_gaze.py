@@ -11,16 +11,10 @@ import pytest
 from avatar_faces import make_state
 from numpy.typing import NDArray
 
-from face_expr_ros.bundle import open_face_model
-from face_expr_ros.config import PerceptionConfig, from_mapping
-from face_expr_ros.face_state import FaceState, face_state
-from face_expr_ros.geometry import pinhole_camera, rotation_from_euler
-from face_expr_ros.pipeline import Pipeline
-from face_expr_ros.rendering.appearance import Appearance
-from face_expr_ros.rendering.scene import FaceRenderer
+from face_expr_ros.evaluation.gaze import Look, gaze_errors, rendered_looks
+from face_expr_ros.face_state import FaceState
 from face_expr_ros.retargeting.gaze import gaze, gaze_axes, gaze_from_irises, iris_angles
-from face_expr_ros.sources.actor import random_shape, set_gaze
-from face_expr_ros.values import Blendshapes, Frame, Pose
+from face_expr_ros.values import Blendshapes
 
 LEFT: dict[str, Any] = {"eyeLookOutLeft": 1.0, "eyeLookInRight": 1.0}  # 28 degrees
 
@@ -95,34 +89,21 @@ def test_a_face_without_names_and_without_irises_is_refused() -> None:
 @pytest.mark.slow
 def test_the_gaze_of_rendered_people_is_found_within_a_few_degrees() -> None:
     """Six people, ten gazes each up to 24 degrees aside and 17 up, heads turned up to 25 degrees."""
-    errors, iris_errors = [], []
-    for true_gaze, state in rendered_gazes(people=6, gazes=10):
-        errors.append(angle(gaze(state).combined, true_gaze))
-        iris_errors.append(angle(gaze_from_irises(state).combined, true_gaze))
-    assert len(errors) >= 58
-    assert np.median(errors) < 6.0
-    assert np.percentile(errors, 90) < 12.0
-    assert np.median(iris_errors) < 9.0
+    looks = list(rendered_looks())
+    assert len(looks) >= 58
+    read = gaze_errors(looks, "blendshapes")
+    assert read.median < 6.0
+    assert read.most < 12.0
+    assert read.aside < 2.0
+    assert read.above < 5.0
+    assert gaze_errors(looks, "irises alone").median < 9.0
 
 
-def rendered_gazes(people: int, gazes: int) -> list[tuple[NDArray, FaceState]]:
-    """True directions in the camera frame, and what the pipeline says of the picture."""
-    model, camera, rng = open_face_model("open"), pinhole_camera(640, 480, 45.0), np.random.default_rng(3)
-    pipeline = Pipeline(from_mapping(PerceptionConfig, {"smoothing.method": "none"}))
-    found = []
-    for person in range(people):
-        renderer = FaceRenderer(model, Appearance.random(50 + person), texture_width=512)
-        shape = random_shape(rng, len(model.identity), 0.7)
-        for number in range(gazes):
-            left, up = rng.uniform([-0.42, -0.3], [0.42, 0.3]) if number else (0.0, 0.0)
-            yaw, pitch = rng.uniform([-0.45, -0.27], [0.45, 0.27]) if number > 4 else (0.0, 0.0)
-            values = dict.fromkeys(model.expression_names, 0.0)
-            set_gaze(values, left, up)
-            pose = Pose(rotation_from_euler(yaw, pitch, 0.0), np.array([0.0, 0.0, 0.55]), True)
-            image = renderer.render((shape, np.clip(list(values.values()), 0, 1)), pose, camera)
-            faces = pipeline(Frame(image, (100 * person + number) * 10**10, "camera", camera))
-            true_gaze = pose.rotation @ (math.sin(left) * math.cos(up), math.sin(up), math.cos(left) * math.cos(up))
-            found += [(true_gaze, face_state(face, 0, model.name)) for face in faces[:1]]
-        pipeline.reset()
-    pipeline.close()
-    return found
+def test_the_errors_of_the_gaze_are_those_computed_by_hand() -> None:
+    """Eyes that look 14 degrees to the left, read as straight ahead and as what they are."""
+    angles = np.radians([14.0, 0.0])
+    eyes: dict[str, Any] = {"eyeLookOutLeft": 0.5, "eyeLookInRight": 0.5}
+    looks = [Look(direction(14, 0), angles, make_state()), Look(direction(14, 0), angles, make_state(**eyes))]
+    found = gaze_errors(looks, "blendshapes")
+    assert (found.median, found.aside, found.above) == pytest.approx((7.0, 7.0, 0.0), abs=1e-5)
+    assert found.most == pytest.approx(12.6, abs=1e-5)
