@@ -31,7 +31,10 @@ from numpy.typing import NDArray
 
 from face_expr_ros.bags import BagError
 from face_expr_ros.bags import annotate as annotating
-from face_expr_ros.bags.annotate import Job, annotate
+from face_expr_ros.bags import job
+from face_expr_ros.bags.annotate import annotate
+from face_expr_ros.bags.checkpoint import CHECKPOINT
+from face_expr_ros.bags.job import Job
 from face_expr_ros.bags.many import jobs_of
 from face_expr_ros.bags.memory import Memory
 from face_expr_ros.bags.messages import FACE_ARRAY, FACE_MODEL, TF, cdr, package_types, types_of
@@ -183,10 +186,10 @@ def test_a_checkpoint_of_somebody_else_calls_nothing(
     place: str, bag: Path, annotated: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     job, harm = Job(bag, tmp_path / "talk"), Harm(tmp_path / "harm")
-    monkeypatch.setattr(annotating, "_fingerprint", lambda *_: "the same")
+    monkeypatch.setattr(annotating, "fingerprint_of", lambda *_: "the same")
     values = {"messages_in": 3, "memory": pickle.dumps(harm)} if place == "memory" else harm
     work_folder(job.out).mkdir()
-    (work_folder(job.out) / annotating.CHECKPOINT).write_bytes(pickle.dumps(("the same", values)))
+    (work_folder(job.out) / CHECKPOINT).write_bytes(pickle.dumps(("the same", values)))
     assert annotate(job, bar=False)["resumed_at"] == 0
     assert not harm.folder.exists()
     assert rows(job.out) == rows(annotated[0])
@@ -203,7 +206,7 @@ def test_two_runs_do_not_write_one_bag(tmp_path: Path) -> None:
 def test_a_bag_made_with_other_weights_is_another_one(
     annotated: tuple[Path, dict[str, Any]], bag: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(annotating, "sha256_of", lambda _: "another")
+    monkeypatch.setattr(job, "sha256_of", lambda _: "another")
     with pytest.raises(BagError, match="is there already and is not overwritten"):
         annotate(Job(bag, annotated[0]), bar=False)
 

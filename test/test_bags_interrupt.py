@@ -15,7 +15,7 @@ from bag_files import record
 from numpy.typing import NDArray
 from test_bags import rows
 
-from face_expr_ros.bags.annotate import CHECKPOINT
+from face_expr_ros.bags.checkpoint import CHECKPOINT
 from face_expr_ros.bags.writing import work_folder
 
 Picture = NDArray[np.uint8]

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from test_bags import rows
 
 from face_expr_ros.bags import BagError, many
-from face_expr_ros.bags.annotate import Job, annotate
+from face_expr_ros.bags.annotate import annotate
+from face_expr_ros.bags.job import Job
 from face_expr_ros.bags.many import annotate_many, jobs_of, summary
 from face_expr_ros.cli import bags as verbs
 

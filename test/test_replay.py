@@ -25,7 +25,8 @@ from std_msgs.msg import String
 from test_time import SECOND, Lockstep
 
 from face_expr_ros.bags import BagError
-from face_expr_ros.bags.annotate import Job, annotate
+from face_expr_ros.bags.annotate import annotate
+from face_expr_ros.bags.job import Job
 from face_expr_ros.bags.messages import FACE_ARRAY, UNKNOWN_HASH
 from face_expr_ros.bags.reading import Recording
 from face_expr_ros.nodes.replay import Player, ReplayOptions

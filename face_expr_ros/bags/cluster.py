@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from face_expr_ros.bags import BagError
-from face_expr_ros.bags.annotate import Job
+from face_expr_ros.bags.job import Job
 from face_expr_ros.bags.many import Outcome, attempt
 from face_expr_ros.progress import progress
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from face_expr_ros.bags import BagError
-from face_expr_ros.bags.annotate import Job, annotate
+from face_expr_ros.bags.annotate import annotate
+from face_expr_ros.bags.job import Job
 from face_expr_ros.bags.reading import is_bag
 from face_expr_ros.bags.writing import UNFINISHED
 from face_expr_ros.progress import progress

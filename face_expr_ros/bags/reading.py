@@ -143,6 +143,11 @@ class Recording:
             raise BagError(f"nothing of {str(self.path)!r} can be read: {second}") from error
 
 
+def is_of(message: Message, connection: Connection) -> bool:
+    """Whether a message is of this topic and type."""
+    return _key(message.connection) == _key(connection)
+
+
 def is_bag(path: Path) -> bool:
     """Whether a path is a bag, or what is left of one: a folder with the storage files of one bag, or such a file."""
     if path.is_file() or (path / "metadata.yaml").is_file():

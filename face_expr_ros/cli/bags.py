@@ -44,7 +44,7 @@ def annotate(
     stop: float | None, storage: str, split: float, jobs: int, scheduler: str | None, json_file: Path | None,
 ) -> int:  # fmt: skip
     """Write the bag IN, or each bag in the folder IN, to OUT with faces added: the topics of the node perception."""
-    from face_expr_ros.bags.annotate import Job
+    from face_expr_ros.bags.job import Job
     from face_expr_ros.bags.many import annotate_many, jobs_of
     from face_expr_ros.bags.parameters import perception_config_of
 
