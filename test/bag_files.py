@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +14,15 @@ from numpy.typing import NDArray
 from rosbags.interfaces import Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
-from face_expr_ros.bags.messages import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, cdr, package_types
+from face_expr_ros.bags.messages import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, cdr, package_types, types_of
+from face_expr_ros.bags.reading import Recording
 from face_expr_ros.geometry import pinhole_camera
 from face_expr_ros.message_values import header_values
 
 STRING = "std_msgs/msg/String"
 START_NS = 1_700_000_000_000_000_000
 RATE = 15  # Hz
+COUNT = 10  # images of the fixture `bag`
 BEST_EFFORT = Qos(
     QosHistory.KEEP_LAST, 5, QosReliability.BEST_EFFORT, QosDurability.VOLATILE, QosTime(0, 0), QosTime(0, 0),
     QosLiveliness.AUTOMATIC, QosTime(0, 0), False,
@@ -112,3 +115,17 @@ def record(
             bag.write("/camera/camera_info", CAMERA_INFO, number + info_at, camera_info(header(number)))
             bag.write("/chatter", STRING, number + 0.2, cdr(STRING, {"data": f"word {number}"}))
     return path
+
+
+def rows(bag: Path) -> list[tuple[str, int, str]]:
+    """Topic, time and hash of every message."""
+    with Recording(bag) as recording:
+        return [(m.connection.topic, m.time_ns, hashlib.sha256(m.data).hexdigest()) for m in recording.messages()]
+
+
+def of_topic(bag: Path, topic: str) -> list[Any]:
+    """The messages of a topic, as objects."""
+    with Recording(bag) as recording:
+        connection = recording.connection(topic)
+        types = types_of(connection)
+        return [types.deserialize_cdr(m.data, connection.msgtype) for m in recording.messages([connection])]

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bag_files import record
+from bag_files import record, rows
 from numpy.typing import NDArray
-from test_bags import rows
 
 from face_expr_ros.bags.checkpoint import CHECKPOINT
 from face_expr_ros.bags.writing import work_folder

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bag_files import record
+from bag_files import record, rows
 from numpy.typing import NDArray
-from test_bags import rows
 
 from face_expr_ros.bags import BagError, many
 from face_expr_ros.bags.annotate import annotate
@@ -34,6 +33,20 @@ def folder(portrait: Picture, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def single(folder: Path, out: Path) -> dict[str, Any]:
     """Each bag by itself."""
     return {name: annotate(Job(folder / name, out / name), bar=False) for name in ("a", "b")}
+
+
+def test_a_folder_of_bags_has_a_job_for_each(portrait: Picture, tmp_path: Path) -> None:
+    for name in ("day1/a", "day1/b.2", "c"):
+        record(tmp_path / "in" / name, portrait, 1)
+    record(tmp_path / "in/out/old", portrait, 1)
+    jobs = jobs_of(Job(tmp_path / "in", tmp_path / "in/out"))
+    assert [job.out.relative_to(tmp_path / "in/out") for job in jobs] == [Path("c"), Path("day1/a"), Path("day1/b.2")]
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "in/c.mcap").touch()
+    with pytest.raises(BagError, match=r"bags of different names were wanted, .*/c and .*/c\.mcap were given"):
+        jobs_of(Job(tmp_path / "in", tmp_path / "in/out"))
+    with pytest.raises(BagError, match="a bag, or a folder of bags, was wanted, none is in"):
+        jobs_of(Job(tmp_path / "empty", tmp_path / "out"))
 
 
 @pytest.mark.slow

@@ -71,27 +71,32 @@ class _Run:
 
     def run(self, bar: bool, check: Callable[[], None]) -> dict[str, Any]:
         """All messages; ``check`` is called after each and may raise."""
-        recording, state, camera = self._recording, self._state, self._camera
-        if not state.messages_in:
-            camera.take_first_info(self._bounds)
-        elif state.camera_info:
-            camera.restore_info(state.camera_info)
-        start_ns = self._bounds[0]
-        latched = [] if start_ns is None else recording.latched_before(start_ns, self._images)
-        messages = islice(chain(latched, recording.messages((), *self._bounds)), state.messages_in, None)
-        decoded = ahead(map(camera.decoded, messages), QUEUE)
-        rest = max(recording.message_count - state.messages_in, 0)
+        name, rest = self._job.source.name, max(self._recording.message_count - self._resumed, 0)
         try:
-            for message, picture in progress(decoded, self._job.source.name, rest, "messages") if bar else decoded:
-                self._take(message, picture)
-                check()
+            self._know_camera()
+            with closing(ahead(map(self._camera.decoded, self._messages_left()), QUEUE)) as decoded:
+                for message, picture in progress(decoded, name, rest, "messages") if bar else decoded:
+                    self._take(message, picture)
+                    check()
             result = self._result()
             self._behind.put(partial(self._writer.finish, notes_on(self._fingerprint, result)))
             self._behind.close()
         finally:
-            decoded.close()
             self._behind.abort()
         return {**result, "resumed_at": self._resumed}
+
+    def _know_camera(self) -> None:
+        """As an interrupted run knew it, or from the first CameraInfo on."""
+        if not self._resumed:
+            self._camera.take_first_info(self._bounds)
+        elif self._state.camera_info:
+            self._camera.restore_info(self._state.camera_info)
+
+    def _messages_left(self) -> Iterator[Message]:
+        """What is not done yet; a part of a recording begins with what was latched before it."""
+        start_ns = self._bounds[0]
+        latched = [] if start_ns is None else self._recording.latched_before(start_ns, self._images)
+        return islice(chain(latched, self._recording.messages((), *self._bounds)), self._resumed, None)
 
     def _take(self, message: Message, picture: Picture | Exception | None) -> None:
         state = self._state
