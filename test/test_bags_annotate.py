@@ -9,8 +9,20 @@ from typing import Any
 import numpy as np
 import pytest
 from bag_files import (
-    CAMERA_INFO, COUNT, IMAGE, LATCHED, RATE, START_NS, STRING, BagFile, camera_info, header, of_topic, raw,
-    record, rows,
+    CAMERA_INFO,
+    COUNT,
+    IMAGE,
+    LATCHED,
+    RATE,
+    START_NS,
+    STRING,
+    BagFile,
+    camera_info,
+    header,
+    of_topic,
+    raw,
+    record,
+    rows,
 )  # fmt: skip
 from click.testing import CliRunner
 from numpy.typing import NDArray
