@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -123,3 +124,27 @@ def test_an_array_of_another_shape_is_refused(name: str) -> None:
     }
     with pytest.raises(ValueError, match=f"{name} must have the shape"):
         problem.equations().linearize(**(state | {name: np.zeros((7, 7))}))
+
+
+@pytest.mark.parametrize("points", [1, 19, 20, 21, 40, 41])
+@pytest.mark.parametrize("coefficients", [1, 8, 9, 10, 25])
+def test_the_sums_are_numpys_at_the_sizes_around_a_tile(points: int, coefficients: int) -> None:
+    """20 landmarks and 16 columns are summed at once."""
+    equations = random_problem(7, points, coefficients).equations()
+    jacobian = equations.jacobian().astype(np.float64)
+    scale = float((jacobian**2).sum(axis=0).max())
+    np.testing.assert_allclose(equations.normal(), jacobian.T @ jacobian, rtol=1e-4, atol=1e-5 * scale)
+    np.testing.assert_allclose(equations.slope(), jacobian.T @ equations.errors, rtol=1e-5, atol=1e-3)
+
+
+@pytest.mark.parametrize("shape", [(3, 0, 5), (3, 5, 0), (2, 5, 5), (3, 5)])
+def test_a_face_without_points_or_coefficients_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"(3, n, coefficients), not {shape}")):
+        NormalEquations(np.zeros((3, 5)), np.zeros(shape), np.ones(5), np.ones(5))
+
+
+@pytest.mark.parametrize("name", ["mean", "across", "along"])
+def test_a_fixed_part_of_another_shape_is_refused(name: str) -> None:
+    parts = {"mean": np.zeros((3, 5)), "across": np.ones(5), "along": np.ones(5)} | {name: np.ones((2, 2))}
+    with pytest.raises(ValueError, match=f"{name} must have the shape"):
+        NormalEquations(basis=np.zeros((3, 5, 2)), **parts)

@@ -1,0 +1,220 @@
+"""Kernels at their borders: nothing, one, the sizes around their tiles, what is degenerate and what is no number."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.optimize import lsq_linear
+
+from face_expr_ros.kernels.cholesky import partial_cholesky
+from face_expr_ros.kernels.decimation import decimated
+from face_expr_ros.kernels.one_euro import one_euro_step
+from face_expr_ros.kernels.points import box_around, moments, scaled, transformed, turned_directions, unpacked
+from face_expr_ros.kernels.similarity import best_turn
+from face_expr_ros.kernels.surface import reconstruct, vertex_normals
+from face_expr_ros.kernels.unit_box import solve_unit_box
+
+SEEDS = pytest.mark.parametrize("seed", range(5))
+
+# One-Euro
+
+
+def gain(cutoff: NDArray, elapsed: float) -> NDArray:
+    return np.asarray(1 / (1 + 1 / (2 * np.pi * cutoff * elapsed)))
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 1500])
+@pytest.mark.parametrize("elapsed", [1e-9, 1 / 30, 1e6])
+def test_a_one_euro_step_of_any_length_equals_numpy(count: int, elapsed: float) -> None:
+    rng = np.random.default_rng(count)
+    value, last, speed = rng.normal(size=(3, count))
+    unit, slow, minimum_cutoff, beta = settings = rng.uniform(0.1, 3.0, (4, count))
+    faster = speed + gain(np.array(1.3), elapsed) * ((value - last) / (elapsed * unit) - speed)
+    smooth = last + gain(minimum_cutoff + beta * np.maximum(np.abs(faster) - slow, 0.0), elapsed) * (value - last)
+    np.testing.assert_allclose(
+        one_euro_step(value, last, speed, settings, 1.3, elapsed), smooth, rtol=1e-12, atol=1e-15
+    )
+    np.testing.assert_allclose(speed, faster, rtol=1e-12, atol=1e-15)
+
+
+def test_a_value_that_is_no_number_stays_alone() -> None:
+    value, last, speed = np.array([0.0, np.nan, 1.0]), np.zeros(3), np.zeros(3)
+    found = one_euro_step(value, last, speed, np.ones((4, 3)), 1.0, 0.03)
+    assert np.isnan(found).tolist() == np.isnan(speed).tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("wrong", ["last", "speed"])
+def test_a_one_euro_step_refuses_vectors_of_another_type(wrong: str) -> None:
+    vectors = {"last": np.zeros(3), "speed": np.zeros(3)} | {wrong: np.zeros(3, np.float32)}
+    with pytest.raises(ValueError, match="Buffer dtype mismatch"):
+        one_euro_step(np.zeros(3), settings=np.ones((4, 3)), derivative_cutoff=1.0, elapsed=0.03, **vectors)
+
+
+# Points
+
+
+@SEEDS
+@pytest.mark.parametrize("places", [(0,), (4, 0, 4), (9, 2)])
+def test_floats_at_any_place_of_a_record_equal_numpys(seed: int, places: tuple[int, ...]) -> None:
+    size, rng = 13, np.random.default_rng(seed)
+    data = rng.bytes(size * seed + 5)  # a part of a record at the end counts nothing
+    rows = np.frombuffer(data[: size * seed], np.uint8).reshape(-1, size)
+    wanted = np.column_stack([np.ascontiguousarray(rows[:, at : at + 4]).view("<f4") for at in places])
+    np.testing.assert_array_equal(unpacked(data, size, places), wanted)
+
+
+def test_no_floats_are_no_records() -> None:
+    with pytest.raises(ValueError, match="empty"):
+        unpacked(bytes(22), 11, ())
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint8, np.float32, np.float64])
+def test_points_of_any_type_and_layout_are_read(kind: type) -> None:
+    points = np.random.default_rng(0).integers(0, 200, (60, 6)).astype(kind)[::3, ::2]
+    wide = points.astype(np.float64)
+    low, high = wide.min(axis=0), wide.max(axis=0)
+    assert box_around(points) == (low[0], low[1], high[0] - low[0], high[1] - low[1])
+    assert moments(points) == pytest.approx((*wide[:, :2].mean(axis=0), *wide[:, :2].var(axis=0)))
+    np.testing.assert_allclose(transformed(points, np.eye(3)[::-1], np.ones(3)), wide[:, ::-1] + 1)
+    np.testing.assert_allclose(scaled(points, (2.0, 3.0, 4.0), (1.0, 0.0, -1.0)), wide * (2, 3, 4) + (1, 0, -1))
+
+
+def test_what_is_no_number_stays_in_its_own_point() -> None:
+    points = np.zeros((4, 3))
+    points[2, 1] = np.nan
+    rows = [False, False, True, False]
+    assert np.isnan(transformed(points, np.ones((3, 3)), np.zeros(3))).any(axis=1).tolist() == rows
+    assert np.isnan(turned_directions(points[:, :2], np.eye(3))).any(axis=1).tolist() == rows
+    assert np.isnan(scaled(points, (1.0,) * 3, (0.0,) * 3)).any(axis=1).tolist() == rows
+
+
+# Factorization, and the problem within 0..1
+
+
+def test_a_matrix_without_unknowns_has_nothing_to_eliminate() -> None:
+    assert partial_cholesky(np.zeros((0, 0)), 0).shape == (0, 0)
+
+
+def test_of_a_matrix_only_the_upper_triangle_is_read() -> None:
+    columns = np.random.default_rng(0).normal(size=(9, 6))
+    whole = columns.T @ columns
+    upper = np.where(np.triu(np.ones((6, 6), bool)), whole, np.nan)
+    np.testing.assert_array_equal(np.triu(partial_cholesky(upper, 4)), np.triu(partial_cholesky(whole, 4)))
+
+
+@SEEDS
+@pytest.mark.parametrize("spread", [1e-3, 1.0, 1e3])
+def test_the_problem_within_0_to_1_has_scipys_solution(seed: int, spread: float) -> None:
+    """SciPy's own bounded least squares, whatever the units of the unknowns."""
+    rng = np.random.default_rng(seed)
+    columns = rng.normal(size=(30, 12)) * spread ** rng.uniform(0, 1, 12)
+    wanted = columns @ rng.uniform(-0.5, 1.5, 12)
+    found = solve_unit_box(columns.T @ columns, columns.T @ wanted)
+    best = lsq_linear(columns, wanted, (0.0, 1.0), method="bvls").x
+
+    def cost(point: NDArray) -> float:
+        return float(np.square(columns @ point - wanted).sum())
+
+    assert cost(found) <= cost(best) + 1e-6 * float(wanted @ wanted)
+    assert (found >= 0).all()
+    assert (found <= 1).all()
+
+
+@pytest.mark.parametrize(("pull", "end"), [(-5.0, 0.0), (0.0, 0.0), (5.0, 1.0)])
+@pytest.mark.parametrize("start", [None, 0.0, 0.3, 1.0])
+def test_where_all_unknowns_are_pulled_to_one_side_they_stay_at_its_bound(
+    pull: float, end: float, start: float | None
+) -> None:
+    begin = None if start is None else np.full(4, start)
+    assert solve_unit_box(np.eye(4), np.full(4, pull), begin) == pytest.approx(np.full(4, end), abs=1e-9)
+
+
+# The rotation between points
+
+
+@pytest.mark.parametrize("far", [0.0, 1e3, 1e6])
+@pytest.mark.parametrize("flat", [1.0, 1e-6, 0.0])
+def test_flat_and_far_points_give_the_turn_they_were_made_with(far: float, flat: float) -> None:
+    rng = np.random.default_rng(1)
+    points = rng.normal(size=(40, 3)) * (1.0, 1.0, flat) + far
+    turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+    turn *= np.sign(np.linalg.det(turn))
+    found = best_turn(points, points @ turn.T)
+    np.testing.assert_allclose(found.rotation, turn, atol=1e-9 * max(1.0, far))
+    assert np.linalg.det(found.rotation) == pytest.approx(1.0)
+
+
+# The surface
+
+
+@pytest.mark.parametrize("strange", [np.nan, np.inf])
+def test_a_coefficient_that_is_no_number_shows_in_every_value(strange: float) -> None:
+    found = reconstruct(np.zeros(9, np.float32), np.ones((5, 9), np.float32), np.array([0.0, strange, 0, 0, 1]))
+    assert not np.isfinite(found).any()
+
+
+def test_a_mean_and_triangles_with_gaps_between_their_numbers_are_read() -> None:
+    rng = np.random.default_rng(2)
+    wide, basis = rng.normal(size=(2, 20)).astype(np.float32), rng.normal(size=(3, 10)).astype(np.float32)
+    np.testing.assert_array_equal(
+        reconstruct(wide[0, ::2], basis, [1, 0, 2]), reconstruct(wide[0, ::2].copy(), basis, [1, 0, 2])
+    )
+    vertices, triangles = rng.normal(size=(9, 3)), rng.integers(0, 9, (8, 6))
+    np.testing.assert_array_equal(
+        vertex_normals(vertices, triangles[:, ::2]), vertex_normals(vertices, triangles[:, ::2].copy())
+    )
+
+
+def test_a_vertex_that_is_no_number_spoils_the_normals_of_its_triangles_alone() -> None:
+    vertices = np.random.default_rng(3).normal(size=(6, 3))
+    vertices[0] = np.nan
+    normals = vertex_normals(vertices, np.array([[0, 1, 2], [3, 4, 5]]))
+    assert np.isnan(normals).any(axis=1).tolist() == [True, True, True, False, False, False]
+
+
+# Decimation
+
+
+@SEEDS
+@pytest.mark.parametrize("kept", [0.0, 0.3, 0.9])
+def test_triangles_that_are_no_surface_at_all_lose_vertices_without_harm(seed: int, kept: float) -> None:
+    """Random triangles: edges of many, triangles twice, vertices in one place, and some of no triangle."""
+    rng = np.random.default_rng(seed)
+    points = rng.normal(size=(2, 60, 3)).round(1)
+    triangles = rng.integers(0, 50, (120, 3))
+    triangles[100:] = triangles[:20]
+    left = decimated(points, triangles, kept)
+    assert set(left.ravel().tolist()) <= set(triangles.ravel().tolist())
+    assert len(left) <= len(triangles)
+    assert all(len(set(row)) == 3 for row in left.tolist())
+
+
+def test_a_surface_of_many_sheets_loses_vertices_in_each() -> None:
+    """Two closed octahedra, each split finely, that share nothing."""
+    points, triangles = octahedron(3)
+    both = np.concatenate([triangles, triangles + len(points)])
+    left = decimated(np.concatenate([points, points + 5.0])[None], both, 0.3)
+    counts = [len(np.unique(left[left < len(points)])), len(np.unique(left[left >= len(points)]))]
+    assert sum(counts) == round(0.3 * 2 * len(points))
+    for count, sheet in zip(
+        counts, (left[left.max(axis=1) < len(points)], left[left.min(axis=1) >= len(points)]), strict=True
+    ):
+        assert len(sheet) == 2 * count - 4  # Euler's formula
+
+
+def octahedron(splits: int) -> tuple[NDArray, NDArray]:
+    """Points of a sphere and its triangles; each split makes four of one."""
+    points = np.concatenate([np.eye(3), -np.eye(3)])
+    triangles = np.array([[0, 1, 2], [0, 2, 4], [0, 4, 5], [0, 5, 1], [3, 2, 1], [3, 4, 2], [3, 5, 4], [3, 1, 5]])
+    for _ in range(splits):
+        edges = np.sort(triangles[:, [[0, 1], [1, 2], [2, 0]]], axis=-1).reshape(-1, 2)
+        ends, places = np.unique(edges, axis=0, return_inverse=True)
+        ab, bc, ca = (len(points) + places.reshape(-1, 3)).T
+        points = np.concatenate([points, points[ends].sum(axis=1)])
+        points /= np.linalg.norm(points, axis=1, keepdims=True)
+        a, b, c = triangles.T
+        triangles = np.concatenate(
+            [np.column_stack(part) for part in ((a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca))]
+        )
+    return points, triangles
