@@ -18,7 +18,11 @@ def partial_cholesky(matrix: NDArray, count: int) -> NDArray[np.float64]:
 
     With the blocks A (count, count), B and C of ``[[A, B], [B', C]]``, the answer is ``[[U, V], [., S]]`` with
     U' U = A, V = inverse(U') B, and the Schur complement S = C - V' V. Only the upper triangle of the matrix is read,
-    and of U only the upper triangle is written.
+    and of U only the upper triangle is written. Equals::
+
+        U = np.linalg.cholesky(A).T
+        V = np.linalg.solve(U.T, B)
+        S = C - V.T @ V
 
     Args:
         matrix: (n, n).

@@ -16,6 +16,11 @@ Float64 = NDArray[np.float64]
 def unpacked(data: bytes, size: int, places: Sequence[int]) -> NDArray[np.float32]:
     """(n, len(places)) of records of ``size`` bytes with little-endian floats at these places; n = len(data) // size.
 
+    Equals, for each of the places ``at``::
+
+        rows = np.frombuffer(data[: n * size], np.uint8).reshape(n, size)
+        column = np.ascontiguousarray(rows[:, at : at + 4]).view("<f4")
+
     Raises:
         ValueError: a float would end outside its record.
     """
@@ -43,6 +48,8 @@ def scaled(points: FloatArray, scales: Sequence[float], starts: Sequence[float])
 def box_around(points: FloatArray) -> tuple[float, float, float, float]:
     """Left, top, width and height of the box around points (n, >= 2); not a number where one is none.
 
+    Equals ``(*points[:, :2].min(axis=0), *np.ptp(points[:, :2], axis=0))``.
+
     Raises:
         ValueError: there are no points.
     """
@@ -52,6 +59,8 @@ def box_around(points: FloatArray) -> tuple[float, float, float, float]:
 
 def moments(points: FloatArray) -> tuple[float, float, float, float]:
     """Mean x, mean y, and their variances, of points (n, >= 2).
+
+    Equals, in double precision, ``(*points[:, :2].mean(axis=0), *points[:, :2].var(axis=0))``.
 
     Raises:
         ValueError: there are no points.
@@ -77,6 +86,8 @@ def transformed(points: FloatArray, matrix: FloatArray, start: FloatArray) -> Fl
 
 def turned_directions(directions: FloatArray, rotation: FloatArray) -> Float64:
     """Directions (n, 2), x / z and y / z, as a camera sees them whose axes are the rows of a rotation (3, 3).
+
+    Equals ``turned[:, :2] / turned[:, 2:]`` with ``turned = np.column_stack([directions, np.ones(n)]) @ rotation.T``.
 
     Raises:
         ValueError: a shape is wrong.

@@ -15,12 +15,12 @@ def solve_unit_box(normal: NDArray, right: NDArray, start: NDArray | None = None
     """Minimize x' N x / 2 - b' x with 0 <= x <= 1, by projected Newton steps (Bertsekas, 1982).
 
     A step solves for the unknowns that are not held at a bound, is cut off at the bounds, and halved until the cost has
-    fallen enough (Armijo).
+    fallen enough (Armijo). The same steps in NumPy are the twin in ``test_unit_box.py``.
 
     Args:
         normal: (n, n) symmetric, positive definite N.
-        right: (n,) b.
-        start: (n,) within 0..1; the nearer to the solution, the fewer steps. None starts from zero.
+        right: (n,) b; where it is not finite, neither is the answer.
+        start: (n,) within 0..1, which is not checked; the nearer to the solution, the fewer steps. None starts from zero.
 
     Returns:
         (n,), a new array.
