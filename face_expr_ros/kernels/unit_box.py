@@ -20,7 +20,7 @@ def solve_unit_box(normal: NDArray, right: NDArray, start: NDArray | None = None
     Args:
         normal: (n, n) symmetric, positive definite N.
         right: (n,) b; where it is not finite, neither is the answer.
-        start: (n,) within 0..1, which is not checked; the nearer to the solution, the fewer steps. None starts from zero.
+        start: (n,) within 0..1, which is not checked; the nearer to the solution, the fewer steps. None is zero.
 
     Returns:
         (n,), a new array.

@@ -8,6 +8,7 @@ from functools import cache
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from face_expr_ros.config import CameraConfig
 from face_expr_ros.geometry import pinhole_camera
@@ -48,7 +49,7 @@ def group(faces: int, count: int = _GROUP_COUNT) -> tuple[Frame, ...]:
 
 
 @cache
-def _tiles(count: int) -> list[list[np.ndarray]]:
+def _tiles(count: int) -> list[list[NDArray[np.uint8]]]:
     """The images of each person alone, in the size of a place; they end as they began, so that nobody jumps."""
     width, height = 1280 // _COLUMNS, 720 // _ROWS
     films = []
