@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import mediapipe
 import numpy as np
-from mediapipe.framework.formats import rect_pb2
 from mediapipe.python._framework_bindings import _packet_getter, resource_util
 from numpy.typing import NDArray
 
@@ -23,27 +20,16 @@ from numpy.typing import NDArray
 resource_util.set_resource_dir(str(Path(mediapipe.__file__).parents[1]))
 
 
-@dataclass(frozen=True)
-class Region:
-    """A square that a network looks at: center and side in pixels, rotation in radians, positive is clockwise."""
-
-    x: float
-    y: float
-    side: float
-    rotation: float
-
-
 class ImageGraph:
-    """A graph with the input stream ``image``, and perhaps ``region``, that belongs to one thread.
+    """A graph with the input stream ``image`` that belongs to one thread.
 
     Args:
         config: the graph as text.
         outputs: names of the streams whose packets are wanted; those of subgraphs have names of their own.
         least_score: replaces the value of ``min_score_thresh`` in the graph; None leaves it.
-        sides: side packets by name, true or false.
     """
 
-    def __init__(self, config: str, outputs: Sequence[str], least_score: float | None = None, **sides: bool) -> None:
+    def __init__(self, config: str, outputs: Sequence[str], least_score: float | None = None) -> None:
         if least_score is not None:
             written_out = mediapipe.CalculatorGraph(graph_config=config).text_config  # with all its subgraphs
             config = re.sub(r"\bmin_score_thresh: [0-9.]+", f"min_score_thresh: {least_score}", written_out)
@@ -52,19 +38,19 @@ class ImageGraph:
         self._clock = 0
         for name in outputs:
             self._graph.observe_output_stream(name, self._answer.__setitem__)
-        self._graph.start_run({name: mediapipe.packet_creator.create_bool(value) for name, value in sides.items()})
+        self._graph.start_run()
 
-    def __call__(self, image: NDArray[np.uint8], region: Region | None = None) -> dict[str, Any]:
-        """The packets that a (height, width, 3) BGR image gives, by the names of their streams; some may be missing."""
+    def __call__(self, image: NDArray[np.uint8]) -> dict[str, Any]:
+        """The packets that an image gives, by the names of their streams; some may be missing.
+
+        Args:
+            image: (height, width, 3) RGB in one piece; it cannot be written from now on.
+        """
         self._answer.clear()
         self._clock += 1
-        rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-        rgb.flags.writeable = False  # MediaPipe then takes it as it is, and copies it otherwise
-        packet = mediapipe.packet_creator.create_image_frame(image_format=mediapipe.ImageFormat.SRGB, data=rgb)
+        image.flags.writeable = False  # MediaPipe then takes it as it is, and copies it otherwise
+        packet = mediapipe.packet_creator.create_image_frame(image_format=mediapipe.ImageFormat.SRGB, data=image)
         self._graph.add_packet_to_input_stream("image", packet.at(self._clock))
-        if region is not None:
-            proto = mediapipe.packet_creator.create_proto(_normalized(region, image))
-            self._graph.add_packet_to_input_stream("region", proto.at(self._clock))
         self._graph.wait_until_idle()
         return dict(self._answer)
 
@@ -77,15 +63,3 @@ def message_bytes(packet: Any) -> bytes:
     """The Protocol Buffers message in a packet, as bytes: MediaPipe's own way to the message parses them at once."""
     data: bytes = _packet_getter._get_serialized_proto(packet)
     return data
-
-
-def _normalized(region: Region, image: NDArray[np.uint8]) -> rect_pb2.NormalizedRect:
-    """In parts of the image, counted from its corner: half a pixel before the center of the first pixel."""
-    height, width = image.shape[:2]
-    return rect_pb2.NormalizedRect(
-        x_center=(region.x + 0.5) / width,
-        y_center=(region.y + 0.5) / height,
-        width=region.side / width,
-        height=region.side / height,
-        rotation=region.rotation,
-    )

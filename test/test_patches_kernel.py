@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from face_expr_ros.kernels.patches import cut_squares
+from face_expr_ros.kernels.patches import cut_squares, gray_of
 from face_expr_ros.values import FloatArray
 
 
@@ -69,3 +69,23 @@ def test_no_patches_are_no_work() -> None:
 def test_bad_input_is_refused(image: NDArray, transforms: FloatArray, side: int, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         cut_squares(image, transforms, side)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (7, 8), (5, 10), (3, 16), (40, 300), (31, 257)])
+def test_gray_equals_opencv_to_the_bit(shape: tuple[int, int]) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+    np.testing.assert_array_equal(gray_of(image), cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).reshape(shape))
+
+
+def test_every_gray_is_itself_and_a_part_of_an_image_is_read_as_a_copy_of_it() -> None:
+    levels = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 3, axis=2)
+    assert gray_of(levels)[:, 0].tolist() == list(range(256))
+    image = np.random.default_rng(0).integers(0, 256, (90, 70, 3), np.uint8)
+    for part in (image[10:80, 3:60], image[::-3], image[:, ::2], image[:, :, ::-1]):
+        np.testing.assert_array_equal(gray_of(part), gray_of(part.copy()))
+
+
+@pytest.mark.parametrize("image", [np.zeros((3, 3), np.uint8), np.zeros((0, 3, 3), np.uint8), np.zeros((3, 3, 3))])
+def test_what_is_no_color_image_is_refused(image: NDArray) -> None:
+    with pytest.raises(ValueError, match="color image"):
+        gray_of(image)

@@ -183,12 +183,16 @@ class _Network:
     def __call__(self, image: Image) -> list[Detection]:
         if not image.size:
             return []
-        packet = self._graph(shrink(image, _LONGEST_SIDE)[0]).get("detections")
+        packet = self._graph(_rgb(shrink(image, _LONGEST_SIDE)[0])).get("detections")
         found = [] if packet is None else mediapipe.packet_getter.get_proto_list(packet)
         return [_detection(entry, self._kind, image.shape[1], image.shape[0]) for entry in found]
 
     def close(self) -> None:
         self._graph.close()
+
+
+def _rgb(image: Image) -> Image:
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def _is_among(detection: Detection, places: Sequence[Roi]) -> bool:

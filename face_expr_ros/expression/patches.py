@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_expr_ros.expression.alignment import Alignment
-from face_expr_ros.kernels.patches import cut_squares
+from face_expr_ros.kernels.patches import cut_squares, gray_of
 from face_expr_ros.values import FloatArray
 
 Image = NDArray[np.uint8]
@@ -22,6 +22,7 @@ Image = NDArray[np.uint8]
 SIDE = 48  # pixels of a patch
 _FINE = 2  # times as many pixels are read, and averaged
 _RESOLUTION = 900.0  # pixels per meter that are enough: more are averaged before
+_SPARE = 4  # pixels
 _LEAST_AXIS = 0.4  # a part that is turned away is stretched by no more than 1 / this
 
 
@@ -115,12 +116,13 @@ def _reduced(image: Image, transforms: FloatArray, scale: float, side: int) -> t
     if step > 1:
         size = ((right - left) // step, (bottom - top) // step)
         shown = cv2.resize(shown, size, interpolation=cv2.INTER_AREA)
-    gray = cv2.cvtColor(shown, cv2.COLOR_BGR2GRAY) if image.ndim == 3 else shown
-    return np.asarray(gray, np.uint8), np.array([left, top]), step
+    shown = np.asarray(shown, np.uint8)
+    return gray_of(shown) if image.ndim == 3 else shown, np.array([left, top]), step
 
 
 def _span(low: float, high: float, count: int, step: int) -> tuple[int, int]:
-    """First and last but one of the pixels that the places low to high need; of ``count`` squares at least one."""
-    first = min(max(math.floor(low / step) - 1, 0), max(count - 1, 0))
-    last = min(max(math.ceil(high / step) + 2, first + 1), max(count, first + 1))
+    """First and last but one of the pixels that the places low to high need, and a few more, as the kernel is fast away
+    from edges only; of ``count`` squares at least one."""
+    first = min(max(math.floor(low / step) - _SPARE, 0), max(count - 1, 0))
+    last = min(max(math.ceil(high / step) + _SPARE, first + 1), max(count, first + 1))
     return first * step, last * step

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""Inner loops that sample patches; patches.py holds the checked public function.
+"""Inner loops that sample patches; patches.py holds the checked public functions.
 
 The arithmetic is that of cv2.warpAffine for 8 bits: places in 1/1024 of a pixel, rounded to 1/32; weights that are
 whole numbers. So the answers are the same to the bit, on every machine.
@@ -14,6 +14,7 @@ cdef extern from *:
     #include <immintrin.h>
     #endif
 
+    enum { BLUE = 3735, GREEN = 19235, RED = 9798 }; /* of 32768 */
     #define BLOCK 128 /* fine pixels of a row whose steps are kept */
 
     /* In 1/1024 of a pixel. Far outside is outside, wherever: that keeps the sums from overflowing. */
@@ -43,59 +44,116 @@ cdef extern from *:
         return bilinear(p[0], p[1], p[width], p[width + 1], x >> 5 & 31, y >> 5 & 31);
     }
 
-    /* fine[count]: a row of fine pixels that all lie within the image. */
-    static void narrow_row(const unsigned char *image, int width, const int32_t *across_x, const int32_t *across_y,
-                           int32_t x0, int32_t y0, int count, int32_t *fine) {
-        for (int i = 0; i < count; i++) fine[i] = within(image, width, x0 + across_x[i], y0 + across_y[i]);
+    /* Fine pixels of one row of a patch, relative to its first one; and where two rows begin, in 1/1024 of a pixel. */
+    typedef struct {
+        const int32_t *across_x, *across_y;
+        int32_t x[2], y[2];
+    } Rows;
+
+    /* out[count]: of each the mean of 2 x 2 fine pixels, all of which lie within the image. */
+    static void narrow_row(const unsigned char *image, int width, const Rows *rows, int first, int count,
+                           unsigned char *out) {
+        for (int i = first; i < count; i++) {
+            unsigned sum = 2;
+            for (int fine = 0; fine < 4; fine++)
+                sum += within(image, width, rows->x[fine / 2] + rows->across_x[2 * i + fine % 2],
+                              rows->y[fine / 2] + rows->across_y[2 * i + fine % 2]);
+            out[i] = (unsigned char)(sum >> 2);
+        }
     }
 
     #if defined(__x86_64__)
-    /* The same, eight at once: a gathered word holds a pixel and its right neighbor. */
+    /* Eight fine pixels of a row at once: a gathered word holds a pixel and its right neighbor. */
     __attribute__((target("avx2")))
-    static void wide_row(const unsigned char *image, int width, const int32_t *across_x, const int32_t *across_y,
-                         int32_t x0, int32_t y0, int count, int32_t *fine) {
-        const __m256i fraction = _mm256_set1_epi32(31), byte = _mm256_set1_epi32(255), half = _mm256_set1_epi32(512);
+    static inline __m256i eight(const unsigned char *image, int width, const Rows *rows, int row, int i) {
+        const __m256i fraction = _mm256_set1_epi32(31), whole = _mm256_set1_epi32(32);
+        __m256i x = _mm256_loadu_si256((const __m256i *)(rows->across_x + i));
+        __m256i y = _mm256_loadu_si256((const __m256i *)(rows->across_y + i));
+        x = _mm256_add_epi32(x, _mm256_set1_epi32(rows->x[row]));
+        y = _mm256_add_epi32(y, _mm256_set1_epi32(rows->y[row]));
+        const __m256i place = _mm256_add_epi32(_mm256_mullo_epi32(_mm256_srai_epi32(y, 10), _mm256_set1_epi32(width)),
+                                               _mm256_srai_epi32(x, 10));
+        const __m256i above = _mm256_i32gather_epi32((const int *)image, place, 1);
+        const __m256i below = _mm256_i32gather_epi32((const int *)(image + width), place, 1);
+        x = _mm256_and_si256(_mm256_srli_epi32(x, 5), fraction);
+        y = _mm256_and_si256(_mm256_srli_epi32(y, 5), fraction);
+        x = _mm256_or_si256(_mm256_sub_epi32(whole, x), _mm256_slli_epi32(x, 8)); /* weights of left and right */
+        x = _mm256_or_si256(x, _mm256_slli_epi32(x, 16)); /* the same above and below */
+        y = _mm256_or_si256(_mm256_sub_epi32(whole, y), _mm256_slli_epi32(y, 16));
+        const __m256i pixels = _mm256_blend_epi16(above, _mm256_slli_epi32(below, 16), 0xaa);
+        const __m256i sum = _mm256_madd_epi16(_mm256_maddubs_epi16(pixels, x), y);
+        return _mm256_srli_epi32(_mm256_add_epi32(sum, _mm256_set1_epi32(512)), 10);
+    }
+
+    __attribute__((target("avx2")))
+    static void wide_row(const unsigned char *image, int width, const Rows *rows, int count, unsigned char *out) {
         int i = 0;
         for (; i + 8 <= count; i += 8) {
-            __m256i x = _mm256_add_epi32(_mm256_set1_epi32(x0), _mm256_loadu_si256((const __m256i *)(across_x + i)));
-            __m256i y = _mm256_add_epi32(_mm256_set1_epi32(y0), _mm256_loadu_si256((const __m256i *)(across_y + i)));
-            __m256i place = _mm256_add_epi32(_mm256_mullo_epi32(_mm256_srai_epi32(y, 10), _mm256_set1_epi32(width)),
-                                             _mm256_srai_epi32(x, 10));
-            __m256i above = _mm256_i32gather_epi32((const int *)image, place, 1);
-            __m256i below = _mm256_i32gather_epi32((const int *)(image + width), place, 1);
-            __m256i a = _mm256_and_si256(above, byte), b = _mm256_and_si256(_mm256_srli_epi32(above, 8), byte);
-            __m256i c = _mm256_and_si256(below, byte), d = _mm256_and_si256(_mm256_srli_epi32(below, 8), byte);
-            x = _mm256_and_si256(_mm256_srai_epi32(x, 5), fraction);
-            y = _mm256_and_si256(_mm256_srai_epi32(y, 5), fraction);
-            __m256i upper = _mm256_add_epi32(_mm256_slli_epi32(a, 5), _mm256_mullo_epi32(_mm256_sub_epi32(b, a), x));
-            __m256i lower = _mm256_add_epi32(_mm256_slli_epi32(c, 5), _mm256_mullo_epi32(_mm256_sub_epi32(d, c), x));
-            __m256i sum = _mm256_add_epi32(_mm256_slli_epi32(upper, 5),
-                                           _mm256_mullo_epi32(_mm256_sub_epi32(lower, upper), y));
-            _mm256_storeu_si256((__m256i *)(fine + i), _mm256_srli_epi32(_mm256_add_epi32(sum, half), 10));
+            const __m256i left = _mm256_add_epi32(eight(image, width, rows, 0, 2 * i),
+                                                  eight(image, width, rows, 1, 2 * i));
+            const __m256i right = _mm256_add_epi32(eight(image, width, rows, 0, 2 * i + 8),
+                                                   eight(image, width, rows, 1, 2 * i + 8));
+            __m256i sum = _mm256_permute4x64_epi64(_mm256_hadd_epi32(left, right), 0xd8);
+            sum = _mm256_srli_epi32(_mm256_add_epi32(sum, _mm256_set1_epi32(2)), 2);
+            const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+            _mm_storel_epi64((__m128i *)(out + i), _mm_packus_epi16(words, words));
         }
-        narrow_row(image, width, across_x + i, across_y + i, x0, y0, count - i, fine + i);
+        narrow_row(image, width, rows, i, count, out);
+    }
+
+    /* gray[done] of a row of BGR pixels, and how many were done: all but a few. */
+    __attribute__((target("avx2")))
+    static Py_ssize_t wide_gray(const unsigned char *row, Py_ssize_t count, unsigned char *gray) {
+        const __m256i blue_green = _mm256_setr_epi8(
+            0, -1, 1, -1, 3, -1, 4, -1, 6, -1, 7, -1, 9, -1, 10, -1, 0, -1, 1, -1, 3, -1, 4, -1, 6, -1, 7, -1, 9, -1, 10, -1);
+        const __m256i red = _mm256_setr_epi8(
+            2, -1, -1, -1, 5, -1, -1, -1, 8, -1, -1, -1, 11, -1, -1, -1, 2, -1, -1, -1, 5, -1, -1, -1, 8, -1, -1, -1, 11, -1, -1, -1);
+        Py_ssize_t i = 0;
+        for (; 3 * i + 28 <= 3 * count; i += 8) {
+            const __m256i pixels = _mm256_inserti128_si256(
+                _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(row + 3 * i))),
+                _mm_loadu_si128((const __m128i *)(row + 3 * i + 12)), 1);
+            const __m256i most = _mm256_madd_epi16(_mm256_shuffle_epi8(pixels, blue_green),
+                                                   _mm256_set1_epi32(GREEN << 16 | BLUE));
+            const __m256i rest = _mm256_madd_epi16(_mm256_shuffle_epi8(pixels, red), _mm256_set1_epi32(RED));
+            __m256i sum = _mm256_add_epi32(_mm256_add_epi32(most, rest), _mm256_set1_epi32(1 << 14));
+            sum = _mm256_srli_epi32(sum, 15);
+            const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+            _mm_storel_epi64((__m128i *)(gray + i), _mm_packus_epi16(words, words));
+        }
+        return i;
     }
     #endif
 
-    static void row_within(const unsigned char *image, int width, const int32_t *across_x, const int32_t *across_y,
-                           int32_t x0, int32_t y0, int count, int32_t *fine) {
+    static void row_within(const unsigned char *image, int width, const Rows *rows, int count, unsigned char *out) {
     #if defined(__x86_64__)
         if (__builtin_cpu_supports("avx2")) {
-            wide_row(image, width, across_x, across_y, x0, y0, count, fine);
+            wide_row(image, width, rows, count, out);
             return;
         }
     #endif
-        narrow_row(image, width, across_x, across_y, x0, y0, count, fine);
+        narrow_row(image, width, rows, 0, count, out);
     }
 
-    /* Whether no fine pixel is read outside the image, nor the two pixels right of those that are: the corners of the
-       patch lie inside by three pixels. */
+    /* gray[count] of a row of BGR pixels */
+    static void gray_row(const unsigned char *row, Py_ssize_t count, unsigned char *gray) {
+        Py_ssize_t i = 0;
+    #if defined(__x86_64__)
+        if (__builtin_cpu_supports("avx2")) i = wide_gray(row, count, gray);
+    #endif
+        for (; i < count; i++) {
+            const unsigned char *pixel = row + 3 * i;
+            gray[i] = (unsigned char)((pixel[0] * BLUE + pixel[1] * GREEN + pixel[2] * RED + (1 << 14)) >> 15);
+        }
+    }
+
+    /* Whether no fine pixel is read outside the image, nor the two bytes after those that are: another row follows. */
     static int is_inside(const double *transform, int height, int width, int side) {
         for (int corner = 0; corner < 4; corner++) {
             const double i = corner % 2 ? 2 * side - 1 : 0, j = corner / 2 ? 2 * side - 1 : 0;
             const double x = transform[0] * i + transform[1] * j + transform[2];
             const double y = transform[3] * i + transform[4] * j + transform[5];
-            if (!(1 <= x && x < width - 4 && 1 <= y && y < height - 3)) return 0;
+            if (!(1 <= x && x < width - 2 && 1 <= y && y < height - 3)) return 0;
         }
         return width < 1 << 20 && height < 1 << 20 && (int64_t)width * height < 1 << 30;
     }
@@ -114,24 +172,30 @@ cdef extern from *:
                 short_x[i] = (int32_t)across_x[i], short_y[i] = (int32_t)across_y[i];
             }
             for (int y = 0; y < side; y++) {
-                int32_t fine[2][BLOCK];
-                for (int row = 0; row < 2; row++) {
-                    const int64_t x0 = fixed(transform[1] * (2 * y + row) + transform[2]) + 16;
-                    const int64_t y0 = fixed(transform[4] * (2 * y + row) + transform[5]) + 16;
-                    if (inside)
-                        row_within(image, width, short_x, short_y, (int32_t)x0, (int32_t)y0, 2 * count, fine[row]);
-                    else
-                        for (int i = 0; i < 2 * count; i++)
-                            fine[row][i] = anywhere(image, height, width, x0 + across_x[i], y0 + across_y[i]);
+                unsigned char *row = out + (Py_ssize_t)y * side + first;
+                int64_t x0[2], y0[2];
+                for (int fine = 0; fine < 2; fine++) {
+                    x0[fine] = fixed(transform[1] * (2 * y + fine) + transform[2]) + 16;
+                    y0[fine] = fixed(transform[4] * (2 * y + fine) + transform[5]) + 16;
+                }
+                if (inside) {
+                    const Rows rows = {short_x, short_y, {(int32_t)x0[0], (int32_t)x0[1]},
+                                       {(int32_t)y0[0], (int32_t)y0[1]}};
+                    row_within(image, width, &rows, count, row);
+                    continue;
                 }
                 for (int i = 0; i < count; i++) {
-                    const int sum = fine[0][2 * i] + fine[0][2 * i + 1] + fine[1][2 * i] + fine[1][2 * i + 1];
-                    out[(Py_ssize_t)y * side + first + i] = (unsigned char)((sum + 2) >> 2);
+                    unsigned sum = 2;
+                    for (int fine = 0; fine < 4; fine++)
+                        sum += anywhere(image, height, width, x0[fine / 2] + across_x[2 * i + fine % 2],
+                                        y0[fine / 2] + across_y[2 * i + fine % 2]);
+                    row[i] = (unsigned char)(sum >> 2);
                 }
             }
         }
     }
     """
+    void gray_row(const unsigned char *row, Py_ssize_t count, unsigned char *gray) noexcept nogil
     void sample(const unsigned char *image, int height, int width, const double *transform, int side,
                 unsigned char *out) noexcept nogil
 
@@ -142,3 +206,11 @@ def cut(const unsigned char[:, ::1] image, const double[:, :, ::1] transforms, u
     with nogil:
         for i in range(transforms.shape[0]):
             sample(&image[0, 0], height, width, &transforms[i, 0, 0], side, &out[i, 0, 0])
+
+
+def gray(const unsigned char[:, :, :] image, unsigned char[:, ::1] out):
+    """out (height, width) of an image (height, width, 3) whose rows are each in one piece."""
+    cdef Py_ssize_t i
+    with nogil:
+        for i in range(out.shape[0]):
+            gray_row(&image[i, 0, 0], out.shape[1], &out[i, 0])

@@ -37,3 +37,16 @@ def cut_squares(image: NDArray[np.uint8], transforms: NDArray, side: int) -> NDA
     out = np.empty((len(maps), side, side), np.uint8)
     _patches.cut(np.ascontiguousarray(image), maps, out)
     return out
+
+
+def gray_of(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """An image (height, width, 3) in gray; equals ``cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)`` to the bit.
+
+    Raises:
+        ValueError: it has another shape or type, or no pixels.
+    """
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+        raise ValueError(f"a color image (height, width, 3) of 8 bits is wanted, not {image.shape} of {image.dtype}")
+    out = np.empty(image.shape[:2], np.uint8)
+    _patches.gray(image if image.strides[1:] == (3, 1) else image.copy(), out)
+    return out

@@ -43,17 +43,11 @@ def open_landmarks(config: LandmarksConfig) -> LandmarkFinder:
     return create(config)
 
 
-def in_pixels(
-    points: NDArray[np.float32], width: int, height: int, *, corner: tuple[int, int] = (0, 0), confidence: float = 1.0
-) -> Landmarks:
+def in_pixels(points: NDArray[np.float32], width: int, height: int) -> Landmarks:
     """MediaPipe's points as ours: its coordinates run over the image from its corner, ours from a pixel's center.
 
     Args:
         points: (478, 3) x and y in parts of the image's size, z in parts of its width.
         width, height: of what MediaPipe saw, pixels.
-        corner: x and y of its first pixel in the image that it is a part of.
-        confidence: that this is a face, 0..1.
     """
-    left, top = corner
-    placed = scaled(points, (width, height, width), (left - 0.5, top - 0.5, 0.0))
-    return Landmarks(placed.astype(np.float32, copy=False), confidence)
+    return Landmarks(scaled(points, (width, height, width), (-0.5, -0.5, 0.0)).astype(np.float32, copy=False), 1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import mediapipe
 import numpy as np
@@ -11,24 +12,65 @@ from numpy.typing import NDArray
 
 from face_expr_ros.config import LandmarksConfig
 from face_expr_ros.geometry import bounding_box
-from face_expr_ros.kernels.points import unpacked
-from face_expr_ros.landmarks import in_pixels
-from face_expr_ros.mediapipe_graph import ImageGraph, Region, message_bytes
+from face_expr_ros.kernels.points import transformed, unpacked
+from face_expr_ros.kernels.regions import cut_region
+from face_expr_ros.mediapipe_graph import ImageGraph, message_bytes
 from face_expr_ros.values import Detection, FloatArray, Frame, Landmarks, Track
 
-# The calling thread does the work: MediaPipe would hand every node to another thread, and what comes next would find
-# its cache cold.
+_SIDE = 192  # pixels of what the network sees
+# The nodes of MediaPipe's FaceLandmarkCpu without the one that cuts the region out of the image: that wants all of the
+# region as RGB first, and takes three times as long as our cut. The calling thread does the work: MediaPipe
+# would hand every node to another thread, and what comes next would find its cache cold.
 _GRAPH = """
     executor { type: "ApplicationThreadExecutor" }
     input_stream: "image"
-    input_stream: "region"
-    input_side_packet: "with_attention"
     output_stream: "landmarks"
+    output_stream: "presence"
     node {
-      calculator: "FaceLandmarkCpu"
-      input_stream: "IMAGE:image"
-      input_stream: "ROI:region"
+      calculator: "ConstantSidePacketCalculator"
+      output_side_packet: "PACKET:with_attention"
+      node_options: { [type.googleapis.com/mediapipe.ConstantSidePacketCalculatorOptions]: {
+        packet { bool_value: true }
+      } }
+    }
+    node {
+      calculator: "FaceLandmarksModelLoader"
       input_side_packet: "WITH_ATTENTION:with_attention"
+      output_side_packet: "MODEL:model"
+    }
+    node { calculator: "TfLiteCustomOpResolverCalculator" output_side_packet: "OP_RESOLVER:operators" }
+    node {
+      calculator: "TensorConverterCalculator"
+      input_stream: "IMAGE:image"
+      output_stream: "TENSORS:input"
+      node_options: { [type.googleapis.com/mediapipe.TensorConverterCalculatorOptions]: { zero_center: false } }
+    }
+    node {
+      calculator: "InferenceCalculator"
+      input_stream: "TENSORS:input"
+      input_side_packet: "MODEL:model"
+      input_side_packet: "OP_RESOLVER:operators"
+      output_stream: "TENSORS:output"
+      node_options: { [type.googleapis.com/mediapipe.InferenceCalculatorOptions]: { delegate { xnnpack {} } } }
+    }
+    node {
+      calculator: "SplitTensorVectorCalculator"
+      input_stream: "output"
+      output_stream: "points"
+      output_stream: "score"
+      node_options: { [type.googleapis.com/mediapipe.SplitVectorCalculatorOptions]: {
+        ranges { begin: 0 end: 6 } ranges { begin: 6 end: 7 }
+      } }
+    }
+    node {
+      calculator: "TensorsToFloatsCalculator"
+      input_stream: "TENSORS:score"
+      output_stream: "FLOAT:presence"
+      node_options: { [type.googleapis.com/mediapipe.TensorsToFloatsCalculatorOptions]: { activation: SIGMOID } }
+    }
+    node {
+      calculator: "TensorsToFaceLandmarksWithAttention"
+      input_stream: "TENSORS:points"
       output_stream: "LANDMARKS:landmarks"
     }
 """
@@ -36,19 +78,28 @@ _GRAPH = """
 # Other fields are read in the ordinary way.
 _POINT, _PLACES = 17, (3, 8, 13)  # bytes, and where the floats are
 _BETWEEN = {0: b"\x0a", 1: b"\x0f", 2: b"\x0d", 7: b"\x15", 12: b"\x1d"}  # by their places
-_PRESENCE = "facelandmarkcpu__face_presence_score"  # below 0.5 the graph gives no landmarks
 _RIGHT_EYE, _LEFT_EYE = 33, 263  # outer corners
-_SIDE = 1.5  # of the long side of the points' box: MediaPipe's own margin
+_MARGIN = 1.5  # of the long side of the points' box: MediaPipe's own margin
 # From a crop, by the medians over rendered faces: the side in crops, and how far the middle lies towards the forehead.
 # A detector's crop is larger than one from landmarks.
 _CROP_SIDE, _FRESH_CROP_SIDE, _CROP_UP = 1.2, 1.0, 0.08
+
+
+@dataclass(frozen=True)
+class Region:
+    """A square that the network looks at: center and side in pixels, rotation in radians, positive is clockwise."""
+
+    x: float
+    y: float
+    side: float
+    rotation: float
 
 
 class MediapipeSolutions:
     """FaceMesh with irises. A face that it saw in the last frame is looked for where its points were."""
 
     def __init__(self, config: LandmarksConfig) -> None:
-        self._graph = ImageGraph(_GRAPH, ["landmarks", _PRESENCE], with_attention=True)
+        self._graph = ImageGraph(_GRAPH, ["landmarks", "presence"])
         self._last: dict[str, Landmarks] = {}
         self._least = config.presence
 
@@ -79,18 +130,14 @@ class MediapipeSolutions:
 
     def _look(self, frame: Frame, region: Region) -> Landmarks | None:
         """The points in a region, None where there is no face or nothing of the image."""
-        left, top, right, bottom = _window(region, frame.image.shape[1], frame.image.shape[0])
-        if right <= left or bottom <= top:
+        if not _touches(region, frame.image.shape[1], frame.image.shape[0]):
             return None
-        shown = frame.image[top:bottom, left:right]
-        answer = self._graph(shown, Region(region.x - left, region.y - top, region.side, region.rotation))
-        if "landmarks" not in answer:
-            return None
-        presence = mediapipe.packet_getter.get_float(answer[_PRESENCE])
+        answer = self._graph(_cut(frame.image, region))
+        presence = mediapipe.packet_getter.get_float(answer["presence"])
         if presence < self._least:
             return None
-        points = coordinates(message_bytes(answer["landmarks"]))
-        return in_pixels(points, shown.shape[1], shown.shape[0], corner=(left, top), confidence=presence)
+        points = _placed(coordinates(message_bytes(answer["landmarks"])), region)
+        return Landmarks(points.astype(np.float32), presence)
 
 
 def coordinates(message: bytes) -> NDArray[np.float32]:
@@ -106,7 +153,7 @@ def region_of_points(points: FloatArray) -> Region:
     """Where MediaPipe looks for a face whose points (478, >= 2) were seen: turned with the line through the eyes."""
     box = bounding_box(points)
     across, down = points[_LEFT_EYE, :2] - points[_RIGHT_EYE, :2]
-    x, y, side = box.x + box.width / 2, box.y + box.height / 2, _SIDE * max(box.width, box.height)
+    x, y, side = box.x + box.width / 2, box.y + box.height / 2, _MARGIN * max(box.width, box.height)
     return Region(x, y, side, math.atan2(down, across))
 
 
@@ -118,14 +165,31 @@ def region_of_crop(track: Track) -> Region:
     return Region(x, y, side * crop.width, track.roll)
 
 
-def _window(region: Region, width: int, height: int) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of the part of the image that the region, turned as it is, can touch."""
-    reach = region.side * math.sqrt(0.5) + 2.0
-    if not math.isfinite(region.x + region.y + reach):
-        return 0, 0, 0, 0
-    left, right = max(0, math.floor(region.x - reach)), min(width, math.ceil(region.x + reach))
-    top, bottom = max(0, math.floor(region.y - reach)), min(height, math.ceil(region.y + reach))
-    return left, top, right, bottom
+def _touches(region: Region, width: int, height: int) -> bool:
+    """Whether the region, turned as it is, may show anything of an image of this size."""
+    reach = region.side * math.sqrt(0.5) + 1.0
+    return -reach < region.x < width + reach and -reach < region.y < height + reach
+
+
+def _cut(image: NDArray[np.uint8], region: Region) -> NDArray[np.uint8]:
+    """(_SIDE, _SIDE, 3) RGB, what MediaPipe would cut out: it counts places from a corner and reads the pixels there as
+    if they were counted from their middle, before and after."""
+    (right, down), scale = _axes(region), region.side / _SIDE
+    start = np.array([region.x, region.y]) + 0.5 - scale * _SIDE / 2 * (right + down)
+    return cut_region(image, np.column_stack([scale * right, scale * down, start]), _SIDE)
+
+
+def _placed(points: FloatArray, region: Region) -> FloatArray:
+    """The points (478, 3) in image pixels, given in parts of the region's side from its corner."""
+    right, down = _axes(region)
+    axes = region.side * np.array([[right[0], down[0], 0.0], [right[1], down[1], 0.0], [0.0, 0.0, 1.0]])
+    return transformed(points, axes, np.array([region.x, region.y, 0.0]) - axes @ [0.5, 0.5, 0.0])
+
+
+def _axes(region: Region) -> tuple[FloatArray, FloatArray]:
+    """Directions (2,) in the image that point right and down in the region."""
+    cosine, sine = math.cos(region.rotation), math.sin(region.rotation)
+    return np.array([cosine, sine]), np.array([-sine, cosine])
 
 
 create = MediapipeSolutions

@@ -13,7 +13,9 @@ from functools import partial
 from typing import Any
 from unittest.mock import patch
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from face_expr_ros.config import PerceptionConfig
 from face_expr_ros.evaluation.bench.clock import Times, spread
@@ -67,7 +69,7 @@ class _Turns:
         self.whole, self.mediapipe, self.onnx, self.stages, self.runs = Times(), Times(), Times(), [], 0
 
     def take(self, frame: Frame, floor_first: bool) -> None:
-        graph = partial(self._graph, frame.image)
+        graph = partial(self._look, frame.image)
         if floor_first:
             self.mediapipe.run(graph)
         with _recorded_runs() as runs:
@@ -77,6 +79,9 @@ class _Turns:
         self.onnx.run(lambda: [run() for run in runs])
         self.stages.append(dict(self._pipeline.stage_seconds))
         self.runs += len(runs)
+
+    def _look(self, image: NDArray[np.uint8]) -> None:
+        self._graph(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8))
 
     def close(self) -> None:
         self._graph.close()

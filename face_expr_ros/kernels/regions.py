@@ -1,0 +1,41 @@
+"""A square region cut from a color image, turned and in the size that a network wants."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face_expr_ros.kernels import _regions
+from face_expr_ros.values import FloatArray
+
+
+def cut_region(image: NDArray[np.uint8], transform: FloatArray, side: int) -> NDArray[np.uint8]:
+    """What an affine map shows of an image, its channels in the opposite order.
+
+    Equals, to the bit::
+
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        cv2.warpAffine(image, transform, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)[:, :, ::-1]
+
+    Args:
+        image: (height, width, 3); outside it is the nearest of its pixels.
+        transform: (2, 3) from the pixels of the region to those of the image.
+        side: of the region, pixels.
+
+    Returns:
+        (side, side, 3), in one piece.
+
+    Raises:
+        ValueError: a shape or type is wrong, the image has no pixels, or the map is not finite.
+    """
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+        raise ValueError(f"a color image (height, width, 3) of 8 bits is wanted, not {image.shape} of {image.dtype}")
+    places = np.ascontiguousarray(transform, np.float64)
+    if places.shape != (2, 3) or not np.isfinite(places).all():
+        raise ValueError(f"a finite map (2, 3) is wanted, not {places.tolist()}")
+    if side < 1:
+        raise ValueError(f"a side of at least one pixel is wanted, not {side}")
+    rows_in_one_piece = image.strides[1:] == (3, 1) and image.strides[0] > 0
+    out = np.empty((side, side, 3), np.uint8)
+    _regions.cut(image if rows_in_one_piece else image.copy(), places, out, np.empty((2, side), np.int64))
+    return out
