@@ -1,4 +1,4 @@
-"""Ctrl-C in a real run of `face_expr annotate`."""
+"""Ctrl-C and SIGTERM in a real run of `face_expr annotate`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -30,15 +31,29 @@ def annotating(bag: Path, out: Path, *options: str) -> subprocess.Popen[str]:
     )
 
 
-def control_c(process: subprocess.Popen[str], *outs: Path) -> None:
-    """When a part of one of the new bags is complete."""
+def to_all(process: subprocess.Popen[str]) -> None:
+    """Ctrl-C in a terminal."""
+    os.killpg(process.pid, signal.SIGINT)
+
+
+INTERRUPTS: dict[str, Callable[[subprocess.Popen[str]], None]] = {
+    "Ctrl-C": to_all,
+    "SIGINT to the first process": lambda process: process.send_signal(signal.SIGINT),
+    "SIGTERM to the first process": lambda process: process.send_signal(signal.SIGTERM),
+}
+
+
+def interrupt(
+    process: subprocess.Popen[str], *outs: Path, how: Callable[[subprocess.Popen[str]], None] = to_all
+) -> None:
+    """When a part of one of the new bags is complete; returns when no process of the run is left."""
     deadline = time.monotonic() + PATIENCE
     while not any((work_folder(out) / CHECKPOINT).exists() for out in outs):
         assert process.poll() is None, "the run ended before it was interrupted"
         assert time.monotonic() < deadline, f"waited {PATIENCE:g} s for a part that is complete"
         time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGINT)
-    process.communicate(timeout=PATIENCE)
+    how(process)
+    process.communicate(timeout=PATIENCE)  # until nobody holds its stderr any more
     assert process.returncode == 130
 
 
@@ -46,7 +61,7 @@ def control_c(process: subprocess.Popen[str], *outs: Path) -> None:
 def test_one_control_c_ends_a_run_and_the_same_command_goes_on(portrait: Picture, tmp_path: Path) -> None:
     bag, out, whole = (tmp_path / name for name in ("talk", "broken", "whole"))
     record(bag, portrait, 60, "compressed")
-    control_c(annotating(bag, out), out)
+    interrupt(annotating(bag, out), out)
     assert not out.exists()
     second, other = annotating(bag, out), annotating(bag, whole)
     assert "messages of an interrupted run" in second.communicate(timeout=PATIENCE)[1]
@@ -56,11 +71,12 @@ def test_one_control_c_ends_a_run_and_the_same_command_goes_on(portrait: Picture
 
 
 @pytest.mark.slow
-def test_one_control_c_ends_all_workers_and_no_other_bag_is_begun(portrait: Picture, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", INTERRUPTS)
+def test_an_interrupt_ends_all_workers_and_no_other_bag_is_begun(how: str, portrait: Picture, tmp_path: Path) -> None:
     names = ("a", "b", "c", "d", "e")
     for name in names:
         record(tmp_path / "in" / name, portrait, 60, "compressed")
     outs = [tmp_path / "out" / name for name in names]
-    control_c(annotating(tmp_path / "in", tmp_path / "out", "--jobs", "2"), *outs)
+    interrupt(annotating(tmp_path / "in", tmp_path / "out", "--jobs", "2"), *outs, how=INTERRUPTS[how])
     assert sum(out.exists() or work_folder(out).exists() for out in outs) <= 3, "two, and one that took a place"
     assert not all(out.exists() for out in outs[:2])

@@ -126,3 +126,4 @@ def test_the_command_fails_where_a_bag_fails(folder: Path, tmp_path: Path, monke
     assert answer.return_value == 1
     result = json.loads((tmp_path / "result.json").read_text())
     assert (result["frames"], len(result["failed"]), len(result["bags"])) == (6, 1, 3)
+    assert "bags annotated: 2\nbags failed: 1\n" in answer.stdout

@@ -9,7 +9,8 @@ from itertools import count
 
 import pytest
 
-from face_expr_ros.bags.threads import Behind, ahead, held_interrupt
+from face_expr_ros.bags.threads import Behind, ahead
+from face_expr_ros.interrupts import held_interrupt
 
 
 def names() -> set[str]:

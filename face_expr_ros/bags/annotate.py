@@ -18,9 +18,10 @@ from face_expr_ros.bags.images import CameraImages, Picture
 from face_expr_ros.bags.job import Job, bounds_of, done_before, fingerprint_of, notes_on
 from face_expr_ros.bags.memory import Memory, can_be_kept
 from face_expr_ros.bags.reading import Message, Recording
-from face_expr_ros.bags.threads import Behind, ahead, held_interrupt
+from face_expr_ros.bags.threads import Behind, ahead
 from face_expr_ros.bags.topics import image_connection
 from face_expr_ros.bags.writing import SplitWriter, Topic, copied_topic, work_folder
+from face_expr_ros.interrupts import held_interrupt
 from face_expr_ros.pipeline import Pipeline
 from face_expr_ros.progress import progress
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from face_expr_ros.bags.annotate import annotate
 from face_expr_ros.bags.job import Job
 from face_expr_ros.bags.reading import is_bag
 from face_expr_ros.bags.writing import UNFINISHED
+from face_expr_ros.interrupts import terminate_as_interrupt
 from face_expr_ros.progress import progress
 
 INTERRUPTED = 130  # exit status
@@ -89,31 +90,42 @@ def annotate_here(jobs: list[Job], workers: int, tell: Tell) -> list[Outcome]:
         tell: called with a sentence when a bag is tried again.
     """
     outcomes: dict[Path, Outcome] = {}
-    for number in range(1, ATTEMPTS + 1):
-        left = [job for job in jobs if job.source not in outcomes or "worker" in outcomes[job.source]]
-        if not left:
-            break
-        if number > 1:
-            tell(f"{len(left)} of {len(jobs)} bags are tried again: {', '.join(job.source.name for job in left)}")
-        for outcome in progress(_pooled(left, workers), "bags", len(left), unit="bags"):
-            outcomes[Path(outcome["source"])] = outcome
+    with terminate_as_interrupt():
+        for number in range(1, ATTEMPTS + 1):
+            left = [job for job in jobs if job.source not in outcomes or "worker" in outcomes[job.source]]
+            if not left:
+                break
+            if number > 1:
+                tell(f"{len(left)} of {len(jobs)} bags are tried again: {', '.join(job.source.name for job in left)}")
+            for outcome in progress(_pooled(left, workers), "bags", len(left), unit="bags"):
+                outcomes[Path(outcome["source"])] = outcome
     return [outcomes[job.source] for job in jobs]
 
 
 def _pooled(jobs: list[Job], workers: int) -> Iterator[Outcome]:
     """A worker that dies takes the pool with it: its jobs have an outcome with the key "worker"."""
+    others = set(active_children())
     with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=get_context("spawn")) as pool:
         futures = {pool.submit(_attempt_or_end, job): job for job in jobs}
-        for future in as_completed(futures):
-            try:
-                yield future.result()
-            except Exception as error:
-                reason = f"{type(error).__name__}: {error}"
-                yield {"source": str(futures[future].source), "error": reason, "worker": "failed"}
+        try:
+            for future in as_completed(futures):
+                try:
+                    yield future.result()
+                except Exception as error:
+                    reason = f"{type(error).__name__}: {error}"
+                    yield {"source": str(futures[future].source), "error": reason, "worker": "failed"}
+        except BaseException:  # Ctrl-C, perhaps of this process alone: the pool would finish all bags first
+            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in set(active_children()) - others:
+                worker.terminate()  # what is complete of its bag is kept, as where it dies
+            raise
 
 
 def summary(outcomes: Iterable[Outcome], seconds: float) -> dict[str, Any]:
-    """Sums over bags, with the keys of one bag; ``bags`` has each, ``failed`` those that are not annotated."""
+    """Sums over the bags that were annotated, with the keys of one bag; ``bags`` has the outcome of each.
+
+    ``failed`` has those that are not annotated; ``realtime_factor`` counts only what was annotated in this run.
+    """
     outcomes = list(outcomes)
     done = [outcome for outcome in outcomes if "error" not in outcome]
     result: dict[str, Any] = {

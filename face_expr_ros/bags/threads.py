@@ -6,47 +6,13 @@ which order, is as without them.
 
 from __future__ import annotations
 
-import signal
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable
 from queue import Queue
-from types import FrameType
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 _END = object()
-
-
-@contextmanager
-def held_interrupt() -> Iterator[Callable[[], None]]:
-    """Ctrl-C waits until the function that this gives is called, or until the end; a second one does not wait.
-
-    Python raises KeyboardInterrupt between any two instructions of the main thread, also inside of a queue, whose lock
-    then stays taken: closing the threads would wait for ever. In other threads, and where somebody handles SIGINT
-    already, nothing is changed.
-    """
-    usual = signal.default_int_handler
-    pressed: list[int] = []
-
-    def hold(number: int, frame: FrameType | None) -> None:
-        if pressed:
-            usual(number, frame)
-        pressed.append(number)
-
-    def check() -> None:
-        if pressed:
-            raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is not usual:
-        yield check
-        return
-    signal.signal(signal.SIGINT, hold)
-    try:
-        yield check
-    finally:
-        signal.signal(signal.SIGINT, usual)
-    check()
 
 
 def ahead(items: Iterable[Item], depth: int) -> Generator[Item, None, None]:

@@ -59,7 +59,9 @@ def annotate(
     result = annotate_many(tasks, jobs, scheduler, lambda text: click.echo(text, err=True))
     for outcome in result["bags"]:
         _warn(outcome)
-    print_result({name: result[name] for name in ANSWERS} | {"bags": len(result["bags"])})
+    failed = len(result["failed"])
+    print_result({name: result[name] for name in ANSWERS})
+    print_result({"bags annotated": len(result["bags"]) - failed, "bags failed": failed})
     for failure in result["failed"]:
         click.echo(f"not annotated: {failure['source']}: {failure['error']}", err=True)
     write_json(json_file, result)

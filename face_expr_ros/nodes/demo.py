@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import socket
 import sys
 import time
 import webbrowser
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +23,7 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from face_expr_ros.bundle import open_bundle
 from face_expr_ros.config import CameraConfig, PerceptionConfig, from_mapping
+from face_expr_ros.interrupts import terminate_as_interrupt
 from face_expr_ros.msg import FaceArray
 from face_expr_ros.resources import resource_path
 from face_expr_ros.ros.child import Child, ros_arguments
@@ -117,7 +117,7 @@ def watch(
     ``page`` are the parameters of the page's server; without them there is none.
     """
     with ExitStack() as stack:
-        stack.enter_context(_terminate_as_interrupt())
+        stack.enter_context(terminate_as_interrupt())
         stack.callback(rclpy.try_shutdown)
         rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
         demo = kind(show)
@@ -306,16 +306,6 @@ def _free_port(usual: int) -> int:
 def _listens(address: tuple[str, int]) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(address) == 0
-
-
-@contextmanager
-def _terminate_as_interrupt() -> Iterator[None]:
-    """SIGTERM ends the demo as Ctrl-C does: with its children stopped and its video finished."""
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
 
 
 def _say(text: str) -> None:
