@@ -11,12 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from web_clients import PATIENCE, face
 
-from face_expr_ros.geometry import pinhole_camera
-from face_expr_ros.values import Roi
+from face_expr_ros.geometry import pinhole_camera, rotation_from_euler
+from face_expr_ros.values import Pose, Roi
 from face_expr_ros.web.picture import camera_picture
 from face_expr_ros.web.server import FaceServer
 
@@ -79,17 +80,22 @@ class Person:
 
     Attributes:
         jaw: how far the mouth is open, 0..1.
+        yaw, pitch: of the head, radians.
         count: how many faces there are.
     """
 
     def __init__(self, server: FaceServer, picture: Callable[[], Any] | None = None) -> None:
-        self.jaw = 0.0
-        self.count = 1
+        self.relax()
         self._server = server
         self._picture = picture
         self._gone = threading.Event()
         self._thread = threading.Thread(target=self._run, name="person")
         self._thread.start()
+
+    def relax(self) -> None:
+        """Alone, with the mouth closed, looking into the camera."""
+        self.jaw = self.yaw = self.pitch = 0.0
+        self.count = 1
 
     def _run(self) -> None:
         while not self._gone.wait(1 / 30):
@@ -100,9 +106,9 @@ class Person:
                 self._server.show(camera_picture(self._picture(), stamp))
 
     def _state(self, number: int, stamp: int) -> Any:
-        state = replace(face(number, jaw=self.jaw), stamp_ns=stamp, roi=Roi(220, 130, 200, 260))
-        state.pose.position[0] = 0.3 * (number - 1)
-        return state
+        place = np.array([0.3 * (number - 1), 0.0, 0.6])
+        pose = Pose(rotation_from_euler(self.yaw, self.pitch, 0.0), place, metric=True)
+        return replace(face(number, jaw=self.jaw), stamp_ns=stamp, roi=Roi(220, 130, 200, 260), pose=pose)
 
     def leave(self) -> None:
         self._gone.set()

@@ -33,7 +33,7 @@ from face_expr_ros.values import FloatArray, Pose
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
 
-pytest_plugins = ["bag_fixtures"]
+pytest_plugins = ["bag_fixtures", "page_fixtures"]
 ROOT = Path(__file__).parent.parent
 RELEASED = ROOT.parent / "shared/models/3ddfa_v2"  # the files of 3DDFA_V2, on machines that have them
 PATIENCE = 60.0  # seconds that a loaded machine may take for anything

@@ -1,10 +1,16 @@
 // The user's own avatar, driven by the same values: a .glb with ARKit's morph names, or a .vrm. Loaded when it is wanted.
 
-import { VRMLoaderPlugin, VRMUtils, type VRM } from "@pixiv/three-vrm";
+import { VRMExpressionMorphTargetBind, VRMLoaderPlugin, VRMUtils, type VRM } from "@pixiv/three-vrm";
 import { Box3, Group, Mesh, Quaternion, TextureLoader, Vector3, type Object3D } from "three";
 import { GLTFLoader, type GLTFParser } from "three/examples/jsm/loaders/GLTFLoader.js";
+import { movedRegion, type Morph } from "./moved_region";
 
 const HEAD_HEIGHT = 0.25; // meters, of the face that the stage is arranged for
+const HEAD_MIDDLE = new Vector3(0, -0.03, -0.03); // from its sellion
+// Of the open model: what the 52 blendshapes move, brows to throat.
+const REGION_HEIGHT = 0.196, REGION_MIDDLE = new Vector3(0, -0.044, -0.035);
+const REGION_NAMES = 20; // fewer blendshapes may move the mouth alone
+const BONE_TO_MIDDLE = 0.09, BONED_HEIGHT = 1.1 * HEAD_HEIGHT; // of a VRM, whose unit is the meter
 // What a VRM without ARKit's expressions has, from what the stream has.
 const VRM_PRESETS: Record<string, (value: (name: string) => number) => number> = {
   blinkLeft: (value) => value("eyeBlinkLeft"),
@@ -28,9 +34,9 @@ function loadAsImages(parser: GLTFParser): { name: string } {
 
 export class Avatar {
   readonly group = new Group();
-  private bound: { mesh: Mesh; morph: number; index: number }[] = [];
-  private expressions: { name: string; index: number }[] = [];
-  private head: Object3D | null = null;
+  private bound: (Morph & { index: number })[] = [];
+  private expressions: { name: string; index: number }[] = []; // of a VRM; index -1: one of its presets
+  private head: Object3D = this.group; // what turns
   private headRest = new Quaternion();
   private turn = new Quaternion();
 
@@ -52,13 +58,20 @@ export class Avatar {
     const vrm: VRM | null = gltf.userData.vrm ?? null;
     if (vrm) VRMUtils.rotateVRM0(vrm);
     const avatar = new Avatar(file.name, vrm?.scene ?? gltf.scene, vrm, names);
-    if (!avatar.driven) throw new Error(`${file.name} has no morph target with one of ARKit's names, such as jawOpen`);
+    if (!avatar.bound.length && !avatar.expressions.length) throw new Error(`${file.name} has no morph target with one of ARKit's names, such as jawOpen`);
     return avatar;
   }
 
-  /** How many of the blendshapes move something. */
-  get driven(): number {
-    return new Set([...this.bound, ...this.expressions].map((one) => one.index)).size;
+  /** How many of the blendshapes move something by their own names. */
+  private get driven(): number {
+    return new Set([...this.bound, ...this.expressions].map((one) => one.index).filter((index) => index >= 0)).size;
+  }
+
+  /** What moves the avatar, in words. */
+  get summary(): string {
+    const presets = this.expressions.filter((one) => one.index < 0).map((one) => one.name);
+    if (presets.length) return `it has none of ARKit's expressions; these of VRM move it: ${presets.join(", ")}`;
+    return `${this.driven} of ${this.names.length} blendshapes move it`;
   }
 
   private bindMorphs(): void {
@@ -88,35 +101,49 @@ export class Avatar {
     }
   }
 
+  /** A bone or node named head; without one the whole avatar turns. */
   private findHead(): void {
-    this.head = this.vrm?.humanoid.getNormalizedBoneNode("head") ?? null;
+    let found = this.vrm?.humanoid.getNormalizedBoneNode("head") ?? null;
     if (!this.vrm) this.scene.traverse((object) => {
-      if (!this.head && /(^|[^a-z])head$/i.test(object.name) && !(object instanceof Mesh)) this.head = object;
+      if (/(^|[^a-z])head$/i.test(object.name) && !(object instanceof Mesh)) found ??= object;
     });
-    this.head ??= this.scene;
+    this.head = found ?? this.group;
     this.headRest.copy(this.head.quaternion);
   }
 
-  /** As large as a face, the middle of its head where a face's is: what moves is the face. */
+  /** As large as a face, and where a face is. */
   private arrange(): void {
     this.scene.updateMatrixWorld(true);
-    const box = new Box3();
-    const faces = new Set(this.bound.map((one) => one.mesh));
-    for (const mesh of faces) box.expandByObject(mesh, true);
-    if (box.isEmpty()) box.setFromObject(this.scene, true);
-    const middle = box.getCenter(new Vector3());
-    let height = box.max.y - box.min.y;
+    const { middle, height, target } = this.measure();
+    const scale = target.height / Math.max(height, 1e-6);
+    this.scene.position.sub(middle).multiplyScalar(scale).add(target.middle);
+    this.scene.scale.multiplyScalar(scale);
+    this.group.add(this.scene);
+  }
+
+  /** The face in the file, and where it belongs: what the blendshapes move, else the head of a VRM, else all of it. */
+  private measure(): { middle: Vector3; height: number; target: { middle: Vector3; height: number } } {
+    const morphs = [...this.bound, ...this.expressionMorphs()];
+    const whole = { middle: HEAD_MIDDLE, height: HEAD_HEIGHT };
+    const box = movedRegion(morphs);
+    if (this.driven >= REGION_NAMES && !box.isEmpty()) {
+      return { ...spanned(box), target: { middle: REGION_MIDDLE, height: REGION_HEIGHT } };
+    }
     const bone = this.vrm?.humanoid.getRawBoneNode("head");
     if (bone) {
-      bone.getWorldPosition(middle);
-      height = HEAD_HEIGHT * 1.1;
-      middle.y += 0.09;
+      const middle = bone.getWorldPosition(new Vector3());
+      middle.y += BONE_TO_MIDDLE;
+      return { middle, height: BONED_HEIGHT, target: whole };
     }
-    const scale = HEAD_HEIGHT / Math.max(height, 1e-6);
-    this.scene.position.sub(middle).multiplyScalar(scale);
-    this.scene.scale.multiplyScalar(scale);
-    this.scene.position.add(new Vector3(0, -0.03, -0.03));
-    this.group.add(this.scene);
+    box.makeEmpty();
+    for (const { mesh } of morphs) box.expandByObject(mesh, true);
+    return { ...spanned(box), target: whole };
+  }
+
+  private expressionMorphs(): Morph[] {
+    return this.expressions.flatMap(({ name }) => this.vrm?.expressionManager?.getExpression(name)?.binds ?? [])
+      .filter((bind) => bind instanceof VRMExpressionMorphTargetBind)
+      .flatMap(({ primitives, index }) => primitives.map((mesh) => ({ mesh, morph: index })));
   }
 
   /** Values in 0..1 in the order of the names, the head's rotation, and the seconds since the last call. */
@@ -128,7 +155,7 @@ export class Avatar {
     this.turn.copy(rotation);
     // A VRM 0 looks backwards and has been turned around: its own x and z point the other way.
     if (this.vrm?.meta.metaVersion === "0") this.turn.set(-rotation.x, rotation.y, -rotation.z, rotation.w);
-    this.head!.quaternion.copy(this.headRest).premultiply(this.turn);
+    this.head.quaternion.copy(this.headRest).premultiply(this.turn);
     this.vrm?.update(seconds);
   }
 
@@ -144,4 +171,8 @@ export class Avatar {
   dispose(): void {
     VRMUtils.deepDispose(this.scene);
   }
+}
+
+function spanned(box: Box3): { middle: Vector3; height: number } {
+  return { middle: box.getCenter(new Vector3()), height: box.max.y - box.min.y };
 }

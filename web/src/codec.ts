@@ -38,7 +38,8 @@ export interface StreamFrame {
 }
 
 const MAGIC = 0xfe;
-const VERSION = 1;
+/** Of the stream. */
+export const VERSION = 1;
 const HEADER = 48;
 const LABELS = ["neutral", "happy", "sad", "surprised", "scared", "angry", "disgusted"];
 const METRIC = 1, MOUTH_OPEN = 2, HAS_SHAPE = 4, HAS_EXPRESSION = 8;

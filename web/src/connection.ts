@@ -4,10 +4,11 @@ import { decodeFrame, type StreamFrame } from "./codec";
 
 export type ConnectionState = "connecting" | "open" | "closed";
 
+/** What the page uses of the first message of a stream. */
 export interface Hello {
+  version: number;
   model_sha256: string;
-  blendshape_names: string[];
-  frame_rate: number;
+  /** Whether /ws/camera has pictures. */
   camera: boolean;
 }
 

@@ -1,4 +1,4 @@
-// The page's elements by id, and new ones. Text goes in as text, never as HTML.
+// The page's elements by id, and new ones; dialogs, radio buttons, downloads. Text goes in as text, never as HTML.
 
 export function byId<T extends Element = HTMLElement>(id: string): T {
   const found = document.getElementById(id);
@@ -86,4 +86,25 @@ export function ask(id: string): Promise<boolean> {
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
   });
+}
+
+/** The radio buttons of a name: `act` gets the value of the one that is chosen. */
+export function onChoice<T extends string>(name: string, act: (value: T) => void): void {
+  for (const input of document.querySelectorAll<HTMLInputElement>(`input[name="${name}"]`)) {
+    // Browsers keep a choice over a reload, but not what it had done.
+    input.checked = input.defaultChecked;
+    input.addEventListener("change", () => act(input.value as T));
+  }
+}
+
+/** Chooses one of the radio buttons of a name, as a click would. */
+export function choose(name: string, value: string): void {
+  const input = document.querySelector<HTMLInputElement>(`input[name="${name}"][value="${value}"]`)!;
+  input.checked = true;
+  input.dispatchEvent(new Event("change"));
+}
+
+/** The value of the chosen radio button of a name. */
+export function chosen(name: string): string {
+  return document.querySelector<HTMLInputElement>(`input[name="${name}"]:checked`)!.value;
 }

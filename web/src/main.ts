@@ -1,24 +1,18 @@
+// Starts the page, and tells tests and the curious what it knows.
+
 import "./style.css";
+import { AvatarChooser } from "./avatar_chooser";
 import { Controls } from "./controls";
 import { toast } from "./dom";
-import { Page } from "./page";
-
-/** The token of the address, which is then taken out of it: addresses are shown and shared. */
-function givenToken(): string {
-  const url = new URL(location.href);
-  const token = url.searchParams.get("token");
-  if (!token) return sessionStorage.getItem("face_expr token") ?? "";
-  sessionStorage.setItem("face_expr token", token);
-  url.searchParams.delete("token");
-  history.replaceState(null, "", url);
-  return token;
-}
+import { givenToken, Page } from "./page";
+import { Sources } from "./sources";
+import { Theme } from "./theme";
 
 function start(): void {
-  let controls: Controls | null = null;
-  const page = new Page(givenToken(), (index, value) => controls?.slide(index, value));
-  controls = new Controls(page);
-  const moved = controls;
+  const page = new Page(givenToken(), (index, value) => sources.slide(index, value));
+  const sources = new Sources(page);
+  new Controls(page, sources, new Theme());
+  new AvatarChooser(page);
   window.faceExpr = {
     get state() {
       return page.state;
@@ -46,11 +40,11 @@ function start(): void {
     },
     lastFrame: () => page.lastFrame,
     mouthOpening: () => page.crowd?.current?.mouthOpening() ?? NaN,
-    avatarWeight: (name) => page.currentAvatar?.weight(name) ?? NaN,
+    avatarWeight: (name) => page.avatar?.weight(name) ?? NaN,
     setManual(name, value) {
       const index = page.model?.blendshapeNames.indexOf(name) ?? -1;
       if (index < 0) throw new RangeError(`there is no blendshape ${JSON.stringify(name)}`);
-      moved.slide(index, value);
+      sources.slide(index, value);
     },
   };
 }

@@ -39,20 +39,25 @@ interface Section {
 const MAGIC = "FACEMDL1";
 const KINDS = { float32: Float32Array, uint32: Uint32Array, int16: Int16Array, uint8: Uint8Array };
 
+/** The server wants a token. */
 export class Unauthorized extends Error {}
 
-/** Raises Unauthorized when the server wants a token, Error when the answer is not a model. */
+/** The server gives no model, or something else; the text says why. */
+export class ModelError extends Error {}
+
+/** Raises Unauthorized, ModelError, or TypeError where there is no server. */
 export async function fetchModel(token: string): Promise<FaceModel> {
   const headers: HeadersInit = token ? { Authorization: `Bearer ${token}` } : {};
   const answer = await fetch("api/model", { headers });
-  if (answer.status === 401 || answer.status === 403) throw new Unauthorized("the server wants a token");
-  if (!answer.ok) throw new Error(`the model was refused: ${answer.status} ${answer.statusText}`);
+  if (answer.status === 401) throw new Unauthorized("the server wants a token");
+  if (!answer.ok) throw new ModelError(`The face model was refused: ${answer.status} ${answer.statusText}`);
   return parseModel(await answer.arrayBuffer());
 }
 
+/** Raises ModelError where the bytes are no model, or one without a surface. */
 export function parseModel(data: ArrayBuffer): FaceModel {
   const bytes = new Uint8Array(data);
-  if (new TextDecoder().decode(bytes.subarray(0, 8)) !== MAGIC) throw new Error("the answer is not a face model");
+  if (new TextDecoder().decode(bytes.subarray(0, 8)) !== MAGIC) throw new ModelError("What the server calls a face model is none");
   const length = new DataView(data).getUint32(8, true);
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(12, 12 + length)));
   const sections = new Map<string, Section>(header.sections.map((section: Section) => [section.name, section]));
@@ -71,7 +76,7 @@ export function parseModel(data: ArrayBuffer): FaceModel {
 
   const mean = read<Float32Array>("mean");
   const triangles = read<Uint32Array>("triangles");
-  if (!mean || !triangles) throw new Error("the face model has no surface");
+  if (!mean || !triangles?.length) throw new ModelError(`The face model ${header.model} has no surface that could be drawn`);
   const triangle = read<Uint32Array>("landmark_triangles");
   const barycentric = read<Float32Array>("landmark_barycentric");
   return {

@@ -19,6 +19,7 @@ export class History {
     }
   }
 
+  /** The last seconds before `now`; `selected`: index of a blendshape -> its color, as the style sheet calls it. */
   draw(now: number, selected: Map<number, string>): void {
     const { pen: ink, width, height } = pen(this.canvas);
     ink.strokeStyle = cssColor("--line");
@@ -33,7 +34,7 @@ export class History {
     ink.lineWidth = 2;
     ink.lineJoin = "round";
     for (const [index, color] of selected) {
-      ink.strokeStyle = color;
+      ink.strokeStyle = cssColor(color);
       ink.beginPath();
       this.times.forEach((time, k) => {
         ink.lineTo(width * (1 - (now - time) / SECONDS), 3 + (1 - this.values[k][index]) * (height - 6));
@@ -45,7 +46,7 @@ export class History {
   legend(names: string[], selected: Map<number, string>): void {
     byId("legend").replaceChildren(...[...selected].map(([index, color]) => {
       const mark = make("i");
-      mark.style.setProperty("--color", color);
+      mark.style.setProperty("--color", `var(${color})`);
       return make("span", {}, mark, readable(names[index]));
     }));
   }

@@ -11,8 +11,8 @@ const GROUPS: [string, RegExp][] = [
   ["Others", /./],
 ];
 const FIRST_SELECTED = ["jawOpen", "mouthSmileLeft", "eyeBlinkLeft"];
-/** Lines of the history, told apart by color and legend. */
-export const LINE_COLORS = ["#ff8a65", "#4fb3ff", "#6fd08c", "#d58cff", "#ffc857", "#ff6f91"];
+/** Lines of the history, told apart by color and legend: colors of the style sheet. */
+const LINE_COLORS = ["--line-1", "--line-2", "--line-3", "--line-4", "--line-5", "--line-6"];
 
 interface Row {
   index: number;
@@ -22,18 +22,22 @@ interface Row {
   shown: number;
 }
 
-/** jawOpen -> Jaw open; eyeBlinkLeft -> Eye blink L. */
+/** jawOpen -> Jaw open; eyeBlinkLeft -> Eye blink L; jawLeft, a movement and no side, -> Jaw left. */
 export function readable(name: string): string {
-  const words = name.replace(/([A-Z])/g, " $1").toLowerCase().replace(/ left$/, " L").replace(/ right$/, " R");
+  const words = name.replace(/([A-Z])/g, " $1").toLowerCase().replace(/( \w+) left$/, "$1 L").replace(/( \w+) right$/, "$1 R");
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 export class ShapesPanel {
-  /** Index of a blendshape -> color of its line. */
+  /** Index of a blendshape -> color of its line, as the style sheet calls it. */
   readonly selected = new Map<number, string>();
   private rows: Row[] = [];
 
-  constructor(names: string[], private onSlide: (index: number, value: number) => void, private onSelect: () => void) {
+  constructor(
+    names: string[],
+    private onSlide: (index: number, value: number) => void,
+    private onSelect: (selected: Map<number, string>) => void,
+  ) {
     const place = byId("shapes");
     place.replaceChildren();
     const left = new Set(names.keys());
@@ -69,8 +73,8 @@ export class ShapesPanel {
     }
     const color = this.selected.get(index);
     row.button.setAttribute("aria-pressed", String(color !== undefined));
-    row.button.style.setProperty("--color", color ?? "inherit");
-    this.onSelect();
+    row.button.style.setProperty("--color", color ? `var(${color})` : "inherit");
+    this.onSelect(this.selected);
   }
 
   /** Shows values in 0..1; only what has changed is written. */

@@ -1,0 +1,35 @@
+// Where an avatar's face is: the part of it that its blendshapes move.
+
+import { Box3, Vector3, type Mesh } from "three";
+
+const SHARE = 0.1; // of the longest way of a morph target: vertices that move less are its edge
+
+/** A morph target of a mesh. */
+export interface Morph {
+  mesh: Mesh;
+  morph: number;
+}
+
+/** The box around the vertices that the morph targets move, in the scene; empty where there is none. */
+export function movedRegion(morphs: Morph[]): Box3 {
+  const box = new Box3();
+  const place = new Vector3();
+  const vertices = new Map<Mesh, Set<number>>();
+  for (const { mesh, morph } of morphs) {
+    if (!vertices.has(mesh)) vertices.set(mesh, new Set());
+    for (const vertex of movedVertices(mesh, morph)) vertices.get(mesh)!.add(vertex);
+  }
+  for (const [mesh, moved] of vertices) {
+    for (const vertex of moved) box.expandByPoint(mesh.getVertexPosition(vertex, place).applyMatrix4(mesh.matrixWorld));
+  }
+  return box;
+}
+
+function movedVertices(mesh: Mesh, morph: number): number[] {
+  const moves = mesh.geometry.morphAttributes.position?.[morph];
+  if (!moves) return [];
+  const move = new Vector3();
+  const ways = Array.from({ length: moves.count }, (_, vertex) => move.fromBufferAttribute(moves, vertex).length());
+  const least = SHARE * ways.reduce((a, b) => Math.max(a, b), 0);
+  return [...ways.keys()].filter((vertex) => ways[vertex] > least);
+}

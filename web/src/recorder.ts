@@ -1,0 +1,74 @@
+// Recording a take: the button, the frames while it is down, and the files to download afterwards.
+
+import type { FaceFrame, StreamFrame } from "./codec";
+import { pageSeconds } from "./connection";
+import { byId, download, setText, toast } from "./dom";
+import { takeAsGlb } from "./glb";
+import type { Page } from "./page";
+import { Take } from "./take";
+
+type Kind = "json" | "csv" | "glb";
+
+export class Recorder {
+  recording = false;
+  private take: Take | null = null;
+
+  constructor(private page: Page) {
+    byId("record").addEventListener("click", () => this.toggle());
+    for (const kind of ["json", "csv", "glb"] as Kind[]) byId(`save-${kind}`).addEventListener("click", () => this.save(kind));
+  }
+
+  /** Begins a new take, or ends the one that runs. */
+  toggle(): void {
+    const { model } = this.page;
+    if (!model) return toast("There is no face model yet");
+    if (!this.recording) this.take = new Take(model.blendshapeNames, model.name);
+    this.recording = !this.recording;
+    this.showButtons();
+    if (!this.recording && !this.take!.frames.length) toast("Nothing was recorded: no face was in view");
+  }
+
+  /** A frame of the current source. */
+  add(frame: Pick<StreamFrame, "stamp" | "faces">): void {
+    if (!this.recording || !frame.faces.length || this.take!.add(frame)) return;
+    this.toggle();
+    toast("The take has ended: it is as long as one can be");
+  }
+
+  /** The face that the sliders move: it looks straight into a camera before it. */
+  addManual(blendshapes: Float32Array, shape: Float32Array | null): void {
+    const face: FaceFrame = {
+      id: 1, confidence: 1, position: [0, 0, 0.6], quaternion: [1, 0, 0, 0], roi: [0, 0, 0, 0], metric: false,
+      mouthOpen: false, label: "", valence: 0, arousal: 0, blendshapes: blendshapes.slice(), shape, expression: null,
+    };
+    this.add({ stamp: pageSeconds(), faces: [face] });
+  }
+
+  /** The length of the running take. */
+  show(): void {
+    if (this.recording) setText(byId("recording").querySelector("span")!, clock(this.take!.seconds));
+  }
+
+  private showButtons(): void {
+    const { recording } = this;
+    byId("record").setAttribute("aria-pressed", String(recording));
+    setText(byId("record").querySelector("span")!, recording ? "Stop" : "Record");
+    byId("recording").hidden = !recording;
+    const { frames, seconds } = this.take!;
+    byId("take").hidden = recording || !frames.length;
+    setText(byId("take-text"), `${frames.length} frames, ${seconds.toFixed(1)} s. Download as`);
+  }
+
+  private save(kind: Kind): void {
+    const { take, page: { model, crowd } } = this;
+    if (!take?.frames.length || !model) return;
+    const name = `take-${new Date(take.frames[0].stamp * 1000).toISOString().slice(0, 19).replace(/:/g, "")}.${kind}`;
+    if (kind === "json") return download(name, new Blob([take.json()], { type: "application/json" }));
+    if (kind === "csv") return download(name, new Blob([take.csv()], { type: "text/csv" }));
+    const chosen = take.of(crowd?.selected ?? -1);
+    const frames = chosen.length ? chosen : take.of(take.frames[0].faces[0].id);
+    download(name, takeAsGlb(model, crowd?.current?.neutral ?? model.mean, frames));
+  }
+}
+
+const clock = (seconds: number): string => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;

@@ -1,0 +1,32 @@
+// Dark or light: as the device is set, until the user chooses.
+
+type Name = "dark" | "light";
+
+const KEY = "face_expr theme"; // in the browser's storage
+
+export class Theme {
+  private name: Name;
+
+  constructor() {
+    const light = window.matchMedia("(prefers-color-scheme: light)");
+    const preferred = (): Name => (light.matches ? "light" : "dark");
+    const saved = localStorage.getItem(KEY);
+    this.name = saved === "light" || saved === "dark" ? saved : preferred();
+    this.show();
+    light.addEventListener("change", () => {
+      if (localStorage.getItem(KEY)) return;
+      this.name = preferred();
+      this.show();
+    });
+  }
+
+  toggle(): void {
+    this.name = this.name === "dark" ? "light" : "dark";
+    localStorage.setItem(KEY, this.name);
+    this.show();
+  }
+
+  private show(): void {
+    document.documentElement.dataset.theme = this.name;
+  }
+}
