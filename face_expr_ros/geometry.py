@@ -47,8 +47,11 @@ def undistort(points: FloatArray, camera: Camera) -> FloatArray:
 
 def project(points: FloatArray, camera: Camera) -> FloatArray:
     """Points (n, 3) of the camera frame, meters, as pixels (n, 2)."""
-    flat = np.zeros(3)
     points = np.asarray(points, dtype=np.float64)
+    if not camera.distortion.any():  # OpenCV works out derivatives besides
+        (x, _, middle_x), (_, y, middle_y), _ = camera.matrix.tolist()
+        return scaled(points[:, :2] / points[:, 2:], (x, y), (middle_x, middle_y))
+    flat = np.zeros(3)
     return cv2.projectPoints(points, flat, flat, camera.matrix, camera.distortion)[0][:, 0]
 
 
@@ -171,7 +174,10 @@ def pixels_with_depth(points: FloatArray, pose: Pose, camera: Camera) -> FloatAr
     """
     scale = (camera.matrix[0, 0] + camera.matrix[1, 1]) / 2 / pose.position[2]
     ray = pose.position / np.linalg.norm(pose.position)
-    return np.column_stack([project(points, camera), (points - pose.position) @ ray * scale])
+    result = np.empty(points.shape)
+    result[:, :2] = project(points, camera)
+    result[:, 2] = (points - pose.position) @ (ray * scale)
+    return result
 
 
 def turn_to_axis(direction: FloatArray) -> FloatArray:

@@ -9,6 +9,7 @@ cdef extern from *:
     """
     #include <math.h>
     #include <stdint.h>
+    #include <string.h>
     #if defined(__x86_64__)
     #include <immintrin.h>
     #endif
@@ -48,49 +49,81 @@ cdef extern from *:
         return x >= 0 && (x >> 10) + 2 < image->width && y >= 0 && (y >> 10) + 1 < image->height;
     }
 
-    static inline const unsigned char *at(const Image *image, int64_t x, int64_t y) {
-        return image->pixels + (y >> 10) * image->stride + 3 * (x >> 10);
+    #if defined(__x86_64__)
+    /* The integer parts of eight places and, of their fractions, weights for multiply-add. */
+    typedef struct {
+        int32_t column[8], row[8];
+        int32_t across[8]; /* twice two bytes: of left and right */
+        int32_t down[8]; /* two words: of above and below */
+    } Eight;
+
+    __attribute__((target("avx2")))
+    static inline void split(const int32_t *across_x, const int32_t *across_y, const int64_t *start, Eight *places) {
+        const __m256i fraction = _mm256_set1_epi32(31), whole = _mm256_set1_epi32(32);
+        const __m256i x = _mm256_add_epi32(_mm256_loadu_si256((const __m256i *)across_x),
+                                           _mm256_set1_epi32((int32_t)start[0]));
+        const __m256i y = _mm256_add_epi32(_mm256_loadu_si256((const __m256i *)across_y),
+                                           _mm256_set1_epi32((int32_t)start[1]));
+        const __m256i right = _mm256_and_si256(_mm256_srli_epi32(x, 5), fraction);
+        const __m256i below = _mm256_and_si256(_mm256_srli_epi32(y, 5), fraction);
+        const __m256i across = _mm256_or_si256(_mm256_sub_epi32(whole, right), _mm256_slli_epi32(right, 8));
+        _mm256_storeu_si256((__m256i *)places->column, _mm256_srai_epi32(x, 10));
+        _mm256_storeu_si256((__m256i *)places->row, _mm256_srai_epi32(y, 10));
+        _mm256_storeu_si256((__m256i *)places->across, _mm256_or_si256(across, _mm256_slli_epi32(across, 16)));
+        _mm256_storeu_si256((__m256i *)places->down,
+                            _mm256_or_si256(_mm256_sub_epi32(whole, below), _mm256_slli_epi32(below, 16)));
     }
 
-    #if defined(__x86_64__)
-    /* Four bytes R, G, B, 0 in the low part, of a place inside. */
+    /* Four words R, G, B, 0 of a place inside. */
     __attribute__((target("avx2")))
-    static inline __m128i inside(const Image *image, int64_t x, int64_t y) {
+    static inline __m128i inside(const Image *image, const Eight *places, int i) {
         const __m128i order = _mm_setr_epi8(2, 5, 10, 13, 1, 4, 9, 12, 0, 3, 8, 11, -1, -1, -1, -1);
-        const unsigned char *pixel = at(image, x, y);
-        const int across = (int)(x >> 5 & 31), down = (int)(y >> 5 & 31);
+        const unsigned char *pixel = image->pixels + places->row[i] * image->stride + 3 * (int64_t)places->column[i];
         const __m128i two_rows = _mm_unpacklo_epi64(_mm_loadl_epi64((const __m128i *)pixel),
                                                     _mm_loadl_epi64((const __m128i *)(pixel + image->stride)));
-        const __m128i rows = _mm_maddubs_epi16(_mm_shuffle_epi8(two_rows, order),
-                                               _mm_set1_epi16((short)(across << 8 | (32 - across))));
-        const __m128i sum = _mm_madd_epi16(rows, _mm_set1_epi32(down << 16 | (32 - down)));
+        const __m128i rows = _mm_maddubs_epi16(_mm_shuffle_epi8(two_rows, order), _mm_set1_epi32(places->across[i]));
+        const __m128i sum = _mm_madd_epi16(rows, _mm_set1_epi32(places->down[i]));
         return _mm_srli_epi32(_mm_add_epi32(sum, _mm_set1_epi32(512)), 10);
     }
 
-    /* Four pixels at once; the number of those that were done. */
+    /* Twelve bytes. */
     __attribute__((target("avx2")))
-    static int wide(const Image *image, const int64_t *across_x, const int64_t *across_y, const int64_t *start,
-                    const int64_t *coming, int count, unsigned char *out) {
+    static inline void four(const Image *image, const Eight *places, int i, unsigned char *out) {
         const __m128i close_up = _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1);
+        const __m128i first = _mm_packus_epi32(inside(image, places, i), inside(image, places, i + 1));
+        const __m128i last = _mm_packus_epi32(inside(image, places, i + 2), inside(image, places, i + 3));
+        const __m128i pixels = _mm_shuffle_epi8(_mm_packus_epi16(first, last), close_up);
+        const int32_t rest = _mm_extract_epi32(pixels, 2);
+        _mm_storel_epi64((__m128i *)out, pixels);
+        memcpy(out + 8, &rest, sizeof rest);
+    }
+
+    /* Eight pixels at once; the number of those that were done. */
+    __attribute__((target("avx2")))
+    static int wide(const Image *image, const int32_t *across_x, const int32_t *across_y, const int64_t *start,
+                    const int64_t *coming, int count, unsigned char *out) {
         int i = 0;
-        for (; i + 6 <= count; i += 4) { /* sixteen bytes are written, of which twelve count */
-            const unsigned char *next = at(image, coming[0] + across_x[i], coming[1] + across_y[i]);
-            __builtin_prefetch(next);
-            __builtin_prefetch(next + image->stride);
-            const __m128i first = _mm_packus_epi32(inside(image, start[0] + across_x[i], start[1] + across_y[i]),
-                                                   inside(image, start[0] + across_x[i + 1], start[1] + across_y[i + 1]));
-            const __m128i second = _mm_packus_epi32(inside(image, start[0] + across_x[i + 2], start[1] + across_y[i + 2]),
-                                                    inside(image, start[0] + across_x[i + 3], start[1] + across_y[i + 3]));
-            _mm_storeu_si128((__m128i *)(out + 3 * i), _mm_shuffle_epi8(_mm_packus_epi16(first, second), close_up));
+        for (; i + 8 <= count; i += 8) {
+            Eight places;
+            split(across_x + i, across_y + i, coming, &places);
+            for (int k = 0; k < 8; k += 4) {
+                const unsigned char *next = image->pixels + places.row[k] * image->stride + 3 * (int64_t)places.column[k];
+                __builtin_prefetch(next);
+                __builtin_prefetch(next + image->stride);
+            }
+            split(across_x + i, across_y + i, start, &places);
+            four(image, &places, 0, out + 3 * i);
+            four(image, &places, 4, out + 3 * i + 12);
         }
         return i;
     }
     #endif
 
-    static int many(const Image *image, const int64_t *across_x, const int64_t *across_y, const int64_t *start,
+    static int many(const Image *image, const int32_t *across_x, const int32_t *across_y, const int64_t *start,
                     const int64_t *coming, int count, unsigned char *out) {
     #if defined(__x86_64__)
-        if (__builtin_cpu_supports("avx2")) return wide(image, across_x, across_y, start, coming, count, out);
+        if (__builtin_cpu_supports("avx2") && image->width < 1 << 20 && image->height < 1 << 20)
+            return wide(image, across_x, across_y, start, coming, count, out);
     #endif
         return 0;
     }
@@ -101,12 +134,14 @@ cdef extern from *:
         place[1] = fixed(transform[4] * row + transform[5]) + HALF;
     }
 
-    /* out[side, side, 3] RGB; across_x and across_y [side] are room for the places of a row relative to its first. */
-    static void cut(const Image *image, const double *transform, int side, int64_t *across_x, int64_t *across_y,
-                    unsigned char *out) {
+    /* out[side, side, 3] RGB; room[3 side] for the places of a row relative to its first. */
+    static void cut(const Image *image, const double *transform, int side, int64_t *room, unsigned char *out) {
+        int64_t *across_x = room, *across_y = room + side;
+        int32_t *short_x = (int32_t *)(room + 2 * side), *short_y = short_x + side; /* what overflows is outside */
         for (int i = 0; i < side; i++) {
             across_x[i] = fixed(transform[0] * i);
             across_y[i] = fixed(transform[3] * i);
+            short_x[i] = (int32_t)across_x[i], short_y[i] = (int32_t)across_y[i];
         }
         for (int row = 0; row < side; row++, out += 3 * side) {
             int64_t start[2], coming[2];
@@ -114,8 +149,9 @@ cdef extern from *:
             begin(transform, row, start);
             begin(transform, row + AHEAD, coming);
             while (first < last && !is_inside(image, start[0] + across_x[first], start[1] + across_y[first])) first++;
-            while (last > first && !is_inside(image, start[0] + across_x[last - 1], start[1] + across_y[last - 1])) last--;
-            const int done = many(image, across_x + first, across_y + first, start, coming, last - first, out + 3 * first);
+            while (last > first && !is_inside(image, start[0] + across_x[last - 1], start[1] + across_y[last - 1]))
+                last--;
+            const int done = many(image, short_x + first, short_y + first, start, coming, last - first, out + 3 * first);
             for (int i = 0; i < side; i++)
                 if (i < first || i >= first + done)
                     anywhere(image, start[0] + across_x[i], start[1] + across_y[i], out + 3 * i);
@@ -128,15 +164,15 @@ cdef extern from *:
         int64_t height
         int64_t width
         int64_t stride
-    void _cut "cut"(const Image *image, const double *transform, int side, int64_t *across_x, int64_t *across_y,
+    void _cut "cut"(const Image *image, const double *transform, int side, int64_t *room,
                     unsigned char *out) noexcept nogil
 
 
 def cut(const unsigned char[:, :, :] image, const double[:, ::1] transform, unsigned char[:, :, ::1] out,
         int64_t[:, ::1] room):
-    """out (side, side, 3) RGB; room (2, side)."""
+    """out (side, side, 3) RGB; room (3, side)."""
     cdef Image given
     given.pixels, given.stride = &image[0, 0, 0], image.strides[0]
     given.height, given.width = image.shape[0], image.shape[1]
     with nogil:
-        _cut(&given, &transform[0, 0], <int>out.shape[0], &room[0, 0], &room[1, 0], &out[0, 0, 0])
+        _cut(&given, &transform[0, 0], <int>out.shape[0], &room[0, 0], &out[0, 0, 0])

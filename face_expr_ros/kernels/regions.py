@@ -37,5 +37,5 @@ def cut_region(image: NDArray[np.uint8], transform: FloatArray, side: int) -> ND
         raise ValueError(f"a side of at least one pixel is wanted, not {side}")
     rows_in_one_piece = image.strides[1:] == (3, 1) and image.strides[0] > 0
     out = np.empty((side, side, 3), np.uint8)
-    _regions.cut(image if rows_in_one_piece else image.copy(), places, out, np.empty((2, side), np.int64))
+    _regions.cut(image if rows_in_one_piece else image.copy(), places, out, np.empty((3, side), np.int64))
     return out
