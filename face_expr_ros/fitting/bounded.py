@@ -28,7 +28,8 @@ class PartlyBounded:
         """
         self._free = free
         factor = partial_cholesky(normal, free)
-        self._triangle, self._coupling = np.asfortranarray(factor[:free, :free]), factor[:free, free:]  # as LAPACK reads
+        self._triangle = np.asfortranarray(factor[:free, :free])  # as LAPACK wants it
+        self._coupling = factor[:free, free:]
         self._reduced = np.ascontiguousarray(factor[free:, free:])
 
     def __call__(self, right: FloatArray, start: FloatArray | None = None) -> FloatArray:
