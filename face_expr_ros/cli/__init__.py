@@ -13,6 +13,8 @@ import click
 from face_expr_ros import __version__
 from face_expr_ros.cli import bags, evaluate, files, models, run, training, web
 
+_ROS_MODULES = ("ament_index_python", "builtin_interfaces", "rcl_interfaces", "rclpy", "sensor_msgs", "std_msgs")
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
@@ -38,6 +40,14 @@ def main() -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
+    except ModuleNotFoundError as error:
+        if "--traceback" in sys.argv or not is_of_ros(error.name):
+            raise
+        print(
+            f"face_expr: this verb wants ROS 2, which is not here ({error}): source a ROS 2 first, or use ./run",
+            file=sys.stderr,
+        )
+        return 2
     except Exception as error:
         if "--traceback" in sys.argv or not is_for_the_user(error):
             raise
@@ -48,3 +58,8 @@ def main() -> int:
 def is_for_the_user(error: Exception) -> bool:
     """Whether the text of an error is a sentence about the input; any other error is a mistake of this program."""
     return isinstance(error, (ValueError, OSError)) or type(error).__module__.startswith("face_expr_ros.")
+
+
+def is_of_ros(module: str | None) -> bool:
+    """Whether a module comes with ROS 2, or with the build of this package's messages."""
+    return module == "face_expr_ros.msg" or (module or "").split(".")[0] in _ROS_MODULES
