@@ -41,7 +41,7 @@ from face_expr_ros.web.model_file import (
     shape_units,
 )
 
-HEADER = 48  # bytes
+HEADER = 48  # bytes, as documented
 single = st.floats(-1e6, 1e6, width=32)
 pixels = st.integers(0, 65535)
 

@@ -26,6 +26,7 @@ NO_LABEL = 255
 
 # All little-endian and without padding.
 _HEADER = struct.Struct("<BBHIddIIffff")
+HEADER_SIZE = _HEADER.size  # bytes
 _FACE = struct.Struct("<If3f4f4HBBbbB")
 _METRIC, _MOUTH_OPEN, _SHAPE, _EXPRESSION = 1, 2, 4, 8
 
