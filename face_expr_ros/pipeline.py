@@ -29,6 +29,7 @@ from face_expr_ros.values import Blendshapes, Detection, Face, FaceFit, Frame, L
 _MOVED = 0.6
 _IBUG68 = np.array(IBUG68)
 _SAME = 0.5  # intersection over union from which on two detections are one face
+_SOON_NS = 50_000_000  # nanoseconds: a face that somebody finds has hardly moved when the next frame is taken
 _LOOKS, _LOOK_NS = 3, 33_333_333  # at a still picture, nanoseconds apart
 
 
@@ -58,16 +59,19 @@ class Pipeline:
         self._smoother = Smoother(config.smoothing)
         self._readouts = ReadoutReader(config.expression)
         self._last_stamp_ns: int | None = None
+        self._ahead: Frame | None = None  # the last frame, where the next one wants to know who else is in it
+        self._early: list[Detection] | None = None  # the answer
 
     def __call__(self, frame: Frame, thorough: bool = False) -> tuple[Face, ...]:
-        """The faces in the frame, in the order of their ids; none is a good answer.
+        """The faces in the frame, in the order of their ids; none is a good answer. Its image must stay as it is until
+        the next one.
 
         A stamp before the last one (a bag that starts again) resets the memory; ids are never used twice.
         ``thorough`` lets the detector take its time.
         """
-        self._forget_if_time_went_back(frame.stamp_ns)
+        soon = self._notice_time(frame.stamp_ns)
         with self._stage("detector"):
-            detections = self._detect(frame, thorough)
+            detections = self._detect(frame, thorough, soon)
         with self._stage("tracker"):
             tracks = self._tracker(detections, frame.stamp_ns)
         with self._stage("landmarks"):
@@ -82,7 +86,17 @@ class Pipeline:
             faces = self._smoother(_faces(tracks, fits, blendshapes), frame.stamp_ns)
         with self._stage("readouts"):
             faces = self._readouts(faces)
+        self._ahead = frame if soon and self._tracker.wants_detector() else None
         return faces
+
+    def look_ahead(self) -> None:
+        """Do now what the next frame would begin with: where frames come fast, more faces are looked for in the last.
+
+        The faces are the same without it. Whoever passes faces on at once calls it afterwards, so that they need not
+        wait for the detector.
+        """
+        if self._ahead is not None:
+            self._early, self._ahead = self._look(self._ahead, thorough=False), None
 
     def still(self, frame: Frame) -> tuple[Face, ...]:
         """The faces in a picture that has nothing to do with the last: seen for three frames, the third answer counts.
@@ -107,31 +121,43 @@ class Pipeline:
             self._readouts,
         ):  # fmt: skip
             stage.reset()
+        self._ahead = self._early = None
 
     def close(self) -> None:
         """Free the networks."""
         self._detector.close()
         self._landmarks.close()
 
-    def _detect(self, frame: Frame, thorough: bool) -> list[Detection] | None:
-        """What the detector finds in the image and, looking closer, at the faces that nobody vouches for; and what the
-        landmark network finds by itself. None where nobody needs to look."""
+    def _detect(self, frame: Frame, thorough: bool, soon: bool) -> list[Detection] | None:
+        """What the detector finds, in the last frame where that is ``soon`` enough and somebody is followed, and what
+        the landmark network finds by itself. None where nobody needs to look."""
         strangers = self._landmarks.strangers
-        if not strangers and not self._tracker.wants_detector(frame.stamp_ns):
+        urgent = bool(strangers) or self._tracker.needs_detector(frame.stamp_ns)
+        if not urgent and not self._tracker.wants_detector():
             return None
+        if soon and not urgent:
+            self.look_ahead()
+        early, self._early, self._ahead = self._early, None, None
+        found = early if soon and not urgent and early is not None else self._look(frame, thorough)
+        return best_of([*found, *strangers], _SAME)
+
+    def _look(self, frame: Frame, thorough: bool) -> list[Detection]:
+        """What the detector finds in the image and, looking closer, at the faces that nobody vouches for."""
         found = self._detector(frame.image, thorough, self._tracker.followed())
         closer = [self._detector.closer(frame.image, roi) for roi in self._tracker.doubted()]
-        return best_of([*found, *(seen for seen in closer if seen is not None), *strangers], _SAME)
+        return [*found, *(seen for seen in closer if seen is not None)]
 
     def _followed(self, tracks: list[Track], fits: list[FaceFit], stamp_ns: int) -> tuple[list[Track], list[FaceFit]]:
         """The tracks whose fits hold a face; the tracker follows those."""
         held = self._tracker.learn(tracks, fits, stamp_ns)
         return list(compress(tracks, held)), list(compress(fits, held))
 
-    def _forget_if_time_went_back(self, stamp_ns: int) -> None:
-        if self._last_stamp_ns is not None and stamp_ns < self._last_stamp_ns:
+    def _notice_time(self, stamp_ns: int) -> bool:
+        """Whether the last frame was taken shortly before; memory is reset where it was taken later."""
+        last, self._last_stamp_ns = self._last_stamp_ns, stamp_ns
+        if last is not None and stamp_ns < last:
             self.reset()
-        self._last_stamp_ns = stamp_ns
+        return last is not None and 0 < stamp_ns - last <= _SOON_NS
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:

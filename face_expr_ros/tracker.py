@@ -102,7 +102,7 @@ class _Memory:
 class Tracker:
     """Follows faces by their fits and gives each the id it had before, or a new one. Ids are never used twice.
 
-    A frame is three calls: `wants_detector`, the tracker itself, and `learn`.
+    A frame is three steps: `needs_detector` and `wants_detector`, the tracker itself, and `learn`.
     """
 
     def __init__(self, config: TrackerConfig, max_faces: int, detect_every: int) -> None:
@@ -125,17 +125,21 @@ class Tracker:
         """Of the faces that are followed, and of those that are lost and may still come back."""
         return set(self._memories)
 
-    def wants_detector(self, stamp_ns: int) -> bool:
-        """Whether the detector should look at a frame taken at ``stamp_ns`` nanoseconds.
+    def needs_detector(self, stamp_ns: int) -> bool:
+        """Whether a frame taken at ``stamp_ns`` nanoseconds says nothing without the detector: nobody is followed, or
+        there was a gap."""
+        gap = self._last_stamp_ns is None or stamp_ns - self._last_stamp_ns > _VELOCITY_HORIZON * 1e9
+        return gap or not any(memory.in_view for memory in self._memories.values())
 
-        In every frame while nobody is followed, and after a gap; now and then while there is room for more faces or
-        one is followed that FaceMesh does not see; never while all are followed and seen.
+    def wants_detector(self) -> bool:
+        """Whether it is time for the detector to look at the next frame, or this one, though somebody is followed.
+
+        It is now and then while there is room for more faces or one is followed that FaceMesh does not see; never while
+        all are followed and seen.
         """
         followed = [memory for memory in self._memories.values() if memory.in_view]
-        gap = self._last_stamp_ns is None or stamp_ns - self._last_stamp_ns > _VELOCITY_HORIZON * 1e9
         doubted = any(memory.is_doubted() for memory in followed)
-        due = self._since_detector + 1 >= self._detect_every and (doubted or len(followed) < self._max_faces)
-        return not followed or gap or due
+        return self._since_detector + 1 >= self._detect_every and (doubted or len(followed) < self._max_faces)
 
     def followed(self) -> list[Roi]:
         """The faces in view, as boxes in pixels."""
@@ -149,7 +153,7 @@ class Tracker:
         """The faces to look at in a frame taken at ``stamp_ns`` nanoseconds, in the order of their ids.
 
         Args:
-            detections: what the detector found; None where it was not asked.
+            detections: what the detector found, in this frame or the one before; None where it was not asked.
             stamp_ns: the frame's time.
         """
         self._forget_lost(stamp_ns)

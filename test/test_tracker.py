@@ -60,7 +60,7 @@ class Line:
     def __call__(self, heads: list[Head], stamp_ns: int) -> dict[str, float]:
         """Id -> column of its face in pixels."""
         detections = None
-        if self.tracker.wants_detector(stamp_ns):
+        if self.tracker.needs_detector(stamp_ns) or self.tracker.wants_detector():
             self.looks += 1
             detections = [head.detection() for head in heads if head.by_detector]
         self.tracks = self.tracker(detections, stamp_ns)

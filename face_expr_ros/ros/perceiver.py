@@ -65,12 +65,17 @@ class Perceiver:
             faces = self._pipeline(frame)
         perceived = time.perf_counter()
         self._outputs(frame, faces, message.header, self._parameters.config.output)
+        published = time.perf_counter()
+        age = (self._node.get_clock().now().nanoseconds - stamp.nanoseconds) / 1e9
+        with self._lock:
+            stages = self._pipeline.stage_seconds
+            self._pipeline.look_ahead()
         seconds = {
             "decode": decoded - started,
-            **self._pipeline.stage_seconds,
-            "publish": time.perf_counter() - perceived,
+            **stages,
+            "publish": published - perceived,
+            "look ahead": time.perf_counter() - published,
         }
-        age = (self._node.get_clock().now().nanoseconds - stamp.nanoseconds) / 1e9
         self.health.succeeded(time.monotonic(), len(faces), seconds, age)
 
     def _notice_time_jump(self, stamp_ns: int) -> None:
