@@ -17,6 +17,7 @@ from avatar_receivers import VmcAvatar, ifacialmocap, live_link, openseeface
 from face_expr_ros.config import from_mapping
 from face_expr_ros.open_model.blendshapes import ARKIT_NAMES
 from face_expr_ros.retargeting import avatar_sender
+from face_expr_ros.retargeting import ifacialmocap as ifacialmocap_protocol
 from face_expr_ros.retargeting.avatar_config import PORTS, TargetConfig
 from face_expr_ros.retargeting.avatar_sender import Sender, packets
 from face_expr_ros.retargeting.avatar_stream import AvatarStream, Shown
@@ -129,6 +130,33 @@ def test_ifacialmocap_waits_for_the_hello_and_answers_to_whom_said_it(
     receiver.sendto(b"iFacialMocap_sahuasouryya9218sauhuiayeta91555dy3719" + version, place)
     shapes, _ = ifacialmocap(receiver.recv(65536), separator)
     assert len(shapes) == 52
+
+
+class FloodedSocket:
+    """A hello, and then datagrams without end that are none."""
+
+    def __init__(self, *_: Any) -> None:
+        self.sent = threading.Event()
+        self._hello = [ifacialmocap_protocol.HELLO]
+
+    def recvfrom(self, _: int) -> tuple[bytes, tuple[str, int]]:
+        return (self._hello.pop() if self._hello else b"x"), ("127.0.0.1", 5)
+
+    def sendto(self, *_: Any) -> None:
+        self.sent.set()
+
+    def setblocking(self, _: bool) -> None: ...
+    def bind(self, _: Any) -> None: ...
+    def close(self) -> None: ...
+
+
+def test_a_flood_of_datagrams_does_not_keep_the_packets(
+    monkeypatch: pytest.MonkeyPatch, send: Callable[..., Sender]
+) -> None:
+    flooded = FloodedSocket()
+    monkeypatch.setattr(avatar_sender.socket, "socket", lambda *_: flooded)
+    send(make_target("ifacialmocap", **{"ifacialmocap.wait_for_hello": True}))
+    assert flooded.sent.wait(PATIENCE)
 
 
 def test_a_port_for_hellos_that_is_taken_is_refused_at_start(receiver: socket.socket) -> None:

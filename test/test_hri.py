@@ -113,6 +113,16 @@ def test_what_nobody_reads_has_no_confidence() -> None:
     assert set(np.flatnonzero(confidence)) == {51, 52, 53, 54, 55, 56}
 
 
+def test_units_that_are_not_finite_or_have_no_place_are_not_known() -> None:
+    names = ("AU1", "AU12", "AU99", "AU12345678901234567890", "AU45L", "AU45R", "AU26")
+    values = np.array([np.nan, np.inf, 0.5, 0.5, np.nan, 0.2, 0.25])
+    state = replace(make_state(), readouts=Readouts(names, values, 0.0, 0.0, "neutral", False))
+    intensity, confidence = hri_values.action_units(state)
+    assert set(np.flatnonzero(confidence)) == {26, 51, 52, 53, 54, 55, 56}
+    assert intensity[26] == 0.25
+    assert not intensity[[1, 12, 46]].any()
+
+
 def test_every_label_has_its_word_in_hri_msgs() -> None:
     assert set(hri_values.EXPRESSIONS) == set(LABELS)
     assert set(hri_values.EXPRESSIONS.values()) <= HRI_WORDS

@@ -25,6 +25,8 @@ ARKIT_NAMES = (
     "cheekPuff", "cheekSquintLeft", "cheekSquintRight", "noseSneerLeft", "noseSneerRight", "tongueOut",
 )  # fmt: skip
 
+GAZE_RANGE = np.radians(28.0)  # that an eyeLook blendshape of 1 is taken to turn a real eye
+
 # Rotation vectors (x to the subject's left, y up; degrees) of the left eyeball; the right one mirrors them.
 # MakeHuman's eyeballs are larger than real ones: these angles move the iris as far as 1.3 times as much on a real eye.
 _LEFT_GAZE_DEGREES = {

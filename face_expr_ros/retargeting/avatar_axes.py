@@ -15,13 +15,13 @@ from scipy.spatial.transform import Rotation
 from face_expr_ros.face_state import FaceState
 from face_expr_ros.geometry import FACING_CAMERA, turn_to_axis
 from face_expr_ros.landmarks.regions import IRISES
-from face_expr_ros.open_model.blendshapes import ARKIT_NAMES, mirrored_name
+from face_expr_ros.open_model.blendshapes import ARKIT_NAMES, GAZE_RANGE, mirrored_name
 from face_expr_ros.values import NOTHING_READ, Blendshapes, FloatArray, Pose, Roi
-
-GAZE_RANGE = np.radians(28.0)  # of an eyeLook blendshape at 1.0
 
 _MIRROR = np.diag([-1.0, 1.0, 1.0])
 _COUNTERPART = [ARKIT_NAMES.index(mirrored_name(name)) for name in ARKIT_NAMES]
+_LEFT = {way: ARKIT_NAMES.index(f"eyeLook{way}Left") for way in ("Down", "In", "Out", "Up")}
+_RIGHT = {way: ARKIT_NAMES.index(f"eyeLook{way}Right") for way in ("Down", "In", "Out", "Up")}
 
 RESTING = FaceState(
     id="",
@@ -94,10 +94,6 @@ def gaze_angles(values: FloatArray) -> FloatArray:
     down, inward, outward, up = (values[[_LEFT[name], _RIGHT[name]]] for name in ("Down", "In", "Out", "Up"))
     angles: FloatArray = GAZE_RANGE * np.column_stack([(outward - inward) * (1.0, -1.0), up - down])
     return angles
-
-
-_LEFT = {way: ARKIT_NAMES.index(f"eyeLook{way}Left") for way in ("Down", "In", "Out", "Up")}
-_RIGHT = {way: ARKIT_NAMES.index(f"eyeLook{way}Right") for way in ("Down", "In", "Out", "Up")}
 
 
 def eye_rotation(aside: float, above: float) -> FloatArray:

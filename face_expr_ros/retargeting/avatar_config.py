@@ -36,6 +36,8 @@ class AvatarBridgeConfig:
 
 @dataclass(frozen=True)
 class VmcConfig:
+    """What a target of the protocol ``vmc`` may set."""
+
     names: str = setting(
         "arkit",
         "names of the blendshapes: ARKit's 52 (perfect sync), VRM 0's A I U E O Joy ..., or both",
@@ -49,6 +51,8 @@ class VmcConfig:
 
 @dataclass(frozen=True)
 class LiveLinkConfig:
+    """What a target of the protocol ``live_link`` may set."""
+
     subject: str = setting("face_expr", "name under which the face appears in Unreal")
     full_angle: float = setting(
         57.29578,
@@ -61,6 +65,8 @@ class LiveLinkConfig:
 
 @dataclass(frozen=True)
 class IFacialMocapConfig:
+    """What a target of the protocol ``ifacialmocap`` may set."""
+
     wait_for_hello: bool = setting(
         False,
         "as the phone does: listen at the target's port and send to whoever says hello, instead of to host",
@@ -70,6 +76,8 @@ class IFacialMocapConfig:
 
 @dataclass(frozen=True)
 class OpenSeeFaceConfig:
+    """What a target of the protocol ``openseeface`` may set."""
+
     width: int = setting(640, "of the image, which the packet names", unit="pixels", minimum=1, maximum=16384)
     height: int = setting(480, "of the image, which the packet names", unit="pixels", minimum=1, maximum=16384)
 

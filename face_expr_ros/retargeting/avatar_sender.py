@@ -17,6 +17,7 @@ Address = tuple[str, int]
 RESOLVE_AGAIN = 5.0  # seconds until a name that could not be resolved is tried again
 CLOSE_TIMEOUT = 2.0  # seconds that a thread has to end
 HELLO_SIZE = 256  # bytes; longer ones are no hello
+MOST_HELLOS = 64  # datagrams that are read before a packet is sent, which a flood of them must not prevent
 
 
 @dataclass
@@ -135,9 +136,9 @@ class Sender:
 
     def _listen(self) -> None:
         """Take the newest hello, where one is waited for."""
-        while self._waits:
+        for _ in range(MOST_HELLOS if self._waits else 0):
             try:
-                data, (host, _) = self._socket.recvfrom(HELLO_SIZE)
+                data, (host, _port) = self._socket.recvfrom(HELLO_SIZE)
             except BlockingIOError:
                 return
             if data.startswith(ifacialmocap.HELLO):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -71,8 +72,9 @@ def normalized_points(state: FaceState, size: ImageSize) -> FloatArray:
 def action_units(state: FaceState) -> tuple[FloatArray, FloatArray]:
     """(99,) intensities and (99,) confidences by FACS code; a confidence of 0 says that nothing is known.
 
-    Codes of one side alone are left out: hri_msgs has none. 46, wink, is how much more one eye is closed than the
-    other; 51 to 56, the head's turns, are the angle against the camera's axes over 45 degrees.
+    So it is for an intensity that is not finite. Codes of one side alone, and beyond 98, are left out: hri_msgs has
+    none. 46, wink, is how much more one eye is closed than the other; 51 to 56, the head's turns, are the angle against
+    the camera's axes over 45 degrees.
     """
     intensity, confidence = np.zeros(CODES), np.zeros(CODES)
     known: dict[int, float] = {}
@@ -86,7 +88,8 @@ def action_units(state: FaceState) -> tuple[FloatArray, FloatArray]:
     if known:
         known[46] = abs(sides["L"] - sides["R"])
     for code, value in (known | _head_codes(state)).items():
-        intensity[code], confidence[code] = min(1.0, max(0.0, value)), state.confidence
+        if code < CODES and math.isfinite(value):
+            intensity[code], confidence[code] = min(1.0, max(0.0, value)), state.confidence
     return intensity, confidence
 
 

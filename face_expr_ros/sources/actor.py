@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_expr_ros.geometry import euler_angles, rotation_from_euler, turn_to_axis
+from face_expr_ros.open_model.blendshapes import GAZE_RANGE
 from face_expr_ros.values import Camera, FloatArray, Pose
 
 LOOP = 30.0  # seconds
 _DISTANCE = 0.58
-_GAZE_RANGE = np.radians(28.0)  # of an eyeLook blendshape at 1.0
 _BLINKS = (1.6, 4.7, 8.3, 9.4, 12.2, 14.9, 15.3, 18.6, 21.0, 22.9, 25.4, 28.2)
 
 # Rise begins, full, fall begins, neutral again (seconds), and what is done, for names with Left and Right both.
@@ -134,7 +134,7 @@ def _look(values: dict[str, float], t: float, yaw: float, pitch: float) -> None:
 
 def set_gaze(values: dict[str, float], left: float, up: float) -> None:
     """Both eyes' blendshapes for a gaze to the subject's left and up, radians from straight ahead."""
-    across, above = np.clip([left / _GAZE_RANGE, up / _GAZE_RANGE], -1.0, 1.0)
+    across, above = np.clip([left / GAZE_RANGE, up / GAZE_RANGE], -1.0, 1.0)
     _raise(values, "eyeLookOutLeft", across)
     _raise(values, "eyeLookInRight", across)
     _raise(values, "eyeLookInLeft", -across)
