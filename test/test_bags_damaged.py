@@ -1,18 +1,23 @@
-"""Bags: what can still be read of a damaged one."""
+"""Bags: what can still be read of a damaged one, and what is refused."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from bag_files import IMAGE, BagFile, header, moving, of_topic, raw, record
+from bag_files import CAMERA_INFO, IMAGE, START_NS, BagFile, camera_info, header, moving, of_topic, raw, record
 from numpy.typing import NDArray
+from rosbags.rosbag2 import StoragePlugin, Writer
 
 from face_expr_ros.bags import BagError
 from face_expr_ros.bags.annotate import annotate
+from face_expr_ros.bags.export import export
 from face_expr_ros.bags.job import Job
+from face_expr_ros.bags.messages import FACE_ARRAY, UNKNOWN_HASH
 from face_expr_ros.bags.reading import Recording
+from face_expr_ros.bags.writing import work_folder
 
 Picture = NDArray[np.uint8]
 
@@ -52,3 +57,88 @@ def test_bad_images_are_counted_and_the_next_ones_work(portrait: Picture, fresh:
     result = annotate(Job(tmp_path / "a", tmp_path / "b"), bar=False)
     assert (result["frames"], result["images_left_out"]) == (2, 2)
     assert "'rgb7' was given" in result["problem"]
+
+
+def test_a_camera_info_that_is_cut_off_is_named_and_the_one_before_goes_on_to_count(
+    portrait: Picture, fresh: None, tmp_path: Path
+) -> None:
+    with BagFile(tmp_path / "a") as file:
+        for number in range(3):
+            file.write("/image", IMAGE, number, raw(portrait, header(number)))
+            info = camera_info(header(number))
+            file.write("/camera_info", CAMERA_INFO, number + 0.1, info[:40] if number == 1 else info)
+    result = annotate(Job(tmp_path / "a", tmp_path / "b"), bar=False)
+    assert (result["frames"], result["images_left_out"]) == (3, 0)
+    assert "a CameraInfo on /camera_info is damaged and does not count" in result["problem"]
+    assert [array.faces[0].pose.metric for array in of_topic(tmp_path / "b", "/faces")] == [True] * 3
+
+
+def only(path: Path, image: bytes, definition: str, storage: str = "mcap", time_ns: int = START_NS) -> Path:
+    """A bag of one message on a topic of images that the bag defines in this way."""
+    with Writer(path, version=8, storage_plugin=StoragePlugin[storage.upper()]) as writer:
+        images = writer.add_connection("/image", IMAGE, msgdef=definition, rihs01=UNKNOWN_HASH)
+        writer.write(images, time_ns, image)
+    return path
+
+
+@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+def test_images_that_the_bag_does_not_define_are_what_ros_defines(
+    portrait: Picture, fresh: None, tmp_path: Path, storage: str
+) -> None:
+    bag = only(tmp_path / "a", raw(portrait, header(0)), "", storage)
+    assert annotate(Job(bag, tmp_path / "b"), bar=False)["faces"] == 1
+
+
+@pytest.mark.parametrize("definition", ["string other\n", "this is { no definition", "uint32[ width\n"])
+def test_a_bag_whose_images_are_something_else_is_refused(
+    portrait: Picture, fresh: None, tmp_path: Path, definition: str
+) -> None:
+    bag = only(tmp_path / "a", raw(portrait, header(0)), definition)
+    with pytest.raises(BagError, match=r"images that can be read were wanted|the bag's definition of .* cannot be"):
+        annotate(Job(bag, tmp_path / "b"), bar=False)
+    assert not (tmp_path / "b").exists()
+    assert not work_folder(tmp_path / "b").exists()
+
+
+def test_a_part_without_an_image_and_a_time_that_no_stamp_can_say_are_refused(
+    portrait: Picture, fresh: None, tmp_path: Path
+) -> None:
+    bag = only(tmp_path / "a", raw(portrait, header(0)), "")
+    with pytest.raises(BagError, match="has none: no message on /image in the part that was asked for"):
+        annotate(Job(bag, tmp_path / "b", start=5.0), bar=False)
+    late = only(tmp_path / "late", raw(portrait, header(0)), "", time_ns=2**63)
+    with pytest.raises(BagError, match="of the years 1970 to 2038 was wanted, one at 9223372036854775808 ns"):
+        annotate(Job(late, tmp_path / "b"), bar=False)
+
+
+@pytest.mark.parametrize("note", ["[1]", "no JSON", "{}", '{"made_of": 1}'])
+def test_a_bag_of_somebody_else_is_not_overwritten(portrait: Picture, tmp_path: Path, note: str) -> None:
+    bag = only(tmp_path / "a", raw(portrait, header(0)), "")
+    (tmp_path / "b").mkdir()
+    text = f"rosbag2_bagfile_information: {{custom_data: {{face_expr_ros: '{note}'}}}}"
+    (tmp_path / "b/metadata.yaml").write_text(text)
+    with pytest.raises(BagError, match="is there already and is not overwritten"):
+        annotate(Job(bag, tmp_path / "b"), bar=False)
+
+
+def test_a_message_of_faces_that_is_cut_off_is_counted_and_the_next_one_is_exported(
+    annotated: tuple[Path, dict[str, int]], tmp_path: Path
+) -> None:
+    with Recording(annotated[0]) as recording, BagFile(tmp_path / "a") as file:
+        for number, message in enumerate(recording.messages([recording.connection("/faces")])):
+            file.write("/faces", FACE_ARRAY, number, bytes(message.data)[: 500 if number == 2 else None])
+    result = export(tmp_path / "a", table=tmp_path / "a.csv", keys=tmp_path / "a.json")
+    count = annotated[1]["frames"]
+    assert (result["frames"], result["faces"], result["messages_left_out"]) == (count - 1, count - 1, 1)
+    assert "Invalid sequence length" in result["problem"]
+    assert len((tmp_path / "a.csv").read_text().splitlines()) == count
+
+
+def test_a_disk_without_links_gets_a_bag_too(portrait: Picture, fresh: None, tmp_path: Path, monkeypatch: Any) -> None:
+    def link(*_: Any) -> None:
+        raise PermissionError("no links here")
+
+    monkeypatch.setattr("os.link", link)
+    bag = only(tmp_path / "a", raw(portrait, header(0)), "")
+    annotate(Job(bag, tmp_path / "b"), bar=False)
+    assert len(of_topic(tmp_path / "b", "/faces")) == 1

@@ -41,6 +41,8 @@ def test_a_folder_of_bags_has_a_job_for_each(portrait: Picture, tmp_path: Path) 
     record(tmp_path / "in/out/old", portrait, 1)
     jobs = jobs_of(Job(tmp_path / "in", tmp_path / "in/out"))
     assert [job.out.relative_to(tmp_path / "in/out") for job in jobs] == [Path("c"), Path("day1/a"), Path("day1/b.2")]
+    (tmp_path / "in/day1/up").symlink_to(tmp_path / "in")
+    assert jobs_of(Job(tmp_path / "in", tmp_path / "in/out")) == jobs, "a link back up has no more bags"
     (tmp_path / "empty").mkdir()
     (tmp_path / "in/c.mcap").touch()
     with pytest.raises(BagError, match=r"bags of different names were wanted, .*/c and .*/c\.mcap were given"):

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from face_expr_ros.bags.parameters import parameters_of, perception_config_of
 from face_expr_ros.config import ConfigError, PerceptionConfig
-
-Picture = NDArray[np.uint8]
-
 
 PARAMETERS = {
     "as the package has it": ("/**/perception:\n  ros__parameters: {smoothing: {method: none}}", "none"),
@@ -37,6 +32,7 @@ BAD_PARAMETERS = {
         "a/perception: {ros__parameters: {}}\nb/perception: {ros__parameters: {}}",
         "has several: /a/perception, /b/perception",
     ),
+    "a list": ("perception: {ros__parameters: [1, 2]}", "by their names were wanted for /perception, .1, 2. was given"),
     "no YAML": ("perception: [", "cannot be read as YAML"),
 }
 

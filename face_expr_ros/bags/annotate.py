@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from functools import partial
 from itertools import chain, islice
 from typing import Any
@@ -24,6 +24,7 @@ from face_expr_ros.bags.writing import SplitWriter, Topic, copied_topic, work_fo
 from face_expr_ros.interrupts import held_interrupt
 from face_expr_ros.pipeline import Pipeline
 from face_expr_ros.progress import progress
+from face_expr_ros.ros.camera_info import CameraInfoError
 
 QUEUE = 4  # messages that are read ahead, and calls that wait for the writer
 
@@ -36,7 +37,7 @@ def annotate(job: Job, bar: bool = True) -> dict[str, Any]:
     settings, is left as it is.
 
     Raises:
-        BagError: the recording cannot be read or has no such images, or the new bag cannot be written.
+        BagError: the recording cannot be read, or no image of it, or the new bag cannot be written.
         BundleError, ConfigError: as `Pipeline`.
     """
     started = time.perf_counter()
@@ -79,6 +80,7 @@ class _Run:
                 for message, picture in progress(decoded, name, rest, "messages") if bar else decoded:
                     self._take(message, picture)
                     check()
+            self._check_frames()
             result = self._result()
             self._behind.put(partial(self._writer.finish, notes_on(self._fingerprint, result)))
             self._behind.close()
@@ -88,16 +90,33 @@ class _Run:
 
     def _know_camera(self) -> None:
         """As an interrupted run knew it, or from the first CameraInfo on."""
-        if not self._resumed:
-            self._camera.take_first_info(self._bounds)
-        elif self._state.camera_info:
+        if self._resumed and self._state.camera_info:
             self._camera.restore_info(self._state.camera_info)
+        elif not self._resumed:
+            with self._noted():
+                self._camera.take_first_info(self._bounds)
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        """A CameraInfo that is damaged is named in the result, and the images after it go on."""
+        try:
+            yield
+        except CameraInfoError as error:
+            self._state.problem = self._state.problem or str(error)
 
     def _messages_left(self) -> Iterator[Message]:
         """What is not done yet; a part of a recording begins with what was latched before it."""
         start_ns = self._bounds[0]
         latched = [] if start_ns is None else self._recording.latched_before(start_ns, self._images)
         return islice(chain(latched, self._recording.messages((), *self._bounds)), self._resumed, None)
+
+    def _check_frames(self) -> None:
+        """A bag without a single image that was looked at is none that was annotated."""
+        if self._state.frames:
+            return
+        part = "" if self._bounds == (None, None) else " in the part that was asked for"
+        reason = self._state.problem or self._recording.damage or f"no message on {self._images.topic}{part}"
+        raise BagError(f"images that can be read were wanted, {self._job.source} has none: {reason}")
 
     def _take(self, message: Message, picture: Picture | Exception | None) -> None:
         state = self._state
@@ -110,7 +129,8 @@ class _Run:
         self._behind.put(partial(self._writer.write, connection.topic, connection.msgtype, time_ns, data))
         state.messages_in += 1
         if picture is None:
-            self._camera.take_info(message)
+            with self._noted():
+                self._camera.take_info(message)
         else:
             self._image(time_ns, picture)
 

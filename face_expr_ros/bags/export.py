@@ -6,6 +6,7 @@ import csv
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ BATCH = 1000  # rows that are written to a Parquet file at once
 @dataclass
 class _Counts:
     messages_in: int = 0
+    left_out: int = 0
+    problem: str = ""
     faces: int = 0
     ids: list[str] = field(default_factory=list)
 
@@ -50,33 +53,29 @@ def export(
     """
     started = time.perf_counter()
     with Recording(bag) as recording:
-        connection = faces_connection(recording, topic)
         counts, frames = _Counts(), Keyframes()
-        sinks: list[Callable[[Row], None]] = []
-        closes: list[Callable[[], None]] = []
-        for path, opened in ((table, _csv_sink), (parquet, _parquet_sink)):
-            if path is not None:
-                write, close = opened(path)
-                sinks.append(write)
-                closes.append(close)
-        if keys is not None:
-            sinks.append(frames.add)
-        try:
-            for row in _rows(recording, connection, counts):
-                for write in sinks:
+        rows = _rows(recording, faces_connection(recording, topic), counts)
+        with ExitStack() as stack:
+            writers: list[Callable[[Row], None]] = [] if keys is None else [frames.add]
+            for path, opened in ((table, _csv_sink), (parquet, _parquet_sink)):
+                if path is not None:
+                    writers.append(stack.enter_context(opened(path)))
+            for row in rows:
+                for write in writers:
                     write(row)
-        finally:
-            for close in closes:
-                close()
+        if counts.left_out and counts.left_out == counts.messages_in:
+            raise BagError(f"messages that can be read were wanted, {bag} has none: {counts.problem}")
         if keys is not None:
             keys.write_text(json.dumps(frames.result()) + "\n", encoding="utf-8")
         seconds, recorded = time.perf_counter() - started, (recording.end_ns - recording.start_ns) * 1e-9
         return {
             "source": str(bag),
             "messages_in": counts.messages_in,
-            "frames": counts.messages_in,
+            "frames": counts.messages_in - counts.left_out,
             "faces": counts.faces,
             "ids": counts.ids,
+            "messages_left_out": counts.left_out,
+            "problem": counts.problem,
             "damage": recording.damage,
             "seconds": seconds,
             "realtime_factor": recorded / seconds,
@@ -108,9 +107,15 @@ def face_row(face: Any, header: Any) -> Row:
     """One face of one image. Positions are meters in the camera's optical frame, angles degrees.
 
     The quaternion is that of REP-155's face frame; blendshapes and action units have their own names.
+
+    Raises:
+        ValueError: there is not a value for each name, or a number is not finite, or the quaternion is zero.
     """
     roi, pose = face.roi, face.pose.pose
     place, turn, expression = pose.position, pose.orientation, face.expression
+    numbers = [place.x, place.y, place.z, turn.x, turn.y, turn.z, turn.w, *expression.blendshapes]
+    if not (np.isfinite(numbers).all() and any(numbers[3:7])):
+        raise ValueError(f"finite numbers and a rotation were wanted for {face.face_id!r}, {numbers} were given")
     angles = {f"{name}_deg": float(np.degrees(getattr(face.pose, name))) for name in ("yaw", "pitch", "roll")}
     return {
         "stamp_ns": header.stamp.sec * 1_000_000_000 + header.stamp.nanosec,
@@ -132,34 +137,45 @@ def face_row(face: Any, header: Any) -> Row:
 
 
 def _rows(recording: Recording, connection: Connection, counts: _Counts) -> Iterator[Row]:
+    """All faces; a message that cannot be read is counted, and the next one goes on."""
     types = types_of(connection)
     messages = recording.messages([connection])
     for message in progress(messages, recording.path.name, connection.msgcount or None, unit="messages"):
-        array: Any = types.deserialize_cdr(message.data, FACE_ARRAY)
         counts.messages_in += 1
-        for face in array.faces:
-            counts.faces += 1
-            if face.face_id not in counts.ids:
-                counts.ids.append(face.face_id)
-            yield face_row(face, array.header)
+        try:
+            array: Any = types.deserialize_cdr(message.data, FACE_ARRAY)
+            rows = [face_row(face, array.header) for face in array.faces]
+        except Exception as error:  # of a message that is cut off, or of another version of this package
+            counts.left_out += 1
+            counts.problem = counts.problem or f"{type(error).__name__}: {error}"
+            continue
+        counts.faces += len(rows)
+        for row in rows:
+            if row["face_id"] not in counts.ids:
+                counts.ids.append(row["face_id"])
+            yield row
 
 
-def _csv_sink(path: Path) -> tuple[Callable[[Row], None], Callable[[], None]]:
-    file = path.open("w", newline="", encoding="utf-8")
-    writer: csv.DictWriter[str] | None = None
+@contextmanager
+def _csv_sink(path: Path) -> Iterator[Callable[[Row], None]]:
+    """Writes a row of a table."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer: csv.DictWriter[str] | None = None
 
-    def write(row: Row) -> None:
-        nonlocal writer
-        if writer is None:
-            writer = csv.DictWriter(file, list(row))
-            writer.writeheader()
-        _check_columns(row, list(writer.fieldnames))
-        writer.writerow(row)
+        def write(row: Row) -> None:
+            nonlocal writer
+            if writer is None:
+                writer = csv.DictWriter(file, list(row))
+                writer.writeheader()
+            _check_columns(row, list(writer.fieldnames))
+            writer.writerow(row)
 
-    return write, file.close
+        yield write
 
 
-def _parquet_sink(path: Path) -> tuple[Callable[[Row], None], Callable[[], None]]:
+@contextmanager
+def _parquet_sink(path: Path) -> Iterator[Callable[[Row], None]]:
+    """Writes a row of a Parquet file, in batches."""
     try:
         import pyarrow
         from pyarrow import parquet
@@ -183,14 +199,14 @@ def _parquet_sink(path: Path) -> tuple[Callable[[Row], None], Callable[[], None]
         if len(rows) >= BATCH:
             flush()
 
-    def close() -> None:
+    try:
+        yield write
         flush()
-        if writer is None:
-            parquet.write_table(pyarrow.table({}), str(path))
-        else:
+    finally:
+        if writer is not None:
             writer.close()
-
-    return write, close
+    if writer is None:
+        parquet.write_table(pyarrow.table({}), str(path))
 
 
 def _check_columns(row: Row, columns: list[str]) -> None:

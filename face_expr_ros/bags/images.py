@@ -12,7 +12,7 @@ from face_expr_ros.bags.job import Bounds
 from face_expr_ros.bags.messages import types_of
 from face_expr_ros.bags.reading import Message, Recording, is_of
 from face_expr_ros.bags.topics import camera_info_connection
-from face_expr_ros.ros.camera_info import CameraKeeper
+from face_expr_ros.ros.camera_info import CameraInfoError, CameraKeeper
 from face_expr_ros.ros.decode import decode
 from face_expr_ros.values import Frame
 
@@ -62,19 +62,29 @@ class CameraImages:
         return Frame(image, stamp_ns, frame_id, self._cameras.camera(image.shape[1], image.shape[0]))
 
     def take_first_info(self, bounds: Bounds) -> None:
-        """The first CameraInfo counts for the images before it as well."""
+        """The first CameraInfo counts for the images before it as well. Raises as `take_info`."""
         if self._infos is not None:
             first = next(self._recording.messages([self._infos], *bounds), None)
             if first is not None:
                 self.take_info(first)
 
     def take_info(self, message: Message) -> None:
-        """Where the message is a CameraInfo, it counts from now on."""
+        """Where the message is a CameraInfo, it counts from now on.
+
+        Raises:
+            CameraInfoError: it is damaged, and the one before goes on to count.
+        """
         if self._infos is not None and is_of(message, self._infos):
             self.restore_info(message.data)
 
     def restore_info(self, data: bytes) -> None:
         """A serialized CameraInfo, such as ``info``, counts from now on."""
-        if self._infos is not None and data != self.info:
-            self._cameras.update(types_of(self._infos).deserialize_cdr(data, self._infos.msgtype))
-            self.info = data
+        if self._infos is None or data == self.info:
+            return
+        try:
+            info = types_of(self._infos).deserialize_cdr(data, self._infos.msgtype)
+        except Exception as error:  # what it raises depends on where the message is cut off
+            topic = self._infos.topic
+            raise CameraInfoError(f"a CameraInfo on {topic} is damaged and does not count: {error}") from error
+        self._cameras.update(info)
+        self.info = data

@@ -74,8 +74,11 @@ def done_before(job: Job, fingerprint: str) -> dict[str, Any] | None:
     """
     if not job.out.exists():
         return None
-    note = json.loads(notes_of(job.out).get(_NOTE, "{}"))
-    if note.get("made_of") != fingerprint:
+    try:
+        note = json.loads(notes_of(job.out)[_NOTE])
+        same, result = note["made_of"] == fingerprint, dict(note["result"])
+    except (KeyError, TypeError, ValueError):  # a bag, or something else, that is none of ours
+        same, result = False, {}
+    if not same:
         raise BagError(f"{str(job.out)!r} is there already and is not overwritten: remove it, or name another place")
-    result: dict[str, Any] = note["result"]
     return {**result, "seconds": 0.0, "realtime_factor": 0.0, "done_before": True}

@@ -50,9 +50,10 @@ def jobs_of(job: Job) -> list[Job]:
 
 
 def _bags_in(folder: Path, out: Path) -> Iterator[Path]:
-    """Folders that are bags, and bare .mcap and .db3 files; not what we write."""
+    """Folders that are bags, and bare .mcap and .db3 files; not what we write, and no way back up by a link."""
     for entry in folder.iterdir():
-        if entry.resolve() == out or entry.name.endswith(UNFINISHED):
+        place = entry.resolve()
+        if place == out or entry.name.endswith(UNFINISHED) or folder.resolve().is_relative_to(place):
             continue
         if is_bag(entry):
             yield entry

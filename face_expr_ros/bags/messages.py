@@ -41,14 +41,17 @@ def types_of(connection: Connection) -> Typestore:
     """The messages as a bag defines those of a topic, which may be older than ours.
 
     Raises:
-        BagError: the bag does not define them and nobody here knows them.
+        BagError: the bag does not define them and nobody here knows them, or the definition cannot be read.
     """
     definition, name = connection.msgdef, connection.msgtype
-    if definition.format == MessageDefinitionFormat.NONE:
+    if definition.format == MessageDefinitionFormat.NONE or not definition.data.strip():
         if name not in package_types().fielddefs:
             raise BagError(f"{connection.topic} has messages of {name!r}, which the bag does not define")
         return package_types()
-    return _defined(definition.data, name, definition.format == MessageDefinitionFormat.MSG)
+    try:
+        return _defined(definition.data, name, definition.format == MessageDefinitionFormat.MSG)
+    except Exception as error:  # of a parser that met something unexpected
+        raise BagError(f"the bag's definition of {name!r} on {connection.topic} cannot be read: {error}") from error
 
 
 @cache

@@ -43,7 +43,12 @@ def parameters_of(path: Path, node: str = NODE) -> dict[str, Any]:
     if not found:
         names = ", ".join(name for name, _ in _nodes(content, "")) or "none"
         raise ConfigError(f"parameters of a node {node} were wanted, {str(path)!r} has those of {names}")
-    return without_rclpy_parameters({name: value for _, values in found for name, value in _dotted(values, "")})
+    given: dict[str, Any] = {}
+    for name, values in found:
+        if not isinstance(values, Mapping | None):
+            raise ConfigError(f"{str(path)!r}: parameters by their names were wanted for {name}, {values!r} was given")
+        given |= _dotted(values or {}, "")
+    return without_rclpy_parameters(given)
 
 
 def _nodes(content: Any, name: str) -> Iterator[tuple[str, Any]]:
@@ -57,8 +62,8 @@ def _nodes(content: Any, name: str) -> Iterator[tuple[str, Any]]:
             yield from _nodes(value, f"{name}/{str(key).strip('/')}")
 
 
-def _dotted(values: Any, prefix: str) -> Iterator[tuple[str, Any]]:
-    for name, value in (values or {}).items():
+def _dotted(values: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
         if isinstance(value, Mapping):
             yield from _dotted(value, f"{prefix}{name}.")
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -128,8 +128,9 @@ class Recording:
             self._stopped(reader.damage)
 
     def _stopped(self, reason: str) -> None:
-        seconds = ((self._last_ns or self.start_ns) - self.start_ns) * 1e-9
-        self.damage = f"{self.path} is damaged: it was read for {seconds:.3f} s, up to {self._last_ns}; {reason}"
+        last_ns = self.start_ns if self._last_ns is None else self._last_ns
+        seconds = (last_ns - self.start_ns) * 1e-9
+        self.damage = f"{self.path} is damaged: it was read for {seconds:.3f} s, up to {last_ns} ns; {reason}"
 
     def _damaged(self, error: Exception) -> list[Any]:
         files = _files(self.path)
@@ -140,7 +141,7 @@ class Recording:
             return [self._stack.enter_context(_open_file(file)) for file in files]
         except Exception as second:
             self._stack.close()
-            raise BagError(f"nothing of {str(self.path)!r} can be read: {second}") from error
+            raise BagError(f"nothing of {str(self.path)!r} can be read: {str(second) or repr(second)}") from error
 
 
 def is_of(message: Message, connection: Connection) -> bool:
@@ -203,6 +204,6 @@ def _key(connection: Connection) -> tuple[str, str]:
     return connection.topic, connection.msgtype
 
 
-def _union(many: Iterator[list[Connection]] | Any) -> list[Connection]:
+def _union(many: Iterable[Collection[Connection]]) -> list[Connection]:
     """Topics that several files have count once."""
     return list({_key(connection): connection for connections in many for connection in connections}.values())

@@ -116,7 +116,7 @@ class SplitWriter:
         final.mkdir()
         for number, (part, file) in enumerate(zip(parts, metadata["files"], strict=True)):
             name = f"{self._out.name}_{number}{Path(file['path']).suffix}"
-            os.link(part / file["path"], final / name)  # an interruption here must leave the parts as they are
+            _link_or_copy(part / file["path"], final / name)
             file["path"] = name
         metadata |= {"relative_file_paths": [file["path"] for file in metadata["files"]], "custom_data": notes}
         text = yaml.safe_dump({_INFORMATION: metadata}, sort_keys=False, default_flow_style=False)
@@ -127,11 +127,13 @@ class SplitWriter:
         shutil.rmtree(self._work)
 
     def abort(self) -> None:
-        """Close what is open and let others write; completed files stay."""
-        self._lock.close()
+        """Close what is open and let others write; completed files stay, and nothing where there is none."""
         if self._writer is not None:
             self._writer.abort()
             self._writer = None
+        if not self.done:
+            shutil.rmtree(self._work, ignore_errors=True)
+        self._lock.close()
 
     def _open(self) -> Writer:
         writer = Writer(self._part(self.done), version=VERSION, storage_plugin=self._storage)
@@ -144,6 +146,14 @@ class SplitWriter:
 
     def _part(self, number: int) -> Path:
         return self._work / f"part_{number:05d}"
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    """Not moved, for an interruption must leave the parts as they are."""
+    try:
+        os.link(source, target)
+    except OSError:  # file systems of portable disks have no links
+        shutil.copyfile(source, target)
 
 
 def work_folder(out: Path) -> Path:

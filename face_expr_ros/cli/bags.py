@@ -83,6 +83,7 @@ def _annotate_one(job: Any, json_file: Path | None) -> int:
 
 
 def _warn(outcome: dict[str, Any]) -> None:
+    """Say what of a bag could not be read."""
     if outcome.get("damage"):
         click.echo(outcome["damage"], err=True)
     if outcome.get("problem"):
