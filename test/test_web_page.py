@@ -91,7 +91,7 @@ class TestPage:
         person.count = 0
         until(page, "faceExpr.faces.join() === '0'")
         until(page, "document.getElementById('hint').textContent === 'No face in view'")
-        assert page.locator("#mouth").inner_text() == "\N{EN DASH}", "nobody's mouth is neither open nor closed"
+        assert page.locator("#mouth").inner_text() == "Mouth \N{EN DASH}", "nobody's mouth is neither open nor closed"
 
     def test_a_slider_takes_the_face_over_and_live_gives_it_back(self, page: Page, person: Person) -> None:
         page.locator("input[data-name=jawOpen]").press("End")

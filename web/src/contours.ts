@@ -1,4 +1,4 @@
-// FaceMesh's points by region: indices of MediaPipe's 478, along each line. Left and right are the subject's own.
+// Points by region, along each line: indices of MediaPipe's 478, and of iBUG's 68. Left and right are the subject's own.
 
 export const LIPS_OUTER = [
   61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146, 61,
@@ -24,4 +24,16 @@ export const INNER_LIP = { upper: 13, lower: 14 };
 export const LINES = [
   LIPS_OUTER, LIPS_INNER, LEFT_EYE, RIGHT_EYE, FACE_OVAL, NOSE,
   LEFT_BROW.upper, LEFT_BROW.lower, RIGHT_BROW.upper, RIGHT_BROW.lower,
+];
+
+/** Consecutive points, and the first again where the line is closed. */
+const run = (from: number, to: number, closed = false): number[] => {
+  const points = Array.from({ length: to - from + 1 }, (_, k) => from + k);
+  return closed ? [...points, from] : points;
+};
+
+/** Of the 68 iBUG points: jaw, brows, nose, eyes, lips. */
+export const LINES_68 = [
+  run(0, 16), run(17, 21), run(22, 26), run(27, 30), run(31, 35), run(36, 41, true), run(42, 47, true), run(48, 59, true),
+  run(60, 67, true),
 ];

@@ -87,7 +87,7 @@ export class FaceView {
   setLook(look: Look): void {
     this.mesh.visible = true;
     this.wires.visible = look === "wireframe";
-    this.points.visible = this.lines.visible = look === "landmarks";
+    this.points.visible = this.lines.visible = look === "landmarks" || !this.kit.model.triangles.length;
     this.skin.opacity = look === "wireframe" ? 0.22 : 1;
     this.uniforms.dim.value = look === "landmarks" ? 0.5 : 1;
     this.skin.polygonOffset = look === "wireframe";

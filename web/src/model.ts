@@ -16,6 +16,7 @@ export interface FaceModel {
   /** The expression basis is the blendshapes; else the stream carries coefficients of its own. */
   blendshapesAreExpression: boolean;
   mean: Float32Array;
+  /** Empty in a sparse model: its vertices are the 68 iBUG points, and there is no surface. */
   triangles: Uint32Array;
   identity: Basis;
   expression: Basis;
@@ -54,7 +55,7 @@ export async function fetchModel(token: string): Promise<FaceModel> {
   return parseModel(await answer.arrayBuffer());
 }
 
-/** Raises ModelError where the bytes are no model, or one without a surface. */
+/** Raises ModelError where the bytes are no model, or half of one. */
 export function parseModel(data: ArrayBuffer): FaceModel {
   const bytes = new Uint8Array(data);
   if (new TextDecoder().decode(bytes.subarray(0, 8)) !== MAGIC) throw new ModelError("What the server calls a face model is none");
@@ -76,7 +77,7 @@ export function parseModel(data: ArrayBuffer): FaceModel {
 
   const mean = read<Float32Array>("mean");
   const triangles = read<Uint32Array>("triangles");
-  if (!mean || !triangles?.length) throw new ModelError(`The face model ${header.model} has no surface that could be drawn`);
+  if (!mean || !triangles) throw new ModelError(`The face model ${header.model} has neither points nor a surface`);
   const triangle = read<Uint32Array>("landmark_triangles");
   const barycentric = read<Float32Array>("landmark_barycentric");
   return {

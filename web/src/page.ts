@@ -142,7 +142,8 @@ export class Page {
   }
 
   private rest(): void {
-    this.crowd?.alone(this.source === "manual" ? this.manual : new Float32Array(this.manual.length));
+    const moved = this.source === "manual" && this.model?.blendshapesAreExpression;
+    this.crowd?.alone(moved ? this.manual : new Float32Array(this.manual.length));
   }
 
   get selectedFace(): FaceFrame | null {
@@ -158,6 +159,9 @@ export class Page {
     this.undrawn = null;
     this.latency.clear();
     document.body.classList.toggle("manual", source === "manual");
+    if (source === "manual" && this.model && !this.model.blendshapesAreExpression) {
+      toast(`The face model ${this.model.name} has expressions of its own: the sliders move an avatar alone`);
+    }
     this.rest();
   }
 
@@ -243,7 +247,7 @@ export class Page {
     const frame = this.undrawn;
     this.undrawn = null;
     const now = this.source === "webcam" ? pageSeconds() : this.stream.serverSeconds;
-    if (!frame || now === null || Math.abs(now - frame.stamp) > LIVE_STAMPS) return;
+    if (!this.crowd || !frame || now === null || Math.abs(now - frame.stamp) > LIVE_STAMPS) return;
     this.latency.add((now - frame.stamp) * 1000);
   }
 }

@@ -107,5 +107,5 @@ function showExpression(face: FaceFrame | null): void {
   setText(byId("valence"), face ? face.valence.toFixed(2) : NOTHING);
   setText(byId("arousal"), face ? face.arousal.toFixed(2) : NOTHING);
   byId("mouth").dataset.open = String(face?.mouthOpen ?? false);
-  setText(byId("mouth"), !face ? NOTHING : face.mouthOpen ? "Mouth open" : "Mouth closed");
+  setText(byId("mouth"), `Mouth ${!face ? NOTHING : face.mouthOpen ? "open" : "closed"}`);
 }

@@ -1,7 +1,7 @@
 // The face's geometry: the person's neutral face, and one morph target per expression for the GPU.
 
 import { BufferAttribute, BufferGeometry, Float32BufferAttribute } from "three";
-import { LINES } from "./contours";
+import { LINES, LINES_68 } from "./contours";
 import { identityVertices, type Basis, type FaceModel } from "./model";
 
 /** What all faces of a model share: displacements of vertices, normals and landmarks under each expression. */
@@ -41,8 +41,9 @@ export function displacement(basis: Basis, k: number, size: number): Float32Arra
   return result;
 }
 
-/** (478 * 3): the landmarks of vertices, or of a displacement of them. */
+/** (478 * 3): the landmarks of vertices, or of a displacement of them; the 68 points of a sparse model; else none. */
 export function landmarkPoints(model: FaceModel, vertices: Float32Array): Float32Array {
+  if (!model.triangles.length) return vertices.slice();
   if (!model.landmarks) return new Float32Array(0);
   const { triangle, barycentric } = model.landmarks;
   const points = new Float32Array(triangle.length * 3);
@@ -90,7 +91,8 @@ export function landmarkGeometries(model: FaceModel, morphs: Morphs): { points: 
   points.morphAttributes.position = morphs.landmarks;
   points.morphTargetsRelative = true;
   const lines = points.clone();
-  lines.setIndex(LINES.flatMap((line) => line.slice(1).flatMap((end, k) => [line[k], end])));
+  const known = model.landmarks ? LINES : model.triangles.length ? [] : LINES_68;
+  lines.setIndex(known.flatMap((line) => line.slice(1).flatMap((end, k) => [line[k], end])));
   return { points, lines };
 }
 
