@@ -107,7 +107,7 @@ def test_a_part_without_an_image_and_a_time_that_no_stamp_can_say_are_refused(
     with pytest.raises(BagError, match="has none: no message on /image in the part that was asked for"):
         annotate(Job(bag, tmp_path / "b", start=5.0), bar=False)
     late = only(tmp_path / "late", raw(portrait, header(0)), "", time_ns=2**63)
-    with pytest.raises(BagError, match="of the years 1970 to 2038 was wanted, one at 9223372036854775808 ns"):
+    with pytest.raises(BagError, match="of the years 1970 to 2038 was wanted, a message at 9223372036854775808 ns"):
         annotate(Job(late, tmp_path / "b"), bar=False)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bag_files import RATE, START_NS, record
+from bag_files import RATE, START_NS, STRING, BagFile, header, record
 from face_expr_ros.msg import FaceArray
 from numpy.typing import NDArray
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -27,7 +27,7 @@ from test_time import SECOND, Lockstep
 from face_expr_ros.bags import BagError
 from face_expr_ros.bags.annotate import annotate
 from face_expr_ros.bags.job import Job
-from face_expr_ros.bags.messages import FACE_ARRAY, UNKNOWN_HASH
+from face_expr_ros.bags.messages import FACE_ARRAY, UNKNOWN_HASH, cdr, package_types
 from face_expr_ros.bags.reading import Recording
 from face_expr_ros.nodes.replay import Player, ReplayOptions
 
@@ -98,6 +98,44 @@ def test_faces_of_another_version_are_left_out(graph: Any, tmp_path: Path) -> No
         assert words in Player(graph.node, recording, ReplayOptions()).left_out["/faces"]
         with pytest.raises(BagError, match=f"/faces cannot be published: .*{words}"):
             Player(graph.node, recording, ReplayOptions(topics=("/faces",)))
+
+
+ODD_TOPICS = {
+    "no such package": ("/t", "my_pkg/msg/Weird", "my_pkg/msg/Weird is not installed"),
+    "a service": ("/t", "std_srvs/srv/Trigger", "std_srvs/srv/Trigger is not installed"),
+    "no class": ("/t", "std_msgs/msg/__doc__", "std_msgs/msg/__doc__ is not installed"),
+    "nothing": ("/t", "//", "// is not installed"),
+    "a name with a space": ("/a b", "std_msgs/msg/String", "'/a b' is no name of a topic"),
+}
+
+
+@pytest.mark.parametrize("case", ODD_TOPICS)
+def test_topics_that_nobody_could_subscribe_to_are_left_out(graph: Any, tmp_path: Path, case: str) -> None:
+    topic, kind, words = ODD_TOPICS[case]
+    with Writer(tmp_path / "a", version=8, storage_plugin=StoragePlugin.MCAP) as writer:
+        odd = writer.add_connection(topic, kind, msgdef="uint8 a\n", rihs01=UNKNOWN_HASH)
+        writer.write(odd, START_NS, bytes(8))
+    with Recording(tmp_path / "a") as recording:
+        assert words in Player(graph.node, recording, ReplayOptions()).left_out[topic]
+
+
+def test_damaged_faces_are_published_as_they_are_and_not_counted(graph: Any, tmp_path: Path) -> None:
+    with BagFile(tmp_path / "a") as file:
+        file.write("/faces", FACE_ARRAY, 0, b"\0\1\0\0")
+        file.write("/faces", FACE_ARRAY, 1, cdr(FACE_ARRAY, {"header": header(1), "faces": []}))
+    with Recording(tmp_path / "a") as recording:
+        player = Player(graph.node, recording, ReplayOptions(rate=0.0))
+        player.play()
+    assert (player.counts.messages, player.counts.faces) == (2, 0)
+    assert "faces that cannot be counted" in player.counts.problem
+
+
+def test_a_time_that_the_clock_cannot_say_is_refused(graph: Any, tmp_path: Path) -> None:
+    with Writer(tmp_path / "a", version=8, storage_plugin=StoragePlugin.MCAP) as writer:
+        words = writer.add_connection("/chatter", STRING, typestore=package_types())
+        writer.write(words, 2**63, cdr(STRING, {"data": "late"}))
+    with Recording(tmp_path / "a") as recording, pytest.raises(BagError, match="of the years 1970 to 2038 was wanted"):
+        Player(graph.node, recording, ReplayOptions(rate=0.0, clock=True)).play()
 
 
 @pytest.mark.slow

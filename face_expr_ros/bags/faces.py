@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from face_expr_ros.bags import BagError
-from face_expr_ros.bags.messages import FACE_ARRAY, FACE_EXPRESSION, FACE_MODEL, FACE_POSE, FACE_SHAPE, TF, cdr
+from face_expr_ros.bags.messages import (
+    FACE_ARRAY,
+    FACE_EXPRESSION,
+    FACE_MODEL,
+    FACE_POSE,
+    FACE_SHAPE,
+    TF,
+    cdr,
+    check_time,
+)
 from face_expr_ros.bags.writing import Topic, new_topic
 from face_expr_ros.config import OutputConfig
 from face_expr_ros.face_model import MorphableModel
@@ -21,7 +29,6 @@ from face_expr_ros.message_values import (
 )
 from face_expr_ros.values import Face, Frame
 
-_STAMPS_END = 2**31  # seconds since 1970 that a stamp cannot say any more
 Addition = tuple[str, str, int, bytes]  # topic, type, nanoseconds, serialized message
 
 
@@ -55,8 +62,7 @@ class FaceMessages:
         Raises:
             BagError: no stamp can say that time.
         """
-        if not 0 <= time_ns < _STAMPS_END * 1_000_000_000:
-            raise BagError(f"a recording of the years 1970 to 2038 was wanted, one at {time_ns} ns was given")
+        check_time(time_ns)
         values = face_model_values(self._model, self._model.expression_names, header_values(time_ns, ""))
         yield self._addition("face_model", FACE_MODEL, time_ns, values)
 

@@ -24,6 +24,7 @@ TF = "tf2_msgs/msg/TFMessage"
 IMAGE, COMPRESSED_IMAGE = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
 UNKNOWN_HASH = "RIHS01_" + 64 * "0"
+_STAMPS_END = 2**31 * 1_000_000_000  # nanoseconds since 1970, the first that a stamp cannot say
 
 
 @cache
@@ -59,6 +60,16 @@ def _defined(text: str, name: str, is_msg: bool) -> Typestore:
     store = get_typestore(Stores.EMPTY)
     store.register(get_types_from_msg(text, name) if is_msg else get_types_from_idl(text))
     return store
+
+
+def check_time(time_ns: int) -> None:
+    """Refuse a time that no stamp can say.
+
+    Raises:
+        BagError: it is before 1970 or after 2038.
+    """
+    if not 0 <= time_ns < _STAMPS_END:
+        raise BagError(f"a recording of the years 1970 to 2038 was wanted, a message at {time_ns} ns was given")
 
 
 def definition(connection: Connection) -> tuple[str, str]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import rclpy
 from rclpy.duration import Duration
+from rclpy.exceptions import InvalidTopicNameException
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -21,12 +20,15 @@ from rclpy.time import Time
 from rosgraph_msgs.msg import Clock
 
 from face_expr_ros.bags import BagError
-from face_expr_ros.bags.messages import COMPRESSED_IMAGE, FACE_ARRAY, IMAGE, package_types, types_of
+from face_expr_ros.bags.messages import COMPRESSED_IMAGE, FACE_ARRAY, IMAGE, check_time, package_types, types_of
 from face_expr_ros.bags.reading import Message, Recording
+from face_expr_ros.interrupts import terminate_as_interrupt
+from face_expr_ros.ros.message_fields import message_class, message_fields
 
 CLOCK = "/clock"
 CLOCK_INTERVAL = 0.01  # seconds between two messages of /clock
 DISCOVERY = 0.02  # seconds between two looks whether somebody subscribes
+LEAST_DEPTH, MOST_DEPTH = 10, 1000  # of a queue; what was recorded with more, such as "keep all", gets the least
 FLUSH = 1.0  # seconds that subscribers have at the end to acknowledge what they got
 
 
@@ -56,6 +58,7 @@ class _Counts:
     messages: int = 0
     frames: int = 0
     faces: int = 0
+    problem: str = ""  # why the faces of a message could not be counted
     recorded_ns: int = 0
     seconds: float = 0.0  # from the first message on
 
@@ -68,11 +71,10 @@ def replay(bag: Path, options: ReplayOptions) -> dict[str, Any]:
     """
     with Recording(bag) as recording:
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         node = Node("replay", enable_rosout=False, start_parameter_services=False)
         try:
             player = Player(node, recording, options)
-            with suppress(KeyboardInterrupt):
+            with suppress(KeyboardInterrupt), terminate_as_interrupt():
                 player.play()
         finally:
             node.destroy_node()
@@ -86,6 +88,7 @@ def replay(bag: Path, options: ReplayOptions) -> dict[str, Any]:
             "seconds": counts.seconds,
             "realtime_factor": counts.recorded_ns * 1e-9 / max(counts.seconds, 1e-9),
             "left_out": player.left_out,
+            "problem": counts.problem,
             "damage": recording.damage,
         }
 
@@ -126,7 +129,11 @@ class Player:
                 return
 
     def publish(self, message: Message) -> None:
-        """One message, now; its time goes to /clock before."""
+        """One message, now; its time goes to /clock before.
+
+        Raises:
+            BagError: /clock is wanted and cannot say the message's time.
+        """
         self._tell_time(message.time_ns)
         self._publishers[message.connection.topic].publish(bytes(message.data))
         self._count(message)
@@ -154,6 +161,7 @@ class Player:
 
     def _tell_time(self, time_ns: int) -> None:
         if self._clock is not None:
+            check_time(time_ns)
             self._clock.publish(Clock(clock=Time(nanoseconds=time_ns).to_msg()))
 
     def _count(self, message: Message) -> None:
@@ -161,8 +169,11 @@ class Player:
         self.counts.messages += 1
         self.counts.frames += kind in (IMAGE, COMPRESSED_IMAGE)
         if kind == FACE_ARRAY:
-            array: Any = types_of(message.connection).deserialize_cdr(message.data, kind)
-            self.counts.faces += len(array.faces)
+            try:
+                array: Any = types_of(message.connection).deserialize_cdr(message.data, kind)
+                self.counts.faces += len(array.faces)
+            except Exception as error:  # of a message that is cut off; it was published as it is
+                self.counts.problem = self.counts.problem or f"faces that cannot be counted: {error}"
 
     def _wait_for_subscribers(self) -> None:
         for topic in self._options.wait_for:
@@ -179,25 +190,35 @@ class Player:
             if not wanted or (connection.topic == CLOCK and self._options.clock):
                 continue
             try:
-                kind = message_type(connection.msgtype)
-                _check_definition(connection)
-            except (ImportError, AttributeError, ValueError) as error:
+                yield connection.topic, self._publisher(connection)
+            except BagError as error:
                 if self._options.topics:
-                    raise BagError(f"{connection.topic} cannot be published: {connection.msgtype}: {error}") from error
-                other = isinstance(error, BagError)
-                self.left_out[connection.topic] = str(error) if other else f"{connection.msgtype} is not installed"
-                continue
-            yield connection.topic, self._node.create_publisher(kind, connection.topic, offered_qos(connection))
+                    raise BagError(f"{connection.topic} cannot be published: {error}") from error
+                self.left_out[connection.topic] = str(error)
+
+    def _publisher(self, connection: Any) -> Publisher:
+        """Raises BagError where nobody could understand what it publishes."""
+        kind = message_type(connection.msgtype)
+        _check_definition(connection)
+        try:
+            return self._node.create_publisher(kind, connection.topic, offered_qos(connection))
+        except InvalidTopicNameException as error:
+            reason = str(error).splitlines()[0].rstrip(":")
+            raise BagError(f"{connection.topic!r} is no name of a topic: {reason}") from error
 
 
 def message_type(name: str) -> type[Any]:
     """The class of "std_msgs/msg/String".
 
     Raises:
-        ImportError, AttributeError, ValueError: it is not installed, or is no message.
+        BagError: it is not installed, or is no message.
     """
-    package, _, message = name.split("/")
-    kind: type[Any] = getattr(import_module(f"{package}.msg"), message)
+    package, _, message = name.partition("/msg/")
+    try:
+        kind: type[Any] = message_class(f"{package}/{message}")
+        message_fields(kind)
+    except (AttributeError, ImportError, TypeError, ValueError) as error:
+        raise BagError(f"{name} is not installed") from error
     return kind
 
 
@@ -217,11 +238,11 @@ def offered_qos(connection: Any) -> QoSProfile:
     """The QoS that the recorded publishers offered: of several, what any subscriber of theirs could have asked for."""
     profiles = connection.ext.offered_qos_profiles
     if not profiles:
-        return QoSProfile(depth=10)
+        return QoSProfile(depth=LEAST_DEPTH)
     reliable = all(profile.reliability.name != "BEST_EFFORT" for profile in profiles)
     latched = any(profile.durability.name == "TRANSIENT_LOCAL" for profile in profiles)
     return QoSProfile(
-        depth=max(10, *(profile.depth for profile in profiles if profile.depth < 1000), 1),
+        depth=max([LEAST_DEPTH, *(profile.depth for profile in profiles if profile.depth < MOST_DEPTH)]),
         reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
         durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
     )
