@@ -15,9 +15,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from face_expr_ros.nodes.demo import DemoError, _free_port, _listens, camera_overrides, prepare_environment
+from face_expr_ros.nodes.demo import camera_overrides, free_port
 from face_expr_ros.nodes.demo import run_demo as start_demo
+from face_expr_ros.nodes.demo_watcher import DemoError, listens
 from face_expr_ros.ros.child import ros_arguments
+from face_expr_ros.ros.environment import prepare_environment
 from face_expr_ros.web.config import WebConfig
 
 ROOT = Path(__file__).parent.parent
@@ -68,10 +70,10 @@ def test_the_page_takes_another_port_where_its_own_is_taken() -> None:
         other.bind((WebConfig().host, 0))
         other.listen()
         address = other.getsockname()
-        assert _listens(address)
-        assert _free_port(address[1]) != address[1]
-    assert not _listens(address)
-    assert _free_port(address[1]) == address[1]
+        assert listens(address)
+        assert free_port(address[1]) != address[1]
+    assert not listens(address)
+    assert free_port(address[1]) == address[1]
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from face_expr_ros.evaluation.bench.pipeline import measure_faces, measure_memor
 from face_expr_ros.nodes.bench_cameras import FRAMES, several_cameras
 from face_expr_ros.nodes.bench_live import end_to_end
 from face_expr_ros.nodes.bench_outputs import measure_outputs
-from face_expr_ros.nodes.demo import prepare_environment
+from face_expr_ros.ros.environment import prepare_environment
 
 
 @dataclass(frozen=True)

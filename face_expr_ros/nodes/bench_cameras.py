@@ -20,8 +20,8 @@ from face_expr_ros.evaluation.bench.films import person
 from face_expr_ros.evaluation.bench.table import table
 from face_expr_ros.msg import FaceArray
 from face_expr_ros.nodes.bench_listener import Listener
-from face_expr_ros.nodes.demo import prepare_environment
 from face_expr_ros.ros.child import Child
+from face_expr_ros.ros.environment import prepare_environment
 
 RATE = 15.0  # Hz, of each camera
 FRAMES = 30  # of the film

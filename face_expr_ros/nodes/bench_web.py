@@ -21,8 +21,8 @@ from face_expr_ros.evaluation.bench.films import RATE, person
 from face_expr_ros.msg import FaceArray
 from face_expr_ros.nodes.bench_cameras import FRAMES
 from face_expr_ros.nodes.bench_listener import BenchError, Listener
-from face_expr_ros.nodes.demo import prepare_environment
 from face_expr_ros.ros.child import Child
+from face_expr_ros.ros.environment import prepare_environment
 from face_expr_ros.web.bench import Listeners, print_figures
 
 NAMESPACE = "/bench_web"
