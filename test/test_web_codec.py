@@ -1,4 +1,4 @@
-"""The bytes of the stream and of the model file: what goes in comes out, and what is no frame is refused."""
+"""The bytes of the stream: what goes in comes out, and what is no frame is refused."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.transform import Rotation
 
-from face_expr_ros.bundle import open_face_model
 from face_expr_ros.expression.affect import LABELS
 from face_expr_ros.face_state import FaceState
 from face_expr_ros.geometry import pinhole_camera, rotation_from_euler
@@ -32,13 +31,6 @@ from face_expr_ros.web.codec import (
     encode_frame,
     numeric_id,
     stream_frame,
-)
-from face_expr_ros.web.model_file import (
-    ModelFileError,
-    blendshapes_are_expression,
-    model_bytes,
-    read_model,
-    shape_units,
 )
 
 HEADER = 48  # bytes, as documented
@@ -172,12 +164,9 @@ def test_the_layout_is_the_documented_one() -> None:
     assert len(data) == HEADER + 194
 
 
-def test_the_document_names_the_labels_in_their_order_and_every_section_of_the_model() -> None:
+def test_the_document_names_the_labels_in_their_order() -> None:
     document = (Path(__file__).parent.parent / "docs/web.md").read_text(encoding="utf-8")
     assert f"place in {', '.join(LABELS)}; {NO_LABEL} none" in document
-    header, _ = read_model(model_bytes(open_face_model("open")))
-    assert not [key for key in header if f"`{key}`" not in document]
-    assert not [entry["name"] for entry in header["sections"] if f"`{entry['name']}`" not in document]
 
 
 def test_blendshapes_find_their_places_by_their_names() -> None:
@@ -238,50 +227,3 @@ def test_an_id_of_another_form_has_a_number_that_stays() -> None:
     assert [numeric_id(name) for name in ("f1", "t7", "face12", "42")] == [1, 7, 12, 42]
     assert numeric_id("anna") == numeric_id("anna") != numeric_id("bert")
     assert 0 <= numeric_id("f99999999999") < 2**32
-
-
-def test_the_model_file_holds_the_model() -> None:
-    model = open_face_model("open")
-    header, sections = read_model(model_bytes(model))
-    assert header["sha256"] == model.sha256
-    assert header["blendshapes_are_expression"]
-    assert tuple(header["blendshape_names"]) == ARKIT_NAMES == model.expression_names
-    assert np.array_equal(sections["mean"], model.mean)
-    assert np.array_equal(sections["triangles"], model.triangles)
-    micrometer = 1e-6
-    assert np.abs(sections["identity"] - model.identity).max() < micrometer
-    assert np.abs(sections["expression"] - model.expression).max() < micrometer
-    assert np.array_equal(shape_units(model), np.ones(40))
-    corners = model.mean[model.triangles[sections["landmark_triangles"]]]
-    points = np.einsum("nkc,nk->nc", corners, sections["landmark_barycentric"])
-    assert np.allclose(points, model.facemesh_points(model.mean), atol=micrometer)
-    assert all(entry["offset"] % 4 == 0 for entry in header["sections"])
-    assert sections["uv"].shape == (len(model.mean), 2)
-
-
-def test_a_model_of_another_scale_and_basis_comes_in_coefficients_that_fit_the_stream() -> None:
-    model = open_face_model("open")
-    names = tuple(f"exp_{number}" for number in range(10))
-    other = replace(
-        model,
-        identity=model.identity * np.float32(1e-5),
-        expression=model.expression[:10],
-        expression_names=names,
-        facemesh_triangle=model.facemesh_triangle[:0],
-        uv=model.uv[:0],
-    )
-    header, sections = read_model(model_bytes(other))
-    assert not header["blendshapes_are_expression"]
-    assert not blendshapes_are_expression(other)
-    assert not {"uv", "landmark_triangles"} & sections.keys()
-    coefficients = np.random.default_rng(3).normal(size=40) * 1e5  # as large as the model's are
-    sent = coefficients / shape_units(other)
-    assert np.abs(sent).max() < 4
-    meant = np.einsum("i,ivc->vc", coefficients, other.identity)
-    assert np.abs(np.einsum("i,ivc->vc", sent, sections["identity"]) - meant).max() < 1e-5
-
-
-@pytest.mark.parametrize("damage", [lambda data: data[:100], lambda data: b"GARBAGE1" + data[8:], lambda data: b""])
-def test_a_damaged_model_file_is_refused(damage: Any) -> None:
-    with pytest.raises(ModelFileError, match="was wanted"):
-        read_model(damage(model_bytes(open_face_model("open"))))

@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import numpy as np
-from websockets.exceptions import InvalidStatus
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from face_expr_ros.bundle import open_face_model
@@ -17,6 +19,7 @@ from face_expr_ros.face_state import FaceState
 from face_expr_ros.geometry import rotation_from_euler
 from face_expr_ros.open_model.blendshapes import ARKIT_NAMES
 from face_expr_ros.values import NOTHING_READ, Blendshapes, Pose, Roi
+from face_expr_ros.web.codec import StreamFrame, decode_frame
 from face_expr_ros.web.config import WebConfig
 from face_expr_ros.web.server import FaceServer
 
@@ -32,6 +35,11 @@ def running_server(**changes: Any) -> FaceServer:
 
 def port_of(server: FaceServer) -> int:
     return int(server.url.split(":")[2].split("/")[0])
+
+
+def get(server: FaceServer, path: str, **headers: str) -> httpx.Response:
+    """The answer to an ordinary request."""
+    return httpx.get(f"http://127.0.0.1:{port_of(server)}{path}", headers=headers, timeout=PATIENCE, trust_env=False)
 
 
 def open_socket(server: FaceServer, path: str, **options: Any) -> ClientConnection:
@@ -53,6 +61,24 @@ def hello_of(stream: ClientConnection) -> dict[str, Any]:
     message: dict[str, Any] = json.loads(stream.recv(PATIENCE))
     assert message["type"] == "hello"
     return message
+
+
+def next_frame(stream: Any) -> StreamFrame:
+    """The next frame of a stream."""
+    return decode_frame(stream.recv(PATIENCE))
+
+
+def joined(server: FaceServer, count: int) -> None:
+    """Wait until so many streams are open."""
+    until(lambda: len(server.hub.streams) == count, f"{count} streams")
+
+
+def close_code(stream: Any) -> int:
+    """The code with which the server closes a stream."""
+    with pytest.raises(ConnectionClosed) as closed:
+        list(iter(lambda: stream.recv(PATIENCE), None))
+    assert closed.value.rcvd is not None
+    return closed.value.rcvd.code
 
 
 def raw_request(server: FaceServer, *lines: str, body: bytes = b"", close: bool = True) -> bytes:
