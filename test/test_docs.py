@@ -147,6 +147,14 @@ def test_modules_that_documents_run_exist(module: str) -> None:
     assert found.submodule_search_locations is None or find_spec(f"{module}.__main__")
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_line_of_prose_fits_into_120_characters(document: Path) -> None:
+    """Tables, pictures and commands are as long as they are."""
+    lines = re.sub(r"^```.*?^```", "", TEXTS[document], flags=re.MULTILINE | re.DOTALL).splitlines()
+    long = [line for line in lines if len(line) > 120 and not line.startswith(("|", "![", "    "))]
+    assert not long
+
+
 def test_every_picture_is_small_shown_and_drawn_by_the_projects_own_command() -> None:
     text = "".join(TEXTS.values())
     for file in pictures.FOLDER.iterdir():
