@@ -16,7 +16,8 @@ CONNECT_TIMEOUT = 10.0  # seconds
 def annotate_there(jobs: list[Job], address: str, attempts: int) -> list[Outcome]:
     """Annotate bags on the workers of the scheduler at ``address``, such as "tcp://head:8786".
 
-    A task that fails, and one whose worker is lost, is given to a worker again, up to ``attempts`` times in all.
+    A task that fails is given to a worker again, up to ``attempts`` times in all; one whose worker is lost as often as
+    Dask's setting ``distributed.scheduler.allowed-failures`` says.
 
     Raises:
         BagError: the package distributed is not installed, or no scheduler answers.

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
 
 from face_expr_ros.face_state import FaceState
@@ -14,12 +14,10 @@ from face_expr_ros.msg import FaceArray
 from face_expr_ros.retargeting.avatar_config import AvatarBridgeConfig, TargetConfig, load_targets
 from face_expr_ros.retargeting.avatar_sender import Sender
 from face_expr_ros.retargeting.avatar_stream import AvatarStream
-from face_expr_ros.ros.diagnostics import DiagnosticsPublisher
+from face_expr_ros.ros.diagnostics import DiagnosticsPublisher, status_of
 from face_expr_ros.ros.params import Parameters
-from face_expr_ros.ros.running import StartError, run_node
+from face_expr_ros.ros.running import LOG_INTERVAL, StartError, run_node
 from face_expr_ros.ros.states import face_states
-
-LOG_INTERVAL = 5.0  # seconds between two messages of the same kind
 
 
 class AvatarBridgeNode(Node):
@@ -77,13 +75,9 @@ class AvatarBridgeNode(Node):
             tally, label = sender.tally, sender.target.label
             values |= {f"{label} sent": tally.sent, f"{label} failed": tally.failed}
             values |= {f"{label} last error": tally.last_error} if tally.failed else {}
-        return DiagnosticStatus(
-            level=DiagnosticStatus.WARN if silent else DiagnosticStatus.OK,
-            name=self.get_fully_qualified_name().lstrip("/"),
-            message=f"nobody publishes {topic}" if silent else f"sending to {len(self._senders)} targets",
-            hardware_id=topic,
-            values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
-        )
+        level = DiagnosticStatus.WARN if silent else DiagnosticStatus.OK
+        message = f"nobody publishes {topic}" if silent else f"sending to {len(self._senders)} targets"
+        return status_of(self, level, message, topic, values)
 
 
 def _problem(stream: AvatarStream, faces: Sequence[FaceState], now: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
@@ -15,14 +15,13 @@ from face_expr_ros.msg import FaceArray
 from face_expr_ros.retargeting.config import HeadControlConfig
 from face_expr_ros.retargeting.head import HeadController
 from face_expr_ros.retargeting.joints import load_joints
-from face_expr_ros.ros.diagnostics import DiagnosticsPublisher
+from face_expr_ros.ros.diagnostics import DiagnosticsPublisher, status_of
 from face_expr_ros.ros.joint_messages import joint_state, joint_trajectory, measured_positions
 from face_expr_ros.ros.params import Parameters
-from face_expr_ros.ros.running import run_node
+from face_expr_ros.ros.running import LOG_INTERVAL, run_node
 from face_expr_ros.ros.states import face_states
 
 LIVE_PARAMETERS = ("follow", "face_id", "switch_margin", "switch_after", "input_timeout", "hold", "return_speed")
-LOG_INTERVAL = 5.0  # seconds between two messages of the same kind
 
 
 class HeadControlNode(Node):
@@ -111,9 +110,7 @@ class HeadControlNode(Node):
             "bad messages": self._bad_messages,
             "values missing or not finite": self._controller.refused,
         }
-        pairs = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
-        name = self.get_fully_qualified_name().lstrip("/")
-        return DiagnosticStatus(level=level, name=name, message=text, hardware_id=topic, values=pairs)
+        return status_of(self, level, text, topic, values)
 
 
 def main() -> int:

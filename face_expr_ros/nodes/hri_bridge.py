@@ -8,7 +8,7 @@ from collections import OrderedDict
 from typing import Any
 
 import numpy as np
-from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticStatus
 from numpy.typing import NDArray
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
@@ -20,15 +20,14 @@ from std_msgs.msg import Header
 from face_expr_ros.msg import FaceArray
 from face_expr_ros.retargeting.hri_values import ImageSize
 from face_expr_ros.ros.decode import decode
-from face_expr_ros.ros.diagnostics import DiagnosticsPublisher
+from face_expr_ros.ros.diagnostics import DiagnosticsPublisher, status_of
 from face_expr_ros.ros.hri import HOW_TO_INSTALL, HriBridgeConfig, HriFaces, hri_types
 from face_expr_ros.ros.params import Parameters
-from face_expr_ros.ros.running import Finished, run_node
+from face_expr_ros.ros.running import LOG_INTERVAL, Finished, run_node
 from face_expr_ros.ros.states import face_states
 from face_expr_ros.ros.topics import camera_info_topic, image_topic
 
 SENSOR_DATA = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
-LOG_INTERVAL = 5.0  # seconds between two messages of the same kind
 KEPT_IMAGES = 10  # images that wait for their faces
 
 
@@ -113,14 +112,10 @@ class HriBridgeNode(Node):
     def _status(self) -> DiagnosticStatus:
         topic = self.resolve_topic_name("faces")
         silent = not self.count_publishers(topic)
-        values = {"left out": str(self._left_out), "last error": self._last_error}
-        return DiagnosticStatus(
-            level=DiagnosticStatus.WARN if silent else DiagnosticStatus.OK,
-            name=self.get_fully_qualified_name().lstrip("/"),
-            message=f"nobody publishes {topic}" if silent else f"{topic} goes to /humans/faces",
-            hardware_id=topic,
-            values=[KeyValue(key=key, value=value) for key, value in values.items()],
-        )
+        level = DiagnosticStatus.WARN if silent else DiagnosticStatus.OK
+        message = f"nobody publishes {topic}" if silent else f"{topic} goes to /humans/faces"
+        values = {"left out": self._left_out, "last error": self._last_error}
+        return status_of(self, level, message, topic, values)
 
 
 def _stamp(header: Header) -> tuple[int, int]:

@@ -19,7 +19,7 @@ from face_expr_ros.ros.announced_model import announced_model
 from face_expr_ros.ros.camera_info import CameraKeeper
 from face_expr_ros.ros.decode import DecodeError, decode
 from face_expr_ros.ros.params import Parameters
-from face_expr_ros.ros.running import StartError, run_node
+from face_expr_ros.ros.running import LOG_INTERVAL, StartError, run_node
 from face_expr_ros.ros.states import face_states
 from face_expr_ros.ros.topics import camera_info_topic, image_topic
 from face_expr_ros.ros.worker import NewestWins
@@ -31,7 +31,6 @@ from face_expr_ros.web.server import FaceServer, ServerError
 NEWEST = QoSProfile(depth=1)  # reliable
 SENSOR_DATA = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-LOG_INTERVAL = 5.0  # seconds between two logged bad messages
 LOOK_INTERVAL = 0.25  # seconds after which a client that wants pictures is noticed
 
 

@@ -28,8 +28,8 @@ def announced_model(message: FaceModel) -> MorphableModel:
 
 def _from_message(message: FaceModel) -> MorphableModel:
     count, size = message.vertex_count, (-1, message.vertex_count, 3)
-    triangles = np.array(message.triangles, np.int32).reshape(-1, 3)
-    if triangles.size and not (triangles.min() >= 0 and triangles.max() < count):
+    triangles = np.array(message.triangles, np.uint32).reshape(-1, 3)
+    if triangles.size and triangles.max() >= count:
         raise ValueError(f"triangles of vertices below {count} were wanted, {triangles.max()} is among them")
     model = MorphableModel(
         name=message.model,
@@ -38,7 +38,7 @@ def _from_message(message: FaceModel) -> MorphableModel:
         identity=_basis(message.identity, size),
         expression=_basis(message.expression, size),
         expression_names=tuple(message.blendshape_names),
-        triangles=triangles,
+        triangles=triangles.astype(np.int32),
         uv=np.zeros((0, 2), np.float32),
         uv_triangles=np.zeros((0, 3), np.int32),
         part_names=(),

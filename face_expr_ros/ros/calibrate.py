@@ -25,8 +25,10 @@ def calibrate_neutral(node_name: str, timeout: float) -> tuple[bool, str]:
     Args:
         node_name: of the perception node with its namespace, such as "/perception".
         timeout: seconds to wait for the node to be there.
+
     Returns:
         Whether a rest was taken, and the node's own sentence.
+
     Raises:
         ServiceError: there is no such node, or it does not answer.
     """

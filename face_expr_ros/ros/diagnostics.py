@@ -1,4 +1,4 @@
-"""What the perception node says about itself on /diagnostics."""
+"""What nodes say about themselves on /diagnostics."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Surroundings:
 
 @dataclass
 class Health:
-    """Counts and times of one node. Times are seconds of a monotonic clock that the caller reads.
+    """Counts and times of one perception node. Times are seconds of a monotonic clock that the caller reads.
 
     Attributes:
         topic: the image topic, as others see it.
@@ -118,6 +118,21 @@ class Health:
         }
         pairs = [KeyValue(key=key, value=value) for key, value in values.items()]
         return DiagnosticStatus(level=level, name=name, message=message, hardware_id=self.topic, values=pairs)
+
+
+def status_of(node: Node, level: bytes, message: str, topic: str, values: Mapping[str, object]) -> DiagnosticStatus:
+    """A node's status.
+
+    Args:
+        node: whose name it has.
+        level: DiagnosticStatus.OK, WARN or ERROR.
+        message: the sentence that a person should read first.
+        topic: what the node listens to.
+        values: in the order in which a person looks for them.
+    """
+    pairs = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
+    name = node.get_fully_qualified_name().lstrip("/")
+    return DiagnosticStatus(level=level, name=name, message=message, hardware_id=topic, values=pairs)
 
 
 class DiagnosticsPublisher:

@@ -56,14 +56,15 @@ def _spin_while_publishing(node: Node, context: Context, topic: str, seconds: fl
     executor = SingleThreadedExecutor(context=context)
     executor.add_node(node)
     command = [sys.executable, "-m", __spec__.name, topic, str(seconds)]
-    deadline = time.monotonic() + 2 * MATCH_TIMEOUT + seconds
+    patience = 2 * MATCH_TIMEOUT + seconds
+    deadline = time.monotonic() + patience
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as publisher:
         while publisher.poll() is None and time.monotonic() < deadline:
             executor.spin_once(timeout_sec=0.05)
         publisher.kill()
         output, errors = publisher.communicate()
     executor.shutdown()
-    lines = errors.strip().splitlines() or [f"the publisher did not end within {deadline:.0f} s"]
+    lines = errors.strip().splitlines() or [f"the publisher did not end within {patience:.0f} s"]
     return (int(output), "") if output.strip().isdecimal() else (0, lines[-1])
 
 

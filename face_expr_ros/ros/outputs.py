@@ -26,6 +26,7 @@ from face_expr_ros.ros.cdr import open_writer
 from face_expr_ros.ros.mesh_cloud import mesh_cloud
 from face_expr_ros.ros.mesh_markers import MeshMarkers
 from face_expr_ros.ros.meshes import Meshes
+from face_expr_ros.ros.running import LOG_INTERVAL
 from face_expr_ros.ros.transforms import face_transforms, transform_message_type
 from face_expr_ros.ros.worker import NewestWins
 from face_expr_ros.values import Face, Frame
@@ -107,7 +108,7 @@ class Outputs:
         try:
             drawing = self._meshes(faces, frame, config)
         except BundleError as error:  # a detail chosen while the node runs that the model does not have
-            self._node.get_logger().error(f"mesh left out: {error}", throttle_duration_sec=5.0)
+            self._node.get_logger().error(f"mesh left out: {error}", throttle_duration_sec=LOG_INTERVAL)
             return
         if markers:
             for marker in self._mesh_markers(faces, drawing, header, config):
@@ -121,7 +122,7 @@ class Outputs:
             self._annotated.publish(encode.image_bytes(_picture(drawing, self._model), drawing.header))
         except Exception as error:
             if self._node.context.ok():  # publishing fails while the process ends
-                self._node.get_logger().error(f"annotated image left out: {error}", throttle_duration_sec=5.0)
+                self._node.get_logger().error(f"annotated image left out: {error}", throttle_duration_sec=LOG_INTERVAL)
 
     def _publisher(self, kind: type[Any], topic: str, qos: QoSProfile = QUEUE) -> LifecyclePublisher[Any]:
         overrides = QoSOverridingOptions.with_default_policies()

@@ -18,9 +18,8 @@ from face_expr_ros.ros.decode import DecodeError, decode
 from face_expr_ros.ros.diagnostics import Health
 from face_expr_ros.ros.outputs import Outputs
 from face_expr_ros.ros.params import Parameters
+from face_expr_ros.ros.running import LOG_INTERVAL
 from face_expr_ros.values import Frame
-
-LOG_INTERVAL = 5.0  # seconds between two logged bad images
 
 
 class Perceiver:

@@ -17,6 +17,7 @@ from face_expr_ros.face_model import BundleError
 from face_expr_ros.sources import SourceError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+LOG_INTERVAL = 5.0  # seconds between two lines of a log that say the same of what comes in
 SIGNAL_INTERVAL = 0.2  # seconds; Python hears of a signal only between two waits for messages
 
 
