@@ -237,7 +237,7 @@ class LeastSquaresFitter:
         slope, bounded = self._equations.slope(), POSE + self._shape_count
         slope[POSE:bounded] += self._certainty(memory) * (shape - memory.shape)
         slope[bounded:] += self._prior @ expression
-        solution = problem(dsymv(1.0, normal, unknowns) - slope, start=expression)
+        solution = problem(dsymv(1.0, normal.T, unknowns) - slope, start=expression)  # as BLAS wants it
         turn, position, offset, coefficients = solution[:3], solution[3:6], float(solution[6]), solution[POSE:]
         rotation = cv2.Rodrigues(turn)[0] @ now.rotation
         return float(np.abs(turn).max()), _State(rotation, position, offset, coefficients)

@@ -58,21 +58,33 @@ cdef extern from *:
         for (int k = 0; k < count; k++) out[k] += a * first[k] + b * second[k] + c * third[k];
     }
 
-    /* moved[3, n] += basis[3, n, count] coefficients */
+    /* moved[3, n] += basis[3, n, count] coefficients; four rows at once, whose sums do not wait for each other */
     INLINED displace_any(const float *basis, int points, int count, const float *coefficients, double *moved) {
         typedef float vector __attribute__((vector_size(32)));
-        for (int i = 0; i < 3 * points; i++, basis += count) {
-            vector sums = {0};
+        typedef float half __attribute__((vector_size(16)));
+        const int rows = 3 * points;
+        for (int first = 0; first < rows; first += 4) {
+            const int last = first + 4 <= rows ? 4 : rows - first;
+            const float *row[4];
+            vector sums[4] = {{0}};
+            for (int r = 0; r < 4; r++) row[r] = basis + (size_t)(first + (r < last ? r : 0)) * count;
             int k = 0;
             for (; k + 8 <= count; k += 8) {
-                vector a, b;
-                memcpy(&a, basis + k, sizeof a);
-                memcpy(&b, coefficients + k, sizeof b);
-                sums += a * b;
+                vector weights, values;
+                memcpy(&weights, coefficients + k, sizeof weights);
+                for (int r = 0; r < 4; r++) {
+                    memcpy(&values, row[r] + k, sizeof values);
+                    sums[r] += values * weights;
+                }
             }
-            double sum = ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
-            for (; k < count; k++) sum += basis[k] * coefficients[k];
-            moved[i] += sum;
+            for (int r = 0; r < last; r++) {
+                half halves[2];
+                memcpy(halves, &sums[r], sizeof halves);
+                halves[0] += halves[1];
+                double sum = (halves[0][0] + halves[0][1]) + (halves[0][2] + halves[0][3]);
+                for (int rest = k; rest < count; rest++) sum += row[r][rest] * coefficients[rest];
+                moved[first + r] += sum;
+            }
         }
     }
 

@@ -135,6 +135,10 @@ cdef extern from *:
         narrow_row(image, width, rows, 0, count, out);
     }
 
+    static void call_row(const unsigned char *row, Py_ssize_t bytes) {
+        for (Py_ssize_t i = 0; i < bytes; i += 64) __builtin_prefetch(row + i);
+    }
+
     /* gray[count] of a row of BGR pixels */
     static void gray_row(const unsigned char *row, Py_ssize_t count, unsigned char *gray) {
         Py_ssize_t i = 0;
@@ -195,6 +199,7 @@ cdef extern from *:
         }
     }
     """
+    void call_row(const unsigned char *row, Py_ssize_t bytes) noexcept nogil
     void gray_row(const unsigned char *row, Py_ssize_t count, unsigned char *gray) noexcept nogil
     void sample(const unsigned char *image, int height, int width, const double *transform, int side,
                 unsigned char *out) noexcept nogil
@@ -208,9 +213,15 @@ def cut(const unsigned char[:, ::1] image, const double[:, :, ::1] transforms, u
             sample(&image[0, 0], height, width, &transforms[i, 0, 0], side, &out[i, 0, 0])
 
 
+cdef enum:
+    AHEAD = 6  # rows that are called from memory before they are read: an image is too large for a cache
+
+
 def gray(const unsigned char[:, :, :] image, unsigned char[:, ::1] out):
     """out (height, width) of an image (height, width, 3) whose rows are each in one piece."""
     cdef Py_ssize_t i
     with nogil:
         for i in range(out.shape[0]):
+            if i + AHEAD < out.shape[0]:
+                call_row(&image[i + AHEAD, 0, 0], 3 * out.shape[1])
             gray_row(&image[i, 0, 0], out.shape[1], &out[i, 0])
