@@ -16,11 +16,11 @@ from face_expr_ros.kernels import rasterizer
 from face_expr_ros.values import Camera, FloatArray
 
 Image = NDArray[np.uint8]
-_SIDES = 72  # of a round thing
+_SIDES = 72  # of what is round
 _LAMP = np.array([0.55, -0.35, 0.75]) / np.linalg.norm([0.55, -0.35, 0.75])  # towards it, in the robot's axes
-_AMBIENT = 0.55
-_SAMPLES = 3
-_BACKGROUND = 225
+_AMBIENT = 0.55  # part of the light that comes from everywhere
+_SAMPLES = 3  # of a pixel, across and down
+_BACKGROUND = 225  # gray level
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,13 @@ class Shape:
 
 
 class Robot:
-    """A URDF of boxes, cylinders and spheres in named materials, with fixed, revolute and prismatic joints."""
+    """A URDF of boxes, cylinders and spheres in named materials, with fixed, revolute and prismatic joints.
+
+    It draws the robots that come with the package; links are named before their children, and meshes are beyond it.
+
+    Raises:
+        KeyError: a visual's material is none of the URDF's.
+    """
 
     def __init__(self, urdf: Path) -> None:
         root = ElementTree.parse(urdf).getroot()
