@@ -26,12 +26,10 @@ from face_expr_ros.web.codec import (
     CodecError,
     StreamFace,
     StreamFrame,
-    _places,
     decode_frame,
     encode_frame,
-    numeric_id,
-    stream_frame,
 )
+from face_expr_ros.web.stream_frames import _places, numeric_id, stream_frame
 
 HEADER = 48  # bytes, as documented
 single = st.floats(-1e6, 1e6, width=32)

@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from web_clients import PATIENCE, open_socket, port_of, raw_request, read_to_end, refused_status, running_server, until
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from face_expr_ros.face_model import BundleError
 from face_expr_ros.web.codec import decode_frame
 from face_expr_ros.web.inference import MOST_UPLOADS, Inference
 from face_expr_ros.web.picture import PicturePace, camera_picture
@@ -209,6 +210,19 @@ def test_a_webcam_that_sends_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) 
         webcam.recv(PATIENCE)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1000
+    server.close()
+
+
+def test_a_webcam_whose_bundle_is_not_there_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(config: Any) -> None:
+        raise BundleError("run face_expr fetch-models")
+
+    monkeypatch.setattr("face_expr_ros.web.inference.Pipeline", missing)
+    server = running_server()
+    with pytest.raises(InvalidStatus) as refused:
+        open_socket(server, "/ws/infer").close()
+    assert refused.value.response.status_code == 503
+    assert b"run face_expr fetch-models" in refused.value.response.body
     server.close()
 
 

@@ -90,8 +90,11 @@ def test_the_model_is_sent_once_and_asked_for_by_its_tag(server: FaceServer) -> 
     assert answer.headers["ETag"] == f'"{hashlib.sha256(answer.content).hexdigest()}"'
     header, _ = read_model(answer.content)
     assert header["sha256"] == open_face_model("open").sha256
-    again = get(server, "/api/model", **{"If-None-Match": answer.headers["ETag"]})
-    assert (again.status_code, again.content) == (304, b"")
+    tag = answer.headers["ETag"]
+    for known in (tag, f'"another", W/{tag}', "*"):
+        again = get(server, "/api/model", **{"If-None-Match": known})
+        assert (again.status_code, again.content) == (304, b"")
+    assert get(server, "/api/model", **{"If-None-Match": '"another"'}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -128,6 +131,11 @@ def test_health_and_metrics_count_what_happens() -> None:
         assert health["uptime_s"] > 0
         metrics = get(server, "/metrics")
         assert metrics.headers["Content-Type"].startswith("text/plain; version=0.0.4")
-        for line in ("face_expr_web_clients 1", "face_expr_web_frames_total 1", 'refused_total{status="421"} 1'):
+        for line in (
+            "face_expr_web_clients 1",
+            "face_expr_web_frames_total 1",
+            "face_expr_web_left_out_total 0",
+            'refused_total{status="421"} 1',
+        ):
             assert line in metrics.text
     server.close()

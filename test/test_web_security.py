@@ -177,6 +177,8 @@ def test_a_bucket_fills_with_time_and_forgets_who_was_long_ago() -> None:
         ({"token": "with a space in between"}, "token must be"),
         ({"allowed_origins": "robot.example"}, "allowed_origins must be origins such as"),
         ({"allowed_origins": "https://robot.example/path"}, "'https://robot.example/path' was given"),
+        ({"allowed_origins": "https://robot.example, http://:80"}, "'http://:80' was given"),
+        ({"allowed_origins": "https://robot.example:99999"}, "'https://robot.example:99999' was given"),
     ],
 )
 def test_a_server_that_would_be_open_to_others_does_not_start(settings: dict[str, Any], words: str) -> None:

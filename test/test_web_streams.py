@@ -21,6 +21,7 @@ from web_clients import (
 )
 
 from face_expr_ros.bundle import open_face_model
+from face_expr_ros.geometry import pinhole_camera
 from face_expr_ros.open_model.blendshapes import ARKIT_NAMES
 from face_expr_ros.web.server import FaceServer
 
@@ -97,6 +98,22 @@ def test_anything_but_a_ping_closes_the_stream_and_no_other(server: FaceServer, 
         assert close_code(bad) == 1003
         server.publish([face()], 1, None)
         assert next_frame(good).faces
+
+
+def test_a_frame_that_does_not_fit_is_left_out_and_counted_and_the_next_one_comes(
+    server: FaceServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    before, camera = server.hub.left_out, pinhole_camera(640, 480, 45.0)
+    with open_socket(server, "/ws/stream") as stream:
+        hello_of(stream)
+        for count in (1, 2, 3):
+            server.publish([face()], 1, replace(camera, matrix=camera.matrix * 1e300))
+            until(lambda count=count: server.hub.left_out == before + count, "the count")
+            server.publish([face()], 2_000_000_000, camera)
+            assert next_frame(stream).stamp == 2.0
+    complaints = [record.getMessage() for record in caplog.records]
+    assert len(complaints) == 1
+    assert "a frame is left out: numbers that fit into their fields were wanted" in complaints[0]
 
 
 def test_pictures_go_to_those_who_want_them(server: FaceServer) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import time
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from fastapi.staticfiles import StaticFiles
 from face_expr_ros import __version__
 from face_expr_ros.face_model import BundleError
 from face_expr_ros.web.config import WebConfig
+from face_expr_ros.web.counts import Health, health_of, metrics_text
 from face_expr_ros.web.hub import Hub
 from face_expr_ros.web.inference import Inference
 from face_expr_ros.web.limits import PICTURE_TYPES, Discard, Refused
@@ -30,30 +30,8 @@ from face_expr_ros.web.streams import Streams
 # Resolved: a build may have put a link to this file into its own folder.
 STATIC = Path(__file__).resolve().parent / "static"
 METHODS, HEADERS = ("GET", "POST"), ("Authorization", "Content-Type", "If-None-Match")  # of pages of other origins
+BINARY = {"type": "string", "format": "binary"}  # a schema of OpenAPI
 NO_PAGE = "<!doctype html><title>face_expr</title><p>The page is not built; the streams and the API work.</p>\n"
-
-
-@dataclass(frozen=True)
-class Health:
-    """How the server does.
-
-    Attributes:
-        ok: a frame came in the last seconds.
-        clients: streams that are open.
-        faces: in the last frame.
-        frames: since the start.
-        dropped: frames that clients were too slow for.
-        uptime_s: seconds since the start.
-        source: what the faces come from.
-    """
-
-    ok: bool
-    clients: int
-    faces: int
-    frames: int
-    dropped: int
-    uptime_s: float
-    source: str
 
 
 @dataclass(frozen=True)
@@ -76,10 +54,7 @@ def create_app(config: WebConfig, hub: Hub) -> FastAPI:
             await watch
         await inference.close()
 
-    problems: dict[int | str, dict[str, Any]] = {
-        status: {"model": Problem, "description": text}
-        for status, text in ((401, "Without the token"), (403, "Other origin"), (421, "Other host"), (429, "Too often"))
-    }
+    problems = _problems({401: "Without the token", 403: "Other origin", 421: "Other host", 429: "Too often"})
     app = FastAPI(
         title="face_expr", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False,
         lifespan=lifespan, responses=problems,
@@ -88,7 +63,9 @@ def create_app(config: WebConfig, hub: Hub) -> FastAPI:
     app.add_api_websocket_route("/ws/camera", streams.camera)
     app.add_api_websocket_route("/ws/infer", inference.webcam)
     app.add_api_websocket_route("/{path:path}", _no_stream)
-    _add_api(app, hub, inference)
+    _add_state(app, hub)
+    _add_model(app, hub)
+    _add_pictures(app, inference)
     _add_page(app)
     app.add_exception_handler(Refused, _refuse)
     app.add_exception_handler(BundleError, _unavailable)
@@ -99,35 +76,35 @@ def create_app(config: WebConfig, hub: Hub) -> FastAPI:
     return app
 
 
-def _add_api(app: FastAPI, hub: Hub, inference: Inference) -> None:
-    packed: dict[str, tuple[str, bytes]] = {}  # by the encoding: tag and bytes of the model that was last asked for
-
+def _add_state(app: FastAPI, hub: Hub) -> None:
     @app.get("/api/health", tags=["state"])
     async def health() -> Health:
         """How the server does."""
-        return Health(
-            ok=hub.alive, clients=len(hub.streams), faces=hub.faces, frames=hub.frames, dropped=hub.dropped,
-            uptime_s=round(time.monotonic() - hub.started, 3), source=hub.source,
-        )  # fmt: skip
+        return health_of(hub)
 
     @app.get("/metrics", tags=["state"], response_class=PlainTextResponse)
     async def metrics() -> PlainTextResponse:
         """The counts, for Prometheus."""
         return PlainTextResponse(metrics_text(hub), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    binary = {"type": "string", "format": "binary"}
+    _answer_head(app, "/api/health", health)
+    _answer_head(app, "/metrics", metrics)
+
+
+def _add_model(app: FastAPI, hub: Hub) -> None:
+    packed: dict[str, tuple[str, bytes]] = {}  # by the encoding: tag and bytes of the model that was last asked for
 
     @app.get(
         "/api/model",
         tags=["model"],
         response_class=Response,
-        responses={200: {"content": {MEDIA_TYPE: {"schema": binary}}}, 304: {"description": "Not changed"}},
+        responses={200: {"content": {MEDIA_TYPE: {"schema": BINARY}}}, 304: {"description": "Not changed"}},
     )
     def model(request: Request) -> Response:
         """The face model: mean, bases, triangles, names. docs/web.md has the layout."""
         file = hub.model
         headers = {"ETag": file.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
-        if file.etag in (tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")):
+        if _has(request.headers.get("if-none-match", ""), file.etag):
             return Response(status_code=304, headers=headers)
         encoding = _encoding(request.headers.get("accept-encoding", ""))
         if not encoding:
@@ -139,31 +116,44 @@ def _add_api(app: FastAPI, hub: Hub, inference: Inference) -> None:
         headers["Content-Encoding"] = encoding
         return Response(data, headers=headers, media_type=MEDIA_TYPE)
 
-    for path, endpoint in (("/api/health", health), ("/metrics", metrics), ("/api/model", model)):
-        app.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False)
+    _answer_head(app, "/api/model", model)
 
-    refusals: dict[int | str, dict[str, Any]] = {
-        status: {"model": Problem, "description": text}
-        for status, text in (
-            (400, "No whole picture"),
-            (408, "Too slow"),
-            (413, "Too large"),
-            (415, "Neither JPEG nor PNG"),
-            (503, "Busy: ask again after Retry-After seconds"),
-        )
-    }
+
+def _add_pictures(app: FastAPI, inference: Inference) -> None:
+    bodies = {kind: {"schema": BINARY} for kind in PICTURE_TYPES}
 
     @app.post(
         "/api/infer",
         tags=["pictures"],
-        responses=refusals,
-        openapi_extra={
-            "requestBody": {"required": True, "content": {kind: {"schema": binary} for kind in PICTURE_TYPES}}
-        },
+        responses=_problems(
+            {
+                400: "No whole picture",
+                408: "Too slow",
+                413: "Too large",
+                415: "Neither JPEG nor PNG",
+                503: "Busy: ask again after Retry-After seconds",
+            }
+        ),
+        openapi_extra={"requestBody": {"required": True, "content": bodies}},
     )
     async def infer(request: Request) -> dict[str, Any]:
         """The faces of a picture: the body is a JPEG or a PNG."""
         return await inference.infer(request)
+
+
+def _answer_head(app: FastAPI, path: str, endpoint: Callable[..., Any]) -> None:
+    """FastAPI, unlike Starlette, does not answer HEAD where it answers GET."""
+    app.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False)
+
+
+def _problems(texts: Mapping[int, str]) -> dict[int | str, dict[str, Any]]:
+    """How a route refuses, for the description: texts by their status."""
+    return {status: {"model": Problem, "description": text} for status, text in texts.items()}
+
+
+def _has(tags: str, etag: str) -> bool:
+    """Whether a list of entity tags, as in If-None-Match, has this one; ``*`` is any."""
+    return any(tag.strip().removeprefix("W/") in (etag, "*") for tag in tags.split(","))
 
 
 _ENCODERS = {"gzip": lambda data: gzip.compress(data, 6, mtime=0), "deflate": zlib.compress}
@@ -187,31 +177,6 @@ def _add_page(app: FastAPI) -> None:
     @app.get("/", include_in_schema=False)
     def placeholder() -> Response:
         return Response(NO_PAGE, media_type="text/html")
-
-
-def metrics_text(hub: Hub) -> str:
-    """The counts in Prometheus's text format."""
-    rows: list[tuple[str, str, str, list[tuple[str, float]]]] = [
-        ("clients", "gauge", "streams that are open", [("", len(hub.streams))]),
-        ("camera_clients", "gauge", "camera streams that are open", [("", len(hub.cameras))]),
-        ("faces", "gauge", "faces in the last frame", [("", hub.faces)]),
-        ("frame_rate", "gauge", "frames per second", [("", round(hub.frame_rate, 3))]),
-        ("frames_total", "counter", "frames since the start", [("", hub.frames)]),
-        ("pictures_total", "counter", "camera pictures since the start", [("", hub.pictures)]),
-        ("dropped_total", "counter", "frames that clients were too slow for", [("", hub.dropped)]),
-        ("uptime_seconds", "gauge", "since the start", [("", round(time.monotonic() - hub.started, 3))]),
-        (
-            "refused_total",
-            "counter",
-            "requests refused before they were looked at",
-            [(f'{{status="{status}"}}', count) for status, count in sorted(hub.refused.items())],
-        ),
-    ]
-    lines = []
-    for name, kind, help, values in rows:
-        lines += [f"# HELP face_expr_web_{name} {help}", f"# TYPE face_expr_web_{name} {kind}"]
-        lines += [f"face_expr_web_{name}{label} {value}" for label, value in values]
-    return "\n".join(lines) + "\n"
 
 
 async def _no_stream(websocket: WebSocket) -> None:

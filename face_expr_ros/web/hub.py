@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,13 +15,16 @@ import numpy as np
 from face_expr_ros.face_model import MorphableModel
 from face_expr_ros.face_state import FaceState
 from face_expr_ros.values import Camera, FloatArray
-from face_expr_ros.web.codec import encode_frame, stream_frame
+from face_expr_ros.web.codec import CodecError, encode_frame
 from face_expr_ros.web.model_file import blendshapes_are_expression, etag, model_bytes, shape_units
+from face_expr_ros.web.stream_frames import stream_frame
 
 Item = TypeVar("Item")
+_log = logging.getLogger(__name__)
 
 SHAPE_CHANGE = 0.1  # standard deviations: the least change of a coefficient that is sent at once
 SHAPE_INTERVAL = 1.0  # seconds between two shapes of a face that does not change
+LOG_INTERVAL = 5.0  # seconds between two complaints
 FRESH = 5.0  # seconds without a frame after which the source counts as silent
 
 
@@ -35,25 +39,22 @@ class Update:
 
 @dataclass(frozen=True)
 class Packet:
-    """A frame in both of its forms, each encoded when the first client needs it.
+    """A frame in both of its forms.
 
     Attributes:
-        encode: called with whether the shapes are wanted.
+        light: the frame without the shapes.
+        encode_full: makes the one with them.
         shapes: number of the shapes in ``full``; the next one when they changed notably.
     """
 
-    encode: Callable[[bool], bytes]
+    light: bytes
+    encode_full: Callable[[], bytes]
     shapes: int
 
     @cached_property
-    def light(self) -> bytes:
-        """The frame without the shapes."""
-        return self.encode(False)
-
-    @cached_property
     def full(self) -> bytes:
-        """The frame with the shapes."""
-        return self.encode(True)
+        """The frame with the shapes, encoded when the first client needs it."""
+        return self.encode_full()
 
 
 @dataclass(frozen=True)
@@ -135,8 +136,11 @@ class Hub:
         streams, cameras: the clients of the two streams.
         model: the announced model.
         source: what the faces come from, in words.
+        started: of the clock ``time.monotonic``.
         frames, faces: frames since the start, and faces in the last one.
+        pictures: camera pictures since the start.
         dropped: frames that clients were too slow for, all together.
+        left_out: frames with numbers that do not fit into the stream.
         refused: requests that were refused, by their status.
     """
 
@@ -146,8 +150,9 @@ class Hub:
         self.model = model
         self.source = source
         self.started = time.monotonic()
-        self.frames = self.faces = self.dropped = self.pictures = 0
+        self.frames = self.faces = self.dropped = self.pictures = self.left_out = 0
         self.refused: dict[int, int] = {}
+        self._complain_at = float("-inf")
         self._frame_at: float | None = None
         self._period: float | None = None  # seconds between two frames, averaged
         self._shapes: dict[str, FloatArray] = {}
@@ -164,11 +169,15 @@ class Hub:
         return self._frame_at is not None and time.monotonic() - self._frame_at < FRESH
 
     def publish(self, update: Update) -> None:
-        """Give the faces of an image to every client."""
+        """Give the faces of an image to every client; what does not fit into the stream is left out and counted."""
         self._count(len(update.states))
         if not self.streams:
             return
-        packet = self._packet(update)
+        try:
+            packet = self._packet(update)
+        except CodecError as error:
+            self._leave_out(error)
+            return
         for client in self.streams:
             client.put(packet)
 
@@ -204,18 +213,25 @@ class Hub:
         self.faces = faces
 
     def _packet(self, update: Update) -> Packet:
+        """Raises CodecError where a number does not fit into the stream."""
         self._notice_shapes(update.states)
         sequence, sent, model = self.frames, time.time(), self.model
 
-        def encode(with_shape: bool) -> bytes:
-            units = model.units if with_shape else None
+        def encode(units: FloatArray | None) -> bytes:
             frame = stream_frame(
                 update.states, update.stamp_ns, update.camera,
                 sequence=sequence, sent=sent, shape_units=units, own_basis=model.own_basis,
             )  # fmt: skip
             return encode_frame(frame)
 
-        return Packet(encode, self._shapes_number)
+        return Packet(encode(None), lambda: encode(model.units), self._shapes_number)
+
+    def _leave_out(self, error: CodecError) -> None:
+        self.left_out += 1
+        now = time.monotonic()
+        if now >= self._complain_at:
+            self._complain_at = now + LOG_INTERVAL
+            _log.error("a frame is left out: %s", error)
 
     def _notice_shapes(self, states: Sequence[FaceState]) -> None:
         """Count up where a face is new or its shape is notably not what was sent last."""

@@ -12,16 +12,18 @@ import numpy as np
 from fastapi import Request, WebSocket, WebSocketDisconnect
 
 from face_expr_ros.config import PerceptionConfig, from_mapping
+from face_expr_ros.face_model import BundleError
 from face_expr_ros.face_state import face_state
 from face_expr_ros.geometry import default_camera
 from face_expr_ros.pipeline import Pipeline
 from face_expr_ros.records import face_record
 from face_expr_ros.values import Face, Frame, Landmarks
-from face_expr_ros.web.codec import encode_frame, numeric_id, stream_frame
+from face_expr_ros.web.codec import encode_frame
 from face_expr_ros.web.config import WebConfig
 from face_expr_ros.web.limits import Refused, check_picture, decode_picture, read_picture
 from face_expr_ros.web.model_file import blendshapes_are_expression, shape_units
 from face_expr_ros.web.security import refusal
+from face_expr_ros.web.stream_frames import numeric_id, stream_frame
 from face_expr_ros.web.streams import UNSUPPORTED, accept
 
 MOST_UPLOADS = 4  # pictures that may be on their way at the same time
@@ -72,16 +74,17 @@ class Inference:
             await websocket.send_denial_response(refusal(Refused(503, "there are too many webcams", retry_after=5)))
             return
         self._webcams += 1
-        landmarks = websocket.query_params.get("landmarks") == "1"
         try:
-            await accept(websocket)
             pipeline = await self._in_worker(Pipeline, self._settings)
             try:
-                await self._answer(websocket, pipeline, landmarks)
+                await accept(websocket)
+                await self._answer(websocket, pipeline, websocket.query_params.get("landmarks") == "1")
             except WebSocketDisconnect:  # while an answer was made
                 pass
             finally:
                 await self._in_worker(pipeline.close)
+        except BundleError as error:
+            await websocket.send_denial_response(refusal(Refused(503, str(error), retry_after=60)))
         finally:
             self._webcams -= 1
 

@@ -50,12 +50,21 @@ def check_exposure(config: WebConfig) -> None:
             "make one with: python3 -c 'import secrets; print(secrets.token_urlsafe())'"
         )
     for origin in allowed_origins(config):
-        parts = urlsplit(origin)
-        if parts.scheme not in ("http", "https") or f"{parts.scheme}://{parts.netloc}" != origin or not parts.netloc:
+        if not _is_origin(origin):
             raise ConfigError(
                 f"allowed_origins must be origins such as https://robot.example:8443, separated by commas, "
                 f"{origin!r} was given"
             )
+
+
+def _is_origin(text: str) -> bool:
+    """Whether it is a scheme, a name and perhaps a port, and nothing else."""
+    try:
+        parts = urlsplit(text)
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of a port
+        return False
+    return named and parts.scheme in ("http", "https") and text == f"{parts.scheme}://{parts.netloc}"
 
 
 def is_loopback(host: str) -> bool:
@@ -144,7 +153,9 @@ class Guard:
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [])
         scheme, _, value = headers.get("authorization", "").partition(" ")
         given += [value] if scheme.lower() == "bearer" else []
-        given += [name.removeprefix(TOKEN_PREFIX) for name in scope.get("subprotocols", []) if TOKEN_PREFIX in name]
+        given += [
+            name.removeprefix(TOKEN_PREFIX) for name in scope.get("subprotocols", []) if name.startswith(TOKEN_PREFIX)
+        ]
         return any(hmac.compare_digest(token.encode(), self._token.encode()) for token in given)
 
 

@@ -76,7 +76,7 @@ class FaceServer:
             self._call(self._hand_over)
 
     def show(self, picture: bytes) -> None:
-        """Send a camera picture, made by `pictures.camera_picture`."""
+        """Send a camera picture, made by `picture.camera_picture`."""
         self._call(self.hub.show, picture)
 
     def announce(self, model: MorphableModel) -> None:
