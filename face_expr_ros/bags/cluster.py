@@ -25,7 +25,7 @@ def annotate_there(jobs: list[Job], address: str, attempts: int) -> list[Outcome
     try:
         from distributed import Client
     except ImportError as error:
-        raise BagError("--scheduler wants Dask: pip install 'face_expr_ros[cluster]'") from error
+        raise BagError("--scheduler wants Dask, which is not installed: pip install distributed") from error
     try:
         client = Client(address, timeout=CONNECT_TIMEOUT)
     except (OSError, ValueError, TimeoutError) as error:

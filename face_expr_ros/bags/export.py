@@ -180,7 +180,7 @@ def _parquet_sink(path: Path) -> Iterator[Callable[[Row], None]]:
         import pyarrow
         from pyarrow import parquet
     except ImportError as error:
-        raise BagError(f"Parquet wants pyarrow ({error}): pip install 'face_expr_ros[parquet]'") from error
+        raise BagError(f"Parquet wants pyarrow ({error}): pip install pyarrow") from error
     writer: Any = None
     rows: list[Row] = []
 
