@@ -71,7 +71,7 @@ def test_no_floats_are_no_records() -> None:
 
 @pytest.mark.parametrize("kind", [np.int64, np.uint8, np.float32, np.float64])
 def test_points_of_any_type_and_layout_are_read(kind: type) -> None:
-    points = np.random.default_rng(0).integers(0, 200, (60, 6)).astype(kind)[::3, ::2]
+    points: NDArray = np.random.default_rng(0).integers(0, 200, (60, 6)).astype(kind)[::3, ::2]
     wide = points.astype(np.float64)
     low, high = wide.min(axis=0), wide.max(axis=0)
     assert box_around(points) == (low[0], low[1], high[0] - low[0], high[1] - low[1])
