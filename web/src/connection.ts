@@ -16,6 +16,7 @@ const FIRST_WAIT = 250, LONGEST_WAIT = 5000, GROWTH = 1.7; // milliseconds betwe
 const PING_EVERY = 2000;
 const UNHEARD_PINGS = 4; // after so many without a word from the server the connection is held for dead
 const CLOCK_SAMPLES = 8;
+const COMPLAIN_EVERY = 300; // frames that cannot be read
 
 export function socketUrl(path: string, token: string): URL {
   const url = new URL(path, document.baseURI);
@@ -106,6 +107,7 @@ class ServerClock {
 export class FaceStream {
   private clock = new ServerClock();
   private socket: LastingSocket;
+  private refused = 0; // frames
   private unheard = 0; // pings since the last word from the server
 
   constructor(
@@ -118,7 +120,7 @@ export class FaceStream {
   ) {
     this.socket = new LastingSocket("ws/stream", token, (data) => {
       this.unheard = 0;
-      if (typeof data !== "string") return handlers.frame(decodeFrame(data));
+      if (typeof data !== "string") return this.decode(data, handlers.frame);
       const message = JSON.parse(data);
       if (message.type === "hello") handlers.hello(message);
       else if (message.type === "pong") this.clock.add(message.t, message.server);
@@ -132,6 +134,17 @@ export class FaceStream {
     });
     window.setInterval(() => this.listen(), PING_EVERY);
     window.addEventListener("online", () => this.socket.retry());
+  }
+
+  private decode(data: ArrayBuffer, take: (frame: StreamFrame) => void): void {
+    let frame: StreamFrame;
+    try {
+      frame = decodeFrame(data);
+    } catch (error) {
+      if (this.refused++ % COMPLAIN_EVERY === 0) console.error(`frame ${this.refused} that cannot be read:`, error);
+      return;
+    }
+    take(frame);
   }
 
   private listen(): void {

@@ -1,6 +1,6 @@
 // Buttons and keys: which of them does what.
 
-import { ask, byId, choose, chosen, onChoice } from "./dom";
+import { ask, byId, choose, chosen, onChoice, setText } from "./dom";
 import type { Look } from "./face_view";
 import type { Page, Source } from "./page";
 import type { Sources } from "./sources";
@@ -63,6 +63,8 @@ export class Controls {
   private async askToken(): Promise<void> {
     const input = byId<HTMLInputElement>("token-input");
     input.value = "";
+    const mistaken = this.page.token ? "The server does not know the token that it was given. " : "";
+    setText(byId("token-text"), `${mistaken}It wants the one that it was started with.`);
     if ((await ask("token")) && input.value) this.page.setToken(input.value);
   }
 }

@@ -14,9 +14,7 @@ export class Webcam {
   private taken = 0;
   private waiting: ImageBitmap | null = null;
 
-  /**
-   * `onFrame` gets each answer with the picture that it answers; `onEnd` the reason when it ends by itself.
-   */
+  /** `onFrame` gets each answer with the picture that it answers; `onEnd` the reason when it ends by itself. */
   constructor(
     private token: string,
     private onFrame: (frame: StreamFrame, picture: ImageBitmap) => void,
@@ -52,7 +50,8 @@ export class Webcam {
     this.taken = pageSeconds();
     this.waiting = await createImageBitmap(this.canvas);
     this.canvas.toBlob((jpeg) => {
-      if (jpeg && this.socket?.readyState === WebSocket.OPEN) this.socket.send(jpeg);
+      if (!jpeg) this.next(); // the browser could not pack this one
+      else if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(jpeg);
     }, "image/jpeg", QUALITY);
   }
 
@@ -62,13 +61,21 @@ export class Webcam {
       const frame = decodeFrame(data);
       // The picture was taken here: the page's own clock tells the delay.
       this.onFrame({ ...frame, stamp: this.taken }, this.waiting);
-    } else {
-      this.waiting?.close();
+      this.waiting = null; // it is the page's now
     }
-    this.waiting = null;
-    // The next new picture of the camera, not the same one again.
+    this.next();
+  }
+
+  /** The next new picture of the camera, not the same one again. */
+  private next(): void {
+    this.forget();
     if ("requestVideoFrameCallback" in this.video) this.video.requestVideoFrameCallback(() => void this.send());
     else window.setTimeout(() => void this.send(), 15);
+  }
+
+  private forget(): void {
+    this.waiting?.close();
+    this.waiting = null;
   }
 
   stop(): void {
@@ -76,5 +83,6 @@ export class Webcam {
     this.stream = null;
     this.socket?.close();
     this.socket = null;
+    this.forget();
   }
 }
