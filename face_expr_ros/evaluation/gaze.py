@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,18 +78,32 @@ def rendered_looks(people: int = PEOPLE, gazes: int = GAZES) -> Iterator[Look]:
         renderer = FaceRenderer(model, Appearance.random(_FIRST + person), texture_width=512)
         shape = random_shape(rng, len(model.identity), 0.7)
         for number in range(gazes):
-            left, up = rng.uniform([-_ASIDE, -_ABOVE], [_ASIDE, _ABOVE]) if number else (0.0, 0.0)
-            yaw, pitch = rng.uniform([-_YAW, -_PITCH], [_YAW, _PITCH]) if number >= gazes // 2 else (0.0, 0.0)
-            values = dict.fromkeys(model.expression_names, 0.0)
-            set_gaze(values, left, up)
-            pose = Pose(rotation_from_euler(yaw, pitch, 0.0), np.array([0.0, 0.0, _DISTANCE]), metric=True)
-            image = renderer.render((shape, np.clip(list(values.values()), 0, 1)), pose, camera)
+            angles, pose = _gaze_and_pose(rng, ahead=not number, turned=number >= gazes // 2)
+            image = renderer.render((shape, _expression(model.expression_names, *angles)), pose, camera)
             faces = pipeline(Frame(image, (100 * person + number) * 10**10, "camera", camera))
-            ahead = np.array([math.sin(left) * math.cos(up), math.sin(up), math.cos(left) * math.cos(up)])
             for face in faces[:1]:
-                yield Look(pose.rotation @ ahead, np.array([left, up]), face_state(face, 0, model.name))
+                yield Look(pose.rotation @ _direction(*angles), np.array(angles), face_state(face, 0, model.name))
         pipeline.reset()
     pipeline.close()
+
+
+def _gaze_and_pose(rng: np.random.Generator, *, ahead: bool, turned: bool) -> tuple[tuple[float, float], Pose]:
+    """Radians of the eyes to the subject's left and up, and the head."""
+    left, up = (0.0, 0.0) if ahead else rng.uniform([-_ASIDE, -_ABOVE], [_ASIDE, _ABOVE]).tolist()
+    yaw, pitch = rng.uniform([-_YAW, -_PITCH], [_YAW, _PITCH]).tolist() if turned else (0.0, 0.0)
+    return (left, up), Pose(rotation_from_euler(yaw, pitch, 0.0), np.array([0.0, 0.0, _DISTANCE]), metric=True)
+
+
+def _expression(names: Sequence[str], left: float, up: float) -> FloatArray:
+    """A face that only looks there."""
+    values = dict.fromkeys(names, 0.0)
+    set_gaze(values, left, up)
+    return np.clip(list(values.values()), 0.0, 1.0)
+
+
+def _direction(left: float, up: float) -> FloatArray:
+    """(3,) in model axes."""
+    return np.array([math.sin(left) * math.cos(up), math.sin(up), math.cos(left) * math.cos(up)])
 
 
 def gaze_errors(looks: list[Look], reader: str) -> GazeErrors:
