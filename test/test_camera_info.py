@@ -11,7 +11,7 @@ from sensor_msgs.msg import CameraInfo, RegionOfInterest
 from std_msgs.msg import Header
 
 from face_expr_ros.geometry import pinhole_camera
-from face_expr_ros.ros.camera_info import CameraInfoError, CameraKeeper, camera_from_info, info_from_camera
+from face_expr_ros.ros.camera_info import CameraInfoError, CameraKeeper, camera_from_info, image_size, info_from_camera
 from face_expr_ros.values import Camera
 
 K = [600.0, 0.0, 319.5, 0.0, 610.0, 239.5, 0.0, 0.0, 1.0]
@@ -81,6 +81,14 @@ def test_the_keeper_assumes_a_field_of_view_then_and_takes_the_next_good_one(cas
     keeper.update(info())
     assert keeper.camera(640, 480).metric
     assert not keeper.problem
+
+
+def test_images_have_the_size_of_the_region_binned() -> None:
+    region = RegionOfInterest(x_offset=8, y_offset=4, width=320, height=240)
+    assert image_size(CameraInfo(width=640, height=480)) == (640, 480)
+    assert image_size(CameraInfo(width=640, height=480, binning_x=2, binning_y=3)) == (320, 160)
+    assert image_size(CameraInfo(width=640, height=480, roi=region, binning_x=2, binning_y=1)) == (160, 240)
+    assert image_size(CameraInfo()) == (0, 0)
 
 
 def test_the_keeper_without_camera_info_assumes_a_vertical_field_of_view() -> None:

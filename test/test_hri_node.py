@@ -45,7 +45,7 @@ def test_this_file_passes_with_hri_msgs_built_for_it(tmp_path: Path) -> None:
     interfaces.build(tmp_path)
     done = interfaces.run_in(tmp_path, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "10 passed" in done.stdout
+    assert "11 passed" in done.stdout
 
 
 class Scene:
@@ -55,6 +55,7 @@ class Scene:
         self.graph, self.bridge = graph, bridge
         self.faces: list[Face] = []
         self.broken = False
+        self.encoding = "bgr8"
         self._count = 0
         self._infos = self._publisher(CameraInfo, "/hri/camera_info", SENSOR_DATA)
         self._images = self._publisher(Image, "/hri/image", SENSOR_DATA)
@@ -77,7 +78,7 @@ class Scene:
         self._count += 1
         header = Header(stamp=Time(sec=self._count), frame_id="lens")
         self._infos.publish(CameraInfo(header=header, width=640, height=480))
-        image = Image(header=header, width=640, height=480, step=1920, encoding="bgr8")
+        image = Image(header=header, width=640, height=480, step=1920, encoding=self.encoding)
         image.data = self._pixels
         self._images.publish(image)
         message = face_array(self.faces, CAMERA, self._model.name, header)
@@ -193,6 +194,21 @@ def test_a_damaged_message_is_left_out_and_the_next_one_works(scene: Scene) -> N
     tracked = scene.graph.listen(IdsList, f"{FACES}/tracked")
     scene.until(lambda: tracked and list(tracked[-1].ids) == ["f7"], "the face after the damage")
     assert bridge.running
+
+
+@needs_hri_msgs
+def test_an_image_that_cannot_be_read_costs_the_picture_and_nothing_else(scene: Scene) -> None:
+    from hri_msgs.msg import FacialActionUnits
+
+    pictures = scene.graph.listen(Image, f"{FACES}/f12/cropped")
+    units = scene.graph.listen(FacialActionUnits, f"{FACES}/f12/facs")
+    scene.faces, scene.encoding = [scene.face("f12")], "32FC1"
+    scene.until(lambda: "image left out: an encoding of bgr8" in scene.bridge.output, "a complaint")
+    units.clear()
+    scene.until(lambda: units, "action units beside it")
+    assert not pictures
+    scene.encoding = "bgr8"
+    scene.until(lambda: pictures, "a picture")
 
 
 @needs_hri_msgs

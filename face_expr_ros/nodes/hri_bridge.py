@@ -19,7 +19,8 @@ from std_msgs.msg import Header
 
 from face_expr_ros.msg import FaceArray
 from face_expr_ros.retargeting.hri_values import ImageSize
-from face_expr_ros.ros.decode import decode
+from face_expr_ros.ros.camera_info import image_size
+from face_expr_ros.ros.decode import DecodeError, decode
 from face_expr_ros.ros.diagnostics import DiagnosticsPublisher, status_of
 from face_expr_ros.ros.hri import HOW_TO_INSTALL, HriBridgeConfig, HriFaces, hri_types
 from face_expr_ros.ros.params import Parameters
@@ -61,8 +62,9 @@ class HriBridgeNode(Node):
         self.get_logger().info(f"{self.resolve_topic_name('faces')} goes to /humans/faces")
 
     def _on_camera_info(self, message: CameraInfo) -> None:
-        if message.width and message.height:
-            self._size = ImageSize(message.width, message.height)
+        width, height = image_size(message)
+        if width and height:
+            self._size = ImageSize(width, height)
 
     def _on_image(self, message: Image | CompressedImage) -> None:
         self._images[_stamp(message.header)] = message
@@ -71,19 +73,25 @@ class HriBridgeNode(Node):
 
     def _on_faces(self, message: FaceArray) -> None:
         self._last_faces = time.monotonic()
+        self._listen_to_images(self._publish.wants_images or self._size is None)
+        image = self._image(message.header)
         try:
-            self._listen_to_images(self._publish.wants_images or self._size is None)
-            image = self._image(message.header)
-            self._publish(face_states(message), message.header, self._size, image)
+            faces = face_states(message)
         except ValueError as error:
             self._leave_out(f"faces left out: {error}")
+            return
+        self._publish(faces, message.header, self._size, image)
 
     def _image(self, header: Header) -> NDArray[np.uint8] | None:
-        """The image of these faces; None where it is not subscribed or did not come."""
+        """The image of these faces; None where it is not subscribed, did not come or cannot be read."""
         message = self._images.get(_stamp(header))
         if message is None:
             return None
-        image = decode(message)
+        try:
+            image = decode(message)
+        except DecodeError as error:
+            self._leave_out(f"image left out: {error}")
+            return None
         self._size = ImageSize(image.shape[1], image.shape[0])
         return image
 

@@ -16,7 +16,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from face_expr_ros.bundle import open_face_model
 from face_expr_ros.msg import FaceArray, FaceModel
 from face_expr_ros.ros.announced_model import announced_model
-from face_expr_ros.ros.camera_info import CameraKeeper
+from face_expr_ros.ros.camera_info import CameraKeeper, image_size
 from face_expr_ros.ros.decode import DecodeError, decode
 from face_expr_ros.ros.params import Parameters
 from face_expr_ros.ros.running import LOG_INTERVAL, StartError, run_node
@@ -92,9 +92,7 @@ class WebBridgeNode(Node):
         """The camera of the newest CameraInfo; None before one came."""
         if self._info is None:
             return None
-        info, roi = self._info, self._info.roi
-        width = (roi.width or info.width) // max(1, info.binning_x)
-        height = (roi.height or info.height) // max(1, info.binning_y)
+        width, height = image_size(self._info)
         return self._cameras.camera(width, height) if width and height else None
 
     def _follow_demand(self) -> None:

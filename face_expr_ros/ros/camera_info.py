@@ -38,10 +38,9 @@ def camera_from_info(info: CameraInfo, width: int, height: int) -> Camera | None
         return None
     distortion = _distortion(info)
     _check_matrix(matrix)
-    binning = np.array([max(1, info.binning_x), max(1, info.binning_y)])
-    _check_image_size(info, binning, width, height)
+    _check_image_size(info, width, height)
     matrix[:2, 2] -= (info.roi.x_offset, info.roi.y_offset)
-    matrix[:2] /= binning[:, None]
+    matrix[:2] /= np.array(_binning(info))[:, None]
     return Camera(width, height, matrix, distortion, metric=True)
 
 
@@ -73,14 +72,26 @@ def _check_matrix(matrix: FloatArray) -> None:
         )
 
 
-def _check_image_size(info: CameraInfo, binning: FloatArray, width: int, height: int) -> None:
-    full = np.array([info.roi.width or info.width, info.roi.height or info.height])
-    if tuple(full // binning) != (width, height):
+def _check_image_size(info: CameraInfo, width: int, height: int) -> None:
+    if image_size(info) != (width, height):
         region = f", region {info.roi.width} x {info.roi.height}" if info.roi.width else ""
+        across, down = _binning(info)
         raise CameraInfoError(
             f"a camera of {width} x {height} pixels, the size of the image, was wanted, {info.width} x {info.height}"
-            f"{region}, binning {binning[0]} x {binning[1]} was given"
+            f"{region}, binning {across} x {down} was given"
         )
+
+
+def image_size(info: CameraInfo) -> tuple[int, int]:
+    """Width and height of the images that go with a CameraInfo, in pixels: of the full sensor the region of interest,
+    binned. 0 where the message does not say.
+    """
+    across, down = _binning(info)
+    return (info.roi.width or info.width) // across, (info.roi.height or info.height) // down
+
+
+def _binning(info: CameraInfo) -> tuple[int, int]:
+    return max(1, info.binning_x), max(1, info.binning_y)
 
 
 def info_from_camera(camera: Camera | None, width: int, height: int, header: Header) -> CameraInfo:
