@@ -47,7 +47,7 @@ def start_nodes(context: LaunchContext) -> list[Node]:
 
 def declare(name: str, default: str, text: str) -> DeclareLaunchArgument:
     """A launch argument; the switches take true and false only."""
-    choices = ["true", "false"] if default == "false" else None
+    choices = ["true", "false"] if default in ("true", "false") else None
     return DeclareLaunchArgument(name, default_value=default, description=text, choices=choices)
 
 

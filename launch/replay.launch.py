@@ -54,7 +54,7 @@ def start(context: LaunchContext) -> list[ExecuteProcess | Node]:
 
 def declare(name: str, default: str | None, text: str) -> DeclareLaunchArgument:
     """A launch argument; without a default it has to be given, and the switches take true and false only."""
-    choices = ["true", "false"] if default == "false" else None
+    choices = ["true", "false"] if default in ("true", "false") else None
     return DeclareLaunchArgument(name, default_value=default, description=text, choices=choices)
 
 
