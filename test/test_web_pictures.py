@@ -20,6 +20,7 @@ from web_clients import PATIENCE, open_socket, port_of, raw_request, read_to_end
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from face_expr_ros.face_model import BundleError
+from face_expr_ros.web import limits
 from face_expr_ros.web.codec import decode_frame
 from face_expr_ros.web.inference import MOST_UPLOADS, Inference
 from face_expr_ros.web.picture import PicturePace, camera_picture
@@ -134,7 +135,8 @@ def test_a_picture_without_a_length_is_read_no_further_than_the_limit(server: Fa
         assert client.recv(13) == b"HTTP/1.1 413 "
 
 
-def test_a_picture_that_does_not_come_is_not_waited_for() -> None:
+def test_a_picture_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "DISCARD_TIMEOUT", 0.1)
     server = running_server(upload_timeout=0.2)
     head = ("POST /api/infer HTTP/1.1", "Host: localhost", "Content-Type: image/jpeg", "Content-Length: 1000")
     assert raw_request(server, *head, body=b"\xff\xd8").startswith(b"HTTP/1.1 408 ")

@@ -7,6 +7,9 @@ import {
 import { CHEEKS, LEFT_BROW, LIPS_INNER, LIPS_OUTER, RIGHT_BROW } from "./contours";
 import { landmarkPoints } from "./shape";
 import type { FaceModel } from "./model";
+import {
+  FRAGMENT_COLOR, FRAGMENT_HEAD, FRAGMENT_LIGHT, FRAGMENT_ROUGHNESS, PAINT_TOP, PAINT_WIDTH, VERTEX_END, VERTEX_HEAD,
+} from "./skin_shader";
 
 const SKIN = new Color("#d9a184");
 const COLORS: Record<string, string> = {
@@ -15,8 +18,7 @@ const COLORS: Record<string, string> = {
 };
 const KIND: Record<string, number> = { skin: 0, left_eyeball: 1, right_eyeball: 1, eyelashes: 3 };
 const OTHER_KIND = 2;
-// The painted square of the face, seen straight from the front: model axes, meters.
-const PAINT_SIZE = 1024, PAINT_WIDTH = 0.2, PAINT_TOP = 0.07;
+const PAINT_SIZE = 1024; // pixels
 
 /** Uniforms of one face that change: the camera's picture and how it was taken. */
 export interface SkinUniforms {
@@ -156,78 +158,6 @@ function paintBrow(pen: CanvasRenderingContext2D, upper: [number, number][], low
   }
   pen.restore();
 }
-
-const VERTEX_HEAD = /* glsl */ `
-attribute float kind; attribute vec3 rest;
-uniform mat4 pictureMatrix; uniform vec3 pictureEye;
-varying float vKind; varying vec3 vRest; varying vec3 vPicture; varying float vFacing;
-`;
-const VERTEX_END = /* glsl */ `
-vKind = kind; vRest = rest;
-vPicture = (pictureMatrix * vec4(transformed, 1.0)).xyz;
-vFacing = dot(normalize(objectNormal), normalize(pictureEye - transformed));
-`;
-const FRAGMENT_HEAD = /* glsl */ `
-uniform sampler2D paint; uniform sampler2D picture; uniform float pictureAmount; uniform float dim; uniform vec2 fade;
-varying float vKind; varying vec3 vRest; varying vec3 vPicture; varying float vFacing;
-float grain(vec3 place) { return fract(sin(dot(floor(place), vec3(12.9898, 78.233, 37.719))) * 43758.5453); }
-// 1 on the scalp of the mean face: above a line over forehead, temples, ears and nape.
-float hairAt(vec3 place) {
-  float back = -place.z;
-  float line = mix(0.070, 0.046, smoothstep(0.03, 0.062, back));
-  line = mix(line, -0.016, smoothstep(0.070, 0.077, back));
-  line = mix(line, 0.032, smoothstep(0.088, 0.096, back));
-  line = mix(line, -0.045, smoothstep(0.128, 0.140, back));
-  line = mix(line, -0.085, smoothstep(0.150, 0.190, back));
-  float ear = smoothstep(0.0745, 0.0775, abs(place.x)) * (1.0 - smoothstep(0.026, 0.036, place.y));
-  return (1.0 - ear) * smoothstep(-0.007, 0.006, place.y - line + 0.004 * (grain(place * 700.0) - 0.5));
-}
-vec3 eyeColor(vec3 place) {
-  vec3 way = normalize(place);
-  float angle = acos(clamp(way.z, -1.0, 1.0)), around = atan(way.y, way.x);
-  vec3 white = vec3(0.86, 0.82, 0.79) * (1.0 - 0.35 * smoothstep(0.5, 1.1, angle)) * (1.0 - 0.3 * smoothstep(-0.1, 0.5, way.y));
-  float rays = 0.5 + 0.25 * sin(around * 37.0 + 3.0 * sin(angle * 60.0)) + 0.25 * sin(around * 61.0 - angle * 40.0);
-  vec3 iris = mix(vec3(0.10, 0.17, 0.22), vec3(0.20, 0.34, 0.42), rays);
-  iris = mix(vec3(0.36, 0.26, 0.13), iris, smoothstep(0.16, 0.28, angle));
-  iris *= 1.0 - 0.75 * smoothstep(0.33, 0.41, angle);
-  iris *= 1.0 - 0.45 * smoothstep(0.0, 0.35, way.y);
-  vec3 color = mix(iris, white, smoothstep(0.395, 0.43, angle));
-  return mix(vec3(0.012), color, smoothstep(0.15, 0.175, angle));
-}
-`;
-const FRAGMENT_COLOR = /* glsl */ `
-bool isEye = abs(vKind - 1.0) < 0.5;
-float isSkin = 1.0 - step(0.5, vKind);
-// The inside of the skin shows at no place but the cut under the shoulders.
-if (isSkin > 0.5 && !gl_FrontFacing) discard;
-if (isEye) diffuseColor.rgb = eyeColor(vRest);
-vec2 paintAt = vec2(vRest.x / ${PAINT_WIDTH} + 0.5, (${PAINT_TOP} - vRest.y) / ${PAINT_WIDTH});
-float front = isSkin * smoothstep(-0.075, -0.045, vRest.z);
-diffuseColor.rgb = mix(diffuseColor.rgb, texture2D(paint, paintAt).rgb, front);
-float hair = isSkin * hairAt(vRest);
-vec3 hairColor = vec3(0.045, 0.030, 0.024) * (0.75 + 0.5 * grain(vRest * vec3(1500.0, 500.0, 1500.0)));
-diffuseColor.rgb = mix(diffuseColor.rgb, hairColor, 0.9 * hair);
-if (vKind > 2.5) diffuseColor.a *= 0.6;
-diffuseColor.a *= isEye ? 1.0 : smoothstep(fade.x, fade.y, vRest.y);
-`;
-const FRAGMENT_ROUGHNESS = /* glsl */ `
-float lips = front * clamp((diffuseColor.r - 1.75 * diffuseColor.g) * 6.0, 0.0, 1.0);
-roughnessFactor = isEye ? 0.06 : mix(mix(0.42, roughnessFactor, isSkin), 0.42, lips);
-roughnessFactor = mix(roughnessFactor, 0.85, hair);
-`;
-const FRAGMENT_LIGHT = /* glsl */ `
-float grazing = pow(1.0 - clamp(dot(normalize(vViewPosition), normal), 0.0, 1.0), 3.0);
-outgoingLight += isSkin * (1.0 - 0.8 * hair) * grazing * vec3(0.16, 0.055, 0.035);
-vec2 pictureAt = vPicture.xy / vPicture.z;
-float seen = pictureAmount * smoothstep(0.02, 0.3, vFacing) * step(0.0, vPicture.z);
-seen *= step(0.0, pictureAt.x) * step(pictureAt.x, 1.0) * step(0.0, pictureAt.y) * step(pictureAt.y, 1.0);
-// Nothing casts shadows here: teeth and tongue get the light of the opening alone.
-float inMouth = step(1.5, vKind) * (1.0 - step(2.5, vKind));
-float opening = smoothstep(-0.045, 0.004, vRest.z) * (0.35 + 0.65 * abs(dot(normalize(vViewPosition), normal)));
-outgoingLight = mix(outgoingLight, diffuseColor.rgb * opening, inMouth);
-outgoingLight *= dim;
-outgoingLight = mix(outgoingLight, texture2D(picture, pictureAt).rgb, seen);
-`;
 
 /** The material of one face. Where the bust ends it fades out over `fade` (from, to: model y in meters). */
 export function skinMaterial(paint: Texture, fade: [number, number]): { material: MeshStandardMaterial; uniforms: SkinUniforms } {
