@@ -27,7 +27,7 @@ Picture = NDArray[np.uint8]
 def test_a_truncated_bag_is_annotated_up_to_the_damage(
     portrait: Picture, fresh: None, tmp_path: Path, storage: str, share: float, metadata: bool
 ) -> None:
-    source = record(tmp_path / "a", portrait, 6, storage=storage)
+    source = record(tmp_path / "a", portrait, 6, storage=storage).rename(tmp_path / "talk #1 ?")
     file = next(file for file in source.iterdir() if file.suffix != ".yaml")
     data = file.read_bytes()
     file.write_bytes(data[: int(len(data) * share)])
@@ -142,3 +142,11 @@ def test_a_disk_without_links_gets_a_bag_too(portrait: Picture, fresh: None, tmp
     bag = only(tmp_path / "a", raw(portrait, header(0)), "")
     annotate(Job(bag, tmp_path / "b"), bar=False)
     assert len(of_topic(tmp_path / "b", "/faces")) == 1
+
+
+def test_sqlite_does_not_write_to_another_place(portrait: Picture, fresh: None, tmp_path: Path) -> None:
+    bag = only(tmp_path / "a", raw(portrait, header(0)), "")
+    with pytest.raises(BagError, match=r"a path without # was wanted .* give --storage mcap"):
+        annotate(Job(bag, tmp_path / "talk #1", storage="sqlite3"), bar=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert annotate(Job(bag, tmp_path / "talk #1"), bar=False)["frames"] == 1

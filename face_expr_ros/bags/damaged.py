@@ -124,7 +124,7 @@ class DamagedSqlite:
 
     def __init__(self, file: Path) -> None:
         self.damage = ""
-        self._database = sqlite3.connect(f"file:{file}?immutable=1", uri=True, check_same_thread=False)
+        self._database = sqlite3.connect(f"{file.resolve().as_uri()}?immutable=1", uri=True, check_same_thread=False)
         self._database.execute("PRAGMA writable_schema = ON")  # or a file shorter than it says is not read at all
         self._topics = {row[0]: self._connection(*row) for row in self._rows(_TOPICS)}
         self.connections = list(self._topics.values())

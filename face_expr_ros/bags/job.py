@@ -29,7 +29,7 @@ class Job:
         source, out: the recording, and the folder of the annotated one.
         config: settings of the perception node.
         topic: of the images; None where the bag has one topic of images.
-        namespace: of the topics that are added, such as "/robot".
+        namespace: of the topics that are added, such as "/robot", or empty.
         start, stop: seconds after the bag's start, from which to which it is annotated; None is its end.
         storage: "mcap" or "sqlite3".
         split: seconds of the recording in one file of ``out``; after each an interrupted run can go on.

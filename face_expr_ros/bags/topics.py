@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from rosbags.interfaces import Connection
 
 from face_expr_ros.bags import BagError
@@ -9,6 +11,21 @@ from face_expr_ros.bags.messages import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE
 from face_expr_ros.bags.reading import Recording
 
 TRANSPORTS = {"raw": IMAGE, "compressed": COMPRESSED_IMAGE}
+
+
+def checked_namespace(text: str) -> str:
+    """A namespace with its slash, such as "/robot"; an empty text where there is none.
+
+    Raises:
+        BagError: it cannot be part of the name of a topic.
+    """
+    tokens = text.strip("/").split("/") if text.strip("/") else []
+    for token in tokens:
+        if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", token):
+            raise BagError(
+                f"a namespace such as /robot was wanted, of letters, digits and underscores, {text!r} was given"
+            )
+    return "".join(f"/{token}" for token in tokens)
 
 
 def image_connection(recording: Recording, topic: str | None, transport: str) -> Connection:
@@ -41,8 +58,8 @@ def camera_info_connection(recording: Recording, images: Connection) -> Connecti
     """The CameraInfo beside the images, as image_transport has it; None where the bag has none there."""
     base = images.topic.removesuffix("/compressed") if images.msgtype == COMPRESSED_IMAGE else images.topic
     wanted = base.rpartition("/")[0] + "/camera_info"
-    found = [connection for connection in recording.connections if connection.topic == wanted]
-    return found[0] if found and found[0].msgtype == CAMERA_INFO else None
+    found = [entry for entry in recording.connections if (entry.topic, entry.msgtype) == (wanted, CAMERA_INFO)]
+    return found[0] if found else None
 
 
 def _images_of(recording: Recording) -> str:

@@ -67,10 +67,11 @@ class SplitWriter:
         done: files that an earlier run completed; what it left after them is removed.
 
     Raises:
-        BagError: another run is writing this bag.
+        BagError: another run is writing this bag, or its path is none for its storage.
     """
 
     def __init__(self, out: Path, storage: str, topics: list[Topic], done: int = 0) -> None:
+        _check_path(out, storage)
         self._out, self._work = out, work_folder(out)
         self._storage = STORAGES[storage]
         self._topics = topics
@@ -146,6 +147,16 @@ class SplitWriter:
 
     def _part(self, number: int) -> Path:
         return self._work / f"part_{number:05d}"
+
+
+def _check_path(out: Path, storage: str) -> None:
+    """rosbags hands the path to SQLite as a URI, unquoted: the database would be another file."""
+    odd = sorted(set("?#%") & set(str(out.absolute())))
+    if storage == "sqlite3" and odd:
+        raise BagError(
+            f"a path without {' '.join(odd)} was wanted for a bag of sqlite3, {str(out.absolute())!r} was given: "
+            "name another place, or give --storage mcap"
+        )
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

@@ -47,11 +47,12 @@ def annotate(
     from face_expr_ros.bags.job import Job
     from face_expr_ros.bags.many import annotate_many, jobs_of
     from face_expr_ros.bags.parameters import perception_config_of
+    from face_expr_ros.bags.topics import checked_namespace
 
     if stop is not None and stop <= start:
         raise click.UsageError(f"--to must be after --from ({start:g} s), {stop:g} s was given")
     config = perception_config_of(params, {} if bundle is None else {"bundle": bundle})
-    job = Job(source, out, config, topic, _namespace(namespace), start, stop, storage, split)
+    job = Job(source, out, config, topic, checked_namespace(namespace), start, stop, storage, split)
     tasks = jobs_of(job)
     if len(tasks) == 1 and tasks[0] == job and scheduler is None:
         return _annotate_one(job, json_file)
@@ -88,10 +89,6 @@ def _warn(outcome: dict[str, Any]) -> None:
         click.echo(outcome["damage"], err=True)
     if outcome.get("problem"):
         click.echo(f"{outcome['source']}: {outcome['problem']}", err=True)
-
-
-def _namespace(text: str) -> str:
-    return f"/{text.strip('/')}" if text.strip("/") else ""
 
 
 @click.command()
