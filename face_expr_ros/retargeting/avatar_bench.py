@@ -42,7 +42,7 @@ class Steadiness:
     cpu: float
 
 
-def building_ms(protocol: str, moments: int = 600) -> float:
+def building_ms(protocol: str, moments: int = 200) -> float:
     """Processor time of building one moment's packets, milliseconds; a face of its own for each moment."""
     target = from_mapping(TargetConfig, {"protocol": protocol})
     shown = [Shown(_face(number / FACE_RATE), True) for number in range(moments)]
