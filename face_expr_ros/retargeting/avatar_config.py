@@ -11,12 +11,12 @@ from typing import Any
 
 from face_expr_ros.config import ConfigError, from_mapping, setting, settings
 from face_expr_ros.resources import resource_path
+from face_expr_ros.retargeting.config import FOLLOWED
 from face_expr_ros.retargeting.yaml_files import read_yaml
 
 # Protocol -> its usual port.
 PORTS = {"vmc": 39539, "live_link": 11111, "ifacialmocap": 49983, "openseeface": 11573}
 
-_FOLLOWED = ("nearest", "largest", "speaker")
 _HOST = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63})*\.?")
 _LONGEST_SUBJECT = 255  # bytes; longer ones make a datagram that no network carries whole
 
@@ -181,10 +181,10 @@ def _check_texts(target: TargetConfig) -> None:
             f"host must be a name or an IPv4 address, without the port, which is a setting of its own; "
             f"{target.host!r:.80} was given"
         )
-    meant = get_close_matches(target.face.lower(), _FOLLOWED, n=1, cutoff=0.7)
-    if meant and target.face not in _FOLLOWED:
+    meant = get_close_matches(target.face.lower(), FOLLOWED, n=1, cutoff=0.7)
+    if meant and target.face not in FOLLOWED:
         raise ConfigError(
-            f"face must be {', '.join(_FOLLOWED)} or an id, {target.face!r} was given, did you mean {meant[0]}?"
+            f"face must be {', '.join(FOLLOWED)} or an id, {target.face!r} was given, did you mean {meant[0]}?"
         )
     if not 1 <= len(target.live_link.subject.encode()) <= _LONGEST_SUBJECT:
         raise ConfigError(

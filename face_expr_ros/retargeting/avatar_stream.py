@@ -11,7 +11,7 @@ import numpy as np
 from face_expr_ros.face_state import FaceState
 from face_expr_ros.retargeting.avatar_axes import RESTING, arkit_values, between, mirrored, relaxed
 from face_expr_ros.retargeting.avatar_config import TargetConfig
-from face_expr_ros.retargeting.config import HeadControlConfig
+from face_expr_ros.retargeting.config import FOLLOWED, HeadControlConfig
 from face_expr_ros.retargeting.follow import FaceChooser
 
 LONGEST_STEP = 0.25  # seconds between two images that are still bridged
@@ -94,6 +94,6 @@ def _bridge(before: _Arrival, newest: _Arrival, age: float) -> FaceState:
 
 
 def _following(face: str) -> HeadControlConfig:
-    if face in ("nearest", "largest", "speaker"):
+    if face in FOLLOWED:
         return HeadControlConfig(follow=face)
     return HeadControlConfig(follow="id", face_id=face)

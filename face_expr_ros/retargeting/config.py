@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from face_expr_ros.config import setting
 
+# Faces that are chosen by what they do, and not by their id: follow.py says how.
+FOLLOWED = ("nearest", "largest", "speaker")
+
 
 @dataclass(frozen=True)
 class HeadControlConfig:
@@ -31,7 +34,7 @@ class HeadControlConfig:
         "nearest",
         "which face: the nearest, the largest in the image, the one whose mouth moved most in the last second, or "
         "the one with the id face_id",
-        choices=("nearest", "largest", "speaker", "id"),
+        choices=(*FOLLOWED, "id"),
     )
     face_id: str = setting("", "the face that follow: id means, such as f1; empty follows nobody")
     switch_margin: float = setting(
