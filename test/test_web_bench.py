@@ -22,6 +22,7 @@ def check_clients(figures: dict[str, float]) -> None:
     assert LIGHT <= figures["bytes_per_face"] <= WITH_SHAPE
 
 
+@pytest.mark.slow
 def test_the_server_alone_is_measured_with_its_clients() -> None:
     figures = measure(clients=3, seconds=0.4)
     check_clients(figures)

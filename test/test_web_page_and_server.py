@@ -90,19 +90,25 @@ def test_the_page_asks_for_the_token_and_keeps_it_out_of_the_address(browser: Br
     server.close()
 
 
-@pytest.mark.parametrize(("device", "size"), [("desktop", (1280, 800)), ("phone", (390, 844))])
+@pytest.mark.parametrize(
+    ("device", "size"), [("desktop", (1280, 800)), ("phone", (390, 844)), ("small phone", (320, 568))]
+)
 def test_it_fits_on_desktops_and_phones_in_dark_and_light(
     browser: Browser, server: FaceServer, portrait: NDArray[np.uint8], device: str, size: tuple[int, int]
 ) -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     person = Person(server, lambda: portrait)
-    with open_page(browser, server.url, size=size, scheme="light", phone=device == "phone") as (page, complaints):
+    with open_page(browser, server.url, size=size, scheme="light", phone="phone" in device) as (page, complaints):
         until(page, "faceExpr.faces.join() === '1' && document.getElementById('no-picture').hidden")
         for theme in ("light", "dark"):
             assert page.evaluate("document.documentElement.dataset.theme") == theme
-            page.screenshot(path=PICTURES / f"{device}_{theme}.png")
+            page.screenshot(path=PICTURES / f"{device.replace(' ', '_')}_{theme}.png")
             page.keyboard.press("t")
         assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+        beside = (
+            "[...document.querySelectorAll('header button')].filter(e => e.getBoundingClientRect().right > innerWidth)"
+        )
+        assert page.evaluate(f"{beside}.map(e => e.id)") == []
         box = page.locator("#canvas").bounding_box()
         assert box is not None
         assert box["width"] * box["height"] > 0.3 * size[0] * size[1], "the face has the largest part"

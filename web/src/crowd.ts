@@ -80,7 +80,11 @@ export class Crowd {
     for (const [id, view] of this.views) view.group.visible = !(hidden && id === this.selected);
   }
 
-  view(id: number): FaceView {
+  find(id: number): FaceView | undefined {
+    return this.views.get(id);
+  }
+
+  private view(id: number): FaceView {
     let view = this.views.get(id);
     if (!view) {
       this.views.set(id, (view = new FaceView(this.kit)));
@@ -103,6 +107,7 @@ export class Crowd {
   dispose(): void {
     this.keep([]);
     this.selected = null;
+    this.kit.paint.dispose();
   }
 }
 

@@ -23,6 +23,7 @@ export type PageState = ConnectionState | "unauthorized";
 const REMEMBERED = 90; // frames among which the one of a picture is looked for
 const SILENCE = 1.5; // seconds without a frame after which the face rests
 const LIVE_STAMPS = 10; // seconds: an older stamp is that of a recording, and tells no latency
+const SETTLING = 3; // seconds after a model came in which frames that waited for it are drawn: no latency to show
 const ORIGIN = new Vector3();
 const TOKEN_KEY = "face_expr token"; // in the storage of the browser's tab
 
@@ -66,6 +67,7 @@ export class Page {
   private undrawn: StreamFrame | null = null;
   private lastFrameAt = -Infinity;
   private lastTime = performance.now();
+  private settledAt = Infinity; // seconds
 
   constructor(public token: string, onSlide: (index: number, value: number) => void) {
     this.readouts = new Readouts(this, onSlide);
@@ -124,6 +126,7 @@ export class Page {
     this.crowd.setLook(this.look);
     this.manual = new Float32Array(model.blendshapeNames.length);
     this.readouts.useModel(model);
+    this.settledAt = performance.now() / 1000 + SETTLING;
     this.rest();
   }
 
@@ -154,7 +157,7 @@ export class Page {
     this.source = source;
     if (source === "manual") this.manual.set(this.selectedFace?.blendshapes.subarray(0, this.manual.length) ?? this.manual);
     else this.lastFrame = null;
-    if (source === "stream") this.picture.clear();
+    this.picture.clear(); // it is another camera's, or nobody's
     this.received = [];
     this.undrawn = null;
     this.latency.clear();
@@ -202,14 +205,16 @@ export class Page {
     this.lastTime = time;
     const now = begun / 1000;
     if (this.source !== "manual" && now - this.lastFrameAt > SILENCE) this.fallSilent();
-    if (this.source === "manual") this.recorder.addManual(this.manual, this.crowd?.current?.currentShape ?? null);
+    if (this.source === "manual" && this.recorder.recording) {
+      this.recorder.addManual(this.manual, this.crowd?.current?.currentShape ?? null);
+    }
     this.stage.watchPace(seconds);
     this.crowd?.advance(seconds);
     this.layPicture();
     this.driveAvatar(seconds);
     this.stage.render(this.crowd?.center ?? ORIGIN);
     this.drawn++;
-    this.measureLatency();
+    if (now > this.settledAt) this.measureLatency();
     this.readouts.draw(now);
     this.script.add(performance.now() - begun);
   }
@@ -230,7 +235,8 @@ export class Page {
     const distance = (frame: StreamFrame): number => Math.abs(frame.stamp - stamp);
     const frame = this.received.reduce((a, b) => (distance(b) < distance(a) ? b : a));
     for (const face of frame.faces) {
-      projectPicture(crowd.view(face.id), texture, lensOf(frame), headPosition(face), headRotation(face));
+      const view = crowd.find(face.id); // it may be gone since
+      if (view) projectPicture(view, texture, lensOf(frame), headPosition(face), headRotation(face));
     }
   }
 
@@ -247,7 +253,7 @@ export class Page {
     const frame = this.undrawn;
     this.undrawn = null;
     const now = this.source === "webcam" ? pageSeconds() : this.stream.serverSeconds;
-    if (!this.crowd || !frame || now === null || Math.abs(now - frame.stamp) > LIVE_STAMPS) return;
+    if (!frame || now === null || Math.abs(now - frame.stamp) > LIVE_STAMPS) return;
     this.latency.add((now - frame.stamp) * 1000);
   }
 }

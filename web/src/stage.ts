@@ -207,7 +207,7 @@ function drawsInSoftware(): boolean {
 }
 
 /** Lays the camera's picture on a face as it stood when the picture was taken: position and rotation in three's axes. */
-export function projectPicture(view: FaceView, picture: Texture | null, lens: Lens, position: Vector3, rotation: Quaternion): void {
+export function projectPicture(view: FaceView, picture: Texture, lens: Lens, position: Vector3, rotation: Quaternion): void {
   const { width, height, fx, fy, cx, cy } = lens;
   // Rows u w, v w and w of a point in the camera's view; v from the top, three's y up and z backwards.
   const pixels = new Matrix4().set(
