@@ -4,9 +4,10 @@ import "./style.css";
 import { AvatarChooser } from "./avatar_chooser";
 import { Controls } from "./controls";
 import { toast } from "./dom";
-import { givenToken, Page } from "./page";
+import { Page } from "./page";
 import { Sources } from "./sources";
 import { Theme } from "./theme";
+import { givenToken } from "./token";
 
 function start(): void {
   const page = new Page(givenToken(), (index, value) => sources.slide(index, value));

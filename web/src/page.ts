@@ -16,6 +16,7 @@ import { headPosition, headRotation } from "./pose";
 import { Readouts } from "./readouts";
 import { Recorder } from "./recorder";
 import { lensOf, projectPicture, Stage } from "./stage";
+import { keepToken } from "./token";
 
 export type Source = "stream" | "webcam" | "manual";
 export type PageState = ConnectionState | "unauthorized";
@@ -25,18 +26,6 @@ const SILENCE = 1.5; // seconds without a frame after which the face rests
 const LIVE_STAMPS = 10; // seconds: an older stamp is that of a recording, and tells no latency
 const SETTLING = 3; // seconds after a model came in which frames that waited for it are drawn: no latency to show
 const ORIGIN = new Vector3();
-const TOKEN_KEY = "face_expr token"; // in the storage of the browser's tab
-
-/** The token of the address, which is then taken out of it, for addresses are shown and shared; or the last one. */
-export function givenToken(): string {
-  const url = new URL(location.href);
-  const token = url.searchParams.get("token");
-  if (!token) return sessionStorage.getItem(TOKEN_KEY) ?? "";
-  sessionStorage.setItem(TOKEN_KEY, token);
-  url.searchParams.delete("token");
-  history.replaceState(null, "", url);
-  return token;
-}
 
 export class Page {
   readonly stage = new Stage(byId<HTMLCanvasElement>("canvas"));
@@ -110,7 +99,7 @@ export class Page {
   }
 
   setToken(token: string): void {
-    sessionStorage.setItem(TOKEN_KEY, token);
+    keepToken(token);
     this.token = token;
     this.state = "connecting";
     void this.loader.load();
