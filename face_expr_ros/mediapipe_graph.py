@@ -1,4 +1,4 @@
-"""MediaPipe's own graphs, run on an array: what its face detection and FaceMesh are made of, with every setting open.
+"""MediaPipe's own graphs, run on arrays: what its face detection and FaceMesh are made of, with every setting open.
 
 MediaPipe's Python classes hide what is needed here: FaceMesh looks for faces by itself and keeps its presence score,
 and face detection ignores the least score that it is given.
@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 resource_util.set_resource_dir(str(Path(mediapipe.__file__).parents[1]))
 
 
-class ImageGraph:
-    """A graph with the input stream ``image`` that belongs to one thread.
+class Graph:
+    """A graph with the input stream ``input`` that belongs to one thread.
 
     Args:
         config: the graph as text.
@@ -40,23 +40,28 @@ class ImageGraph:
             self._graph.observe_output_stream(name, self._answer.__setitem__)
         self._graph.start_run()
 
-    def __call__(self, image: NDArray[np.uint8]) -> dict[str, Any]:
-        """The packets that an image gives, by the names of their streams; some may be missing.
-
-        Args:
-            image: (height, width, 3) RGB in one piece; it cannot be written from now on.
-        """
+    def __call__(self, packet: Any) -> dict[str, Any]:
+        """The packets that a packet gives, by the names of their streams; some may be missing."""
         self._answer.clear()
         self._clock += 1
-        image.flags.writeable = False  # MediaPipe then takes it as it is, and copies it otherwise
-        packet = mediapipe.packet_creator.create_image_frame(image_format=mediapipe.ImageFormat.SRGB, data=image)
-        self._graph.add_packet_to_input_stream("image", packet.at(self._clock))
+        self._graph.add_packet_to_input_stream("input", packet.at(self._clock))
         self._graph.wait_until_idle()
         return dict(self._answer)
 
     def close(self) -> None:
         """Free the network."""
         self._graph.close()
+
+
+def image_packet(image: NDArray[np.uint8]) -> Any:
+    """A (height, width, 3) RGB image in one piece, which cannot be written from now on."""
+    image.flags.writeable = False  # MediaPipe then takes it as it is, and copies it otherwise
+    return mediapipe.packet_creator.create_image_frame(image_format=mediapipe.ImageFormat.SRGB, data=image)
+
+
+def values_packet(values: NDArray[np.float32]) -> Any:
+    """What a network wants, in its order; the shape does not matter."""
+    return mediapipe.packet_creator.create_matrix(values.reshape(-1, 1))
 
 
 def message_bytes(packet: Any) -> bytes:

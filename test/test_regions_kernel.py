@@ -11,10 +11,10 @@ from face_expr_ros.kernels.regions import cut_region
 from face_expr_ros.values import FloatArray
 
 
-def twin(image: NDArray[np.uint8], transform: FloatArray, side: int) -> NDArray[np.uint8]:
+def twin(image: NDArray[np.uint8], transform: FloatArray, side: int) -> NDArray[np.float32]:
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     shown = cv2.warpAffine(image, transform, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(shown[:, :, ::-1], np.uint8)
+    return np.asarray(shown[:, :, ::-1] * np.float32(1 / 255), np.float32)
 
 
 def noise(height: int, width: int) -> NDArray[np.uint8]:
@@ -53,14 +53,14 @@ def test_a_part_of_an_image_is_read_as_a_copy_of_it() -> None:
 def test_an_image_that_may_not_be_written_is_read() -> None:
     image = noise(20, 20)
     image.flags.writeable = False
-    assert cut_region(image, np.eye(2, 3), 20).tolist() == image[:, :, ::-1].tolist()
+    np.testing.assert_array_equal(cut_region(image, np.eye(2, 3), 20), image[:, :, ::-1] * np.float32(1 / 255))
 
 
 @pytest.mark.parametrize("far", [1e5, -1e5, 1e9, -1e300])
 def test_what_is_far_outside_is_the_nearest_edge(far: float) -> None:
     image = noise(50, 60)
     transform = np.array([[1.0, 0.0, far], [0.0, 1.0, 0.0]])
-    edge = image[:40, 0 if far < 0 else -1, ::-1]
+    edge = image[:40, 0 if far < 0 else -1, ::-1] * np.float32(1 / 255)
     np.testing.assert_array_equal(cut_region(image, transform, 40), np.repeat(edge[:, None], 40, axis=1))
 
 

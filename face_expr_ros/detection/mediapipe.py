@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_expr_ros.detection.boxes import best_of, cut_out, moved, overlap, shrink
-from face_expr_ros.mediapipe_graph import ImageGraph
+from face_expr_ros.mediapipe_graph import Graph, image_packet
 from face_expr_ros.values import Detection, FloatArray, Roi
 
 Image = NDArray[np.uint8]
@@ -41,9 +41,9 @@ _SAME = 0.3  # intersection over union from which on two boxes are one face
 _TURNS = (math.radians(-45), math.radians(45))  # the networks know upright faces best
 _GRAPH = """
     executor {{ type: "ApplicationThreadExecutor" }}
-    input_stream: "image"
+    input_stream: "input"
     output_stream: "detections"
-    node {{ calculator: "{calculator}" input_stream: "IMAGE:image" output_stream: "DETECTIONS:detections" }}
+    node {{ calculator: "{calculator}" input_stream: "IMAGE:input" output_stream: "DETECTIONS:detections" }}
 """
 _RIGHT_EYE, _LEFT_EYE, _NOSE = 0, 1, 2
 
@@ -178,12 +178,12 @@ class _Network:
 
     def __init__(self, kind: _Range) -> None:
         self._kind = kind
-        self._graph = ImageGraph(_GRAPH.format(calculator=kind.calculator), ["detections"], least_score=_GUESS)
+        self._graph = Graph(_GRAPH.format(calculator=kind.calculator), ["detections"], least_score=_GUESS)
 
     def __call__(self, image: Image) -> list[Detection]:
         if not image.size:
             return []
-        packet = self._graph(_rgb(shrink(image, _LONGEST_SIDE)[0])).get("detections")
+        packet = self._graph(image_packet(_rgb(shrink(image, _LONGEST_SIDE)[0]))).get("detections")
         found = [] if packet is None else mediapipe.packet_getter.get_proto_list(packet)
         return [_detection(entry, self._kind, image.shape[1], image.shape[0]) for entry in found]
 

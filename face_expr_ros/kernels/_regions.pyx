@@ -57,6 +57,10 @@ cdef extern from *:
         int32_t down[8]; /* two words: of above and below */
     } Eight;
 
+    static inline const unsigned char *at(const Image *image, const Eight *places, int i) {
+        return image->pixels + places->row[i] * image->stride + 3 * (int64_t)places->column[i];
+    }
+
     __attribute__((target("avx2")))
     static inline void split(const int32_t *across_x, const int32_t *across_y, const int64_t *start, Eight *places) {
         const __m256i fraction = _mm256_set1_epi32(31), whole = _mm256_set1_epi32(32);
@@ -78,7 +82,7 @@ cdef extern from *:
     __attribute__((target("avx2")))
     static inline __m128i inside(const Image *image, const Eight *places, int i) {
         const __m128i order = _mm_setr_epi8(2, 5, 10, 13, 1, 4, 9, 12, 0, 3, 8, 11, -1, -1, -1, -1);
-        const unsigned char *pixel = image->pixels + places->row[i] * image->stride + 3 * (int64_t)places->column[i];
+        const unsigned char *pixel = at(image, places, i);
         const __m128i two_rows = _mm_unpacklo_epi64(_mm_loadl_epi64((const __m128i *)pixel),
                                                     _mm_loadl_epi64((const __m128i *)(pixel + image->stride)));
         const __m128i rows = _mm_maddubs_epi16(_mm_shuffle_epi8(two_rows, order), _mm_set1_epi32(places->across[i]));
@@ -107,7 +111,7 @@ cdef extern from *:
             Eight places;
             split(across_x + i, across_y + i, coming, &places);
             for (int k = 0; k < 8; k += 4) {
-                const unsigned char *next = image->pixels + places.row[k] * image->stride + 3 * (int64_t)places.column[k];
+                const unsigned char *next = at(image, &places, k);
                 __builtin_prefetch(next);
                 __builtin_prefetch(next + image->stride);
             }
@@ -134,8 +138,27 @@ cdef extern from *:
         place[1] = fixed(transform[4] * row + transform[5]) + HALF;
     }
 
-    /* out[side, side, 3] RGB; room[3 side] for the places of a row relative to its first. */
-    static void cut(const Image *image, const double *transform, int side, int64_t *room, unsigned char *out) {
+    #define SHARES const unsigned char *row, int count, float *out
+    #define SHARE_LOOP for (int i = 0; i < count; i++) out[i] = row[i] * (1.0f / 255)
+    static void narrow_shares(SHARES) { SHARE_LOOP; }
+    #if defined(__x86_64__)
+    __attribute__((target("avx2"))) static void wide_shares(SHARES) { SHARE_LOOP; }
+    #endif
+
+    /* out[count] = row / 255 */
+    static void shares(SHARES) {
+    #if defined(__x86_64__)
+        if (__builtin_cpu_supports("avx2")) {
+            wide_shares(row, count, out);
+            return;
+        }
+    #endif
+        narrow_shares(row, count, out);
+    }
+
+    /* out[side, side, 3] RGB in 0..1; room[4 side]: for the places of a row relative to its first, and for a row. */
+    static void cut(const Image *image, const double *transform, int side, int64_t *room, float *out) {
+        unsigned char *bytes = (unsigned char *)(room + 3 * side);
         int64_t *across_x = room, *across_y = room + side;
         int32_t *short_x = (int32_t *)(room + 2 * side), *short_y = short_x + side; /* what overflows is outside */
         for (int i = 0; i < side; i++) {
@@ -151,10 +174,12 @@ cdef extern from *:
             while (first < last && !is_inside(image, start[0] + across_x[first], start[1] + across_y[first])) first++;
             while (last > first && !is_inside(image, start[0] + across_x[last - 1], start[1] + across_y[last - 1]))
                 last--;
-            const int done = many(image, short_x + first, short_y + first, start, coming, last - first, out + 3 * first);
+            const int done = many(image, short_x + first, short_y + first, start, coming, last - first,
+                                  bytes + 3 * first);
             for (int i = 0; i < side; i++)
                 if (i < first || i >= first + done)
-                    anywhere(image, start[0] + across_x[i], start[1] + across_y[i], out + 3 * i);
+                    anywhere(image, start[0] + across_x[i], start[1] + across_y[i], bytes + 3 * i);
+            shares(bytes, 3 * side, out);
         }
     }
     """
@@ -165,12 +190,12 @@ cdef extern from *:
         int64_t width
         int64_t stride
     void _cut "cut"(const Image *image, const double *transform, int side, int64_t *room,
-                    unsigned char *out) noexcept nogil
+                    float *out) noexcept nogil
 
 
-def cut(const unsigned char[:, :, :] image, const double[:, ::1] transform, unsigned char[:, :, ::1] out,
+def cut(const unsigned char[:, :, :] image, const double[:, ::1] transform, float[:, :, ::1] out,
         int64_t[:, ::1] room):
-    """out (side, side, 3) RGB; room (3, side)."""
+    """out (side, side, 3) RGB in 0..1; room (4, side)."""
     cdef Image given
     given.pixels, given.stride = &image[0, 0, 0], image.strides[0]
     given.height, given.width = image.shape[0], image.shape[1]

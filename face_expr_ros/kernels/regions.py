@@ -9,13 +9,14 @@ from face_expr_ros.kernels import _regions
 from face_expr_ros.values import FloatArray
 
 
-def cut_region(image: NDArray[np.uint8], transform: FloatArray, side: int) -> NDArray[np.uint8]:
-    """What an affine map shows of an image, its channels in the opposite order.
+def cut_region(image: NDArray[np.uint8], transform: FloatArray, side: int) -> NDArray[np.float32]:
+    """What an affine map shows of an image, its channels in the opposite order and in 0..1, as networks want them.
 
     Equals, to the bit::
 
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        cv2.warpAffine(image, transform, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)[:, :, ::-1]
+        seen = cv2.warpAffine(image, transform, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        seen[:, :, ::-1] * np.float32(1 / 255)
 
     Args:
         image: (height, width, 3); outside it is the nearest of its pixels.
@@ -36,6 +37,6 @@ def cut_region(image: NDArray[np.uint8], transform: FloatArray, side: int) -> ND
     if side < 1:
         raise ValueError(f"a side of at least one pixel is wanted, not {side}")
     rows_in_one_piece = image.strides[1:] == (3, 1) and image.strides[0] > 0
-    out = np.empty((side, side, 3), np.uint8)
-    _regions.cut(image if rows_in_one_piece else image.copy(), places, out, np.empty((3, side), np.int64))
+    out = np.empty((side, side, 3), np.float32)
+    _regions.cut(image if rows_in_one_piece else image.copy(), places, out, np.empty((4, side), np.int64))
     return out

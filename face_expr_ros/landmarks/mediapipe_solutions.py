@@ -14,16 +14,16 @@ from face_expr_ros.config import LandmarksConfig
 from face_expr_ros.geometry import bounding_box
 from face_expr_ros.kernels.points import transformed, unpacked
 from face_expr_ros.kernels.regions import cut_region
-from face_expr_ros.mediapipe_graph import ImageGraph, message_bytes
+from face_expr_ros.mediapipe_graph import Graph, message_bytes, values_packet
 from face_expr_ros.values import Detection, FloatArray, Frame, Landmarks, Track
 
 _SIDE = 192  # pixels of what the network sees
 # The nodes of MediaPipe's FaceLandmarkCpu without the one that cuts the region out of the image: that wants all of the
-# region as RGB first, and takes three times as long as our cut. The calling thread does the work: MediaPipe
+# image as RGB first, and takes three times as long as our cut. The calling thread does the work: MediaPipe
 # would hand every node to another thread, and what comes next would find its cache cold.
 _GRAPH = """
     executor { type: "ApplicationThreadExecutor" }
-    input_stream: "image"
+    input_stream: "input"
     output_stream: "landmarks"
     output_stream: "presence"
     node {
@@ -41,13 +41,12 @@ _GRAPH = """
     node { calculator: "TfLiteCustomOpResolverCalculator" output_side_packet: "OP_RESOLVER:operators" }
     node {
       calculator: "TensorConverterCalculator"
-      input_stream: "IMAGE:image"
-      output_stream: "TENSORS:input"
-      node_options: { [type.googleapis.com/mediapipe.TensorConverterCalculatorOptions]: { zero_center: false } }
+      input_stream: "MATRIX:input"
+      output_stream: "TENSORS:seen"
     }
     node {
       calculator: "InferenceCalculator"
-      input_stream: "TENSORS:input"
+      input_stream: "TENSORS:seen"
       input_side_packet: "MODEL:model"
       input_side_packet: "OP_RESOLVER:operators"
       output_stream: "TENSORS:output"
@@ -99,7 +98,7 @@ class MediapipeSolutions:
     """FaceMesh with irises. A face that it saw in the last frame is looked for where its points were."""
 
     def __init__(self, config: LandmarksConfig) -> None:
-        self._graph = ImageGraph(_GRAPH, ["landmarks", "presence"])
+        self._graph = Graph(_GRAPH, ["landmarks", "presence"])
         self._last: dict[str, Landmarks] = {}
         self._least = config.presence
 
@@ -132,7 +131,7 @@ class MediapipeSolutions:
         """The points in a region, None where there is no face or nothing of the image."""
         if not _touches(region, frame.image.shape[1], frame.image.shape[0]):
             return None
-        answer = self._graph(_cut(frame.image, region))
+        answer = self._graph(values_packet(_cut(frame.image, region)))
         presence = mediapipe.packet_getter.get_float(answer["presence"])
         if presence < self._least:
             return None
@@ -171,9 +170,9 @@ def _touches(region: Region, width: int, height: int) -> bool:
     return -reach < region.x < width + reach and -reach < region.y < height + reach
 
 
-def _cut(image: NDArray[np.uint8], region: Region) -> NDArray[np.uint8]:
-    """(_SIDE, _SIDE, 3) RGB, what MediaPipe would cut out: it counts places from a corner and reads the pixels there as
-    if they were counted from their middle, before and after."""
+def _cut(image: NDArray[np.uint8], region: Region) -> NDArray[np.float32]:
+    """(_SIDE, _SIDE, 3) RGB in 0..1, what MediaPipe would cut out: it counts places from a corner and reads the pixels
+    there as if they were counted from their middle, before and after."""
     (right, down), scale = _axes(region), region.side / _SIDE
     start = np.array([region.x, region.y]) + 0.5 - scale * _SIDE / 2 * (right + down)
     return cut_region(image, np.column_stack([scale * right, scale * down, start]), _SIDE)

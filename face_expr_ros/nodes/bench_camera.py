@@ -18,6 +18,7 @@ from rclpy.utilities import remove_ros_args
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
+from face_expr_ros.allocation import keep_freed_memory
 from face_expr_ros.geometry import pinhole_camera
 from face_expr_ros.ros.camera_info import info_from_camera
 from face_expr_ros.ros.encode import image_bytes
@@ -68,6 +69,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, required=True, help="Hz")
     parser.add_argument("--field-of-view", type=float, default=45.0, help="vertical, degrees")
     options = parser.parse_args(remove_ros_args(sys.argv)[1:])
+    keep_freed_memory()  # as `run_node` does for the camera of this package
     signal.signal(signal.SIGINT, signal.default_int_handler)
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     try:

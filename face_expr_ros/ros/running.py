@@ -12,6 +12,7 @@ from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from face_expr_ros.allocation import keep_freed_memory
 from face_expr_ros.config import ConfigError
 from face_expr_ros.face_model import BundleError
 from face_expr_ros.sources import SourceError
@@ -55,6 +56,7 @@ def run_node(
     Returns:
         The exit status: 0 after a clean end, 2 where the configuration or the input does not let the node work.
     """
+    keep_freed_memory()
     for number in SIGNALS:
         signal.signal(number, _interrupt_once)
     nodes: Sequence[Node] = ()

@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 from face_expr_ros.config import PerceptionConfig
 from face_expr_ros.evaluation.bench.clock import Times, spread
 from face_expr_ros.evaluation.bench.films import played
-from face_expr_ros.mediapipe_graph import ImageGraph
+from face_expr_ros.mediapipe_graph import Graph, image_packet
 from face_expr_ros.onnx_network import OnnxNetwork
 from face_expr_ros.pipeline import Pipeline
 from face_expr_ros.progress import progress
 from face_expr_ros.values import Frame
 
 _FACE_MESH = """
-    input_stream: "image"
+    input_stream: "input"
     output_stream: "landmarks"
     node {
       calculator: "ConstantSidePacketCalculator"
@@ -39,7 +39,7 @@ _FACE_MESH = """
     }
     node {
       calculator: "FaceLandmarkFrontCpu"
-      input_stream: "IMAGE:image"
+      input_stream: "IMAGE:input"
       input_side_packet: "NUM_FACES:num_faces"
       input_side_packet: "WITH_ATTENTION:with_attention"
       output_stream: "LANDMARKS:landmarks"
@@ -61,7 +61,7 @@ class _Turns:
 
     def __init__(self) -> None:
         self._pipeline = Pipeline(PerceptionConfig())
-        self._graph = ImageGraph(_FACE_MESH, ["landmarks"])
+        self._graph = Graph(_FACE_MESH, ["landmarks"])
         self.forget()
 
     def forget(self) -> None:
@@ -81,7 +81,7 @@ class _Turns:
         self.runs += len(runs)
 
     def _look(self, image: NDArray[np.uint8]) -> None:
-        self._graph(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8))
+        self._graph(image_packet(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)))
 
     def close(self) -> None:
         self._graph.close()
