@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,8 @@ from face_expr_ros.bags import BagError
 from face_expr_ros.bags.keyframes import Keyframes
 from face_expr_ros.bags.messages import FACE_ARRAY, types_of
 from face_expr_ros.bags.reading import Recording
+from face_expr_ros.bags.tables import Row, WriteRow, csv_table, parquet_table
 from face_expr_ros.progress import progress
-
-Row = dict[str, Any]
-BATCH = 1000  # rows that are written to a Parquet file at once
 
 
 @dataclass
@@ -56,8 +53,8 @@ def export(
         counts, frames = _Counts(), Keyframes()
         rows = _rows(recording, faces_connection(recording, topic), counts)
         with ExitStack() as stack:
-            writers: list[Callable[[Row], None]] = [] if keys is None else [frames.add]
-            for path, opened in ((table, _csv_sink), (parquet, _parquet_sink)):
+            writers: list[WriteRow] = [] if keys is None else [frames.add]
+            for path, opened in ((table, csv_table), (parquet, parquet_table)):
                 if path is not None:
                     writers.append(stack.enter_context(opened(path)))
             for row in rows:
@@ -67,19 +64,22 @@ def export(
             raise BagError(f"messages that can be read were wanted, {bag} has none: {counts.problem}")
         if keys is not None:
             keys.write_text(json.dumps(frames.result()) + "\n", encoding="utf-8")
-        seconds, recorded = time.perf_counter() - started, (recording.end_ns - recording.start_ns) * 1e-9
-        return {
-            "source": str(bag),
-            "messages_in": counts.messages_in,
-            "frames": counts.messages_in - counts.left_out,
-            "faces": counts.faces,
-            "ids": counts.ids,
-            "messages_left_out": counts.left_out,
-            "problem": counts.problem,
-            "damage": recording.damage,
-            "seconds": seconds,
-            "realtime_factor": recorded / seconds,
-        }
+        return _result(recording, counts, time.perf_counter() - started)
+
+
+def _result(recording: Recording, counts: _Counts, seconds: float) -> dict[str, Any]:
+    return {
+        "source": str(recording.path),
+        "messages_in": counts.messages_in,
+        "frames": counts.messages_in - counts.left_out,
+        "faces": counts.faces,
+        "ids": counts.ids,
+        "messages_left_out": counts.left_out,
+        "problem": counts.problem,
+        "damage": recording.damage,
+        "seconds": seconds,
+        "realtime_factor": (recording.end_ns - recording.start_ns) * 1e-9 / seconds,
+    }
 
 
 def faces_connection(recording: Recording, topic: str | None) -> Connection:
@@ -154,62 +154,3 @@ def _rows(recording: Recording, connection: Connection, counts: _Counts) -> Iter
             if row["face_id"] not in counts.ids:
                 counts.ids.append(row["face_id"])
             yield row
-
-
-@contextmanager
-def _csv_sink(path: Path) -> Iterator[Callable[[Row], None]]:
-    """Writes a row of a table."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer: csv.DictWriter[str] | None = None
-
-        def write(row: Row) -> None:
-            nonlocal writer
-            if writer is None:
-                writer = csv.DictWriter(file, list(row))
-                writer.writeheader()
-            _check_columns(row, list(writer.fieldnames))
-            writer.writerow(row)
-
-        yield write
-
-
-@contextmanager
-def _parquet_sink(path: Path) -> Iterator[Callable[[Row], None]]:
-    """Writes a row of a Parquet file, in batches."""
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError as error:
-        raise BagError(f"Parquet wants pyarrow ({error}): pip install pyarrow") from error
-    writer: Any = None
-    rows: list[Row] = []
-
-    def flush() -> None:
-        nonlocal writer
-        if rows:
-            batch = pyarrow.Table.from_pylist(rows, schema=writer.schema if writer else None)
-            writer = writer or parquet.ParquetWriter(str(path), batch.schema)
-            writer.write_table(batch)
-            rows.clear()
-
-    def write(row: Row) -> None:
-        if rows or writer:
-            _check_columns(row, list(rows[0]) if rows else writer.schema.names)
-        rows.append(row)
-        if len(rows) >= BATCH:
-            flush()
-
-    try:
-        yield write
-        flush()
-    finally:
-        if writer is not None:
-            writer.close()
-    if writer is None:
-        parquet.write_table(pyarrow.table({}), str(path))
-
-
-def _check_columns(row: Row, columns: list[str]) -> None:
-    if row.keys() != set(columns):
-        odd = ", ".join(sorted(row.keys() ^ set(columns)))
-        raise BagError(f"faces with the same blendshapes throughout were wanted; {odd} is not in all of them")

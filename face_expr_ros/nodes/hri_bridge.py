@@ -22,7 +22,8 @@ from face_expr_ros.retargeting.hri_values import ImageSize
 from face_expr_ros.ros.camera_info import image_size
 from face_expr_ros.ros.decode import DecodeError, decode
 from face_expr_ros.ros.diagnostics import DiagnosticsPublisher, status_of
-from face_expr_ros.ros.hri import HOW_TO_INSTALL, HriBridgeConfig, HriFaces, hri_types
+from face_expr_ros.ros.hri import HOW_TO_INSTALL, HriBridgeConfig, HriFaces
+from face_expr_ros.ros.hri_messages import hri_types
 from face_expr_ros.ros.params import Parameters
 from face_expr_ros.ros.running import LOG_INTERVAL, Finished, run_node
 from face_expr_ros.ros.states import face_states
