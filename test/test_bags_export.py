@@ -79,6 +79,17 @@ def test_parquet_has_the_same_rows_with_their_types(bag: Path) -> None:
         check(row)
 
 
+def test_a_bag_in_which_nobody_was_in_view_gives_tables_without_rows(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    with BagFile(tmp_path / "a") as file:
+        empty = face_array_values([], CAMERA, "open", header_values(START_NS, "lens"))
+        file.write("/faces", FACE_ARRAY, 0, cdr(FACE_ARRAY, empty))
+    result = export(tmp_path / "a", table=tmp_path / "a.csv", parquet=tmp_path / "a.parquet")
+    assert (result["frames"], result["faces"]) == (1, 0)
+    assert (tmp_path / "a.csv").read_text() == ""
+    assert parquet.read_table(str(tmp_path / "a.parquet")).num_rows == 0
+
+
 def test_keyframes_hold_what_stays_and_move_what_moves(bag: Path) -> None:
     export(bag, keys=bag.with_suffix(".json"))
     result = json.loads(bag.with_suffix(".json").read_text())
