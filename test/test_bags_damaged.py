@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bag_files import CAMERA_INFO, IMAGE, START_NS, BagFile, camera_info, header, moving, of_topic, raw, record
+from bag_files import CAMERA_INFO, IMAGE, START_NS, STRING, BagFile, camera_info, header, moving, of_topic, raw, record
 from numpy.typing import NDArray
 from rosbags.rosbag2 import StoragePlugin, Writer
 
@@ -15,7 +15,7 @@ from face_expr_ros.bags import BagError
 from face_expr_ros.bags.annotate import annotate
 from face_expr_ros.bags.export import export
 from face_expr_ros.bags.job import Job
-from face_expr_ros.bags.messages import FACE_ARRAY, UNKNOWN_HASH
+from face_expr_ros.bags.messages import FACE_ARRAY, UNKNOWN_HASH, cdr
 from face_expr_ros.bags.reading import Recording
 from face_expr_ros.bags.writing import work_folder
 
@@ -46,6 +46,28 @@ def test_a_file_that_is_no_bag_is_refused(tmp_path: Path) -> None:
             Recording(tmp_path / name)
     with pytest.raises(BagError, match=r"a rosbag2 folder with \.mcap or \.db3 files in it"):
         Recording(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(("storage", "compression"), [("mcap", "none"), ("mcap", "storage"), ("sqlite3", "none")])
+def test_wrong_bytes_anywhere_end_the_reading_or_are_refused(tmp_path: Path, storage: str, compression: str) -> None:
+    """Whatever they hit: never an error that is none of ours, and never more messages than there were."""
+    with BagFile(tmp_path / "good", storage, compression) as file:
+        for number in range(20):
+            file.write("/chatter", STRING, number, cdr(STRING, {"data": f"word {number}"}))
+    good = next(path for path in (tmp_path / "good").iterdir() if path.suffix != ".yaml").read_bytes()
+    random, read = np.random.default_rng(3), []
+    for number in range(60):
+        data = np.frombuffer(good, np.uint8).copy()
+        data[random.integers(len(data), size=random.choice([1, 10]))] = random.integers(256)
+        path = tmp_path / f"{number}.{'mcap' if storage == 'mcap' else 'db3'}"
+        path.write_bytes(data[: None if number % 3 else random.integers(len(data))].tobytes())
+        try:
+            with Recording(path) as recording:
+                read.append(len(list(recording.messages())))
+        except BagError:
+            read.append(-1)
+    assert max(read) == 20
+    assert min(read) == -1
 
 
 def test_bad_images_are_counted_and_the_next_ones_work(portrait: Picture, fresh: None, tmp_path: Path) -> None:
