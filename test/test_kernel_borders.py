@@ -11,6 +11,7 @@ from face_expr_ros.kernels.cholesky import partial_cholesky
 from face_expr_ros.kernels.decimation import decimated
 from face_expr_ros.kernels.one_euro import one_euro_step
 from face_expr_ros.kernels.points import box_around, moments, scaled, transformed, turned_directions, unpacked
+from face_expr_ros.kernels.rasterizer import depth_map
 from face_expr_ros.kernels.similarity import best_turn
 from face_expr_ros.kernels.surface import reconstruct, vertex_normals
 from face_expr_ros.kernels.unit_box import solve_unit_box
@@ -218,3 +219,28 @@ def octahedron(splits: int) -> tuple[NDArray, NDArray]:
             [np.column_stack(part) for part in ((a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca))]
         )
     return points, triangles
+
+
+# Indices
+
+
+@pytest.mark.parametrize("far", [2**32, 2**31, -(2**32), 3])
+def test_an_index_outside_is_refused_however_far_outside_it_is(far: int) -> None:
+    triangles = np.array([[0, 1, far]])
+    with pytest.raises(ValueError, match=r"triangles must lie in 0\.\.2"):
+        vertex_normals(np.zeros((3, 3)), triangles)
+    with pytest.raises(ValueError, match=r"triangles must lie in 0\.\.2"):
+        decimated(np.zeros((1, 3, 3)), triangles, 0.5)
+    with pytest.raises(ValueError, match=r"triangles must lie in 0\.\.2"):
+        depth_map(np.zeros((3, 3)), triangles, 4, 4)
+
+
+def test_indices_that_are_no_whole_numbers_are_refused() -> None:
+    with pytest.raises(ValueError, match="triangles must be integers"):
+        vertex_normals(np.zeros((3, 3)), np.array([[0.0, 1.0, 1.5]]))
+
+
+@pytest.mark.parametrize("kept", [-0.1, 1.1, np.nan])
+def test_a_part_to_keep_that_is_none_is_refused(kept: float) -> None:
+    with pytest.raises(ValueError, match=r"must lie in 0\.\.1"):
+        decimated(np.zeros((1, 3, 3)), np.array([[0, 1, 2]]), kept)

@@ -64,7 +64,7 @@ def test_a_mesh_without_triangles_or_area_has_no_normals() -> None:
     ("vertices", "triangles", "words"),
     [
         (np.zeros((4, 2)), np.zeros((1, 3), int), "are wanted"),
-        (np.zeros((4, 3)), np.zeros((1, 2), int), "are wanted"),
+        (np.zeros((4, 3)), np.zeros((1, 2), int), r"must have the shape \(n, 3\)"),
         (np.zeros((4, 3)), np.array([[0, 1, 4]]), r"0\.\.3, not 0\.\.4"),
         (np.zeros((4, 3)), np.array([[0, 1, -1]]), r"0\.\.3, not -1\.\.1"),
     ],

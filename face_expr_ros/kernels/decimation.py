@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_expr_ros.kernels import _decimation
+from face_expr_ros.kernels.indices import corners_of
 
 _LEAST_COSINE = 0.2  # between a triangle's normals before and after; with less it would nearly turn over
 _MOST_NEIGHBORS = 9  # of a vertex; without a bound, flat regions gather around one
@@ -29,20 +30,19 @@ def decimated(shapes: NDArray, triangles: NDArray, kept: float) -> NDArray[np.in
         (t, 3), t <= T; without triangles that had a vertex twice.
 
     Raises:
-        ValueError: a shape is wrong, a point is not finite, or an index lies outside the points.
+        ValueError: a shape is wrong, a point is not finite, an index is none of a point, or ``kept`` is no part.
     """
-    points, corners = np.ascontiguousarray(shapes, np.float64), np.asarray(triangles)
+    points = np.ascontiguousarray(shapes, np.float64)
     if points.ndim != 3 or points.shape[2] != 3 or not points.shape[0] or not np.isfinite(points).all():
         raise ValueError(f"shapes must be finite and have the shape (S, V, 3) with S > 0, not {points.shape}")
-    if corners.ndim != 2 or corners.shape[1] != 3 or (corners.size and corners.dtype.kind not in "iu"):
-        raise ValueError(f"triangles must be integers of the shape (T, 3), not {corners.dtype} of {corners.shape}")
+    if not 0 <= kept <= 1:
+        raise ValueError(f"the part that is kept must lie in 0..1, not {kept}")
     count = points.shape[1]
-    if corners.size and not 0 <= corners.min() <= corners.max() < count:
-        raise ValueError(f"triangles must lie in 0..{count - 1}, not {corners.min()}..{corners.max()}")
+    corners = corners_of("triangles", triangles, count)
     a, b, c = corners.T
     left = np.array(corners[(a != b) & (b != c) & (c != a)], np.intc, order="C")
     used = len(np.unique(left))
-    removed = used - round(min(max(kept, 0.0), 1.0) * used)
+    removed = used - round(kept * used)
     if removed > 0:
         quadrics, following = np.zeros((len(points), count, _TERMS)), np.empty(left.size, np.intc)
         work, keys = np.full((7, count), -1, np.intc), np.empty((2, count))

@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_expr_ros.kernels import _rasterizer
+from face_expr_ros.kernels.indices import corners_of
 
 Float32 = NDArray[np.float32]
 Int32 = NDArray[np.int32]
 
 EMPTY = -1
+_LAST_MATERIAL = 255
 _KINDS = (np.float32, np.int32, np.float32)  # of a target's inverse depth, index and canvas
 
 
@@ -48,16 +50,6 @@ def _array(name: str, value: object, shape: tuple[int | None, ...], dtype: type)
     return array
 
 
-def _indices(name: str, value: object, count: int) -> Int32:
-    array = np.asarray(value)
-    if array.dtype.kind not in "iu" and array.size:
-        raise ValueError(f"{name} must be integers, not {array.dtype}")
-    array = _array(name, array, (None, 3), np.int32)
-    if array.size and not 0 <= array.min() <= array.max() < count:
-        raise ValueError(f"{name} must lie in 0..{count - 1}, not {array.min()}..{array.max()}")
-    return array
-
-
 @dataclass(frozen=True)
 class Mesh:
     """The part of a mesh that stays while it moves; checked once.
@@ -78,18 +70,18 @@ class Mesh:
 
     def __post_init__(self) -> None:
         uv = _array("uv", self.uv, (None, 2), np.float32)
-        triangles = _indices("triangles", self.triangles, self.vertex_count)
+        triangles = corners_of("triangles", self.triangles, self.vertex_count)
         count = len(triangles)
         if not np.isfinite(uv).all():
             raise ValueError("uv must be finite")
         object.__setattr__(self, "uv", uv)
         object.__setattr__(self, "triangles", triangles)
-        object.__setattr__(
-            self,
-            "uv_triangles",
-            _array("uv_triangles", _indices("uv_triangles", self.uv_triangles, len(uv)), (count, 3), np.int32),
-        )
-        object.__setattr__(self, "materials", _array("materials", self.materials, (count,), np.uint8))
+        uv_triangles = corners_of("uv_triangles", self.uv_triangles, len(uv))
+        object.__setattr__(self, "uv_triangles", _array("uv_triangles", uv_triangles, (count, 3), np.int32))
+        materials = np.asarray(self.materials)
+        if materials.size and not 0 <= materials.min() <= materials.max() <= _LAST_MATERIAL:
+            raise ValueError(f"materials must lie in 0..{_LAST_MATERIAL}, not {materials.min()}..{materials.max()}")
+        object.__setattr__(self, "materials", _array("materials", materials, (count,), np.uint8))
 
 
 class Target:
@@ -149,7 +141,7 @@ def draw(target: Target, points: NDArray, triangles: NDArray, *, first: int = 0,
         ValueError: for a wrong shape or an index outside the points.
     """
     scaled = target.in_samples(points)
-    indices = _indices("triangles", triangles, len(scaled))
+    indices = corners_of("triangles", triangles, len(scaled))
     _rasterizer.draw(scaled, indices, first, cull, target.inverse_depth, target.index)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_expr_ros.kernels import _surface
+from face_expr_ros.kernels.indices import corners_of
 
 Float32 = NDArray[np.float32]
 
@@ -55,13 +56,12 @@ def vertex_normals(vertices: NDArray, triangles: NDArray[np.integer]) -> Float32
         triangles: (T, 3) indices of vertices.
 
     Raises:
-        ValueError: a shape is wrong, or an index lies outside the vertices.
+        ValueError: a shape is wrong, or an index is none of a vertex.
     """
-    points, corners = np.ascontiguousarray(vertices, np.float32), np.ascontiguousarray(triangles, np.intc)
-    if points.ndim != 2 or points.shape[1] != 3 or corners.ndim != 2 or corners.shape[1] != 3:
-        raise ValueError(f"vertices (V, 3) and triangles (T, 3) are wanted, not {points.shape} and {corners.shape}")
-    if corners.size and not 0 <= corners.min() <= corners.max() < len(points):
-        raise ValueError(f"triangles must lie in 0..{len(points) - 1}, not {corners.min()}..{corners.max()}")
+    points = np.ascontiguousarray(vertices, np.float32)
+    if points.ndim != 2 or points.shape[1] != 3:
+        raise ValueError(f"vertices (V, 3) are wanted, not {points.shape}")
+    corners = corners_of("triangles", triangles, len(points))
     normals = np.zeros(points.shape, np.float32)
     if corners.size:
         _surface.normals(points, corners, normals)
