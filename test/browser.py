@@ -75,6 +75,14 @@ def until(page: Page, condition: str, *, seconds: float = PATIENCE) -> None:
         page.wait_for_timeout(30)
 
 
+def settle(page: Page) -> None:
+    """Let what has changed come, and the drawn face go there: each drawn frame covers most of the way that is left."""
+    frames = page.evaluate("faceExpr.frames") + 6
+    until(page, f"faceExpr.frames > {frames}")
+    drawn = page.evaluate("faceExpr.drawn") + 8
+    until(page, f"faceExpr.drawn > {drawn}")
+
+
 class Person:
     """Somebody in front of the camera, thirty times a second, until ``leave``.
 

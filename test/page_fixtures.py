@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # the other tests need no playwright
     from browser import Person
     from playwright.sync_api import Browser, Page
 
-CLOSED = 0.005  # meters between the inner lips of a closed mouth
+CLOSED, OPEN = 0.005, 0.012  # meters between the inner lips
 
 
 @pytest.fixture(scope="module")

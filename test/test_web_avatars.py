@@ -8,7 +8,7 @@ from functools import partial
 import cv2
 import numpy as np
 import pytest
-from browser import Person, needs_chromium, until
+from browser import Person, needs_chromium, settle, until
 from playwright.sync_api import Page
 from web_avatars import nameless, textured_head, triangle, vrm0_head, vrm_triangle
 
@@ -94,14 +94,6 @@ def canvas_area(page: Page) -> float:
     box = page.locator("#canvas").bounding_box()
     assert box is not None
     return box["width"] * box["height"]
-
-
-def settle(page: Page) -> None:
-    """Let what has changed come, and the drawn face go there: each drawn frame covers most of the way that is left."""
-    frames = page.evaluate("faceExpr.frames") + 6
-    until(page, f"faceExpr.frames > {frames}")
-    drawn = page.evaluate("faceExpr.drawn") + 8
-    until(page, f"faceExpr.drawn > {drawn}")
 
 
 @pytest.mark.parametrize(

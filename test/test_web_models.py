@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from browser import Person, needs_chromium, open_page, until
+from browser import Person, needs_chromium, open_page, settle, until
+from page_fixtures import CLOSED, OPEN
 from playwright.sync_api import Browser, Page
 from web_clients import running_server
 
@@ -16,7 +17,6 @@ from face_expr_ros.face_model import MorphableModel
 from face_expr_ros.web.server import FaceServer
 
 pytestmark = [pytest.mark.slow, needs_chromium]
-CLOSED, OPEN = 0.005, 0.012  # meters between the inner lips
 
 
 def own_basis() -> MorphableModel:
@@ -84,16 +84,7 @@ def announce(server: FaceServer, page: Page, person: Person, model: MorphableMod
     page.locator("input[value=stream]").evaluate("source => source.click()")
     server.announce(model)
     until(page, f"faceExpr.model === '{model.name}' && faceExpr.faces.join() === '1'")
-    drawn(page)
-
-
-def drawn(page: Page) -> bytes:
-    """The canvas, once what was published last is drawn."""
-    frames = page.evaluate("faceExpr.frames") + 6
-    until(page, f"faceExpr.frames > {frames}")
-    count = page.evaluate("faceExpr.drawn") + 8
-    until(page, f"faceExpr.drawn > {count}")
-    return page.locator("#canvas").screenshot()
+    settle(page)
 
 
 def test_coefficients_of_a_basis_of_its_own_move_the_face_and_the_sliders_do_not(
@@ -116,9 +107,11 @@ def test_a_model_that_lacks_something_is_drawn_in_every_look_and_moves(
         count = page.evaluate("faceExpr.drawn") + 2
         page.keyboard.press(look)
         until(page, f"faceExpr.drawn > {count}")
-    closed = drawn(page)
+    settle(page)
+    closed = page.locator("#canvas").screenshot()
     person.jaw = 0.9
-    assert drawn(page) != closed
+    settle(page)
+    assert page.locator("#canvas").screenshot() != closed
 
 
 def test_a_model_that_is_none_is_said_and_asked_for_again(browser: Browser, server: FaceServer) -> None:

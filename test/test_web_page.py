@@ -12,14 +12,13 @@ from pathlib import Path
 
 import pytest
 from browser import Person, needs_chromium, until
-from page_fixtures import CLOSED
+from page_fixtures import CLOSED, OPEN
 from playwright.sync_api import Page
 
 ROOT = Path(__file__).parent.parent
 SOURCES = ("index.html", "package-lock.json", "package.json", "public", "src", "tsconfig.json", "vite.config.ts")
 STATIC = ROOT / "face_expr_ros/web/static"
 LARGEST = 1.5e6  # bytes of the whole page, compressed
-OPEN = 0.012  # meters between the inner lips of an open mouth
 in_browser = [pytest.mark.slow, needs_chromium]
 
 
