@@ -152,3 +152,23 @@ def test_a_connection_that_says_nothing_is_closed(monkeypatch: pytest.MonkeyPatc
         silent.sendall(b"GET / HT")
         assert read_to_end(silent) == b""
     server.close()
+
+
+def test_a_refused_upload_that_comes_in_drops_is_not_read_for_ever(
+    server: FaceServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "DISCARD_TIMEOUT", 0.3)
+    head = "POST /api/infer HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 1000000\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port_of(server)), PATIENCE) as client:
+        client.sendall(head.encode())
+        assert client.recv(13) == b"HTTP/1.1 415 "
+
+        def drop() -> bool:
+            """Send a byte more; whether the server has had enough."""
+            try:
+                client.sendall(b"x")
+            except ConnectionError:
+                return True
+            return False
+
+        until(drop, "the end of the connection")

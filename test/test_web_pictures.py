@@ -135,7 +135,7 @@ def test_a_picture_without_a_length_is_read_no_further_than_the_limit(server: Fa
 
 
 def test_a_picture_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "DISCARD_TIMEOUT", 0.1)
+    monkeypatch.setattr(limits, "DISCARD_PAUSE", 0.1)
     server = running_server(upload_timeout=0.2)
     head = ("POST /api/infer HTTP/1.1", "Host: localhost", "Content-Type: image/jpeg", "Content-Length: 1000")
     assert raw_request(server, *head, body=b"\xff\xd8").startswith(b"HTTP/1.1 408 ")

@@ -29,7 +29,10 @@ from face_expr_ros.web.streams import Streams
 
 # Resolved: a build may have put a link to this file into its own folder.
 STATIC = Path(__file__).resolve().parent / "static"
-METHODS, HEADERS = ("GET", "POST"), ("Authorization", "Content-Type", "If-None-Match")  # of pages of other origins
+METHODS, HEADERS = (
+    ("GET", "HEAD", "POST"),
+    ("Authorization", "Content-Type", "If-None-Match"),
+)  # of pages of other origins
 BINARY = {"type": "string", "format": "binary"}  # a schema of OpenAPI
 NO_PAGE = "<!doctype html><title>face_expr</title><p>The page is not built; the streams and the API work.</p>\n"
 

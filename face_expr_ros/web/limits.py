@@ -23,7 +23,8 @@ HEADER_TIMEOUT = 10.0  # seconds that a connection may take to say what it wants
 REMEMBERED = 4096  # addresses whose requests are counted
 PICTURE_TYPES = ("image/jpeg", "image/png")
 MOST_DISCARDED = 64_000_000  # bytes of a refused upload that are read, so that its client gets to read the answer
-DISCARD_TIMEOUT = 1.0  # seconds without a byte of it after which no more is waited for
+DISCARD_PAUSE = 1.0  # seconds without a byte of it after which no more is waited for
+DISCARD_TIMEOUT = 20.0  # seconds after which no more of it is read
 STREAM_BUFFER = 32_768  # bytes in the kernel for a stream: more would only be old when they are read
 
 _FULL = (
@@ -186,11 +187,11 @@ def _is_discarded(headers: Headers) -> bool:
 
 
 async def _discard(receive: Receive) -> None:
-    """Read a body to its end, or to a pause, or as far as the bound."""
-    size, more = 0, True
-    while more and size <= MOST_DISCARDED:
+    """Read a body to its end, or to a pause, or as far as the bounds."""
+    size, more, end = 0, True, time.monotonic() + DISCARD_TIMEOUT
+    while more and size <= MOST_DISCARDED and time.monotonic() < end:
         try:
-            message = await asyncio.wait_for(receive(), DISCARD_TIMEOUT)
+            message = await asyncio.wait_for(receive(), DISCARD_PAUSE)
         except asyncio.TimeoutError:
             return
         size += len(message.get("body", b""))
