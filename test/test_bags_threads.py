@@ -96,31 +96,3 @@ def test_control_c_at_any_time_ends_both_threads() -> None:
             at_work(0.002 + 1e-5 * number)
     assert names() == set()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-
-
-@pytest.mark.parametrize(("times", "expected"), [(1, ["pressed", "went on"]), (2, ["pressed"])])
-def test_a_held_control_c_comes_at_the_end_and_a_second_one_at_once(times: int, expected: list[str]) -> None:
-    done: list[str] = []
-
-    def work() -> None:
-        with held_interrupt():
-            done.append("pressed")
-            for _ in range(times):
-                signal.raise_signal(signal.SIGINT)
-            done.append("went on")
-
-    with pytest.raises(KeyboardInterrupt):
-        work()
-    assert done == expected
-
-
-def test_who_handles_control_c_already_goes_on_doing_so() -> None:
-    pressed: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
-    try:
-        with held_interrupt() as check:
-            signal.raise_signal(signal.SIGINT)
-            check()
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert pressed == [signal.SIGINT]
