@@ -79,12 +79,20 @@ class Video:
         self._rate = rate
         self._writer: cv2.VideoWriter | None = None
         self._first_stamp = 0.0
+        self._last = np.zeros((0, 0, 3), np.uint8)
         self._written = 0
         self._size = (0, 0)
         self._worker = NewestWins(self._write, "video")
 
     def __call__(self, image: Bgr, stamp: float) -> None:
-        """Write an image with its stamp in seconds; one that comes too fast for the encoder is left out."""
+        """Write an image with its stamp in seconds; one that comes too fast for the encoder is left out.
+
+        Raises:
+            ValueError: the file's name does not end as a video's.
+        """
+        if self._writer is None:
+            self._writer = self._open(image)
+            self._first_stamp = stamp
         self._worker.put((image, stamp))
 
     def refresh(self) -> None:
@@ -96,15 +104,23 @@ class Video:
         if self._writer is not None:
             self._writer.release()
 
+    def _open(self, image: Bgr) -> cv2.VideoWriter:
+        self._size = (image.shape[1], image.shape[0])
+        writer = cv2.VideoWriter(str(self._path), cv2.VideoWriter.fourcc(*"mp4v"), self._rate, self._size)
+        if not writer.isOpened():
+            raise ValueError(f"a file that ends in .mp4 was wanted for the video, {str(self._path)!r} was given")
+        return writer
+
     def _write(self, item: tuple[Bgr, float]) -> None:
+        assert self._writer is not None
         image, stamp = item
-        if self._writer is None:
-            self._size = (image.shape[1], image.shape[0])
-            self._writer = cv2.VideoWriter(str(self._path), cv2.VideoWriter.fourcc(*"mp4v"), self._rate, self._size)
-            self._first_stamp = stamp
         if (image.shape[1], image.shape[0]) != self._size:  # a folder of images of different sizes
             image = np.asarray(cv2.resize(image, self._size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-        wanted = round((stamp - self._first_stamp) * self._rate) + 1
-        while self._written < wanted:
+        place = round((stamp - self._first_stamp) * self._rate)
+        while self._written < place:
+            self._writer.write(self._last)
+            self._written += 1
+        if self._written == place:  # of two images for one frame of the file the first counts
             self._writer.write(image)
             self._written += 1
+        self._last = image
