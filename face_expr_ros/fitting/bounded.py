@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg.lapack import dtrtrs
 
-from face_expr_ros.kernels.cholesky import partial_cholesky
+from face_expr_ros.kernels.cholesky import completed, eliminated, partial_cholesky
 from face_expr_ros.kernels.unit_box import solve_unit_box
 from face_expr_ros.values import FloatArray
 
@@ -27,10 +26,8 @@ class PartlyBounded:
             LinAlgError: N is not positive definite.
         """
         self._free = free
-        factor = partial_cholesky(normal, free)
-        self._triangle = np.asfortranarray(factor[:free, :free])  # as LAPACK wants it
-        self._coupling = factor[:free, free:]
-        self._reduced = np.ascontiguousarray(factor[free:, free:])
+        self._factor = partial_cholesky(normal, free)
+        self._reduced = np.ascontiguousarray(self._factor[free:, free:])
 
     def __call__(self, right: FloatArray, start: FloatArray | None = None) -> FloatArray:
         """The solution (n,).
@@ -39,6 +36,6 @@ class PartlyBounded:
             right: (n,) b.
             start: (n - free,) bounded unknowns that are probably near the solution.
         """
-        alone = dtrtrs(self._triangle, right[: self._free], trans=1)[0]
-        bounded = solve_unit_box(self._reduced, right[self._free :] - alone @ self._coupling, start)
-        return np.concatenate([dtrtrs(self._triangle, alone - self._coupling @ bounded)[0], bounded])
+        values = eliminated(self._factor, self._free, right)
+        values[self._free :] = solve_unit_box(self._reduced, values[self._free :], start)
+        return completed(self._factor, self._free, values)

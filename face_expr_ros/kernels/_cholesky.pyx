@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""Inner loop of the partial Cholesky factorization; cholesky.py holds the checked public function."""
+"""Inner loops of the partial Cholesky factorization; cholesky.py holds the checked public functions."""
 
 cdef extern from *:
     """
@@ -23,8 +23,34 @@ cdef extern from *:
             for (int k = i + 1; k < size; k++) matrix[(Py_ssize_t)k * size + i] = matrix[(Py_ssize_t)i * size + k];
         return count;
     }
+
+    /* values[size]: the first `count` = inverse(U') values, and the others less V' times those; the upper rows of
+       factor[size, size] are U and V. */
+    static void forward(const double *factor, int size, int count, double *values) {
+        for (int j = 0; j < count; j++) {
+            const double *restrict row = factor + (Py_ssize_t)j * size;
+            const double value = values[j] /= row[j];
+            for (int k = j + 1; k < size; k++) values[k] -= value * row[k];
+        }
+    }
+
+    /* values[size]: the first `count` = inverse(U) (values less V times the others). Four sums do not wait for each
+       other. */
+    static void backward(const double *factor, int size, int count, double *values) {
+        for (int j = count - 1; j >= 0; j--) {
+            const double *restrict row = factor + (Py_ssize_t)j * size;
+            double sums[4] = {0};
+            int k = j + 1;
+            for (; k + 4 <= size; k += 4)
+                for (int lane = 0; lane < 4; lane++) sums[lane] += row[k + lane] * values[k + lane];
+            for (; k < size; k++) sums[0] += row[k] * values[k];
+            values[j] = (values[j] - ((sums[0] + sums[1]) + (sums[2] + sums[3]))) / row[j];
+        }
+    }
     """
     int eliminate_upper(double *matrix, int size, int count) noexcept nogil
+    void _forward "forward"(const double *factor, int size, int count, double *values) noexcept nogil
+    void _backward "backward"(const double *factor, int size, int count, double *values) noexcept nogil
 
 
 def eliminate(double[:, ::1] matrix, int count):
@@ -32,3 +58,13 @@ def eliminate(double[:, ::1] matrix, int count):
     with nogil:
         done = eliminate_upper(&matrix[0, 0], <int>matrix.shape[0], count)
     return done
+
+
+def forward(const double[:, ::1] factor, int count, double[::1] values):
+    with nogil:
+        _forward(&factor[0, 0], <int>factor.shape[1], count, &values[0])
+
+
+def backward(const double[:, ::1] factor, int count, double[::1] values):
+    with nogil:
+        _backward(&factor[0, 0], <int>factor.shape[1], count, &values[0])

@@ -7,6 +7,8 @@ of 0.02.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,3 +44,52 @@ def partial_cholesky(matrix: NDArray, count: int) -> NDArray[np.float64]:
     if done < count:
         raise np.linalg.LinAlgError(f"the matrix is not positive definite: its unknown {done} is not determined")
     return factor
+
+
+def eliminated(factor: NDArray, count: int, right: NDArray) -> NDArray[np.float64]:
+    """What the elimination of `partial_cholesky` makes of a right-hand side; with its blocks U and V equals::
+
+        first = np.linalg.solve(U.T, right[:count])
+        np.concatenate([first, right[count:] - V.T @ first])
+
+    Args:
+        factor: (n, n), from `partial_cholesky` with this count.
+        right: (n,).
+
+    Returns:
+        (n,), a new array; its end is the right-hand side of the unknowns that remain.
+
+    Raises:
+        ValueError: a shape is wrong, or the count is not 0..n.
+    """
+    return _substituted(_cholesky.forward, factor, count, right)
+
+
+def completed(factor: NDArray, count: int, values: NDArray) -> NDArray[np.float64]:
+    """The eliminated unknowns from those that remain; equals::
+
+        first = np.linalg.solve(U, values[:count] - V @ values[count:])
+        np.concatenate([first, values[count:]])
+
+    Args:
+        factor: (n, n), from `partial_cholesky` with this count.
+        values: (n,) the beginning of what `eliminated` gave, then the unknowns that remain.
+
+    Returns:
+        (n,), a new array.
+
+    Raises:
+        ValueError: a shape is wrong, or the count is not 0..n.
+    """
+    return _substituted(_cholesky.backward, factor, count, values)
+
+
+def _substituted(kernel: Callable[..., None], factor: NDArray, count: int, values: NDArray) -> NDArray[np.float64]:
+    found = np.array(values, np.float64, order="C")
+    if found.ndim != 1 or factor.shape != (found.size, found.size) or not 0 <= count <= found.size:
+        raise ValueError(
+            f"a matrix (n, n), a count of its rows and (n,) are wanted, not {factor.shape}, {count}, {found.shape}"
+        )
+    if found.size:
+        kernel(np.ascontiguousarray(factor, np.float64), count, found)
+    return found
