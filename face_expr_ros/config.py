@@ -95,7 +95,9 @@ class DetectionConfig:
         choices=("mediapipe", "mediapipe_short", "mediapipe_full", "faceboxes"),
     )
     confidence: float = setting(0.3, "least score of a face that is then looked at", minimum=0.05, maximum=1.0)
-    every: int = setting(5, "images between two looks for more faces while some are followed", minimum=1, maximum=1000)
+    interval: float = setting(
+        0.25, "between two looks for more faces while some are followed", unit="s", minimum=0.0, maximum=60.0
+    )
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ class Pipeline:
         self.model = bundle.model
         self.stage_seconds: dict[str, float] = {}
         self._detector = open_detector(config.detection, bundle.detector_path)
-        self._tracker = Tracker(config.tracker, config.landmarks.max_faces, config.detection.every)
+        self._tracker = Tracker(config.tracker, config.landmarks.max_faces, config.detection.interval)
         self._landmarks = open_landmarks(config.landmarks)
         self._fitter = open_fitter(config.fitting, bundle)
         self._expression = open_expression(config.expression, self.model, self._fitter)
@@ -86,7 +86,7 @@ class Pipeline:
             faces = self._smoother(_faces(tracks, fits, blendshapes), frame.stamp_ns)
         with self._stage("readouts"):
             faces = self._readouts(faces)
-        self._ahead = frame if soon and self._tracker.wants_detector() else None
+        self._ahead = frame if soon and self._tracker.wants_detector(frame.stamp_ns) else None
         return faces
 
     def look_ahead(self) -> None:
@@ -133,13 +133,14 @@ class Pipeline:
         the landmark network finds by itself. None where nobody needs to look."""
         strangers = self._landmarks.strangers
         urgent = bool(strangers) or self._tracker.needs_detector(frame.stamp_ns)
-        if not urgent and not self._tracker.wants_detector():
-            return None
-        if soon and not urgent:
+        found = None
+        if urgent or (not soon and self._tracker.wants_detector(frame.stamp_ns)):
+            found = self._look(frame, thorough)
+        elif soon:
             self.look_ahead()
-        early, self._early, self._ahead = self._early, None, None
-        found = early if soon and not urgent and early is not None else self._look(frame, thorough)
-        return best_of([*found, *strangers], _SAME)
+            found = self._early
+        self._ahead = self._early = None
+        return None if found is None else best_of([*found, *strangers], _SAME)
 
     def _look(self, frame: Frame, thorough: bool) -> list[Detection]:
         """What the detector finds in the image and, looking closer, at the faces that nobody vouches for."""

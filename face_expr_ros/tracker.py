@@ -105,20 +105,20 @@ class Tracker:
     A frame is three steps: `needs_detector` and `wants_detector`, the tracker itself, and `learn`.
     """
 
-    def __init__(self, config: TrackerConfig, max_faces: int, detect_every: int) -> None:
-        """Follows up to ``max_faces``; while it could follow more, the detector looks in every n-th frame."""
+    def __init__(self, config: TrackerConfig, max_faces: int, look_interval: float) -> None:
+        """Follows up to ``max_faces``; while it could follow more, there is a look every ``look_interval`` seconds."""
         self._config = config
         self._max_faces = max_faces
-        self._detect_every = detect_every
+        self._look_interval = look_interval
         self._count = 0
         self._memories: dict[str, _Memory] = {}
-        self._since_detector = 0
+        self._looked_ns: int | None = None  # when the detector last did
         self._last_stamp_ns: int | None = None
 
     def reset(self) -> None:
         """Forget all faces. The next id is still a new one."""
         self._memories.clear()
-        self._last_stamp_ns = None
+        self._looked_ns = self._last_stamp_ns = None
 
     @property
     def ids(self) -> set[str]:
@@ -131,15 +131,16 @@ class Tracker:
         gap = self._last_stamp_ns is None or stamp_ns - self._last_stamp_ns > _VELOCITY_HORIZON * 1e9
         return gap or not any(memory.in_view for memory in self._memories.values())
 
-    def wants_detector(self) -> bool:
-        """Whether it is time for the detector to look at the next frame, or this one, though somebody is followed.
+    def wants_detector(self, stamp_ns: int) -> bool:
+        """Whether it is time for the detector to look at a frame taken at ``stamp_ns``, though somebody is followed.
 
         It is now and then while there is room for more faces or one is followed that FaceMesh does not see; never while
         all are followed and seen.
         """
         followed = [memory for memory in self._memories.values() if memory.in_view]
         doubted = any(memory.is_doubted() for memory in followed)
-        return self._since_detector + 1 >= self._detect_every and (doubted or len(followed) < self._max_faces)
+        due = self._looked_ns is None or (stamp_ns - self._looked_ns) * 1e-9 >= self._look_interval
+        return due and (doubted or len(followed) < self._max_faces)
 
     def followed(self) -> list[Roi]:
         """The faces in view, as boxes in pixels."""
@@ -157,7 +158,8 @@ class Tracker:
             stamp_ns: the frame's time.
         """
         self._forget_lost(stamp_ns)
-        self._since_detector = self._since_detector + 1 if detections is None else 0
+        if detections is not None:
+            self._looked_ns = stamp_ns
         late = self._last_stamp_ns is not None and stamp_ns - self._last_stamp_ns > _VELOCITY_HORIZON * 1e9
         for memory in self._memories.values():
             memory.fresh = late

@@ -12,7 +12,7 @@ from face_expr_ros.tracker import Tracker
 from face_expr_ros.values import Detection, FaceFit, Landmarks, Pose, Roi, Track
 
 FRAME_NS = 33_000_000
-EVERY = 5
+LOOK_INTERVAL = 0.165  # seconds: every fifth frame
 SEEN = Landmarks(np.zeros((478, 3), np.float32), 1.0)
 
 
@@ -53,14 +53,14 @@ class Line:
     """The rest of the pipeline, perfect: every track fits the face nearest to the middle of its crop."""
 
     def __init__(self, config: TrackerConfig | None = None, max_faces: int = 4) -> None:
-        self.tracker = Tracker(config or TrackerConfig(max_distance=0.75, keep_lost=1.0), max_faces, EVERY)
+        self.tracker = Tracker(config or TrackerConfig(max_distance=0.75, keep_lost=1.0), max_faces, LOOK_INTERVAL)
         self.looks = 0
         self.tracks: list[Track] = []
 
     def __call__(self, heads: list[Head], stamp_ns: int) -> dict[str, float]:
         """Id -> column of its face in pixels."""
         detections = None
-        if self.tracker.needs_detector(stamp_ns) or self.tracker.wants_detector():
+        if self.tracker.needs_detector(stamp_ns) or self.tracker.wants_detector(stamp_ns):
             self.looks += 1
             detections = [head.detection() for head in heads if head.by_detector]
         self.tracks = self.tracker(detections, stamp_ns)

@@ -34,7 +34,7 @@ _SURE = (
     0.7  # score of the short-range network: in a closer look 99 % of rendered faces have it, of 134 wrong guesses none
 )
 _GUESSES = 3  # looked at in a camera's image; there is a next one
-_FAR_EVERY = 6  # looks between two of the full-range network while the short-range one sees those who are followed
+_FAR_EVERY = 4  # looks between two of the full-range network while the short-range one sees those who are followed
 _IN_VAIN = 24  # guesses remembered
 _LIKELY = 0.5  # MediaPipe's own least score; enough where the fit says so too
 _SAME = 0.3  # intersection over union from which on two boxes are one face
