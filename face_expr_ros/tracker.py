@@ -85,11 +85,11 @@ class _Memory:
 
     def follow(self, fit: FaceFit, stamp_ns: int, crossing: bool) -> None:
         """The fit says where the face is; of faces that cross, it may for a moment have slid over to the other one."""
-        elapsed = (stamp_ns - self.place_ns) * 1e-9
+        elapsed, crop = (stamp_ns - self.place_ns) * 1e-9, crop_from_landmarks(fit.landmarks68)
         if not crossing or elapsed > _VELOCITY_HORIZON:
-            self._learn_place(*_place(fit), elapsed)
+            self._learn_place(*_place(crop), elapsed)
             self.place_ns = stamp_ns
-        self.crop, self.roll, self.stamp_ns = crop_from_landmarks(fit.landmarks68), _roll(fit), stamp_ns
+        self.crop, self.roll, self.stamp_ns = crop, _roll(fit), stamp_ns
         self.fresh, self.in_view, self.doubt = False, True, 0.0
 
     def _learn_place(self, center: FloatArray, size: float, elapsed: float) -> None:
@@ -264,7 +264,7 @@ class Tracker:
             memory, fit = self._memories[tracks[index].id], fits[index]
             if memory.doubt > 0.0:
                 return True, memory.doubt * (1.0 - fit.confidence)
-            return False, memory.distance(*_place(fit), stamp_ns)
+            return False, memory.distance(*_place(crop_from_landmarks(fit.landmarks68)), stamp_ns)
 
         boxes = [bounding_box(fit.landmarks68) for fit in fits]
         kept: list[int] = []
@@ -284,9 +284,8 @@ def _rank(detection: Detection) -> tuple[bool, float]:
     return detection.score < _SURE, -detection.roi.height
 
 
-def _place(fit: FaceFit) -> tuple[FloatArray, float]:
-    """Center and size of a face in pixels."""
-    crop = crop_from_landmarks(fit.landmarks68)
+def _place(crop: Roi) -> tuple[FloatArray, float]:
+    """Center and size, in pixels, of the face whose crop from landmarks this is."""
     return _middle(crop), max(crop.width * _FACE_IN_CROP, 1.0)
 
 

@@ -43,7 +43,7 @@ from face_expr_ros.landmarks.regions import BROWS, FITTED, LIDS_AND_IRISES, LIPS
 from face_expr_ros.values import Camera, FaceFit, FloatArray, Frame, Pose, Track
 
 _FACES_REMEMBERED = 64
-_SMALL_TURN = 5e-4  # radians; a step below it is the last that matters
+_SMALL_TURN = 2e-3  # radians; a step below it is the last that matters, a tenth of it is left
 _LARGE_TURN = 0.01  # radians, from which on a step needs a matrix of its own
 _GAIN_AT = 0.7  # of a blendshape
 _LARGEST_GAIN = 2.0

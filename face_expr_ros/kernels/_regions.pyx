@@ -23,8 +23,13 @@ cdef extern from *:
     } Image;
 
     /* In 1/1024 of a pixel. Far outside is outside, wherever: that keeps the sums from overflowing. */
-    static int64_t fixed(double place) {
-        return llrint((place < -1e9 ? -1e9 : place > 1e9 ? 1e9 : place) * 1024);
+    static inline int64_t fixed(double place) {
+        const double parts = (place < -1e9 ? -1e9 : place > 1e9 ? 1e9 : place) * 1024;
+    #if defined(__x86_64__)
+        return _mm_cvtsd_si64(_mm_set_sd(parts)); /* llrint without the call that it would be */
+    #else
+        return llrint(parts);
+    #endif
     }
 
     static inline int64_t between(int64_t value, int64_t last) {

@@ -173,22 +173,23 @@ def _touches(region: Region, width: int, height: int) -> bool:
 def _cut(image: NDArray[np.uint8], region: Region) -> NDArray[np.float32]:
     """(_SIDE, _SIDE, 3) RGB in 0..1, what MediaPipe would cut out: it counts places from a corner and reads the pixels
     there as if they were counted from their middle, before and after."""
-    (right, down), scale = _axes(region), region.side / _SIDE
-    start = np.array([region.x, region.y]) + 0.5 - scale * _SIDE / 2 * (right + down)
-    return cut_region(image, np.column_stack([scale * right, scale * down, start]), _SIDE)
+    x, y = _along(region, region.side / _SIDE)
+    half = _SIDE / 2
+    start = region.x + 0.5 - half * (x - y), region.y + 0.5 - half * (x + y)
+    return cut_region(image, np.array([[x, -y, start[0]], [y, x, start[1]]]), _SIDE)
 
 
 def _placed(points: FloatArray, region: Region) -> FloatArray:
     """The points (478, 3) in image pixels, given in parts of the region's side from its corner."""
-    right, down = _axes(region)
-    axes = region.side * np.array([[right[0], down[0], 0.0], [right[1], down[1], 0.0], [0.0, 0.0, 1.0]])
-    return transformed(points, axes, np.array([region.x, region.y, 0.0]) - axes @ [0.5, 0.5, 0.0])
+    x, y = _along(region, region.side)
+    start = region.x - 0.5 * (x - y), region.y - 0.5 * (x + y)
+    axes = np.array([[x, -y, 0.0], [y, x, 0.0], [0.0, 0.0, region.side]])
+    return transformed(points, axes, np.array([*start, 0.0]))
 
 
-def _axes(region: Region) -> tuple[FloatArray, FloatArray]:
-    """Directions (2,) in the image that point right and down in the region."""
-    cosine, sine = math.cos(region.rotation), math.sin(region.rotation)
-    return np.array([cosine, sine]), np.array([-sine, cosine])
+def _along(region: Region, length: float) -> tuple[float, float]:
+    """So many pixels to the right in the region as x and y in the image; downwards in it they are -y and x."""
+    return length * math.cos(region.rotation), length * math.sin(region.rotation)
 
 
 create = MediapipeSolutions
