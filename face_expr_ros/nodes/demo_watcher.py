@@ -103,7 +103,7 @@ class Demo(Node):
         if not result["frames_in"]:
             say(NO_IMAGE)
         if result["frames_out"] and not result["frames_with_face"]:
-            say("no face was found in any image: is there a face in view, larger than a tenth of the image?")
+            say("no face was found in any image: is there a face in view, larger than a thirtieth of the image?")
         return result
 
     def _start(self, name: str, overrides: dict[str, Any]) -> Child:
