@@ -99,7 +99,7 @@ cdef extern from *:
     static void narrow_blend BLEND { blend_any(first, second, third, weights, count, out); }
     static void narrow_add_blend ADD_BLEND { add_blend_any(first, second, third, weights, count, out); }
     static void narrow_displace DISPLACE { displace_any(basis, points, count, coefficients, moved); }
-    #if defined(__x86_64__)
+    #if defined(__x86_64__) && !defined(NARROW)
     #define WIDE __attribute__((target("avx2,fma"))) static void
     __attribute__((target("avx512f"))) static void widest_gram GRAM { gram_of_16(matrix, rows, stride, add, gram); }
     WIDE wide_gram GRAM { gram_of_8(matrix, rows, stride, add, gram); }
@@ -107,7 +107,9 @@ cdef extern from *:
     WIDE wide_add_blend ADD_BLEND { add_blend_any(first, second, third, weights, count, out); }
     WIDE wide_displace DISPLACE { displace_any(basis, points, count, coefficients, moved); }
     #define HAS_WIDE (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    #ifndef HAS_WIDEST
     #define HAS_WIDEST __builtin_cpu_supports("avx512f")
+    #endif
     #else
     #define widest_gram narrow_gram
     #define wide_gram narrow_gram

@@ -10,7 +10,7 @@ cdef extern from *:
     #include <math.h>
     #include <stdint.h>
     #include <string.h>
-    #if defined(__x86_64__)
+    #if defined(__x86_64__) && !defined(NARROW)
     #include <immintrin.h>
     #endif
 
@@ -20,7 +20,7 @@ cdef extern from *:
     /* In 1/1024 of a pixel. Far outside is outside, wherever: that keeps the sums from overflowing. */
     static inline int64_t fixed(double place) {
         const double parts = (place < -1e9 ? -1e9 : place > 1e9 ? 1e9 : place) * 1024;
-    #if defined(__x86_64__)
+    #if defined(__x86_64__) && !defined(NARROW)
         return _mm_cvtsd_si64(_mm_set_sd(parts)); /* llrint without the call that it would be */
     #else
         return llrint(parts);
@@ -67,7 +67,7 @@ cdef extern from *:
         }
     }
 
-    #if defined(__x86_64__)
+    #if defined(__x86_64__) && !defined(NARROW)
     /* Eight fine pixels of a row at once: a gathered word holds a pixel and its right neighbor. */
     __attribute__((target("avx2")))
     static inline __m256i eight(const unsigned char *image, int width, const Rows *rows, int row, int i) {
@@ -133,7 +133,7 @@ cdef extern from *:
     #endif
 
     static void row_within(const unsigned char *image, int width, const Rows *rows, int count, unsigned char *out) {
-    #if defined(__x86_64__)
+    #if defined(__x86_64__) && !defined(NARROW)
         if (__builtin_cpu_supports("avx2")) {
             wide_row(image, width, rows, count, out);
             return;
@@ -149,7 +149,7 @@ cdef extern from *:
     /* gray[count] of a row of BGR pixels */
     static void gray_row(const unsigned char *row, Py_ssize_t count, unsigned char *gray) {
         Py_ssize_t i = 0;
-    #if defined(__x86_64__)
+    #if defined(__x86_64__) && !defined(NARROW)
         if (__builtin_cpu_supports("avx2")) i = wide_gray(row, count, gray);
     #endif
         for (; i < count; i++) {

@@ -10,7 +10,7 @@ cdef extern from *:
     #include <math.h>
     #include <stdint.h>
     #include <string.h>
-    #if defined(__x86_64__)
+    #if defined(__x86_64__) && !defined(NARROW)
     #include <immintrin.h>
     #endif
 
@@ -25,7 +25,7 @@ cdef extern from *:
     /* In 1/1024 of a pixel. Far outside is outside, wherever: that keeps the sums from overflowing. */
     static inline int64_t fixed(double place) {
         const double parts = (place < -1e9 ? -1e9 : place > 1e9 ? 1e9 : place) * 1024;
-    #if defined(__x86_64__)
+    #if defined(__x86_64__) && !defined(NARROW)
         return _mm_cvtsd_si64(_mm_set_sd(parts)); /* llrint without the call that it would be */
     #else
         return llrint(parts);
@@ -54,7 +54,7 @@ cdef extern from *:
         return x >= 0 && (x >> 10) + 2 < image->width && y >= 0 && (y >> 10) + 1 < image->height;
     }
 
-    #if defined(__x86_64__)
+    #if defined(__x86_64__) && !defined(NARROW)
     /* The integer parts of eight places and, of their fractions, weights for multiply-add. */
     typedef struct {
         int32_t column[8], row[8];
@@ -130,7 +130,7 @@ cdef extern from *:
 
     static int many(const Image *image, const int32_t *across_x, const int32_t *across_y, const int64_t *start,
                     const int64_t *coming, int count, unsigned char *out) {
-    #if defined(__x86_64__)
+    #if defined(__x86_64__) && !defined(NARROW)
         if (__builtin_cpu_supports("avx2") && image->width < 1 << 20 && image->height < 1 << 20)
             return wide(image, across_x, across_y, start, coming, count, out);
     #endif
@@ -146,13 +146,13 @@ cdef extern from *:
     #define SHARES const unsigned char *row, int count, float *out
     #define SHARE_LOOP for (int i = 0; i < count; i++) out[i] = row[i] * (1.0f / 255)
     static void narrow_shares(SHARES) { SHARE_LOOP; }
-    #if defined(__x86_64__)
+    #if defined(__x86_64__) && !defined(NARROW)
     __attribute__((target("avx2"))) static void wide_shares(SHARES) { SHARE_LOOP; }
     #endif
 
     /* out[count] = row / 255 */
     static void shares(SHARES) {
-    #if defined(__x86_64__)
+    #if defined(__x86_64__) && !defined(NARROW)
         if (__builtin_cpu_supports("avx2")) {
             wide_shares(row, count, out);
             return;
