@@ -5,9 +5,9 @@ from pathlib import Path
 from Cython.Build import cythonize
 from setuptools import Extension, find_packages, setup
 
-# Data folders at the root of the repository become face_expr_ros/<folder>, where face_expr_ros/resources.py looks last.
+# Data folders at the root of the repository become face_expr_ros/<folder>, where core/resources.py looks last.
 DATA = {f"face_expr_ros.{name}": name for name in ("bfm", "config", "weights") if Path(name).is_dir()}
-DATA_FILES = ["*.npz", "*.png", "*.yaml", "*.xml", "*.rviz", "*.onnx", "*.json", "*/*.yaml", "*/*.urdf"]
+DATA_FILES = ["*.npz", "*.csv", "*.png", "*.yaml", "*.xml", "*.rviz", "*.onnx", "*.json", "*/*.yaml", "*/*.urdf"]
 KERNELS = [
     Extension(".".join(source.with_suffix("").parts), [str(source)], extra_compile_args=["-O3"])
     for source in sorted(Path("face_expr_ros/kernels").glob("_*.pyx"))

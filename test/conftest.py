@@ -20,21 +20,21 @@ from hypothesis import settings
 from numpy.typing import NDArray
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from support.paths import ROOT
 
-from face_expr_ros.bundle import open_face_model
-from face_expr_ros.geometry import pinhole_camera, rotation_from_euler
+from face_expr_ros.core.geometry import pinhole_camera, rotation_from_euler
+from face_expr_ros.core.types import FloatArray, Pose
+from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.models.fetch import fetch_models
-from face_expr_ros.rendering.scene import FaceRenderer
+from face_expr_ros.synthetic.scene import FaceRenderer
 from face_expr_ros.training.expression import shards
 from face_expr_ros.training.expression.samples import mirrored_points
-from face_expr_ros.values import FloatArray, Pose
 
 # The same examples in every run and no limit to their time: red must mean a change, not chance or a busy machine.
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
 
-pytest_plugins = ["bag_fixtures", "page_fixtures"]
-ROOT = Path(__file__).parent.parent
+pytest_plugins = ["support.bag_fixtures", "support.launch_stand_ins", "support.page_fixtures"]
 RELEASED = ROOT.parent / "shared/models/3ddfa_v2"  # the files of 3DDFA_V2, on machines that have them
 PATIENCE = 60.0  # seconds that a loaded machine may take for anything
 ASK_AGAIN = 5.0  # seconds without an answer of a service

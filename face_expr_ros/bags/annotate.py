@@ -21,10 +21,10 @@ from face_expr_ros.bags.reading import Message, Recording
 from face_expr_ros.bags.threads import Behind, ahead
 from face_expr_ros.bags.topics import image_connection
 from face_expr_ros.bags.writing import SplitWriter, Topic, copied_topic, work_folder
-from face_expr_ros.interrupts import held_interrupt
-from face_expr_ros.pipeline import Pipeline
-from face_expr_ros.progress import progress
-from face_expr_ros.ros.camera_info import CameraInfoError
+from face_expr_ros.core.progress import progress
+from face_expr_ros.core.signals import held_interrupt
+from face_expr_ros.perception.pipeline import Pipeline
+from face_expr_ros.serialization.camera_info import CameraInfoError
 
 QUEUE = 4  # messages that are read ahead, and calls that wait for the writer
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from face_expr_ros.bags import BagError
+from face_expr_ros.bags.attempt import Outcome, attempt
 from face_expr_ros.bags.job import Job
-from face_expr_ros.bags.many import Outcome, attempt
-from face_expr_ros.progress import progress
+from face_expr_ros.core.progress import progress
 
 CONNECT_TIMEOUT = 10.0  # seconds
 

@@ -18,7 +18,7 @@ from face_expr_ros.bags.keyframes import Keyframes
 from face_expr_ros.bags.messages import FACE_ARRAY, types_of
 from face_expr_ros.bags.reading import Recording
 from face_expr_ros.bags.tables import Row, WriteRow, csv_table, parquet_table
-from face_expr_ros.progress import progress
+from face_expr_ros.core.progress import progress
 
 
 @dataclass

@@ -15,9 +15,10 @@ from face_expr_ros.bags.messages import (
     check_time,
 )
 from face_expr_ros.bags.writing import Topic, new_topic
-from face_expr_ros.config import OutputConfig
-from face_expr_ros.face_model import MorphableModel
-from face_expr_ros.message_values import (
+from face_expr_ros.core.config import OutputConfig
+from face_expr_ros.core.face_model import MorphableModel
+from face_expr_ros.core.types import Face, Frame
+from face_expr_ros.serialization.message_dicts import (
     Values,
     face_array_values,
     face_expression_values,
@@ -27,7 +28,6 @@ from face_expr_ros.message_values import (
     header_values,
     transform_values,
 )
-from face_expr_ros.values import Face, Frame
 
 Addition = tuple[str, str, int, bytes]  # topic, type, nanoseconds, serialized message
 

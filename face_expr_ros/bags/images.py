@@ -12,9 +12,9 @@ from face_expr_ros.bags.job import Bounds
 from face_expr_ros.bags.messages import types_of
 from face_expr_ros.bags.reading import Message, Recording, is_of
 from face_expr_ros.bags.topics import camera_info_connection
-from face_expr_ros.ros.camera_info import CameraInfoError, CameraKeeper
-from face_expr_ros.ros.decode import decode
-from face_expr_ros.values import Frame
+from face_expr_ros.core.types import Frame
+from face_expr_ros.serialization.camera_info import CameraInfoError, CameraKeeper
+from face_expr_ros.serialization.image_decoding import decode
 
 Picture = tuple[NDArray[np.uint8], int, str]  # BGR, stamp in nanoseconds, frame_id
 

@@ -13,9 +13,9 @@ from face_expr_ros import __version__
 from face_expr_ros.bags import BagError
 from face_expr_ros.bags.reading import Recording
 from face_expr_ros.bags.writing import notes_of
-from face_expr_ros.bundle import MANIFEST, sha256_of
-from face_expr_ros.config import PerceptionConfig
-from face_expr_ros.resources import resource_path
+from face_expr_ros.core.config import PerceptionConfig
+from face_expr_ros.core.resources import resource_path
+from face_expr_ros.models.bundle import MANIFEST, sha256_of
 
 _NOTE = "face_expr_ros"  # the key of our notes in a bag's metadata
 Bounds = tuple[int | None, int | None]  # nanoseconds since 1970, from which and before which; None is all

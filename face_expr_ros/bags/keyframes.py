@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from face_expr_ros.geometry import FACE_FRAME, FACING_CAMERA
-from face_expr_ros.values import FloatArray
+from face_expr_ros.core.geometry import FACE_FRAME, FACING_CAMERA
+from face_expr_ros.core.types import FloatArray
 
 FRAME_RATE = 30.0  # VMD's
 BONE = "head"

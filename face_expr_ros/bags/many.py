@@ -15,16 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from face_expr_ros.bags import BagError
-from face_expr_ros.bags.annotate import annotate
+from face_expr_ros.bags.attempt import Outcome, attempt
 from face_expr_ros.bags.job import Job
 from face_expr_ros.bags.reading import is_bag
 from face_expr_ros.bags.writing import UNFINISHED
-from face_expr_ros.interrupts import terminate_as_interrupt
-from face_expr_ros.progress import progress
+from face_expr_ros.core.progress import progress
+from face_expr_ros.core.signals import terminate_as_interrupt
 
 INTERRUPTED = 130  # exit status
 ATTEMPTS = 3  # at a bag whose worker dies
-Outcome = dict[str, Any]  # of one bag: what `annotate` returns, or "source" and "error"
 Tell = Callable[[str], None]
 
 
@@ -64,14 +63,6 @@ def _bags_in(folder: Path, out: Path) -> Iterator[Path]:
 def _name(bag: Path, folder: Path) -> Path:
     name = bag.relative_to(folder)
     return name.with_suffix("") if bag.is_file() else name
-
-
-def attempt(job: Job) -> Outcome:
-    """Annotate a bag. An error that a second attempt would meet again is an answer, too; others are raised."""
-    try:
-        return annotate(job, bar=False)
-    except ValueError as error:  # BagError, BundleError, ConfigError
-        return {"source": str(job.source), "error": str(error)}
 
 
 def _attempt_or_end(job: Job) -> Outcome:

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from face_expr_ros.config import PerceptionConfig
+from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.models.pickles import NUMPY_FUNCTIONS, ArrayUnpickler
-from face_expr_ros.pipeline import Pipeline
+from face_expr_ros.perception.pipeline import Pipeline
 
 # Packages whose classes start processes, or write and remove files.
 _NO_PARTS = ("bags", "cli", "evaluation", "nodes", "ros", "training", "web")

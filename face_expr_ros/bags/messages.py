@@ -12,8 +12,8 @@ from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_
 from rosbags.typesys.store import Typestore
 
 from face_expr_ros.bags import BagError
-from face_expr_ros.message_values import Values
-from face_expr_ros.resources import resource_path
+from face_expr_ros.core.resources import resource_path
+from face_expr_ros.serialization.message_dicts import Values
 
 FACE_ARRAY = "face_expr_ros/msg/FaceArray"
 FACE_POSE = "face_expr_ros/msg/FacePose"

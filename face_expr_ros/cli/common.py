@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from face_expr_ros.config import PerceptionConfig
+    from face_expr_ros.core.config import PerceptionConfig
 
 json_option = click.option(
     "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the result as JSON."
@@ -20,7 +20,7 @@ bundle_option = click.option("--bundle", default="open", show_default=True, help
 
 def perception_config(bundle: str, changes: Mapping[str, Any] | None = None) -> PerceptionConfig:
     """The default settings with another bundle, and with changes by their dotted names."""
-    from face_expr_ros.config import PerceptionConfig, from_mapping
+    from face_expr_ros.core.config import PerceptionConfig, from_mapping
 
     return from_mapping(PerceptionConfig, {"bundle": bundle, **(changes or {})})
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from face_expr_ros.cli.common import bundle_option, json_option, perception_config, print_result, write_json
-from face_expr_ros.config import DRAW_KINDS
+from face_expr_ros.core.config import DRAW_KINDS
 
 Verb = Callable[..., Any]
 MOST_FACES = 20  # of one image: there is no camera rate to keep up with
@@ -41,7 +41,7 @@ def image(
     source: Path, out: Path | None, draw: str, export: str | None, smooth: str, bundle: str, json_file: Path | None
 ) -> int:
     """Find the faces of an image file."""
-    from face_expr_ros.offline import Products, analyze_image
+    from face_expr_ros.cli.process_files import Products, analyze_image
 
     config = perception_config(bundle, {"smoothing.method": smooth, "landmarks.max_faces": MOST_FACES})
     result = analyze_image(source, Products(out, draw, export), config)
@@ -69,7 +69,7 @@ def video(
     neutral_at: float | None, bundle: str,
 ) -> int:  # fmt: skip
     """Find the faces of every frame of a video file."""
-    from face_expr_ros.offline import Products, analyze_video
+    from face_expr_ros.cli.process_files import Products, analyze_video
 
     config = perception_config(bundle, {"smoothing.method": smooth})
     products = Products(out, draw, export)

@@ -37,7 +37,7 @@ def demo(json_file: Path | None, **options: Any) -> int:
 @json_option
 def doctor(probe: bool, json_file: Path | None) -> int:
     """Say what works here, what does not, and what to do about it."""
-    from face_expr_ros.doctor import examine
+    from face_expr_ros.cli.doctor_checks import examine
 
     report = examine(probe=probe)
     for finding in report.findings:
@@ -71,8 +71,8 @@ def bench(quick: bool, frames: int | None, json_file: Path | None) -> int:
     process, numbers of faces, sizes of images, memory. Close everything else before."""
     from dataclasses import replace
 
-    from face_expr_ros.evaluation.bench.table import table
-    from face_expr_ros.nodes.bench import FULL, QUICK, measure
+    from face_expr_ros.benchmarks.suite import FULL, QUICK, measure
+    from face_expr_ros.benchmarks.table import table
 
     extent = QUICK if quick else FULL
     result = measure(extent if frames is None else replace(extent, memory_frames=frames))

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.geometry import FACING_CAMERA, euler_angles, rotation_from_euler
-from face_expr_ros.values import FloatArray
+from face_expr_ros.core.geometry import FACING_CAMERA, euler_angles, rotation_from_euler
+from face_expr_ros.core.types import FloatArray
 
 BIN_EDGES_DEG = (30.0, 60.0)  # the edge itself belongs to the lower bin
 BIN_NAMES = ("0-30", "30-60", "60-90")

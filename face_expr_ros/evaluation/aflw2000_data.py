@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.io import loadmat
 
+from face_expr_ros.core.types import FloatArray
 from face_expr_ros.evaluation.aflw2000 import COMPARED_EXPRESSIONS, GroundTruth
-from face_expr_ros.values import FloatArray
 
 _GROUND_TRUTH = "ground_truth.npz"
 _REANNOTATED = ("*eannotated*.npz", "*eannotated*.npy")  # as published: AFLW2000-3D-Reannotated.pts68.npy

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.bundle import Bundle, open_bundle
-from face_expr_ros.config import PerceptionConfig
-from face_expr_ros.detection.boxes import overlap
+from face_expr_ros.core.config import PerceptionConfig
+from face_expr_ros.core.geometry import bounding_box, crop_from_landmarks, default_camera
+from face_expr_ros.core.progress import progress
+from face_expr_ros.core.types import FaceFit, FloatArray, Frame, Track
 from face_expr_ros.evaluation.aflw2000 import (
     MIRRORED,
     MOUTH,
@@ -27,12 +28,11 @@ from face_expr_ros.evaluation.aflw2000 import (
     summarize,
 )
 from face_expr_ros.evaluation.aflw2000_data import Dataset, read_image
-from face_expr_ros.fitting import backend_name, open_fitter
-from face_expr_ros.geometry import bounding_box, crop_from_landmarks, default_camera
-from face_expr_ros.landmarks import open_landmarks
-from face_expr_ros.pipeline import Pipeline
-from face_expr_ros.progress import progress
-from face_expr_ros.values import FaceFit, FloatArray, Frame, Track
+from face_expr_ros.models.bundle import Bundle, open_bundle
+from face_expr_ros.perception.detection.boxes import overlap
+from face_expr_ros.perception.fitting import backend_name, open_fitter
+from face_expr_ros.perception.landmarks import open_landmarks
+from face_expr_ros.perception.pipeline import Pipeline
 
 Image = NDArray[np.uint8]
 # An image and the ground truth's points (68, 2) in it -> the answer, None where no face is found.

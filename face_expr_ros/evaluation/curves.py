@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from face_expr_ros.core.types import FloatArray
 from face_expr_ros.evaluation.aflw2000 import BIN_EDGES_DEG, CURVE_NME, Errors, curve
-from face_expr_ros.values import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,18 +13,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from face_expr_ros.bundle import open_face_model
-from face_expr_ros.config import PerceptionConfig, from_mapping
-from face_expr_ros.face_state import FaceState, face_state
-from face_expr_ros.geometry import pinhole_camera, rotation_from_euler
-from face_expr_ros.pipeline import Pipeline
-from face_expr_ros.progress import progress
-from face_expr_ros.rendering.appearance import Appearance
-from face_expr_ros.rendering.scene import FaceRenderer
+from face_expr_ros.core.config import PerceptionConfig, from_mapping
+from face_expr_ros.core.geometry import pinhole_camera, rotation_from_euler
+from face_expr_ros.core.progress import progress
+from face_expr_ros.core.types import FaceState, FloatArray, Frame, Pose, face_state
+from face_expr_ros.models.bundle import open_face_model
+from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.retargeting.avatar_axes import arkit_values, gaze_angles
 from face_expr_ros.retargeting.gaze import Gaze, gaze, gaze_from_irises, iris_angles
-from face_expr_ros.sources.actor import random_shape, set_gaze
-from face_expr_ros.values import FloatArray, Frame, Pose
+from face_expr_ros.synthetic.actor import random_shape, set_gaze
+from face_expr_ros.synthetic.appearance import Appearance
+from face_expr_ros.synthetic.scene import FaceRenderer
 
 PEOPLE, GAZES = 6, 10  # gazes of each person
 _ASIDE, _ABOVE = 0.42, 0.30  # radians, at most

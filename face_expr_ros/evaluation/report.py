@@ -14,13 +14,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.evaluation import page
+from face_expr_ros.core.types import FloatArray
+from face_expr_ros.drawing.points import CLOSED_CHAINS, OPEN_CHAINS
+from face_expr_ros.evaluation import html_page as page
 from face_expr_ros.evaluation.aflw2000 import BIN_NAMES, Answer, Errors
 from face_expr_ros.evaluation.aflw2000_data import Dataset, read_image
 from face_expr_ros.evaluation.aflw2000_fits import Evaluation
 from face_expr_ros.evaluation.curves import cumulative_curves, error_by_yaw, require_matplotlib
-from face_expr_ros.rendering.points import CLOSED_CHAINS, OPEN_CHAINS
-from face_expr_ros.values import FloatArray
 
 _SHOWN = 18  # images of a gallery
 _PICTURE_SIDE = 360  # pixels

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from face_expr_ros.config import PerceptionConfig
-from face_expr_ros.face_model import MorphableModel
-from face_expr_ros.geometry import euler_angles, pinhole_camera
-from face_expr_ros.pipeline import Pipeline
-from face_expr_ros.progress import progress
-from face_expr_ros.sources.synthetic import Truth, random_frame
-from face_expr_ros.values import Face, FloatArray
+from face_expr_ros.core.config import PerceptionConfig
+from face_expr_ros.core.face_model import MorphableModel
+from face_expr_ros.core.geometry import euler_angles, pinhole_camera
+from face_expr_ros.core.progress import progress
+from face_expr_ros.core.types import Face, FloatArray
+from face_expr_ros.perception.pipeline import Pipeline
+from face_expr_ros.sources.source_frame import Truth
+from face_expr_ros.sources.synthetic import random_frame
 
 FRAMES = 400
 _SEED = 20_000  # the identities of this evaluation; nothing else draws from it

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_expr_ros.kernels import _points
-from face_expr_ros.values import FloatArray
+
+FloatArray = NDArray[np.floating]
 
 Float64 = NDArray[np.float64]
 

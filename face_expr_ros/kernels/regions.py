@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_expr_ros.kernels import _regions
-from face_expr_ros.values import FloatArray
+
+FloatArray = NDArray[np.floating]
 
 
 def cut_region(image: NDArray[np.uint8], transform: FloatArray, side: int) -> NDArray[np.float32]:

@@ -1,1 +1,1 @@
-"""Bringing model files of others: fetched by their hash, converted once into files that hold nothing but arrays."""
+"""Model bundles: what is installed, how it is loaded, fetched and converted."""

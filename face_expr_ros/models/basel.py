@@ -16,7 +16,7 @@ import numpy as np
 import scipy.io
 from numpy.typing import NDArray
 
-from face_expr_ros.face_model import SELLION_LANDMARK, BundleError, write_arrays
+from face_expr_ros.core.face_model import SELLION_LANDMARK, BundleError, write_arrays
 from face_expr_ros.models.pickles import BROKEN, read_pickled_arrays
 
 Arrays = dict[str, NDArray[Any]]

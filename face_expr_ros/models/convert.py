@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from face_expr_ros.face_model import BundleError
+from face_expr_ros.core.face_model import BundleError
 from face_expr_ros.models.basel import DENSE, SPARSE, write_basel_model, write_mean_and_deviation
 from face_expr_ros.models.networks import write_faceboxes, write_mobilenet
 from face_expr_ros.models.torch_files import read_torch_weights

@@ -8,9 +8,9 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from face_expr_ros.bundle import sha256_of
-from face_expr_ros.face_model import BundleError
-from face_expr_ros.progress import byte_progress
+from face_expr_ros.core.face_model import BundleError
+from face_expr_ros.core.progress import byte_progress
+from face_expr_ros.models.bundle import sha256_of
 
 CHUNK = 1 << 16  # bytes
 TIMEOUT = 30.0  # seconds without a byte

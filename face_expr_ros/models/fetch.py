@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from face_expr_ros.bundle import RECORD, bundle_entry, bundle_folder, open_bundle, sha256_of
-from face_expr_ros.face_model import BundleError
+from face_expr_ros.core.face_model import BundleError
+from face_expr_ros.models.bundle import RECORD, bundle_entry, bundle_folder, open_bundle, sha256_of
 from face_expr_ros.models.convert import CONVERTERS
 from face_expr_ros.models.download import download
 

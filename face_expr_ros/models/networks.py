@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.face_model import BundleError
+from face_expr_ros.core.face_model import BundleError
 from face_expr_ros.models.onnx_graph import Graph
 from face_expr_ros.models.torch_files import Weights
 

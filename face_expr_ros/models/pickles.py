@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.face_model import BundleError
+from face_expr_ros.core.face_model import BundleError
 
 RECONSTRUCT: Any = np.zeros(0).__reduce__()[0]  # the private function that pickled arrays name
 # What damaged pickles end in: the unpickler does not promise a single exception.

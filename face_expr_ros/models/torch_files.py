@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.face_model import BundleError
+from face_expr_ros.core.face_model import BundleError
 from face_expr_ros.models.pickles import BROKEN, NUMPY_FUNCTIONS, ArrayUnpickler
 
 Weights = dict[str, NDArray[Any]]

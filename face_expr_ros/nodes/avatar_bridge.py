@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
 
-from face_expr_ros.face_state import FaceState
+from face_expr_ros.core.types import FaceState
 from face_expr_ros.msg import FaceArray
 from face_expr_ros.retargeting.avatar_config import AvatarBridgeConfig, TargetConfig, load_targets
 from face_expr_ros.retargeting.avatar_sender import Sender
 from face_expr_ros.retargeting.avatar_stream import AvatarStream
 from face_expr_ros.ros.diagnostics import DiagnosticsPublisher, status_of
-from face_expr_ros.ros.params import Parameters
-from face_expr_ros.ros.running import LOG_INTERVAL, StartError, run_node
-from face_expr_ros.ros.states import face_states
+from face_expr_ros.ros.face_states import face_states
+from face_expr_ros.ros.node_runner import LOG_INTERVAL, StartError, run_node
+from face_expr_ros.ros.parameters import Parameters
 
 
 class AvatarBridgeNode(Node):

@@ -12,14 +12,14 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
-from face_expr_ros.bundle import open_face_model
-from face_expr_ros.config import CameraConfig
+from face_expr_ros.core.config import CameraConfig
+from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.msg import FaceArray
-from face_expr_ros.ros.camera_info import info_from_camera
+from face_expr_ros.ros.camera_info_messages import info_from_camera
 from face_expr_ros.ros.encode import image_bytes
 from face_expr_ros.ros.ground_truth import truth_array
-from face_expr_ros.ros.params import Parameters
-from face_expr_ros.ros.running import Finished, run_node
+from face_expr_ros.ros.node_runner import Finished, run_node
+from face_expr_ros.ros.parameters import Parameters
 from face_expr_ros.sources import Shot, is_live, open_source
 from face_expr_ros.sources.pace import Ended, Pace
 

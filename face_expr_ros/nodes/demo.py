@@ -10,12 +10,12 @@ from typing import Any
 import rclpy
 from rclpy.signals import SignalHandlerOptions
 
-from face_expr_ros.bundle import open_bundle
-from face_expr_ros.config import CameraConfig, PerceptionConfig, from_mapping
-from face_expr_ros.interrupts import terminate_as_interrupt
-from face_expr_ros.nodes.demo_watcher import Demo, DemoError, say
+from face_expr_ros.core.config import CameraConfig, PerceptionConfig, from_mapping
+from face_expr_ros.core.signals import terminate_as_interrupt
+from face_expr_ros.models.bundle import open_bundle
+from face_expr_ros.nodes.demo_monitor import Demo, DemoError, say
+from face_expr_ros.ros.display import Show, Video, Window, has_screen
 from face_expr_ros.ros.environment import prepare_environment
-from face_expr_ros.ros.show import Show, Video, Window, has_screen
 from face_expr_ros.sources import device_number, is_live, open_source
 from face_expr_ros.sources.video import VideoSource
 from face_expr_ros.web.config import WebConfig

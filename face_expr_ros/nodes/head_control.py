@@ -10,16 +10,16 @@ from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
 
-from face_expr_ros.face_state import FaceState
+from face_expr_ros.core.types import FaceState
 from face_expr_ros.msg import FaceArray
 from face_expr_ros.retargeting.config import HeadControlConfig
 from face_expr_ros.retargeting.head import HeadController
 from face_expr_ros.retargeting.joints import load_joints
 from face_expr_ros.ros.diagnostics import DiagnosticsPublisher, status_of
+from face_expr_ros.ros.face_states import face_states
 from face_expr_ros.ros.joint_messages import joint_state, joint_trajectory, measured_positions
-from face_expr_ros.ros.params import Parameters
-from face_expr_ros.ros.running import LOG_INTERVAL, run_node
-from face_expr_ros.ros.states import face_states
+from face_expr_ros.ros.node_runner import LOG_INTERVAL, run_node
+from face_expr_ros.ros.parameters import Parameters
 
 LIVE_PARAMETERS = ("follow", "face_id", "switch_margin", "switch_after", "input_timeout", "hold", "return_speed")
 

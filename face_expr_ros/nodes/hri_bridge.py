@@ -19,15 +19,15 @@ from std_msgs.msg import Header
 
 from face_expr_ros.msg import FaceArray
 from face_expr_ros.retargeting.hri_values import ImageSize
-from face_expr_ros.ros.camera_info import image_size
-from face_expr_ros.ros.decode import DecodeError, decode
 from face_expr_ros.ros.diagnostics import DiagnosticsPublisher, status_of
+from face_expr_ros.ros.face_states import face_states
 from face_expr_ros.ros.hri import HOW_TO_INSTALL, HriBridgeConfig, HriFaces
 from face_expr_ros.ros.hri_messages import hri_types
-from face_expr_ros.ros.params import Parameters
-from face_expr_ros.ros.running import LOG_INTERVAL, Finished, run_node
-from face_expr_ros.ros.states import face_states
+from face_expr_ros.ros.node_runner import LOG_INTERVAL, Finished, run_node
+from face_expr_ros.ros.parameters import Parameters
 from face_expr_ros.ros.topics import camera_info_topic, image_topic
+from face_expr_ros.serialization.camera_info import image_size
+from face_expr_ros.serialization.image_decoding import DecodeError, decode
 
 SENSOR_DATA = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 KEPT_IMAGES = 10  # images that wait for their faces

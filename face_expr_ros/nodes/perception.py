@@ -20,14 +20,14 @@ from rclpy.validate_namespace import validate_namespace
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import Trigger
 
-from face_expr_ros.config import ConfigError, PerceptionConfig
-from face_expr_ros.face_model import BundleError
+from face_expr_ros.core.config import ConfigError, PerceptionConfig
+from face_expr_ros.core.face_model import BundleError
+from face_expr_ros.core.latest_item import NewestWins
 from face_expr_ros.ros.diagnostics import DiagnosticsPublisher, Surroundings
-from face_expr_ros.ros.params import Parameters
-from face_expr_ros.ros.perceiver import Perceiver
-from face_expr_ros.ros.running import StartError, light_executor, run_node
+from face_expr_ros.ros.frame_processor import Perceiver
+from face_expr_ros.ros.node_runner import StartError, light_executor, run_node
+from face_expr_ros.ros.parameters import Parameters
 from face_expr_ros.ros.topics import camera_info_topic, image_topic
-from face_expr_ros.ros.worker import NewestWins
 
 SENSOR_DATA = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 LIVE_PARAMETERS = ("output.", "input_timeout")

@@ -22,7 +22,7 @@ from rosgraph_msgs.msg import Clock
 from face_expr_ros.bags import BagError
 from face_expr_ros.bags.messages import COMPRESSED_IMAGE, FACE_ARRAY, IMAGE, check_time, package_types, types_of
 from face_expr_ros.bags.reading import Message, Recording
-from face_expr_ros.interrupts import terminate_as_interrupt
+from face_expr_ros.core.signals import terminate_as_interrupt
 from face_expr_ros.ros.message_fields import message_class, message_fields
 
 CLOCK = "/clock"

@@ -13,17 +13,17 @@ from rclpy.subscription import Subscription
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from face_expr_ros.bundle import open_face_model
+from face_expr_ros.core.latest_item import NewestWins
+from face_expr_ros.core.types import Camera
+from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.msg import FaceArray, FaceModel
-from face_expr_ros.ros.announced_model import announced_model
-from face_expr_ros.ros.camera_info import CameraKeeper, image_size
-from face_expr_ros.ros.decode import DecodeError, decode
-from face_expr_ros.ros.params import Parameters
-from face_expr_ros.ros.running import LOG_INTERVAL, StartError, run_node
-from face_expr_ros.ros.states import face_states
+from face_expr_ros.ros.face_model_subscription import announced_model
+from face_expr_ros.ros.face_states import face_states
+from face_expr_ros.ros.node_runner import LOG_INTERVAL, StartError, run_node
+from face_expr_ros.ros.parameters import Parameters
 from face_expr_ros.ros.topics import camera_info_topic, image_topic
-from face_expr_ros.ros.worker import NewestWins
-from face_expr_ros.values import Camera
+from face_expr_ros.serialization.camera_info import CameraKeeper, image_size
+from face_expr_ros.serialization.image_decoding import DecodeError, decode
 from face_expr_ros.web.config import WebConfig
 from face_expr_ros.web.picture import PicturePace, camera_picture
 from face_expr_ros.web.server import FaceServer, ServerError

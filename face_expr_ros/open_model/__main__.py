@@ -1,4 +1,4 @@
-"""`python -m face_expr_ros.open_model`: builds the open face model and its pictures."""
+"""`python -m face_expr_ros.open_model`: builds the open face model."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
-from face_expr_ros.bundle import write_hash
-from face_expr_ros.face_model import load_face_model, write_arrays
+from face_expr_ros.core.face_model import load_face_model, write_arrays
+from face_expr_ros.models.bundle import write_hash
 
 from .anthropometry import anthropometry_table
 from .build import SAMPLE_COUNT, build_arrays
@@ -53,16 +53,6 @@ def build(wheel: Path | None, folder: Path, sample_count: int | None) -> None:
 def anthropometry(wheel: Path | None, count: int) -> None:
     """Prints measures of the drawn adults, to compare with surveys of people."""
     click.echo(anthropometry_table(open_wheel(wheel), count))
-
-
-@main.command()
-@_folder
-def pictures(folder: Path) -> None:
-    """Draws the pictures of the model's README."""
-    from .pictures import draw_pictures  # needs the compiled rasterizer, which building the model does not
-
-    for path in draw_pictures(load_face_model(folder / MODEL), folder / "pictures"):
-        click.echo(f"{path}: {path.stat().st_size} bytes")
 
 
 @main.command()

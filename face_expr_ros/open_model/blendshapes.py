@@ -6,26 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from face_expr_ros.core.arkit import ARKIT_NAMES, mirrored_name
+
 from .head import MIRROR, PART_NAMES, Head
 from .makehuman import MakeHuman
 
 FloatArray = NDArray[np.float64]
-
-# ARKit's names in Live Link order.
-_EYE = ("eyeBlink", "eyeLookDown", "eyeLookIn", "eyeLookOut", "eyeLookUp", "eyeSquint", "eyeWide")
-ARKIT_NAMES = (
-    *(f"{name}Left" for name in _EYE),
-    *(f"{name}Right" for name in _EYE),
-    "jawForward", "jawLeft", "jawRight", "jawOpen",
-    "mouthClose", "mouthFunnel", "mouthPucker", "mouthLeft", "mouthRight", "mouthSmileLeft", "mouthSmileRight",
-    "mouthFrownLeft", "mouthFrownRight", "mouthDimpleLeft", "mouthDimpleRight", "mouthStretchLeft",
-    "mouthStretchRight", "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper", "mouthPressLeft",
-    "mouthPressRight", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthUpperUpLeft", "mouthUpperUpRight",
-    "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight",
-    "cheekPuff", "cheekSquintLeft", "cheekSquintRight", "noseSneerLeft", "noseSneerRight", "tongueOut",
-)  # fmt: skip
-
-GAZE_RANGE = np.radians(28.0)  # that an eyeLook blendshape of 1 is taken to turn a real eye
 
 # Rotation vectors (x to the subject's left, y up; degrees) of the left eyeball; the right one mirrors them.
 # MakeHuman's eyeballs are larger than real ones: these angles move the iris as far as 1.3 times as much on a real eye.
@@ -52,10 +38,3 @@ def blendshapes(data: MakeHuman, head: Head, mean: FloatArray, scale: float) -> 
         offsets[right, head.mirror[ball]] = offsets[left, ball] * MIRROR
     counterpart = [ARKIT_NAMES.index(mirrored_name(name)) for name in ARKIT_NAMES]
     return (offsets + offsets[counterpart][:, head.mirror] * MIRROR) / 2
-
-
-def mirrored_name(name: str) -> str:
-    """The blendshape that does on the other side of the face what this one does on its own."""
-    if "Left" in name:
-        return name.replace("Left", "Right")
-    return name.replace("Right", "Left")

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .blendshapes import ARKIT_NAMES, blendshapes
+from face_expr_ros.core.arkit import ARKIT_NAMES
+
+from .blendshapes import blendshapes
 from .embedding_file import Embedding
 from .head import MIRROR, PART_NAMES, Head, cut_head
 from .landmarks68 import SELLION, landmarks68

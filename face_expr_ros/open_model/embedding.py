@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.face_model import MorphableModel
+from face_expr_ros.core.face_model import MorphableModel
 
 from .embedding_file import LANDMARK_COUNT, Embedding
 from .head import Margins

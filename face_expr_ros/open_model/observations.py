@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from face_expr_ros.config import LandmarksConfig
-from face_expr_ros.face_model import MorphableModel
-from face_expr_ros.geometry import crop_from_landmarks
-from face_expr_ros.landmarks.mediapipe_solutions import MediapipeSolutions
-from face_expr_ros.rendering.appearance import Appearance
-from face_expr_ros.rendering.lighting import Light
-from face_expr_ros.rendering.scene import FaceRenderer
-from face_expr_ros.values import Camera, Frame, Pose, Roi, Track
+from face_expr_ros.core.config import LandmarksConfig
+from face_expr_ros.core.face_model import MorphableModel
+from face_expr_ros.core.geometry import crop_from_landmarks
+from face_expr_ros.core.types import Camera, Frame, Pose, Roi, Track
+from face_expr_ros.drawing.lighting import Light
+from face_expr_ros.perception.landmarks.mediapipe_solutions import MediapipeSolutions
+from face_expr_ros.synthetic.appearance import Appearance
+from face_expr_ros.synthetic.scene import FaceRenderer
 
 IMAGE_SIZE = 640
 FOCAL_LENGTH = 900.0  # pixels

@@ -12,11 +12,10 @@ from dataclasses import replace
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from face_expr_ros.face_state import FaceState
-from face_expr_ros.geometry import FACING_CAMERA, turn_to_axis
-from face_expr_ros.landmarks.regions import IRISES
-from face_expr_ros.open_model.blendshapes import ARKIT_NAMES, GAZE_RANGE, mirrored_name
-from face_expr_ros.values import NOTHING_READ, Blendshapes, FloatArray, Pose, Roi
+from face_expr_ros.core.arkit import ARKIT_NAMES, GAZE_RANGE, mirrored_name
+from face_expr_ros.core.facemesh_regions import IRISES
+from face_expr_ros.core.geometry import FACING_CAMERA, turn_to_axis
+from face_expr_ros.core.types import NOTHING_READ, Blendshapes, FaceState, FloatArray, Pose, Roi
 
 _MIRROR = np.diag([-1.0, 1.0, 1.0])
 _COUNTERPART = [ARKIT_NAMES.index(mirrored_name(name)) for name in ARKIT_NAMES]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from face_expr_ros.face_state import FaceState
+from face_expr_ros.core.types import FaceState
 from face_expr_ros.retargeting.avatar_axes import RESTING, arkit_values, between, mirrored, relaxed
 from face_expr_ros.retargeting.avatar_config import TargetConfig
 from face_expr_ros.retargeting.config import FOLLOWED, HeadControlConfig

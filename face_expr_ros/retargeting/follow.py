@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from face_expr_ros.face_state import FaceState
+from face_expr_ros.core.types import FaceState
 from face_expr_ros.retargeting.config import HeadControlConfig
 from face_expr_ros.retargeting.sources import distance, quantity
 

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from face_expr_ros.face_state import FaceState
-from face_expr_ros.landmarks.regions import IRISES
-from face_expr_ros.open_model.blendshapes import ARKIT_NAMES
+from face_expr_ros.core.arkit import ARKIT_NAMES
+from face_expr_ros.core.facemesh_regions import IRISES
+from face_expr_ros.core.types import FaceState, FloatArray, Pose
 from face_expr_ros.retargeting.avatar_axes import arkit_values, eye_rotation, gaze_angles, in_face_axes
-from face_expr_ros.values import FloatArray, Pose
 
 _OUT_OF_THE_FACE = np.array([0.0, 0.0, 1.0])
 # Iris, outer and inner corner of left and right eye.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from face_expr_ros.face_state import FaceState
+from face_expr_ros.core.types import FaceState
 from face_expr_ros.retargeting.config import HeadControlConfig
 from face_expr_ros.retargeting.follow import FaceChooser
 from face_expr_ros.retargeting.joints import Joint, JointTargets

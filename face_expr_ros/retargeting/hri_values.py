@@ -10,11 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.expression.affect import NEUTRAL
-from face_expr_ros.face_state import FaceState
-from face_expr_ros.landmarks.regions import IBUG68, IRISES
+from face_expr_ros.core.facemesh_regions import IBUG68, IRISES
+from face_expr_ros.core.types import FaceState, FloatArray, Roi
+from face_expr_ros.perception.expression.affect import NEUTRAL
 from face_expr_ros.retargeting.avatar_axes import head_rotation, right_handed_degrees
-from face_expr_ros.values import FloatArray, Roi
 
 POINTS = (*IBUG68, IRISES[0][0], IRISES[1][0])  # dlib's 68, then the pupils of right and left eye
 CODES = 99  # of hri_msgs/FacialActionUnits

@@ -6,9 +6,9 @@ import re
 
 import numpy as np
 
-from face_expr_ros.face_state import FaceState
-from face_expr_ros.geometry import FACING_CAMERA
-from face_expr_ros.open_model.blendshapes import ARKIT_NAMES
+from face_expr_ros.core.arkit import ARKIT_NAMES
+from face_expr_ros.core.geometry import FACING_CAMERA
+from face_expr_ros.core.types import FaceState
 from face_expr_ros.retargeting.avatar_axes import arkit_values, gaze_angles, head_rotation, right_handed_degrees
 
 HELLO = b"iFacialMocap_sahuasouryya9218sauhuiayeta91555dy3719"

@@ -7,7 +7,7 @@ import uuid
 
 import numpy as np
 
-from face_expr_ros.face_state import FaceState
+from face_expr_ros.core.types import FaceState
 from face_expr_ros.retargeting.avatar_axes import arkit_values, gaze_angles, head_rotation, right_handed_degrees
 from face_expr_ros.retargeting.avatar_config import LiveLinkConfig
 

@@ -13,12 +13,11 @@ import struct
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from face_expr_ros.face_state import FaceState
-from face_expr_ros.landmarks.regions import IBUG68, IRISES
-from face_expr_ros.open_model.blendshapes import ARKIT_NAMES
+from face_expr_ros.core.arkit import ARKIT_NAMES
+from face_expr_ros.core.facemesh_regions import IBUG68, IRISES
+from face_expr_ros.core.types import FaceState, FloatArray, Pose
 from face_expr_ros.retargeting.avatar_axes import arkit_values, in_face_axes
 from face_expr_ros.retargeting.avatar_config import OpenSeeFaceConfig
-from face_expr_ros.values import FloatArray, Pose
 
 SIZE = 1785
 # The 68 points without the outer corners of the mouth, then the pupils of right and left eye.

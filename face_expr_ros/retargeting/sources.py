@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
-from face_expr_ros.expression import facs
-from face_expr_ros.face_state import FaceState
-from face_expr_ros.geometry import euler_angles
-from face_expr_ros.open_model.blendshapes import ARKIT_NAMES
+from face_expr_ros.core.arkit import ARKIT_NAMES
+from face_expr_ros.core.geometry import euler_angles
+from face_expr_ros.core.types import FaceState
+from face_expr_ros.perception.expression import facs
 
 # Angles in radians; seen from the camera, so that a joint that carries the camera can follow them, too.
 QUANTITIES: dict[str, Callable[[FaceState], float]] = {

@@ -14,8 +14,8 @@ from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message_builder import OscMessageBuilder
 from scipy.spatial.transform import Rotation
 
-from face_expr_ros.face_state import FaceState
-from face_expr_ros.open_model.blendshapes import ARKIT_NAMES
+from face_expr_ros.core.arkit import ARKIT_NAMES
+from face_expr_ros.core.types import FaceState, FloatArray
 from face_expr_ros.retargeting.avatar_axes import (
     arkit_values,
     eye_rotation,
@@ -24,7 +24,6 @@ from face_expr_ros.retargeting.avatar_axes import (
     unity_quaternion,
 )
 from face_expr_ros.retargeting.avatar_config import VmcConfig
-from face_expr_ros.values import FloatArray
 
 LARGEST_BUNDLE = 1400  # bytes; a datagram that fits into one Ethernet frame is not lost in pieces
 

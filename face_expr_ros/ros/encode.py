@@ -11,8 +11,11 @@ from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image, RegionOfInterest
 from std_msgs.msg import Header
 
-from face_expr_ros.face_model import MorphableModel
-from face_expr_ros.message_values import (
+from face_expr_ros.core.face_model import MorphableModel
+from face_expr_ros.core.types import Camera, Face, Pose, Roi
+from face_expr_ros.msg import FaceArray, FaceExpression, FaceModel, FacePose, FaceShape
+from face_expr_ros.ros.message_fields import message_object
+from face_expr_ros.serialization.message_dicts import (
     face_array_values,
     face_expression_values,
     face_model_values,
@@ -21,9 +24,6 @@ from face_expr_ros.message_values import (
     pose_values,
     roi_values,
 )
-from face_expr_ros.msg import FaceArray, FaceExpression, FaceModel, FacePose, FaceShape
-from face_expr_ros.ros.message_fields import message_object
-from face_expr_ros.values import Camera, Face, Pose, Roi
 
 
 def face_array(faces: Iterable[Face], camera: Camera, model_name: str, header: Header) -> FaceArray:

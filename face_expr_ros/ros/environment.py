@@ -6,8 +6,8 @@ import os
 import random
 import sys
 
-from face_expr_ros.resources import resource_path
-from face_expr_ros.shared_memory import profile_path
+from face_expr_ros.core.resources import resource_path
+from face_expr_ros.ros.fastdds_shared_memory import profile_path
 
 OLD_DISTRIBUTIONS = ("humble", "iron", "jazzy")  # their Fast DDS reads its profile from another variable
 

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from std_msgs.msg import Header
 
-from face_expr_ros.config import ExpressionConfig
-from face_expr_ros.expression.readouts import read_once
-from face_expr_ros.face_model import MorphableModel
-from face_expr_ros.geometry import bounding_box, pixels_with_depth, to_camera, weak_perspective
+from face_expr_ros.core.config import ExpressionConfig
+from face_expr_ros.core.face_model import MorphableModel
+from face_expr_ros.core.geometry import bounding_box, pixels_with_depth, to_camera, weak_perspective
+from face_expr_ros.core.types import Blendshapes, Camera, Face, FaceFit, Landmarks
 from face_expr_ros.msg import FaceArray
+from face_expr_ros.perception.expression.readouts import read_once
 from face_expr_ros.ros.encode import face_array
-from face_expr_ros.sources.synthetic import Truth
-from face_expr_ros.values import Blendshapes, Camera, Face, FaceFit, Landmarks
+from face_expr_ros.sources.source_frame import Truth
 
 
 def truth_array(truths: Sequence[Truth], model: MorphableModel, camera: Camera, header: Header) -> FaceArray:

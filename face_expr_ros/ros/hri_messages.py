@@ -10,7 +10,7 @@ from geometry_msgs.msg import Quaternion, TransformStamped, Vector3
 from scipy.spatial.transform import Rotation
 from std_msgs.msg import Header
 
-from face_expr_ros.face_state import FaceState
+from face_expr_ros.core.types import FaceState
 from face_expr_ros.retargeting import hri_values
 from face_expr_ros.retargeting.gaze import gaze, gaze_axes
 from face_expr_ros.retargeting.hri_values import EXPRESSIONS, ImageSize

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import Header
 
-from face_expr_ros.geometry import to_camera
+from face_expr_ros.core.geometry import to_camera
 from face_expr_ros.ros.cdr import Writer
 from face_expr_ros.ros.meshes import Drawing, DrawnFace
 

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
-from face_expr_ros.config import OutputConfig
-from face_expr_ros.face_model import MorphableModel
-from face_expr_ros.geometry import FACE_FRAME
-from face_expr_ros.mesh_detail import landmark_model
+from face_expr_ros.core.config import OutputConfig
+from face_expr_ros.core.face_model import MorphableModel
+from face_expr_ros.core.geometry import FACE_FRAME
+from face_expr_ros.core.types import Face
+from face_expr_ros.drawing.mesh_detail import landmark_model
 from face_expr_ros.ros.cdr import Writer
 from face_expr_ros.ros.encode import pose_message
 from face_expr_ros.ros.meshes import Drawing, DrawnFace
-from face_expr_ros.values import Face
 
 MESH, LANDMARKS, AXES = 0, 1, 2  # ids within a face's namespace
 WIRE, POINT, AXIS = 0.0004, 0.002, 0.003  # meters: widths of lines, diameter of a landmark

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.config import OutputConfig
-from face_expr_ros.face_model import MorphableModel
+from face_expr_ros.core.config import OutputConfig
+from face_expr_ros.core.face_model import MorphableModel
+from face_expr_ros.core.types import Face, FloatArray, Frame
+from face_expr_ros.drawing.mesh_detail import drawn_model
+from face_expr_ros.drawing.vertex_colors import lit, seen_in_image, vertex_colors
 from face_expr_ros.kernels.surface import vertex_normals
-from face_expr_ros.mesh_detail import drawn_model
-from face_expr_ros.rendering.vertex_colors import lit, seen_in_image, vertex_colors
-from face_expr_ros.values import Face, FloatArray, Frame
 
 
 @dataclass(frozen=True)

@@ -15,21 +15,21 @@ from sensor_msgs.msg import Image, PointCloud2
 from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
-from face_expr_ros.config import OutputConfig
-from face_expr_ros.face_model import BundleError, MorphableModel
-from face_expr_ros.message_values import face_array_values
+from face_expr_ros.core.config import OutputConfig
+from face_expr_ros.core.face_model import BundleError, MorphableModel
+from face_expr_ros.core.latest_item import NewestWins
+from face_expr_ros.core.types import Face, Frame
+from face_expr_ros.drawing.modes import check_kind, draw_in_frame
+from face_expr_ros.drawing.overlays import annotate
 from face_expr_ros.msg import FaceArray, FaceExpression, FaceModel, FacePose, FaceShape
-from face_expr_ros.rendering.kinds import check_kind, draw_in_frame
-from face_expr_ros.rendering.overlays import annotate
 from face_expr_ros.ros import encode
 from face_expr_ros.ros.cdr import open_writer
 from face_expr_ros.ros.mesh_cloud import mesh_cloud
 from face_expr_ros.ros.mesh_markers import MeshMarkers
 from face_expr_ros.ros.meshes import Meshes
-from face_expr_ros.ros.running import LOG_INTERVAL
+from face_expr_ros.ros.node_runner import LOG_INTERVAL
 from face_expr_ros.ros.transforms import face_transforms, transform_message_type
-from face_expr_ros.ros.worker import NewestWins
-from face_expr_ros.values import Face, Frame
+from face_expr_ros.serialization.message_dicts import face_array_values
 
 QUEUE = QoSProfile(depth=10)  # reliable
 MARKER_QUEUE = QoSProfile(depth=20)  # the markers of an image and of the one before; more would only be older

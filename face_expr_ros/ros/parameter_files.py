@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from face_expr_ros.config import CameraConfig, PerceptionConfig, Setting, settings
+from face_expr_ros.core.config import CameraConfig, PerceptionConfig, Setting, settings
 from face_expr_ros.retargeting.avatar_config import AvatarBridgeConfig
 from face_expr_ros.retargeting.config import HeadControlConfig
 from face_expr_ros.ros.hri import HriBridgeConfig
@@ -63,9 +63,7 @@ def table(node_name: str) -> str:
 
 def document() -> str:
     """docs/parameters.md."""
-    parts = [
-        "# Parameters\n\nWritten from `face_expr_ros/config.py` by `python -m face_expr_ros.ros.parameter_files`.\n"
-    ]
+    parts = ["# Parameters\n\nWritten from `core/config.py` by `python -m face_expr_ros.ros.parameter_files`.\n"]
     parts += [f"## Node `{name}`\n\n{table(name)}" for name in NODES]
     return "\n".join(parts)
 

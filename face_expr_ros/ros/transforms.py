@@ -8,9 +8,9 @@ from typing import Any
 from geometry_msgs.msg import TransformStamped
 from std_msgs.msg import Header
 
-from face_expr_ros.message_values import transform_values
+from face_expr_ros.core.types import Face
 from face_expr_ros.ros.message_fields import message_object
-from face_expr_ros.values import Face
+from face_expr_ros.serialization.message_dicts import transform_values
 
 
 def transform_message_type() -> type[Any] | None:

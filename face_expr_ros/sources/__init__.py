@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from face_expr_ros.config import CameraConfig
-from face_expr_ros.sources.shot import Shot, Source, SourceError, Warn
+from face_expr_ros.core.config import CameraConfig
+from face_expr_ros.sources.source_frame import Shot, Source, SourceError, Warn
 
 __all__ = ["Shot", "Source", "SourceError", "device_number", "is_live", "open_source"]
 

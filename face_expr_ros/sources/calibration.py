@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import yaml
 
-from face_expr_ros.sources.shot import SourceError
-from face_expr_ros.values import Camera
+from face_expr_ros.core.types import Camera
+from face_expr_ros.sources.source_frame import SourceError
 
 COEFFICIENTS = {"plumb_bob": (4, 5), "rational_polynomial": (8, 12, 14)}
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.sources.shot import Shot, SourceError
+from face_expr_ros.sources.source_frame import Shot, SourceError
 
 PATIENCE = 5.0  # seconds without an image until a device counts as gone
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from face_expr_ros.sources.shot import Shot, Source
+from face_expr_ros.sources.source_frame import Shot, Source
 
 
 class Ended(Exception):

@@ -3,43 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
-from face_expr_ros.bundle import open_face_model
-from face_expr_ros.config import CameraConfig
-from face_expr_ros.face_model import MorphableModel
-from face_expr_ros.geometry import pinhole_camera
-from face_expr_ros.rendering.appearance import Appearance
-from face_expr_ros.rendering.background import studio_wall, unit_noise
-from face_expr_ros.rendering.lighting import Light
-from face_expr_ros.rendering.scene import FaceRenderer, SceneFace, render_scene
-from face_expr_ros.sources import actor
-from face_expr_ros.sources.shot import Shot
-from face_expr_ros.values import Camera, FloatArray, Frame, Pose
+from face_expr_ros.core.config import CameraConfig
+from face_expr_ros.core.face_model import MorphableModel
+from face_expr_ros.core.geometry import pinhole_camera
+from face_expr_ros.core.types import Camera, FloatArray, Frame
+from face_expr_ros.drawing.lighting import Light
+from face_expr_ros.models.bundle import open_face_model
+from face_expr_ros.sources.source_frame import Shot, Truth
+from face_expr_ros.synthetic import actor
+from face_expr_ros.synthetic.appearance import Appearance
+from face_expr_ros.synthetic.background import studio_wall, unit_noise
+from face_expr_ros.synthetic.scene import FaceRenderer, SceneFace, render_scene
 
 _APART = 0.24  # meters between the faces of a group
 _GROUP_DISTANCE = 0.16  # meters that a group stands farther away than one person, per additional person
 _LATER = 11.0  # seconds between the scripts of neighbors
 _MILDNESS = 0.6  # of the demo's identities, relative to the population's spread
 _EVALUATION_TEXTURE = 512
-
-
-@dataclass(frozen=True)
-class Truth:
-    """What was rendered.
-
-    Attributes:
-        pose: the head in the camera frame.
-        shape: (identity_count,) coefficients in standard deviations.
-        expression: (expression_count,) coefficients in the model's own basis, 0..1.
-    """
-
-    pose: Pose
-    shape: FloatArray
-    expression: FloatArray
 
 
 class SyntheticSource:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from face_expr_ros.sources.calibration import read_calibration
-from face_expr_ros.sources.shot import Shot, SourceError, Warn
+from face_expr_ros.sources.source_frame import Shot, SourceError, Warn
 
 COMPLETE = 0.9  # of the frames that the container names; some containers name a few too many
 

@@ -17,7 +17,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 
 from face_expr_ros import __version__
-from face_expr_ros.face_model import BundleError
+from face_expr_ros.core.face_model import BundleError
 from face_expr_ros.web.config import WebConfig
 from face_expr_ros.web.counts import Health, health_of, metrics_text
 from face_expr_ros.web.hub import Hub

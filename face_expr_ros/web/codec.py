@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from face_expr_ros.expression.affect import LABELS
-from face_expr_ros.values import FloatArray, Roi
+from face_expr_ros.core.types import FloatArray, Roi
+from face_expr_ros.perception.expression.affect import LABELS
 
 MAGIC, VERSION = 0xFE, 1
 FACE_LIMIT = 300  # bytes

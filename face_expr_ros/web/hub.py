@@ -12,9 +12,8 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from face_expr_ros.face_model import MorphableModel
-from face_expr_ros.face_state import FaceState
-from face_expr_ros.values import Camera, FloatArray
+from face_expr_ros.core.face_model import MorphableModel
+from face_expr_ros.core.types import Camera, FaceState, FloatArray
 from face_expr_ros.web.codec import CodecError, encode_frame
 from face_expr_ros.web.model_file import blendshapes_are_expression, etag, model_bytes, shape_units
 from face_expr_ros.web.stream_frames import stream_frame

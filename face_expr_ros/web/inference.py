@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 from fastapi import Request, WebSocket, WebSocketDisconnect
 
-from face_expr_ros.config import PerceptionConfig, from_mapping
-from face_expr_ros.face_model import BundleError
-from face_expr_ros.face_state import face_state
-from face_expr_ros.geometry import default_camera
-from face_expr_ros.pipeline import Pipeline
-from face_expr_ros.records import face_record
-from face_expr_ros.values import Face, Frame, Landmarks
+from face_expr_ros.core.config import PerceptionConfig, from_mapping
+from face_expr_ros.core.face_model import BundleError
+from face_expr_ros.core.geometry import default_camera
+from face_expr_ros.core.types import Face, Frame, Landmarks, face_state
+from face_expr_ros.perception.pipeline import Pipeline
+from face_expr_ros.serialization.json_records import face_record
 from face_expr_ros.web.codec import encode_frame
 from face_expr_ros.web.config import WebConfig
 from face_expr_ros.web.limits import Refused, check_picture, decode_picture, read_picture

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from face_expr_ros.compressed_image import CompressedSizeError, compressed_size
+from face_expr_ros.serialization.image_headers import CompressedSizeError, compressed_size
 from face_expr_ros.web.config import WebConfig
 
 HEADER_TIMEOUT = 10.0  # seconds that a connection may take to say what it wants

@@ -6,14 +6,13 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from face_expr_ros.config import CameraConfig, PerceptionConfig
-from face_expr_ros.face_state import face_state
-from face_expr_ros.geometry import default_camera
-from face_expr_ros.pipeline import Pipeline
+from face_expr_ros.core.config import CameraConfig, PerceptionConfig
+from face_expr_ros.core.geometry import default_camera
+from face_expr_ros.core.types import Frame, face_state
+from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.sources import Shot, open_source
 from face_expr_ros.sources.pace import Ended, Pace
-from face_expr_ros.sources.shot import Warn
-from face_expr_ros.values import Frame
+from face_expr_ros.sources.source_frame import Warn
 from face_expr_ros.web.config import WebConfig
 from face_expr_ros.web.picture import PicturePace, camera_picture
 from face_expr_ros.web.security import check_exposure

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.face_model import MorphableModel
-from face_expr_ros.open_model.blendshapes import ARKIT_NAMES
-from face_expr_ros.rendering.vertex_colors import vertex_colors
-from face_expr_ros.values import FloatArray
+from face_expr_ros.core.arkit import ARKIT_NAMES
+from face_expr_ros.core.face_model import MorphableModel
+from face_expr_ros.core.types import FloatArray
+from face_expr_ros.drawing.vertex_colors import vertex_colors
 
 MAGIC = b"FACEMDL1"
 MEDIA_TYPE = "application/vnd.face-expr.model"

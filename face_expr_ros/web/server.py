@@ -12,9 +12,8 @@ from typing import Any
 
 import uvicorn
 
-from face_expr_ros.face_model import MorphableModel
-from face_expr_ros.face_state import FaceState
-from face_expr_ros.values import Camera
+from face_expr_ros.core.face_model import MorphableModel
+from face_expr_ros.core.types import Camera, FaceState
 from face_expr_ros.web.app import create_app
 from face_expr_ros.web.config import WebConfig
 from face_expr_ros.web.hub import Hub, Update, model_file

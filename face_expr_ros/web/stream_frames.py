@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from face_expr_ros.face_state import FaceState
-from face_expr_ros.open_model.blendshapes import ARKIT_NAMES
-from face_expr_ros.values import Camera, FloatArray
+from face_expr_ros.core.arkit import ARKIT_NAMES
+from face_expr_ros.core.types import Camera, FaceState, FloatArray
 from face_expr_ros.web.codec import FACE_HEADER_SIZE, FACE_LIMIT, StreamFace, StreamFrame
 
 

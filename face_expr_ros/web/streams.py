@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from fastapi import WebSocket, WebSocketDisconnect
 
-from face_expr_ros.open_model.blendshapes import ARKIT_NAMES
+from face_expr_ros.core.arkit import ARKIT_NAMES
 from face_expr_ros.web.codec import VERSION
 from face_expr_ros.web.config import WebConfig
 from face_expr_ros.web.hub import Client, Hub, StreamClient

@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 from scipy.linalg import solve
 
-from face_expr_ros.bundle import open_face_model, package_file, write_hash
+from face_expr_ros.core.face_model import read_arrays, write_arrays
+from face_expr_ros.core.progress import progress
+from face_expr_ros.core.resources import resource_path
+from face_expr_ros.core.types import FloatArray
 from face_expr_ros.evaluation.expression.people import Look
 from face_expr_ros.evaluation.expression.readers import PersonReader
-from face_expr_ros.expression.alignment import align, features
-from face_expr_ros.face_model import read_arrays, write_arrays
-from face_expr_ros.progress import progress
-from face_expr_ros.resources import resource_path
+from face_expr_ros.models.bundle import open_face_model, package_file, write_hash
+from face_expr_ros.perception.expression.alignment import align, features
 from face_expr_ros.training.expression.shards import Shard, finished_shards, read_shard
-from face_expr_ros.values import FloatArray
 
 RIDGE = "weights/expression_ridge.npz"
 _STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)  # tried; features are in centimeters
@@ -166,7 +166,7 @@ def through_mediapipe(task: Path, names: Sequence[str]) -> PersonReader:
     Raises:
         ValueError: the task's file cannot be read.
     """
-    from face_expr_ros.landmarks.mediapipe_blendshapes import MediapipeBlendshapes
+    from face_expr_ros.perception.landmarks.mediapipe_blendshapes import MediapipeBlendshapes
 
     landmarker = MediapipeBlendshapes(task, video=False)
 

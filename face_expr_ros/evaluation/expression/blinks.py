@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from face_expr_ros.values import Blendshapes
+from face_expr_ros.core.types import Blendshapes
 
 EYES = ("eyeBlinkLeft", "eyeBlinkRight")
 TOLERANCE = 3  # frames that a blink may be aside of its label

@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from face_expr_ros.config import PerceptionConfig
+from face_expr_ros.core.config import PerceptionConfig
+from face_expr_ros.core.progress import progress
+from face_expr_ros.core.types import Camera, FloatArray, Landmarks
+from face_expr_ros.drawing.lighting import Light
 from face_expr_ros.evaluation.expression.people import Line, Look, Person, pose_of
 from face_expr_ros.evaluation.expression.readers import through_stage
-from face_expr_ros.expression import open_expression
-from face_expr_ros.progress import progress
-from face_expr_ros.rendering.lighting import Light
+from face_expr_ros.perception.expression import open_expression
 from face_expr_ros.training.expression.expressions import MIXTURE, REST, drawn_expression
-from face_expr_ros.values import Camera, FloatArray, Landmarks
 
 PEOPLE = 6
 _FIRST = 100_000  # number of the first person; the synthetic scores have others

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from face_expr_ros.config import PerceptionConfig
+from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.evaluation.expression.invariance import evaluate_invariance
 from face_expr_ros.evaluation.expression.stillness import evaluate_stillness
 from face_expr_ros.evaluation.expression.synthetic import FRAMES, evaluate_synthetic

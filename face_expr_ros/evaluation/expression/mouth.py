@@ -12,18 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from face_expr_ros.bundle import open_bundle
-from face_expr_ros.config import PerceptionConfig
+from face_expr_ros.core.config import PerceptionConfig
+from face_expr_ros.core.face_model import MorphableModel
+from face_expr_ros.core.geometry import crop_from_landmarks, default_camera, project, to_camera
+from face_expr_ros.core.progress import progress
+from face_expr_ros.core.types import FaceFit, FloatArray, Frame, Track
 from face_expr_ros.evaluation.aflw2000 import MOUTH, GroundTruth, nme, yaw_bins
 from face_expr_ros.evaluation.aflw2000_data import open_dataset, read_image
 from face_expr_ros.evaluation.aflw2000_fits import roll_of
-from face_expr_ros.expression import ExpressionReader, open_expression
-from face_expr_ros.face_model import MorphableModel
-from face_expr_ros.fitting import Fitter, open_fitter
-from face_expr_ros.geometry import crop_from_landmarks, default_camera, project, to_camera
-from face_expr_ros.landmarks import LandmarkFinder, open_landmarks
-from face_expr_ros.progress import progress
-from face_expr_ros.values import FaceFit, FloatArray, Frame, Track
+from face_expr_ros.models.bundle import open_bundle
+from face_expr_ros.perception.expression import ExpressionReader, open_expression
+from face_expr_ros.perception.fitting import Fitter, open_fitter
+from face_expr_ros.perception.landmarks import LandmarkFinder, open_landmarks
 
 FIELD_OF_VIEW = 25.0  # degrees: the images are small parts of photographs, as `face_expr evaluate aflw2000` assumes
 _LOOKS = 3  # at a still picture: FaceMesh needs a frame or two to find its place

@@ -8,20 +8,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.bundle import open_bundle, open_face_model
-from face_expr_ros.config import PerceptionConfig
-from face_expr_ros.detection import open_detector
-from face_expr_ros.face_model import MorphableModel
-from face_expr_ros.fitting import open_fitter
-from face_expr_ros.geometry import crop_from_box, pinhole_camera, rotation_from_euler, turn_to_axis
-from face_expr_ros.landmarks import open_landmarks
-from face_expr_ros.rendering.appearance import Appearance
-from face_expr_ros.rendering.background import unit_noise
-from face_expr_ros.rendering.lighting import Light
-from face_expr_ros.rendering.scene import FaceRenderer
-from face_expr_ros.sources.actor import random_shape
+from face_expr_ros.core.config import PerceptionConfig
+from face_expr_ros.core.face_model import MorphableModel
+from face_expr_ros.core.geometry import crop_from_box, pinhole_camera, rotation_from_euler, turn_to_axis
+from face_expr_ros.core.types import FaceFit, FloatArray, Frame, Pose, Track
+from face_expr_ros.drawing.lighting import Light
+from face_expr_ros.models.bundle import open_bundle, open_face_model
+from face_expr_ros.perception.detection import open_detector
+from face_expr_ros.perception.fitting import open_fitter
+from face_expr_ros.perception.landmarks import open_landmarks
+from face_expr_ros.synthetic.actor import random_shape
+from face_expr_ros.synthetic.appearance import Appearance
+from face_expr_ros.synthetic.background import unit_noise
+from face_expr_ros.synthetic.scene import FaceRenderer
+from face_expr_ros.synthetic.variety import varied_appearance
 from face_expr_ros.training.backgrounds import random_background
-from face_expr_ros.values import FaceFit, FloatArray, Frame, Pose, Track
 
 SEED = 30_000  # of the identities of this evaluation; nothing else draws from it
 SIDE = 480  # pixels of a picture
@@ -49,7 +50,7 @@ class Person:
         self.rng = np.random.default_rng([SEED, number])
         self._model = model
         self._shape = random_shape(self.rng, len(model.identity), spread=float(self.rng.uniform(0.7, 1.2)))
-        self._renderer = FaceRenderer(model, _unhidden(Appearance.varied(_LOOKS + number)), texture_width=_TEXTURE)
+        self._renderer = FaceRenderer(model, _unhidden(varied_appearance(_LOOKS + number)), texture_width=_TEXTURE)
 
     def shown(self, expression: FloatArray, pose: Pose, light: Light) -> NDArray[np.uint8]:
         """(SIDE, SIDE, 3) BGR: a clean picture before a drawn background."""

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from face_expr_ros.core.types import Blendshapes, FloatArray
 from face_expr_ros.evaluation.expression.people import Look
-from face_expr_ros.expression import ExpressionReader
-from face_expr_ros.values import Blendshapes, FloatArray
+from face_expr_ros.perception.expression import ExpressionReader
 
 # The person at rest, where that is known, and in other pictures: (n, E) values.
 PersonReader = Callable[[Look | None, Sequence[Look]], FloatArray]

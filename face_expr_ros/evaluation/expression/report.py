@@ -8,7 +8,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
-from face_expr_ros.evaluation import page
+from face_expr_ros.evaluation import html_page as page
 from face_expr_ros.evaluation.curves import dots_by_name
 from face_expr_ros.evaluation.expression.scores import GROUPS, members
 from face_expr_ros.evaluation.expression.synthetic import aim

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from face_expr_ros.values import FloatArray
+from face_expr_ros.core.types import FloatArray
 
 # Part of the face: the words that its blendshapes begin with.
 GROUPS = {

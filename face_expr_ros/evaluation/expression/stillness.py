@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from face_expr_ros.bundle import open_face_model
-from face_expr_ros.config import PerceptionConfig, SmoothingConfig
+from face_expr_ros.core.config import PerceptionConfig, SmoothingConfig
+from face_expr_ros.core.progress import progress
+from face_expr_ros.core.types import Blendshapes, Face, FaceFit, FloatArray, Frame, Pose, Roi
+from face_expr_ros.drawing.lighting import Light
 from face_expr_ros.evaluation.expression.people import CAMERA, Person, noisy, pose_of
-from face_expr_ros.pipeline import Pipeline
-from face_expr_ros.progress import progress
-from face_expr_ros.rendering.lighting import Light
-from face_expr_ros.smoothing import Smoother
+from face_expr_ros.models.bundle import open_face_model
+from face_expr_ros.perception.pipeline import Pipeline
+from face_expr_ros.perception.smoothing import Smoother
 from face_expr_ros.training.expression.expressions import MIXTURE, REST, drawn_expression
-from face_expr_ros.values import Blendshapes, Face, FaceFit, FloatArray, Frame, Pose, Roi
 
 PEOPLE = 2
 RATE = 30.0  # frames a second

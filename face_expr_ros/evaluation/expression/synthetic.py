@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from face_expr_ros.config import ExpressionConfig, PerceptionConfig
+from face_expr_ros.core.config import ExpressionConfig, PerceptionConfig
+from face_expr_ros.core.progress import progress
+from face_expr_ros.core.types import FloatArray
 from face_expr_ros.evaluation.expression.baselines import open_ridge, through_mediapipe
 from face_expr_ros.evaluation.expression.people import Line, Look, Person
 from face_expr_ros.evaluation.expression.readers import PersonReader, through_stage
 from face_expr_ros.evaluation.expression.scores import GROUPS, scores
-from face_expr_ros.expression import open_expression
-from face_expr_ros.progress import progress
+from face_expr_ros.perception.expression import open_expression
 from face_expr_ros.training.expression.expressions import ACT, ALONE, MIXTURE, REST, drawn_expression
-from face_expr_ros.values import FloatArray
 
 FRAMES = 1440
 PICTURES = 24  # of a person, the one at rest included

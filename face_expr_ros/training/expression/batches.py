@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from face_expr_ros.expression.patches import SIDE
+from face_expr_ros.perception.expression.patches import SIDE
 from face_expr_ros.training.expression.samples import MARGIN, Mirror, Samples, at_rest, followed
 
 _NOISE = 0.02  # centimeters of the points, besides what FaceMesh itself errs

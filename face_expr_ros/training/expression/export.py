@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from face_expr_ros.bundle import open_face_model, sha256_of
-from face_expr_ros.expression.alignment import FEATURES
-from face_expr_ros.expression.head import FEATURE_VERSION, INPUTS
-from face_expr_ros.expression.patches import PARTS, SIDE
+from face_expr_ros.models.bundle import open_face_model, sha256_of
 from face_expr_ros.models.onnx_graph import Graph
+from face_expr_ros.perception.expression.alignment import FEATURES
+from face_expr_ros.perception.expression.head import FEATURE_VERSION, INPUTS
+from face_expr_ros.perception.expression.patches import PARTS, SIDE
 from face_expr_ros.training.expression.network import DARK, EYES, MOST_REST, HeadNetwork, PartNetwork
 from face_expr_ros.training.expression.train import best_network
 from face_expr_ros.training.folding import folded, folded_linear

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from face_expr_ros.sources.actor import LOOP, random_expression, set_gaze, state_at
-from face_expr_ros.values import FloatArray
+from face_expr_ros.core.types import FloatArray
+from face_expr_ros.synthetic.actor import LOOP, random_expression, set_gaze, state_at
 
 # Kinds and how often each is drawn.
 REST, ALONE, MIXTURE, GRIN, ACT = "rest", "alone", "mixture", "grin", "act"

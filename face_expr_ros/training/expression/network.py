@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from face_expr_ros.expression.patches import PARTS, SIDE
+from face_expr_ros.perception.expression.patches import PARTS, SIDE
 
 _CHANNELS = (16, 24, 40, 64)
 EYES = 2  # the first parts, which one network looks at: the left is stored mirrored

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from face_expr_ros.bundle import open_face_model
-from face_expr_ros.expression.alignment import align, features
-from face_expr_ros.expression.patches import PARTS, cut_patches
-from face_expr_ros.landmarks import LANDMARK_COUNT
-from face_expr_ros.progress import progress
+from face_expr_ros.core.progress import progress
+from face_expr_ros.core.types import FloatArray
+from face_expr_ros.models.bundle import open_face_model
+from face_expr_ros.perception.expression.alignment import align, features
+from face_expr_ros.perception.expression.patches import PARTS, cut_patches
+from face_expr_ros.perception.landmarks import LANDMARK_COUNT
 from face_expr_ros.training.expression.shards import Shard, read_shard
 from face_expr_ros.training.expression.user_data import read_user_data
-from face_expr_ros.values import FloatArray
 
 MARGIN = 4  # pixels of a stored patch on each side: room to shift it
 _AHEAD, _ROUNDS = np.radians(20), 3  # faces of the canonical one, and rounds to find it

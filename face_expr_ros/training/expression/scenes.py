@@ -8,17 +8,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.face_model import MorphableModel
-from face_expr_ros.geometry import crop_from_landmarks, project, rotation_from_euler, to_camera, turn_to_axis
-from face_expr_ros.landmarks import LandmarkFinder
-from face_expr_ros.rendering.appearance import Appearance
-from face_expr_ros.rendering.lighting import Light
-from face_expr_ros.rendering.scene import FaceRenderer
-from face_expr_ros.sources.actor import random_shape
+from face_expr_ros.core.face_model import MorphableModel
+from face_expr_ros.core.geometry import crop_from_landmarks, project, rotation_from_euler, to_camera, turn_to_axis
+from face_expr_ros.core.types import Camera, FloatArray, Frame, Landmarks, Pose, Roi, Track
+from face_expr_ros.drawing.lighting import Light
+from face_expr_ros.perception.landmarks import LandmarkFinder
+from face_expr_ros.synthetic.actor import random_shape
+from face_expr_ros.synthetic.appearance import Appearance
+from face_expr_ros.synthetic.scene import FaceRenderer
 from face_expr_ros.training.backgrounds import random_background
 from face_expr_ros.training.degradation import degrade
 from face_expr_ros.training.expression.expressions import REST, drawn_expression
-from face_expr_ros.values import Camera, FloatArray, Frame, Landmarks, Pose, Roi, Track
 
 SIDE = 256  # pixels of a picture
 _TEXTURE = 448

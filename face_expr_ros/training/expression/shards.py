@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.bundle import open_face_model
-from face_expr_ros.config import LandmarksConfig
-from face_expr_ros.landmarks import open_landmarks
-from face_expr_ros.progress import progress
-from face_expr_ros.rendering.appearance import Appearance
+from face_expr_ros.core.config import LandmarksConfig
+from face_expr_ros.core.progress import progress
+from face_expr_ros.models.bundle import open_face_model
+from face_expr_ros.perception.landmarks import open_landmarks
+from face_expr_ros.synthetic.variety import varied_appearance
 from face_expr_ros.training.expression.scenes import Portrait, draw_portraits
 
 PEOPLE = 20  # of a shard
@@ -74,7 +74,7 @@ def _draw(number: int, people: int) -> Iterator[tuple[int, Portrait]]:
     model, detector = open_face_model("open"), open_landmarks(LandmarksConfig())
     for person in range(number * people, (number + 1) * people):
         rng = np.random.default_rng([person, 17])
-        appearance = Appearance.varied(_LOOKS + person)
+        appearance = varied_appearance(_LOOKS + person)
         yield from ((person, portrait) for portrait in draw_portraits(model, detector, appearance, rng, PORTRAITS))
     detector.close()
 

@@ -14,9 +14,9 @@ import yaml
 from numpy.typing import NDArray
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from face_expr_ros.bundle import open_face_model
-from face_expr_ros.expression.alignment import CENTIMETERS
-from face_expr_ros.progress import progress
+from face_expr_ros.core.progress import progress
+from face_expr_ros.models.bundle import open_face_model
+from face_expr_ros.perception.expression.alignment import CENTIMETERS
 from face_expr_ros.training.expression.batches import Batch, Batches
 from face_expr_ros.training.expression.config import ExpressionTraining
 from face_expr_ros.training.expression.network import HeadNetwork

@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.bundle import open_face_model
-from face_expr_ros.face_model import read_arrays
-from face_expr_ros.landmarks import LANDMARK_COUNT
+from face_expr_ros.core.face_model import read_arrays
+from face_expr_ros.models.bundle import open_face_model
+from face_expr_ros.perception.landmarks import LANDMARK_COUNT
 from face_expr_ros.training.expression.shards import Shard
 
 Arrays = dict[str, NDArray[Any]]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from face_expr_ros.bundle import sha256_of
+from face_expr_ros.models.bundle import sha256_of
 from face_expr_ros.models.onnx_graph import Graph
 from face_expr_ros.training.folding import folded
 from face_expr_ros.training.running import array

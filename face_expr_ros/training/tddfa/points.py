@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.face_model import MorphableModel
+from face_expr_ros.core.face_model import MorphableModel
 
 _SPACING = 0.009  # meters between the chosen vertices of the face
 

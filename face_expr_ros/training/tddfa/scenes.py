@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.face_model import MorphableModel
-from face_expr_ros.geometry import (
+from face_expr_ros.core.face_model import MorphableModel
+from face_expr_ros.core.geometry import (
     FACING_CAMERA,
     crop_from_landmarks,
     pinhole_camera,
@@ -16,12 +16,12 @@ from face_expr_ros.geometry import (
     rotation_from_euler,
     to_camera,
 )
-from face_expr_ros.rendering.appearance import Appearance
-from face_expr_ros.rendering.lighting import Light
-from face_expr_ros.rendering.scene import FaceRenderer, SceneFace, render_scene_with_coverage
-from face_expr_ros.sources.actor import random_expression, random_shape
+from face_expr_ros.core.types import Camera, FloatArray, Pose
+from face_expr_ros.drawing.lighting import Light
+from face_expr_ros.synthetic.actor import random_expression, random_shape
+from face_expr_ros.synthetic.appearance import Appearance
+from face_expr_ros.synthetic.scene import FaceRenderer, SceneFace, render_scene_with_coverage
 from face_expr_ros.training.tddfa.points import LearnedPoints
-from face_expr_ros.values import Camera, FloatArray, Pose
 
 SIDE = 160  # pixels of a drawn crop
 MARGIN = 1.4  # of the drawn crop around the crop of the 68 points: room to turn and shift it

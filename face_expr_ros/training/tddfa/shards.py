@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.face_model import MorphableModel
-from face_expr_ros.rendering.appearance import Appearance
+from face_expr_ros.core.face_model import MorphableModel
+from face_expr_ros.synthetic.variety import varied_appearance
 from face_expr_ros.training.tddfa.points import LearnedPoints
 from face_expr_ros.training.tddfa.scenes import Drawing, draw_person
 
@@ -37,7 +37,7 @@ def draw_shard(model: MorphableModel, points: LearnedPoints, number: int) -> Ite
     """The drawings of a shard: the same number gives the same drawings."""
     rng = np.random.default_rng([number, 3])
     for look in range(SHARD_SIZE // _DRAWINGS_OF_A_LOOK):
-        appearance = Appearance.varied(number * SHARD_SIZE + look)
+        appearance = varied_appearance(number * SHARD_SIZE + look)
         yield from draw_person(model, points, appearance, rng, _DRAWINGS_OF_A_LOOK)
 
 

@@ -6,8 +6,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from face_expr_ros.bundle import open_face_model
-from face_expr_ros.progress import progress
+from face_expr_ros.core.progress import progress
+from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.training.tddfa.points import learned_points
 from face_expr_ros.training.tddfa.shards import SHARD_SIZE, draw_shard, shard_path, write_shard
 

@@ -16,8 +16,8 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from face_expr_ros.bundle import open_face_model
-from face_expr_ros.progress import progress
+from face_expr_ros.core.progress import progress
+from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.training.running import averaged_weights, schedule, write_checkpoint
 from face_expr_ros.training.tddfa.loss import Loss, Targets, total
 from face_expr_ros.training.tddfa.network import INPUT_SIZE, build_network

@@ -1,0 +1,172 @@
+"""What many clients cost: the server alone, and then, where ROS is, the node beside camera and perception.
+
+``python -m face_expr_ros.benchmarks.web_clients --clients 50`` prints one figure a line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib.util
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+
+import numpy as np
+from websockets.asyncio.client import connect
+
+from face_expr_ros.core.arkit import ARKIT_NAMES
+from face_expr_ros.core.geometry import rotation_from_euler
+from face_expr_ros.core.types import NOTHING_READ, Blendshapes, FaceState, Pose, Roi
+from face_expr_ros.models.bundle import open_face_model
+from face_expr_ros.web.codec import HEADER_SIZE, decode_frame
+from face_expr_ros.web.config import WebConfig
+from face_expr_ros.web.server import FaceServer
+
+RATE = 30.0  # Hz
+WITH_ROS = "face_expr_ros.benchmarks.ros_web"
+
+
+def measure(clients: int, seconds: float) -> dict[str, float]:
+    """Publish one face 30 times a second, first to nobody, then to the clients.
+
+    Returns:
+        ``server_percent`` and ``client_percent``: of one processor core, all together and for each client;
+        ``dropped`` by the server; and what `Listeners.result` returns.
+    """
+    config = WebConfig(port=0, max_clients=max(1, clients), max_connections=clients + 8, request_burst=100_000)
+    server = FaceServer(config, open_face_model("open"), "bench")
+    idle = _publish(server, seconds)
+    with Listeners(server.url, clients, seconds) as listeners:
+        while len(server.hub.streams) < clients and listeners.running:
+            time.sleep(0.01)
+        busy = _publish(server, seconds)
+        while listeners.running:  # the slowest to begin is the last to end
+            _publish(server, 0.5)
+        seen = listeners.result()
+    dropped = server.hub.dropped
+    server.close()
+    return {"server_percent": busy, "client_percent": (busy - idle) / clients, "dropped": dropped, **seen}
+
+
+class Listeners:
+    """Clients of a stream in a process of their own.
+
+    Args:
+        url: of the page.
+        clients: how many.
+        seconds: how long each of them listens.
+    """
+
+    def __init__(self, url: str, clients: int, seconds: float) -> None:
+        command = [
+            sys.executable,
+            "-m",
+            "face_expr_ros.benchmarks.web_clients",
+            "--listen",
+            url,
+            str(clients),
+            str(seconds),
+        ]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self) -> Listeners:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        with self._process:
+            self._process.kill()
+
+    @property
+    def running(self) -> bool:
+        """Whether one of them still listens."""
+        return self._process.poll() is None
+
+    def result(self) -> dict[str, float]:
+        """Waits for their end.
+
+        Returns:
+            ``rate_hz`` that a client saw; ``missed`` frames of all clients, and ``missed_percent`` of what was sent;
+            ``bytes_per_frame``, and ``bytes_per_face`` without the frame's header.
+        """
+        answer, _ = self._process.communicate()
+        seen: dict[str, float] = json.loads(answer)
+        return seen
+
+
+def _publish(server: FaceServer, seconds: float) -> float:
+    """Percent of a core that this process takes meanwhile."""
+    begun, spent = time.monotonic(), time.process_time()
+    for number in range(round(seconds * RATE)):
+        server.publish([_face(number)], time.time_ns(), None)
+        time.sleep(max(0.0, begun + (number + 1) / RATE - time.monotonic()))
+    return 100 * (time.process_time() - spent) / (time.monotonic() - begun)
+
+
+def _face(number: int) -> FaceState:
+    values = 0.5 + 0.5 * np.sin(number / 10 + np.arange(len(ARKIT_NAMES)))
+    pose = Pose(rotation_from_euler(0.1, 0.0, 0.0), np.array([0.0, 0.0, 0.6]), metric=True)
+    return FaceState(
+        id="f1", stamp_ns=0, confidence=1.0, roi=Roi(0, 0, 100, 100), pose=pose, model="open", shape=np.zeros(40),
+        expression=values, blendshapes=Blendshapes(ARKIT_NAMES, values), readouts=NOTHING_READ,
+        landmarks=np.zeros((0, 3), np.float32),
+    )  # fmt: skip
+
+
+async def _listen(url: str, clients: int, seconds: float) -> dict[str, float]:
+    """What many clients see."""
+    rows = np.array(await asyncio.gather(*(_client(url, seconds) for _ in range(clients))))
+    frames, missed, faces, size = rows.sum(axis=0).tolist()
+    return {
+        "rate_hz": frames / clients / seconds,
+        "missed": missed,
+        "missed_percent": 100 * missed / (frames + missed),
+        "bytes_per_frame": size / frames,
+        "bytes_per_face": (size - HEADER_SIZE * frames) / max(1, faces),
+    }
+
+
+async def _client(url: str, seconds: float) -> tuple[int, int, int, int]:
+    """Frames, gaps in their numbers, faces, and bytes."""
+    frames = gaps = faces = size = last = 0
+    async with connect(url.replace("http", "ws", 1) + "ws/stream", proxy=None, open_timeout=60) as stream:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            data = await stream.recv()
+            if isinstance(data, str):  # hello
+                continue
+            frame = decode_frame(data)
+            gaps += frame.sequence - last - 1 if last else 0
+            frames, faces, size, last = frames + 1, faces + len(frame.faces), size + len(data), frame.sequence
+    return frames, gaps, faces, size
+
+
+def print_figures(title: str, figures: Mapping[str, float]) -> None:
+    """One figure a line."""
+    print(title)
+    for name, value in figures.items():
+        print(f"    {name}: {value:.3f}", flush=True)
+
+
+def main() -> None:
+    """Print the measurements, or, with ``--listen``, be the clients of one."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clients", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--listen", nargs=3, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.listen:
+        url, clients, seconds = given.listen
+        print(json.dumps(asyncio.run(_listen(url, int(clients), float(seconds)))))
+        return
+    print_figures(f"server alone, {RATE:g} Hz, {given.clients} clients", measure(given.clients, given.seconds))
+    if importlib.util.find_spec("rclpy"):
+        command = [sys.executable, "-m", WITH_ROS, "--clients", str(given.clients), "--seconds", str(given.seconds)]
+        sys.exit(subprocess.run(command, check=False).returncode)
+    print("There is no ROS here: the node is not measured.")
+
+
+if __name__ == "__main__":
+    main()

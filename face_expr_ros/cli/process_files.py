@@ -1,0 +1,177 @@
+"""The pipeline over files: one image, or a video frame by frame; pictures and 3D files of what was found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from face_expr_ros.core.config import PerceptionConfig
+from face_expr_ros.core.face_model import MorphableModel
+from face_expr_ros.core.geometry import default_camera
+from face_expr_ros.core.progress import progress
+from face_expr_ros.core.types import Camera, Face, Frame
+from face_expr_ros.drawing.mesh_export import check_export, export_faces
+from face_expr_ros.drawing.modes import check_kind, draw, draw_in_frame
+from face_expr_ros.perception.pipeline import Pipeline
+from face_expr_ros.serialization.json_records import face_record
+from face_expr_ros.sources.source_frame import Shot, Warn
+from face_expr_ros.sources.video import VideoSource
+
+
+@dataclass(frozen=True)
+class Products:
+    """What is made of the faces besides numbers.
+
+    Attributes:
+        out: the drawn image or video; 3D files go beside it, under its stem.
+        draw: one of ``DRAW_KINDS``.
+        export: ``obj``, ``ply`` or None.
+    """
+
+    out: Path | None = None
+    draw: str = "annotated"
+    export: str | None = None
+
+    def check(self, model: MorphableModel) -> None:
+        """Raises a ValueError, before any work is done, for what cannot be made of this face model."""
+        if self.out is None and (self.export is not None or self.draw != "annotated"):
+            raise ValueError(f"{self.export or self.draw} wants --out, the file that is drawn; export goes beside it")
+        check_kind(self.draw, model)
+        if self.export is not None:
+            check_export(self.export, model)
+
+
+def analyze_image(source: Path, products: Products, config: PerceptionConfig) -> dict[str, Any]:
+    """The faces of an image file as a record; the picture and 3D files that are wanted.
+
+    Raises:
+        ValueError: the image cannot be read, or a product cannot be made or written.
+    """
+    pixels = cv2.imread(str(source), cv2.IMREAD_COLOR)
+    if pixels is None:
+        raise ValueError(f"an image was wanted, {str(source)!r} cannot be read as one")
+    with closing(Pipeline(config)) as pipeline:
+        products.check(pipeline.model)
+        frame = _frame(pixels, 0, config)
+        faces = pipeline.still(frame)
+        model = pipeline.model
+    record: dict[str, Any] = {"faces": [face_record(face) for face in faces]}
+    if products.out is not None:
+        _write_image(products.out, draw(products.draw, frame, faces, model))
+        if products.export is not None:
+            record["exported"] = _names(export_faces(products.export, products.out, frame, faces, model))
+    return record
+
+
+def analyze_video(
+    source: Path,
+    products: Products,
+    jsonl: Path | None,
+    config: PerceptionConfig,
+    warn: Warn,
+    neutral_at: float | None = None,
+) -> dict[str, Any]:
+    """Every frame of a video file: a JSON line each in ``jsonl``, the drawn video and 3D files; a summary.
+
+    Stamps are the frame's number divided by the video's rate, so that the same file gives the same numbers. ``warn`` is
+    called with a sentence when the file ends before it should. A 3D file shows a face as it was when its confidence
+    was highest. What the faces show for the second before ``neutral_at`` seconds is their rest from then on.
+
+    Raises:
+        ValueError: the video cannot be read, a product cannot be made or written, or no face is seen at ``neutral_at``.
+    """
+    video = VideoSource(source, loop=False, warn=warn)
+    rate = video.rate or 30.0
+    pipeline = Pipeline(config)
+    counts: list[int] = []
+    best: dict[str, tuple[Face, Frame]] = {}
+    with ExitStack() as stack:
+        stack.callback(pipeline.close)
+        stack.callback(video.close)
+        products.check(pipeline.model)
+        lines = stack.enter_context(jsonl.open("w", encoding="utf-8")) if jsonl else None
+        writer: cv2.VideoWriter | None = None
+        for number, shot in enumerate(progress(_shots(video), source.name, video.frame_count)):
+            frame = _frame(shot.image, int(number / rate * 1e9), config, shot.camera)
+            faces = pipeline(frame)
+            if neutral_at is not None and number == round(neutral_at * rate) and not pipeline.calibrate_neutral():
+                raise ValueError(_nobody_at(neutral_at, "no face is in view then"))
+            counts.append(len(faces))
+            _keep_best(best, faces, frame)
+            if lines:
+                lines.write(json.dumps(_frame_record(number, frame, faces)) + "\n")
+            if products.out is not None:
+                writer = writer or _open_writer(products.out, rate, frame.image, stack)
+                writer.write(draw_in_frame(products.draw, frame, faces, pipeline.model))
+    if neutral_at is not None and round(neutral_at * rate) >= len(counts):
+        raise ValueError(_nobody_at(neutral_at, f"the video ends after {len(counts) / rate:.2f} s"))
+    with_face = sum(count > 0 for count in counts)
+    summary = {"frames": len(counts), "frames_with_face": with_face, "faces_max": max(counts), "ids": list(best)}
+    return summary | _export_best(best, products, pipeline.model)
+
+
+def _nobody_at(neutral_at: float, reason: str) -> str:
+    return f"a face at rest was wanted at {neutral_at:g} s, {reason}: give another time to --neutral-at"
+
+
+def _keep_best(best: dict[str, tuple[Face, Frame]], faces: tuple[Face, ...], frame: Frame) -> None:
+    for face in faces:
+        if face.id not in best or face.confidence > best[face.id][0].confidence:
+            best[face.id] = face, frame
+
+
+def _export_best(best: dict[str, tuple[Face, Frame]], products: Products, model: MorphableModel) -> dict[str, Any]:
+    if products.export is None or products.out is None:
+        return {}
+    files: list[Path] = []
+    for face, frame in best.values():
+        out = products.out.with_stem(f"{products.out.stem}_{face.id}") if len(best) > 1 else products.out
+        files += export_faces(products.export, out, frame, [face], model)
+    return {"exported": _names(files)}
+
+
+def _names(files: list[Path]) -> list[str]:
+    return [str(file) for file in files]
+
+
+def _frame(pixels: NDArray[Any], stamp_ns: int, config: PerceptionConfig, camera: Camera | None = None) -> Frame:
+    height, width = pixels.shape[:2]
+    camera = camera or default_camera(width, height, config.fitting.field_of_view)
+    return Frame(pixels.astype(np.uint8, copy=False), stamp_ns, "camera_optical_frame", camera)
+
+
+def _shots(video: VideoSource) -> Iterator[Shot]:
+    while (shot := video.read(0.0)) is not None:
+        yield shot
+
+
+def _frame_record(number: int, frame: Frame, faces: tuple[Face, ...]) -> dict[str, Any]:
+    return {"frame": number, "stamp": frame.stamp_ns * 1e-9, "faces": [face_record(face) for face in faces]}
+
+
+def _open_writer(out: Path, rate: float, pixels: NDArray[Any], stack: ExitStack) -> cv2.VideoWriter:
+    height, width = pixels.shape[:2]
+    writer = cv2.VideoWriter(str(out), cv2.VideoWriter_fourcc(*"mp4v"), rate, (width, height))
+    if not writer.isOpened():
+        raise ValueError(
+            f"{str(out)!r} cannot be written as a video; name a file that ends in .mp4 in a folder that exists"
+        )
+    stack.callback(writer.release)
+    return writer
+
+
+def _write_image(out: Path, image: NDArray[Any]) -> None:
+    try:
+        written = cv2.imwrite(str(out), image)
+    except cv2.error:
+        written = False
+    if not written:
+        raise ValueError(f"{str(out)!r} cannot be written as an image; name a .png or .jpg in a folder that exists")

@@ -1,0 +1,1 @@
+"""Types, geometry, face models and settings that every other part uses."""

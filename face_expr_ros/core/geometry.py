@@ -1,0 +1,207 @@
+"""Rotations, cameras and projections: pure functions of arrays."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from face_expr_ros.core.types import Camera, FloatArray, Pose, Roi
+from face_expr_ros.kernels.points import box_around, scaled, transformed
+
+# Model axes (x to the subject's left, y up, z out of the face) of a face that looks straight into the camera,
+# in the optical frame (x right, y down, z forward).
+FACING_CAMERA: FloatArray = np.diag([1.0, -1.0, -1.0])
+
+# Columns are the axes of REP-155's face frame (x out of the face, y to the subject's left, z up) in model axes.
+FACE_FRAME: FloatArray = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
+
+
+def default_camera(width: int, height: int, field_of_view: float) -> Camera:
+    """A camera without distortion for an image of unknown origin; its ``metric`` is False.
+
+    Args:
+        width, height: size of the image in pixels.
+        field_of_view: vertical, in degrees.
+    """
+    return pinhole_camera(width, height, field_of_view, metric=False)
+
+
+def pinhole_camera(width: int, height: int, field_of_view: float, *, metric: bool = True) -> Camera:
+    """A camera without distortion that looks through the image's center; ``field_of_view`` is vertical, in degrees."""
+    focal = 0.5 * height / math.tan(math.radians(field_of_view) / 2)
+    matrix = np.array([[focal, 0.0, (width - 1) / 2], [0.0, focal, (height - 1) / 2], [0.0, 0.0, 1.0]])
+    return Camera(width, height, matrix, np.zeros(0), metric)
+
+
+def undistort(points: FloatArray, camera: Camera) -> FloatArray:
+    """Pixels (n, 2) as directions (n, 2): x/z and y/z in the camera frame, with the lens distortion removed."""
+    points = np.asarray(points, dtype=np.float64)
+    if not camera.distortion.any():
+        (x, _, middle_x), (_, y, middle_y), _ = camera.matrix.tolist()
+        return scaled(points, (1 / x, 1 / y), (-middle_x / x, -middle_y / y))
+    return cv2.undistortPoints(points[:, None], camera.matrix, camera.distortion)[:, 0]
+
+
+def project(points: FloatArray, camera: Camera) -> FloatArray:
+    """Points (n, 3) of the camera frame, meters, as pixels (n, 2)."""
+    points = np.asarray(points, dtype=np.float64)
+    if not camera.distortion.any():  # OpenCV works out derivatives besides
+        (x, _, middle_x), (_, y, middle_y), _ = camera.matrix.tolist()
+        return scaled(points[:, :2] / points[:, 2:], (x, y), (middle_x, middle_y))
+    flat = np.zeros(3)
+    return cv2.projectPoints(points, flat, flat, camera.matrix, camera.distortion)[0][:, 0]
+
+
+def to_camera(points: FloatArray, pose: Pose) -> FloatArray:
+    """Points (n, 3) in model axes, in the camera frame."""
+    return transformed(points, pose.rotation, pose.position)
+
+
+def euler_angles(rotation: FloatArray) -> tuple[float, float, float]:
+    """Yaw, pitch and roll in radians with AFLW2000-3D's signs.
+
+    With R the rotation seen from an upright viewer (y up, z towards the camera):
+    yaw = asin(-R02), pitch = atan2(R12, R22), roll = atan2(R01, R00).
+    Yaw > 0 turns the nose to image left, pitch > 0 lifts it, roll > 0 turns the eye line clockwise.
+
+    Args:
+        rotation: (3, 3) from model axes to the camera frame.
+    """
+    r = FACING_CAMERA @ rotation
+    yaw = math.asin(min(1.0, max(-1.0, -r[0, 2])))
+    return yaw, math.atan2(r[1, 2], r[2, 2]), math.atan2(r[0, 1], r[0, 0])
+
+
+def rotation_from_euler(yaw: float, pitch: float, roll: float) -> FloatArray:
+    """The inverse of :func:`euler_angles`: (3, 3) from model axes to the camera frame; angles in radians."""
+    rotation: FloatArray = FACING_CAMERA @ Rotation.from_euler("XYZ", [-pitch, -yaw, -roll]).as_matrix()
+    return rotation
+
+
+def face_frame_quaternion(rotation: FloatArray) -> FloatArray:
+    """Orientation x, y, z, w of REP-155's face frame in the camera frame."""
+    return quaternion_from_rotation(rotation @ FACE_FRAME)
+
+
+def quaternion_from_rotation(rotation: FloatArray) -> FloatArray:
+    """The quaternion x, y, z, w of a proper rotation (3, 3); of the two, one whose largest component is positive.
+
+    Shepperd, "Quaternion from rotation matrix", 1978. Equals ``Rotation.from_matrix(rotation).as_quat()`` but for the
+    sign, and takes a tenth of its time, most of which goes into whether the matrix is a rotation.
+    """
+    m = rotation.tolist()
+    trace = m[0][0] + m[1][1] + m[2][2]
+    i = max(range(3), key=lambda axis: m[axis][axis])
+    if trace >= m[i][i]:
+        found = [m[2][1] - m[1][2], m[0][2] - m[2][0], m[1][0] - m[0][1], 1.0 + trace]
+    else:
+        j, k = (i + 1) % 3, (i + 2) % 3
+        found = [0.0, 0.0, 0.0, m[k][j] - m[j][k]]
+        found[i], found[j], found[k] = 1.0 - trace + 2.0 * m[i][i], m[j][i] + m[i][j], m[k][i] + m[i][k]
+    quaternion = np.array(found)
+    normalized: FloatArray = quaternion / math.sqrt(quaternion @ quaternion)
+    return normalized
+
+
+def rotation_from_quaternion(quaternion: FloatArray) -> FloatArray:
+    """The rotation (3, 3) of a quaternion x, y, z, w of any length but 0: the inverse of `quaternion_from_rotation`."""
+    x, y, z, w = (quaternion * math.sqrt(2.0 / (quaternion @ quaternion))).tolist()
+    return np.array([
+        [1.0 - y * y - z * z, x * y - z * w, x * z + y * w],
+        [x * y + z * w, 1.0 - x * x - z * z, y * z - x * w],
+        [x * z - y * w, y * z + x * w, 1.0 - x * x - y * y],
+    ])  # fmt: skip
+
+
+def weak_perspective(pose: Pose, camera: Camera) -> FloatArray:
+    """The (3, 4) matrix ``[f R | t]`` of the weak perspective that equals the camera near the sellion.
+
+    TDDFA's convention with the whole image as the crop: a model point v in meters gives x right and y up in pixels
+    counted from 1, so that its pixel is (x - 1, height - y); z is towards the camera and zero at the sellion.
+    f is in pixels per metre. R is the head as it appears along the ray to it, as a crop around the face shows it:
+    for a face off the middle of the image it differs from the pose by the direction of that ray.
+    """
+    scale = (camera.matrix[0, 0] + camera.matrix[1, 1]) / 2 / pose.position[2]
+    u, v = project(pose.position[None], camera)[0]
+    translation = np.array([u + 1, camera.height - v, 0.0])
+    apparent = turn_to_axis(pose.position) @ pose.rotation
+    return np.column_stack([scale * (FACING_CAMERA @ apparent), translation])
+
+
+def poses_from_weak_perspectives(matrices: FloatArray, camera: Camera) -> list[Pose]:
+    """The heads that weak perspectives (n, 3, 4) show: the inverse of :func:`weak_perspective`.
+
+    f is the mean length of the first two rows (the third is not seen in the image); the rotation is the nearest one to
+    all three (Kabsch, 1976), so that a matrix which is not quite a scaled rotation gives a proper one.
+    """
+    scales = np.linalg.norm(matrices[:, :2, :3], axis=2).mean(axis=1)
+    distances = (camera.matrix[0, 0] + camera.matrix[1, 1]) / 2 / scales
+    sellions = np.column_stack([matrices[:, 0, 3] - 1, camera.height - matrices[:, 1, 3]])
+    positions = distances[:, None] * np.column_stack([undistort(sellions, camera), np.ones(len(matrices))])
+    apparent = FACING_CAMERA @ nearest_rotation(matrices[:, :, :3])
+    turns = [turn_to_axis(position).T for position in positions]
+    return [
+        Pose(turn @ seen, place, camera.metric) for turn, seen, place in zip(turns, apparent, positions, strict=True)
+    ]
+
+
+def nearest_rotation(matrix: FloatArray) -> FloatArray:
+    """The rotation (..., 3, 3) nearest to a matrix (..., 3, 3) at any scale."""
+    left, _, right = np.linalg.svd(matrix)
+    left[..., 2] *= np.sign(np.linalg.det(left @ right))[..., None]
+    rotation: FloatArray = left @ right
+    return rotation
+
+
+def weak_perspective_pixels(matrix: FloatArray, points: FloatArray, height: int) -> FloatArray:
+    """Points (..., n, 3) in model axes through weak perspectives (..., 3, 4), in an image of so many rows.
+
+    Returns:
+        (..., n, 3): x, y in pixels, z in the same scale, counted from the sellion, smaller is nearer.
+    """
+    moved = points @ np.swapaxes(matrix[..., :3], -1, -2) + matrix[..., None, :, 3]
+    return np.stack([moved[..., 0] - 1, height - moved[..., 1], -moved[..., 2]], axis=-1)
+
+
+def pixels_with_depth(points: FloatArray, pose: Pose, camera: Camera) -> FloatArray:
+    """Points (n, 3) of the camera frame as pixels with depth (n, 3).
+
+    The depth is counted from the sellion along the ray to it, as a crop around the face shows it, in the scale of x
+    and y there; smaller is nearer.
+    """
+    scale = (camera.matrix[0, 0] + camera.matrix[1, 1]) / 2 / pose.position[2]
+    ray = pose.position / np.linalg.norm(pose.position)
+    result = np.empty(points.shape)
+    result[:, :2] = project(points, camera)
+    result[:, 2] = (points - pose.position) @ (ray * scale)
+    return result
+
+
+def turn_to_axis(direction: FloatArray) -> FloatArray:
+    """The shortest rotation (3, 3) that turns a direction of the camera frame into the optical axis; not (0, 0, -1)."""
+    x, y, z = (direction / np.linalg.norm(direction)).tolist()
+    slant = 1.0 / (1.0 + z)
+    return np.array([[1.0 - slant * x * x, -slant * x * y, -x], [-slant * x * y, 1.0 - slant * y * y, -y], [x, y, z]])
+
+
+def crop_from_landmarks(points: FloatArray) -> Roi:
+    """The square that 3DDFA_V2 looks at for a face with these pixels (n, >= 2): sqrt(2) times their box's long side."""
+    box = bounding_box(points)
+    side = max(box.width, box.height) * math.sqrt(2)
+    return Roi(box.x + (box.width - side) / 2, box.y + (box.height - side) / 2, side, side)
+
+
+def crop_from_box(box: Roi) -> Roi:
+    """The square that 3DDFA_V2 looks at for a face detector's box (FaceBoxes': from forehead to chin)."""
+    size = (box.width + box.height) / 2
+    side = int(1.58 * size)
+    center_x, center_y = box.x + box.width / 2, box.y + box.height / 2 + 0.14 * size
+    return Roi(center_x - side / 2, center_y - side / 2, side, side)
+
+
+def bounding_box(points: FloatArray) -> Roi:
+    """The box around pixels (n, >= 2)."""
+    return Roi(*box_around(points))

@@ -1,0 +1,255 @@
+"""The values that flow through the pipeline: frozen dataclasses of arrays, with shapes and units.
+
+Pixel coordinates follow OpenCV and CameraInfo: the center of the first pixel is (0, 0).
+The camera frame is REP-103's optical frame: x right, y down, z forward, meters.
+Model axes are: x to the subject's left, y up, z out of the face, origin at the sellion, meters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera with OpenCV's distortion.
+
+    Attributes:
+        width, height: size of the image in pixels.
+        matrix: (3, 3) intrinsic matrix K, pixels.
+        distortion: (n,) OpenCV coefficients k1 k2 p1 p2 [k3 ...], n of 0, 4, 5, 8, 12 or 14.
+        metric: False when the matrix is a guess from an assumed field of view.
+    """
+
+    width: int
+    height: int
+    matrix: FloatArray
+    distortion: FloatArray
+    metric: bool
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One image with its time and place.
+
+    Attributes:
+        image: (height, width, 3) uint8, BGR.
+        stamp_ns: time of exposure in nanoseconds.
+        frame_id: name of the camera's optical frame.
+        camera: the camera that took it.
+    """
+
+    image: NDArray[np.uint8]
+    stamp_ns: int
+    frame_id: str
+    camera: Camera
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """The FaceMesh points of one face.
+
+    Attributes:
+        points: (478, 3) float32; x, y in image pixels, z relative, in the scale of x, smaller is nearer.
+        confidence: 0..1.
+    """
+
+    points: NDArray[np.float32]
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Roi:
+    """An axis-aligned box in image pixels: its top left corner and its size."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What a face detector says of one face.
+
+    Attributes:
+        roi: the face from forehead to chin and from ear to ear, image pixels; may reach outside the image.
+        score: 0..1.
+        roll: radians, positive where the eye line is clockwise in the image; 0.0 where the detector does not say.
+    """
+
+    roi: Roi
+    score: float
+    roll: float
+
+
+@dataclass(frozen=True)
+class Track:
+    """One face over time: an id that stays, and where the face is now.
+
+    Attributes:
+        id: "f1", "f2", ...
+        crop: the square that a network looks at, image pixels; may reach outside the image.
+        landmarks: FaceMesh's points in this frame; None where FaceMesh does not see the face, as in profile.
+        fresh: the crop comes from a detector or has jumped, so that a network should look twice.
+        roll: radians, positive where the eye line is clockwise in the image; 0.0 where nobody knows.
+    """
+
+    id: str
+    crop: Roi
+    landmarks: Landmarks | None
+    fresh: bool
+    roll: float = 0.0
+
+
+@dataclass(frozen=True)
+class Pose:
+    """A head in the camera frame.
+
+    Attributes:
+        rotation: (3, 3) from model axes to the camera frame.
+        position: (3,) the sellion in the camera frame, meters.
+        metric: False when the camera was a guess.
+    """
+
+    rotation: FloatArray
+    position: FloatArray
+    metric: bool
+
+
+@dataclass(frozen=True)
+class FaceFit:
+    """A face model fitted to one face.
+
+    Attributes:
+        pose: the head in the camera frame.
+        shape: (identity_count,) coefficients in standard deviations.
+        expression: (expression_count,) coefficients in the model's own basis.
+        residual: root mean square distance of the fitted points from the landmarks, in meters at the face.
+        landmarks68: (68, 3) iBUG points of the fit; x, y in image pixels, z in the same scale, smaller is nearer.
+        weak_perspective: (3, 4) ``[f R | t]`` in the convention of `geometry.weak_perspective`.
+        confidence: 0..1, the fitter's own: whether this is a face and the fit holds.
+    """
+
+    pose: Pose
+    shape: FloatArray
+    expression: FloatArray
+    residual: float
+    landmarks68: FloatArray
+    weak_perspective: FloatArray
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Blendshapes:
+    """Named expression values in 0..1.
+
+    Attributes:
+        names: ARKit names, left and right are the subject's own.
+        values: (len(names),) float.
+    """
+
+    names: tuple[str, ...]
+    values: FloatArray
+
+
+@dataclass(frozen=True)
+class Readouts:
+    """What is read from a face's blendshapes.
+
+    Attributes:
+        action_unit_names: FACS's, such as "AU12", and "AU12L" for the subject's own left; empty where nothing was read.
+        action_units: (len(action_unit_names),) intensities in 0..1.
+        valence: -1..1, unpleasant to pleasant.
+        arousal: -1..1, calm to excited.
+        label: what the expression is called, one of `expression.affect.LABELS`; empty where nothing was read.
+        mouth_open: with hysteresis.
+    """
+
+    action_unit_names: tuple[str, ...]
+    action_units: FloatArray
+    valence: float
+    arousal: float
+    label: str
+    mouth_open: bool
+
+
+NOTHING_READ = Readouts((), np.zeros(0), 0.0, 0.0, "", False)
+
+
+@dataclass(frozen=True)
+class Face:
+    """Everything known of one face in one frame.
+
+    Attributes:
+        id: "f1", "f2", ...
+        confidence: 0..1.
+        roi: the box of the landmarks, or of the fit's 68 points where there are no landmarks; image pixels.
+        landmarks: FaceMesh's points; None where FaceMesh does not see the face, as in profile.
+        fit: the face model fitted to the face.
+        blendshapes: the expression, seen from the person's neutral one.
+        readouts: what is read from the blendshapes; the last stage adds it.
+    """
+
+    id: str
+    confidence: float
+    roi: Roi
+    landmarks: Landmarks | None
+    fit: FaceFit
+    blendshapes: Blendshapes
+    readouts: Readouts = NOTHING_READ
+
+
+@dataclass(frozen=True)
+class FaceState:
+    """One face at one moment: what the message Face holds.
+
+    Attributes:
+        id: "f1", "f2", ...
+        stamp_ns: of the image.
+        confidence: 0..1.
+        roi: box in image pixels.
+        pose: the head in the camera's optical frame, meters; its rotation is from model axes.
+        model: name of the face model that the coefficients refer to.
+        shape: (identity_count,) standard deviations.
+        expression: (expression_count,) in the model's own basis.
+        blendshapes: 0..1, ARKit names.
+        readouts: action units, valence, arousal, label, whether the mouth is open.
+        landmarks: (478, 3) float32, x and y in image pixels; (0, 3) where FaceMesh does not see the face.
+    """
+
+    id: str
+    stamp_ns: int
+    confidence: float
+    roi: Roi
+    pose: Pose
+    model: str
+    shape: FloatArray
+    expression: FloatArray
+    blendshapes: Blendshapes
+    readouts: Readouts
+    landmarks: NDArray[np.float32]
+
+
+def face_state(face: Face, stamp_ns: int, model: str) -> FaceState:
+    """The state of a face that the pipeline found in the image of ``stamp_ns`` with the face model ``model``."""
+    fit = face.fit
+    landmarks = np.zeros((0, 3), np.float32) if face.landmarks is None else face.landmarks.points
+    return FaceState(
+        id=face.id,
+        stamp_ns=stamp_ns,
+        confidence=face.confidence,
+        roi=face.roi,
+        pose=fit.pose,
+        model=model,
+        shape=fit.shape,
+        expression=fit.expression,
+        blendshapes=face.blendshapes,
+        readouts=face.readouts,
+        landmarks=landmarks,
+    )

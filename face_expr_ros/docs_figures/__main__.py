@@ -1,0 +1,22 @@
+"""``python -m face_expr_ros.docs_figures`` draws the pictures of README.md, docs/ and bfm/README.md again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from face_expr_ros.docs_figures.figures import draw_pictures
+from face_expr_ros.docs_figures.open_model import draw_model_pictures
+from face_expr_ros.models.bundle import open_face_model
+
+ROOT = Path(__file__).parents[2]
+
+
+def main() -> None:
+    """Write every picture and print its path and size."""
+    documents = draw_pictures(ROOT / "docs/pictures")
+    for path in [*documents, *draw_model_pictures(open_face_model("open"), ROOT / "bfm/pictures")]:
+        print(f"{path}: {path.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Overlays, meshes, depth maps and textures of fitted faces."""

@@ -1,0 +1,138 @@
+"""Draws what was found onto an image: boxes with ids, contours, axes, expression bars, the fitted mesh."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from face_expr_ros.core.face_model import MorphableModel
+from face_expr_ros.core.facemesh_regions import CLOSED_CONTOURS, IRISES, OPEN_CONTOURS
+from face_expr_ros.core.geometry import FACE_FRAME, project, to_camera
+from face_expr_ros.core.types import Blendshapes, Camera, Face, FloatArray, Frame, Pose, Roi
+from face_expr_ros.drawing.mesh_overlay import draw_mesh
+from face_expr_ros.drawing.pen import FONT, SHADOW, SHIFT, Color, Image, color_of, drawable, fixed_point, write
+from face_expr_ros.drawing.points import draw_landmarks68
+
+_AXIS_COLORS: tuple[Color, ...] = ((60, 60, 235), (80, 200, 60), (240, 130, 50))  # x red, y green, z blue
+_AXIS_LENGTH = 0.06  # meters
+_NEAREST = 0.01  # meters before the camera, from where on a point has an image
+_BARS, _BAR_LEAST = 6, 0.08  # at most this many bars, for values of at least this
+
+
+def annotate(frame: Frame, faces: Sequence[Face], model: MorphableModel, *, mesh: bool = False) -> Image:
+    """A copy of the frame's image with all that was found drawn onto it.
+
+    Args:
+        frame: the image and the camera that took it.
+        faces: what was found in it.
+        model: the face model of the fits.
+        mesh: draw the fitted model as well, see-through, where it has a surface.
+    Returns:
+        (height, width, 3) uint8 BGR.
+    """
+    image = frame.image.copy()
+    if mesh and not model.sparse:
+        draw_mesh(image, [face.fit for face in faces], model, frame.camera)
+    for face in faces:
+        color = color_of(face.id)
+        if face.landmarks is not None:
+            draw_landmarks(image, face.landmarks.points, color)
+        else:
+            draw_landmarks68(image, face.fit.landmarks68, color)
+        draw_axes(image, face.fit.pose, frame.camera)
+        draw_box(image, face.roi, face.id, color)
+        draw_bars(image, face.blendshapes, face.roi, color, [other.roi for other in faces if other is not face])
+    return image
+
+
+def draw_landmarks(image: Image, points: FloatArray, color: Color) -> None:
+    """FaceMesh points (>= 468, >= 2) in pixels: every point a dot, eyes, brows, lips, nose and outline as lines."""
+    if not drawable(points[:, :2]):
+        return
+    _dots(image, points[:, :2], color)
+    fixed = fixed_point(points[:, :2])
+    for chains, closed in ((CLOSED_CONTOURS, True), (OPEN_CONTOURS, False)):
+        lines = [fixed[list(chain)] for chain in chains if max(chain) < len(fixed)]
+        cv2.polylines(image, lines, closed, color, 1, cv2.LINE_AA, SHIFT)
+    for center, *rim in (iris for iris in IRISES if max(iris) < len(fixed)):
+        radius = round(float(np.linalg.norm(fixed[rim] - fixed[center], axis=1).mean()))
+        cv2.circle(image, fixed[center].tolist(), radius, color, 1, cv2.LINE_AA, SHIFT)
+
+
+def draw_axes(image: Image, pose: Pose, camera: Camera, length: float = _AXIS_LENGTH) -> None:
+    """The face frame at the sellion: x (red) out of the face, y (green) to its left, z (blue) up."""
+    ends = to_camera(np.vstack([np.zeros(3), FACE_FRAME.T * length]), pose)
+    if not np.isfinite(ends).all() or (ends[:, 2] < _NEAREST).any():
+        return
+    pixels = project(ends, camera)
+    if not drawable(pixels):
+        return
+    origin, *tips = fixed_point(pixels).tolist()
+    # The farthest first, so that the axis that points at the viewer lies on top.
+    for axis in np.argsort(-ends[1:, 2]):
+        cv2.line(image, origin, tips[axis], SHADOW, 4, cv2.LINE_AA, SHIFT)
+        cv2.line(image, origin, tips[axis], _AXIS_COLORS[axis], 2, cv2.LINE_AA, SHIFT)
+
+
+def draw_box(image: Image, roi: Roi, label: str, color: Color) -> None:
+    """The corners of a box and its id."""
+    if not drawable(np.array([[roi.x, roi.y], [roi.x + roi.width, roi.y + roi.height]])):
+        return
+    left, top, right, bottom = (round(v) for v in (roi.x, roi.y, roi.x + roi.width, roi.y + roi.height))
+    arm = max(4, round(0.12 * min(roi.width, roi.height)))
+    corners = [
+        np.array([[x + dx * arm, y], [x, y], [x, y + dy * arm]])
+        for x, dx in ((left, 1), (right, -1))
+        for y, dy in ((top, 1), (bottom, -1))
+    ]
+    cv2.polylines(image, corners, False, color, 2, cv2.LINE_AA)
+    write(image, label, (left, top - 8), 0.6, color)
+
+
+def draw_bars(image: Image, blendshapes: Blendshapes, roi: Roi, color: Color, others: Sequence[Roi] = ()) -> None:
+    """The strongest blendshapes as bars beside the box, in the order of the names.
+
+    They are to the right of it, or to its left where the image ends or one of the other faces is. Where there is no
+    room on either side, there are none.
+    """
+    values = np.nan_to_num(np.asarray(blendshapes.values, dtype=float))
+    strongest = np.sort(np.argsort(-values)[:_BARS])
+    shown = [int(n) for n in strongest if values[n] >= _BAR_LEAST]
+    height, width = image.shape[:2]
+    row, panel = 20, 168
+    if not shown or not drawable(np.array([[roi.x, roi.y]])) or width < panel + 16:
+        return
+    places = (round(roi.x + roi.width) + 12, round(roi.x) - panel - 12)
+    left = next((x for x in places if 0 <= x <= width - panel and not _covers(x, panel, others)), None)
+    if left is None:
+        return
+    top = int(np.clip(roi.y, 4, max(4, height - row * len(shown) - 8)))
+    _darken(image, left, top, panel, row * len(shown) + 6)
+    for place, n in enumerate(shown):
+        y = top + 6 + place * row
+        length = round((panel - 12) * min(1.0, float(values[n])))
+        cv2.rectangle(image, (left + 6, y + 11), (left + panel - 6, y + 14), (90, 90, 90), cv2.FILLED)
+        cv2.rectangle(image, (left + 6, y + 11), (left + 6 + length, y + 14), color, cv2.FILLED)
+        cv2.putText(image, blendshapes.names[n], (left + 6, y + 8), FONT, 0.36, (235, 235, 235), 1, cv2.LINE_AA)
+        value = f"{values[n]:.2f}"
+        cv2.putText(image, value, (left + panel - 32, y + 8), FONT, 0.36, (190, 190, 190), 1, cv2.LINE_AA)
+
+
+def _covers(left: int, width: int, others: Sequence[Roi]) -> bool:
+    return any(other.x < left + width and other.x + other.width > left for other in others)
+
+
+def _dots(image: Image, points: NDArray, color: Color) -> None:
+    """Half-covered pixels at the points: light enough to leave the face visible."""
+    x, y = np.round(points).astype(int).T
+    inside = (x >= 0) & (y >= 0) & (x < image.shape[1]) & (y < image.shape[0])
+    x, y = x[inside], y[inside]
+    image[y, x] = (image[y, x].astype(np.uint16) + np.array(color, np.uint16)) // 2
+
+
+def _darken(image: Image, left: int, top: int, width: int, height: int) -> None:
+    panel = image[top : top + height, left : left + width]
+    panel[:] = panel // 2 - panel // 8

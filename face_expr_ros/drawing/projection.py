@@ -1,0 +1,109 @@
+"""From the camera frame to pixels, and the normals that shading needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from face_expr_ros.core.geometry import project, to_camera
+from face_expr_ros.core.types import Camera, FaceFit, FloatArray
+
+Float32 = NDArray[np.float32]
+
+
+def to_pixels(points: FloatArray, camera: Camera) -> Float32:
+    """Points (V, 3) of the camera frame as x, y in pixels and z in meters, through a pinhole.
+
+    Equals ``cv2.projectPoints`` without distortion; points at or behind the camera keep their z and are never drawn.
+    """
+    pixels = np.array(points, np.float32)
+    z = np.where(pixels[:, 2] > 0, pixels[:, 2], np.float32(1))
+    matrix = camera.matrix.astype(np.float32)
+    x, y = pixels[:, 0] / z, pixels[:, 1] / z
+    pixels[:, 0] = matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2]
+    pixels[:, 1] = matrix[1, 1] * y + matrix[1, 2]
+    return pixels
+
+
+def fit_pixels(fit: FaceFit, vertices: FloatArray, height: int) -> FloatArray:
+    """Vertices (V, 3) of a fit in model axes, through its weak perspective, in an image of so many rows.
+
+    Returns:
+        (V, 3): x, y in pixels, z in the same scale, counted from the sellion, smaller is nearer.
+    """
+    moved = vertices @ fit.weak_perspective[:, :3].T + fit.weak_perspective[:, 3]
+    return np.column_stack([moved[:, 0] - 1, height - moved[:, 1], -moved[:, 2]])
+
+
+def fit_in_image(
+    fit: FaceFit, vertices: FloatArray, landmarks68: NDArray[np.integer], camera: Camera, height: int
+) -> Float32:
+    """Vertices (V, 3) of a fit in model axes as the fit itself sees them: x, y in pixels, z in meters.
+
+    A network's fit is a weak perspective, one to landmarks goes through the lens; near the camera the two differ by
+    several pixels at the ears. The one that gives the fit's own 68 points is taken.
+
+    Args:
+        landmarks68: (68,) vertices of the iBUG points.
+        height: rows of the image.
+    """
+    points = to_camera(vertices, fit.pose)
+    lens = np.column_stack([project(points, camera), points[:, 2]])
+    weak = fit_pixels(fit, vertices, height)
+    scale = np.linalg.norm(fit.weak_perspective[:2, :3], axis=1).mean()
+    weak[:, 2] = fit.pose.position[2] + weak[:, 2] / max(scale, 1e-6)
+    off = [np.abs(pixels[landmarks68, :2] - fit.landmarks68[:, :2]).mean() for pixels in (lens, weak)]
+    return np.asarray(weak if off[1] < off[0] else lens, np.float32)
+
+
+def bounding_box(pixels: Sequence[NDArray], width: int, height: int) -> tuple[int, int, int, int] | None:
+    """Left, top, right and bottom of the pixels that points (V, 3) cover in an image; None where they cover none.
+
+    Points behind the camera and ones that are not finite do not count.
+    """
+    x, y, z = np.concatenate([*pixels, np.zeros((0, 3))]).T
+    seen = np.isfinite(x) & np.isfinite(y) & np.isfinite(z) & (z > 0)
+    if not seen.any():
+        return None
+    x, y = x[seen], y[seen]
+    left, top = (int(v) for v in np.clip(np.floor([x.min(), y.min()]) - 1, 0, [width, height]))
+    right, bottom = (int(v) for v in np.clip(np.ceil([x.max(), y.max()]) + 2, 0, [width, height]))
+    return None if right <= left or bottom <= top else (left, top, right, bottom)
+
+
+def corner_operator(triangles: NDArray[np.integer], vertex_count: int) -> csr_matrix:
+    """The (vertex_count, T) matrix that sums values of triangles at their corners."""
+    columns = np.repeat(np.arange(len(triangles)), 3)
+    ones = np.ones(triangles.size, np.float32)
+    return csr_matrix((ones, (triangles.ravel(), columns)), shape=(vertex_count, len(triangles)))
+
+
+def vertex_normals(vertices: FloatArray, triangles: NDArray[np.integer], corners: csr_matrix) -> Float32:
+    """Unit normals (V, 3) as the area-weighted mean of the triangles around each vertex; 0 where there is none.
+
+    Args:
+        vertices: (V, 3).
+        triangles: (T, 3).
+        corners: from `corner_operator`.
+    """
+    a, b, c = (np.take(vertices, triangles[:, corner], axis=0).T for corner in range(3))
+    (px, py, pz), (qx, qy, qz) = b - a, c - a
+    across = np.stack([py * qz - pz * qy, pz * qx - px * qz, px * qy - py * qx], axis=1)
+    normals = corners @ across.astype(np.float32, copy=False)
+    length = np.sqrt(np.einsum("vk,vk->v", normals, normals))
+    unit: Float32 = normals / np.maximum(length, 1e-12)[:, None]
+    return unit
+
+
+def facing_normals(normals: FloatArray, points: FloatArray) -> Float32:
+    """Normals of the camera frame as seen along each point's own ray: (0, 0, -1) faces the camera.
+
+    To first order in the angle between the ray and the optical axis, which is all that a map of lights needs.
+    """
+    nearest = 1 / np.maximum(points[:, 2], 1e-3)
+    across, down = points[:, 0] * nearest, points[:, 1] * nearest
+    x, y, z = normals.T
+    return np.column_stack([x - z * across, y - z * down, z + x * across + y * down]).astype(np.float32)

@@ -1,0 +1,84 @@
+"""ONNX networks on onnxruntime: the one file that knows onnxruntime."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from face_expr_ros.core.config import ConfigError
+from face_expr_ros.core.face_model import BundleError
+
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+_ERRORS_ONLY = 3
+
+
+class OnnxNetwork:
+    """A network, ready to run. It belongs to one thread.
+
+    Attributes:
+        metadata: what the file says of itself.
+    """
+
+    def __init__(self, path: Path, input_names: Sequence[str], provider: str = "cpu", threads: int = 1) -> None:
+        """Loads the file.
+
+        Args:
+            input_names: all its inputs, in the order in which they will be given.
+            provider: a key of PROVIDERS.
+            threads: of one layer; idle threads sleep, so that they leave the cores to others.
+
+        Raises:
+            ConfigError: onnxruntime does not have the provider here.
+            BundleError: the file is missing or damaged, or does not have just these inputs.
+        """
+        self._session = _open(path, PROVIDERS[provider], threads)
+        given = [entry.name for entry in self._session.get_inputs()]
+        if sorted(given) != sorted(input_names):
+            wanted, given_names = (", ".join(map(repr, names)) for names in (input_names, given))
+            raise BundleError(f"{path} should have the input {wanted} and has {given_names}")
+        self._input_names = tuple(input_names)
+        self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
+
+    def __call__(self, *batches: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """The answers to batches of the network's shapes, in the order of its outputs."""
+        return self._session.run(None, dict(zip(self._input_names, batches, strict=True)))
+
+
+Shape = tuple[int | str | None, ...]  # a word or None is a dimension of any size
+
+
+def input_and_output_shapes(path: Path) -> tuple[dict[str, Shape], dict[str, Shape]]:
+    """The shapes of a file's inputs and outputs by name. Raises BundleError when onnxruntime cannot read it."""
+    session = _open(path, PROVIDERS["cpu"], threads=1)
+    inputs, outputs = (
+        {entry.name: tuple(entry.shape) for entry in entries}
+        for entries in (session.get_inputs(), session.get_outputs())
+    )
+    return inputs, outputs
+
+
+def _open(path: Path, provider: str, threads: int) -> onnxruntime.InferenceSession:
+    _require_provider(provider, onnxruntime.get_available_providers())
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _ERRORS_ONLY
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=[provider])
+    except Exception as error:  # onnxruntime's errors have no class in common
+        raise BundleError(f"the network {str(path)!r} cannot be opened: {error}; fetch it again") from error
+    _require_provider(provider, session.get_providers())  # it falls back on the processor where CUDA does not start
+    return session
+
+
+def _require_provider(wanted: str, given: list[str]) -> None:
+    if wanted not in given:
+        raise ConfigError(
+            f"{wanted} was asked for, and onnxruntime {onnxruntime.__version__} offers {', '.join(given)} here; "
+            f"set fitting.provider to cpu, or install onnxruntime-gpu in its place with the CUDA it needs"
+        )

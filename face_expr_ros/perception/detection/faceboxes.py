@@ -1,0 +1,94 @@
+"""FaceBoxes (Zhang et al., 2017) as 3DDFA_V2 ships it: prior boxes, decoding and non-maximum suppression."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face_expr_ros.core.types import Detection, FloatArray, Roi
+from face_expr_ros.models.onnx_session import OnnxNetwork
+from face_expr_ros.perception.detection.boxes import best_of, cut_out, moved, overlap, shrink
+
+_MEAN = np.array([104.0, 117.0, 123.0], dtype=np.float32)  # of blue, green and red in the images it learned from
+_LONGEST_SIDE = 640  # pixels
+_THOROUGH_SIDE = 1280  # four times the work, for faces of half the size
+_CLOSE_SIDE = 256  # of the part around one face
+_PAD_TO = 32  # pixels: smaller images than one cell have no priors
+# One row for each feature map: its step in pixels, and the sizes of its priors with how often they stand in a cell.
+_MAPS = ((32, ((32, 4), (64, 2), (128, 1))), (64, ((256, 1),)), (128, ((512, 1),)))
+_CENTER_VARIANCE, _SIZE_VARIANCE = 0.1, 0.2
+_MOST_OVERLAP = 0.3
+
+
+class FaceBoxes:
+    """Finds faces from about 20 pixels on in an image shrunk to 640 pixels, profiles too. It does not say the roll."""
+
+    def __init__(self, path: Path, least_score: float) -> None:
+        """Loads the network. Raises BundleError when it cannot be read."""
+        self._network = OnnxNetwork(path, ["input"])
+        self._least_score = least_score
+
+    def __call__(
+        self, image: NDArray[np.uint8], thorough: bool = False, followed: Sequence[Roi] = ()
+    ) -> list[Detection]:
+        """The faces in a (height, width, 3) BGR image, the best first; `thorough` finds smaller ones, at a price. It
+        sees all at once, those who are followed, too."""
+        return self._look(image, _THOROUGH_SIDE if thorough else _LONGEST_SIDE)
+
+    def closer(self, image: NDArray[np.uint8], roi: Roi) -> Detection | None:
+        """The face in a box of an image, None where there is none: the part around it, in little."""
+        left, top, part = cut_out(image, roi)
+        seen = [moved(detection, left, top) for detection in self._look(part, _CLOSE_SIDE)] if part.size else []
+        same = [detection for detection in seen if overlap(detection.roi, roi) >= _MOST_OVERLAP]
+        return max(same, key=lambda detection: detection.score, default=None)
+
+    def _look(self, image: NDArray[np.uint8], longest: int) -> list[Detection]:
+        """The faces in the image after it was shrunk so that no side is longer than this."""
+        small, scale = shrink(image, longest)
+        padding = [(0, max(0, _PAD_TO - side)) for side in small.shape[:2]]
+        pixels = np.pad(small - _MEAN, (*padding, (0, 0)))
+        offsets, probabilities = self._network(np.ascontiguousarray(pixels.transpose(2, 0, 1)[None]))
+        scores = probabilities[0, :, 1]  # of background and of a face
+        good = np.flatnonzero(scores >= self._least_score)
+        boxes = decode(offsets[0][good], priors(*pixels.shape[:2])[good]) / scale
+        return best_of([_detection(*pair) for pair in zip(boxes, scores[good], strict=True)], _MOST_OVERLAP)
+
+    def reset(self) -> None:
+        """Nothing is remembered."""
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+@lru_cache(maxsize=8)
+def priors(height: int, width: int) -> FloatArray:
+    """(n, 4) center x, center y, width and height of the prior boxes of an image, pixels from its corner.
+
+    Small ones stand closer than one a cell: 4 x 4 of 32 pixels, 2 x 2 of 64 (densification, section 3.2).
+    """
+    rows = []
+    for step, sizes in _MAPS:
+        cells = itertools.product(range(math.ceil(height / step)), range(math.ceil(width / step)))
+        for row, column in cells:
+            for size, times in sizes:
+                inside = [0.5] if times == 1 else [n / times for n in range(times)]
+                rows += [((column + x) * step, (row + y) * step, size, size) for y in inside for x in inside]
+    return np.array(rows, dtype=np.float64)
+
+
+def decode(offsets: FloatArray, prior: FloatArray) -> FloatArray:
+    """(n, 4) left, top, right and bottom, from the network's offsets (n, 4) of the prior boxes (n, 4)."""
+    center = prior[:, :2] + offsets[:, :2] * _CENTER_VARIANCE * prior[:, 2:]
+    half = prior[:, 2:] * np.exp(offsets[:, 2:] * _SIZE_VARIANCE) / 2
+    return np.hstack([center - half, center + half])
+
+
+def _detection(box: FloatArray, score: float) -> Detection:
+    left, top, right, bottom = map(float, box - 0.5)  # the center of the first pixel is (0, 0)
+    return Detection(Roi(left, top, right - left, bottom - top), float(score), roll=0.0)

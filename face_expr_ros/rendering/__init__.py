@@ -1,1 +1,0 @@
-"""Drawing: synthetic faces as a camera would see them, and overlays on images."""

@@ -1,0 +1,126 @@
+"""Where the demo's annotated images go: a window, or a video where there is no screen."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from face_expr_ros.core.latest_item import NewestWins
+
+TITLE = "face_expr (q ends)"
+Bgr = NDArray[np.uint8]
+
+
+class Show(Protocol):
+    """Takes images; ``closed`` once the user has seen enough."""
+
+    closed: bool
+
+    def __call__(self, image: Bgr, stamp: float) -> None: ...
+
+    def refresh(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def has_screen() -> bool:
+    """True where a window can be opened."""
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+class Window:
+    """An OpenCV window; q, Escape or its close button end it."""
+
+    def __init__(self) -> None:
+        self.closed = False
+        self._shown = False
+
+    def __call__(self, image: Bgr, stamp: float) -> None:
+        """Show an image."""
+        cv2.imshow(TITLE, image)
+        self._shown = True
+
+    def refresh(self) -> None:
+        """Let the window live."""
+        if not self._shown:
+            return
+        key = cv2.waitKey(1) & 0xFF
+        gone = cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1
+        self.closed = self.closed or gone or key in (ord("q"), 27)
+
+    def close(self) -> None:
+        """Take the window away."""
+        cv2.destroyAllWindows()
+
+
+class Video:
+    """An mp4 file that plays in real time: an image is repeated until the next one's stamp.
+
+    Encoding has a thread of its own, so that it does not delay the messages that are measured.
+
+    Args:
+        path: of the file; folders are made.
+        rate: frames per second of the file.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+
+    def __init__(self, path: Path, rate: float) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("wb").close()
+        self.closed = False
+        self._path = path
+        self._rate = rate
+        self._writer: cv2.VideoWriter | None = None
+        self._first_stamp = 0.0
+        self._last = np.zeros((0, 0, 3), np.uint8)
+        self._written = 0
+        self._size = (0, 0)
+        self._worker = NewestWins(self._write, "video")
+
+    def __call__(self, image: Bgr, stamp: float) -> None:
+        """Write an image with its stamp in seconds; one that comes too fast for the encoder is left out.
+
+        Raises:
+            ValueError: the file's name does not end as a video's.
+        """
+        if self._writer is None:
+            self._writer = self._open(image)
+            self._first_stamp = stamp
+        self._worker.put((image, stamp))
+
+    def refresh(self) -> None:
+        """Nothing to do between images."""
+
+    def close(self) -> None:
+        """Finish the file."""
+        self._worker.close()
+        if self._writer is not None:
+            self._writer.release()
+
+    def _open(self, image: Bgr) -> cv2.VideoWriter:
+        self._size = (image.shape[1], image.shape[0])
+        writer = cv2.VideoWriter(str(self._path), cv2.VideoWriter.fourcc(*"mp4v"), self._rate, self._size)
+        if not writer.isOpened():
+            raise ValueError(f"a file that ends in .mp4 was wanted for the video, {str(self._path)!r} was given")
+        return writer
+
+    def _write(self, item: tuple[Bgr, float]) -> None:
+        assert self._writer is not None
+        image, stamp = item
+        if (image.shape[1], image.shape[0]) != self._size:  # a folder of images of different sizes
+            image = np.asarray(cv2.resize(image, self._size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        place = round((stamp - self._first_stamp) * self._rate)
+        while self._written < place:
+            self._writer.write(self._last)
+            self._written += 1
+        if self._written == place:  # of two images for one frame of the file the first counts
+            self._writer.write(image)
+            self._written += 1
+        self._last = image

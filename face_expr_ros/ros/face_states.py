@@ -1,0 +1,77 @@
+"""FaceArray messages as values."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from rclpy.time import Time
+from scipy.spatial.transform import Rotation
+
+from face_expr_ros.core.geometry import FACE_FRAME
+from face_expr_ros.core.types import Blendshapes, FaceState, Pose, Readouts, Roi
+from face_expr_ros.msg import Face, FaceArray, FaceExpression, FacePose
+from face_expr_ros.perception.landmarks import LANDMARK_COUNT
+
+
+def face_states(message: FaceArray) -> tuple[FaceState, ...]:
+    """The faces of a message, in its order.
+
+    Raises:
+        ValueError: a face's lists do not fit each other, its landmarks are neither 478 nor none, or its pose is not
+            finite or its quaternion zero.
+    """
+    stamp_ns = Time.from_msg(message.header.stamp).nanoseconds
+    return tuple(_face_state(face, stamp_ns) for face in message.faces)
+
+
+def _face_state(face: Face, stamp_ns: int) -> FaceState:
+    roi = face.roi
+    return FaceState(
+        id=face.face_id,
+        stamp_ns=stamp_ns,
+        confidence=face.confidence,
+        roi=Roi(roi.x_offset, roi.y_offset, roi.width, roi.height),
+        pose=_pose(face.pose),
+        model=face.shape.model,
+        shape=np.array(face.shape.coefficients),
+        expression=np.array(face.expression.coefficients),
+        blendshapes=_blendshapes(face.expression),
+        readouts=_readouts(face.expression),
+        landmarks=_landmarks(face),
+    )
+
+
+def _pose(message: FacePose) -> Pose:
+    q, p = message.pose.orientation, message.pose.position
+    quaternion, position = np.array([q.x, q.y, q.z, q.w]), np.array([p.x, p.y, p.z])
+    within_single = np.abs(position) < np.finfo(np.float32).max  # what others of its numbers can hold
+    if not (within_single.all() and np.isfinite(quaternion).all() and quaternion.any()):
+        raise ValueError(
+            f"a pose of finite numbers was wanted for {message.face_id!r}, "
+            f"position {position.tolist()} and quaternion {quaternion.tolist()} were given"
+        )
+    return Pose(Rotation.from_quat(quaternion).as_matrix() @ FACE_FRAME.T, position, message.metric)
+
+
+def _landmarks(face: Face) -> NDArray[np.float32]:
+    numbers = np.array(face.landmarks, np.float32)
+    if numbers.size not in (0, 3 * LANDMARK_COUNT):
+        raise ValueError(
+            f"{LANDMARK_COUNT} landmarks of 3 numbers, or none, were wanted for {face.face_id!r}, "
+            f"{numbers.size} numbers were given"
+        )
+    return numbers.reshape(-1, 3)
+
+
+def _blendshapes(message: FaceExpression) -> Blendshapes:
+    names, values = tuple(message.blendshape_names), np.array(message.blendshapes)
+    if len(names) != len(values):
+        raise ValueError(f"a value for each of {len(names)} blendshapes was wanted, {len(values)} were given")
+    return Blendshapes(names, values)
+
+
+def _readouts(message: FaceExpression) -> Readouts:
+    names, values = tuple(message.action_unit_names), np.array(message.action_units)
+    if len(names) != len(values):
+        raise ValueError(f"a value for each of {len(names)} action units was wanted, {len(values)} were given")
+    return Readouts(names, values, message.valence, message.arousal, message.label, message.mouth_open)

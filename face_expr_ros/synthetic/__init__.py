@@ -1,0 +1,1 @@
+"""A rendered person with known pose, shape and expression."""

@@ -1,0 +1,144 @@
+"""Bags: a run that was interrupted goes on, and what is done is left alone."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from support.bag_files import CAMERA, COUNT, RATE, moving, rows
+
+from face_expr_ros.bags import BagError
+from face_expr_ros.bags import annotate as annotating
+from face_expr_ros.bags.annotate import annotate
+from face_expr_ros.bags.checkpoint import CHECKPOINT
+from face_expr_ros.bags.job import Job
+from face_expr_ros.bags.memory import Memory
+from face_expr_ros.bags.writing import SplitWriter, work_folder
+from face_expr_ros.core.config import PerceptionConfig, from_mapping
+from face_expr_ros.core.types import Frame
+from face_expr_ros.perception.pipeline import Pipeline
+
+Picture = NDArray[np.uint8]
+
+
+def test_an_interrupted_run_goes_on_and_nobody_sees_it(
+    bag: Path, annotated: tuple[Path, dict[str, Any]], fresh: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole bag in one file, and the same in files of 0.2 s with an interruption in the third."""
+    job = Job(bag, bag.with_name("broken"), split=0.2)
+    take, left = annotating._Run._take, iter(range(22))
+
+    def interrupted(run: Any, *given: Any) -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        take(run, *given)
+
+    monkeypatch.setattr(annotating._Run, "_take", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        annotate(job, bar=False)
+    assert not job.out.exists()
+    monkeypatch.setattr(annotating._Run, "_take", take)
+    result = annotate(job, bar=False)
+    assert 0 < result["resumed_at"] < 22
+    assert rows(job.out) == rows(annotated[0])
+    assert len(list(job.out.glob("*.mcap"))) == 4
+    assert not list(bag.parent.glob("*.partial"))
+    assert (result["frames"], result["messages_in"]) == (COUNT, 3 * COUNT)
+
+
+class Harm:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self.folder),)
+
+
+@pytest.mark.parametrize("place", ["checkpoint", "memory"])
+def test_a_checkpoint_of_somebody_else_calls_nothing(
+    place: str,
+    bag: Path,
+    annotated: tuple[Path, dict[str, Any]],
+    fresh: None,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    job, harm = Job(bag, tmp_path / "talk"), Harm(tmp_path / "harm")
+    monkeypatch.setattr(annotating, "fingerprint_of", lambda *_: "the same")
+    values = {"messages_in": 3, "memory": pickle.dumps(harm)} if place == "memory" else harm
+    work_folder(job.out).mkdir()
+    (work_folder(job.out) / CHECKPOINT).write_bytes(pickle.dumps(("the same", values)))
+    assert annotate(job, bar=False)["resumed_at"] == 0
+    assert not harm.folder.exists()
+    assert rows(job.out) == rows(annotated[0])
+
+
+def test_two_runs_do_not_write_one_bag(tmp_path: Path) -> None:
+    first = SplitWriter(tmp_path / "talk", "mcap", [])
+    with pytest.raises(BagError, match="talk' is being written by another run: wait for it, or stop it"):
+        SplitWriter(tmp_path / "talk", "mcap", [])
+    first.abort()
+    SplitWriter(tmp_path / "talk", "mcap", []).abort()
+
+
+def test_a_bag_made_with_other_weights_is_another_one(
+    annotated: tuple[Path, dict[str, Any]], bag: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("face_expr_ros.bags.job.sha256_of", lambda _: "another")
+    with pytest.raises(BagError, match="is there already and is not overwritten"):
+        annotate(Job(bag, annotated[0]), bar=False)
+
+
+def test_what_is_done_is_not_done_again_and_nothing_is_overwritten(
+    bag: Path, annotated: tuple[Path, dict[str, Any]]
+) -> None:
+    out, result = annotated
+    again = annotate(Job(bag, out), bar=False)
+    assert (again["done_before"], again["faces"]) == (True, result["faces"])
+    with pytest.raises(BagError, match="is there already and is not overwritten"):
+        annotate(Job(bag, out, namespace="/other"), bar=False)
+
+
+MEMORIES: dict[str, dict[str, Any]] = {
+    "default": {},
+    "network": {"fitting.backend": "tddfa"},
+    "landmarks": {"fitting.backend": "least_squares", "expression.backend": "coefficients"},
+    "window": {"smoothing.method": "window", "expression.adapt_neutral": 5.0, "expression.backend": "head"},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", MEMORIES)
+def test_a_pipelines_memory_goes_into_another_one(portrait: Picture, case: str) -> None:
+    """Two pipelines, the second of which takes over in the middle: both say the same to the last bit."""
+
+    config = from_mapping(PerceptionConfig, MEMORIES[case])
+    first, second = Pipeline(config), Pipeline(config)
+    memory, other = Memory(first), Memory(second)
+    frames = [Frame(image, n * 10**9 // RATE, "lens", CAMERA) for n, image in enumerate(moving(portrait, 12))]
+    for frame in frames[:6]:
+        first(frame)
+    other.load(memory.save())
+    for frame in frames[6:]:
+        one, two = first(frame), second(frame)
+        assert len(one) == len(two) == 1
+        np.testing.assert_equal(one[0].fit.pose.position, two[0].fit.pose.position)
+        np.testing.assert_equal(one[0].fit.expression, two[0].fit.expression)
+        np.testing.assert_equal(one[0].blendshapes.values, two[0].blendshapes.values)
+        assert one[0].id == two[0].id
+    first.close()
+    second.close()
+
+
+@pytest.mark.slow
+def test_two_runs_of_two_pipelines_write_the_same_bytes(bag: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        annotate(Job(bag, tmp_path / name), bar=False)
+    assert rows(tmp_path / "a") == rows(tmp_path / "b")

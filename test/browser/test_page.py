@@ -1,0 +1,158 @@
+"""The page in a real browser, on a real server; and that the committed build is that of the sources."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+from support.browser import Person, needs_chromium, until
+from support.page_fixtures import CLOSED, OPEN
+from support.paths import ROOT
+
+SOURCES = ("index.html", "package-lock.json", "package.json", "public", "src", "tsconfig.json", "vite.config.ts")
+STATIC = ROOT / "face_expr_ros/web/static"
+LARGEST = 1.5e6  # bytes of the whole page, compressed
+in_browser = [pytest.mark.slow, needs_chromium]
+
+
+def files_under(path: Path) -> list[Path]:
+    return [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+
+
+def hash_of(root: Path, files: list[Path]) -> str:
+    """As web/vite.config.ts computes it."""
+    found = hashlib.sha256()
+    for name, file in sorted((file.relative_to(root).as_posix(), file) for file in files):
+        found.update(name.encode() + b"\0" + file.read_bytes() + b"\0")
+    return found.hexdigest()
+
+
+def built_hash(folder: Path) -> str:
+    return hash_of(folder, [file for file in files_under(folder) if file.name != "build.json"])
+
+
+def test_the_committed_build_belongs_to_the_sources() -> None:
+    stamp = json.loads((STATIC / "build.json").read_text())
+    sources = hash_of(ROOT / "web", [file for name in SOURCES for file in files_under(ROOT / "web" / name)])
+    assert stamp["sources_sha256"] == sources, "web/ has changed: build it again with `npm run build` there"
+    assert stamp["build_sha256"] == built_hash(STATIC), "static/ was changed by hand: build it again"
+
+
+def test_the_page_is_small_and_needs_nobody_else() -> None:
+    # A font is compressed as it is.
+    sizes = {file: len(gzip.compress(file.read_bytes(), 9)) for file in files_under(STATIC)}
+    print(f"\nthe page, compressed: {sum(sizes.values()) / 1e3:.0f} kB")
+    assert sum(sizes.values()) < LARGEST
+    page = (STATIC / "index.html").read_text()
+    assert "://" not in page
+    assert "three.js" in (STATIC / "licenses.txt").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("node"), reason="there is no Node.js here")
+@pytest.mark.skipif(not (ROOT / "web/node_modules").is_dir(), reason="the page's packages are not here: npm ci in web/")
+def test_the_sources_build_to_what_is_committed(tmp_path: Path) -> None:
+    command = ["npx", "vite", "build", "--outDir", str(tmp_path / "static"), "--logLevel", "error"]
+    done = subprocess.run(command, cwd=ROOT / "web", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "static/build.json").read_text()) == json.loads((STATIC / "build.json").read_text())
+
+
+def pixels(page: Page) -> bytes:
+    return page.locator("#canvas").screenshot()
+
+
+class TestPage:
+    pytestmark = in_browser
+
+    def test_the_mouth_opens_as_the_stream_says(self, page: Page, person: Person) -> None:
+        until(page, f"faceExpr.mouthOpening() < {CLOSED}")
+        closed = pixels(page)
+        person.jaw = 0.9
+        until(page, f"faceExpr.mouthOpening() > {OPEN}")
+        assert pixels(page) != closed
+        person.jaw = 0.0
+        until(page, f"faceExpr.mouthOpening() < {CLOSED}")
+
+    def test_faces_come_and_go(self, page: Page, person: Person) -> None:
+        person.count = 2
+        until(page, "faceExpr.faces.join() === '1,2'")
+        page.get_by_role("button", name="Face 2").evaluate("button => button.click()")
+        person.count = 1
+        until(page, "faceExpr.faces.join() === '1'")
+        person.count = 0
+        until(page, "faceExpr.faces.join() === '0'")
+        until(page, "document.getElementById('hint').textContent === 'No face in view'")
+        assert page.locator("#mouth").inner_text() == "Mouth \N{EN DASH}", "nobody's mouth is neither open nor closed"
+
+    def test_a_slider_takes_the_face_over_and_live_gives_it_back(self, page: Page, person: Person) -> None:
+        page.locator("input[data-name=jawOpen]").press("End")
+        until(page, f"faceExpr.source === 'manual' && faceExpr.mouthOpening() > {OPEN}")
+        page.get_by_role("button", name="Relax").click()
+        until(page, f"faceExpr.mouthOpening() < {CLOSED}")
+        page.evaluate("faceExpr.setManual('jawOpen', 0.8)")
+        until(page, f"faceExpr.mouthOpening() > {OPEN}")
+        page.keyboard.press("m")
+        until(page, f"faceExpr.source === 'stream' && faceExpr.mouthOpening() < {CLOSED}")
+
+    def test_one_button_opens_and_closes_the_mouth(self, page: Page) -> None:
+        page.get_by_role("button", name="Open mouth").click()
+        until(page, f"faceExpr.mouthOpening() > {OPEN}")
+        page.get_by_role("button", name="Close mouth").click()
+        until(page, f"faceExpr.mouthOpening() < {CLOSED}")
+
+    def test_everything_is_reached_by_keyboard_and_has_a_name(self, page: Page) -> None:
+        reached = set()
+        for _ in range(140):
+            page.keyboard.press("Tab")
+            reached.add(page.evaluate("document.activeElement.id || document.activeElement.name || ''"))
+        assert {
+            "connection",
+            "theme",
+            "help",
+            "look",
+            "viewpoint",
+            "mirror",
+            "reset",
+            "source",
+            "record",
+            "avatar",
+        } <= reached
+        nameless = "[...document.querySelectorAll('button, input, canvas')].filter(e => !e.hidden && !(e.ariaLabel || \
+            e.textContent.trim() || e.labels?.length)).map(e => e.outerHTML)"
+        assert page.evaluate(nameless) == []
+        for key, look in (("2", "wireframe"), ("3", "landmarks"), ("4", "texture"), ("1", "mesh")):
+            page.keyboard.press(key)
+            assert page.evaluate("document.querySelector('input[name=look]:checked').value") == look
+        page.keyboard.press("?")
+        assert page.get_by_role("dialog").is_visible()
+        page.keyboard.press("Escape")
+        theme = page.evaluate("document.documentElement.dataset.theme")
+        page.keyboard.press("t")
+        assert page.evaluate("document.documentElement.dataset.theme") != theme
+
+    def test_the_own_camera_is_asked_for_and_looked_at(self, page: Page) -> None:
+        page.get_by_text("My camera", exact=True).click()
+        assert page.get_by_role("dialog").is_visible()
+        page.get_by_role("button", name="Start camera").click()
+        until(page, "faceExpr.source === 'webcam'")
+        before = page.evaluate("faceExpr.frames")
+        until(page, f"faceExpr.frames > {before + 3} && faceExpr.lastFrame().width === 640")
+        page.keyboard.press("m")
+        until(page, "faceExpr.source === 'manual'")
+
+    def test_it_is_quick(self, page: Page) -> None:
+        begun, drawn = time.monotonic(), page.evaluate("faceExpr.drawn")
+        until(page, f"faceExpr.drawn > {drawn + 120}")  # the medians are those of 120 frames
+        rate = 120 / (time.monotonic() - begun)
+        script, latency = page.evaluate("[faceExpr.scriptMs, faceExpr.latencyMs]")
+        print(f"\nscript {script:.1f} ms a frame, stamp to drawn {latency:.0f} ms (medians); {rate:.0f} Hz in software")
+        assert script > 0
+        assert latency > 0

@@ -1,0 +1,143 @@
+"""The loader of face models: what it gives, and what it says of a file that is not whole."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from face_expr_ros.core.face_model import BundleError, MorphableModel, load_face_model, write_arrays
+from face_expr_ros.core.resources import resource_path
+
+
+@pytest.fixture(scope="module")
+def model() -> MorphableModel:
+    return load_face_model(resource_path("bfm/open_face_model.npz"))
+
+
+@pytest.fixture
+def arrays():
+    with np.load(resource_path("bfm/open_face_model.npz")) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def test_without_coefficients_the_face_is_the_mean(model):
+    np.testing.assert_array_equal(model.vertices(), model.mean)
+    np.testing.assert_array_equal(model.vertices(np.zeros(40), np.zeros(52)), model.mean)
+
+
+def test_coefficients_add_their_basis_vectors(model):
+    expected = model.mean + 2.0 * model.identity[0] - model.identity[1] + 0.5 * model.expression[17]
+    expression = np.eye(len(model.expression))[17] * 0.5
+    np.testing.assert_allclose(model.vertices([2.0, -1.0], expression), expected, atol=1e-7)
+
+
+def test_the_mean_is_not_changed_by_what_a_caller_does_to_the_vertices(model):
+    before = model.mean.copy()
+    model.vertices()[:] = 0.0
+    np.testing.assert_array_equal(model.mean, before)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (([0.0] * 41,), "shape must be at most 40 coefficients"),
+        ((None, [0.0] * 53), "expression must be at most 52 coefficients"),
+        ((np.zeros((2, 3)),), r"shape \(2, 3\) was given"),
+        (([np.nan],), "shape must be finite"),
+        ((None, [np.inf]), "expression must be finite"),
+    ],
+)
+def test_wrong_coefficients_are_refused(model, arguments, words):
+    with pytest.raises(ValueError, match=words):
+        model.vertices(*arguments)
+
+
+def test_embedded_points_follow_the_surface(model):
+    points = model.facemesh_points(model.mean)
+    assert points.shape == (478, 3)
+    np.testing.assert_allclose(model.facemesh_points(model.mean + 1.0), points + 1.0, atol=1e-5)
+    corners = model.mean[model.triangles[model.facemesh_triangle]]
+    assert (points >= corners.min(axis=1) - 1e-6).all()
+    assert (points <= corners.max(axis=1) + 1e-6).all()
+
+
+def test_embedded_points_can_be_taken_from_pixels_too(model):
+    pixels = model.mean[:, :2] * 1000.0
+    points = model.points(pixels, model.facemesh_triangle, model.facemesh_barycentric)
+    np.testing.assert_allclose(points, model.facemesh_points(model.mean)[:, :2] * 1000.0, atol=1e-3)
+
+
+def test_an_unknown_part_is_refused(model):
+    with pytest.raises(ValueError, match=r"one of skin, .*'left_ear' was given"):
+        model.part_vertices("left_ear")
+
+
+def test_the_hash_is_that_of_the_file(model):
+    assert re.fullmatch("[0-9a-f]{64}", model.sha256)
+
+
+def test_written_arrays_are_read_back_the_same(tmp_path, arrays, model):
+    path = tmp_path / "model.npz"
+    write_arrays(path, arrays)
+    again = load_face_model(path)
+    assert again.sha256 == model.sha256
+    np.testing.assert_array_equal(again.identity, model.identity)
+    assert again.expression_names == model.expression_names
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(BundleError, match=r"'.*nowhere\.npz' cannot be read"):
+        load_face_model(tmp_path / "nowhere.npz")
+
+
+@pytest.mark.parametrize("kept", [0, 10, 5000, 1_000_000])
+def test_a_truncated_file_is_refused(tmp_path, kept):
+    path = tmp_path / "model.npz"
+    path.write_bytes(resource_path("bfm/open_face_model.npz").read_bytes()[:kept])
+    with pytest.raises(BundleError, match=r"is not a whole \.npz file"):
+        load_face_model(path)
+
+
+def test_a_damaged_array_is_refused(tmp_path):
+    data = bytearray(resource_path("bfm/open_face_model.npz").read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    path = tmp_path / "model.npz"
+    path.write_bytes(data)
+    with pytest.raises(BundleError, match="Bad CRC"):
+        load_face_model(path)
+
+
+def test_a_missing_array_is_named(tmp_path, arrays):
+    del arrays["uv"], arrays["mean"]
+    write_arrays(tmp_path / "model.npz", arrays)
+    with pytest.raises(BundleError, match="lacks mean, uv"):
+        load_face_model(tmp_path / "model.npz")
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("mean", lambda a: a[:-1], r"identity of shape \(40, 5208, 3\)"),
+        ("identity", lambda a: a[..., :2], r"identity of shape \(40, 5208, 2\).*\(40, 5207?8?, 3\) of kind 'if'"),
+        ("identity", lambda a: a.astype(np.complex64), "type complex64"),
+        ("expression_names", lambda a: a[:10], r"expression_names of shape \(10,\)"),
+        ("landmarks68", lambda a: a[:51], r"landmarks68 of shape \(51,\)"),
+        ("facemesh_barycentric", lambda a: a[:468], r"facemesh_barycentric of shape \(468, 3\)"),
+        ("triangles", lambda a: a + 5000, r"triangles outside 0\.\.5207"),
+        ("facemesh_triangle", lambda a: a - 99999, "facemesh_triangle outside 0"),
+        ("mean", lambda a: a * np.float32("nan"), "mean with values that are not finite"),
+    ],
+)
+def test_an_array_that_does_not_fit_is_named(tmp_path, arrays, name, change, words):
+    arrays[name] = change(arrays[name])
+    write_arrays(tmp_path / "model.npz", arrays)
+    with pytest.raises(BundleError, match=words):
+        load_face_model(tmp_path / "model.npz")
+
+
+def test_pickled_objects_are_refused(tmp_path):
+    np.savez(tmp_path / "model.npz", name=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(BundleError, match=r"is not a whole \.npz file"):
+        load_face_model(tmp_path / "model.npz")

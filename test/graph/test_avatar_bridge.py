@@ -1,0 +1,89 @@
+"""The node avatar_bridge: real rclpy, real sockets."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray
+from face_expr_ros.msg import FaceArray
+from std_msgs.msg import Header
+from support.avatar_faces import ROUNDING
+from support.avatar_receivers import VmcAvatar
+from support.faces import CAMERA, make_face
+
+from face_expr_ros.models.bundle import open_face_model
+from face_expr_ros.ros.encode import face_array
+
+
+def test_faces_of_a_topic_arrive_at_an_avatar_and_a_damaged_message_does_not_end_that(
+    graph: Any, start: Any, tmp_path: Path
+) -> None:
+    model, avatar, count = open_face_model("open"), VmcAvatar(), 0
+    smiling = face_array([make_face(model, jawOpen=0.5)], CAMERA, "open", Header(stamp=Time(sec=1)))
+    laughing = face_array([make_face(model, jawOpen=0.9), make_face(model, "odd")], CAMERA, "open", Header())
+    laughing.faces[1].expression.blendshape_names = laughing.faces[1].expression.blendshapes = []
+    shown = smiling
+    faces = graph.node.create_publisher(FaceArray, "/show/faces", 10)
+    statuses = graph.listen(DiagnosticArray, "/diagnostics")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.setblocking(False)
+        targets = [
+            {"protocol": "live_link", "face": "odd"},
+            {"protocol": "vmc", "face": "f1", "port": receiver.getsockname()[1], "vmc": {"neck_share": 0.0}},
+            {"protocol": "live_link", "host": "no-such-host.invalid", "name": "nobody"},
+        ]
+        (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"targets": targets}), encoding="utf-8")
+        bridge = start("avatar_bridge", "-r", "__ns:=/show", "-p", f"targets:={tmp_path}/mine.yaml")
+
+        def step() -> None:
+            nonlocal count
+            count += 1
+            broken = face_array([make_face(model)], CAMERA, "open", Header())
+            broken.faces[0].expression.blendshapes.pop()
+            faces.publish(broken if count % 3 == 0 else shown)
+            while True:
+                try:
+                    avatar.receive(receiver.recv(65536))
+                except BlockingIOError:
+                    return
+
+        graph.until(lambda: avatar.blendshapes.get("jawOpen", 0.0) > 0.4, "the open jaw", each=step)
+        graph.until(lambda: "faces left out: a value for each of 52" in bridge.output, "a complaint", each=step)
+        graph.until(lambda: "not sent to nobody: " in bridge.output, "a warning", each=step)
+        before = avatar.applied
+        graph.until(lambda: avatar.applied > before + 3, "more packets", each=step)
+        assert avatar.blendshapes["jawOpen"] == pytest.approx(0.5, abs=ROUNDING)
+        assert len(avatar.blendshapes) == 52
+        assert avatar.ok == 1
+        graph.until(lambda: any("nobody failed" in keys(status) for status in statuses), "diagnostics", each=step)
+        shown = laughing
+        graph.until(lambda: avatar.blendshapes["jawOpen"] > 0.8, "a face beside one that cannot be used", each=step)
+    assert bridge.stop() == 0, bridge.output
+
+
+def keys(message: DiagnosticArray) -> set[str]:
+    return {pair.key for status in message.status for pair in status.values}
+
+
+def test_a_bridge_without_its_targets_file_says_so_and_ends(start: Any) -> None:
+    bridge = start("avatar_bridge", "-r", "__ns:=/bad", "-p", "targets:=/nowhere/a.yaml")
+    assert bridge.wait() == 2
+    assert "avatar_bridge: targets: '/nowhere/a.yaml' cannot be read" in bridge.output
+    assert "Traceback" not in bridge.output
+
+
+def test_a_port_for_hellos_that_is_taken_ends_the_bridge_with_a_sentence(start: Any, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("", 0))
+        entry = {"protocol": "ifacialmocap", "port": other.getsockname()[1], "ifacialmocap": {"wait_for_hello": True}}
+        (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"targets": [entry]}), encoding="utf-8")
+        bridge = start("avatar_bridge", "-p", f"targets:={tmp_path}/mine.yaml")
+        assert bridge.wait() == 2
+    assert "waits for a hello at port" in bridge.output
+    assert "in use" in bridge.output

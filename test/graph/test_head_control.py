@@ -1,0 +1,153 @@
+"""The node head_control as a process: FaceArray in, joints out; real rclpy, real DDS."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray
+from face_expr_ros.msg import Face, FaceArray
+from rcl_interfaces.srv import SetParameters
+from rclpy.parameter import Parameter
+from rclpy.publisher import Publisher
+from rclpy.time import Time as Moment
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Header
+from trajectory_msgs.msg import JointTrajectory
+
+from face_expr_ros.core.geometry import face_frame_quaternion, rotation_from_euler
+
+YAW = 0.5  # radians
+DEAD_BAND = 0.02  # of config/heads/neck.yaml
+VELOCITY = 2.5  # radians per second, of the same
+NEAR = 0.002  # radians
+
+
+def message(*yaws: float, stamp: Time | None = None) -> FaceArray:
+    """A message with a face for each yaw, one meter before the camera, with its mouth half open."""
+    faces = []
+    for number, yaw in enumerate(yaws, start=1):
+        face = Face(face_id=f"f{number}")
+        face.pose.face_id = face.face_id
+        q = face.pose.pose.orientation
+        q.x, q.y, q.z, q.w = face_frame_quaternion(rotation_from_euler(yaw, 0.0, 0.0)).tolist()
+        face.pose.pose.position.z = float(number)
+        face.expression.blendshape_names = ["jawOpen"]
+        face.expression.blendshapes = [0.5]
+        faces.append(face)
+    return FaceArray(header=Header(stamp=stamp or Time()), faces=faces)
+
+
+def last(states: list[JointState], joint: str = "neck_yaw") -> float:
+    """The newest target of a joint; NaN before there is one."""
+    return states[-1].position[states[-1].name.index(joint)] if states else math.nan
+
+
+def reaches(states: list[JointState], target: float, joint: str = "neck_yaw") -> Callable[[], bool]:
+    return lambda: abs(last(states, joint) - target) < NEAR
+
+
+def seconds(state: JointState) -> float:
+    return Moment.from_msg(state.header.stamp).nanoseconds / 1e9
+
+
+def speak(publisher: Publisher, *yaws: float) -> Callable[[], None]:
+    return lambda: publisher.publish(message(*yaws))
+
+
+def test_faces_become_joint_states_and_trajectories_and_bad_ones_are_left_out(graph: Any, start: Any) -> None:
+    states: list[JointState] = graph.listen(JointState, "/robot/joint_targets")
+    trajectories: list[JointTrajectory] = graph.listen(JointTrajectory, "/robot/joint_trajectory")
+    diagnostics: list[DiagnosticArray] = graph.listen(DiagnosticArray, "/diagnostics")
+    faces = graph.node.create_publisher(FaceArray, "/robot/faces", 10)
+    head = start("head_control", "-r", "__ns:=/robot", "-p", "output:=both", "-p", "hold:=0.2")
+    graph.until(lambda: states and trajectories, "joints at rest")
+    assert set(states[0].position) == {0.0}
+    graph.until(reaches(states, YAW - DEAD_BAND), "the head that follows", each=speak(faces, YAW, -YAW))
+    graph.until(reaches(states, 0.6 * (0.5 - 0.03), "jaw"), "the jaw that follows", each=speak(faces, YAW))
+
+    bad = message(math.nan)
+    count = len(states)
+    graph.until(lambda: "faces left out" in head.output, "the refusal", each=lambda: faces.publish(bad))
+    graph.until(lambda: len(states) > count + 5, "joints all the same")
+    assert "a pose of finite numbers was wanted for 'f1'" in head.output
+    graph.until(reaches(states, -(YAW - DEAD_BAND)), "the next good face", each=speak(faces, -YAW))
+
+    change = SetParameters.Request(parameters=[Parameter("follow", value="id").to_parameter_msg()])
+    change.parameters.append(Parameter("face_id", value="f2").to_parameter_msg())
+    answer = graph.call(SetParameters, "/robot/head_control/set_parameters", change)
+    assert all(result.successful for result in answer.results)
+    graph.until(reaches(states, YAW - DEAD_BAND), "the other face", each=speak(faces, -YAW, YAW))
+
+    graph.until(reaches(states, 0.0), "rest without a face", each=speak(faces))
+    for before, after in pairwise(states):
+        step = after.position[0] - before.position[0]
+        assert abs(step) <= VELOCITY * (seconds(after) - seconds(before)) * 1.001
+    (point,) = trajectories[-1].points
+    assert trajectories[-1].joint_names == states[-1].name
+    assert len(point.positions) == len(point.velocities) == 8
+    assert (point.time_from_start.sec, point.time_from_start.nanosec) == (0, 20_000_000)
+    assert trajectories[-1].header.stamp == Time(), "a trajectory begins when it arrives"
+
+    def said() -> dict[str, str]:
+        mine = [status for array in diagnostics for status in array.status if status.name == "robot/head_control"]
+        return {pair.key: pair.value for pair in mine[-1].values} if mine else {}
+
+    graph.until(lambda: int(said().get("bad messages", 0)) > 0, "the count of bad messages", each=speak(faces, YAW))
+    assert int(said()["messages"]) > 10
+    assert head.stop() == 0, head.output
+
+
+def test_a_simulated_clock_may_start_again(graph: Any, start: Any) -> None:
+    states: list[JointState] = graph.listen(JointState, "/sim/joint_targets")
+    clock = graph.node.create_publisher(Clock, "/clock", 10)
+    faces = graph.node.create_publisher(FaceArray, "/sim/faces", 10)
+    head = start("head_control", "-r", "__ns:=/sim", "-p", "use_sim_time:=true")
+    graph.until(lambda: "nothing has come on /clock: the head stands" in head.output, "a word about the clock")
+    assert not states
+    now_ns = 100 * 10**9
+
+    def tick() -> None:
+        nonlocal now_ns
+        now_ns += 20_000_000
+        stamp = Time(sec=now_ns // 10**9, nanosec=now_ns % 10**9)
+        clock.publish(Clock(clock=stamp))
+        faces.publish(message(YAW, stamp=stamp))
+
+    graph.until(reaches(states, YAW - DEAD_BAND), "the head that follows", each=tick)
+    for _ in range(3):
+        now_ns, count = 10**9, len(states)
+        graph.until(lambda count=count: len(states) > count + 10, "joints after the jump", each=tick)
+        assert last(states) == pytest.approx(YAW - DEAD_BAND, abs=NEAR)
+    assert "the time jumped by -" in head.output
+    assert head.stop() == 0, head.output
+
+
+def test_a_head_that_asks_where_it_stands_begins_there(graph: Any, start: Any) -> None:
+    states: list[JointState] = graph.listen(JointState, "/real/joint_targets")
+    measured = graph.node.create_publisher(JointState, "/real/joint_states", 10)
+    head = start("head_control", "-r", "__ns:=/real", "-p", "start:=measured", "-p", "table:=pan_tilt")
+    graph.until(lambda: measured.get_subscription_count(), "the question")
+    measured.publish(JointState(name=["pan"], position=[0.7]))  # the tilt is missing
+    measured.publish(JointState(name=["pan", "tilt"], position=[0.7, math.nan]))
+    both = JointState(name=["tilt", "wheel", "pan"], position=[0.3, 9.0, 0.7])
+    graph.until(lambda: states, "the first target", each=lambda: measured.publish(both))
+    assert list(states[0].name) == ["pan", "tilt"]
+    assert list(states[0].position) == pytest.approx([0.7, 0.3])
+    graph.until(reaches(states, 0.0, "pan"), "rest")
+    assert head.stop() == 0, head.output
+
+
+def test_a_head_that_cannot_work_says_why_and_ends(start: Any, tmp_path: Path) -> None:
+    table = tmp_path / "mine.yaml"
+    table.write_text("joints: {neck: {source: yaww, minimum: -1, maximum: 1, velocity: 1, acceleration: 1}}")
+    head = start("head_control", "-p", f"table:={table}")
+    assert head.wait() == 2
+    assert "mine.yaml: neck.source must be a quantity of a face, 'yaww' was given, did you mean yaw?" in head.output
+    assert "Traceback" not in head.output

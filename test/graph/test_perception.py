@@ -1,0 +1,138 @@
+"""The perception node as a process on a real graph: what it answers to images."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from typing import Any
+
+import numpy as np
+import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
+from face_expr_ros.msg import FaceExpression, FaceModel, FacePose, FaceShape
+from numpy.typing import NDArray
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
+from support.perception_dialog import FRAME_ID, Dialog, values
+from visualization_msgs.msg import Marker
+
+from face_expr_ros.core.geometry import pinhole_camera
+from face_expr_ros.ros.camera_info_messages import info_from_camera
+
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+GOOD_INFO = info_from_camera(pinhole_camera(640, 480, 45.0), 640, 480, Header(frame_id=FRAME_ID))
+BAD_INFO = CameraInfo(width=640, height=480, distortion_model="plumb_bob", k=[math.nan] * 9, d=[0.0] * 5)
+
+
+@pytest.fixture(scope="module")
+def dialog(graph: Any, start: Any, portrait: NDArray[np.uint8]) -> Dialog:
+    """One node for all tests of this file."""
+    start("perception", "-r", "__ns:=/main")
+    result = Dialog(graph, "/main", portrait)
+    result.ask()
+    return result
+
+
+def test_a_face_is_found_under_the_header_of_its_image(dialog: Dialog) -> None:
+    image = dialog.image()
+    answer = dialog.ask(image)
+    (face,) = answer.faces
+    assert answer.header == image.header
+    assert face.pose.header == face.shape.header == face.expression.header == image.header
+    assert len(face.landmarks) == 478 * 3
+    assert len(face.expression.blendshapes) == len(face.expression.blendshape_names) == 52
+    assert abs(face.pose.yaw) < math.radians(5)
+    assert 200 < face.roi.x_offset + face.roi.width / 2 < 440
+
+
+def test_an_image_without_a_face_is_answered_with_nobody(dialog: Dialog) -> None:
+    answer = dialog.ask(dialog.image(picture=np.full((480, 640, 3), 90, np.uint8)))
+    assert not answer.faces
+
+
+@pytest.mark.parametrize(
+    ("encoding", "convert"),
+    [
+        ("rgb8", lambda bgr: bgr[:, :, ::-1]),
+        ("mono8", lambda bgr: bgr[:, :, 1]),
+        ("bgra8", lambda bgr: np.dstack([bgr, bgr[:, :, :1]])),
+    ],
+)
+def test_other_encodings_are_seen_too(dialog: Dialog, encoding: str, convert: Any) -> None:
+    rows = np.ascontiguousarray(convert(dialog.picture))
+    data = array("B", rows.tobytes())
+    image = dialog.image(encoding=encoding, step=rows.strides[0], data=data)
+    assert len(dialog.ask(image).faces) == 1
+
+
+BAD_IMAGES: dict[str, dict[str, Any]] = {
+    "unknown encoding": {"encoding": "32FC1"},
+    "step too small": {"step": 7},
+    "data too short": {"data": array("B", bytes(100))},
+    "no data": {"data": array("B")},
+    "zero width": {"width": 0},
+    "zero height": {"height": 0},
+    "absurd size": {"width": 2**32 - 1, "height": 2**32 - 1, "step": 2**32 - 1},
+    "odd width for yuv422": {"encoding": "yuv422", "width": 639},
+}
+
+
+def test_bad_images_are_counted_and_named_and_the_next_good_one_works(dialog: Dialog) -> None:
+    for name, changes in BAD_IMAGES.items():
+        dialog.say(dialog.image(**changes))
+        assert len(dialog.ask().faces) == 1, name
+    last = dialog.image(encoding="32FC1")
+    status = dialog.status(lambda status: status.level == DiagnosticStatus.ERROR, "an error", lambda: dialog.say(last))
+    assert "bad images on /main/image: an encoding of bgr8" in status.message
+    assert "'32FC1' was given" in values(status)["last error"]
+    assert int(values(status)["bad frames"]) >= 1
+    assert len(dialog.ask().faces) == 1
+
+
+def test_the_pose_is_metric_with_camera_info_and_not_with_a_bad_one(dialog: Dialog) -> None:
+    assert not dialog.ask().faces[0].pose.metric
+    face = dialog.inform(GOOD_INFO, metric=True).faces[0]
+    assert face.pose.pose.position.z == pytest.approx(0.6, rel=0.15)  # meters, a face of unknown size
+    dialog.inform(BAD_INFO, metric=False)
+    status = dialog.status(
+        lambda status: "CameraInfo cannot be used" in status.message, "the problem", lambda: dialog.ask()
+    )
+    assert status.level == DiagnosticStatus.WARN
+    assert "fx and fy above 0 was wanted" in status.message
+    dialog.inform(GOOD_INFO, metric=True)
+
+
+def test_time_may_stand_still_or_jump_back(dialog: Dialog) -> None:
+    later = dialog.ask(dialog.image(stamp=50_000_000_000))
+    again = dialog.ask(dialog.image(stamp=50_000_000_000))
+    back = dialog.ask(dialog.image(stamp=10_000_000_000))
+    after = dialog.ask(dialog.image(stamp=10_100_000_000))
+    assert all(len(answer.faces) == 1 for answer in (later, again, back, after))
+    assert back.faces[0].face_id != later.faces[0].face_id, "an id is never used again"
+    assert after.faces[0].face_id == back.faces[0].face_id
+
+
+def test_every_output_carries_the_header_of_the_image(dialog: Dialog) -> None:
+    kinds = {
+        "pose": FacePose,
+        "shape": FaceShape,
+        "expression": FaceExpression,
+        "mesh_markers": Marker,
+        "annotated": Image,
+    }
+    received = {topic: dialog.listen(kind, topic) for topic, kind in kinds.items()}
+    dialog.ask_until(lambda _: all(received.values()), "on every topic")
+    stamps = {(answer.header.stamp.sec, answer.header.stamp.nanosec) for answer in dialog.answers}
+    for messages in received.values():
+        assert messages[-1].header.frame_id == FRAME_ID
+        assert (messages[-1].header.stamp.sec, messages[-1].header.stamp.nanosec) in stamps
+    assert received["mesh_markers"][-1].type == Marker.TRIANGLE_LIST
+    assert (received["annotated"][-1].width, received["annotated"][-1].height) == (640, 480)
+
+
+def test_a_late_subscriber_gets_the_face_model(dialog: Dialog) -> None:
+    models: list[FaceModel] = dialog.listen(FaceModel, "face_model", LATCHED)
+    dialog.graph.until(lambda: models, "the face model")
+    assert len(models[0].mean) == 3 * models[0].vertex_count
+    assert models[0].model == dialog.ask().faces[0].shape.model

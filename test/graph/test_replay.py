@@ -1,0 +1,175 @@
+"""A bag published into a graph: all of it, in its order, at its times; live answers are those of the annotated bag."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from face_expr_ros.msg import FaceArray
+from numpy.typing import NDArray
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.serialization import deserialize_message
+from rclpy.time import Time
+from rosbags.rosbag2 import StoragePlugin, Writer
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import String
+from support.bag_files import RATE, START_NS, STRING, BagFile, header, record
+from support.lockstep import SECOND, Lockstep
+
+from face_expr_ros.bags import BagError
+from face_expr_ros.bags.annotate import annotate
+from face_expr_ros.bags.job import Job
+from face_expr_ros.bags.messages import FACE_ARRAY, UNKNOWN_HASH, cdr, package_types
+from face_expr_ros.bags.reading import Recording
+from face_expr_ros.nodes.replay import Player, ReplayOptions
+
+SENSOR_DATA = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
+Picture = NDArray[np.uint8]
+SAME = 1e-5  # of any number of a face, live against offline; both are float32 of the same computation
+COMMAND = "import sys; from face_expr_ros.cli import main; sys.exit(main())"
+
+
+@pytest.fixture(scope="module")
+def bag(portrait: Picture, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return record(tmp_path_factory.mktemp("replay") / "talk", portrait, 8, info_at=-0.5)
+
+
+def replay(bag: Path, *options: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", COMMAND, "replay", str(bag), *options], stdout=subprocess.DEVNULL)
+
+
+def test_a_bag_comes_out_as_it_was_recorded(graph: Any, bag: Path, tmp_path: Path) -> None:
+    words: list[String] = graph.listen(String, "/chatter", SENSOR_DATA)
+    images: list[Image] = graph.listen(Image, "/camera/image", SENSOR_DATA)
+    infos: list[CameraInfo] = graph.listen(CameraInfo, "/camera/camera_info", SENSOR_DATA)
+    clock: list[Clock] = graph.listen(Clock, "/clock", 100)
+    result = tmp_path / "result.json"
+    waits = [part for topic in ("/chatter", "/camera/image", "/camera/camera_info") for part in ("--wait-for", topic)]
+    process = replay(bag, "--clock", "--rate", "1", *waits, "--json", str(result))
+    graph.until(lambda: len(words) == 8 and len(images) == 8 and len(infos) == 8, "the whole bag")
+    assert process.wait(60) == 0
+    assert [word.data for word in words] == [f"word {number}" for number in range(8)]
+    stamps = [Time.from_msg(image.header.stamp).nanoseconds for image in images]
+    assert stamps == [START_NS + number * 10**9 // RATE for number in range(8)]
+    times = [Time.from_msg(message.clock).nanoseconds for message in clock]
+    assert times == sorted(times)
+    assert len(times) > 24, "the clock goes on between messages"
+    answer = json.loads(result.read_text())
+    assert (answer["messages_in"], answer["frames"], answer["faces"]) == (24, 8, 0)
+    assert answer["realtime_factor"] <= 1.0
+
+
+def test_a_loop_ends_with_control_c(graph: Any, bag: Path, tmp_path: Path) -> None:
+    words: list[String] = graph.listen(String, "/chatter", SENSOR_DATA)
+    result = tmp_path / "result.json"
+    options = ("--loop", "--rate", "4", "--topics", "/chatter", "--wait-for", "/chatter", "--json", str(result))
+    process = replay(bag, *options)
+    graph.until(lambda: len(words) > 20, "the third time")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 0
+    assert json.loads(result.read_text())["frames"] == 0
+    assert [word.data for word in words[:10]] == [f"word {number % 8}" for number in range(10)]
+
+
+def test_topics_that_are_not_there_are_refused(graph: Any, bag: Path) -> None:
+    with Recording(bag) as recording, pytest.raises(BagError, match="has no topic '/nobody'; it has /camera"):
+        Player(graph.node, recording, ReplayOptions(topics=("/nobody",)))
+    with Recording(bag) as recording:
+        player = Player(graph.node, recording, ReplayOptions(topics=("/chatter",), wait_for=("/camera/image",)))
+        with pytest.raises(BagError, match="/camera/image is waited for but not published; /chatter are"):
+            player.play()
+
+
+def test_faces_of_another_version_are_left_out(graph: Any, tmp_path: Path) -> None:
+    """Their bytes would be read as something else."""
+    with Writer(tmp_path / "old", version=8, storage_plugin=StoragePlugin.MCAP) as writer:
+        faces = writer.add_connection("/faces", FACE_ARRAY, msgdef="string face\n", rihs01=UNKNOWN_HASH)
+        writer.write(faces, START_NS, bytes(8))
+    words = "face_expr_ros/msg/FaceArray was recorded with another definition than the installed one"
+    with Recording(tmp_path / "old") as recording:
+        assert words in Player(graph.node, recording, ReplayOptions()).left_out["/faces"]
+        with pytest.raises(BagError, match=f"/faces cannot be published: .*{words}"):
+            Player(graph.node, recording, ReplayOptions(topics=("/faces",)))
+
+
+ODD_TOPICS = {
+    "no such package": ("/t", "my_pkg/msg/Weird", "my_pkg/msg/Weird is not installed"),
+    "a service": ("/t", "std_srvs/srv/Trigger", "std_srvs/srv/Trigger is not installed"),
+    "no class": ("/t", "std_msgs/msg/__doc__", "std_msgs/msg/__doc__ is not installed"),
+    "nothing": ("/t", "//", "// is not installed"),
+    "a name with a space": ("/a b", "std_msgs/msg/String", "'/a b' is no name of a topic"),
+}
+
+
+@pytest.mark.parametrize("case", ODD_TOPICS)
+def test_topics_that_nobody_could_subscribe_to_are_left_out(graph: Any, tmp_path: Path, case: str) -> None:
+    topic, kind, words = ODD_TOPICS[case]
+    with Writer(tmp_path / "a", version=8, storage_plugin=StoragePlugin.MCAP) as writer:
+        odd = writer.add_connection(topic, kind, msgdef="uint8 a\n", rihs01=UNKNOWN_HASH)
+        writer.write(odd, START_NS, bytes(8))
+    with Recording(tmp_path / "a") as recording:
+        assert words in Player(graph.node, recording, ReplayOptions()).left_out[topic]
+
+
+def test_damaged_faces_are_published_as_they_are_and_not_counted(graph: Any, tmp_path: Path) -> None:
+    with BagFile(tmp_path / "a") as file:
+        file.write("/faces", FACE_ARRAY, 0, b"\0\1\0\0")
+        file.write("/faces", FACE_ARRAY, 1, cdr(FACE_ARRAY, {"header": header(1), "faces": []}))
+    with Recording(tmp_path / "a") as recording:
+        player = Player(graph.node, recording, ReplayOptions(rate=0.0))
+        player.play()
+    assert (player.counts.messages, player.counts.faces) == (2, 0)
+    assert "faces that cannot be counted" in player.counts.problem
+
+
+def test_a_time_that_the_clock_cannot_say_is_refused(graph: Any, tmp_path: Path) -> None:
+    with Writer(tmp_path / "a", version=8, storage_plugin=StoragePlugin.MCAP) as writer:
+        words = writer.add_connection("/chatter", STRING, typestore=package_types())
+        writer.write(words, 2**63, cdr(STRING, {"data": "late"}))
+    with Recording(tmp_path / "a") as recording, pytest.raises(BagError, match="of the years 1970 to 2038 was wanted"):
+        Player(graph.node, recording, ReplayOptions(rate=0.0, clock=True)).play()
+
+
+@pytest.mark.slow
+def test_live_answers_are_those_of_the_annotated_bag(graph: Any, start: Any, bag: Path, tmp_path: Path) -> None:
+    """No frame is dropped: each image is shown when the last one is answered."""
+    annotate(Job(bag, tmp_path / "faces"), bar=False)
+    with Recording(tmp_path / "faces") as recording:
+        offline = [
+            deserialize_message(message.data, FaceArray)
+            for message in recording.messages([recording.connection("/faces")])
+        ]
+    live: list[FaceArray] = []
+    with Recording(bag) as recording:
+        # The node has to know the player before it subscribes: CameraInfo may be lost otherwise.
+        player = Player(graph.node, recording, ReplayOptions(topics=("/camera/image", "/camera/camera_info")))
+        start("perception", "-r", "__ns:=/camera")
+        lockstep = Lockstep(graph, "/camera")
+        info = next(recording.messages([recording.connection("/camera/camera_info")]))
+        for later in (3, 4, 5):  # seconds; nobody says when CameraInfo has come, and going back forgets these images
+            player.publish(info)
+            assert not lockstep.show(np.zeros((480, 640, 3), np.uint8), START_NS + later * SECOND).faces
+        for message in recording.messages():
+            if message.connection.topic == "/camera/camera_info":
+                player.publish(message)
+            elif message.connection.topic == "/camera/image":
+                stamp_ns = START_NS + len(live) * 10**9 // RATE
+                live.append(lockstep.ask(partial(player.publish, message), stamp_ns))
+    assert len(live) == len(offline) == 8
+    for one, other in zip(live, offline, strict=True):
+        assert one.header == other.header
+        (face,), (twin,) = one.faces, other.faces
+        assert (face.face_id, face.pose.metric, face.roi) == (twin.face_id, twin.pose.metric, twin.roi)
+        for name in ("landmarks", "confidence"):
+            np.testing.assert_allclose(getattr(face, name), getattr(twin, name), rtol=SAME, atol=SAME)
+        np.testing.assert_allclose(face.expression.blendshapes, twin.expression.blendshapes, atol=SAME)
+        np.testing.assert_allclose(face.shape.coefficients, twin.shape.coefficients, atol=SAME)
+        np.testing.assert_allclose(face.pose.weak_perspective, twin.pose.weak_perspective, rtol=SAME, atol=SAME)

@@ -1,0 +1,88 @@
+"""The launch file of a robot's head, executed with small stand-ins for the launch classes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+from support.launch_stand_ins import CONFIG, LAUNCH, StandIn, actions, defaults, parameter
+
+FILE = "head.launch.py"
+
+
+@pytest.fixture(autouse=True)
+def log_info(launch_stand_ins: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["launch.actions"], "LogInfo", type("LogInfo", (StandIn,), {}), raising=False)
+
+
+def started(**arguments: str) -> dict[str, Any]:
+    """What the launch file starts with these arguments: nodes by their executable, the rest by its class."""
+    assert arguments.keys() <= defaults(FILE).keys()
+    (start,) = actions(FILE, "OpaqueFunction")
+    made = start.named["function"](SimpleNamespace(launch_configurations=defaults(FILE) | arguments))
+    return {action.named.get("executable", type(action).__name__): action.named for action in made}
+
+
+def test_the_head_its_model_and_perception_start_together() -> None:
+    nodes = started()
+    assert list(nodes) == ["head_control", "robot_state_publisher", "IncludeLaunchDescription"]
+    assert nodes["head_control"]["parameters"][0] == str(CONFIG / "head_control.yaml")
+    assert nodes["robot_state_publisher"]["remappings"] == [("joint_states", "joint_targets")]
+    (description,) = nodes["robot_state_publisher"]["parameters"]
+    assert '<robot name="neck">' in description["robot_description"].positional[0]
+
+
+def test_perception_takes_the_arguments_and_opens_no_view_of_its_own() -> None:
+    passed_on = dict(started(source="device:0", namespace="robot")["IncludeLaunchDescription"]["launch_arguments"])
+    assert (passed_on["source"], passed_on["namespace"]) == ("device:0", "robot")
+    assert (passed_on["rviz"], passed_on["web"]) == ("false", "false")
+    assert passed_on.keys() <= defaults("demo.launch.py").keys()
+
+
+def test_arguments_reach_the_head() -> None:
+    head = started(table="pan_tilt", use_sim_time="true", namespace="robot", params_file="mine.yaml")["head_control"]
+    assert parameter(head, "table").positional == ("pan_tilt",)
+    assert parameter(head, "use_sim_time") is True
+    assert head["namespace"] == "robot"
+    assert "mine.yaml" in head["parameters"]
+
+
+def test_a_robot_that_publishes_its_model_itself_gets_joints_only() -> None:
+    assert list(started(urdf="none", perception="false")) == ["head_control"]
+
+
+def test_another_robot_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "mine.urdf").write_text("<robot name='mine'/>")
+    (description,) = started(urdf=str(tmp_path / "mine.urdf"))["robot_state_publisher"]["parameters"]
+    assert description["robot_description"].positional == ("<robot name='mine'/>",)
+
+
+def test_without_robot_state_publisher_the_head_starts_and_a_line_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(name: str) -> str:
+        raise KeyError(name)
+
+    monkeypatch.setattr(sys.modules["ament_index_python.packages"], "get_package_prefix", missing)
+    nodes = started(perception="false")
+    assert list(nodes) == ["head_control", "LogInfo"]
+    assert "robot_state_publisher is not installed" in nodes["LogInfo"]["msg"]
+
+
+def test_rviz_shows_the_robot_and_the_image() -> None:
+    rviz = started(rviz="true", namespace="robot")["rviz2"]
+    assert rviz["arguments"] == ["-d", str(CONFIG / "head.rviz")]
+    assert rviz["namespace"] == "robot"
+    view = yaml.safe_load((CONFIG / "head.rviz").read_text(encoding="utf-8"))["Visualization Manager"]
+    robot, image, _ = view["Displays"]
+    assert robot["Description Topic"]["Value"] == "robot_description"
+    assert image["Topic"]["Value"] == "annotated"
+    assert view["Global Options"]["Fixed Frame"] == "base_link"
+
+
+def test_the_launch_file_compiles() -> None:
+    compile((LAUNCH / FILE).read_text(encoding="utf-8"), FILE, "exec")

@@ -1,0 +1,121 @@
+"""Time as it comes from bags and simulations: back, standing, zero, far ahead; through the node and the pipeline."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from face_expr_ros.msg import FaceArray
+from numpy.typing import NDArray
+from rclpy.time import Time
+from rosgraph_msgs.msg import Clock
+from support.bag_files import CAMERA, moving, record
+from support.lockstep import SECOND, Lockstep
+
+from face_expr_ros.bags.reading import Recording
+from face_expr_ros.core.config import PerceptionConfig
+from face_expr_ros.core.types import Frame
+from face_expr_ros.nodes.replay import Player, ReplayOptions
+from face_expr_ros.perception.pipeline import Pipeline
+
+FAR = 4_000_000_000 * SECOND  # the year 2096
+LATEST = 2**31 - 1  # seconds, the last that a stamp can say
+Picture = NDArray[np.uint8]
+
+# Stamps in tenths of a second -> how often the pipeline starts anew.
+COURSES = {
+    "forward": ([10, 11, 12, 13], 0),
+    "a loop": ([10, 11, 12, 10, 11, 12], 1),
+    "twice the same": ([10, 10, 10, 11], 0),
+    "always zero": ([0, 0, 0, 0], 0),
+    "far ahead and back": ([10, 11, FAR // (SECOND // 10), 12, 13], 1),
+    "far ahead and on from there": ([10, 11, 10**9, 10**9 + 1], 0),
+    "to and fro": ([10, 12, 11, 13, 12, 14], 2),
+}
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Iterator[Pipeline]:
+    result = Pipeline(PerceptionConfig())
+    yield result
+    result.close()
+
+
+@pytest.mark.parametrize("case", COURSES)
+def test_the_pipeline_sees_the_face_whatever_time_does(pipeline: Pipeline, portrait: Picture, case: str) -> None:
+    """A jump back is a new beginning, once; anything else is not, unless the face was away for longer than ids wait."""
+    course, resets = COURSES[case]
+    pipeline.reset()
+    pipeline._last_stamp_ns = None
+    faces = [pipeline(Frame(portrait, tenth * SECOND // 10, "lens", CAMERA)) for tenth in course]
+    assert [len(found) for found in faces] == [1] * len(course)
+    assert all(np.isfinite(found[0].fit.pose.position).all() for found in faces)
+    assert all(np.isfinite(found[0].blendshapes.values).all() for found in faces)
+    ids = [key for key, _ in itertools.groupby(found[0].id for found in faces)]
+    assert len(set(ids)) == len(ids), "an id is never used again"
+    ahead = sum(later - before > 100 for before, later in itertools.pairwise(course))
+    assert len(ids) == 1 + resets + ahead
+
+
+@pytest.mark.slow
+def test_a_node_under_simulated_time_starts_anew_once_and_says_so_once(
+    graph: Any, start: Any, portrait: Picture
+) -> None:
+    node = start("perception", "-r", "__ns:=/jumps", "-p", "use_sim_time:=true")
+    lockstep = Lockstep(graph, "/jumps")
+    clock = graph.node.create_publisher(Clock, "/clock", 10)
+
+    def show(seconds: float) -> FaceArray:
+        clock.publish(Clock(clock=Time(nanoseconds=int(seconds * SECOND)).to_msg()))
+        return lockstep.show(portrait, int(seconds * SECOND))
+
+    before = [show(seconds) for seconds in (100.0, 100.1, 100.2)]
+    after = [show(seconds) for seconds in (3.0, 3.1, 3.1, 3.2)]
+    assert {answer.faces[0].face_id for answer in before} == {"f1"}
+    assert {answer.faces[0].face_id for answer in after} == {"f2"}
+    assert node.output.count("image stamps went back by 97.200 s: all faces are forgotten, ids go on") == 1
+    assert [len(show(seconds).faces) for seconds in (LATEST, 0.0, 0.0)] == [1, 1, 1]
+    assert node.output.count("went back") == 1, "jumps that follow at once are not worth a line each"
+    assert node.stop() == 0, node.output
+
+
+def resident_megabytes(pid: int) -> float:
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
+
+
+@pytest.mark.slow
+def test_a_bag_that_loops_twenty_times_finds_a_new_id_each_time_and_the_memory_as_it_was(
+    graph: Any, start: Any, portrait: Picture, tmp_path: Path
+) -> None:
+    node = start("perception", "-r", "__ns:=/camera")
+    lockstep = Lockstep(graph, "/camera")
+    memory = []
+    with Recording(record(tmp_path / "a", portrait, 8)) as recording:
+        player = Player(graph.node, recording, ReplayOptions(topics=("/camera/image",)))
+        images = list(recording.messages([recording.connection("/camera/image")]))
+        for loop in range(20):
+            answers = [lockstep.ask(partial(player.publish, message), message.time_ns) for message in images]
+            assert [[face.face_id for face in answer.faces] for answer in answers] == [[f"f{loop + 1}"]] * len(images)
+            memory.append(resident_megabytes(node._process.pid))
+    assert memory[-1] - memory[4] < 10.0, f"megabytes after each loop: {memory}"
+    assert "Traceback" not in node.output
+    assert "image left out" not in node.output
+    assert node.stop() == 0, node.output
+
+
+def test_time_of_moving_pictures_is_that_of_their_stamps(pipeline: Pipeline, portrait: Picture) -> None:
+    """The same pictures at the same stamps, later: the same answers, whatever the clock on the wall did meanwhile."""
+
+    def run() -> list[Any]:
+        pipeline.reset()
+        pipeline._last_stamp_ns = None
+        frames = [Frame(image, n * SECOND // 15, "lens", CAMERA) for n, image in enumerate(moving(portrait, 6))]
+        return [pipeline(frame)[0].fit.pose.position for frame in frames]
+
+    np.testing.assert_array_equal(run(), run())

@@ -1,0 +1,114 @@
+"""One file from a server that breaks off, has another file, or is not there."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.file_server import Server, serving
+
+from face_expr_ros.core.face_model import BundleError
+from face_expr_ros.models.download import download
+
+CONTENT = np.random.default_rng(8).bytes(300_000)
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serving({"file.bin": CONTENT}) as running:
+        yield running
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "file.bin"
+
+
+def fetch_file(server: Server, target: Path, sha256: str = SHA256) -> None:
+    download(f"{server.url}/file.bin", target, size=len(CONTENT), sha256=sha256)
+
+
+def test_a_file_is_brought_whole_and_nothing_else_is_left(server: Server, target: Path) -> None:
+    fetch_file(server, target)
+    assert target.read_bytes() == CONTENT
+    assert [path.name for path in target.parent.iterdir()] == ["file.bin"]
+    assert server.requests == [("file.bin", None)]
+
+
+def test_a_bar_on_stderr_shows_the_bytes(server: Server, target: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    fetch_file(server, target)
+    shown = capfd.readouterr()
+    assert "file.bin: 100%" in shown.err
+    assert "300k/300k" in shown.err
+    assert shown.out == ""
+
+
+def test_an_answer_that_breaks_off_is_continued_where_it_ended(server: Server, target: Path) -> None:
+    server.cut_after = [100_000, 50_000]
+    fetch_file(server, target)
+    assert target.read_bytes() == CONTENT
+    assert [asked for _, asked in server.requests] == [None, "bytes=100000-", "bytes=150000-"]
+
+
+def test_a_part_of_an_earlier_attempt_is_continued(server: Server, target: Path) -> None:
+    target.with_name("file.bin.part").write_bytes(CONTENT[:123_456])
+    fetch_file(server, target)
+    assert target.read_bytes() == CONTENT
+    assert server.requests == [("file.bin", "bytes=123456-")]
+
+
+def test_a_server_without_ranges_is_asked_for_the_whole_file_again(server: Server, target: Path) -> None:
+    server.ranges = False
+    server.cut_after = [100_000]
+    fetch_file(server, target)
+    assert target.read_bytes() == CONTENT
+    assert len(server.requests) == 2
+
+
+def test_a_server_that_always_breaks_off_is_given_up_and_what_came_is_kept(server: Server, target: Path) -> None:
+    server.cut_after = [1000, 0, 0, 0]
+    with pytest.raises(BundleError, match=r"1000 of 300000 bytes of .* no more come; run the same command again"):
+        fetch_file(server, target)
+    assert not target.exists()
+    fetch_file(server, target)
+    assert server.requests[-1] == ("file.bin", "bytes=1000-")
+
+
+def test_nobody_at_the_address_is_said(server: Server, target: Path) -> None:
+    url = server.url.rsplit(":", 1)[0] + ":9/file.bin"  # the port of `discard`, which nobody serves
+    with pytest.raises(BundleError, match=r"0 of 300000 bytes of .* no more come \(.*refused"):
+        download(url, target, size=len(CONTENT), sha256=SHA256)
+
+
+def test_a_missing_file_is_named_with_the_answer(server: Server, target: Path) -> None:
+    del server.files["file.bin"]
+    with pytest.raises(BundleError, match=r"file\.bin cannot be fetched: the server answers 404 Not Found"):
+        fetch_file(server, target)
+    assert list(target.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("other", [CONTENT[:-1] + b"x", CONTENT + b"and more", CONTENT * 10], ids=len)
+def test_another_file_is_refused_and_not_kept(server: Server, target: Path, other: bytes) -> None:
+    server.files["file.bin"] = other
+    with pytest.raises(BundleError, match=f"300000 bytes with sha256 {SHA256} were expected.* nothing was kept"):
+        fetch_file(server, target)
+    assert list(target.parent.iterdir()) == []
+
+
+def test_a_part_of_another_file_is_dropped_so_that_the_next_attempt_works(server: Server, target: Path) -> None:
+    target.with_name("file.bin.part").write_bytes(b"something else")
+    with pytest.raises(BundleError, match="nothing was kept"):
+        fetch_file(server, target)
+    fetch_file(server, target)
+    assert target.read_bytes() == CONTENT
+
+
+def test_a_folder_that_cannot_be_written_is_no_matter_of_the_network(server: Server, target: Path) -> None:
+    target.with_name("file.bin.part").mkdir()
+    with pytest.raises(OSError, match=r"file\.bin\.part"):
+        fetch_file(server, target)
+    assert len(server.requests) == 1

@@ -1,0 +1,55 @@
+"""The demo's annotated video."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from face_expr_ros.ros import display as show
+
+
+def gray(level: int, width: int = 64) -> NDArray[np.uint8]:
+    return np.full((48, width, 3), level, np.uint8)
+
+
+def means(path: Path) -> list[float]:
+    """The mean gray of each frame of a video of 64 x 48 pixels."""
+    capture = cv2.VideoCapture(str(path))
+    result: list[float] = []
+    while (read := capture.read())[0]:
+        assert read[1].shape == (48, 64, 3)
+        result.append(float(read[1].mean()))
+    return result
+
+
+class AtOnce:
+    """In the place of the thread: works on every item."""
+
+    def __init__(self, work: Callable[[Any], None], name: str) -> None:
+        self.put = work
+
+    def close(self) -> None:
+        pass
+
+
+def test_an_image_stays_until_the_next_ones_stamp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second is 0.3 s later and of another size, the third in the same frame of the file, the fourth too early."""
+    monkeypatch.setattr(show, "NewestWins", AtOnce)
+    video = show.Video(tmp_path / "new/a.mp4", rate=10.0)
+    for image, stamp in ((gray(40), 5.0), (gray(200, width=128), 5.3), (gray(0), 5.31), (gray(0), 4.0)):
+        video(image, stamp)
+    video.close()
+    assert means(tmp_path / "new/a.mp4") == pytest.approx([40.0, 40.0, 40.0, 200.0], abs=6.0)
+
+
+def test_a_name_that_is_no_videos_is_refused(tmp_path: Path) -> None:
+    video = show.Video(tmp_path / "a.txt", rate=10.0)
+    with pytest.raises(ValueError, match=r"a file that ends in \.mp4 was wanted for the video, '.*a\.txt' was given"):
+        video(gray(0), 0.0)
+    video.close()

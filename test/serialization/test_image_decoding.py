@@ -1,0 +1,233 @@
+"""Image messages of every encoding, made from one picture, come back as that picture; bad ones are refused in words."""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sensor_msgs.msg import CompressedImage, Image
+
+from face_expr_ros.serialization.image_decoding import ENCODINGS, DecodeError, decode
+
+HEIGHT, WIDTH = 24, 32
+PADDING = 12  # bytes after each row
+EXACT, ROUNDING, CHROMA, MOSAIC = 0, 1, 5, 6  # gray levels that the encoding itself costs
+
+
+def picture() -> NDArray[np.uint8]:
+    """(HEIGHT, WIDTH, 3) BGR, smooth, all channels different, no level near 0 or 255."""
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    channels = (60 + 3 * x + y, 200 - 2 * x - y, 90 + 2 * y + x)
+    return np.stack(channels, axis=-1).astype(np.uint8)
+
+
+def gray(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.repeat(image[:, :, 1:2], 3, axis=2)
+
+
+def luma_chroma(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(h, w, 3) Y, U, V of ITU-R BT.601, limited range."""
+    blue, green, red = np.moveaxis(image.astype(float), -1, 0)
+    luma = 16 + 0.257 * red + 0.504 * green + 0.098 * blue
+    u = 128 - 0.148 * red - 0.291 * green + 0.439 * blue
+    v = 128 + 0.439 * red - 0.368 * green - 0.071 * blue
+    return np.stack([luma, u, v], axis=-1).round().astype(np.uint8)
+
+
+def packed_422(image: NDArray[np.uint8], luma_first: bool) -> NDArray[np.uint8]:
+    yuv = luma_chroma(image)
+    chroma = np.where(np.arange(WIDTH) % 2 == 0, yuv[:, :, 1], yuv[:, :, 2])
+    pair = (yuv[:, :, 0], chroma) if luma_first else (chroma, yuv[:, :, 0])
+    return np.stack(pair, axis=-1)
+
+
+def two_planes(image: NDArray[np.uint8], first: int) -> NDArray[np.uint8]:
+    yuv = luma_chroma(image)
+    chroma = yuv[::2, ::2, [first, 3 - first]].reshape(HEIGHT // 2, WIDTH)
+    return np.concatenate([yuv[:, :, 0], chroma])
+
+
+def mosaic(image: NDArray[np.uint8], pattern: str) -> NDArray[np.uint8]:
+    """Each pixel keeps the color of its place in the pattern, which names two rows of two from the top left."""
+    result = np.empty((HEIGHT, WIDTH), np.uint8)
+    for place, color in enumerate(pattern):
+        row, column = divmod(place, 2)
+        result[row::2, column::2] = image[row::2, column::2, "bgr".index(color)]
+    return result
+
+
+def sixteen_bits(values: NDArray[np.uint8], order: str) -> NDArray[np.uint16]:
+    return (values.astype(np.uint16) * 257).astype(f"{order}u2")
+
+
+def message(encoding: str, rows: NDArray[np.generic], padding: int = 0, bigendian: bool = False) -> Image:
+    """An Image whose rows have ``padding`` bytes of noise behind them."""
+    row_bytes = np.frombuffer(rows.tobytes(), np.uint8).reshape(len(rows), -1)
+    noise = np.full((len(rows), padding), 0xA5, np.uint8)
+    data = np.concatenate([row_bytes, noise], axis=1)
+    return Image(
+        height=HEIGHT,
+        width=WIDTH,
+        encoding=encoding,
+        is_bigendian=bigendian,
+        step=data.shape[1],
+        data=array("B", data.tobytes()),
+    )
+
+
+BGR = picture()
+OPAQUE = np.full((HEIGHT, WIDTH, 1), 77, np.uint8)
+# encoding: (rows of the message, the picture that is wanted, tolerance in gray levels)
+CASES: dict[str, tuple[NDArray[np.uint8], NDArray[np.uint8], int]] = {
+    "bgr8": (BGR, BGR, EXACT),
+    "8UC3": (BGR, BGR, EXACT),
+    "rgb8": (BGR[:, :, ::-1], BGR, EXACT),
+    "bgra8": (np.concatenate([BGR, OPAQUE], axis=2), BGR, EXACT),
+    "8UC4": (np.concatenate([BGR, OPAQUE], axis=2), BGR, EXACT),
+    "rgba8": (np.concatenate([BGR[:, :, ::-1], OPAQUE], axis=2), BGR, EXACT),
+    "mono8": (BGR[:, :, 1], gray(BGR), EXACT),
+    "8UC1": (BGR[:, :, 1], gray(BGR), EXACT),
+    "mono16": (BGR[:, :, 1], gray(BGR), ROUNDING),
+    "16UC1": (BGR[:, :, 1], gray(BGR), ROUNDING),
+    "yuv422": (packed_422(BGR, luma_first=False), BGR, CHROMA),
+    "uyvy": (packed_422(BGR, luma_first=False), BGR, CHROMA),
+    "yuv422_yuy2": (packed_422(BGR, luma_first=True), BGR, CHROMA),
+    "yuyv": (packed_422(BGR, luma_first=True), BGR, CHROMA),
+    "nv12": (two_planes(BGR, first=1), BGR, CHROMA + 1),
+    "nv21": (two_planes(BGR, first=2), BGR, CHROMA + 1),
+    **{
+        f"bayer_{pattern}{bits}": (mosaic(BGR, pattern), BGR, MOSAIC)
+        for pattern in ("rggb", "bggr", "gbrg", "grbg")
+        for bits in (8, 16)
+    },
+}
+
+
+def assert_same_picture(given: NDArray[np.uint8], wanted: NDArray[np.uint8], tolerance: int) -> None:
+    assert given.shape == wanted.shape
+    assert given.dtype == np.uint8
+    assert given.flags.c_contiguous
+    margin = 2  # a mosaic knows less about its rim
+    inside = (slice(margin, -margin), slice(margin, -margin))
+    difference = np.abs(given.astype(int) - wanted.astype(int))[inside if tolerance >= MOSAIC else slice(None)]
+    assert difference.max() <= tolerance
+
+
+def test_every_encoding_has_a_case() -> None:
+    assert CASES.keys() == ENCODINGS.keys()
+
+
+@pytest.mark.parametrize("padding", [0, PADDING])
+@pytest.mark.parametrize("encoding", CASES)
+def test_an_encoding_comes_back_as_the_picture(encoding: str, padding: int) -> None:
+    rows, wanted, tolerance = CASES[encoding]
+    orders = {False: "<", True: ">"}
+    for bigendian, order in orders.items():
+        data = sixteen_bits(rows, order) if ENCODINGS[encoding].bits == 16 else rows
+        assert_same_picture(decode(message(encoding, data, padding, bigendian)), wanted, tolerance)
+
+
+def test_bgr8_without_padding_is_a_view_of_the_message() -> None:
+    image = message("bgr8", BGR)
+    assert np.shares_memory(decode(image), np.frombuffer(image.data, np.uint8))
+
+
+def test_the_brightest_16_bit_value_is_white_and_the_darkest_black() -> None:
+    rows = np.zeros((HEIGHT, WIDTH), np.uint16)
+    rows[0] = 65535
+    assert decode(message("mono16", rows))[0].min() == 255
+    assert decode(message("mono16", rows))[1].max() == 0
+
+
+BAD_IMAGES: dict[str, tuple[dict[str, Any], str]] = {
+    "unknown encoding": ({"encoding": "32FC1"}, "'32FC1' was given"),
+    "empty encoding": ({"encoding": ""}, "'' was given"),
+    "zero width": ({"width": 0}, "0 x 24 pixels were given"),
+    "zero height": ({"height": 0}, "32 x 0 pixels were given"),
+    "absurd size": ({"width": 2**31, "step": 2**32 - 1}, "from 1 to 16384 pixels were wanted, 2147483648 x 24"),
+    "step too small": ({"step": 95}, "a step of at least 96 bytes was wanted for 32 pixels of bgr8, 95 was given"),
+    "step zero": ({"step": 0}, "a step of at least 96 bytes"),
+    "step too large": ({"step": 100}, "2400 bytes of data were wanted for 24 rows of 100 bytes, 2304 were given"),
+    "data too short": ({"data": array("B", bytes(2303))}, "2304 bytes of data were wanted"),
+    "data too long": ({"data": array("B", bytes(2305))}, "2305 were given"),
+    "no data": ({"data": array("B")}, "0 were given"),
+    "odd width": ({"encoding": "yuv422", "width": 31}, "yuv422 wants an even width, 31 was given"),
+    "odd height": ({"encoding": "nv12", "height": 23}, "nv12 wants an even height, 23 was given"),
+    "plane missing": ({"encoding": "nv12", "step": 96}, "3456 bytes of data were wanted for 36 rows"),
+}
+
+
+@pytest.mark.parametrize("change", BAD_IMAGES)
+def test_a_bad_image_is_refused_with_what_was_wanted_and_given(change: str) -> None:
+    fields, words = BAD_IMAGES[change]
+    image = message("bgr8", BGR)
+    for name, value in fields.items():
+        setattr(image, name, value)
+    with pytest.raises(DecodeError) as refused:
+        decode(image)
+    assert words in str(refused.value)
+
+
+def compressed(suffix: str, image: NDArray[np.generic] = BGR, name: str = "") -> CompressedImage:
+    good, data = cv2.imencode(suffix, image)
+    assert good
+    return CompressedImage(format=name or suffix.strip("."), data=array("B", data.tobytes()))
+
+
+ALPHA = np.concatenate([BGR, OPAQUE], axis=2)
+COMPRESSED = {
+    "jpeg": (compressed(".jpg", name="jpeg"), BGR, 12),
+    "jpeg of image_transport": (compressed(".jpg", name="bgr8; jpeg compressed bgr8"), BGR, 12),
+    "jpeg that calls itself png": (compressed(".jpg", name="png"), BGR, 12),
+    "jpeg with zeros behind its end": (compressed(".jpg", name="jpeg"), BGR, 12),
+    "gray jpeg": (compressed(".jpg", BGR[:, :, 1]), gray(BGR), 12),
+    "png": (compressed(".png"), BGR, EXACT),
+    "png of image_transport": (compressed(".png", name="rgb8; png compressed bgr8"), BGR, EXACT),
+    "gray png": (compressed(".png", BGR[:, :, 1]), gray(BGR), EXACT),
+    "png with alpha": (compressed(".png", ALPHA), BGR, EXACT),
+    "16-bit png": (compressed(".png", sixteen_bits(BGR[:, :, 1], "=")), gray(BGR), ROUNDING),
+}
+COMPRESSED["jpeg with zeros behind its end"][0].data.extend(bytes(64))
+
+
+@pytest.mark.parametrize("case", COMPRESSED)
+def test_a_compressed_image_comes_back_as_the_picture(case: str) -> None:
+    image, wanted, tolerance = COMPRESSED[case]
+    assert_same_picture(decode(image), wanted, tolerance)
+
+
+def cut(image: CompressedImage, share: float) -> CompressedImage:
+    return CompressedImage(format=image.format, data=image.data[: int(len(image.data) * share)])
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.9, 0.99])
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_a_truncated_image_is_refused_and_the_next_one_works(suffix: str, share: float) -> None:
+    good = compressed(suffix)
+    with pytest.raises(DecodeError, match="was wanted"):
+        decode(cut(good, share))
+    assert decode(good).shape == BGR.shape
+
+
+def test_a_damaged_image_is_refused() -> None:
+    image = compressed(".png")
+    middle = len(image.data) // 2
+    image.data[middle : middle + 40] = array("B", bytes(40))
+    with pytest.raises(DecodeError, match="damaged data"):
+        decode(image)
+
+
+def test_other_bytes_are_refused() -> None:
+    with pytest.raises(DecodeError, match="a JPEG or PNG image was wanted, format 'jpeg' with 9 bytes was given"):
+        decode(CompressedImage(format="jpeg", data=array("B", b"not a jpg")))
+
+
+def test_a_png_that_claims_an_absurd_size_is_refused_before_it_is_decoded() -> None:
+    image = compressed(".png")
+    image.data[16:24] = array("B", (2**31 - 1).to_bytes(4, "big") * 2)
+    with pytest.raises(DecodeError, match="2147483647 x 2147483647 pixels were given"):
+        decode(image)

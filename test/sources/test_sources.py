@@ -1,0 +1,211 @@
+"""Images from files and folders, and what is said when there are none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from face_expr_ros.core.config import CameraConfig
+from face_expr_ros.sources import Shot, SourceError, is_live, open_source
+
+SIZE = (64, 48)  # width, height
+CALIBRATION = """
+image_width: 64
+image_height: 48
+camera_name: test
+camera_matrix: {rows: 3, cols: 3, data: [50.0, 0.0, 31.5, 0.0, 51.0, 23.5, 0.0, 0.0, 1.0]}
+distortion_model: plumb_bob
+distortion_coefficients: {rows: 1, cols: 5, data: [0.1, 0.2, 0.0, 0.0, 0.3]}
+rectification_matrix: {rows: 3, cols: 3, data: [1, 0, 0, 0, 1, 0, 0, 0, 1]}
+projection_matrix: {rows: 3, cols: 4, data: [50, 0, 31.5, 0, 0, 51, 23.5, 0, 0, 0, 1, 0]}
+"""
+
+
+def silent(_: str) -> None:
+    pass
+
+
+def read_all(source: str, *, loop: bool = False, limit: int = 50, warnings: list[str] | None = None) -> list[Shot]:
+    opened = open_source(CameraConfig(source=source, loop=loop), silent if warnings is None else warnings.append)
+    shots: list[Shot] = []
+    while len(shots) < limit and (shot := opened.read(len(shots) / 25)) is not None:
+        shots.append(shot)
+    opened.close()
+    return shots
+
+
+def levels(shots: list[Shot]) -> list[int]:
+    """The gray of each image, in steps of 40 so that compression does not matter."""
+    return [round(float(shot.image.mean()) / 40) for shot in shots]
+
+
+def gray(level: int) -> np.ndarray:
+    return np.full((SIZE[1], SIZE[0], 3), 40 * level, np.uint8)
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    """Five frames of gray 1 to 5."""
+    path = tmp_path / "five.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25.0, SIZE)
+    for level in range(1, 6):
+        writer.write(gray(level))
+    writer.release()
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Images of gray 1, 2 and 3, and a file that is none."""
+    path = tmp_path / "images"
+    path.mkdir()
+    for level, name in ((2, "b.png"), (1, "a.jpg"), (3, "c.JPG")):
+        cv2.imwrite(str(path / name), gray(level))
+    (path / "notes.txt").write_text("no image")
+    return path
+
+
+def test_a_video_is_played_once_without_loop(video: Path) -> None:
+    assert levels(read_all(str(video))) == [1, 2, 3, 4, 5]
+
+
+def test_a_video_begins_again_with_loop(video: Path) -> None:
+    assert levels(read_all(str(video), loop=True, limit=12)) == [1, 2, 3, 4, 5, 1, 2, 3, 4, 5, 1, 2]
+
+
+def test_a_folder_is_read_in_the_order_of_its_names(folder: Path) -> None:
+    assert levels(read_all(str(folder))) == [1, 2, 3]
+    assert levels(read_all(str(folder), loop=True, limit=5)) == [1, 2, 3, 1, 2]
+
+
+def test_one_image_is_a_still_camera(folder: Path) -> None:
+    assert levels(read_all(str(folder / "b.png"), loop=True, limit=3)) == [2, 2, 2]
+
+
+def test_an_unreadable_image_is_left_out_with_a_sentence(folder: Path) -> None:
+    (folder / "b.png").write_bytes(b"not an image")
+    warnings: list[str] = []
+    assert levels(read_all(str(folder), warnings=warnings)) == [1, 3]
+    assert warnings == [f"{folder / 'b.png'} cannot be read as an image and is left out"]
+
+
+def test_a_video_that_ends_early_says_so_once(tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole.avi", tmp_path / "broken.avi"
+    writer = cv2.VideoWriter(str(whole), cv2.VideoWriter.fourcc(*"MJPG"), 25.0, SIZE)
+    for image in np.random.default_rng(1).integers(0, 256, (40, SIZE[1], SIZE[0], 3), dtype=np.uint8):
+        writer.write(image)
+    writer.release()
+    data = whole.read_bytes()
+    broken.write_bytes(data[: len(data) // 2])
+    warnings: list[str] = []
+    assert len(read_all(str(broken), loop=True, limit=60, warnings=warnings)) == 60
+    assert len(warnings) == 1
+    assert "ends early" in warnings[0]
+    assert "of 40 frames can be decoded" in warnings[0]
+
+
+@pytest.mark.parametrize("loop", [True, False])
+def test_a_folder_without_a_readable_image_is_refused(tmp_path: Path, loop: bool) -> None:
+    (tmp_path / "a.png").write_bytes(b"not an image")
+    with pytest.raises(SourceError, match="none of the 1 images"):
+        read_all(str(tmp_path), loop=loop)
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("missing.mp4", "a video file or a folder of images was wanted, there is no"),
+        ("missing.png", "there is no image"),
+        ("device:one", "device:N with a number such as device:0 was wanted, 'device:one' was given"),
+        ("device:", "device:N with a number"),
+        ("device:987", "device:987 cannot be opened"),
+        ("syntetic", "source synthetic, device:N, a video file or a folder of images was wanted"),
+    ],
+)
+def test_a_source_that_is_not_there_is_refused_in_words(source: str, words: str) -> None:
+    with pytest.raises(SourceError) as refused:
+        open_source(CameraConfig(source=source), silent)
+    assert words in str(refused.value)
+
+
+class Webcam:
+    """Stands in for cv2.VideoCapture: two images, then it is pulled out."""
+
+    def __init__(self, number: int) -> None:
+        self.images = [gray(1), gray(2)]
+
+    def isOpened(self) -> bool:
+        return True
+
+    def set(self, key: int, value: float) -> bool:
+        return True
+
+    def read(self) -> tuple[bool, np.ndarray | None]:
+        return (True, self.images.pop(0)) if self.images else (False, None)
+
+    def release(self) -> None:
+        pass
+
+
+def test_a_device_that_is_pulled_out_gives_its_newest_image_and_then_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cv2, "VideoCapture", Webcam)
+    device = open_source(CameraConfig(source="device:0"), silent)
+    shots: list[Shot] = []
+    with pytest.raises(SourceError, match="device:0 gives no images any more: is it still plugged in"):
+        shots.extend(iter(lambda: device.read(0.0), None))
+    device.close()
+    assert levels(shots)[-1] == 2
+
+
+def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="it has none"):
+        open_source(CameraConfig(source=str(tmp_path)), silent)
+
+
+@pytest.mark.parametrize("content", [b"", b"plain text", bytes(5000)])
+def test_a_file_that_is_no_video_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "film.mp4"
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match="cannot be read as a video"):
+        read_all(str(path))
+
+
+def test_files_without_calibration_have_an_unknown_camera(video: Path, folder: Path) -> None:
+    assert all(shot.camera is None for source in (video, folder) for shot in read_all(str(source)))
+
+
+def test_a_calibration_beside_a_file_is_its_camera(video: Path) -> None:
+    video.with_name("five.avi.yaml").write_text(CALIBRATION)
+    camera = read_all(str(video))[0].camera
+    assert camera is not None
+    assert (camera.width, camera.height, camera.metric) == (64, 48, True)
+    np.testing.assert_array_equal(camera.matrix, [[50, 0, 31.5], [0, 51, 23.5], [0, 0, 1]])
+    np.testing.assert_array_equal(camera.distortion, [0.1, 0.2, 0, 0, 0.3])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("just text", "is not a camera calibration"),
+        ("a: [", "is not a camera calibration"),
+        ("{}", "'camera_matrix' is missing"),
+        (CALIBRATION.replace("plumb_bob", "equidistant"), "equidistant with 5 coefficients was given"),
+        (CALIBRATION.replace("[50.0,", "[.nan,"), "finite numbers and focal lengths above 0 were wanted"),
+        (CALIBRATION.replace("[50.0, 0.0,", "[50.0,"), "cannot reshape"),
+    ],
+)
+def test_a_bad_calibration_is_refused_with_its_file(video: Path, text: str, words: str) -> None:
+    file = video.with_name("five.avi.yaml")
+    file.write_text(text)
+    with pytest.raises(SourceError) as refused:
+        read_all(str(video))
+    assert str(file) in str(refused.value)
+    assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(("source", "live"), [("synthetic", True), ("device:0", True), ("a.mp4", False), ("x/", False)])
+def test_what_never_ends_is_live(source: str, live: bool) -> None:
+    assert is_live(source) == live

@@ -1,0 +1,69 @@
+"""Stand-ins for the launch classes, which ROS 2 wheels lack: launch files are executed and read with them."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.paths import ROOT
+
+LAUNCH = ROOT / "launch"
+CONFIG = ROOT / "config"
+CLASSES = {
+    "launch": ("LaunchContext", "LaunchDescription"),
+    "launch.actions": (
+        "DeclareLaunchArgument",
+        "ExecuteProcess",
+        "IncludeLaunchDescription",
+        "OpaqueFunction",
+        "SetEnvironmentVariable",
+        "Shutdown",
+    ),
+    "launch.launch_description_sources": ("PythonLaunchDescriptionSource",),
+    "launch.substitutions": ("LaunchConfiguration",),
+    "launch_ros": (),
+    "launch_ros.actions": ("Node",),
+    "launch_ros.parameter_descriptions": ("ParameterValue",),
+    "ament_index_python": (),
+    "ament_index_python.packages": (),
+}
+
+
+class StandIn:
+    """Remembers what it was made of."""
+
+    def __init__(self, *positional: Any, **named: Any) -> None:
+        self.positional, self.named = positional, named
+
+
+@pytest.fixture
+def launch_stand_ins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for module_name, classes in CLASSES.items():
+        module = types.ModuleType(module_name)
+        for name in classes:
+            setattr(module, name, type(name, (StandIn,), {}))
+        monkeypatch.setitem(sys.modules, module_name, module)
+    packages = sys.modules["ament_index_python.packages"]
+    monkeypatch.setattr(packages, "get_package_prefix", lambda name: str(tmp_path / name), raising=False)
+
+
+def actions(file: str, kind: str) -> list[Any]:
+    """Actions of one class in a launch file's description."""
+    description = runpy.run_path(str(LAUNCH / file))["generate_launch_description"]()
+    return [action for action in description.positional[0] if type(action).__name__ == kind]
+
+
+def defaults(file: str) -> dict[str, str]:
+    declared = actions(file, "DeclareLaunchArgument")
+    return {argument.positional[0]: argument.named["default_value"] for argument in declared}
+
+
+def parameter(node: dict[str, Any], name: str) -> Any:
+    """The value that is set over the parameter files."""
+    values = [entry[name] for entry in node["parameters"] if isinstance(entry, dict) and name in entry]
+    return values[-1] if values else None

@@ -1,0 +1,141 @@
+"""What the server answers: page, model, health and counts; nothing that lies beside the page."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from support.web_clients import PATIENCE, get, hello_of, open_socket, port_of, raw_request, running_server
+
+from face_expr_ros.models.bundle import open_face_model
+from face_expr_ros.web import app
+from face_expr_ros.web.model_file import read_model
+from face_expr_ros.web.server import FaceServer
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[FaceServer]:
+    running = running_server()
+    yield running
+    running.close()
+
+
+@pytest.mark.parametrize("path", ["/", "/api/health", "/api/model", "/metrics", "/openapi.json"])
+def test_the_head_alone_is_what_the_whole_answer_begins_with(server: FaceServer, path: str) -> None:
+    url = f"http://127.0.0.1:{port_of(server)}{path}"
+    head, whole = (httpx.request(method, url, trust_env=False) for method in ("HEAD", "GET"))
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["Content-Type"] == whole.headers["Content-Type"]
+    assert head.headers.get("ETag") == whole.headers.get("ETag")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("GET", "/api/infer", "POST"), ("HEAD", "/api/infer", "POST"), ("POST", "/api/health", "GET")],
+)
+def test_a_method_that_a_route_does_not_have_is_answered_with_those_it_has(
+    server: FaceServer, method: str, path: str, allowed: str
+) -> None:
+    url = f"http://127.0.0.1:{port_of(server)}{path}"
+    answer = httpx.request(method, url, trust_env=False)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
+
+
+@pytest.fixture
+def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaceServer]:
+    """A server whose page lies beside a secret."""
+    static = tmp_path / "static"
+    (static / "assets").mkdir(parents=True)
+    (static / "index.html").write_text("<!doctype html><title>page</title>")
+    (static / "assets/index.js").write_text("export {}")
+    (tmp_path / "secret.txt").write_text("secret")
+    (static / "link.txt").symlink_to(tmp_path / "secret.txt")
+    monkeypatch.setattr(app, "STATIC", static)
+    running = running_server()
+    yield running
+    running.close()
+
+
+def test_the_page_is_given_and_nothing_beside_it(page: FaceServer) -> None:
+    assert "<title>page" in get(page, "/").text
+    script = get(page, "/assets/index.js")
+    assert script.headers["Content-Type"].startswith(("text/javascript", "application/javascript"))
+    assert get(page, "/assets/index.js", **{"If-None-Match": script.headers["ETag"]}).status_code == 304
+    for path in (
+        "/../secret.txt",
+        "/%2e%2e/secret.txt",
+        "/assets/../../secret.txt",
+        "/assets/%2e%2e%2f%2e%2e%2fsecret.txt",
+        "/..%5csecret.txt",
+        "//secret.txt",
+        f"/{page.url}../secret.txt",
+        "/link.txt",
+        "/%00",
+        "/assets/" + "a" * 5000,
+    ):
+        answer = raw_request(page, f"GET {path} HTTP/1.1", "Host: localhost")
+        assert answer.split()[1] in (b"404", b"405", b"414"), path
+        assert b"secret" not in answer.partition(b"\r\n\r\n")[2]
+
+
+def test_the_model_is_sent_once_and_asked_for_by_its_tag(server: FaceServer) -> None:
+    answer = get(server, "/api/model", **{"Accept-Encoding": "identity"})
+    assert answer.headers["Content-Type"] == "application/vnd.face-expr.model"
+    assert answer.headers["ETag"] == f'"{hashlib.sha256(answer.content).hexdigest()}"'
+    header, _ = read_model(answer.content)
+    assert header["sha256"] == open_face_model("open").sha256
+    tag = answer.headers["ETag"]
+    for known in (tag, f'"another", W/{tag}', "*"):
+        again = get(server, "/api/model", **{"If-None-Match": known})
+        assert (again.status_code, again.content) == (304, b"")
+    assert get(server, "/api/model", **{"If-None-Match": '"another"'}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("accepted", "encoding", "unpack"),
+    [
+        ("gzip", "gzip", gzip.decompress),
+        ("br, deflate;q=0.5", "deflate", zlib.decompress),
+        ("gzip;q=0, deflate", "deflate", zlib.decompress),
+        ("br", None, bytes),
+    ],
+)
+def test_the_model_is_packed_as_the_client_takes_it(
+    server: FaceServer, accepted: str, encoding: str | None, unpack: Any
+) -> None:
+    with httpx.stream(
+        "GET", f"http://127.0.0.1:{port_of(server)}/api/model", headers={"Accept-Encoding": accepted}
+    ) as answer:
+        content = b"".join(answer.iter_raw())
+    assert answer.headers.get("Content-Encoding") == encoding
+    assert unpack(content) == server.hub.model.data
+    assert encoding is None or len(content) < 0.6 * len(server.hub.model.data)
+
+
+def test_health_and_metrics_count_what_happens() -> None:
+    server = running_server()
+    with open_socket(server, "/ws/stream") as stream:
+        hello_of(stream)
+        server.publish([], 1, None)
+        stream.recv(PATIENCE)
+        raw_request(server, "GET / HTTP/1.1", "Host: evil.example")
+        health = get(server, "/api/health").json()
+        wanted = {"ok": True, "clients": 1, "faces": 0, "frames": 1, "dropped": 0, "source": "test"}
+        assert health | wanted == health
+        assert health["uptime_s"] > 0
+        metrics = get(server, "/metrics")
+        assert metrics.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+        for line in (
+            "face_expr_web_clients 1",
+            "face_expr_web_frames_total 1",
+            "face_expr_web_left_out_total 0",
+            'refused_total{status="421"} 1',
+        ):
+            assert line in metrics.text
+    server.close()

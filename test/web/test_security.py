@@ -1,0 +1,202 @@
+"""Who may ask the server, and how often: raw requests to a real server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from support.web_clients import get, hello_of, open_socket, port_of, raw_request, refused_status, running_server
+
+from face_expr_ros.core.config import ConfigError, from_mapping
+from face_expr_ros.models.bundle import open_face_model
+from face_expr_ros.web.config import WebConfig
+from face_expr_ros.web.limits import RateLimit
+from face_expr_ros.web.security import check_exposure, is_loopback
+from face_expr_ros.web.server import FaceServer, ServerError
+
+TOKEN = "a-token-of-good-length"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[FaceServer]:
+    """A server with a token and an allowed origin."""
+    running = running_server(token=TOKEN, allowed_origins="https://robot.example:8443")
+    yield running
+    running.close()
+
+
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+
+
+@pytest.mark.parametrize("path", ["/api/health", "/api/model", "/metrics"])
+@pytest.mark.parametrize(
+    ("headers", "query", "status"),
+    [
+        ({}, "", 401),
+        ({"Authorization": "Bearer wrong"}, "", 401),
+        ({"Authorization": f"Basic {TOKEN}"}, "", 401),
+        ({}, "?token=", 401),
+        ({}, f"?token={TOKEN}x", 401),
+        ({}, "?token=%FF%00", 401),
+        (BEARER, "", 200),
+        ({}, f"?token={TOKEN}", 200),
+    ],
+)
+def test_the_api_wants_the_token(server: FaceServer, path: str, headers: Any, query: str, status: int) -> None:
+    answer = get(server, path + query, **headers)
+    assert answer.status_code == status
+    if status == 401:
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+        assert answer.json().keys() == {"detail"}
+        assert TOKEN not in answer.text
+
+
+def test_a_stream_wants_the_token_too(server: FaceServer) -> None:
+    for path, options in (
+        ("/ws/stream", {}),
+        ("/ws/stream?token=wrong", {}),
+        ("/ws/camera", {}),
+        ("/ws/infer", {}),
+        ("/ws/stream", {"subprotocols": ["face-expr", "token.wrong"]}),
+    ):
+        assert refused_status(server, path, **options) == 401
+    with open_socket(server, f"/ws/stream?token={TOKEN}") as stream:
+        hello_of(stream)
+    with open_socket(server, "/ws/stream", subprotocols=["face-expr", f"token.{TOKEN}"]) as stream:
+        hello_of(stream)
+        assert stream.subprotocol == "face-expr"
+
+
+def test_the_page_and_the_description_want_no_token(server: FaceServer) -> None:
+    assert get(server, "/").status_code == 200
+    assert get(server, "/openapi.json").json()["paths"].keys() == {
+        "/api/health",
+        "/api/model",
+        "/api/infer",
+        "/metrics",
+    }
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("https://evil.example", 403),
+        ("null", 403),
+        ("http://127.0.0.1:1", 403),
+        ("file://", 403),
+        ("http://[", 403),
+        ("https://robot.example:8443", 200),
+        ("https://robot.example", 403),
+        ("http://127.0.0.1:{port}", 200),
+    ],
+)
+def test_only_the_own_page_and_allowed_ones_may_connect(server: FaceServer, origin: str, status: int) -> None:
+    origin = origin.format(port=port_of(server))
+    answer = get(server, "/api/health", Origin=origin, **BEARER)
+    assert answer.status_code == status
+    allowed = answer.headers.get("Access-Control-Allow-Origin")
+    assert allowed == (origin if "robot" in origin and status == 200 else None)
+    handshake = refused_status(server, f"/ws/stream?token={TOKEN}", origin=origin)
+    assert handshake == (101 if status == 200 else status)
+
+
+def test_an_allowed_page_may_ask_whether_it_may_send_a_token(server: FaceServer) -> None:
+    url = f"http://127.0.0.1:{port_of(server)}/api/infer"
+    wish = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}
+    answer = httpx.options(url, headers={"Origin": "https://robot.example:8443", **wish}, trust_env=False)
+    assert answer.status_code == 200
+    assert answer.headers["Access-Control-Allow-Origin"] == "https://robot.example:8443"
+    assert "authorization" in answer.headers["Access-Control-Allow-Headers"].lower()
+    assert httpx.options(url, headers={"Origin": "https://evil.example", **wish}, trust_env=False).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("evil.example", 421),
+        ("evil.example:8765", 421),
+        ("localhost.evil.example", 421),
+        ("", 421),
+        ("[::1", 421),
+        ("localhost:99999999", 421),
+        ("localhost", 200),
+        ("LOCALHOST:8765", 200),
+        ("127.0.0.1", 200),
+        ("192.168.7.7:8765", 200),
+        ("[::1]:8765", 200),
+        ("robot.example:8443", 200),
+    ],
+)
+def test_a_name_that_is_not_this_machines_is_refused(server: FaceServer, host: str, status: int) -> None:
+    answer = raw_request(server, "GET /openapi.json HTTP/1.1", f"Host: {host}")
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+
+
+def test_every_answer_has_the_headers_that_protect_it(server: FaceServer) -> None:
+    for path in ("/", "/api/health", "/nothing", "/openapi.json"):
+        headers = get(server, path).headers
+        policy = headers["Content-Security-Policy"]
+        assert "default-src 'self'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert not {"*", "ws:", "wss:", "http:", "https:"} & set(policy.replace(";", " ").split()), "no other host"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Cache-Control"] == "no-cache"
+        assert "server" not in headers
+
+
+def test_an_address_that_asks_too_often_is_told_to_wait() -> None:
+    server = running_server(request_rate=0.1, request_burst=3)
+    answers = [get(server, "/api/health") for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert answers[-1].headers["Retry-After"] == "1"
+    server.close()
+
+
+def test_a_bucket_fills_with_time_and_forgets_who_was_long_ago() -> None:
+    now = 0.0
+    limit = RateLimit(2.0, 3, clock=lambda: now)
+    assert [limit.take("a") for _ in range(5)] == [True, True, True, False, False]
+    assert limit.take("b")
+    now = 1.0
+    assert [limit.take("a") for _ in range(3)] == [True, True, False]
+    for number in range(10_000):
+        limit.take(str(number))
+    assert len(limit._buckets) < 5000
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"host": "0.0.0.0"}, "host '0.0.0.0' lets other machines in, and that wants a token"),
+        ({"host": "robot.local"}, "wants a token"),
+        ({"token": "short"}, "at least 16 letters, digits and - . _ ~, 5 characters were given"),
+        ({"token": "with a space in between"}, "token must be"),
+        ({"allowed_origins": "robot.example"}, "allowed_origins must be origins such as"),
+        ({"allowed_origins": "https://robot.example/path"}, "'https://robot.example/path' was given"),
+        ({"allowed_origins": "https://robot.example, http://:80"}, "'http://:80' was given"),
+        ({"allowed_origins": "https://robot.example:99999"}, "'https://robot.example:99999' was given"),
+    ],
+)
+def test_a_server_that_would_be_open_to_others_does_not_start(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        FaceServer(from_mapping(WebConfig, {"port": 0, **settings}), open_face_model("open"), "test")
+    assert words in str(refused.value)
+    assert settings.get("token", "?") not in str(refused.value), "a token is not written into a log"
+
+
+def test_loopback_needs_no_token_and_another_host_with_one_is_good() -> None:
+    check_exposure(WebConfig())
+    check_exposure(WebConfig(host="0.0.0.0", token=TOKEN, allowed_origins="https://a.b, http://c:80"))
+    assert [is_loopback(host) for host in ("localhost", "127.9.9.9", "::1", "[::1]")] == [True] * 4
+    assert [is_loopback(host) for host in ("0.0.0.0", "::", "10.0.0.1", "example.com", "")] == [False] * 5
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    server = running_server()
+    with pytest.raises(ServerError, match=f"127.0.0.1 port {port_of(server)} cannot be listened on .* another port"):
+        running_server(port=port_of(server))
+    server.close()
