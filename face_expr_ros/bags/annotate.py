@@ -18,11 +18,11 @@ from face_expr_ros.bags.images import CameraImages, Picture
 from face_expr_ros.bags.job import Job, bounds_of, done_before, fingerprint_of, notes_on
 from face_expr_ros.bags.memory import Memory, can_be_kept
 from face_expr_ros.bags.reading import Message, Recording
-from face_expr_ros.bags.threads import Behind, ahead
+from face_expr_ros.bags.threads import BackgroundWriter, ahead
 from face_expr_ros.bags.topics import image_connection
 from face_expr_ros.bags.writing import SplitWriter, Topic, copied_topic, work_folder
 from face_expr_ros.core.progress import progress
-from face_expr_ros.core.signals import held_interrupt
+from face_expr_ros.core.signals import deferred_sigint
 from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.serialization.camera_info import CameraInfoError
 
@@ -46,7 +46,7 @@ def annotate(job: Job, bar: bool = True) -> dict[str, Any]:
         fingerprint = fingerprint_of(job, recording, images)
         if (before := done_before(job, fingerprint)) is not None:
             return before
-        with closing(Pipeline(job.config)) as pipeline, held_interrupt() as check:
+        with closing(Pipeline(job.config)) as pipeline, deferred_sigint() as check:
             result = _Run(job, recording, images, pipeline, fingerprint).run(bar, check)
     seconds = time.perf_counter() - started
     length = result.pop("recorded_seconds")
@@ -69,7 +69,7 @@ class _Run:
         self._state = read_checkpoint(self._folder, fingerprint, self._memory)
         self._resumed = self._state.messages_in
         self._writer = SplitWriter(job.out, job.storage, self._topics(), self._state.files)
-        self._behind = Behind(QUEUE, at_end=self._writer.abort)
+        self._behind = BackgroundWriter(QUEUE, at_end=self._writer.abort)
 
     def run(self, bar: bool, check: Callable[[], None]) -> dict[str, Any]:
         """All messages; ``check`` is called after each and may raise."""

@@ -62,7 +62,7 @@ class Memory:
 
     def save(self) -> bytes:
         """What the pipeline remembers now."""
-        self._pipeline.look_ahead()  # so that it need not remember an image
+        self._pipeline.run_deferred_detection()  # so that it need not remember an image
         stream = io.BytesIO()
         _Pickler(stream, self._places).dump(vars(self._pipeline))
         return stream.getvalue()

@@ -51,7 +51,7 @@ def _drain(queue: Queue[Any]) -> None:
         queue.get_nowait()
 
 
-class Behind:
+class BackgroundWriter:
     """Calls what it is given one after the other in a thread of its own; the first error is raised by the next call.
 
     Args:

@@ -71,7 +71,7 @@ class Listener:
         self._executor.spin_once(timeout_sec=0.1)
         for child in children:
             if child.status is not None:
-                raise BenchError(f"{child.name} ended by itself; its last words: {child.last_words()}")
+                raise BenchError(f"{child.name} ended by itself; its last words: {child.last_stderr_line()}")
 
 
 def _note(heard: list[tuple[int, int]], message: bytes) -> None:

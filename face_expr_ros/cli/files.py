@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from face_expr_ros.cli.common import bundle_option, json_option, perception_config, print_result, write_json
-from face_expr_ros.core.config import DRAW_KINDS
+from face_expr_ros.core.config import DRAW_MODES
 
 Verb = Callable[..., Any]
 MOST_FACES = 20  # of one image: there is no camera rate to keep up with
@@ -24,7 +24,7 @@ def product_options(verb: Verb) -> Verb:
         ),
         click.option("--export", type=click.Choice(("obj", "ply")), help="Write a 3D file of each face beside --out."),
         click.option(
-            "--draw", type=click.Choice(DRAW_KINDS), default="annotated", show_default=True, help="What --out shows."
+            "--draw", type=click.Choice(DRAW_MODES), default="annotated", show_default=True, help="What --out shows."
         ),
     ):  # fmt: skip
         verb = option(verb)

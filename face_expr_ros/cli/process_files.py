@@ -22,7 +22,7 @@ from face_expr_ros.drawing.mesh_export import check_export, export_faces
 from face_expr_ros.drawing.modes import check_kind, draw, draw_in_frame
 from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.serialization.json_records import face_record
-from face_expr_ros.sources.source_frame import Shot, Warn
+from face_expr_ros.sources.source_frame import SourceFrame, Warn
 from face_expr_ros.sources.video import VideoSource
 
 
@@ -32,7 +32,7 @@ class Products:
 
     Attributes:
         out: the drawn image or video; 3D files go beside it, under its stem.
-        draw: one of ``DRAW_KINDS``.
+        draw: one of ``DRAW_MODES``.
         export: ``obj``, ``ply`` or None.
     """
 
@@ -148,7 +148,7 @@ def _frame(pixels: NDArray[Any], stamp_ns: int, config: PerceptionConfig, camera
     return Frame(pixels.astype(np.uint8, copy=False), stamp_ns, "camera_optical_frame", camera)
 
 
-def _shots(video: VideoSource) -> Iterator[Shot]:
+def _shots(video: VideoSource) -> Iterator[SourceFrame]:
     while (shot := video.read(0.0)) is not None:
         yield shot
 

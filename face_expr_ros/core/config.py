@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_type_hints
 ConfigClass = TypeVar("ConfigClass")
 
 # What can be drawn of a frame and its faces: rendering/kinds.py says what each is.
-DRAW_KINDS = ("annotated", "2d_sparse", "2d_dense", "3d", "pose", "depth", "pncc", "uv_tex")
+DRAW_MODES = ("annotated", "2d_sparse", "2d_dense", "3d", "pose", "depth", "pncc", "uv_tex")
 
 # Parameters that rclpy itself declares and reads, in every node; the last is a section.
 _RCLPY_PARAMETERS = ("use_sim_time", "start_type_description_service", "qos_overrides")
@@ -105,21 +105,19 @@ class TrackerConfig:
     max_distance: float = setting(
         0.75, "a face may move this far between two images", unit="face widths", minimum=0.05, maximum=5.0
     )
-    keep_lost: float = setting(
-        1.0, "an id is kept this long after its face was last seen", unit="s", minimum=0.0, maximum=60.0
+    lost_track_timeout: float = setting(
+        1.0, "time after which a lost track and its id are deleted", unit="s", minimum=0.0, maximum=60.0
     )
-    most_doubt: float = setting(
-        0.075,
-        "a new face is believed where (1 - detector's score) (1 - fit's confidence) is at most this",
+    init_threshold: float = setting(
+        0.925,
+        "minimum confidence to start a track: 1 - (1 - detection score) (1 - fit confidence)",
         minimum=0.0,
         maximum=1.0,
     )
-    least_confidence: float = setting(
-        0.3, "a followed face whose fit has less confidence is lost", minimum=0.0, maximum=1.0
-    )
-    unconfirmed: float = setting(
+    min_confidence: float = setting(0.3, "minimum fit confidence to keep a track", minimum=0.0, maximum=1.0)
+    unconfirmed_timeout: float = setting(
         3.0,
-        "a face that only the fit holds on to, while neither FaceMesh nor the detector sees it, is let go after this",
+        "time after which a track is deleted that neither FaceMesh nor the detector confirms",
         unit="s",
         minimum=0.0,
         maximum=3600.0,
@@ -148,7 +146,7 @@ class FittingConfig:
     depth_noise: float = setting(
         0.008, "standard deviation of a landmark's relative depth", unit="m", minimum=0.0001, maximum=1.0
     )
-    expression_spread: float = setting(
+    expression_prior_std: float = setting(
         0.2, "standard deviation of a blendshape before anything is seen", minimum=0.001, maximum=100.0
     )
     symmetry: float = setting(
@@ -173,17 +171,17 @@ class ExpressionConfig:
         "the mean of both where both say something",
         choices=("head_and_fit", "head", "coefficients"),
     )
-    adapt_neutral: float = setting(
+    neutral_time_constant: float = setting(
         0.0,
         "a face's rest follows what it shows while it shows little, with this time constant; 0 is off",
         unit="s",
         minimum=0.0,
         maximum=3600.0,
     )
-    mouth_open_above: float = setting(
+    mouth_open_threshold: float = setting(
         0.2, "jawOpen less mouthClose from which on a mouth is open", minimum=0.0, maximum=1.0
     )
-    mouth_open_below: float = setting(
+    mouth_close_threshold: float = setting(
         0.1, "jawOpen less mouthClose at which an open mouth is closed again", minimum=0.0, maximum=1.0
     )
 
@@ -238,7 +236,7 @@ class OutputConfig:
     )
     mesh_landmarks: bool = setting(False, "mesh_markers: FaceMesh's points on the fitted face, too")
     mesh_axes: bool = setting(False, "mesh_markers: the axes of the face frame, too")
-    annotated: str = setting("annotated", "what the topic annotated shows", choices=DRAW_KINDS)
+    annotated: str = setting("annotated", "what the topic annotated shows", choices=DRAW_MODES)
     annotated_mesh: bool = setting(True, "draw the mesh in the kind annotated, see-through, where the model has one")
 
 

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 
-class NewestWins(Generic[Item]):
+class LatestItemWorker(Generic[Item]):
     """Calls ``work(item)`` in a thread of its own; an item that waits is replaced by a newer one.
 
     Args:

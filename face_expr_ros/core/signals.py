@@ -10,7 +10,7 @@ from types import FrameType
 
 
 @contextmanager
-def held_interrupt() -> Iterator[Callable[[], None]]:
+def deferred_sigint() -> Iterator[Callable[[], None]]:
     """Ctrl-C waits until the function that this gives is called, or until the end; a second one does not wait.
 
     Python raises KeyboardInterrupt between any two instructions of the main thread, also inside of a queue, whose lock

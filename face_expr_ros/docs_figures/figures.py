@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.core.config import DRAW_KINDS, CameraConfig, PerceptionConfig
+from face_expr_ros.core.config import DRAW_MODES, CameraConfig, PerceptionConfig
 from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.geometry import FACE_FRAME, pinhole_camera, project, rotation_from_euler, to_camera
 from face_expr_ros.core.resources import resource_path
@@ -90,13 +90,13 @@ def stages_picture(seen: _Perceived) -> Image:
 
 def kinds_picture(seen: _Perceived) -> Image:
     """Everything that `face_expr image --draw` can draw."""
-    tiles = [draw(kind, seen.frame, seen.faces, seen.model) for kind in DRAW_KINDS]
+    tiles = [draw(kind, seen.frame, seen.faces, seen.model) for kind in DRAW_MODES]
     parts = [
         _around_face(tile, seen, 400, 440) if tile.shape == seen.frame.image.shape else tile[: tile.shape[1]]
         for tile in tiles
     ]
     parts = [np.asarray(cv2.resize(part, (300, 330), interpolation=cv2.INTER_AREA), np.uint8) for part in parts]
-    return _grid([_titled(part, kind) for part, kind in zip(parts, DRAW_KINDS, strict=True)], 4)
+    return _grid([_titled(part, kind) for part, kind in zip(parts, DRAW_MODES, strict=True)], 4)
 
 
 def angles_picture(model: MorphableModel) -> Image:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
-from face_expr_ros.core.config import DRAW_KINDS
+from face_expr_ros.core.config import DRAW_MODES
 from face_expr_ros.core.face_model import BundleError, MorphableModel
 from face_expr_ros.core.types import Face, Frame
 from face_expr_ros.drawing import surface
@@ -27,7 +27,7 @@ Drawer = Callable[[Frame, Sequence[Face], MorphableModel], Image]
 
 
 def draw(kind: str, frame: Frame, faces: Sequence[Face], model: MorphableModel) -> Image:
-    """A picture of one kind, one of ``DRAW_KINDS``.
+    """A picture of one kind, one of ``DRAW_MODES``.
 
     - ``annotated``: landmarks, box, id, axes and the strongest expressions over the image.
     - ``2d_sparse``: the 68 points over the image; ``2d_dense``: the vertices that are seen.
@@ -60,7 +60,7 @@ def draw_in_frame(kind: str, frame: Frame, faces: Sequence[Face], model: Morphab
 def check_kind(kind: str, model: MorphableModel) -> None:
     """Raises what `draw` would, before any work is done."""
     if kind not in _DRAWERS:
-        raise ValueError(f"kind must be one of {', '.join(DRAW_KINDS)}; {kind!r} was given")
+        raise ValueError(f"kind must be one of {', '.join(DRAW_MODES)}; {kind!r} was given")
     if kind not in _SPARSE_KINDS:
         require_surface(model, kind, f", or draw {' or '.join(_SPARSE_KINDS)}")
     if kind == "uv_tex" and not len(model.uv):

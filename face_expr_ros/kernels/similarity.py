@@ -33,7 +33,7 @@ class Turn:
     reached: float
 
 
-def best_turn(points: NDArray, images: NDArray) -> Turn:
+def umeyama_alignment(points: NDArray, images: NDArray) -> Turn:
     """The proper rotation that brings points nearest to their images, by Horn's quaternions (1987).
 
     Equals Umeyama's (1991), for centered points a and images b::

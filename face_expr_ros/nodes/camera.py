@@ -20,7 +20,7 @@ from face_expr_ros.ros.encode import image_bytes
 from face_expr_ros.ros.ground_truth import truth_array
 from face_expr_ros.ros.node_runner import Finished, run_node
 from face_expr_ros.ros.parameters import Parameters
-from face_expr_ros.sources import Shot, is_live, open_source
+from face_expr_ros.sources import SourceFrame, is_live, open_source
 from face_expr_ros.sources.pace import Ended, Pace
 
 SENSOR_DATA = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -65,7 +65,7 @@ class CameraNode(Node):
             self._publish(shot, Header(stamp=self.get_clock().now().to_msg(), frame_id=self._config.frame_id))
             self._pace.prepare()
 
-    def _publish(self, shot: Shot, header: Header) -> None:
+    def _publish(self, shot: SourceFrame, header: Header) -> None:
         height, width = shot.image.shape[:2]
         self._info.publish(info_from_camera(shot.camera, width, height, header))
         self._image.publish(image_bytes(shot.image, header))

@@ -17,7 +17,7 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from face_expr_ros.msg import FaceArray
 from face_expr_ros.ros.child_process import Child, ros_arguments
-from face_expr_ros.ros.demo_statistics import Tally
+from face_expr_ros.ros.demo_statistics import DemoStatistics
 from face_expr_ros.ros.display import Show, has_screen
 from face_expr_ros.serialization.image_decoding import decode_image
 from face_expr_ros.web.config import WebConfig
@@ -45,7 +45,7 @@ class Demo(Node):
 
     def __init__(self, show: Show | None) -> None:
         super().__init__("demo")
-        self.tally = Tally()
+        self.tally = DemoStatistics()
         self._show = show
         self._children: list[Child] = []
         self._spinner = SingleThreadedExecutor()
@@ -126,7 +126,7 @@ class Demo(Node):
         deadline = time.monotonic() + timeout
         while not done() and not any(child.status == 0 for child in self._children):
             if time.monotonic() > deadline:
-                raise DemoError(f"{complaint} ({timeout:g} s); last words: {self._children[-1].last_words()}")
+                raise DemoError(f"{complaint} ({timeout:g} s); last words: {self._children[-1].last_stderr_line()}")
             self._step()
 
     def _step(self) -> None:
@@ -136,7 +136,7 @@ class Demo(Node):
             self._show.refresh()
         for child in self._children:
             if child.status not in (None, 0):
-                raise DemoError(child.last_words())
+                raise DemoError(child.last_stderr_line())
         now = time.monotonic()
         if self.tally.images and now >= self._next_line:
             self._next_line = now + LINE_INTERVAL * (1 if sys.stderr.isatty() else 5)

@@ -22,9 +22,9 @@ from std_srvs.srv import Trigger
 
 from face_expr_ros.core.config import ConfigError, PerceptionConfig
 from face_expr_ros.core.face_model import BundleError
-from face_expr_ros.core.latest_item import NewestWins
-from face_expr_ros.ros.diagnostics import DiagnosticsPublisher, Surroundings
-from face_expr_ros.ros.frame_processor import Perceiver
+from face_expr_ros.core.latest_item import LatestItemWorker
+from face_expr_ros.ros.diagnostics import DiagnosticsPublisher, InputStatus
+from face_expr_ros.ros.frame_processor import FrameProcessor
 from face_expr_ros.ros.node_runner import StartError, light_executor, run_node
 from face_expr_ros.ros.parameters import Parameters
 from face_expr_ros.ros.topics import camera_info_topic, image_topic
@@ -45,8 +45,8 @@ class PerceptionNode(LifecycleNode):
         own = None if namespace is None else ["--ros-args", "--remap", f"__ns:={namespace}"]
         super().__init__("perception", cli_args=own, automatically_declare_parameters_from_overrides=True)
         self.failure = ""
-        self._perceiver: Perceiver | None = None
-        self._worker: NewestWins[Image | CompressedImage] | None = None
+        self._perceiver: FrameProcessor | None = None
+        self._worker: LatestItemWorker[Image | CompressedImage] | None = None
         self._inputs: list[Subscription] = []
         self.settings = Parameters(self, PerceptionConfig, LIVE_PARAMETERS)
         self._topic = image_topic(self, self.settings.config.image_transport)
@@ -58,7 +58,7 @@ class PerceptionNode(LifecycleNode):
         """Load the models and offer the topics."""
         self.failure = ""
         try:
-            self._perceiver = Perceiver(self, self.settings, self._topic)
+            self._perceiver = FrameProcessor(self, self.settings, self._topic)
         except (BundleError, ConfigError, OSError) as error:
             self.failure = str(error)
         except Exception:  # rclpy would swallow it in silence
@@ -72,7 +72,7 @@ class PerceptionNode(LifecycleNode):
         assert self._perceiver is not None
         super().on_activate(state)
         self._perceiver.begin()
-        self._worker = NewestWins(self._perceiver.perceive, "perception")
+        self._worker = LatestItemWorker(self._perceiver.perceive, "perception")
         kind = Image if self.settings.config.image_transport == "raw" else CompressedImage
         self._inputs = [
             self._subscribe(CameraInfo, camera_info_topic(self), self._perceiver.cameras.update),
@@ -129,7 +129,7 @@ class PerceptionNode(LifecycleNode):
     def _status(self) -> DiagnosticStatus | None:
         if self._perceiver is None or not self._inputs:
             return None
-        surroundings = Surroundings(
+        surroundings = InputStatus(
             publishers=self.count_publishers(self._topic),
             input_timeout=self.settings.config.input_timeout,
             camera_problem=self._perceiver.cameras.problem,
@@ -204,7 +204,7 @@ def _check_namespace(namespace: str, all_given: Sequence[str]) -> None:
         raise StartError(f"a namespace for each camera was wanted, {namespace!r} was given twice")
 
 
-def create_as_told() -> Sequence[PerceptionNode]:
+def create_from_args() -> Sequence[PerceptionNode]:
     """One node, or one for each namespace of ``--namespaces`` on the command line, which rclpy has checked before."""
     parser = ArgumentParser("perception", description=__doc__)
     parser.add_argument("--namespaces", nargs="+", metavar="NAMESPACE", help="a node in each, all in this process")
@@ -214,7 +214,7 @@ def create_as_told() -> Sequence[PerceptionNode]:
 
 def main() -> int:
     """The executable ``perception``."""
-    return run_node(create_as_told, "perception", light_executor)
+    return run_node(create_from_args, "perception", light_executor)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from rclpy.subscription import Subscription
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from face_expr_ros.core.latest_item import NewestWins
+from face_expr_ros.core.latest_item import LatestItemWorker
 from face_expr_ros.core.types import Camera
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.msg import FaceArray, FaceModel
@@ -49,7 +49,7 @@ class WebBridgeNode(Node):
             self._server = FaceServer(self._config, open_face_model(self._config.bundle), topic)
         except ServerError as error:
             raise StartError(str(error)) from error
-        self._encoder = NewestWins(self._show, "picture")
+        self._encoder = LatestItemWorker(self._show, "picture")
         self._subscribe(FaceArray, "faces", self._on_faces, NEWEST)
         self._subscribe(FaceModel, "face_model", self._on_face_model, LATCHED)
         self._subscribe(CameraInfo, camera_info_topic(self), self._on_camera_info, SENSOR_DATA)

@@ -89,7 +89,7 @@ class Pipeline:
         self._ahead = frame if soon and self._tracker.wants_detector(frame.stamp_ns) else None
         return faces
 
-    def look_ahead(self) -> None:
+    def run_deferred_detection(self) -> None:
         """Do now what the next frame would begin with: where frames come fast, more faces are looked for in the last.
 
         The faces are the same without it. Whoever passes faces on at once calls it afterwards, so that they need not
@@ -131,16 +131,16 @@ class Pipeline:
     def _detect(self, frame: Frame, thorough: bool, soon: bool) -> list[Detection] | None:
         """What the detector finds, in the last frame where that is ``soon`` enough and somebody is followed, and what
         the landmark network finds by itself. None where nobody needs to look."""
-        strangers = self._landmarks.strangers
-        urgent = bool(strangers) or self._tracker.needs_detector(frame.stamp_ns)
+        untracked_detections = self._landmarks.untracked_detections
+        urgent = bool(untracked_detections) or self._tracker.needs_detector(frame.stamp_ns)
         found = None
         if urgent or (not soon and self._tracker.wants_detector(frame.stamp_ns)):
             found = self._look(frame, thorough)
         elif soon:
-            self.look_ahead()
+            self.run_deferred_detection()
             found = self._early
         self._ahead = self._early = None
-        return None if found is None else best_of([*found, *strangers], _SAME)
+        return None if found is None else best_of([*found, *untracked_detections], _SAME)
 
     def _look(self, frame: Frame, thorough: bool) -> list[Detection]:
         """What the detector finds in the image and, looking closer, at the faces that nobody vouches for."""
@@ -150,7 +150,7 @@ class Pipeline:
 
     def _followed(self, tracks: list[Track], fits: list[FaceFit], stamp_ns: int) -> tuple[list[Track], list[FaceFit]]:
         """The tracks whose fits hold a face; the tracker follows those."""
-        held = self._tracker.learn(tracks, fits, stamp_ns)
+        held = self._tracker.update(tracks, fits, stamp_ns)
         return list(compress(tracks, held)), list(compress(fits, held))
 
     def _notice_time(self, stamp_ns: int) -> bool:

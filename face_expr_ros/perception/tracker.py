@@ -30,7 +30,7 @@ _FACE_IN_ROUGH_CROP = 0.6  # the same in the crop from a detector's box, which i
 
 
 @dataclass
-class _Memory:
+class _TrackState:
     """One face.
 
     Attributes:
@@ -102,7 +102,7 @@ class _Memory:
 class Tracker:
     """Follows faces by their fits and gives each the id it had before, or a new one. Ids are never used twice.
 
-    A frame is three steps: `needs_detector` and `wants_detector`, the tracker itself, and `learn`.
+    A frame is three steps: `needs_detector` and `wants_detector`, the tracker itself, and `update`.
     """
 
     def __init__(self, config: TrackerConfig, max_faces: int, look_interval: float) -> None:
@@ -111,25 +111,25 @@ class Tracker:
         self._max_faces = max_faces
         self._look_interval = look_interval
         self._count = 0
-        self._memories: dict[str, _Memory] = {}
+        self._states: dict[str, _TrackState] = {}
         self._looked_ns: int | None = None  # when the detector last did
         self._last_stamp_ns: int | None = None
 
     def reset(self) -> None:
         """Forget all faces. The next id is still a new one."""
-        self._memories.clear()
+        self._states.clear()
         self._looked_ns = self._last_stamp_ns = None
 
     @property
     def ids(self) -> set[str]:
         """Of the faces that are followed, and of those that are lost and may still come back."""
-        return set(self._memories)
+        return set(self._states)
 
     def needs_detector(self, stamp_ns: int) -> bool:
         """Whether a frame taken at ``stamp_ns`` nanoseconds says nothing without the detector: nobody is followed, or
         there was a gap."""
         gap = self._last_stamp_ns is None or stamp_ns - self._last_stamp_ns > _VELOCITY_HORIZON * 1e9
-        return gap or not any(memory.in_view for memory in self._memories.values())
+        return gap or not any(state.in_view for state in self._states.values())
 
     def wants_detector(self, stamp_ns: int) -> bool:
         """Whether it is time for the detector to look at a frame taken at ``stamp_ns``, though somebody is followed.
@@ -137,18 +137,18 @@ class Tracker:
         It is now and then while there is room for more faces or one is followed that FaceMesh does not see; never while
         all are followed and seen.
         """
-        followed = [memory for memory in self._memories.values() if memory.in_view]
-        doubted = any(memory.is_doubted() for memory in followed)
+        followed = [state for state in self._states.values() if state.in_view]
+        doubted = any(state.is_doubted() for state in followed)
         due = self._looked_ns is None or (stamp_ns - self._looked_ns) * 1e-9 >= self._look_interval
         return due and (doubted or len(followed) < self._max_faces)
 
     def followed(self) -> list[Roi]:
         """The faces in view, as boxes in pixels."""
-        return [memory.box() for memory in self._memories.values() if memory.in_view]
+        return [state.box() for state in self._states.values() if state.in_view]
 
     def doubted(self) -> list[Roi]:
         """Those that only their fits hold on to: where the detector should look closer."""
-        return [memory.box() for memory in self._memories.values() if memory.in_view and memory.is_doubted()]
+        return [state.box() for state in self._states.values() if state.in_view and state.is_doubted()]
 
     def __call__(self, detections: Sequence[Detection] | None, stamp_ns: int) -> list[Track]:
         """The faces to look at in a frame taken at ``stamp_ns`` nanoseconds, in the order of their ids.
@@ -161,21 +161,19 @@ class Tracker:
         if detections is not None:
             self._looked_ns = stamp_ns
         late = self._last_stamp_ns is not None and stamp_ns - self._last_stamp_ns > _VELOCITY_HORIZON * 1e9
-        for memory in self._memories.values():
-            memory.fresh = late
+        for state in self._states.values():
+            state.fresh = late
         self._last_stamp_ns = stamp_ns
         if detections is not None:
             self._take(sorted(detections, key=_rank), stamp_ns)
         tracks = [
-            Track(id, memory.crop, None, memory.fresh, memory.roll)
-            for id, memory in self._memories.items()
-            if memory.in_view
+            Track(id, state.crop, None, state.fresh, state.roll) for id, state in self._states.items() if state.in_view
         ]
         return sorted(tracks, key=lambda track: int(track.id[1:]))
 
-    def learn(self, tracks: Sequence[Track], fits: Sequence[FaceFit], stamp_ns: int) -> list[bool]:
+    def update(self, tracks: Sequence[Track], fits: Sequence[FaceFit], stamp_ns: int) -> list[bool]:
         """Which of the tracks that the tracker gave hold a face; the others are lost, and their ids wait for them."""
-        held = [self._believes(self._memories[track.id], fit) for track, fit in zip(tracks, fits, strict=True)]
+        held = [self._believes(self._states[track.id], fit) for track, fit in zip(tracks, fits, strict=True)]
         boxes = [bounding_box(fit.landmarks68) for fit in fits]
         for index in self._duplicates(tracks, fits, held, stamp_ns):
             held[index] = False
@@ -183,43 +181,41 @@ class Tracker:
             others = [box for other, box in enumerate(boxes) if held[other] and other != index]
             crossing = any(containment(boxes[index], box) > _CROSSING for box in others)
             held[index] = held[index] and self._follow(track, fit, stamp_ns, crossing)
-            self._memories[track.id].in_view = held[index]
+            self._states[track.id].in_view = held[index]
         return held
 
     def _follow(self, track: Track, fit: FaceFit, stamp_ns: int, crossing: bool) -> bool:
         """Remember where the face is; whether it is still followed."""
-        memory = self._memories[track.id]
-        memory.follow(fit, stamp_ns, crossing)
+        state = self._states[track.id]
+        state.follow(fit, stamp_ns, crossing)
         if track.landmarks is not None:
-            memory.confirm(stamp_ns)
-        return not self._unconfirmed(memory, stamp_ns)
+            state.confirm(stamp_ns)
+        return not self._unconfirmed(state, stamp_ns)
 
-    def _believes(self, memory: _Memory, fit: FaceFit) -> bool:
+    def _believes(self, state: _TrackState, fit: FaceFit) -> bool:
         """Whether a fit holds a face; of a new one, whether detector and fit together leave little doubt."""
-        doubt = memory.doubt * (1.0 - fit.confidence)
-        return fit.confidence >= self._config.least_confidence and doubt <= self._config.most_doubt
+        doubt = state.doubt * (1.0 - fit.confidence)
+        return fit.confidence >= self._config.min_confidence and 1.0 - doubt >= self._config.init_threshold
 
-    def _unconfirmed(self, memory: _Memory, stamp_ns: int) -> bool:
+    def _unconfirmed(self, state: _TrackState, stamp_ns: int) -> bool:
         """Whether neither FaceMesh nor the detector has seen the face for too long, though the detector looked."""
-        elapsed = (stamp_ns - memory.confirmed_ns) * 1e-9
-        return elapsed > self._config.unconfirmed and memory.looks >= _LEAST_LOOKS
+        elapsed = (stamp_ns - state.confirmed_ns) * 1e-9
+        return elapsed > self._config.unconfirmed_timeout and state.looks >= _LEAST_LOOKS
 
     def _forget_lost(self, stamp_ns: int) -> None:
         """A face of the last frame is not lost when the next frame is late: a busy machine leaves out images."""
-        pause = max(_LONGEST_PAUSE, self._config.keep_lost)
-        kept = {True: stamp_ns - pause * 1e9, False: stamp_ns - self._config.keep_lost * 1e9}
-        self._memories = {
-            id: memory for id, memory in self._memories.items() if memory.stamp_ns >= kept[memory.in_view]
-        }
+        pause = max(_LONGEST_PAUSE, self._config.lost_track_timeout)
+        kept = {True: stamp_ns - pause * 1e9, False: stamp_ns - self._config.lost_track_timeout * 1e9}
+        self._states = {id: state for id, state in self._states.items() if state.stamp_ns >= kept[state.in_view]}
 
     def _take(self, detections: Sequence[Detection], stamp_ns: int) -> None:
         """Detections confirm followed faces, bring lost ones back and, while there is room, add new ones."""
-        for memory in self._memories.values():
-            memory.looks += memory.in_view
+        for state in self._states.values():
+            state.looks += state.in_view
         ids = self._match(detections, stamp_ns)
         crops = [crop_from_box(detection.roi) for detection in detections]
         for index, detection in enumerate(detections):
-            known = self._memories.get(ids.get(index, "nobody"))
+            known = self._states.get(ids.get(index, "nobody"))
             if known is not None and known.in_view:
                 known.confirm(stamp_ns)
                 if overlap(known.crop, crops[index]) < _JUMP_OVERLAP:
@@ -228,27 +224,27 @@ class Tracker:
                 (known or self._new(detection, stamp_ns)).jump(detection, stamp_ns)
 
     def _has_room_for(self, crop: Roi) -> bool:
-        followed = [memory for memory in self._memories.values() if memory.in_view]
-        twice = any(overlap(crop, memory.crop) > _DUPLICATE_OVERLAP for memory in followed)
+        followed = [state for state in self._states.values() if state.in_view]
+        twice = any(overlap(crop, state.crop) > _DUPLICATE_OVERLAP for state in followed)
         return len(followed) < self._max_faces and not twice
 
-    def _new(self, detection: Detection, stamp_ns: int) -> _Memory:
+    def _new(self, detection: Detection, stamp_ns: int) -> _TrackState:
         self._count += 1
         crop = crop_from_box(detection.roi)
-        memory = _Memory(
+        state = _TrackState(
             _middle(crop), _rough_size(crop), crop, detection.roll, stamp_ns, stamp_ns, velocity=np.zeros(2)
         )
-        self._memories[f"f{self._count}"] = memory
-        return memory
+        self._states[f"f{self._count}"] = state
+        return state
 
     def _match(self, detections: Sequence[Detection], stamp_ns: int) -> dict[int, str]:
         """Index of the detection -> id: the assignment of least total distance from where the faces are expected."""
-        ids = list(self._memories)
+        ids = list(self._states)
         if not ids or not detections:
             return {}
         crops = [crop_from_box(detection.roi) for detection in detections]
         places = [(_middle(crop), _rough_size(crop)) for crop in crops]
-        cost = np.array([[self._memories[id].distance(*place, stamp_ns) for id in ids] for place in places])
+        cost = np.array([[self._states[id].distance(*place, stamp_ns) for id in ids] for place in places])
         limit = self._config.max_distance
         pairs = zip(*linear_sum_assignment(np.minimum(cost, 2 * limit)), strict=True)
         return {int(i): ids[j] for i, j in pairs if cost[i, j] <= limit}
@@ -261,10 +257,10 @@ class Tracker:
             return []
 
         def claim(index: int) -> tuple[bool, float]:
-            memory, fit = self._memories[tracks[index].id], fits[index]
-            if memory.doubt > 0.0:
-                return True, memory.doubt * (1.0 - fit.confidence)
-            return False, memory.distance(*_place(crop_from_landmarks(fit.landmarks68)), stamp_ns)
+            state, fit = self._states[tracks[index].id], fits[index]
+            if state.doubt > 0.0:
+                return True, state.doubt * (1.0 - fit.confidence)
+            return False, state.distance(*_place(crop_from_landmarks(fit.landmarks68)), stamp_ns)
 
         boxes = [bounding_box(fit.landmarks68) for fit in fits]
         kept: list[int] = []

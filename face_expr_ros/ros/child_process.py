@@ -47,7 +47,7 @@ class Child:
         self._output.seek(0)
         return self._output.read()
 
-    def last_words(self) -> str:
+    def last_stderr_line(self) -> str:
         """The last line that it wrote on stderr: the sentence of a node that could not start."""
         self._log.seek(0)
         lines = [line.strip() for line in self._log if line.strip()]

@@ -11,7 +11,7 @@ RECENT = 2.0  # seconds over which the live line averages
 
 
 @dataclass
-class Tally:
+class DemoStatistics:
     """Counts of one run; times are seconds of one monotonic clock, latencies seconds.
 
     Attributes:

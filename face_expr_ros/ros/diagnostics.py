@@ -15,7 +15,7 @@ FPS_WINDOW = 2.0  # seconds
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class InputStatus:
     """What the health of a node depends on besides its own work.
 
     Attributes:
@@ -81,7 +81,7 @@ class Health:
         recent = sum(1 for done in self._done if done > now - FPS_WINDOW)
         return recent / min(FPS_WINDOW, max(now - self.started, 1e-3))
 
-    def problem(self, now: float, surroundings: Surroundings) -> tuple[bytes, str]:
+    def problem(self, now: float, surroundings: InputStatus) -> tuple[bytes, str]:
         """The level and the sentence that a person should read first."""
         timeout = surroundings.input_timeout
         silence = now - (self.started if self._last_input is None else self._last_input)
@@ -99,7 +99,7 @@ class Health:
             return DiagnosticStatus.WARN, surroundings.camera_problem
         return DiagnosticStatus.OK, "faces" if self.faces else "nobody in view"
 
-    def status(self, name: str, now: float, surroundings: Surroundings) -> DiagnosticStatus:
+    def status(self, name: str, now: float, surroundings: InputStatus) -> DiagnosticStatus:
         """Everything, in the order in which a person looks for it."""
         level, message = self.problem(now, surroundings)
         silence = "never" if self._last_input is None else f"{now - self._last_input:.1f}"

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.core.latest_item import NewestWins
+from face_expr_ros.core.latest_item import LatestItemWorker
 
 TITLE = "face_expr (q ends)"
 Bgr = NDArray[np.uint8]
@@ -82,7 +82,7 @@ class Video:
         self._last = np.zeros((0, 0, 3), np.uint8)
         self._written = 0
         self._size = (0, 0)
-        self._worker = NewestWins(self._write, "video")
+        self._worker = LatestItemWorker(self._write, "video")
 
     def __call__(self, image: Bgr, stamp: float) -> None:
         """Write an image with its stamp in seconds; one that comes too fast for the encoder is left out.

@@ -22,7 +22,7 @@ from face_expr_ros.serialization.camera_info import CameraKeeper
 from face_expr_ros.serialization.image_decoding import DecodeError, decode
 
 
-class Perceiver:
+class FrameProcessor:
     """The pipeline between the topics of a node. Images belong to one thread, everything else to the executor's.
 
     Raises:
@@ -68,7 +68,7 @@ class Perceiver:
         age = (self._node.get_clock().now().nanoseconds - stamp.nanoseconds) / 1e9
         with self._lock:
             stages = self._pipeline.stage_seconds
-            self._pipeline.look_ahead()
+            self._pipeline.run_deferred_detection()
         seconds = {
             "decode": decoded - started,
             **stages,

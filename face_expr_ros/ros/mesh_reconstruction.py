@@ -4,7 +4,7 @@ The model comes once, some megabytes; after that a face is its pose and its coef
 hundred triangles:
 
     node.create_subscription(FaceModel, "face_model", on_model, QoSProfile(depth=1, durability=TRANSIENT_LOCAL))
-    rebuilder = MeshRebuilder(model_message)
+    rebuilder = MeshReconstructor(model_message)
     vertices = rebuilder.in_camera(face)  # for a Face of the topic faces: (V, 3), triangles are rebuilder.triangles
 """
 
@@ -19,7 +19,7 @@ from face_expr_ros.core.types import FloatArray
 from face_expr_ros.msg import Face, FaceModel, FacePose
 
 
-class MeshRebuilder:
+class MeshReconstructor:
     """Vertices of faces that were fitted with the model of a FaceModel message.
 
     Attributes:

@@ -17,7 +17,7 @@ from visualization_msgs.msg import Marker
 
 from face_expr_ros.core.config import OutputConfig
 from face_expr_ros.core.face_model import BundleError, MorphableModel
-from face_expr_ros.core.latest_item import NewestWins
+from face_expr_ros.core.latest_item import LatestItemWorker
 from face_expr_ros.core.types import Face, Frame
 from face_expr_ros.drawing.modes import check_kind, draw_in_frame
 from face_expr_ros.drawing.overlays import annotate
@@ -76,7 +76,7 @@ class Outputs:
         self._mesh_markers = MeshMarkers(model, open_writer(Marker, warn))
         self._write_cloud = open_writer(PointCloud2, warn)
         self._write_faces = open_writer(FaceArray, warn)
-        self._annotator = NewestWins(self._annotate, "annotated")
+        self._annotator = LatestItemWorker(self._annotate, "annotated")
 
     def announce(self, header: Header) -> None:
         """Publish the face model, once for all subscribers that come later."""

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 from face_expr_ros.core.config import CameraConfig
-from face_expr_ros.sources.source_frame import Shot, Source, SourceError, Warn
+from face_expr_ros.sources.source_frame import Source, SourceError, SourceFrame, Warn
 
-__all__ = ["Shot", "Source", "SourceError", "device_number", "is_live", "open_source"]
+__all__ = ["Source", "SourceError", "SourceFrame", "device_number", "is_live", "open_source"]
 
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.sources.source_frame import Shot, SourceError
+from face_expr_ros.sources.source_frame import SourceError, SourceFrame
 
 PATIENCE = 5.0  # seconds without an image until a device counts as gone
 
@@ -42,14 +42,14 @@ class DeviceSource:
         self._thread = threading.Thread(target=self._empty_queue, name=self._name, daemon=True)
         self._thread.start()
 
-    def read(self, t: float) -> Shot:
+    def read(self, t: float) -> SourceFrame:
         """An image that was not given before."""
         with self._changed:
             self._changed.wait_for(lambda: self._newest is not None or not self._open, PATIENCE)
             image, self._newest = self._newest, None
         if image is None:
             raise SourceError(f"{self._name} gives no images any more: is it still plugged in?")
-        return Shot(image)
+        return SourceFrame(image)
 
     def close(self) -> None:
         """Free the device."""

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from face_expr_ros.sources.calibration import read_calibration
-from face_expr_ros.sources.source_frame import Shot, SourceError, Warn
+from face_expr_ros.sources.source_frame import SourceError, SourceFrame, Warn
 
 
 class ImagesSource:
@@ -30,7 +30,7 @@ class ImagesSource:
         self._next = 0
         self._read_this_round = 0
 
-    def read(self, t: float) -> Shot | None:
+    def read(self, t: float) -> SourceFrame | None:
         """The next image that can be read; after the last one the first again, or None without ``loop``."""
         while True:
             if self._next == len(self._files):
@@ -44,7 +44,7 @@ class ImagesSource:
             image = cv2.imread(str(file), cv2.IMREAD_COLOR)
             if image is not None:
                 self._read_this_round += 1
-                return Shot(np.asarray(image, dtype=np.uint8), self._camera)
+                return SourceFrame(np.asarray(image, dtype=np.uint8), self._camera)
             self._warn(f"{file} cannot be read as an image and is left out")
 
     def close(self) -> None:

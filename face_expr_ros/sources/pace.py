@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from face_expr_ros.sources.source_frame import Shot, Source
+from face_expr_ros.sources.source_frame import Source, SourceFrame
 
 
 class Ended(Exception):
@@ -33,7 +33,7 @@ class Pace:
         self._spent = 0.0  # seconds from one image taken to the next one prepared
         self._next = source.read(0.0) if source.ahead else None
 
-    def take(self) -> Shot | None:
+    def take(self) -> SourceFrame | None:
         """The image of this tick; None when it is not due yet.
 
         Raises:

@@ -34,7 +34,7 @@ class Truth:
 
 
 @dataclass(frozen=True)
-class Shot:
+class SourceFrame:
     """One image of a source.
 
     Attributes:
@@ -57,7 +57,7 @@ class Source(Protocol):
 
     ahead: bool
 
-    def read(self, t: float) -> Shot | None:
+    def read(self, t: float) -> SourceFrame | None:
         """The next image, which is shown at ``t`` seconds from the first; None after the last one.
 
         Raises:

@@ -14,7 +14,7 @@ from face_expr_ros.core.geometry import pinhole_camera
 from face_expr_ros.core.types import Camera, FloatArray, Frame
 from face_expr_ros.drawing.lighting import Light
 from face_expr_ros.models.bundle import open_face_model
-from face_expr_ros.sources.source_frame import Shot, Truth
+from face_expr_ros.sources.source_frame import SourceFrame, Truth
 from face_expr_ros.synthetic import actor
 from face_expr_ros.synthetic.appearance import Appearance
 from face_expr_ros.synthetic.background import studio_wall, unit_noise
@@ -48,10 +48,10 @@ class SyntheticSource:
             FaceRenderer(self._model, self._look(number), texture_width=texture_width) for number in range(config.faces)
         ]
 
-    def read(self, t: float) -> Shot:
+    def read(self, t: float) -> SourceFrame:
         """The image at ``t`` seconds of the script."""
         frame, truths = self.at(t)
-        return Shot(frame.image, frame.camera, truths)
+        return SourceFrame(frame.image, frame.camera, truths)
 
     def close(self) -> None:
         """Nothing is held open."""

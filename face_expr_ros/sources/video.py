@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from face_expr_ros.sources.calibration import read_calibration
-from face_expr_ros.sources.source_frame import Shot, SourceError, Warn
+from face_expr_ros.sources.source_frame import SourceError, SourceFrame, Warn
 
 COMPLETE = 0.9  # of the frames that the container names; some containers name a few too many
 
@@ -44,7 +44,7 @@ class VideoSource:
         """Frames as the container says, None when it does not; often a few more than can be decoded."""
         return max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))) or None
 
-    def read(self, t: float) -> Shot | None:
+    def read(self, t: float) -> SourceFrame | None:
         """The next frame; after the last one the first again, or None without ``loop``."""
         good, image = self._capture.read()
         if not good:
@@ -58,7 +58,7 @@ class VideoSource:
         if not good:
             raise SourceError(f"{self._path} can no longer be read")
         self._decoded += 1
-        return Shot(np.asarray(image, dtype=np.uint8), self._camera)
+        return SourceFrame(np.asarray(image, dtype=np.uint8), self._camera)
 
     def close(self) -> None:
         """Free the file."""

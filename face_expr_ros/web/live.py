@@ -10,7 +10,7 @@ from face_expr_ros.core.config import CameraConfig, PerceptionConfig
 from face_expr_ros.core.geometry import default_camera
 from face_expr_ros.core.types import Frame, face_state
 from face_expr_ros.perception.pipeline import Pipeline
-from face_expr_ros.sources import Shot, open_source
+from face_expr_ros.sources import SourceFrame, open_source
 from face_expr_ros.sources.pace import Ended, Pace
 from face_expr_ros.sources.source_frame import Warn
 from face_expr_ros.web.config import WebConfig
@@ -79,7 +79,7 @@ class _Line:
         self._field_of_view = field_of_view
         self._pictures = PicturePace()
 
-    def __call__(self, shot: Shot) -> None:
+    def __call__(self, shot: SourceFrame) -> None:
         height, width = shot.image.shape[:2]
         camera = shot.camera or default_camera(width, height, self._field_of_view)
         frame = Frame(shot.image, time.time_ns(), "camera_optical_frame", camera)

@@ -110,7 +110,7 @@ MEMORIES: dict[str, dict[str, Any]] = {
     "default": {},
     "network": {"fitting.backend": "tddfa"},
     "landmarks": {"fitting.backend": "least_squares", "expression.backend": "coefficients"},
-    "window": {"smoothing.method": "window", "expression.adapt_neutral": 5.0, "expression.backend": "head"},
+    "window": {"smoothing.method": "window", "expression.neutral_time_constant": 5.0, "expression.backend": "head"},
 }
 
 

@@ -9,8 +9,8 @@ from itertools import count
 
 import pytest
 
-from face_expr_ros.bags.threads import Behind, ahead
-from face_expr_ros.core.signals import held_interrupt
+from face_expr_ros.bags.threads import BackgroundWriter, ahead
+from face_expr_ros.core.signals import deferred_sigint
 
 
 def names() -> set[str]:
@@ -43,7 +43,7 @@ def test_who_stops_early_leaves_no_thread() -> None:
 
 def test_calls_happen_in_order_and_the_end_is_always_reached() -> None:
     done: list[int] = []
-    behind = Behind(2, at_end=lambda: done.append(-1))
+    behind = BackgroundWriter(2, at_end=lambda: done.append(-1))
     for number in range(10):
         behind.put(lambda number=number: done.append(number))  # type: ignore[misc]
     behind.close()
@@ -54,7 +54,7 @@ def test_calls_happen_in_order_and_the_end_is_always_reached() -> None:
 
 def test_an_error_of_a_call_is_raised_and_nothing_is_called_after_it() -> None:
     done: list[int] = []
-    behind = Behind(2, at_end=lambda: done.append(-1))
+    behind = BackgroundWriter(2, at_end=lambda: done.append(-1))
 
     def fail() -> None:
         raise OSError("the disk is full")
@@ -74,9 +74,9 @@ def test_an_error_of_a_call_is_raised_and_nothing_is_called_after_it() -> None:
 def at_work(interrupt_after: float) -> None:
     """Both queues are in use all the time, until Ctrl-C comes."""
     timer = threading.Timer(interrupt_after, signal.pthread_kill, (threading.get_ident(), signal.SIGINT))
-    with held_interrupt() as check:
+    with deferred_sigint() as check:
         items = ahead(count(), 4)
-        behind = Behind(4, at_end=lambda: None)
+        behind = BackgroundWriter(4, at_end=lambda: None)
         timer.start()
         try:
             for _ in items:

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from face_expr_ros.cli import main
-from face_expr_ros.core.config import DRAW_KINDS
+from face_expr_ros.core.config import DRAW_MODES
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -40,7 +40,7 @@ def write_video(path: str, image: NDArray[np.uint8], frames: int) -> None:
     writer.release()
 
 
-@pytest.mark.parametrize("kind", DRAW_KINDS)
+@pytest.mark.parametrize("kind", DRAW_MODES)
 def test_an_image_is_drawn_in_every_kind(face_expr: Run, portrait: NDArray[np.uint8], kind: str) -> None:
     cv2.imwrite("face.png", portrait)
     assert face_expr("image", "face.png", "--out", "drawn.png", "--draw", kind) == (0, "faces: 1\n", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from face_expr_ros.core.latest_item import NewestWins
+from face_expr_ros.core.latest_item import LatestItemWorker
 
 
 def test_items_that_wait_are_replaced_by_newer_ones() -> None:
@@ -18,7 +18,7 @@ def test_items_that_wait_are_replaced_by_newer_ones() -> None:
         if item == 4:
             done.set()
 
-    worker = NewestWins(work, "test")
+    worker = LatestItemWorker(work, "test")
     assert not worker.put(1)
     assert begun.wait(10)
     assert [worker.put(item) for item in (2, 3, 4)] == [False, True, True]
@@ -37,7 +37,7 @@ def test_closing_finishes_the_item_in_work_and_drops_the_one_that_waits() -> Non
         go_on.wait(10)
         worked.append(item)
 
-    worker = NewestWins(work, "test")
+    worker = LatestItemWorker(work, "test")
     worker.put(1)
     assert begun.wait(10)
     worker.put(2)

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from face_expr_ros.core.signals import held_interrupt, terminate_as_interrupt
+from face_expr_ros.core.signals import deferred_sigint, terminate_as_interrupt
 
 
 @pytest.mark.parametrize(("times", "expected"), [(1, ["pressed", "went on"]), (2, ["pressed"])])
@@ -15,7 +15,7 @@ def test_a_held_control_c_comes_at_the_end_and_a_second_one_at_once(times: int, 
     done: list[str] = []
 
     def work() -> None:
-        with held_interrupt():
+        with deferred_sigint():
             done.append("pressed")
             for _ in range(times):
                 signal.raise_signal(signal.SIGINT)
@@ -30,7 +30,7 @@ def test_who_handles_control_c_already_goes_on_doing_so() -> None:
     pressed: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
     try:
-        with held_interrupt() as check:
+        with deferred_sigint() as check:
             signal.raise_signal(signal.SIGINT)
             check()
     finally:
@@ -49,7 +49,7 @@ def test_in_another_thread_signals_are_left_alone() -> None:
     seen: list[object] = []
 
     def work() -> None:
-        with terminate_as_interrupt(), held_interrupt():
+        with terminate_as_interrupt(), deferred_sigint():
             seen.extend((signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)))
 
     thread = threading.Thread(target=work)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from face_expr_ros.core.config import DRAW_KINDS
+from face_expr_ros.core.config import DRAW_MODES
 from face_expr_ros.core.face_model import BundleError
 from face_expr_ros.core.geometry import (
     bounding_box,
@@ -28,7 +28,7 @@ from face_expr_ros.drawing.projection import fit_in_image, fit_pixels
 from face_expr_ros.models.bundle import open_face_model
 
 WIDTH, HEIGHT = 640, 480
-DENSE_KINDS = [kind for kind in DRAW_KINDS if kind not in ("annotated", "2d_sparse", "pose")]
+DENSE_KINDS = [kind for kind in DRAW_MODES if kind not in ("annotated", "2d_sparse", "pose")]
 
 
 @pytest.fixture(scope="module")
@@ -86,10 +86,10 @@ def pixel_of(model, face, frame, vertex):
 
 
 def test_the_table_has_every_kind_in_the_order_of_the_settings() -> None:
-    assert tuple(kinds._DRAWERS) == DRAW_KINDS
+    assert tuple(kinds._DRAWERS) == DRAW_MODES
 
 
-@pytest.mark.parametrize("kind", DRAW_KINDS)
+@pytest.mark.parametrize("kind", DRAW_MODES)
 def test_every_kind_draws_two_faces_and_leaves_the_frame_alone(model, kind) -> None:
     frame = frame_of()
     faces = [face_at(model, frame, -0.1), face_at(model, frame, 0.1, face_id="f2")]
@@ -101,13 +101,13 @@ def test_every_kind_draws_two_faces_and_leaves_the_frame_alone(model, kind) -> N
 
 
 @pytest.mark.parametrize("size", [(1, 1), (40, 30), (2000, 20)])
-@pytest.mark.parametrize("kind", DRAW_KINDS)
+@pytest.mark.parametrize("kind", DRAW_MODES)
 def test_images_of_any_size_are_drawn(model, kind, size) -> None:
     frame = frame_of(*size)
     assert draw_in_frame(kind, frame, [face_at(model, frame_of())], model).shape == frame.image.shape
 
 
-@pytest.mark.parametrize("kind", DRAW_KINDS)
+@pytest.mark.parametrize("kind", DRAW_MODES)
 @pytest.mark.parametrize("position", [np.full(3, np.nan), np.array([0, 0, -1.0]), np.array([9.0, 0, 1.0])])
 def test_a_face_that_cannot_be_seen_is_drawn_without_harm(model, kind, position) -> None:
     frame = frame_of()
@@ -116,7 +116,7 @@ def test_a_face_that_cannot_be_seen_is_drawn_without_harm(model, kind, position)
     assert draw_in_frame(kind, frame, [face], model).shape == frame.image.shape
 
 
-@pytest.mark.parametrize("kind", DRAW_KINDS)
+@pytest.mark.parametrize("kind", DRAW_MODES)
 def test_a_model_without_parts_mirror_and_landmark_places_is_drawn(basel_like, kind) -> None:
     frame = frame_of()
     picture = draw_in_frame(kind, frame, [face_at(basel_like, frame)], basel_like)
@@ -245,7 +245,7 @@ def test_the_front_of_the_pose_box_moves_to_where_the_nose_points(sparse) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", DRAW_KINDS)
+@pytest.mark.parametrize("kind", DRAW_MODES)
 def test_a_face_that_fills_an_image_of_100_megapixels_is_drawn(model, kind) -> None:
     frame = frame_of(10_000, 10_000)
     picture = draw(kind, frame, [face_at(model, frame, z=0.45)], model)

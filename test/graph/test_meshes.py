@@ -16,7 +16,7 @@ from visualization_msgs.msg import Marker
 
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.ros.mesh_markers import AXES, LANDMARKS, MESH
-from face_expr_ros.ros.mesh_reconstruction import MeshRebuilder
+from face_expr_ros.ros.mesh_reconstruction import MeshReconstructor
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 ROUNDING = 2e-6  # meters: float32 at arm's length
@@ -61,7 +61,7 @@ def test_marker_cloud_and_rebuilt_mesh_show_the_same_face_and_go_with_it(graph: 
     np.testing.assert_allclose(points_of(landmarks)[:468], in_cloud, atol=ROUNDING)
     nearest = np.linalg.norm(corners[:, None] - in_cloud[None], axis=2).min(axis=1)
     assert nearest.max() < ROUNDING
-    rebuilt = open_face_model("open").facemesh_points(MeshRebuilder(models[0]).in_camera(face))
+    rebuilt = open_face_model("open").facemesh_points(MeshReconstructor(models[0]).in_camera(face))
     np.testing.assert_allclose(rebuilt[:468], in_cloud, atol=ROUNDING)
     position = face.pose.pose.position
     np.testing.assert_allclose(points_of(axes)[0], [position.x, position.y, position.z], atol=ROUNDING)

@@ -12,7 +12,7 @@ from face_expr_ros.kernels.decimation import decimated
 from face_expr_ros.kernels.one_euro import one_euro_step
 from face_expr_ros.kernels.points import box_around, moments, scaled, transformed, turned_directions, unpacked
 from face_expr_ros.kernels.rasterizer import depth_map
-from face_expr_ros.kernels.similarity import best_turn
+from face_expr_ros.kernels.similarity import umeyama_alignment
 from face_expr_ros.kernels.surface import reconstruct, vertex_normals
 from face_expr_ros.kernels.unit_box import solve_unit_box
 
@@ -141,7 +141,7 @@ def test_flat_and_far_points_give_the_turn_they_were_made_with(far: float, flat:
     points = rng.normal(size=(40, 3)) * (1.0, 1.0, flat) + far
     turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))
     turn *= np.sign(np.linalg.det(turn))
-    found = best_turn(points, points @ turn.T)
+    found = umeyama_alignment(points, points @ turn.T)
     np.testing.assert_allclose(found.rotation, turn, atol=1e-9 * max(1.0, far))
     assert np.linalg.det(found.rotation) == pytest.approx(1.0)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from face_expr_ros.core.types import FloatArray
-from face_expr_ros.kernels.similarity import best_turn
+from face_expr_ros.kernels.similarity import umeyama_alignment
 
 
 def twin(points: FloatArray, images: FloatArray) -> tuple[FloatArray, float, float]:
@@ -24,7 +24,7 @@ def test_it_equals_its_numpy_twin(seed: int, mirrored: bool, scale: float) -> No
     points = rng.normal(size=(48, 3))
     turn = np.linalg.qr(rng.normal(size=(3, 3)))[0] * (-1 if mirrored else 1)
     images = scale * (points @ turn.T + 0.1 * rng.normal(size=points.shape)) + rng.normal(size=3)
-    found, (rotation, reached, spread) = best_turn(points, images), twin(points, images)
+    found, (rotation, reached, spread) = umeyama_alignment(points, images), twin(points, images)
     np.testing.assert_allclose(found.rotation, rotation, atol=1e-9)
     assert (found.reached, found.spread) == pytest.approx((reached, spread))
     np.testing.assert_allclose(found.middle, points.mean(axis=0), atol=1e-12)
@@ -34,18 +34,18 @@ def test_it_equals_its_numpy_twin(seed: int, mirrored: bool, scale: float) -> No
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_points_that_leave_it_open_give_a_proper_rotation_that_fits(count: int) -> None:
     points = np.random.default_rng(count).normal(size=(count, 3))
-    found = best_turn(points, points)
+    found = umeyama_alignment(points, points)
     np.testing.assert_allclose(found.rotation @ found.rotation.T, np.eye(3), atol=1e-12)
     assert np.linalg.det(found.rotation) == pytest.approx(1.0)
     assert found.reached == pytest.approx(found.spread, abs=1e-12)
 
 
 def test_points_in_one_place_reach_nothing() -> None:
-    found = best_turn(np.random.default_rng(0).normal(size=(5, 3)), np.ones((5, 3)))
+    found = umeyama_alignment(np.random.default_rng(0).normal(size=(5, 3)), np.ones((5, 3)))
     assert found.reached == pytest.approx(0.0, abs=1e-12)
 
 
 @pytest.mark.parametrize(("points", "images"), [((0, 3), (0, 3)), ((5, 2), (5, 2)), ((5, 3), (4, 3)), ((3,), (3,))])
 def test_shapes_that_do_not_fit_are_refused(points: tuple[int, ...], images: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="must have the same shape"):
-        best_turn(np.zeros(points), np.zeros(images))
+        umeyama_alignment(np.zeros(points), np.zeros(images))

@@ -69,7 +69,7 @@ def played(film: Sequence[Frame], ahead: bool) -> list[tuple[Face, ...]]:
     for frame in film:
         seen.append(pipeline(frame))
         if ahead:
-            pipeline.look_ahead()
+            pipeline.run_deferred_detection()
     pipeline.close()
     return seen
 
@@ -109,7 +109,7 @@ def test_at_a_low_rate_the_frame_itself_is_looked_at(pipeline: Pipeline, detecto
     film = frames([portrait.copy() for _ in range(SLOW + 1)], SLOW_NS)
     for frame in film:
         pipeline(frame)
-        pipeline.look_ahead()
+        pipeline.run_deferred_detection()
     assert [id(image) for image in detector.shown] == [id(film[0].image), id(film[SLOW].image)]
 
 
@@ -117,7 +117,7 @@ def test_a_frame_that_is_late_is_looked_at_itself(pipeline: Pipeline, detector: 
     film = frames([portrait.copy() for _ in range(FAST + 1)], FAST_NS)
     for frame in film:
         pipeline(frame)
-        pipeline.look_ahead()
+        pipeline.run_deferred_detection()
     assert detector.shown[-1] is film[-1].image
     late = frames([portrait.copy()] * (FAST + 5), FAST_NS)[-1]
     pipeline(late)
@@ -128,7 +128,7 @@ def test_a_reset_forgets_what_was_seen_ahead(pipeline: Pipeline, detector: Watch
     *film, last = frames([portrait.copy() for _ in range(FAST + 2)], FAST_NS)
     for frame in film:
         pipeline(frame)
-    pipeline.look_ahead()
+    pipeline.run_deferred_detection()
     pipeline.reset()
     pipeline(last)
     assert detector.shown[-1] is last.image

@@ -53,7 +53,9 @@ class Line:
     """The rest of the pipeline, perfect: every track fits the face nearest to the middle of its crop."""
 
     def __init__(self, config: TrackerConfig | None = None, max_faces: int = 4) -> None:
-        self.tracker = Tracker(config or TrackerConfig(max_distance=0.75, keep_lost=1.0), max_faces, LOOK_INTERVAL)
+        self.tracker = Tracker(
+            config or TrackerConfig(max_distance=0.75, lost_track_timeout=1.0), max_faces, LOOK_INTERVAL
+        )
         self.looks = 0
         self.tracks: list[Track] = []
 
@@ -69,7 +71,7 @@ class Line:
             replace(track, landmarks=SEEN if head and head.by_facemesh else None)
             for track, head in zip(self.tracks, seen, strict=True)
         ]
-        held = self.tracker.learn(tracks, [head.fit() if head else NOBODY for head in seen], stamp_ns)
+        held = self.tracker.update(tracks, [head.fit() if head else NOBODY for head in seen], stamp_ns)
         return {track.id: head.x for track, head, kept in zip(tracks, seen, held, strict=True) if kept and head}
 
     def _nearest(self, track: Track, heads: list[Head]) -> Head | None:
@@ -92,7 +94,7 @@ def test_the_order_of_the_detector_does_not_matter(line: Line) -> None:
     line.tracker.reset()
     tracker = line.tracker
     first = tracker([Head(100).detection(), Head(500).detection()], 0)
-    tracker.learn(first, [Head(100).fit(), Head(500).fit()], 0)
+    tracker.update(first, [Head(100).fit(), Head(500).fit()], 0)
     again = tracker([Head(500).detection(), Head(100).detection()], FRAME_NS)
     assert [(track.id, track.crop) for track in again] == [
         (before.id, after.crop) for before, after in zip(first, again, strict=True)
@@ -136,7 +138,7 @@ def test_a_face_that_moved_fast_and_stopped_is_found_after_a_gap(line: Line, gap
 
 
 def test_without_keep_lost_an_id_lives_as_long_as_every_frame_shows_its_face() -> None:
-    line = Line(TrackerConfig(keep_lost=0.0))
+    line = Line(TrackerConfig(lost_track_timeout=0.0))
     assert {face for i in range(5) for face in line([Head(100)], i * FRAME_NS)} == {"f1"}
     line([], 5 * FRAME_NS)
     assert list(line([Head(100)], 6 * FRAME_NS)) == ["f2"]
@@ -156,7 +158,7 @@ def test_two_tracks_on_one_face_become_one_and_the_longer_known_stays(line: Line
     line([Head(100)], 0)
     tracks = line.tracker([Head(100).detection(), Head(210).detection()], FRAME_NS)
     assert [track.id for track in tracks] == ["f1", "f2"]
-    held = line.tracker.learn(tracks, [Head(100).fit(), Head(102).fit()], FRAME_NS)
+    held = line.tracker.update(tracks, [Head(100).fit(), Head(102).fit()], FRAME_NS)
     assert held == [True, False]
 
 
@@ -201,7 +203,7 @@ def test_the_detector_looks_as_often_as_it_must(heads: list[Head], max_faces: in
 
 
 def test_a_profile_that_only_the_fit_holds_on_to_keeps_its_id_for_a_while_and_is_then_let_go() -> None:
-    line = Line(TrackerConfig(unconfirmed=3.0))
+    line = Line(TrackerConfig(unconfirmed_timeout=3.0))
     line([Head(100)], 0)
     profile = Head(100, by_detector=False, by_facemesh=False)
     seconds = [i * 0.033 for i in range(1, 200) if line([profile], i * FRAME_NS)]
@@ -210,7 +212,7 @@ def test_a_profile_that_only_the_fit_holds_on_to_keeps_its_id_for_a_while_and_is
 
 
 def test_a_profile_that_the_detector_sees_now_and_then_is_never_let_go() -> None:
-    line = Line(TrackerConfig(unconfirmed=1.0))
+    line = Line(TrackerConfig(unconfirmed_timeout=1.0))
     line([Head(100)], 0)
     for i in range(1, 400):
         head = Head(100, by_detector=i % 25 == 0, by_facemesh=False)
@@ -243,12 +245,12 @@ def test_a_face_that_jumped_is_looked_for_where_the_detector_found_it(line: Line
 
 def test_the_roll_of_a_track_is_that_of_its_last_fit(line: Line) -> None:
     tracks = line.tracker([Head(100).detection()], 0)
-    line.tracker.learn(tracks, [Head(100).fit(roll=0.4)], 0)
+    line.tracker.update(tracks, [Head(100).fit(roll=0.4)], 0)
     assert line.tracker(None, FRAME_NS)[0].roll == pytest.approx(0.4)
 
 
 def test_a_lost_face_is_known_until_its_id_is_given_up() -> None:
-    line = Line(TrackerConfig(keep_lost=1.0))
+    line = Line(TrackerConfig(lost_track_timeout=1.0))
     line([Head(300.0)], 0)
     line([Head(300.0)], FRAME_NS)
     assert line.tracker.ids == {"f1"}

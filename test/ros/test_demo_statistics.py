@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from face_expr_ros.ros.demo_statistics import Tally
+from face_expr_ros.ros.demo_statistics import DemoStatistics
 
 
 def test_a_run_is_summed_up() -> None:
-    tally = Tally()
+    tally = DemoStatistics()
     for frame in range(11):
         ids = ["f1"] if frame % 2 else ["f1", "f2"]
         tally.add(now=5.0 + frame / 10, stamp_ns=frame, latency=0.010, ids=ids if frame else [])
@@ -24,7 +24,7 @@ def test_a_run_is_summed_up() -> None:
 
 
 def test_the_newest_image_is_answered_when_its_answer_came() -> None:
-    tally = Tally()
+    tally = DemoStatistics()
     assert not tally.last_is_answered()
     tally.images.update({1, 2, 3})
     tally.add(now=5.0, stamp_ns=2, latency=0.01, ids=[])
@@ -34,7 +34,7 @@ def test_the_newest_image_is_answered_when_its_answer_came() -> None:
 
 
 def test_a_run_without_answers_is_still_json() -> None:
-    summary = json.loads(json.dumps(Tally().summary(), allow_nan=False))
+    summary = json.loads(json.dumps(DemoStatistics().summary(), allow_nan=False))
     assert summary["frames_out"] == 0
     assert summary["latency_ms"] == {"p50": None, "p95": None, "p99": None}
-    assert Tally().line(1.0).startswith("frames 0 in, 0 out")
+    assert DemoStatistics().line(1.0).startswith("frames 0 in, 0 out")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 
-from face_expr_ros.ros.diagnostics import Health, Surroundings
+from face_expr_ros.ros.diagnostics import Health, InputStatus
 
 TIMEOUT = 2.0
-QUIET = Surroundings(publishers=1, input_timeout=TIMEOUT, camera_problem="")
-ALONE = Surroundings(publishers=0, input_timeout=TIMEOUT, camera_problem="")
-UNCALIBRATED = Surroundings(publishers=1, input_timeout=TIMEOUT, camera_problem="CameraInfo cannot be used")
+QUIET = InputStatus(publishers=1, input_timeout=TIMEOUT, camera_problem="")
+ALONE = InputStatus(publishers=0, input_timeout=TIMEOUT, camera_problem="")
+UNCALIBRATED = InputStatus(publishers=1, input_timeout=TIMEOUT, camera_problem="CameraInfo cannot be used")
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
 

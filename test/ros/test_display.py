@@ -40,7 +40,7 @@ class AtOnce:
 
 def test_an_image_stays_until_the_next_ones_stamp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second is 0.3 s later and of another size, the third in the same frame of the file, the fourth too early."""
-    monkeypatch.setattr(show, "NewestWins", AtOnce)
+    monkeypatch.setattr(show, "LatestItemWorker", AtOnce)
     video = show.Video(tmp_path / "new/a.mp4", rate=10.0)
     for image, stamp in ((gray(40), 5.0), (gray(200, width=128), 5.3), (gray(0), 5.31), (gray(0), 4.0)):
         video(image, stamp)

@@ -17,7 +17,7 @@ from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.perception.expression.readouts import ReadoutReader
 from face_expr_ros.ros import encode
 from face_expr_ros.ros.cdr import CdrWriter
-from face_expr_ros.ros.mesh_reconstruction import MeshRebuilder
+from face_expr_ros.ros.mesh_reconstruction import MeshReconstructor
 from face_expr_ros.serialization.message_dicts import face_array_values
 
 CAMERA = pinhole_camera(640, 480, 50.0)
@@ -31,9 +31,9 @@ def model() -> MorphableModel:
 
 
 @pytest.fixture(scope="module")
-def rebuilder(model: MorphableModel) -> MeshRebuilder:
+def rebuilder(model: MorphableModel) -> MeshReconstructor:
     message = encode.face_model(model, model.expression_names, HEADER)
-    return MeshRebuilder(deserialize_message(serialize_message(message), FaceModel))
+    return MeshReconstructor(deserialize_message(serialize_message(message), FaceModel))
 
 
 def make_face(model: MorphableModel) -> Face:
@@ -49,7 +49,7 @@ def received(face: Face, model_name: str) -> FaceMessage:
     return deserialize_message(data, FaceArray).faces[0]
 
 
-def test_rebuilt_vertices_are_where_the_fit_has_them(model: MorphableModel, rebuilder: MeshRebuilder) -> None:
+def test_rebuilt_vertices_are_where_the_fit_has_them(model: MorphableModel, rebuilder: MeshReconstructor) -> None:
     face = make_face(model)
     wanted = to_camera(model.vertices(face.fit.shape, face.fit.expression), face.fit.pose)
     np.testing.assert_allclose(rebuilder.in_camera(received(face, model.name)), wanted, atol=ROUNDING)
@@ -72,11 +72,11 @@ def test_pose_and_coefficients_of_a_face_are_under_a_kilobyte_without_names(mode
     np.testing.assert_allclose(shape.coefficients, face.fit.shape, rtol=1e-6)
 
 
-def test_a_face_of_another_model_is_refused(model: MorphableModel, rebuilder: MeshRebuilder) -> None:
+def test_a_face_of_another_model_is_refused(model: MorphableModel, rebuilder: MeshReconstructor) -> None:
     with pytest.raises(ValueError, match="a face of the model 'open' was wanted, one of '3ddfa_v2' was given"):
         rebuilder.in_camera(received(make_face(model), "3ddfa_v2"))
 
 
-def test_the_wrong_number_of_coefficients_is_refused(rebuilder: MeshRebuilder) -> None:
+def test_the_wrong_number_of_coefficients_is_refused(rebuilder: MeshReconstructor) -> None:
     with pytest.raises(ValueError, match="52 expression coefficients were wanted, 10 were given"):
         rebuilder.in_model_axes(np.zeros(40), np.zeros(10))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from face_expr_ros.sources import Shot
+from face_expr_ros.sources import SourceFrame
 from face_expr_ros.sources.pace import Ended, Pace
 
 RATE = 10.0
@@ -32,10 +32,10 @@ class Source:
     count: int = 1000
     asked: list[tuple[float, float]] = field(default_factory=list)
 
-    def read(self, t: float) -> Shot | None:
+    def read(self, t: float) -> SourceFrame | None:
         self.asked.append((t, self.clock.now - 100.0))
         self.clock.now += self.cost
-        return Shot(BLACK) if len(self.asked) <= self.count else None
+        return SourceFrame(BLACK) if len(self.asked) <= self.count else None
 
     def close(self) -> None:
         pass

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from face_expr_ros.core.config import CameraConfig
-from face_expr_ros.sources import Shot, SourceError, is_live, open_source
+from face_expr_ros.sources import SourceError, SourceFrame, is_live, open_source
 
 SIZE = (64, 48)  # width, height
 CALIBRATION = """
@@ -28,16 +28,18 @@ def silent(_: str) -> None:
     pass
 
 
-def read_all(source: str, *, loop: bool = False, limit: int = 50, warnings: list[str] | None = None) -> list[Shot]:
+def read_all(
+    source: str, *, loop: bool = False, limit: int = 50, warnings: list[str] | None = None
+) -> list[SourceFrame]:
     opened = open_source(CameraConfig(source=source, loop=loop), silent if warnings is None else warnings.append)
-    shots: list[Shot] = []
+    shots: list[SourceFrame] = []
     while len(shots) < limit and (shot := opened.read(len(shots) / 25)) is not None:
         shots.append(shot)
     opened.close()
     return shots
 
 
-def levels(shots: list[Shot]) -> list[int]:
+def levels(shots: list[SourceFrame]) -> list[int]:
     """The gray of each image, in steps of 40 so that compression does not matter."""
     return [round(float(shot.image.mean()) / 40) for shot in shots]
 
@@ -153,7 +155,7 @@ class Webcam:
 def test_a_device_that_is_pulled_out_gives_its_newest_image_and_then_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cv2, "VideoCapture", Webcam)
     device = open_source(CameraConfig(source="device:0"), silent)
-    shots: list[Shot] = []
+    shots: list[SourceFrame] = []
     with pytest.raises(SourceError, match="device:0 gives no images any more: is it still plugged in"):
         shots.extend(iter(lambda: device.read(0.0), None))
     device.close()

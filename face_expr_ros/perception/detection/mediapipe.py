@@ -35,7 +35,7 @@ _SURE = (
 )
 _GUESSES = 3  # looked at in a camera's image; there is a next one
 _FAR_EVERY = 4  # looks between two of the full-range network while the short-range one sees those who are followed
-_IN_VAIN = 24  # guesses remembered
+_REJECTED_KEPT = 24  # guesses remembered
 _LIKELY = 0.5  # MediaPipe's own least score; enough where the fit says so too
 _SAME = 0.3  # intersection over union from which on two boxes are one face
 _TURNS = (math.radians(-45), math.radians(45))  # the networks know upright faces best
@@ -89,7 +89,7 @@ class MediapipeDetector:
     def reset(self) -> None:
         """Forget where nobody was found: the next image has nothing to do with the last."""
         self._looks_near = 0  # since the full-range network was asked
-        self._in_vain: deque[Roi] = deque(maxlen=_IN_VAIN)
+        self._rejected_candidates: deque[Roi] = deque(maxlen=_REJECTED_KEPT)
 
     def __call__(self, image: Image, thorough: bool = False, followed: Sequence[Roi] = ()) -> list[Detection]:
         """The faces in a (height, width, 3) BGR image, the best first.
@@ -98,7 +98,7 @@ class MediapipeDetector:
         Where the boxes `followed` are, no closer look is taken.
         """
         if not thorough:
-            return best_of(self._glance(image, followed), _SAME)
+            return best_of(self._detect_fast(image, followed), _SAME)
         found = self._look(image)
         for left, top, part in _parts(image):
             found += [moved(seen, left, top) for seen in self._look(part) if seen.score >= _SURE]
@@ -120,19 +120,19 @@ class MediapipeDetector:
         found = [] if self._backend == "mediapipe_full" else self._near(image)
         return found if self._backend == "mediapipe_short" else found + self._sure(image, self._guesses(image))
 
-    def _glance(self, image: Image, followed: Sequence[Roi]) -> list[Detection]:
+    def _detect_fast(self, image: Image, followed: Sequence[Roi]) -> list[Detection]:
         """What there is time to find in a camera's image."""
         found = [] if self._backend == "mediapipe_full" else self._near(image)
         if self._backend == "mediapipe_short" or self._is_enough(found, followed):
             return found
         guesses = [guess for guess in self._guesses(image) if not _is_among(guess, followed)]
-        unseen = [guess for guess in guesses if not _is_among(guess, self._in_vain)]
+        unseen = [guess for guess in guesses if not _is_among(guess, self._rejected_candidates)]
         if not unseen:
             unseen = guesses
-            self._in_vain.clear()
+            self._rejected_candidates.clear()
         sure = self._sure(image, unseen[:_GUESSES])
         places = [detection.roi for detection in sure]
-        self._in_vain += [guess.roi for guess in unseen[:_GUESSES] if not _is_among(guess, places)]
+        self._rejected_candidates += [guess.roi for guess in unseen[:_GUESSES] if not _is_among(guess, places)]
         return found + sure
 
     def _is_enough(self, found: list[Detection], followed: Sequence[Roi]) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 
 from face_expr_ros.core.types import FloatArray
 from face_expr_ros.kernels.points import transformed
-from face_expr_ros.kernels.similarity import best_turn
+from face_expr_ros.kernels.similarity import umeyama_alignment
 from face_expr_ros.perception.landmarks import LANDMARK_COUNT
 
 # Bridge and back of the nose, its base; forehead; temples; the corners of the eyes.
@@ -51,7 +51,7 @@ def align(points: FloatArray, canonical: FloatArray) -> Alignment:
     """
     if not np.isfinite(points).all():
         raise ValueError("landmarks must be finite numbers, and there are others among them")
-    turn = best_turn(canonical[STEADY], points[STEADY] * _TO_FACE)
+    turn = umeyama_alignment(canonical[STEADY], points[STEADY] * _TO_FACE)
     scale = turn.reached / turn.spread
     if scale < np.finfo(np.float32).eps:
         raise ValueError("landmarks must be spread over a face, and these are in one place")

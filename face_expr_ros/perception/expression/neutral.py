@@ -40,11 +40,11 @@ class _Memory:
 class Neutrals:
     """Each face's rest: a vector per face id, in the numbers of the backend that reads the expression.
 
-    Slow adaptation is off where ``config.adapt_neutral``, its time constant in seconds, is 0.
+    Slow adaptation is off where ``config.neutral_time_constant``, its time constant in seconds, is 0.
     """
 
     def __init__(self, config: ExpressionConfig) -> None:
-        self._time_constant = config.adapt_neutral
+        self._time_constant = config.neutral_time_constant
         self._memories: dict[str, _Memory] = {}
 
     def get(self, face_id: str) -> FloatArray | None:

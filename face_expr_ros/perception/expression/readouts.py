@@ -35,18 +35,18 @@ def mouth_opening(values: Blendshapes) -> float:
 
 
 class MouthState:
-    """Which mouths are open: from ``mouth_open_above`` on, until ``mouth_open_below`` is reached (hysteresis).
+    """Which mouths are open: from ``mouth_open_threshold`` on, until ``mouth_close_threshold`` is reached (hysteresis).
 
     Raises:
         ConfigError: a mouth would have to close before it opens.
     """
 
     def __init__(self, config: ExpressionConfig) -> None:
-        self._above, self._below = config.mouth_open_above, config.mouth_open_below
+        self._above, self._below = config.mouth_open_threshold, config.mouth_close_threshold
         if self._below > self._above:
             raise ConfigError(
-                f"expression.mouth_open_below must be at most expression.mouth_open_above, which is {self._above:g}, "
-                f"{self._below:g} was given"
+                f"expected expression.mouth_close_threshold of at most mouth_open_threshold ({self._above:g}), "
+                f"got {self._below:g}"
             )
         self._open: set[str] = set()
 

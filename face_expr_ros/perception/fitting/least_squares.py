@@ -37,7 +37,7 @@ from face_expr_ros.core.geometry import (
 from face_expr_ros.core.types import Camera, FaceFit, FloatArray, Frame, Pose, Track
 from face_expr_ros.kernels.normal_equations import POSE, NormalEquations
 from face_expr_ros.kernels.points import moments, turned_directions
-from face_expr_ros.kernels.similarity import best_turn
+from face_expr_ros.kernels.similarity import umeyama_alignment
 from face_expr_ros.models.bundle import Bundle
 from face_expr_ros.perception.fitting.bounded import PartlyBounded
 from face_expr_ros.perception.landmarks import LANDMARK_COUNT
@@ -204,7 +204,7 @@ class LeastSquaresFitter:
     def _align(self, seen: _Observation, coefficients: FloatArray) -> _State:
         """The best similarity (Umeyama, 1991) from the model to rays and depths, as a first guess."""
         points = self._equations.points(coefficients).T
-        turn = best_turn(points, np.column_stack([seen.directions, seen.depths]))
+        turn = umeyama_alignment(points, np.column_stack([seen.directions, seen.depths]))
         distance = turn.spread / turn.reached
         x, y, _ = turn.image_middle
         position = distance * np.array([x, y, 1.0]) - turn.rotation @ turn.middle
@@ -277,7 +277,7 @@ def _expression_prior(twin: list[int], config: FittingConfig) -> FloatArray:
     for index, other in enumerate(twin):
         if other != index:
             correlation[index, other] = config.symmetry
-    prior: FloatArray = np.linalg.inv(correlation) / config.expression_spread**2
+    prior: FloatArray = np.linalg.inv(correlation) / config.expression_prior_std**2
     return prior
 
 

@@ -23,7 +23,7 @@ class LandmarkFinder(Protocol):
         """The points of each track's face; None where FaceMesh sees none, as in profile."""
 
     @property
-    def strangers(self) -> list[Detection]:
+    def untracked_detections(self) -> list[Detection]:
         """Faces that it saw in the last frame and that no track had; it may look for none."""
 
     def reset(self) -> None:

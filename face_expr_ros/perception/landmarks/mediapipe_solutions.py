@@ -109,7 +109,7 @@ class MediapipeSolutions:
         return found
 
     @property
-    def strangers(self) -> list[Detection]:
+    def untracked_detections(self) -> list[Detection]:
         """It looks only where it is told to."""
         return []
 

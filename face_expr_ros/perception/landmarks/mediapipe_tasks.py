@@ -35,7 +35,7 @@ class MediapipeTasks:
         except (RuntimeError, ValueError) as error:  # MediaPipe's words for a file that it cannot read
             raise ConfigError(f"{_WANTED}, {config.model_path!r} was given and cannot be read ({error})") from error
         self._clock_ms = 0
-        self.strangers: list[Detection] = []
+        self.untracked_detections: list[Detection] = []
 
     def _open(self) -> Any:
         options = vision.FaceLandmarkerOptions(
@@ -58,14 +58,16 @@ class MediapipeTasks:
             for points in self._landmarker.detect_for_video(image, self._clock_ms).face_landmarks
         ]
         owners = _owners(found, tracks)
-        self.strangers = [_detection(points) for index, points in enumerate(found) if index not in owners.values()]
+        self.untracked_detections = [
+            _detection(points) for index, points in enumerate(found) if index not in owners.values()
+        ]
         return [found[owners[index]] if index in owners else None for index in range(len(tracks))]
 
     def reset(self) -> None:
         """Forget the faces: the next frame has nothing to do with the last."""
         self._landmarker.close()
         self._landmarker = self._open()
-        self.strangers = []
+        self.untracked_detections = []
 
     def close(self) -> None:
         """Free the network."""

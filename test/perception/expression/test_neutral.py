@@ -25,7 +25,7 @@ class Person:
     """A face before the coefficients' reader, frame by frame at 30 Hz."""
 
     def __init__(self, adapt: float = TIME_CONSTANT) -> None:
-        self._reader = Coefficients(NAMES, np.ones(3), Neutrals(ExpressionConfig(adapt_neutral=adapt)))
+        self._reader = Coefficients(NAMES, np.ones(3), Neutrals(ExpressionConfig(neutral_time_constant=adapt)))
         self._stamp_ns = 0
         self._noise = np.random.default_rng(3)
 
@@ -149,7 +149,7 @@ def test_a_taken_rest_follows_the_face_with_the_time_constant() -> None:
 
 
 def test_a_pause_adds_nothing_to_what_is_learned() -> None:
-    neutrals = Neutrals(ExpressionConfig(adapt_neutral=TIME_CONSTANT))
+    neutrals = Neutrals(ExpressionConfig(neutral_time_constant=TIME_CONSTANT))
     for second in range(100):
         neutrals.observe("f1", np.array([0.1]), np.zeros(1), second * 1_000_000_000)
     assert neutrals.get("f1") is None
@@ -157,7 +157,7 @@ def test_a_pause_adds_nothing_to_what_is_learned() -> None:
 
 @pytest.mark.parametrize("stamps", [[5, 5, 5], [9, 5, 1]], ids=["stands still", "goes back"])
 def test_time_that_does_not_go_on_adds_nothing(stamps: list[int]) -> None:
-    neutrals = Neutrals(ExpressionConfig(adapt_neutral=TIME_CONSTANT))
+    neutrals = Neutrals(ExpressionConfig(neutral_time_constant=TIME_CONSTANT))
     neutrals.take("f1", np.array([0.5]))
     for stamp in stamps:
         neutrals.observe("f1", np.array([0.1]), np.zeros(1), stamp * FRAME_NS)
@@ -166,7 +166,7 @@ def test_time_that_does_not_go_on_adds_nothing(stamps: list[int]) -> None:
 
 
 def test_values_that_are_no_numbers_are_no_rest() -> None:
-    neutrals = Neutrals(ExpressionConfig(adapt_neutral=TIME_CONSTANT))
+    neutrals = Neutrals(ExpressionConfig(neutral_time_constant=TIME_CONSTANT))
     states(neutrals, [0.1] * 60 + [np.nan] + [0.1] * 60)
     assert neutrals.get("f1") == pytest.approx([0.1])
 

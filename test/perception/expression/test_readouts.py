@@ -21,7 +21,7 @@ from face_expr_ros.perception.expression.readouts import MouthState, ReadoutRead
 
 ARKIT = open_face_model("open").expression_names
 DOCUMENT = (ROOT / "docs/expression.md").read_text(encoding="utf-8")
-CONFIG = ExpressionConfig(mouth_open_above=0.2, mouth_open_below=0.1)
+CONFIG = ExpressionConfig(mouth_open_threshold=0.2, mouth_close_threshold=0.1)
 # The expressions of people who show an emotion (EMFACS), as blendshapes with both sides alike.
 SHOWN = {
     "happy": ("cheekSquint", "mouthSmile"),
@@ -224,8 +224,8 @@ def test_lips_closed_on_an_open_jaw_are_a_closed_mouth() -> None:
 
 
 def test_thresholds_in_the_wrong_order_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"mouth_open_below must be at most .*0\.2, 0\.3 was given"):
-        MouthState(ExpressionConfig(mouth_open_above=0.2, mouth_open_below=0.3))
+    with pytest.raises(ConfigError, match=r"mouth_close_threshold must be at most .*0\.2, 0\.3 was given"):
+        MouthState(ExpressionConfig(mouth_open_threshold=0.2, mouth_close_threshold=0.3))
 
 
 def test_a_face_model_without_arkits_names_has_no_read_outs() -> None:

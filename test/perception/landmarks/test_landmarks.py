@@ -169,12 +169,12 @@ def test_tasks_give_a_track_the_face_on_it_and_tell_of_strangers(renderer: FaceR
     (found,) = tasks(shown, [track])
     assert found is not None
     assert np.linalg.norm(found.points[:, :2] - points, axis=1).mean() < 0.05 * bounding_box(points).height
-    assert tasks.strangers == []
+    assert tasks.untracked_detections == []
     assert tasks(shown, [replace(track, crop=Roi(0, 0, 80, 80))]) == [None]
-    (stranger,) = tasks.strangers
+    (stranger,) = tasks.untracked_detections
     assert stranger.roi.x + stranger.roi.width / 2 == pytest.approx(points[:, 0].mean(), abs=20)  # pixels
     tasks.reset()
-    assert tasks.strangers == []
+    assert tasks.untracked_detections == []
 
 
 @pytest.mark.parametrize(("content", "words"), [(None, "is no file"), (b"garbage", "cannot be read")])
