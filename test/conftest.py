@@ -40,13 +40,29 @@ PATIENCE = 60.0  # seconds that a loaded machine may take for anything
 ASK_AGAIN = 5.0  # seconds without an answer of a service
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fast", action="store_true", help="leave out live graphs, the browser and slow tests")
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Nobody else's graph, enough shared memory for images, and silence about what others must mend."""
-    os.environ.setdefault("ROS_DOMAIN_ID", str(random.randint(1, 101)))
+    """Isolate the ROS graph, provide enough shared memory for images, and filter warnings of dependencies."""
+    if config.getoption("--fast"):
+        config.option.markexpr = "not slow and not graph and not browser"
+    os.environ.setdefault("ROS_DOMAIN_ID", str(random.randint(1, 50)))
+    if worker := os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw"):
+        os.environ["ROS_DOMAIN_ID"] = str(int(os.environ["ROS_DOMAIN_ID"]) + int(worker))
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     if "FASTRTPS_DEFAULT_PROFILES_FILE" not in os.environ:
         os.environ.setdefault("FASTDDS_DEFAULT_PROFILES_FILE", str(ROOT / "config/fastdds.xml"))
     config.addinivalue_line("filterwarnings", "ignore:module 'sre_:DeprecationWarning")  # lark, of rosidl
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test is marked by the folder it is in: graph, browser or integration."""
+    for item in items:
+        folder = item.path.relative_to(ROOT / "test").parts[0]
+        if folder in ("graph", "browser", "integration"):
+            item.add_marker(folder)
 
 
 class Graph:
