@@ -1,9 +1,10 @@
-"""``python -m face_expr_ros.docs_figures`` draws the pictures of README.md, docs/ and bfm/README.md again."""
+"""``python -m face_expr_ros.docs_figures`` regenerates the pictures of README.md, docs/ and bfm/README.md."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from face_expr_ros.docs_figures.architecture import architecture_drawing
 from face_expr_ros.docs_figures.figures import draw_pictures
 from face_expr_ros.docs_figures.open_model import draw_model_pictures
 from face_expr_ros.models.bundle import open_face_model
@@ -13,8 +14,10 @@ ROOT = Path(__file__).parents[2]
 
 def main() -> None:
     """Write every picture and print its path and size."""
+    drawing = ROOT / "docs/pictures" / "architecture.svg"
+    drawing.write_text(architecture_drawing(ROOT), encoding="utf-8")
     documents = draw_pictures(ROOT / "docs/pictures")
-    for path in [*documents, *draw_model_pictures(open_face_model("open"), ROOT / "bfm/pictures")]:
+    for path in [drawing, *documents, *draw_model_pictures(open_face_model("open"), ROOT / "bfm/pictures")]:
         print(f"{path}: {path.stat().st_size} bytes")
 
 
