@@ -50,7 +50,7 @@ def architecture_drawing(root: Path) -> str:
     boxes = [_box(part, centers[part], _vendors(contract, part)) for part in parts]
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">',
             f"<style>{_STYLE}</style>",
             '<marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
             '<polygon points="0,1 8,4 0,7" fill="#7d8ca3"/></marker>',
@@ -145,7 +145,9 @@ def _layout(rows: list[list[str]], chains: list[list[str]]) -> dict[str, tuple[i
         rows[number].sort(key=lambda node: mean(places[other] for other in neighbors[node]))
         places |= _spread(rows[number])
     left = min(places[node] - _width(node) / 2 for node in places)
-    ys = {node: _MARGIN + _BOX[1] // 2 + number * (_BOX[1] + _GAP[1]) for number, row in enumerate(rows) for node in row}
+    ys = {
+        node: _MARGIN + _BOX[1] // 2 + number * (_BOX[1] + _GAP[1]) for number, row in enumerate(rows) for node in row
+    }
     return {node: (round(places[node] - left) + _MARGIN, ys[node]) for node in places}
 
 
