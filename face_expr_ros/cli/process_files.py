@@ -19,7 +19,7 @@ from face_expr_ros.core.geometry import default_camera
 from face_expr_ros.core.progress import progress
 from face_expr_ros.core.types import Camera, Face, Frame
 from face_expr_ros.drawing.mesh_export import check_export, export_faces
-from face_expr_ros.drawing.modes import check_kind, draw, draw_in_frame
+from face_expr_ros.drawing.modes import check_mode, draw, draw_in_frame
 from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.serialization.json_records import face_record
 from face_expr_ros.sources.source_frame import SourceFrame, Warn
@@ -44,7 +44,7 @@ class Products:
         """Raises a ValueError, before any work is done, for what cannot be made of this face model."""
         if self.out is None and (self.export is not None or self.draw != "annotated"):
             raise ValueError(f"{self.export or self.draw} wants --out, the file that is drawn; export goes beside it")
-        check_kind(self.draw, model)
+        check_mode(self.draw, model)
         if self.export is not None:
             check_export(self.export, model)
 

@@ -19,7 +19,7 @@ from face_expr_ros.core.config import OutputConfig
 from face_expr_ros.core.face_model import BundleError, MorphableModel
 from face_expr_ros.core.latest_item import LatestItemWorker
 from face_expr_ros.core.types import Face, Frame
-from face_expr_ros.drawing.modes import check_kind, draw_in_frame
+from face_expr_ros.drawing.modes import check_mode, draw_in_frame
 from face_expr_ros.drawing.overlays import annotate
 from face_expr_ros.msg import FaceArray, FaceExpression, FaceModel, FacePose, FaceShape
 from face_expr_ros.ros import encode
@@ -56,7 +56,7 @@ class Outputs:
         Raises:
             BundleError: the model cannot be drawn as ``annotated`` or ``mesh_detail`` of the configuration wants it.
         """
-        check_kind(config.annotated, model)
+        check_mode(config.annotated, model)
         meshes = Meshes(model, config)
         self._node = node
         self._model = model

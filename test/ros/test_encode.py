@@ -190,6 +190,6 @@ def test_the_bytes_of_an_image_are_those_of_its_message(size: tuple[int, int], f
 def test_an_annotated_topic_that_the_model_cannot_show_is_refused_at_start(model: MorphableModel, ros: None) -> None:
     sparse = replace(model, name="3ddfa_v2", triangles=np.zeros((0, 3), np.int32))
     node = LifecycleNode("refused")
-    with pytest.raises(BundleError, match="depth wants the dense face model, '3ddfa_v2' is here in its sparse form"):
+    with pytest.raises(BundleError, match="depth requires the dense face model, but '3ddfa_v2' is installed"):
         Outputs(node, sparse, OutputConfig(annotated="depth"))
     node.destroy_node()

@@ -126,10 +126,10 @@ def _best(training: _Sums, validation: _Sums) -> FloatArray:
 def _rests(shard: Shard, names: Sequence[str]) -> np.ndarray:
     """(N,) for every portrait the index of another one of the same person at rest; -1 where there is none."""
     moves = [index for index, name in enumerate(names) if "Look" not in name]  # the gaze is never quite still
-    at_rest = np.flatnonzero(shard.expression[:, moves].max(axis=1) == 0.0)  # a value that is not known is not 0
+    is_neutral = np.flatnonzero(shard.expression[:, moves].max(axis=1) == 0.0)  # a value that is not known is not 0
     rests = np.full(len(shard.person), -1)
     for index, person in enumerate(shard.person):
-        others = at_rest[(shard.person[at_rest] == person) & (at_rest != index)]
+        others = is_neutral[(shard.person[is_neutral] == person) & (is_neutral != index)]
         if len(others):
             rests[index] = others[index % len(others)]
     return rests
