@@ -19,7 +19,8 @@ from face_expr_ros.bags.checkpoint import CHECKPOINT
 from face_expr_ros.bags.job import Job
 from face_expr_ros.bags.memory import Memory
 from face_expr_ros.bags.writing import SplitWriter, work_folder
-from face_expr_ros.core.config import PerceptionConfig, from_mapping
+from face_expr_ros.core.config import PerceptionConfig
+from face_expr_ros.core.settings import from_mapping
 from face_expr_ros.core.types import Frame
 from face_expr_ros.perception.pipeline import Pipeline
 

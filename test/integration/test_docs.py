@@ -12,7 +12,8 @@ import pytest
 from support.paths import ROOT
 
 from face_expr_ros.cli import face_expr
-from face_expr_ros.core.config import CameraConfig, PerceptionConfig, settings
+from face_expr_ros.core.config import CameraConfig, PerceptionConfig
+from face_expr_ros.core.settings import settings
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "bfm").glob("*.md")])

@@ -9,7 +9,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.core.config import ConfigError, DetectionConfig
+from face_expr_ros.core.config import DetectionConfig
+from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.core.types import Detection, Roi
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from face_expr_ros.core.config import ConfigError, ExpressionConfig
+from face_expr_ros.core.config import ExpressionConfig
+from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.core.types import NOTHING_READ, Blendshapes, Face, Readouts
 from face_expr_ros.perception.expression import facs
 from face_expr_ros.perception.expression.affect import Affect, read_affect

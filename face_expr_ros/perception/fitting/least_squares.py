@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 from scipy.linalg.blas import dsymv
 
-from face_expr_ros.core.config import ConfigError, FittingConfig
+from face_expr_ros.core.config import FittingConfig
 from face_expr_ros.core.facemesh_regions import BROWS, FITTED, LIDS_AND_IRISES, LIPS, OUTLINE, REST_STEP
 from face_expr_ros.core.geometry import (
     FACING_CAMERA,
@@ -34,6 +34,7 @@ from face_expr_ros.core.geometry import (
     undistort,
     weak_perspective,
 )
+from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.core.types import Camera, FaceFit, FloatArray, Frame, Pose, Track
 from face_expr_ros.kernels.normal_equations import POSE, NormalEquations
 from face_expr_ros.kernels.points import moments, turned_directions

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from face_expr_ros.core.config import ConfigError, FittingConfig
+from face_expr_ros.core.config import FittingConfig
 from face_expr_ros.core.geometry import (
     FACING_CAMERA,
     crop_from_landmarks,
@@ -18,6 +18,7 @@ from face_expr_ros.core.geometry import (
     weak_perspective,
     weak_perspective_pixels,
 )
+from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.core.types import Camera, FaceFit, FloatArray, Frame, Pose, Roi, Track
 from face_expr_ros.models.bundle import Bundle
 from face_expr_ros.models.onnx_session import OnnxNetwork

@@ -11,8 +11,9 @@ import numpy as np
 from mediapipe.tasks.python import BaseOptions, vision
 from scipy.optimize import linear_sum_assignment
 
-from face_expr_ros.core.config import ConfigError, LandmarksConfig
+from face_expr_ros.core.config import LandmarksConfig
 from face_expr_ros.core.geometry import bounding_box, crop_from_landmarks
+from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.core.types import Detection, Frame, Landmarks, Track
 from face_expr_ros.perception.detection.boxes import overlap
 from face_expr_ros.perception.landmarks import in_pixels

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from face_expr_ros.core.config import ConfigError, DetectionConfig
+from face_expr_ros.core.config import DetectionConfig
 from face_expr_ros.core.geometry import (
     bounding_box,
     crop_from_box,
@@ -20,6 +20,7 @@ from face_expr_ros.core.geometry import (
     rotation_from_euler,
     to_camera,
 )
+from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.core.types import Detection, FloatArray, Pose, Roi
 from face_expr_ros.perception.detection import FaceDetector, faceboxes, open_detector
 from face_expr_ros.perception.detection.boxes import best_of, containment, cut_out, overlap, shrink

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from support.paths import ROOT
 
-from face_expr_ros.core.config import ConfigError, ExpressionConfig
+from face_expr_ros.core.config import ExpressionConfig
+from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.core.types import NOTHING_READ, Blendshapes, Face, FaceFit, Pose, Roi
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.perception.expression import facs
@@ -224,7 +225,7 @@ def test_lips_closed_on_an_open_jaw_are_a_closed_mouth() -> None:
 
 
 def test_thresholds_in_the_wrong_order_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"mouth_close_threshold must be at most .*0\.2, 0\.3 was given"):
+    with pytest.raises(ConfigError, match=r"expected expression\.mouth_close_threshold of at most .*0\.2\), got 0\.3"):
         MouthState(ExpressionConfig(mouth_open_threshold=0.2, mouth_close_threshold=0.3))
 
 

@@ -27,7 +27,7 @@ from support.tddfa_answers import (
     track,
 )
 
-from face_expr_ros.core.config import ConfigError, FittingConfig
+from face_expr_ros.core.config import FittingConfig
 from face_expr_ros.core.face_model import BundleError, MorphableModel
 from face_expr_ros.core.geometry import (
     crop_from_landmarks,
@@ -39,6 +39,7 @@ from face_expr_ros.core.geometry import (
     weak_perspective,
     weak_perspective_pixels,
 )
+from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.core.types import Camera, Pose, Roi
 from face_expr_ros.models.bundle import Bundle, open_face_model
 from face_expr_ros.models.onnx_session import OnnxNetwork

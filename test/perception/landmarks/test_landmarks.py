@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from support.paths import ROOT
 
-from face_expr_ros.core.config import ConfigError, LandmarksConfig
+from face_expr_ros.core.config import LandmarksConfig
 from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.facemesh_regions import IBUG68
 from face_expr_ros.core.geometry import (
@@ -23,6 +23,7 @@ from face_expr_ros.core.geometry import (
     rotation_from_euler,
     to_camera,
 )
+from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.core.types import FloatArray, Frame, Pose, Roi, Track
 from face_expr_ros.perception.landmarks import LandmarkFinder, open_landmarks
 from face_expr_ros.perception.landmarks.mediapipe_solutions import region_of_crop, region_of_points
