@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Any, TypeVar, get_type_hints
 
 ConfigClass = TypeVar("ConfigClass")
+Entry = TypeVar("Entry")
 
 # Parameters that rclpy declares and reads in every node; the last is a section.
 _RCLPY_PARAMETERS = ("use_sim_time", "start_type_description_service", "qos_overrides")
@@ -101,6 +102,17 @@ def from_mapping(config: type[ConfigClass], values: Mapping[str, Any]) -> Config
             hint = f", did you mean {nearest[0]}?" if nearest else f"; available: {', '.join(known)}"
             raise ConfigError(f"unknown setting {name!r}{hint}")
     return _build(config, {name: known[name].check(value) for name, value in values.items()})
+
+
+def backend(table: Mapping[str, Entry], name: str, value: str) -> Entry:
+    """The entry of a table of backends for the setting ``name``.
+
+    Raises:
+        ConfigError: the table has no entry for ``value``.
+    """
+    if value not in table:
+        raise ConfigError(f"{name}: expected one of {', '.join(table)}, got {value!r}")
+    return table[value]
 
 
 def without_rclpy_parameters(values: Mapping[str, Any]) -> dict[str, Any]:

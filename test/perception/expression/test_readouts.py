@@ -54,12 +54,12 @@ def face(values: Blendshapes, face_id: str = "f1") -> Face:
 
 
 def test_every_blendshape_that_the_table_names_is_arkits() -> None:
-    assert set(ARKIT) >= facs.WANTED
+    assert set(ARKIT) >= facs.REQUIRED
     assert len(set(facs.NAMES)) == len(TABLE)
 
 
 def test_the_table_leaves_out_only_the_blendshapes_that_its_document_names() -> None:
-    left_out = sorted(set(ARKIT) - facs.WANTED)
+    left_out = sorted(set(ARKIT) - facs.REQUIRED)
     assert "No action unit is made of " + ", ".join(f"`{name}`" for name in left_out) in DOCUMENT.replace("\n", " ")
 
 
