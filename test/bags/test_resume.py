@@ -113,7 +113,11 @@ def test_a_checkpoint_that_fails_to_load_leaves_the_pipeline_in_its_initial_stat
 
 
 def test_a_checkpoint_restores_arrays_and_values_exactly(tmp_path: Path) -> None:
-    tree = {"a": [np.arange(3), np.float32([0.1])], "b": {"c": None, "d": 0.1 + 0.2, "e": 2**62}, "f": np.bool_(1)}
+    tree: dict[str, Any] = {
+        "a": [np.arange(3), np.float32([0.1])],
+        "b": {"c": None, "d": 0.1 + 0.2, "e": 2**62},
+        "f": np.bool_(1),
+    }
     found = from_bytes(to_bytes(tree), tmp_path)
     np.testing.assert_array_equal(found["a"][0], tree["a"][0])
     assert found["a"][1].dtype == np.float32

@@ -128,7 +128,7 @@ def test_a_hundred_megapixels_are_searched(renderer: FaceRenderer, mediapipe: Fa
 
 def test_faceboxes_without_its_network_is_a_config_error() -> None:
     with pytest.raises(
-        ConfigError, match="detection.backend faceboxes: expected a bundle with that network, such as 3ddfa_v2"
+        ConfigError, match=r"detection\.backend faceboxes: expected a bundle with that network, such as 3ddfa_v2"
     ):
         open_detector(DetectionConfig(backend="faceboxes"))
 
