@@ -85,7 +85,7 @@ def transformed(points: FloatArray, matrix: FloatArray, start: FloatArray) -> Fl
     return out
 
 
-def turned_directions(directions: FloatArray, rotation: FloatArray) -> Float64:
+def rotated_directions(directions: FloatArray, rotation: FloatArray) -> Float64:
     """Directions (n, 2), x / z and y / z, as a camera sees them whose axes are the rows of a rotation (3, 3).
 
     Equals ``turned[:, :2] / turned[:, 2:]`` with ``turned = np.column_stack([directions, np.ones(n)]) @ rotation.T``.

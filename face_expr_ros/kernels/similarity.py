@@ -1,7 +1,4 @@
-"""The rotation that lays points best on their images: the heart of Umeyama's similarity, without LAPACK.
-
-For a 3x3 matrix the way into LAPACK costs twenty times what there is to compute.
-"""
+"""The rotation of a least-squares similarity (Umeyama, 1991) without LAPACK, whose call overhead dominates for 3x3."""
 
 from __future__ import annotations
 
@@ -16,44 +13,48 @@ Float64 = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Turn:
-    """How points were laid on their images.
+class SimilarityAlignment:
+    """The least-squares alignment of source points to target points.
 
     Attributes:
-        rotation: (3, 3) R, proper, which makes ``reached`` largest.
-        middle, image_middle: (3,) means of the points and of the images.
-        spread: sum of squared distances of the points from their middle.
-        reached: sum of products of the images, less their middle, with the turned points, less theirs.
+        rotation: (3, 3), proper.
+        source_mean, target_mean: (3,) means of the points.
+        spread: sum of squared distances of the source points from their mean.
+        correlation: sum of products of the centered target points with the rotated, centered source points.
     """
 
     rotation: Float64
-    middle: Float64
-    image_middle: Float64
+    source_mean: Float64
+    target_mean: Float64
     spread: float
-    reached: float
+    correlation: float
+
+    @property
+    def scale(self) -> float:
+        """From the source to the target points."""
+        return self.correlation / self.spread
 
 
-def umeyama_alignment(points: NDArray, images: NDArray) -> Turn:
-    """The proper rotation that brings points nearest to their images, by Horn's quaternions (1987).
+def umeyama_alignment(source: NDArray, target: NDArray) -> SimilarityAlignment:
+    """The rotation that brings source points closest to target points, by Horn's quaternions (1987).
 
-    Equals Umeyama's (1991), for centered points a and images b::
+    Equals Umeyama's (1991), for centered points a (source) and b (target)::
 
         u, singular, vt = np.linalg.svd(b.T @ a)
         sign = np.array([1, 1, np.sign(np.linalg.det(u @ vt))])
-        rotation, reached, spread = (u * sign) @ vt, singular @ sign, (a**2).sum()
+        rotation, correlation, spread = (u * sign) @ vt, singular @ sign, (a**2).sum()
 
-    The scale that takes the points to the images is then ``reached / spread``. Points on one line leave the turn about
-    it open; any is answered.
+    For points on one line the rotation about that line is arbitrary.
 
     Args:
-        points, images: (n, 3), at least one, finite.
+        source, target: (n, 3), n >= 1, finite.
 
     Raises:
         ValueError: a shape is wrong.
     """
-    points, images = np.ascontiguousarray(points, np.float64), np.ascontiguousarray(images, np.float64)
-    if points.ndim != 2 or points.shape[1] != 3 or not len(points) or images.shape != points.shape:
-        raise ValueError(f"points and images must have the same shape (n, 3), not {points.shape} and {images.shape}")
-    middles, rotation = np.empty((2, 3)), np.empty((3, 3))
-    spread, reached = _similarity.turn(points, images, middles, rotation)
-    return Turn(rotation, middles[0], middles[1], spread, reached)
+    source, target = np.ascontiguousarray(source, np.float64), np.ascontiguousarray(target, np.float64)
+    if source.ndim != 2 or source.shape[1] != 3 or not len(source) or target.shape != source.shape:
+        raise ValueError(f"expected source and target of the same shape (n, 3), got {source.shape} and {target.shape}")
+    means, rotation = np.empty((2, 3)), np.empty((3, 3))
+    spread, correlation = _similarity.turn(source, target, means, rotation)
+    return SimilarityAlignment(rotation, means[0], means[1], spread, correlation)

@@ -52,7 +52,7 @@ class Meshes:
         config: what is prepared at once.
 
     Raises:
-        BundleError: the model cannot be drawn in the detail that the configuration wants.
+        ConfigError: the model does not have the configured mesh_detail.
     """
 
     def __init__(self, model: MorphableModel, config: OutputConfig) -> None:
@@ -61,7 +61,7 @@ class Meshes:
         self._surface(config.mesh_detail)
 
     def __call__(self, faces: Sequence[Face], frame: Frame, config: OutputConfig) -> Drawing | None:
-        """The faces of an image; None for a model without a surface. Raises BundleError as above."""
+        """The faces of an image; None for a model without a surface. Raises ConfigError as above."""
         if self._model.sparse:
             return None
         surface, wires = self._surface(config.mesh_detail), config.mesh_style == "wireframe"

@@ -16,8 +16,9 @@ from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
 from face_expr_ros.core.config import OutputConfig
-from face_expr_ros.core.face_model import BundleError, MorphableModel
+from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.latest_item import LatestItemWorker
+from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.core.types import Face, Frame
 from face_expr_ros.drawing.modes import check_mode, draw_in_frame
 from face_expr_ros.drawing.overlays import annotate
@@ -54,7 +55,8 @@ class Outputs:
         """Offers the topics.
 
         Raises:
-            BundleError: the model cannot be drawn as ``annotated`` or ``mesh_detail`` of the configuration wants it.
+            BundleError: the model cannot be drawn in the mode ``annotated`` of the configuration.
+            ConfigError: the model cannot be drawn with the configuration's ``mesh_detail``.
         """
         check_mode(config.annotated, model)
         meshes = Meshes(model, config)
@@ -107,7 +109,7 @@ class Outputs:
             return
         try:
             drawing = self._meshes(faces, frame, config)
-        except BundleError as error:  # a detail chosen while the node runs that the model does not have
+        except ConfigError as error:  # the model does not have a detail that was set while the node runs
             self._node.get_logger().error(f"mesh left out: {error}", throttle_duration_sec=LOG_INTERVAL)
             return
         if markers:

@@ -10,7 +10,7 @@ from scipy.optimize import lsq_linear
 from face_expr_ros.kernels.cholesky import partial_cholesky
 from face_expr_ros.kernels.decimation import decimated
 from face_expr_ros.kernels.one_euro import one_euro_step
-from face_expr_ros.kernels.points import box_around, moments, scaled, transformed, turned_directions, unpacked
+from face_expr_ros.kernels.points import box_around, moments, rotated_directions, scaled, transformed, unpacked
 from face_expr_ros.kernels.rasterizer import depth_map
 from face_expr_ros.kernels.similarity import umeyama_alignment
 from face_expr_ros.kernels.surface import reconstruct, vertex_normals
@@ -86,7 +86,7 @@ def test_what_is_no_number_stays_in_its_own_point() -> None:
     points[2, 1] = np.nan
     rows = [False, False, True, False]
     assert np.isnan(transformed(points, np.ones((3, 3)), np.zeros(3))).any(axis=1).tolist() == rows
-    assert np.isnan(turned_directions(points[:, :2], np.eye(3))).any(axis=1).tolist() == rows
+    assert np.isnan(rotated_directions(points[:, :2], np.eye(3))).any(axis=1).tolist() == rows
     assert np.isnan(scaled(points, (1.0,) * 3, (0.0,) * 3)).any(axis=1).tolist() == rows
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from face_expr_ros.core.geometry import rotation_from_euler
 from face_expr_ros.kernels.one_euro import one_euro_step
-from face_expr_ros.kernels.points import box_around, moments, scaled, transformed, turned_directions, unpacked
+from face_expr_ros.kernels.points import box_around, moments, rotated_directions, scaled, transformed, unpacked
 
 RNG = np.random.default_rng(6)
 POINTS = RNG.normal(300.0, 80.0, (478, 3))
@@ -49,7 +49,7 @@ def test_a_point_that_is_not_a_number_leaves_neither_box_nor_moments(row: int, c
 def test_directions_turn_with_the_camera() -> None:
     directions, rotation = RNG.normal(0.0, 0.2, (252, 2)), rotation_from_euler(0.2, -0.1, 0.4)
     turned = np.column_stack([directions, np.ones(252)]) @ rotation.T
-    found = turned_directions(directions, rotation)
+    found = rotated_directions(directions, rotation)
     np.testing.assert_allclose(found, turned[:, :2] / turned[:, 2:], rtol=1e-12)
 
 
@@ -69,7 +69,7 @@ def test_floats_outside_their_record_are_refused(places: tuple[int, int]) -> Non
 
 def test_no_points_stay_none_when_they_are_moved() -> None:
     assert scaled(POINTS[:0], (1.0,) * 3, (0.0,) * 3).shape == transformed(POINTS[:0], np.eye(3), np.zeros(3)).shape
-    assert turned_directions(POINTS[:0, :2], np.eye(3)).shape == (0, 2)
+    assert rotated_directions(POINTS[:0, :2], np.eye(3)).shape == (0, 2)
 
 
 def test_other_shapes_are_refused() -> None:
@@ -81,7 +81,7 @@ def test_other_shapes_are_refused() -> None:
     with pytest.raises(ValueError, match="k scales"):
         scaled(POINTS, (1.0, 2.0), (0.0, 0.0))
     with pytest.raises(ValueError, match="a rotation"):
-        turned_directions(POINTS, np.eye(3))
+        rotated_directions(POINTS, np.eye(3))
 
 
 def test_a_one_euro_step_equals_its_lines_of_numpy() -> None:

@@ -24,11 +24,11 @@ def test_it_equals_its_numpy_twin(seed: int, mirrored: bool, scale: float) -> No
     points = rng.normal(size=(48, 3))
     turn = np.linalg.qr(rng.normal(size=(3, 3)))[0] * (-1 if mirrored else 1)
     images = scale * (points @ turn.T + 0.1 * rng.normal(size=points.shape)) + rng.normal(size=3)
-    found, (rotation, reached, spread) = umeyama_alignment(points, images), twin(points, images)
+    found, (rotation, correlation, spread) = umeyama_alignment(points, images), twin(points, images)
     np.testing.assert_allclose(found.rotation, rotation, atol=1e-9)
-    assert (found.reached, found.spread) == pytest.approx((reached, spread))
-    np.testing.assert_allclose(found.middle, points.mean(axis=0), atol=1e-12)
-    np.testing.assert_allclose(found.image_middle, images.mean(axis=0), atol=1e-9 * scale)
+    assert (found.correlation, found.spread) == pytest.approx((correlation, spread))
+    np.testing.assert_allclose(found.source_mean, points.mean(axis=0), atol=1e-12)
+    np.testing.assert_allclose(found.target_mean, images.mean(axis=0), atol=1e-9 * scale)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -37,12 +37,12 @@ def test_points_that_leave_it_open_give_a_proper_rotation_that_fits(count: int) 
     found = umeyama_alignment(points, points)
     np.testing.assert_allclose(found.rotation @ found.rotation.T, np.eye(3), atol=1e-12)
     assert np.linalg.det(found.rotation) == pytest.approx(1.0)
-    assert found.reached == pytest.approx(found.spread, abs=1e-12)
+    assert found.correlation == pytest.approx(found.spread, abs=1e-12)
 
 
 def test_points_in_one_place_reach_nothing() -> None:
     found = umeyama_alignment(np.random.default_rng(0).normal(size=(5, 3)), np.ones((5, 3)))
-    assert found.reached == pytest.approx(0.0, abs=1e-12)
+    assert found.correlation == pytest.approx(0.0, abs=1e-12)
 
 
 @pytest.mark.parametrize(("points", "images"), [((0, 3), (0, 3)), ((5, 2), (5, 2)), ((5, 3), (4, 3)), ((3,), (3,))])

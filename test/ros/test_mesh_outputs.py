@@ -19,10 +19,11 @@ from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
 from face_expr_ros.core.config import OutputConfig
-from face_expr_ros.core.face_model import BundleError, MorphableModel
+from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.facemesh_regions import INNER_LIPS, LEFT_LIDS
 from face_expr_ros.core.facemesh_topology import facemesh_triangles
 from face_expr_ros.core.geometry import pinhole_camera, project, rotation_from_euler, to_camera
+from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.core.types import Blendshapes, Face, FaceFit, Frame, Pose, Roi
 from face_expr_ros.drawing.mesh_detail import distances, drawn_model
 from face_expr_ros.kernels.decimation import decimated
@@ -255,7 +256,7 @@ def test_facemesh_is_wound_counter_clockwise_seen_from_outside(model: MorphableM
 def test_a_model_without_facemesh_points_is_refused_at_start(model: MorphableModel, ros: None) -> None:
     bare = replace(model, facemesh_triangle=np.zeros(0, np.int32))
     node = LifecycleNode("refused")
-    with pytest.raises(BundleError, match=r"mesh_detail facemesh wants .* 'open' has none; choose full or decimated"):
+    with pytest.raises(ConfigError, match=r"mesh_detail: expected full or decimated for the face model 'open', got"):
         Outputs(node, bare, OutputConfig(mesh_detail="facemesh"))
     node.destroy_node()
 

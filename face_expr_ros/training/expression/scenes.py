@@ -12,7 +12,7 @@ from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.geometry import crop_from_landmarks, project, rotation_from_euler, to_camera, turn_to_axis
 from face_expr_ros.core.types import Camera, FloatArray, Frame, Landmarks, Pose, Roi, Track
 from face_expr_ros.drawing.lighting import Light
-from face_expr_ros.perception.landmarks import LandmarkFinder
+from face_expr_ros.perception.landmarks import LandmarkDetector
 from face_expr_ros.synthetic.actor import random_shape
 from face_expr_ros.synthetic.appearance import Appearance
 from face_expr_ros.synthetic.scene import FaceRenderer
@@ -45,7 +45,7 @@ class Portrait:
 
 
 def render_portraits(
-    model: MorphableModel, detector: LandmarkFinder, appearance: Appearance, rng: np.random.Generator, count: int
+    model: MorphableModel, detector: LandmarkDetector, appearance: Appearance, rng: np.random.Generator, count: int
 ) -> list[Portrait]:
     """Render ``count`` portraits of one person, the first three neutral; those without landmarks are left out."""
     renderer = FaceRenderer(model, appearance, texture_width=_TEXTURE)
@@ -56,7 +56,7 @@ def render_portraits(
 
 
 def _render(
-    renderer: FaceRenderer, detector: LandmarkFinder, rng: np.random.Generator, shape: FloatArray, kind: str
+    renderer: FaceRenderer, detector: LandmarkDetector, rng: np.random.Generator, shape: FloatArray, kind: str
 ) -> Portrait | None:
     model = renderer.model
     expression = sample_expression(rng, model.expression_names, kind)
@@ -109,7 +109,7 @@ def _jitter(rng: np.random.Generator, crop: Roi) -> Roi:
 
 
 def _find_landmarks(
-    detector: LandmarkFinder, image: NDArray[np.uint8], camera: Camera, crop: Roi, roll: float
+    detector: LandmarkDetector, image: NDArray[np.uint8], camera: Camera, crop: Roi, roll: float
 ) -> Landmarks | None:
     """FaceMesh landmarks from a detected crop, as in the first frame of a track."""
     track = Track("", crop, landmarks=None, fresh=True, roll=roll)

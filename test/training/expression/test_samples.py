@@ -153,5 +153,5 @@ def test_empty_or_damaged_user_data_files_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="contains no portraits"):
         read_user_data(written(tmp_path, {name: array[:0] for name, array in own().items()}))
     (tmp_path / "own.npz").write_bytes(b"portraits")
-    with pytest.raises(ValueError, match=r"not a whole \.npz file"):
+    with pytest.raises(ValueError, match=r"not a complete \.npz file"):
         read_user_data(tmp_path / "own.npz")
