@@ -18,6 +18,7 @@ from face_expr_ros.bags.keyframes import Keyframes
 from face_expr_ros.bags.messages import FACE_ARRAY, types_of
 from face_expr_ros.bags.reading import Recording
 from face_expr_ros.bags.tables import Row, WriteRow, csv_table, parquet_table
+from face_expr_ros.core.atomic_files import write_text
 from face_expr_ros.core.progress import progress
 
 
@@ -60,10 +61,10 @@ def export(
             for row in rows:
                 for write in writers:
                     write(row)
-        if counts.left_out and counts.left_out == counts.messages_in:
-            raise BagError(f"messages that can be read were wanted, {bag} has none: {counts.problem}")
-        if keys is not None:
-            keys.write_text(json.dumps(frames.result()) + "\n", encoding="utf-8")
+            if counts.left_out and counts.left_out == counts.messages_in:
+                raise BagError(f"none of the {counts.messages_in} messages in {bag} can be read: {counts.problem}")
+            if keys is not None:
+                write_text(keys, json.dumps(frames.result()) + "\n")
         return _result(recording, counts, time.perf_counter() - started)
 
 

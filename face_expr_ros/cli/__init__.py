@@ -12,6 +12,7 @@ import click
 
 from face_expr_ros import __version__
 from face_expr_ros.cli import bags, evaluate, files, models, run, training, web
+from face_expr_ros.core.signals import terminate_as_interrupt
 
 _ROS_MODULES = ("ament_index_python", "builtin_interfaces", "rcl_interfaces", "rclpy", "sensor_msgs", "std_msgs")
 
@@ -32,9 +33,10 @@ for verb in (
 
 
 def main() -> int:
-    """Run a verb; the exit status."""
+    """Run a verb and return the exit status; SIGTERM interrupts it as Ctrl-C does."""
     try:
-        return face_expr(standalone_mode=False) or 0
+        with terminate_as_interrupt():
+            return face_expr(standalone_mode=False) or 0
     except click.exceptions.Abort:
         return 130
     except click.ClickException as error:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from face_expr_ros.cli.common import json_option, print_result, write_json
+from face_expr_ros.cli.outputs import check_outputs
 
 Folder = click.Path(path_type=Path)
 ANSWERS = (
@@ -49,6 +50,7 @@ def annotate(
     from face_expr_ros.bags.parameters import perception_config_of
     from face_expr_ros.bags.topics import checked_namespace
 
+    check_outputs([source, params], {"OUT": out, "--json": json_file})
     if stop is not None and stop <= start:
         raise click.UsageError(f"--to must be after --from ({start:g} s), {stop:g} s was given")
     config = perception_config_of(params, {} if bundle is None else {"bundle": bundle})
@@ -111,6 +113,7 @@ def export(
 
     if table is None and parquet is None and keys is None:
         raise click.UsageError("nothing to write: give --csv, --parquet or --vmd-like, each with a file")
+    check_outputs([bag], {"--csv": table, "--parquet": parquet, "--vmd-like": keys, "--json": json_file})
     result = export_bag(bag, topic, table, parquet, keys)
     _warn(result)
     print_result({name: result[name] for name in ("messages_in", "frames", "faces", "seconds", "realtime_factor")})
@@ -136,6 +139,7 @@ def replay(
     from face_expr_ros.nodes.replay import ReplayOptions
     from face_expr_ros.nodes.replay import replay as replay_bag
 
+    check_outputs([bag], {"--json": json_file})
     only = tuple(filter(None, (topics or "").split(",")))
     result = replay_bag(bag, ReplayOptions(rate, loop, clock, only, wait_for))
     _warn(result)

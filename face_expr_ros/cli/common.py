@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from face_expr_ros.core.atomic_files import write_text
+
 if TYPE_CHECKING:
     from face_expr_ros.core.config import PerceptionConfig
 
@@ -39,4 +41,4 @@ def print_result(result: Mapping[str, Any]) -> None:
 def write_json(path: Path | None, result: Mapping[str, Any]) -> None:
     """Write a verb's result where `--json` says."""
     if path is not None:
-        path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        write_text(path, json.dumps(result, indent=2) + "\n")

@@ -8,6 +8,8 @@ from pathlib import Path
 import click
 
 from face_expr_ros.cli.common import bundle_option, json_option, perception_config, print_result, write_json
+from face_expr_ros.cli.outputs import check_outputs
+from face_expr_ros.core.atomic_files import write_text
 
 _file = click.Path(dir_okay=False, path_type=Path)
 _folder = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -66,6 +68,7 @@ def aflw2000(
     from face_expr_ros.evaluation.aflw2000_fits import evaluate as evaluate_aflw2000
     from face_expr_ros.evaluation.report import open_report_folder, result_lines, write_report
 
+    check_outputs([data], {"--json": json_file})
     chosen = {"fitting.backend": fitter} if fitter else {}
     config = perception_config(bundle, chosen | {"fitting.field_of_view": field_of_view})
     if out:
@@ -105,6 +108,7 @@ def expression(
     from face_expr_ros.evaluation.expression.measure import evaluate_expression
     from face_expr_ros.evaluation.expression.report import result_lines, table, write_page
 
+    check_outputs([task, videos, data], {"--report": report, "--table": table_file, "--json": json_file})
     config = perception_config(bundle, {"expression.backend": reader} if reader else {})
     if report:
         require_matplotlib()
@@ -112,7 +116,7 @@ def expression(
     click.echo("\n".join(result_lines(result)))
     write_json(json_file, result)
     if table_file:
-        table_file.write_text(table(result), encoding="utf-8")
+        write_text(table_file, table(result))
     if report:
         write_page(report, result)
     return 0
@@ -126,5 +130,6 @@ def fit_ridge(portraits: Path, out: Path) -> int:
     from face_expr_ros.evaluation.expression.baselines import fit_ridge as fit
     from face_expr_ros.evaluation.expression.baselines import write_ridge
 
+    check_outputs([portraits], {"OUT": out})
     write_ridge(out, fit(portraits))
     return 0

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from face_expr_ros.cli.common import bundle_option, json_option, perception_config, print_result, write_json
+from face_expr_ros.cli.outputs import check_outputs
 from face_expr_ros.core.config import DRAW_MODES
 
 Verb = Callable[..., Any]
@@ -43,6 +44,7 @@ def image(
     """Find the faces of an image file."""
     from face_expr_ros.cli.process_files import Products, analyze_image
 
+    check_outputs([source], {"--out": out, "--json": json_file}, export)
     config = perception_config(bundle, {"smoothing.method": smooth, "landmarks.max_faces": MOST_FACES})
     result = analyze_image(source, Products(out, draw, export), config)
     click.echo(f"faces: {len(result['faces'])}")
@@ -71,6 +73,7 @@ def video(
     """Find the faces of every frame of a video file."""
     from face_expr_ros.cli.process_files import Products, analyze_video
 
+    check_outputs([source], {"--out": out, "--jsonl": jsonl}, export)
     config = perception_config(bundle, {"smoothing.method": smooth})
     products = Products(out, draw, export)
     print_result(analyze_video(source, products, jsonl, config, lambda text: click.echo(text, err=True), neutral_at))

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from face_expr_ros.cli.common import json_option, write_json
+from face_expr_ros.cli.outputs import check_outputs
 
 
 @click.command("fetch-models")
@@ -25,6 +26,7 @@ def fetch_models(bundle: str, source: Path | None, accepted: bool, json_file: Pa
     click.echo(f"The license of bundle {bundle}, {name}: {address}\n\n{text}\n", err=True)
     if not accepted and not (sys.stdin.isatty() and click.confirm("Do you accept it?", err=True)):
         raise click.UsageError(f"nothing was fetched: read {address} and give --accept-bfm-licence to accept it")
+    check_outputs([source], {"--json": json_file})
     result = fetch.fetch_models(bundle, source)
     for file in result["installed"]:
         click.echo(f"{file['name']:24}{file['bytes']:>12,} bytes")

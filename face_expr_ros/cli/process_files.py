@@ -1,4 +1,4 @@
-"""The pipeline over files: one image, or a video frame by frame; pictures and 3D files of what was found."""
+"""The pipeline over files: one image, or a video frame by frame, with drawn images and 3D files of the faces."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from face_expr_ros.core.atomic_files import atomic_path, atomic_text_file
 from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.geometry import default_camera
@@ -28,10 +29,10 @@ from face_expr_ros.sources.video import VideoSource
 
 @dataclass(frozen=True)
 class Products:
-    """What is made of the faces besides numbers.
+    """Outputs besides the numbers.
 
     Attributes:
-        out: the drawn image or video; 3D files go beside it, under its stem.
+        out: the drawn image or video; 3D files are written beside it, with the same stem.
         draw: one of ``DRAW_MODES``.
         export: ``obj``, ``ply`` or None.
     """
@@ -41,23 +42,24 @@ class Products:
     export: str | None = None
 
     def check(self, model: MorphableModel) -> None:
-        """Raises a ValueError, before any work is done, for what cannot be made of this face model."""
+        """Raises a ValueError, before any work, for a product that this face model does not support."""
         if self.out is None and (self.export is not None or self.draw != "annotated"):
-            raise ValueError(f"{self.export or self.draw} wants --out, the file that is drawn; export goes beside it")
+            raise ValueError(f"{self.export or self.draw} requires --out, the file to draw; 3D files go beside it")
         check_kind(self.draw, model)
         if self.export is not None:
             check_export(self.export, model)
 
 
 def analyze_image(source: Path, products: Products, config: PerceptionConfig) -> dict[str, Any]:
-    """The faces of an image file as a record; the picture and 3D files that are wanted.
+    """Detect the faces of an image file, write the requested products, and return the record of ``--json``.
 
     Raises:
         ValueError: the image cannot be read, or a product cannot be made or written.
+        OSError: a product cannot be written.
     """
     pixels = cv2.imread(str(source), cv2.IMREAD_COLOR)
     if pixels is None:
-        raise ValueError(f"an image was wanted, {str(source)!r} cannot be read as one")
+        raise ValueError(f"expected an image file, {str(source)!r} cannot be decoded as an image")
     with closing(Pipeline(config)) as pipeline:
         products.check(pipeline.model)
         frame = _frame(pixels, 0, config)
@@ -79,14 +81,22 @@ def analyze_video(
     warn: Warn,
     neutral_at: float | None = None,
 ) -> dict[str, Any]:
-    """Every frame of a video file: a JSON line each in ``jsonl``, the drawn video and 3D files; a summary.
+    """Detect the faces of every frame of a video, write the requested products, and return a summary.
 
-    Stamps are the frame's number divided by the video's rate, so that the same file gives the same numbers. ``warn`` is
-    called with a sentence when the file ends before it should. A 3D file shows a face as it was when its confidence
-    was highest. What the faces show for the second before ``neutral_at`` seconds is their rest from then on.
+    Stamps are the frame number divided by the frame rate, so that the same file gives the same numbers. A 3D file
+    shows a face in the frame of its highest confidence. Outputs are kept only when the whole video was processed.
+
+    Args:
+        source: the video file.
+        products: the drawn video and the 3D files.
+        jsonl: file of one JSON line per frame, or None.
+        config: settings of the pipeline.
+        warn: called with a sentence when the video ends early.
+        neutral_at: seconds; the expression of each face during the second before it is neutral from then on.
 
     Raises:
-        ValueError: the video cannot be read, a product cannot be made or written, or no face is seen at ``neutral_at``.
+        ValueError: the video cannot be read, a product cannot be made, or no face is in view at ``neutral_at``.
+        OSError: a product cannot be written.
     """
     video = VideoSource(source, loop=False, warn=warn)
     rate = video.rate or 30.0
@@ -97,13 +107,13 @@ def analyze_video(
         stack.callback(pipeline.close)
         stack.callback(video.close)
         products.check(pipeline.model)
-        lines = stack.enter_context(jsonl.open("w", encoding="utf-8")) if jsonl else None
+        lines = stack.enter_context(atomic_text_file(jsonl)) if jsonl else None
         writer: cv2.VideoWriter | None = None
-        for number, shot in enumerate(progress(_shots(video), source.name, video.frame_count)):
-            frame = _frame(shot.image, int(number / rate * 1e9), config, shot.camera)
+        for number, image in enumerate(progress(_frames(video), source.name, video.frame_count)):
+            frame = _frame(image.image, int(number / rate * 1e9), config, image.camera)
             faces = pipeline(frame)
             if neutral_at is not None and number == round(neutral_at * rate) and not pipeline.calibrate_neutral():
-                raise ValueError(_nobody_at(neutral_at, "no face is in view then"))
+                raise ValueError(_no_neutral(neutral_at, "no face is in view"))
             counts.append(len(faces))
             _keep_best(best, faces, frame)
             if lines:
@@ -111,15 +121,16 @@ def analyze_video(
             if products.out is not None:
                 writer = writer or _open_writer(products.out, rate, frame.image, stack)
                 writer.write(draw_in_frame(products.draw, frame, faces, pipeline.model))
-    if neutral_at is not None and round(neutral_at * rate) >= len(counts):
-        raise ValueError(_nobody_at(neutral_at, f"the video ends after {len(counts) / rate:.2f} s"))
+        if neutral_at is not None and round(neutral_at * rate) >= len(counts):
+            raise ValueError(_no_neutral(neutral_at, f"the video ends after {len(counts) / rate:.2f} s"))
+        exported = _export_best(best, products, pipeline.model)
     with_face = sum(count > 0 for count in counts)
     summary = {"frames": len(counts), "frames_with_face": with_face, "faces_max": max(counts), "ids": list(best)}
-    return summary | _export_best(best, products, pipeline.model)
+    return summary | exported
 
 
-def _nobody_at(neutral_at: float, reason: str) -> str:
-    return f"a face at rest was wanted at {neutral_at:g} s, {reason}: give another time to --neutral-at"
+def _no_neutral(neutral_at: float, reason: str) -> str:
+    return f"expected a neutral face at {neutral_at:g} s, but {reason}: give another time to --neutral-at"
 
 
 def _keep_best(best: dict[str, tuple[Face, Frame]], faces: tuple[Face, ...], frame: Frame) -> None:
@@ -148,9 +159,9 @@ def _frame(pixels: NDArray[Any], stamp_ns: int, config: PerceptionConfig, camera
     return Frame(pixels.astype(np.uint8, copy=False), stamp_ns, "camera_optical_frame", camera)
 
 
-def _shots(video: VideoSource) -> Iterator[SourceFrame]:
-    while (shot := video.read(0.0)) is not None:
-        yield shot
+def _frames(video: VideoSource) -> Iterator[SourceFrame]:
+    while (frame := video.read(0.0)) is not None:
+        yield frame
 
 
 def _frame_record(number: int, frame: Frame, faces: tuple[Face, ...]) -> dict[str, Any]:
@@ -159,19 +170,19 @@ def _frame_record(number: int, frame: Frame, faces: tuple[Face, ...]) -> dict[st
 
 def _open_writer(out: Path, rate: float, pixels: NDArray[Any], stack: ExitStack) -> cv2.VideoWriter:
     height, width = pixels.shape[:2]
-    writer = cv2.VideoWriter(str(out), cv2.VideoWriter_fourcc(*"mp4v"), rate, (width, height))
-    if not writer.isOpened():
-        raise ValueError(
-            f"{str(out)!r} cannot be written as a video; name a file that ends in .mp4 in a folder that exists"
-        )
+    draft = stack.enter_context(atomic_path(out))
+    writer = cv2.VideoWriter(str(draft), cv2.VideoWriter.fourcc(*"mp4v"), rate, (width, height))
     stack.callback(writer.release)
+    if not writer.isOpened():
+        raise ValueError(f"{str(out)!r} cannot be written as a video: give a name that ends in .mp4")
     return writer
 
 
 def _write_image(out: Path, image: NDArray[Any]) -> None:
-    try:
-        written = cv2.imwrite(str(out), image)
-    except cv2.error:
-        written = False
-    if not written:
-        raise ValueError(f"{str(out)!r} cannot be written as an image; name a .png or .jpg in a folder that exists")
+    with atomic_path(out) as draft:
+        try:
+            written = cv2.imwrite(str(draft), image)
+        except cv2.error:
+            written = False
+        if not written:
+            raise ValueError(f"{str(out)!r} cannot be written as an image: give a name that ends in .png or .jpg")

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from face_expr_ros.cli.common import bundle_option, json_option, write_json
+from face_expr_ros.cli.outputs import check_outputs
 
 
 @click.command()
@@ -27,6 +28,7 @@ def demo(json_file: Path | None, **options: Any) -> int:
 
     if options["headless"] and options["window"]:
         raise click.UsageError("--headless and --window exclude each other")
+    check_outputs([Path(options["source"]).expanduser()], {"--out": options["out"], "--json": json_file})
     result = run_demo(**options)
     write_json(json_file, result)
     return 0 if result["frames_with_face"] else 1

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from face_expr_ros.cli.common import json_option, write_json
+from face_expr_ros.cli.outputs import check_outputs
 
 # What the weights in weights/ were trained on.
 DRAWINGS = 122_880
@@ -87,6 +88,7 @@ def tddfa(folder: Path, count: int, processes: int, steps: int | None, json_file
 @json_option
 def expression(config_file: Path, folder: Path | None, extra: tuple[Path, ...], json_file: Path | None) -> int:
     """Draw the faces, train the expression head on them and export it; begun work goes on."""
+    check_outputs([config_file, *extra], {"--json": json_file})
     result = _train_expression(config_file, folder, extra)
     click.echo(f"mean correlation on people it never saw: {result['held_out']['correlation']:.3f}")
     for name, file in result["files"].items():

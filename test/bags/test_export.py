@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -121,8 +123,22 @@ def test_faces_whose_blendshapes_change_their_names_are_refused(tmp_path: Path) 
         for number, names in enumerate((NAMES, ("jawOpen", "cheekPuff"))):
             values = face_array_values([face("f1", 0.0, names)], CAMERA, "open", header_values(0, "lens"))
             file.write("/faces", FACE_ARRAY, number, cdr(FACE_ARRAY, values))
-    with pytest.raises(BagError, match=r"same blendshapes throughout were wanted; .*cheekPuff, eyeBlinkLeft is not"):
+    with pytest.raises(
+        BagError,
+        match="expected the same blendshapes for all faces, got faces with and without cheekPuff, eyeBlinkLeft",
+    ):
         export(tmp_path / "a", table=tmp_path / "a.csv")
+
+
+def test_interrupt_keeps_the_old_files(bag: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("a.csv", "a.parquet", "a.json")
+    for name in names:
+        (tmp_path / name).write_text("old")
+    monkeypatch.setattr(Keyframes, "result", lambda _: signal.raise_signal(signal.SIGINT))
+    table, parquet, keys = (tmp_path / name for name in names)
+    with pytest.raises(KeyboardInterrupt):
+        export(bag, table=table, parquet=parquet if importlib.util.find_spec("pyarrow") else None, keys=keys)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir() if path.is_file()} == dict.fromkeys(names, "old")
 
 
 def test_the_command_wants_something_to_write(bag: Path) -> None:

@@ -98,15 +98,13 @@ def test_a_face_of_a_video_is_neutral_from_the_given_time_on(face_expr: FaceExpr
     assert shown["from its rest"][11:].sum() < shown["as it is"][11:].sum()
 
 
-@pytest.mark.parametrize(
-    ("seconds", "reason"), [("0", "no face is in view then"), ("9.5", "the video ends after 0.10 s")]
-)
+@pytest.mark.parametrize(("seconds", "reason"), [("0", "no face is in view"), ("9.5", "the video ends after 0.10 s")])
 def test_a_neutral_face_where_there_is_none_is_refused(face_expr: FaceExpr, seconds: str, reason: str) -> None:
     write_video(Path("clip.avi"), noise(64, 48), 2)
     done = face_expr("video", "clip.avi", "--neutral-at", seconds)
     assert done.status == 2
     assert sentences(done) == [
-        f"face_expr: a face at rest was wanted at {seconds} s, {reason}: give another time to --neutral-at"
+        f"face_expr: expected a neutral face at {seconds} s, but {reason}: give another time to --neutral-at"
     ]
 
 
@@ -143,14 +141,14 @@ BAD_USAGE = {
     "missing image": (["image", "missing.png"], "'missing.png' does not exist"),
     "missing video": (["video", "missing.mp4"], "'missing.mp4' does not exist"),
     "a folder": (["image", "."], "is a directory"),
-    "no image": (["image", "text.txt"], "an image was wanted, 'text.txt' cannot be read as one"),
-    "empty image": (["image", "empty"], "an image was wanted, 'empty' cannot be read as one"),
+    "no image": (["image", "text.txt"], "expected an image file, 'text.txt' cannot be decoded as an image"),
+    "empty image": (["image", "empty"], "expected an image file, 'empty' cannot be decoded as an image"),
     "no video": (["video", "text.txt"], "text.txt cannot be read as a video"),
     "empty video": (["video", "empty"], "empty cannot be read as a video"),
     "bundle": (["image", "good.png", "--bundle", "3ddfa_v2"], "bundle '3ddfa_v2' is not installed in "),
-    "image folder": (["image", "good.png", "--out", "no/x.png"], "'no/x.png' cannot be written as an image"),
+    "image folder": (["image", "good.png", "--out", "no/x.png"], "No such file or directory: 'no/x.png'"),
     "image suffix": (["image", "good.png", "--out", "x.what"], "'x.what' cannot be written as an image"),
-    "video folder": (["video", "good.avi", "--out", "no/x.mp4"], "'no/x.mp4' cannot be written as a video"),
+    "video folder": (["video", "good.avi", "--out", "no/x.mp4"], "No such file or directory: 'no/x.mp4'"),
     "lines folder": (["video", "good.avi", "--jsonl", "no/x.jsonl"], "No such file or directory: 'no/x.jsonl'"),
     "json folder": (["image", "good.png", "--json", "no/x.json"], "No such file or directory: 'no/x.json'"),
     "no protocol": (["evaluate"], ""),

@@ -99,9 +99,9 @@ WRONG = {
     "unknown kind": (["image", "good.png", "--out", "x.png", "--draw", "4d"], "'4d' is not one of 'annotated'"),
     "unknown format": (["image", "good.png", "--out", "x.png", "--export", "stl"], "'stl' is not one of 'obj', 'ply'"),
     "unknown filter": (["video", "good.avi", "--smooth", "kalman"], "'kalman' is not one of 'none', 'one_euro'"),
-    "kind without out": (["image", "good.png", "--draw", "depth"], "depth wants --out"),
-    "export without out": (["image", "good.png", "--export", "ply"], "ply wants --out"),
-    "video export without out": (["video", "good.avi", "--export", "obj"], "obj wants --out"),
+    "kind without out": (["image", "good.png", "--draw", "depth"], "depth requires --out"),
+    "export without out": (["image", "good.png", "--export", "ply"], "ply requires --out"),
+    "video export without out": (["video", "good.avi", "--export", "obj"], "obj requires --out"),
 }
 
 
