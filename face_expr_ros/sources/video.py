@@ -10,14 +10,19 @@ import numpy as np
 from face_expr_ros.sources.calibration import read_calibration
 from face_expr_ros.sources.source_frame import SourceError, SourceFrame, Warn
 
-COMPLETE = 0.9  # of the frames that the container names; some containers name a few too many
+COMPLETE = 0.9  # share of the container's frame count; some containers count a few frames too many
+# Clockwise rotation in degrees, from the container's display matrix, that makes a frame upright.
+ROTATIONS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
 class VideoSource:
-    """Frames of a video in their order.
+    """Frames of a video file in order, upright as a player shows them.
+
+    Phones store frames as the sensor delivers them, with a display matrix that says how to rotate them. A calibration
+    file refers to the upright frames.
 
     Raises:
-        SourceError: no such file, or no frame of it can be decoded.
+        SourceError: there is no such file, or no frame of it can be decoded.
     """
 
     ahead = True
@@ -32,6 +37,7 @@ class VideoSource:
         self._warn = warn
         self._camera = read_calibration(path)
         self._capture = self._open()
+        self._rotation = ROTATIONS.get(round(self._capture.get(cv2.CAP_PROP_ORIENTATION_META)) % 360)
         self._decoded = 0
 
     @property
@@ -58,6 +64,8 @@ class VideoSource:
         if not good:
             raise SourceError(f"{self._path} can no longer be read")
         self._decoded += 1
+        if self._rotation is not None:
+            image = cv2.rotate(image, self._rotation)
         return SourceFrame(np.asarray(image, dtype=np.uint8), self._camera)
 
     def close(self) -> None:
@@ -70,6 +78,7 @@ class VideoSource:
             raise SourceError(
                 f"{self._path} cannot be read as a video: it is damaged, or of a format FFmpeg does not know"
             )
+        capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)  # whether OpenCV rotates by itself depends on its version
         return capture
 
     def _check_end(self) -> None:
