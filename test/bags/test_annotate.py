@@ -183,4 +183,4 @@ def test_the_command_writes_what_its_contract_says(bag: Path, fresh: None, tmp_p
     assert result["frames"] == 3
     wrong = CliRunner().invoke(face_expr, [*arguments[:3], "--from", "2", "--to", "1"])
     assert wrong.exit_code == 2
-    assert "--to must be after --from (2 s), 1 s was given" in wrong.output
+    assert "expected --to after --from (2 s), got 1 s" in wrong.output

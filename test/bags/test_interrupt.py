@@ -64,7 +64,7 @@ def test_one_control_c_ends_a_run_and_the_same_command_goes_on(portrait: Picture
     interrupt(annotating(bag, out), out)
     assert not out.exists()
     second, other = annotating(bag, out), annotating(bag, whole)
-    assert "messages of an interrupted run" in second.communicate(timeout=PATIENCE)[1]
+    assert "resumed an interrupted run after" in second.communicate(timeout=PATIENCE)[1]
     other.communicate(timeout=PATIENCE)
     assert (second.returncode, other.returncode) == (0, 0)
     assert rows(out) == rows(whole)

@@ -96,10 +96,10 @@ def test_a_video_without_a_face_is_no_success_and_says_so(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--source", "missing.mp4"], "there is no 'missing.mp4'"),
-        (["--source", "device:one"], "device:N with a number such as device:0 was wanted"),
+        (["--source", "missing.mp4"], "there is no file 'missing.mp4'"),
+        (["--source", "device:one"], "expected a source device:N with a number"),
         (["--bundle", "3ddfa_v2"], "bundle '3ddfa_v2' is not installed in "),
-        (["--window"], "--headless and --window exclude each other"),
+        (["--window"], "expected at most one of --headless and --window"),
         (["--bundle", "unknown"], "bundle must be one of open, 3ddfa_v2, 'unknown' was given"),
     ],
 )

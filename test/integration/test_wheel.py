@@ -22,11 +22,11 @@ pytestmark = pytest.mark.slow
 # Imported by Python at start: no module of ROS can be imported afterwards, whatever else is installed beside it.
 WITHOUT_ROS = """
 import sys
-from face_expr_ros.cli import is_of_ros
+from face_expr_ros.cli import is_ros_module
 
 class NoRos:
     def find_spec(self, name, path=None, target=None):
-        if is_of_ros(name):
+        if is_ros_module(name):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, NoRos())
