@@ -12,12 +12,7 @@ from face_expr_ros.cli.outputs import check_outputs
 
 
 @click.command()
-@click.option(
-    "--source",
-    default="synthetic",
-    show_default=True,
-    help="Image source: synthetic, device:N, a video file, an image file or a folder of images.",
-)
+@source_option
 @bundle_option
 @click.option("--headless", is_flag=True, help="Write an annotated video instead of opening the web page.")
 @click.option("--window", is_flag=True, help="Show the annotated image in a window instead of the web page.")

@@ -103,7 +103,10 @@ def tddfa(folder: Path, count: int, processes: int, steps: int | None, json_file
 )
 @json_option
 def expression(config_file: Path | None, folder: Path | None, extra: tuple[Path, ...], json_file: Path | None) -> int:
-    """Train and export the expression head; an interrupted run resumes."""
+    """Train and export the expression head.
+
+    Rendered faces, checkpoints and the exported network are written to the folder; an interrupted run resumes.
+    """
     config_file = config_file or resource_path(TRAIN_EXPRESSION)
     check_outputs([config_file, *extra], {"--json": json_file})
     result = _train_expression(config_file, folder, extra)

@@ -10,12 +10,7 @@ from face_expr_ros.cli.common import bundle_option, perception_config, source_op
 
 
 @click.command()
-@click.option(
-    "--source",
-    default="synthetic",
-    show_default=True,
-    help="Image source: synthetic, device:N, a video file, an image file or a folder of images.",
-)
+@source_option
 @bundle_option
 @click.option(
     "--host",
