@@ -21,7 +21,7 @@ class DeviceSource:
         SourceError: there is no such camera, or another program uses it.
     """
 
-    ahead = False
+    can_read_ahead = False
 
     def __init__(self, number: int, width: int, height: int, rate: float) -> None:
         self._name = f"device:{number}"

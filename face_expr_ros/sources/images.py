@@ -19,7 +19,7 @@ class ImagesSource:
         SourceError: there is no image file.
     """
 
-    ahead = True
+    can_read_ahead = True
 
     def __init__(self, path: Path, suffixes: Sequence[str], *, loop: bool, warn: Warn) -> None:
         self._files = _image_files(path, suffixes)

@@ -31,7 +31,7 @@ class Pace:
         self._start: float | None = None  # of the first tick
         self._taken = self._due = 0.0  # seconds since then at which the last image was taken and the next one is due
         self._spent = 0.0  # seconds from taking one image to having prepared the next
-        self._next = source.read(0.0) if source.ahead else None
+        self._next = source.read(0.0) if source.can_read_ahead else None
 
     def take(self) -> SourceFrame | None:
         """The image of this tick; None if it is not due yet.
@@ -43,7 +43,7 @@ class Pace:
         now = self._now()
         if now < self._due - self._period / 2:  # a timer that fired late fires the next time early
             return None
-        frame = self._next if self._source.ahead else self._source.read(now)
+        frame = self._next if self._source.can_read_ahead else self._source.read(now)
         if frame is None:
             raise EndOfSource
         self._taken = now
@@ -57,7 +57,7 @@ class Pace:
         Raises:
             SourceError: the next image cannot be read.
         """
-        if self._source.ahead:
+        if self._source.can_read_ahead:
             self._due = self._taken + max(self._period, self._spent)  # assumes the duration of the last one
             self._next = self._source.read(self._due)
             self._spent = self._now() - self._taken

@@ -52,10 +52,10 @@ class Source(Protocol):
     """A sequence of images.
 
     Attributes:
-        ahead: whether an image can be read before the time it shows; False for cameras.
+        can_read_ahead: whether an image can be read before the time it shows; False for cameras.
     """
 
-    ahead: bool
+    can_read_ahead: bool
 
     def read(self, t: float) -> SourceFrame | None:
         """The next image, to be shown ``t`` seconds after the first; None after the last one.

@@ -36,7 +36,7 @@ class SyntheticSource:
         texture_width: width of the face textures in pixels; smaller ones are built faster.
     """
 
-    ahead = True
+    can_read_ahead = True
 
     def __init__(self, config: CameraConfig, model: MorphableModel | None = None, *, texture_width: int = 768) -> None:
         self._model = model or open_face_model("open")

@@ -25,7 +25,7 @@ class VideoSource:
         SourceError: there is no such file, or no frame of it can be decoded.
     """
 
-    ahead = True
+    can_read_ahead = True
 
     def __init__(self, path: Path, *, loop: bool, warn: Warn) -> None:
         if not path.is_file():

@@ -1,4 +1,4 @@
-"""Bags: a run that was interrupted goes on, and what is done is left alone."""
+"""Interrupted runs are resumed, and existing results are kept."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from face_expr_ros.core.config import PerceptionConfig, from_mapping
 from face_expr_ros.core.types import Frame
 from face_expr_ros.perception.pipeline import Pipeline
 
-Picture = NDArray[np.uint8]
+Image = NDArray[np.uint8]
 
 
-def test_an_interrupted_run_goes_on_and_nobody_sees_it(
+def test_resumed_run_gives_the_same_bag(
     bag: Path, annotated: tuple[Path, dict[str, Any]], fresh: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The whole bag in one file, and the same in files of 0.2 s with an interruption in the third."""
     job = Job(bag, bag.with_name("broken"), split=0.2)
-    take, left = annotating._Run._take, iter(range(22))
+    process, remaining = annotating._Run._process, iter(range(22))
 
     def interrupted(run: Any, *given: Any) -> None:
-        if next(left, None) is None:
+        if next(remaining, None) is None:
             raise KeyboardInterrupt
-        take(run, *given)
+        process(run, *given)
 
-    monkeypatch.setattr(annotating._Run, "_take", interrupted)
+    monkeypatch.setattr(annotating._Run, "_process", interrupted)
     with pytest.raises(KeyboardInterrupt):
         annotate(job, bar=False)
     assert not job.out.exists()
-    monkeypatch.setattr(annotating._Run, "_take", take)
+    monkeypatch.setattr(annotating._Run, "_process", process)
     result = annotate(job, bar=False)
     assert 0 < result["resumed_at"] < 22
     assert rows(job.out) == rows(annotated[0])
@@ -51,8 +51,8 @@ def test_an_interrupted_run_goes_on_and_nobody_sees_it(
     assert (result["frames"], result["messages_in"]) == (COUNT, 3 * COUNT)
 
 
-class Harm:
-    """Makes a folder when it is unpickled."""
+class Exploit:
+    """Creates a folder when it is unpickled."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -62,7 +62,7 @@ class Harm:
 
 
 @pytest.mark.parametrize("place", ["checkpoint", "memory"])
-def test_a_checkpoint_of_somebody_else_calls_nothing(
+def test_foreign_checkpoint_runs_no_code(
     place: str,
     bag: Path,
     annotated: tuple[Path, dict[str, Any]],
@@ -70,17 +70,17 @@ def test_a_checkpoint_of_somebody_else_calls_nothing(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    job, harm = Job(bag, tmp_path / "talk"), Harm(tmp_path / "harm")
+    job, exploit = Job(bag, tmp_path / "talk"), Exploit(tmp_path / "exploit")
     monkeypatch.setattr(annotating, "fingerprint_of", lambda *_: "the same")
-    values = {"messages_in": 3, "memory": pickle.dumps(harm)} if place == "memory" else harm
+    values = {"messages_in": 3, "memory": pickle.dumps(exploit)} if place == "memory" else exploit
     work_folder(job.out).mkdir()
     (work_folder(job.out) / CHECKPOINT).write_bytes(pickle.dumps(("the same", values)))
     assert annotate(job, bar=False)["resumed_at"] == 0
-    assert not harm.folder.exists()
+    assert not exploit.folder.exists()
     assert rows(job.out) == rows(annotated[0])
 
 
-def test_two_runs_do_not_write_one_bag(tmp_path: Path) -> None:
+def test_two_runs_cannot_write_one_bag(tmp_path: Path) -> None:
     first = SplitWriter(tmp_path / "talk", "mcap", [])
     with pytest.raises(BagError, match="talk' is being written by another run: wait for it, or stop it"):
         SplitWriter(tmp_path / "talk", "mcap", [])
@@ -88,21 +88,19 @@ def test_two_runs_do_not_write_one_bag(tmp_path: Path) -> None:
     SplitWriter(tmp_path / "talk", "mcap", []).abort()
 
 
-def test_a_bag_made_with_other_weights_is_another_one(
+def test_bag_made_with_other_weights_is_not_overwritten(
     annotated: tuple[Path, dict[str, Any]], bag: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("face_expr_ros.bags.job.sha256_of", lambda _: "another")
-    with pytest.raises(BagError, match="is there already and is not overwritten"):
+    with pytest.raises(BagError, match="already exists and is not overwritten"):
         annotate(Job(bag, annotated[0]), bar=False)
 
 
-def test_what_is_done_is_not_done_again_and_nothing_is_overwritten(
-    bag: Path, annotated: tuple[Path, dict[str, Any]]
-) -> None:
+def test_complete_bag_is_kept_and_other_settings_are_refused(bag: Path, annotated: tuple[Path, dict[str, Any]]) -> None:
     out, result = annotated
     again = annotate(Job(bag, out), bar=False)
     assert (again["done_before"], again["faces"]) == (True, result["faces"])
-    with pytest.raises(BagError, match="is there already and is not overwritten"):
+    with pytest.raises(BagError, match="already exists and is not overwritten"):
         annotate(Job(bag, out, namespace="/other"), bar=False)
 
 
@@ -116,8 +114,8 @@ MEMORIES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", MEMORIES)
-def test_a_pipelines_memory_goes_into_another_one(portrait: Picture, case: str) -> None:
-    """Two pipelines, the second of which takes over in the middle: both say the same to the last bit."""
+def test_pipeline_state_can_be_restored_in_another_pipeline(portrait: Image, case: str) -> None:
+    """Two pipelines, the second of which starts in the middle: their results are equal to the last bit."""
 
     config = from_mapping(PerceptionConfig, MEMORIES[case])
     first, second = Pipeline(config), Pipeline(config)
@@ -138,7 +136,7 @@ def test_a_pipelines_memory_goes_into_another_one(portrait: Picture, case: str) 
 
 
 @pytest.mark.slow
-def test_two_runs_of_two_pipelines_write_the_same_bytes(bag: Path, tmp_path: Path) -> None:
+def test_two_runs_write_the_same_bytes(bag: Path, tmp_path: Path) -> None:
     for name in ("a", "b"):
         annotate(Job(bag, tmp_path / name), bar=False)
     assert rows(tmp_path / "a") == rows(tmp_path / "b")

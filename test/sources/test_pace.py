@@ -28,7 +28,7 @@ class Source:
 
     clock: Clock
     cost: float
-    ahead: bool = True
+    can_read_ahead: bool = True
     count: int = 1000
     requests: list[tuple[float, float]] = field(default_factory=list)
 
@@ -81,15 +81,15 @@ def test_slow_source_gives_fewer_images_in_real_time(cost: float) -> None:
 
 def test_device_is_read_at_its_tick() -> None:
     clock = Clock()
-    source = Source(clock, 0.0, ahead=False)
+    source = Source(clock, 0.0, can_read_ahead=False)
     published = play(clock, source, 1.0)
     assert [began for _, began in source.requests] == pytest.approx(published)
 
 
-@pytest.mark.parametrize("ahead", [True, False])
-def test_every_image_of_a_file_is_taken(ahead: bool) -> None:
+@pytest.mark.parametrize("can_read_ahead", [True, False])
+def test_every_image_of_a_file_is_taken(can_read_ahead: bool) -> None:
     clock = Clock()
-    pace = Pace(Source(clock, 0.0, ahead, count=3), RATE, clock)
+    pace = Pace(Source(clock, 0.0, can_read_ahead, count=3), RATE, clock)
     for _ in range(3):
         assert pace.take() is not None
         pace.prepare()
