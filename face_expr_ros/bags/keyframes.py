@@ -85,7 +85,7 @@ class Keyframes:
             "frame_rate": FRAME_RATE,
             "start_ns": self._start_ns or 0,
             "axes": "x to the image's right, y up, z from the scene to the camera; right-handed; meters",
-            "rotation": "quaternion x, y, z, w; none for a face that looks into the camera's direction",
+            "rotation": "quaternion x, y, z, w; identity for a face that looks in the direction of the camera",
             "faces": faces,
         }
 

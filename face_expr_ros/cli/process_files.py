@@ -21,6 +21,7 @@ from face_expr_ros.core.progress import progress
 from face_expr_ros.core.types import Camera, Face, Frame
 from face_expr_ros.drawing.mesh_export import check_export, export_faces
 from face_expr_ros.drawing.modes import check_kind, draw, draw_in_frame
+from face_expr_ros.drawing.video_writer import video_writer
 from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.serialization.json_records import face_record
 from face_expr_ros.sources.source_frame import SourceFrame, Warn
@@ -171,11 +172,7 @@ def _frame_record(number: int, frame: Frame, faces: tuple[Face, ...]) -> dict[st
 def _open_writer(out: Path, rate: float, pixels: NDArray[Any], stack: ExitStack) -> cv2.VideoWriter:
     height, width = pixels.shape[:2]
     draft = stack.enter_context(atomic_path(out))
-    writer = cv2.VideoWriter(str(draft), cv2.VideoWriter.fourcc(*"mp4v"), rate, (width, height))
-    stack.callback(writer.release)
-    if not writer.isOpened():
-        raise ValueError(f"{str(out)!r} cannot be written as a video: give a name that ends in .mp4")
-    return writer
+    return stack.enter_context(video_writer(draft, rate, (width, height), out))
 
 
 def _write_image(out: Path, image: NDArray[Any]) -> None:

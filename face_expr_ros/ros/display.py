@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from face_expr_ros.core.atomic_files import atomic_path
 from face_expr_ros.core.latest_item import LatestItemWorker
+from face_expr_ros.drawing.video_writer import video_writer
 
 TITLE = "face_expr (q ends)"
 Bgr = NDArray[np.uint8]
@@ -112,16 +113,11 @@ class Video:
 
     def __exit__(self, *problem: Any) -> None:
         self._worker.close()
-        if self._writer is not None:
-            self._writer.release()
         self._stack.__exit__(*problem)
 
     def _open(self, image: Bgr) -> cv2.VideoWriter:
         self._size = (image.shape[1], image.shape[0])
-        writer = cv2.VideoWriter(str(self._draft), cv2.VideoWriter.fourcc(*"mp4v"), self._rate, self._size)
-        if not writer.isOpened():
-            raise ValueError(f"expected a file name that ends in .mp4 for the video, got {str(self._path)!r}")
-        return writer
+        return self._stack.enter_context(video_writer(self._draft, self._rate, self._size, self._path))
 
     def _write(self, item: tuple[Bgr, float]) -> None:
         assert self._writer is not None

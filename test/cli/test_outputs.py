@@ -223,6 +223,20 @@ def test_interrupt_leaves_no_unfinished_file(portrait: NDArray[np.uint8], tmp_pa
     assert (tmp_path / "b.mp4").read_text() == "old"
 
 
+@pytest.mark.slow
+def test_video_on_a_full_disk_is_refused(portrait: NDArray[np.uint8], tmp_path: Path) -> None:
+    """A limit of the file size acts as a full disk, which OpenCV's encoder ignores."""
+    write_video(tmp_path / "a.avi", portrait, 10)
+    (tmp_path / "b.mp4").write_text("old")
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, 5_000)); "
+    command = [sys.executable, "-c", limit + COMMAND, "video", "a.avi", "--out", "b.mp4"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert "'b.mp4' could not be written completely: check the free space of the disk" in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.avi", "b.mp4"]
+    assert (tmp_path / "b.mp4").read_text() == "old"
+
+
 def test_video_outputs_of_a_wrong_neutral_time_are_not_written(face_expr: Run, tmp_path: Path) -> None:
     write_video(tmp_path / "a.avi", GRAY, 2)
     assert face_expr("video", "a.avi", "--jsonl", "b.jsonl", "--neutral-at", "9")[0] == 2

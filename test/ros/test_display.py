@@ -48,7 +48,7 @@ def test_an_image_stays_until_the_next_ones_stamp(tmp_path: Path, monkeypatch: p
 
 
 def test_a_name_that_is_no_videos_is_refused(tmp_path: Path) -> None:
-    words = r"expected a file name that ends in \.mp4 for the video, got '.*a\.txt'"
+    words = r"'.*a\.txt' cannot be written as a video: give a name that ends in \.mp4"
     with pytest.raises(ValueError, match=words), show.Video(tmp_path / "a.txt", rate=10.0) as video:
         video(gray(0), 0.0)
     assert list(tmp_path.iterdir()) == []
