@@ -65,7 +65,7 @@ def test_the_faces_of_a_film_come_to_the_page_without_ros(clip: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--source", "missing.mp4"], "there is no 'missing.mp4'"),
+        (["--source", "missing.mp4"], "there is no file 'missing.mp4'"),
         (["--port", "70000"], "port must be a whole number from 0 to 65535, 70000 was given"),
     ],
 )
