@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import cv2
 import numpy as np
@@ -26,6 +26,8 @@ from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.serialization.json_records import face_record
 from face_expr_ros.sources.source_frame import SourceFrame, Warn
 from face_expr_ros.sources.video import VideoSource
+
+DEFAULT_RATE = 30.0  # frames per second of a video whose container has no frame rate
 
 
 @dataclass(frozen=True)
@@ -99,55 +101,84 @@ def analyze_video(
         ValueError: the video cannot be read, a product cannot be made, or no face is in view at ``neutral_at``.
         OSError: a product cannot be written.
     """
-    video = VideoSource(source, loop=False, warn=warn)
-    rate = video.rate or 30.0
-    pipeline = Pipeline(config)
-    counts: list[int] = []
-    best: dict[str, tuple[Face, Frame]] = {}
-    with ExitStack() as stack:
-        stack.callback(pipeline.close)
-        stack.callback(video.close)
-        products.check(pipeline.model)
-        lines = stack.enter_context(atomic_text_file(jsonl)) if jsonl else None
-        writer: cv2.VideoWriter | None = None
+    with (
+        closing(VideoSource(source, loop=False, warn=warn)) as video,
+        closing(Pipeline(config)) as pipeline,
+        _VideoOutputs(products, jsonl, video.rate or DEFAULT_RATE, pipeline.model) as outputs,
+    ):
+        neutral_frame = -1 if neutral_at is None else round(neutral_at * outputs.rate)
         for number, image in enumerate(progress(_frames(video), source.name, video.frame_count)):
-            frame = _frame(image.image, int(number / rate * 1e9), config, image.camera)
+            frame = _frame(image.image, int(number / outputs.rate * 1e9), config, image.camera)
             faces = pipeline(frame)
-            if neutral_at is not None and number == round(neutral_at * rate) and not pipeline.calibrate_neutral():
+            if number == neutral_frame and not pipeline.calibrate_neutral():
                 raise ValueError(_no_neutral(neutral_at, "no face is in view"))
-            counts.append(len(faces))
-            _keep_best(best, faces, frame)
-            if lines:
-                lines.write(json.dumps(_frame_record(number, frame, faces)) + "\n")
-            if products.out is not None:
-                writer = writer or _open_writer(products.out, rate, frame.image, stack)
-                writer.write(draw_in_frame(products.draw, frame, faces, pipeline.model))
-        if neutral_at is not None and round(neutral_at * rate) >= len(counts):
-            raise ValueError(_no_neutral(neutral_at, f"the video ends after {len(counts) / rate:.2f} s"))
-        exported = _export_best(best, products, pipeline.model)
-    with_face = sum(count > 0 for count in counts)
-    summary = {"frames": len(counts), "frames_with_face": with_face, "faces_max": max(counts), "ids": list(best)}
-    return summary | exported
+            outputs.add(number, frame, faces)
+        if neutral_frame > number:
+            raise ValueError(_no_neutral(neutral_at, f"the video ends after {(number + 1) / outputs.rate:.2f} s"))
+        return outputs.summary() | outputs.export()
 
 
-def _no_neutral(neutral_at: float, reason: str) -> str:
+class _VideoOutputs:
+    """JSON lines, drawn video and 3D files of a video; a context that keeps them if it is left without an error.
+
+    Attributes:
+        rate: frames per second.
+    """
+
+    def __init__(self, products: Products, jsonl: Path | None, rate: float, model: MorphableModel) -> None:
+        products.check(model)
+        self.rate = rate
+        self._products, self._jsonl, self._model = products, jsonl, model
+        self._counts: list[int] = []
+        self._best: dict[str, tuple[Face, Frame]] = {}  # the frame of the highest confidence of each face
+        self._stack = ExitStack()
+        self._lines: IO[str] | None = None
+        self._writer: cv2.VideoWriter | None = None
+
+    def __enter__(self) -> _VideoOutputs:
+        self._lines = self._stack.enter_context(atomic_text_file(self._jsonl)) if self._jsonl else None
+        return self
+
+    def __exit__(self, *problem: Any) -> None:
+        self._stack.__exit__(*problem)
+
+    def add(self, number: int, frame: Frame, faces: tuple[Face, ...]) -> None:
+        """Write the outputs of one frame."""
+        self._counts.append(len(faces))
+        for face in faces:
+            if face.id not in self._best or face.confidence > self._best[face.id][0].confidence:
+                self._best[face.id] = face, frame
+        if self._lines:
+            self._lines.write(json.dumps(_frame_record(number, frame, faces)) + "\n")
+        if self._products.out is not None:
+            self._writer = self._writer or self._open_writer(self._products.out, frame.image)
+            self._writer.write(draw_in_frame(self._products.draw, frame, faces, self._model))
+
+    def summary(self) -> dict[str, Any]:
+        """Numbers of frames and faces."""
+        with_face = sum(count > 0 for count in self._counts)
+        counts = {"frames": len(self._counts), "frames_with_face": with_face, "faces_max": max(self._counts)}
+        return counts | {"ids": list(self._best)}
+
+    def export(self) -> dict[str, Any]:
+        """Write the 3D files; their names under the key ``exported``."""
+        kind, out = self._products.export, self._products.out
+        if kind is None or out is None:
+            return {}
+        files: list[Path] = []
+        for face, frame in self._best.values():
+            named = out.with_stem(f"{out.stem}_{face.id}") if len(self._best) > 1 else out
+            files += export_faces(kind, named, frame, [face], self._model)
+        return {"exported": _names(files)}
+
+    def _open_writer(self, out: Path, pixels: NDArray[Any]) -> cv2.VideoWriter:
+        height, width = pixels.shape[:2]
+        draft = self._stack.enter_context(atomic_path(out))
+        return self._stack.enter_context(video_writer(draft, self.rate, (width, height), out))
+
+
+def _no_neutral(neutral_at: float | None, reason: str) -> str:
     return f"expected a neutral face at {neutral_at:g} s, but {reason}: give another time to --neutral-at"
-
-
-def _keep_best(best: dict[str, tuple[Face, Frame]], faces: tuple[Face, ...], frame: Frame) -> None:
-    for face in faces:
-        if face.id not in best or face.confidence > best[face.id][0].confidence:
-            best[face.id] = face, frame
-
-
-def _export_best(best: dict[str, tuple[Face, Frame]], products: Products, model: MorphableModel) -> dict[str, Any]:
-    if products.export is None or products.out is None:
-        return {}
-    files: list[Path] = []
-    for face, frame in best.values():
-        out = products.out.with_stem(f"{products.out.stem}_{face.id}") if len(best) > 1 else products.out
-        files += export_faces(products.export, out, frame, [face], model)
-    return {"exported": _names(files)}
 
 
 def _names(files: list[Path]) -> list[str]:
@@ -167,12 +198,6 @@ def _frames(video: VideoSource) -> Iterator[SourceFrame]:
 
 def _frame_record(number: int, frame: Frame, faces: tuple[Face, ...]) -> dict[str, Any]:
     return {"frame": number, "stamp": frame.stamp_ns * 1e-9, "faces": [face_record(face) for face in faces]}
-
-
-def _open_writer(out: Path, rate: float, pixels: NDArray[Any], stack: ExitStack) -> cv2.VideoWriter:
-    height, width = pixels.shape[:2]
-    draft = stack.enter_context(atomic_path(out))
-    return stack.enter_context(video_writer(draft, rate, (width, height), out))
 
 
 def _write_image(out: Path, image: NDArray[Any]) -> None:

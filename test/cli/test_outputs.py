@@ -171,7 +171,8 @@ FAILING = {
     ),
     "image --json": (("image", "a.png", "--json", "b.json"), "core.atomic_files.os.replace", ["b.json"]),
     "video": (
-        ("video", "a.avi", "--out", "b.mp4", "--jsonl", "b.jsonl"), "cli.process_files._keep_best", ["b.mp4", "b.jsonl"]
+        ("video", "a.avi", "--out", "b.mp4", "--jsonl", "b.jsonl"),
+        "cli.process_files.face_record", ["b.mp4", "b.jsonl"],
     ),
     "video --export": (
         ("video", "a.avi", "--out", "b.mp4", "--jsonl", "b.jsonl", "--export", "ply"),
