@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from face_expr_ros.core.atomic_files import write_bytes, write_text
 from face_expr_ros.core.face_model import BundleError, MorphableModel
 from face_expr_ros.core.types import Face, FloatArray, Frame
 from face_expr_ros.drawing import surface
@@ -23,6 +24,7 @@ from face_expr_ros.drawing.modes import require_surface
 from face_expr_ros.drawing.projection import vertex_normals
 from face_expr_ros.drawing.uv_texture import face_texture, texture_layout, vertex_colors
 
+ENDINGS = {"obj": (".obj", ".mtl", "_texture.png"), "ply": (".ply",)}  # of the names of the written files
 _TEXTURE_WIDTH = 1024  # texels
 _VIEW_SIZE = 1024  # maximum size of the image region that vertex colors are sampled from, pixels
 _COMMENT = "meters; x to the subject's left, y up, z out of the face; origin at the sellion"
@@ -77,7 +79,7 @@ def _export_obj(stem: Path, vertices: FloatArray, scene: _Scene) -> list[Path]:
 
 def _export_ply(stem: Path, vertices: FloatArray, scene: _Scene) -> list[Path]:
     colors = vertex_colors(scene.image, scene.face, scene.all_faces, scene.model, _VIEW_SIZE)
-    return [write_ply(stem.with_name(stem.name + ".ply"), vertices, scene.model, colors)]
+    return [write_ply(stem.with_name(stem.name + ENDINGS["ply"][0]), vertices, scene.model, colors)]
 
 
 def write_obj(stem: Path, vertices: FloatArray, model: MorphableModel, texture: Image) -> list[Path]:
@@ -87,7 +89,7 @@ def write_obj(stem: Path, vertices: FloatArray, model: MorphableModel, texture: 
         vertices: (V, 3) in model axes, meters.
         texture: (h, w, 3) BGR, from `uv_texture.face_texture`.
     """
-    obj, mtl, png = (stem.with_name(stem.name + end) for end in (".obj", ".mtl", "_texture.png"))
+    obj, mtl, png = (stem.with_name(stem.name + end) for end in ENDINGS["obj"])
     solid, layout = surface.whole(model), texture_layout(model, texture.shape[1])
     normals = vertex_normals(vertices, solid.mesh.triangles, solid.corners)
     corners = np.stack([solid.mesh.triangles, layout.uv_triangles, solid.mesh.triangles], axis=-1) + 1
@@ -98,9 +100,9 @@ def write_obj(stem: Path, vertices: FloatArray, model: MorphableModel, texture: 
         _lines("vn {:.4f} {:.4f} {:.4f}", normals),
         _lines("f {}/{}/{} {}/{}/{} {}/{}/{}", corners.reshape(-1, 9)),
     ]
-    obj.write_text("\n".join(line for part in parts for line in part) + "\n", encoding="utf-8")
-    mtl.write_text(f"newmtl face\nKa 1 1 1\nKd 1 1 1\nKs 0 0 0\nillum 1\nmap_Kd {png.name}\n", encoding="utf-8")
-    png.write_bytes(cv2.imencode(".png", texture)[1].tobytes())
+    write_bytes(png, cv2.imencode(".png", texture)[1].tobytes())
+    write_text(mtl, f"newmtl face\nKa 1 1 1\nKd 1 1 1\nKs 0 0 0\nillum 1\nmap_Kd {png.name}\n")
+    write_text(obj, "\n".join(line for part in parts for line in part) + "\n")
     return [obj, mtl, png]
 
 
@@ -126,7 +128,7 @@ def write_ply(path: Path, vertices: FloatArray, model: MorphableModel, colors: N
     header = ["ply", "format binary_little_endian 1.0", f"comment {_COMMENT}", f"element vertex {len(points)}"]
     header += [f"property float {name}" for name in real] + [f"property uchar {name}" for name in level]
     header += [f"element face {len(faces)}", "property list uchar int vertex_indices", "end_header", ""]
-    path.write_bytes("\n".join(header).encode("ascii") + points.tobytes() + faces.tobytes())
+    write_bytes(path, "\n".join(header).encode("ascii") + points.tobytes() + faces.tobytes())
     return path
 
 

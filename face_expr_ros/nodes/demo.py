@@ -65,7 +65,7 @@ def run_demo(
     with ExitStack() as stack:
         show = _show(headless, window, out or DEFAULT_VIDEO, camera.get("rate", CameraConfig().rate))
         if show is not None:
-            stack.callback(show.close)
+            stack.enter_context(show)
         page = {"bundle": bundle, "port": free_port(WebConfig().port)} if web or not (headless or window) else None
         return watch(show, camera, {"bundle": bundle}, seconds, page).report()
 

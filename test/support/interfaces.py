@@ -1,4 +1,4 @@
-"""Interface packages that are not on PyPI, built for the tests with colcon where they are not installed."""
+"""Interface packages that are not on PyPI, built with colcon for the tests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from support.paths import ROOT
 
-# Definitions as REP-155's messages have them: fields and constants that faces need.
+# Message definitions of REP-155, as far as the package uses them.
 HRI_MSGS = {
     "IdsList": "std_msgs/Header header\nstring[] ids\n",
     "NormalizedRegionOfInterest2D": (
@@ -48,7 +48,7 @@ _PACKAGE = """<package format="3">
 
 
 def write_package(folder: Path, name: str, dependency: str, messages: dict[str, str]) -> None:
-    """The sources of an interface package."""
+    """Write the sources of an interface package."""
     (folder / name / "msg").mkdir(parents=True)
     for message, text in messages.items():
         (folder / name / f"msg/{message}.msg").write_text(text, encoding="utf-8")
@@ -58,13 +58,13 @@ def write_package(folder: Path, name: str, dependency: str, messages: dict[str, 
 
 
 def build(workspace: Path) -> None:
-    """Build all packages below a workspace's src."""
+    """Build all packages of a workspace."""
     command = ["colcon", "build", "--cmake-args", "-DBUILD_TESTING=OFF", f"-DPython3_EXECUTABLE={sys.executable}"]
     done = subprocess.run(command, cwd=workspace, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def run_in(workspace: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run a command that sees what was built there, before everything else."""
+    """Run a command in the environment of a workspace."""
     script = f'source "{workspace}/install/local_setup.bash" && exec "$@"'
     return subprocess.run(["bash", "-c", script, "bash", *command], capture_output=True, text=True, check=False)

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from scipy.linalg import solve
 
+from face_expr_ros.core.atomic_files import atomic_path
 from face_expr_ros.core.face_model import read_arrays, write_arrays
 from face_expr_ros.core.progress import progress
 from face_expr_ros.core.resources import resource_path
@@ -63,7 +64,8 @@ def open_ridge() -> Ridge:
 def write_ridge(path: Path, ridge: Ridge) -> None:
     """Half precision is enough for a baseline. Where this is the package's own file, the manifest gets its hash."""
     arrays = {kind: getattr(ridge, kind).astype(np.float16) for kind in _KINDS}
-    write_arrays(path, {"names": np.array(ridge.names), **arrays})
+    with atomic_path(path) as draft:
+        write_arrays(draft, {"names": np.array(ridge.names), **arrays})
     if path.resolve() == resource_path(RIDGE).resolve():
         write_hash(path)
 

@@ -226,7 +226,7 @@ def test_train_command_renders_trains_and_exports(
     words = [word for name, value in options.items() for word in (f"--{name}", str(tmp_path / value))]
     result = CliRunner().invoke(train_command, ["expression", *words], catch_exceptions=False)
     assert result.exit_code == 0
-    assert "mean correlation on people it never saw" in result.output
+    assert "mean correlation on held-out people" in result.output
     written_files = json.loads((tmp_path / "result.json").read_text())["files"]
     for name in ("expression_head.onnx", "expression_head.npz"):
         assert written_files[name]["bytes"] == (tmp_path / "run" / name).stat().st_size
