@@ -72,9 +72,9 @@ class AvatarBridgeNode(Node):
         silent = not self.count_publishers(topic)
         values: dict[str, int | str] = {"bad messages": self._bad_messages}
         for sender in self._senders:
-            tally, label = sender.tally, sender.target.label
-            values |= {f"{label} sent": tally.sent, f"{label} failed": tally.failed}
-            values |= {f"{label} last error": tally.last_error} if tally.failed else {}
+            stats, label = sender.stats, sender.target.label
+            values |= {f"{label} sent": stats.sent, f"{label} failed": stats.failed}
+            values |= {f"{label} last error": stats.last_error} if stats.failed else {}
         level = DiagnosticStatus.WARN if silent else DiagnosticStatus.OK
         message = f"nobody publishes {topic}" if silent else f"sending to {len(self._senders)} targets"
         return status_of(self, level, message, topic, values)

@@ -31,7 +31,7 @@ class HeadControlNode(Node):
         super().__init__("head_control", automatically_declare_parameters_from_overrides=True)
         self._config = Parameters(self, HeadControlConfig, LIVE_PARAMETERS, self._configure).config
         self._controller = HeadController(load_joints(self._config.table), self._config, self._warn)
-        self._names = tuple(joint.name for joint in self._controller.joints)
+        self._names = tuple(self._controller.joints)
         self._newest: FaceArray | None = None
         self._messages = 0
         self._bad_messages = 0
@@ -67,7 +67,7 @@ class HeadControlNode(Node):
         """The joints are there: begin, and do not ask again."""
         positions = measured_positions(message, self._names)
         if positions is not None and self._measured is not None:
-            self._controller.place(positions)
+            self._controller.set_positions(positions)
             self._placed = True
             self.destroy_subscription(self._measured)
             self._measured = None
@@ -108,7 +108,7 @@ class HeadControlNode(Node):
             "followed": followed,
             "messages": self._messages,
             "bad messages": self._bad_messages,
-            "values missing or not finite": self._controller.refused,
+            "values missing or not finite": self._controller.rejected,
         }
         return status_of(self, level, text, topic, values)
 

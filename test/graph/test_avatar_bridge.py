@@ -55,7 +55,7 @@ def test_faces_of_a_topic_arrive_at_an_avatar_and_a_damaged_message_does_not_end
 
         graph.until(lambda: avatar.blendshapes.get("jawOpen", 0.0) > 0.4, "the open jaw", each=step)
         graph.until(lambda: "faces left out: a value for each of 52" in bridge.output, "a complaint", each=step)
-        graph.until(lambda: "not sent to nobody: " in bridge.output, "a warning", each=step)
+        graph.until(lambda: "cannot send to nobody: " in bridge.output, "a warning", each=step)
         before = avatar.applied
         graph.until(lambda: avatar.applied > before + 3, "more packets", each=step)
         assert avatar.blendshapes["jawOpen"] == pytest.approx(0.5, abs=ROUNDING)
@@ -74,7 +74,7 @@ def keys(message: DiagnosticArray) -> set[str]:
 def test_a_bridge_without_its_targets_file_says_so_and_ends(start: Any) -> None:
     bridge = start("avatar_bridge", "-r", "__ns:=/bad", "-p", "targets:=/nowhere/a.yaml")
     assert bridge.wait() == 2
-    assert "avatar_bridge: targets: '/nowhere/a.yaml' cannot be read" in bridge.output
+    assert "avatar_bridge: cannot read '/nowhere/a.yaml': No such file or directory" in bridge.output
     assert "Traceback" not in bridge.output
 
 
