@@ -97,7 +97,7 @@ class WebBridgeNode(Node):
 
     def _follow_demand(self) -> None:
         """Subscribe to images only while a client looks at them."""
-        wanted = self._server.picture_wanted
+        wanted = self._server.has_camera_clients
         if wanted and self._pictures is None:
             kind = Image if self._config.image_transport == "raw" else CompressedImage
             topic = image_topic(self, self._config.image_transport)
@@ -117,7 +117,7 @@ class WebBridgeNode(Node):
         except DecodeError as error:
             self.get_logger().error(f"image left out: {error}", throttle_duration_sec=LOG_INTERVAL)
             return
-        self._server.show(picture)
+        self._server.publish_picture(picture)
 
 
 def main() -> int:

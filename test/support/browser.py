@@ -19,7 +19,7 @@ from face_expr_ros.core.types import Pose, Roi
 from face_expr_ros.web.picture import camera_picture
 from face_expr_ros.web.server import FaceServer
 from support.paths import ROOT
-from support.web_clients import PATIENCE, face
+from support.web_clients import TIMEOUT, face
 
 PICTURES = ROOT / "out/web_page"  # screenshots, kept by CI
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
@@ -67,7 +67,7 @@ def open_page(
     context.close()
 
 
-def until(page: Page, condition: str, *, seconds: float = PATIENCE) -> None:
+def until(page: Page, condition: str, *, seconds: float = TIMEOUT) -> None:
     """Wait until a JavaScript expression is true. Playwright's own waiting needs eval, which the page forbids."""
     deadline = time.monotonic() + seconds
     while not page.evaluate(condition):
@@ -111,7 +111,7 @@ class Person:
             states = [self._state(number, stamp) for number in range(1, self.count + 1)]
             self._server.publish(states, stamp, CAMERA)
             if self._picture is not None:
-                self._server.show(camera_picture(self._picture(), stamp))
+                self._server.publish_picture(camera_picture(self._picture(), stamp))
 
     def _state(self, number: int, stamp: int) -> Any:
         place = np.array([0.3 * (number - 1), 0.0, 0.6])
