@@ -1,4 +1,4 @@
-// Buttons and keys: which of them does what.
+// Actions of buttons and keys.
 
 import { ask, byId, choose, chosen, onChoice, setText } from "./dom";
 import type { Look } from "./face_view";
@@ -14,7 +14,7 @@ export class Controls {
     onChoice<Source>("source", (source) => void sources.set(source));
     this.buttons();
     window.addEventListener("keydown", (event) => this.key(event));
-    page.onTokenWanted = () => void this.askToken();
+    page.onTokenRequired = () => void this.askToken();
   }
 
   private buttons(): void {
@@ -24,7 +24,7 @@ export class Controls {
       mirror: () => this.mirror(),
       reset: () => this.page.stage.resetView(),
       connection: () => this.page.state === "unauthorized" && void this.askToken(),
-      relax: () => this.sources.relax(),
+      "reset-sliders": () => this.sources.resetSliders(),
       "mouth-button": () => this.sources.moveMouth(),
     };
     for (const [id, act] of Object.entries(actions)) byId(id).addEventListener("click", act);
@@ -63,8 +63,8 @@ export class Controls {
   private async askToken(): Promise<void> {
     const input = byId<HTMLInputElement>("token-input");
     input.value = "";
-    const mistaken = this.page.token ? "The server does not know the token that it was given. " : "";
-    setText(byId("token-text"), `${mistaken}It wants the one that it was started with.`);
+    const rejected = this.page.token ? "The server rejected the token. " : "";
+    setText(byId("token-text"), `${rejected}Enter the token with which the server was started.`);
     if ((await ask("token")) && input.value) this.page.setToken(input.value);
   }
 }
