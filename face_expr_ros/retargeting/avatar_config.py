@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from face_expr_ros.core.config import setting
 from face_expr_ros.core.resources import resource_path
+from face_expr_ros.core.settings import setting
 from face_expr_ros.retargeting.config import FOLLOW_MODES
 from face_expr_ros.retargeting.yaml_files import StrictModel, load_yaml
 

@@ -14,7 +14,6 @@ import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from face_expr_ros.core.resources import resource_path
-from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.retargeting.sources import NAMES
 from face_expr_ros.retargeting.yaml_files import StrictModel, load_yaml
 

@@ -101,9 +101,9 @@ def test_a_reduced_model_is_rendered_in_every_mode(
     server: FaceServer, page: Page, person: Person, make: Callable[[], MorphableModel]
 ) -> None:
     announce(server, page, person, make())
-    for look in "2341":
+    for mode in "2341":
         count = page.evaluate("faceExpr.drawn") + 2
-        page.keyboard.press(look)
+        page.keyboard.press(mode)
         until(page, f"faceExpr.drawn > {count}")
     settle(page)
     closed = page.locator("#canvas").screenshot()

@@ -117,7 +117,7 @@ class TestPage:
             "connection",
             "theme",
             "help",
-            "look",
+            "mode",
             "viewpoint",
             "mirror",
             "reset",
@@ -128,9 +128,9 @@ class TestPage:
         nameless = "[...document.querySelectorAll('button, input, canvas')].filter(e => !e.hidden && !(e.ariaLabel || \
             e.textContent.trim() || e.labels?.length)).map(e => e.outerHTML)"
         assert page.evaluate(nameless) == []
-        for key, look in (("2", "wireframe"), ("3", "landmarks"), ("4", "texture"), ("1", "mesh")):
+        for key, mode in (("2", "wireframe"), ("3", "landmarks"), ("4", "texture"), ("1", "mesh")):
             page.keyboard.press(key)
-            assert page.evaluate("document.querySelector('input[name=look]:checked').value") == look
+            assert page.evaluate("document.querySelector('input[name=mode]:checked').value") == mode
         page.keyboard.press("?")
         assert page.get_by_role("dialog").is_visible()
         page.keyboard.press("Escape")

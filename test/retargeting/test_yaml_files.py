@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from face_expr_ros.core.config import ConfigError
+from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.retargeting.avatar_config import TargetConfig, load_targets
 from face_expr_ros.retargeting.joints import Joint, load_joints
 

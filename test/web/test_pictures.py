@@ -137,9 +137,7 @@ def test_a_chunked_upload_is_read_up_to_the_limit(server: FaceServer) -> None:
     head = ("POST /api/infer HTTP/1.1", "Host: localhost", "Content-Type: image/jpeg", "Transfer-Encoding: chunked")
     chunk = b"10000\r\n" + bytes(0x10000) + b"\r\n"
     with socket.create_connection(("127.0.0.1", port_of(server)), TIMEOUT) as client:
-        client.sendall(
-            "".join(f"{line}\r\n" for line in head).encode() + b"\r\n" + 16 * chunk
-        )  # above 1 MB
+        client.sendall("".join(f"{line}\r\n" for line in head).encode() + b"\r\n" + 16 * chunk)  # above 1 MB
         assert client.recv(13) == b"HTTP/1.1 413 "
 
 

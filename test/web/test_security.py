@@ -112,9 +112,7 @@ def test_an_allowed_origin_passes_the_preflight_request(server: FaceServer) -> N
     assert answer.status_code == 200
     assert answer.headers["Access-Control-Allow-Origin"] == "https://robot.example:8443"
     assert "authorization" in answer.headers["Access-Control-Allow-Headers"].lower()
-    assert (
-        httpx.options(url, headers={"Origin": "https://evil.example", **ask}, trust_env=False).status_code == 403
-    )
+    assert httpx.options(url, headers={"Origin": "https://evil.example", **ask}, trust_env=False).status_code == 403
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 // Actions of buttons and keys.
 
 import { ask, byId, choose, chosen, onChoice, setText } from "./dom";
-import type { Look } from "./face_view";
+import type { RenderMode } from "./face_view";
 import type { Page, Source } from "./page";
 import type { Sources } from "./sources";
 import type { Viewpoint } from "./stage";
@@ -9,7 +9,7 @@ import type { Theme } from "./theme";
 
 export class Controls {
   constructor(private page: Page, private sources: Sources, private theme: Theme) {
-    onChoice<Look>("look", (look) => page.setLook(look));
+    onChoice<RenderMode>("mode", (mode) => page.setRenderMode(mode));
     onChoice<Viewpoint>("viewpoint", (viewpoint) => page.stage.setViewpoint(viewpoint));
     onChoice<Source>("source", (source) => void sources.set(source));
     this.buttons();
@@ -35,10 +35,10 @@ export class Controls {
     const typing = target instanceof HTMLInputElement && target.type !== "range" && target.type !== "radio";
     if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     const actions: Record<string, () => void> = {
-      "1": () => choose("look", "mesh"),
-      "2": () => choose("look", "wireframe"),
-      "3": () => choose("look", "landmarks"),
-      "4": () => choose("look", "texture"),
+      "1": () => choose("mode", "mesh"),
+      "2": () => choose("mode", "wireframe"),
+      "3": () => choose("mode", "landmarks"),
+      "4": () => choose("mode", "texture"),
       "0": () => this.page.stage.resetView(),
       c: () => choose("viewpoint", chosen("viewpoint") === "portrait" ? "camera" : "portrait"),
       x: () => this.mirror(),

@@ -2,7 +2,7 @@
 
 import type { Group, Quaternion, Vector3 } from "three";
 import type { FaceFrame, StreamFrame } from "./codec";
-import { FaceView, type FaceKit, type Look } from "./face_view";
+import { FaceView, type FaceKit, type RenderMode } from "./face_view";
 
 const MAX_FACES = 8; // rendered faces; each has its own morph weights and geometry
 const MANUAL = 0; // id of the face moved by the sliders; ids of the stream start at 1
@@ -11,7 +11,7 @@ const SMOOTHING = 0.15; // of the frame interval
 export class Crowd {
   selected: number | null = null;
   private views = new Map<number, FaceView>();
-  private look: Look = "mesh";
+  private mode: RenderMode = "mesh";
   private interval = 1 / 30;
   private lastStamp = 0;
   private lastShape: Float32Array | null = null;
@@ -30,9 +30,9 @@ export class Crowd {
     return [...this.views.keys()];
   }
 
-  setLook(look: Look): void {
-    this.look = look;
-    for (const view of this.views.values()) view.setLook(look);
+  setRenderMode(mode: RenderMode): void {
+    this.mode = mode;
+    for (const view of this.views.values()) view.setRenderMode(mode);
   }
 
   /** Updates the faces from a frame and removes all others. */
@@ -88,7 +88,7 @@ export class Crowd {
     let view = this.views.get(id);
     if (!view) {
       this.views.set(id, (view = new FaceView(this.kit)));
-      view.setLook(this.look);
+      view.setRenderMode(this.mode);
       this.root.add(view.group);
     }
     return view;

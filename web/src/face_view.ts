@@ -12,7 +12,7 @@ import { headPosition, headRotation } from "./pose";
 import { applyIdentity, faceGeometry, landmarkGeometries, lipDistance, makeMorphs, type Morphs } from "./shape";
 import { addSurface, paintSkin, skinMaterial, type SkinUniforms } from "./skin";
 
-export type Look = "mesh" | "wireframe" | "landmarks" | "texture";
+export type RenderMode = "mesh" | "wireframe" | "landmarks" | "texture";
 
 /** The model and the resources shared by all its faces. */
 export interface FaceKit {
@@ -81,18 +81,18 @@ export class FaceView {
       part.frustumCulled = false; // bounding boxes ignore morphs
       this.group.add(part);
     }
-    this.setLook("mesh");
+    this.setRenderMode("mesh");
   }
 
-  setLook(look: Look): void {
+  setRenderMode(mode: RenderMode): void {
     this.mesh.visible = true;
-    this.wires.visible = look === "wireframe";
-    this.points.visible = this.lines.visible = look === "landmarks" || !this.kit.model.triangles.length;
-    this.skin.opacity = look === "wireframe" ? 0.22 : 1;
-    this.uniforms.dim.value = look === "landmarks" ? 0.5 : 1;
-    this.skin.polygonOffset = look === "wireframe";
+    this.wires.visible = mode === "wireframe";
+    this.points.visible = this.lines.visible = mode === "landmarks" || !this.kit.model.triangles.length;
+    this.skin.opacity = mode === "wireframe" ? 0.22 : 1;
+    this.uniforms.dim.value = mode === "landmarks" ? 0.5 : 1;
+    this.skin.polygonOffset = mode === "wireframe";
     this.skin.polygonOffsetFactor = this.skin.polygonOffsetUnits = 1;
-    this.uniforms.pictureAmount.value = look === "texture" ? 1 : 0;
+    this.uniforms.pictureAmount.value = mode === "texture" ? 1 : 0;
   }
 
   /** Sets the target values of the face; `interval`: seconds between two frames. */

@@ -7,7 +7,7 @@ import { VERSION, type FaceFrame, type StreamFrame } from "./codec";
 import { FaceStream, ReconnectingSocket, pageSeconds, type ConnectionState, type Hello } from "./connection";
 import { Crowd } from "./crowd";
 import { byId, toast } from "./dom";
-import { makeKit, type Look } from "./face_view";
+import { makeKit, type RenderMode } from "./face_view";
 import { Recent } from "./meters";
 import type { FaceModel } from "./model";
 import { ModelLoader } from "./model_loader";
@@ -47,7 +47,7 @@ export class Page {
   avatar: Avatar | null = null;
   mirrored = false;
   onTokenRequired: () => void = () => {};
-  private look: Look = "mesh";
+  private mode: RenderMode = "mesh";
   private stream: FaceStream;
   private loader: ModelLoader;
   private readouts: Readouts;
@@ -77,7 +77,7 @@ export class Page {
   private connected(state: ConnectionState): void {
     if (this.state === "unauthorized" && state !== "open") return;
     this.state = state;
-    if (state === "closed" && this.source !== "webcam") this.picture.clear(); // an old picture would look live
+    if (state === "closed" && this.source !== "webcam") this.picture.clear(); // an old picture would seem live
     if (state !== "open") return;
     if (!this.model) void this.loader.load();
     this.cameraSocket?.restart(); // if the stream was lost without a close frame, so was this socket
@@ -112,7 +112,7 @@ export class Page {
     this.model = model;
     const minWeight = this.stage.software ? MIN_WEIGHT_IN_SOFTWARE : MIN_WEIGHT;
     this.crowd = new Crowd(makeKit(model, minWeight), this.stage.root);
-    this.crowd.setLook(this.look);
+    this.crowd.setRenderMode(this.mode);
     this.manual = new Float32Array(model.blendshapeNames.length);
     this.readouts.useModel(model);
     this.settledAt = performance.now() / 1000 + SETTLING;
@@ -162,9 +162,9 @@ export class Page {
     this.showNeutral();
   }
 
-  setLook(look: Look): void {
-    this.look = look;
-    this.crowd?.setLook(look);
+  setRenderMode(mode: RenderMode): void {
+    this.mode = mode;
+    this.crowd?.setRenderMode(mode);
   }
 
   setMirrored(mirrored: boolean): void {
@@ -220,7 +220,7 @@ export class Page {
     const { crowd, picture: { texture, stamp } } = this;
     this.stage.setPicture(texture);
     for (const view of crowd?.all ?? []) if (!texture) view.uniforms.picture.value = null;
-    if (!crowd || !texture || this.look !== "texture" || this.source === "manual" || !this.received.length) return;
+    if (!crowd || !texture || this.mode !== "texture" || this.source === "manual" || !this.received.length) return;
     const distance = (frame: StreamFrame): number => Math.abs(frame.stamp - stamp);
     const frame = this.received.reduce((a, b) => (distance(b) < distance(a) ? b : a));
     for (const face of frame.faces) {
