@@ -149,5 +149,8 @@ def test_a_head_that_cannot_work_says_why_and_ends(start: Any, tmp_path: Path) -
     table.write_text("joints: {neck: {source: yaww, minimum: -1, maximum: 1, velocity: 1, acceleration: 1}}")
     head = start("head_control", "-p", f"table:={table}")
     assert head.wait() == 2
-    assert "mine.yaml, line 1: joints.neck.source: expected a quantity of a face, got 'yaww', did you mean 'yaw'?" in head.output
+    assert (
+        "mine.yaml, line 1: joints.neck.source: expected a quantity of a face, got 'yaww', did you mean 'yaw'?"
+        in head.output
+    )
     assert "Traceback" not in head.output

@@ -118,7 +118,7 @@ def test_an_announced_model_is_the_installed_one_or_what_the_message_holds() -> 
 def test_a_bridge_that_must_not_start_says_why_and_ends(start: Start) -> None:
     bridge = start("web_bridge", "-p", "host:=0.0.0.0")
     assert bridge.wait() == 2
-    assert "web_bridge: host '0.0.0.0' lets other machines in, and that wants a token" in bridge.output
+    assert "web_bridge: host '0.0.0.0' is reachable from other machines and requires a token" in bridge.output
     assert "Traceback" not in bridge.output
 
 
