@@ -71,9 +71,7 @@ def until(page: Page, condition: str, *, seconds: float = TIMEOUT) -> None:
     """Wait until a JavaScript expression is true; playwright's own function needs eval, which the page forbids."""
     deadline = time.monotonic() + seconds
     while not page.evaluate(condition):
-        assert time.monotonic() < deadline, (
-            f"timeout ({seconds:g} s) waiting for {condition}: {page.evaluate(STATE)}"
-        )
+        assert time.monotonic() < deadline, f"timeout ({seconds:g} s) waiting for {condition}: {page.evaluate(STATE)}"
         page.wait_for_timeout(30)
 
 
