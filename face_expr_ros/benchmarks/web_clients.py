@@ -19,7 +19,7 @@ from websockets.asyncio.client import connect
 
 from face_expr_ros.core.arkit import ARKIT_NAMES
 from face_expr_ros.core.geometry import rotation_from_euler
-from face_expr_ros.core.types import NOTHING_READ, Blendshapes, FaceState, Pose, Roi
+from face_expr_ros.core.types import NO_READOUTS, Blendshapes, FaceState, Pose, Roi
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.web.codec import HEADER_SIZE, decode_frame
 from face_expr_ros.web.config import WebConfig
@@ -110,7 +110,7 @@ def _face(number: int) -> FaceState:
     pose = Pose(rotation_from_euler(0.1, 0.0, 0.0), np.array([0.0, 0.0, 0.6]), metric=True)
     return FaceState(
         id="f1", stamp_ns=0, confidence=1.0, roi=Roi(0, 0, 100, 100), pose=pose, model="open", shape=np.zeros(40),
-        expression=values, blendshapes=Blendshapes(ARKIT_NAMES, values), readouts=NOTHING_READ,
+        expression=values, blendshapes=Blendshapes(ARKIT_NAMES, values), readouts=NO_READOUTS,
         landmarks=np.zeros((0, 3), np.float32),
     )  # fmt: skip
 

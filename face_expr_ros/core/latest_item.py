@@ -11,10 +11,10 @@ Item = TypeVar("Item")
 
 
 class LatestItemWorker(Generic[Item]):
-    """Calls ``work(item)`` in a thread of its own; an item that waits is replaced by a newer one.
+    """Calls ``work(item)`` in its own thread; a waiting item is replaced by a newer one.
 
     Args:
-        work: does not raise.
+        work: must not raise.
         name: of the thread.
     """
 
@@ -27,7 +27,7 @@ class LatestItemWorker(Generic[Item]):
         self._thread.start()
 
     def put(self, item: Item) -> bool:
-        """Hand over an item; True when an older one was dropped for it."""
+        """Add an item; returns True if it replaced a waiting one."""
         with self._changed:
             dropped = self._waiting is not None
             self._waiting = item
@@ -35,7 +35,7 @@ class LatestItemWorker(Generic[Item]):
         return dropped
 
     def close(self) -> None:
-        """Finish the item in work, drop the one that waits and end the thread."""
+        """Finish the current item, drop a waiting one and end the thread."""
         with self._changed:
             self._open = False
             self._changed.notify()

@@ -11,7 +11,7 @@ PACKAGE = "face_expr_ros"
 def resource_roots() -> tuple[Path, ...]:
     """Folders that may hold data files, in the order in which they are searched.
 
-    The source tree (when this module runs from it), `share/face_expr_ros` of every ROS 2 prefix, and `share` of the
+    The source tree (if this module runs from it), `share/face_expr_ros` of every ROS 2 prefix, and `share` of the
     package, where `pip install` puts the files.
     """
     package = Path(__file__).parents[1]
@@ -27,11 +27,11 @@ def resource_path(name: str) -> Path:
         name: path relative to the root of the source tree.
 
     Raises:
-        FileNotFoundError: naming what was looked for and where.
+        FileNotFoundError: the message names the file and the searched folders.
     """
     roots = resource_roots()
     for root in roots:
         if (root / name).exists():
             return root / name
     searched = ", ".join(str(root) for root in roots)
-    raise FileNotFoundError(f"{name!r} of {PACKAGE} was not found in {searched}: build or install the package again")
+    raise FileNotFoundError(f"{name!r} of {PACKAGE} was not found in {searched}; build or install the package again")

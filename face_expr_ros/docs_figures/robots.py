@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.geometry import pinhole_camera, rotation_from_euler
 from face_expr_ros.core.resources import resource_path
-from face_expr_ros.core.types import NOTHING_READ, Blendshapes, FaceState, Pose, Roi
+from face_expr_ros.core.types import NO_READOUTS, Blendshapes, FaceState, Pose, Roi
 from face_expr_ros.drawing.robot import Robot
 from face_expr_ros.retargeting.config import HeadControlConfig
 from face_expr_ros.retargeting.head import HeadController
@@ -57,7 +57,7 @@ def _state(pose: Pose, blendshapes: Blendshapes) -> FaceState:
     empty = np.zeros(0)
     landmarks = np.zeros((0, 3), np.float32)
     roi = Roi(0.0, 0.0, 1.0, 1.0)
-    return FaceState("f1", 0, 1.0, roi, pose, "open", empty, empty, blendshapes, NOTHING_READ, landmarks)
+    return FaceState("f1", 0, 1.0, roi, pose, "open", empty, empty, blendshapes, NO_READOUTS, landmarks)
 
 
 def _before_the_robot() -> NDArray[np.floating]:

@@ -14,8 +14,8 @@ from scipy.spatial.transform import Rotation
 
 from face_expr_ros.core.arkit import ARKIT_NAMES, GAZE_RANGE, mirrored_name
 from face_expr_ros.core.facemesh_regions import IRISES
-from face_expr_ros.core.geometry import FACING_CAMERA, turn_to_axis
-from face_expr_ros.core.types import NOTHING_READ, Blendshapes, FaceState, FloatArray, Pose, Roi
+from face_expr_ros.core.geometry import FACING_CAMERA, rotation_to_axis
+from face_expr_ros.core.types import NO_READOUTS, Blendshapes, FaceState, FloatArray, Pose, Roi
 
 _MIRROR = np.diag([-1.0, 1.0, 1.0])
 _COUNTERPART = [ARKIT_NAMES.index(mirrored_name(name)) for name in ARKIT_NAMES]
@@ -32,7 +32,7 @@ NEUTRAL_FACE = FaceState(
     shape=np.zeros(0),
     expression=np.zeros(0),
     blendshapes=Blendshapes(ARKIT_NAMES, np.zeros(len(ARKIT_NAMES))),
-    readouts=NOTHING_READ,
+    readouts=NO_READOUTS,
     landmarks=np.zeros((0, 3), np.float32),
 )
 
@@ -64,7 +64,7 @@ def head_rotation(pose: Pose) -> FloatArray:
 
 def apparent_rotation(pose: Pose) -> FloatArray:
     """(3, 3) from model axes to a camera that looks along the ray to the face, as FaceMesh's crop does."""
-    rotation: FloatArray = turn_to_axis(pose.position) @ pose.rotation
+    rotation: FloatArray = rotation_to_axis(pose.position) @ pose.rotation
     return rotation
 
 

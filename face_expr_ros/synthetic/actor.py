@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_expr_ros.core.arkit import GAZE_RANGE
-from face_expr_ros.core.geometry import euler_angles, rotation_from_euler, turn_to_axis
+from face_expr_ros.core.geometry import euler_angles, rotation_from_euler, rotation_to_axis
 from face_expr_ros.core.types import Camera, FloatArray, Pose
 
 LOOP = 30.0  # seconds
@@ -210,7 +210,7 @@ def random_pose(rng: np.random.Generator, camera: Camera, max_angle: float = 40.
         yaw, pitch = np.radians(rng.uniform(-max_angle, max_angle, 2))
         along_ray = rotation_from_euler(yaw, pitch, float(np.radians(rng.uniform(-20, 20))))
         position = _random_position(rng, camera)
-        rotation = turn_to_axis(position).T @ along_ray
+        rotation = rotation_to_axis(position).T @ along_ray
         if np.degrees(np.abs(euler_angles(rotation)[:2])).max() <= max_angle:
             return Pose(rotation, position, True)
 

@@ -90,7 +90,7 @@ def test_bad_images_are_counted_and_the_next_ones_are_processed(portrait: Image,
             file.write("/image", IMAGE, number, data[:1000] if number == 2 else data)
     result = annotate(Job(tmp_path / "a", tmp_path / "b"), bar=False)
     assert (result["frames"], result["images_left_out"]) == (2, 2)
-    assert "'rgb7' was given" in result["problem"]
+    assert "got 'rgb7'" in result["problem"]
 
 
 def test_truncated_camera_info_is_reported_and_the_previous_one_kept(

@@ -190,8 +190,8 @@ def test_damaged_bundle_is_one_sentence_without_traceback(face_expr: FaceExpr, m
     done = face_expr("image", "good.png")
     assert done.status == 2
     assert len(sentences(done)) == 1
-    assert "is not the file that bundle 'open' needs: its sha256 should be 000" in sentences(done)[0]
-    with pytest.raises(ValueError, match="is not the file"):
+    assert "of bundle 'open': expected a file with sha256 000" in sentences(done)[0]
+    with pytest.raises(ValueError, match="expected a file with sha256"):
         bundle.open_face_model("open")
 
 

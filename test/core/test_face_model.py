@@ -42,11 +42,11 @@ def test_the_mean_is_not_changed_by_what_a_caller_does_to_the_vertices(model):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (([0.0] * 41,), "shape must be at most 40 coefficients"),
-        ((None, [0.0] * 53), "expression must be at most 52 coefficients"),
-        ((np.zeros((2, 3)),), r"shape \(2, 3\) was given"),
-        (([np.nan],), "shape must be finite"),
-        ((None, [np.inf]), "expression must be finite"),
+        (([0.0] * 41,), "shape: expected at most 40 coefficients"),
+        ((None, [0.0] * 53), "expression: expected at most 52 coefficients"),
+        ((np.zeros((2, 3)),), r"got an array of shape \(2, 3\)"),
+        (([np.nan],), "shape: expected finite"),
+        ((None, [np.inf]), "expression: expected finite"),
     ],
 )
 def test_wrong_coefficients_are_refused(model, arguments, words):

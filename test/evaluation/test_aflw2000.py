@@ -13,7 +13,7 @@ import pytest
 from scipy.io import savemat
 from support.paths import ROOT
 
-from face_expr_ros.core.geometry import pinhole_camera, rotation_from_euler, turn_to_axis, weak_perspective
+from face_expr_ros.core.geometry import pinhole_camera, rotation_from_euler, rotation_to_axis, weak_perspective
 from face_expr_ros.core.types import FloatArray, Pose
 from face_expr_ros.evaluation.aflw2000 import (
     CURVE_NME,
@@ -163,7 +163,7 @@ def test_faces_with_any_angle_beyond_99_degrees_are_left_out_of_the_pose_only(tr
 def test_the_apparent_rotation_is_the_head_along_the_ray_to_it(position: tuple[float, ...]) -> None:
     pose = Pose(rotation_from_euler(0.4, -0.2, 0.1), np.array(position), metric=True)
     seen = apparent_rotation(weak_perspective(pose, pinhole_camera(450, 450, 63.0)))
-    assert seen == pytest.approx(turn_to_axis(pose.position) @ pose.rotation)
+    assert seen == pytest.approx(rotation_to_axis(pose.position) @ pose.rotation)
 
 
 def test_the_mirrored_points_are_those_of_the_face_models_other_side() -> None:

@@ -20,8 +20,8 @@ from face_expr_ros.core.geometry import (
     pinhole_camera,
     project,
     rotation_from_euler,
+    rotation_to_axis,
     to_camera,
-    turn_to_axis,
 )
 from face_expr_ros.core.types import FloatArray, Pose
 from face_expr_ros.evaluation import aflw2000_fits, curves
@@ -48,7 +48,7 @@ def people() -> tuple[list[Any], GroundTruth]:
         vertices = model.vertices(truth.shape, truth.expression)[model.landmarks68]
         images.append(frame.image)
         points.append(project(to_camera(vertices, truth.pose), camera) + 1.0)
-        angles.append(euler_angles(turn_to_axis(truth.pose.position) @ truth.pose.rotation))
+        angles.append(euler_angles(rotation_to_axis(truth.pose.position) @ truth.pose.rotation))
     names = tuple(f"image{number:05}.jpg" for number in range(PEOPLE))
     original = np.array(points)
     return images, GroundTruth(names, original, original - 1.0, np.array(angles), np.zeros((PEOPLE, 29)))

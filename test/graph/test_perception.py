@@ -85,7 +85,7 @@ def test_bad_images_are_counted_and_named_and_the_next_good_one_works(dialog: Di
     last = dialog.image(encoding="32FC1")
     status = dialog.status(lambda status: status.level == DiagnosticStatus.ERROR, "an error", lambda: dialog.say(last))
     assert "bad images on /main/image: an encoding of bgr8" in status.message
-    assert "'32FC1' was given" in values(status)["last error"]
+    assert "got '32FC1'" in values(status)["last error"]
     assert int(values(status)["bad frames"]) >= 1
     assert len(dialog.ask().faces) == 1
 
@@ -99,7 +99,7 @@ def test_the_pose_is_metric_with_camera_info_and_not_with_a_bad_one(dialog: Dial
         lambda status: "CameraInfo cannot be used" in status.message, "the problem", lambda: dialog.ask()
     )
     assert status.level == DiagnosticStatus.WARN
-    assert "fx and fy above 0 was wanted" in status.message
+    assert "with fx and fy above 0, got" in status.message
     dialog.inform(GOOD_INFO, metric=True)
 
 

@@ -16,7 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from face_expr_ros.core.arkit import ARKIT_NAMES
 from face_expr_ros.core.geometry import rotation_from_euler
-from face_expr_ros.core.types import NOTHING_READ, Blendshapes, FaceState, Pose, Roi
+from face_expr_ros.core.types import NO_READOUTS, Blendshapes, FaceState, Pose, Roi
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.web.codec import StreamFrame, decode_frame
 from face_expr_ros.web.config import WebConfig
@@ -111,5 +111,5 @@ def face(number: int = 1, jaw: float = 0.0, shape: float = 0.0) -> FaceState:
     return FaceState(
         id=f"f{number}", stamp_ns=1, confidence=0.9, roi=Roi(1, 2, 3, 4), pose=pose, model="open",
         shape=np.full(40, shape), expression=values, blendshapes=Blendshapes(ARKIT_NAMES, values),
-        readouts=NOTHING_READ, landmarks=np.zeros((0, 3), np.float32),
+        readouts=NO_READOUTS, landmarks=np.zeros((0, 3), np.float32),
     )  # fmt: skip

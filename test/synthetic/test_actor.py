@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from face_expr_ros.core.config import CameraConfig
-from face_expr_ros.core.geometry import euler_angles, pinhole_camera, project, to_camera, turn_to_axis
+from face_expr_ros.core.geometry import euler_angles, pinhole_camera, project, rotation_to_axis, to_camera
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.sources.source_frame import Truth
 from face_expr_ros.sources.synthetic import SyntheticSource, random_frame, random_truth
@@ -114,7 +114,7 @@ def test_random_faces_are_in_the_image_within_angle_and_distance_limits(model, s
     for _ in range(200):
         truth = random_truth(model, camera, rng)
         in_camera = np.degrees(euler_angles(truth.pose.rotation))
-        along_ray = np.degrees(euler_angles(turn_to_axis(truth.pose.position) @ truth.pose.rotation))
+        along_ray = np.degrees(euler_angles(rotation_to_axis(truth.pose.position) @ truth.pose.rotation))
         assert np.abs([in_camera[:2], along_ray[:2]]).max() <= 40 + 1e-6
         assert abs(along_ray[2]) <= 20 + 1e-6
         assert 0.34 < truth.pose.position[2] <= 1.2 + 1e-9

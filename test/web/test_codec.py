@@ -17,7 +17,7 @@ from support.paths import ROOT
 
 from face_expr_ros.core.arkit import ARKIT_NAMES
 from face_expr_ros.core.geometry import pinhole_camera, rotation_from_euler
-from face_expr_ros.core.types import NOTHING_READ, Blendshapes, FaceState, Pose, Roi
+from face_expr_ros.core.types import NO_READOUTS, Blendshapes, FaceState, Pose, Roi
 from face_expr_ros.perception.expression.affect import LABELS
 from face_expr_ros.web.codec import (
     MAX_FACE_SIZE,
@@ -119,7 +119,7 @@ def state(**changes: Any) -> FaceState:
     default = FaceState(
         id="f12", stamp_ns=1_500_000_000, confidence=0.5, roi=Roi(-3.0, 7.4, 100.6, 1e6), pose=pose, model="open",
         shape=np.linspace(-5, 5, 40), expression=values, blendshapes=Blendshapes(ARKIT_NAMES, values),
-        readouts=NOTHING_READ, landmarks=np.zeros((0, 3), np.float32),
+        readouts=NO_READOUTS, landmarks=np.zeros((0, 3), np.float32),
     )  # fmt: skip
     return replace(default, **changes)
 

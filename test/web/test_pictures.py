@@ -90,8 +90,8 @@ HOLLOW_JPEG = bytes.fromhex("ffd8 ffc0000b080040004001011100 ffda0008010100003f0
 BAD_IMAGES = {
     "text": (b"hello", "text/plain", 415, "expected Content-Type image/jpeg or image/png, got 'text/plain'"),
     "other": (b"GIF89a", "image/gif", 415, "got 'image/gif'"),
-    "nothing": (b"", "image/jpeg", 400, "a JPEG or PNG image was wanted"),
-    "garbage": (b"\xff\xd8" + bytes(range(256)), "image/jpeg", 400, "a complete JPEG image was wanted"),
+    "nothing": (b"", "image/jpeg", 400, "expected a JPEG or PNG image"),
+    "garbage": (b"\xff\xd8" + bytes(range(256)), "image/jpeg", 400, "expected a complete JPEG image"),
     "bomb": (png(30_000, 30_000), "image/png", 413, "expected 1 to 2 million pixels, got 30000 x 30000"),
     "flat": (png(0, 10), "image/png", 413, "got 0 x 10"),
     "damaged": (HOLLOW_JPEG, "image/jpeg", 400, "expected a valid image, got a damaged file"),
@@ -109,7 +109,7 @@ def test_an_invalid_image_is_refused_with_a_reason(server: FaceServer, case: str
 
 def test_a_truncated_jpeg_is_refused_and_the_next_one_works(server: FaceServer, jpeg: bytes) -> None:
     answer = post(server, jpeg[: len(jpeg) // 2])
-    assert (answer.status_code, answer.json()["detail"]) == (400, "a complete JPEG image was wanted")
+    assert (answer.status_code, answer.json()["detail"]) == (400, "expected a complete JPEG image")
     assert post(server, jpeg).status_code == 200
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.core.face_model import MorphableModel
-from face_expr_ros.core.geometry import crop_from_box, pinhole_camera, rotation_from_euler, turn_to_axis
+from face_expr_ros.core.geometry import crop_from_box, pinhole_camera, rotation_from_euler, rotation_to_axis
 from face_expr_ros.core.types import FaceFit, FloatArray, Frame, Pose, Track
 from face_expr_ros.drawing.lighting import Light
 from face_expr_ros.models.bundle import open_bundle, open_face_model
@@ -83,7 +83,7 @@ def pose_of(
 ) -> Pose:
     """Angles in degrees as seen along the ray to the face; ``aside`` are x / z and y / z of its place."""
     position = distance * np.append(aside, 1.0)
-    rotation = turn_to_axis(position).T @ rotation_from_euler(*np.radians([yaw, pitch, roll]))
+    rotation = rotation_to_axis(position).T @ rotation_from_euler(*np.radians([yaw, pitch, roll]))
     return Pose(rotation, position, metric=True)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from face_expr_ros.core.config import ExpressionConfig
 from face_expr_ros.core.settings import ConfigError
-from face_expr_ros.core.types import NOTHING_READ, Blendshapes, Face, Readouts
+from face_expr_ros.core.types import NO_READOUTS, Blendshapes, Face, Readouts
 from face_expr_ros.perception.expression import facs
 from face_expr_ros.perception.expression.affect import Affect, read_affect
 
@@ -105,7 +105,7 @@ class ReadoutReader:
 
     def _read(self, face: Face) -> Readouts:
         if not facs.readable(face.blendshapes):
-            return NOTHING_READ
+            return NO_READOUTS
         return _readouts(face.blendshapes, self._mouths(face.id, mouth_opening(face.blendshapes)))
 
 

@@ -31,8 +31,8 @@ from face_expr_ros.core.geometry import (
     pinhole_camera,
     pixels_with_depth,
     project,
+    rotation_to_axis,
     to_camera,
-    turn_to_axis,
     undistort,
     weak_perspective,
 )
@@ -152,7 +152,7 @@ class LeastSquaresFitter:
         middle = np.array([[track.crop.x + track.crop.width / 2, track.crop.y + track.crop.height / 2]])
         ray = np.append(undistort(middle, camera)[0], 1.0)
         distance = camera.matrix[0, 0] * _CROP_SIDE / max(track.crop.width, 1.0)
-        rotation = turn_to_axis(ray).T @ FACING_CAMERA
+        rotation = rotation_to_axis(ray).T @ FACING_CAMERA
         pose = Pose(rotation, ray * distance - rotation @ self._mean68.mean(axis=0), camera.metric)
         coefficients = np.zeros(self._shape_count + self._expression_count)
         return self._face_fit(pose, coefficients, camera, residual=0.0, confidence=0.0)
@@ -319,7 +319,7 @@ def _observe(points: FloatArray, camera: Camera) -> tuple[FloatArray, _Observati
     FaceMesh processes a crop around the face, so its depths are along the ray to the face, not the optical axis.
     """
     directions = undistort(points[:, :2], camera)
-    toward = turn_to_axis(np.array([*_mean_and_variance(directions)[0], 1.0]))
+    toward = rotation_to_axis(np.array([*_mean_and_variance(directions)[0], 1.0]))
     rotated = directions @ toward[:, :2].T + toward[:, 2]
     rotated = rotated[:, :2] / rotated[:, 2:]
     scale = math.sqrt(_mean_and_variance(rotated)[1].sum() / max(_mean_and_variance(points)[1].sum(), 1e-12))

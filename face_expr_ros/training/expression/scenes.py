@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_expr_ros.core.face_model import MorphableModel
-from face_expr_ros.core.geometry import crop_from_landmarks, project, rotation_from_euler, to_camera, turn_to_axis
+from face_expr_ros.core.geometry import crop_from_landmarks, project, rotation_from_euler, rotation_to_axis, to_camera
 from face_expr_ros.core.types import Camera, FloatArray, Frame, Landmarks, Pose, Roi, Track
 from face_expr_ros.drawing.lighting import Light
 from face_expr_ros.perception.landmarks import LandmarkDetector
@@ -89,7 +89,7 @@ def _random_pose(rng: np.random.Generator, yaw: float, pitch: float, roll: float
     distance = float(np.exp(rng.uniform(np.log(0.3), np.log(2.5))))
     offset = np.clip(rng.normal(0, 0.15, 2), -0.36, 0.36)
     position = distance * np.append(offset, 1.0)
-    return Pose(turn_to_axis(position).T @ rotation_from_euler(yaw, pitch, roll), position, metric=True)
+    return Pose(rotation_to_axis(position).T @ rotation_from_euler(yaw, pitch, roll), position, metric=True)
 
 
 def _crop_camera(rng: np.random.Generator, pose: Pose) -> Camera:

@@ -11,7 +11,7 @@ import pytest
 
 from face_expr_ros.cli import face_expr
 from face_expr_ros.core.config import ExpressionConfig, PerceptionConfig, SmoothingConfig
-from face_expr_ros.core.geometry import euler_angles, project, turn_to_axis
+from face_expr_ros.core.geometry import euler_angles, project, rotation_to_axis
 from face_expr_ros.core.types import Blendshapes, FaceFit, Frame, Landmarks, Pose, Roi, Track
 from face_expr_ros.evaluation.expression import baselines, synthetic
 from face_expr_ros.evaluation.expression.baselines import Ridge, fit_ridge, open_ridge, write_ridge
@@ -81,7 +81,7 @@ def test_a_correlation_does_not_see_a_wrong_scale_and_r2_does() -> None:
 @pytest.mark.parametrize("number", range(5))
 def test_poses_are_within_40_degrees_of_yaw_and_the_head_is_in_the_picture(number: int) -> None:
     for pose in (random_pose(np.random.default_rng([number, k])) for k in range(50)):
-        seen = turn_to_axis(pose.position) @ pose.rotation
+        seen = rotation_to_axis(pose.position) @ pose.rotation
         assert abs(np.degrees(euler_angles(seen)[0])) <= LARGEST_YAW + 1e-6
         ring = pose.position + 0.14 * np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]])
         pixels = project(ring, CAMERA)[:, :2]

@@ -12,7 +12,7 @@ import pytest
 from support.paths import ROOT
 
 from face_expr_ros.core.config import CameraConfig, PerceptionConfig
-from face_expr_ros.core.geometry import euler_angles, pinhole_camera, project, to_camera, turn_to_axis
+from face_expr_ros.core.geometry import euler_angles, pinhole_camera, project, rotation_to_axis, to_camera
 from face_expr_ros.core.types import Blendshapes, FloatArray
 from face_expr_ros.evaluation.aflw2000 import GroundTruth
 from face_expr_ros.evaluation.expression import mouth, videos
@@ -254,7 +254,7 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cv2.imwrite(str(folder / "images" / names[-1]), frame.image)
         vertices = model.vertices(truth.shape, truth.expression)[model.landmarks68]
         points.append(project(to_camera(vertices, truth.pose), camera).T)
-        yaw, pitch, roll = euler_angles(turn_to_axis(truth.pose.position) @ truth.pose.rotation)
+        yaw, pitch, roll = euler_angles(rotation_to_axis(truth.pose.position) @ truth.pose.rotation)
         pose.append([pitch, yaw, roll, 0, 0, 0, 1])
     original = np.pad(np.array(points) + 1.0, ((0, 0), (0, 1), (0, 0)))
     np.savez(

@@ -13,7 +13,7 @@ from support.paths import ROOT
 
 from face_expr_ros.core.config import ExpressionConfig
 from face_expr_ros.core.settings import ConfigError
-from face_expr_ros.core.types import NOTHING_READ, Blendshapes, Face, FaceFit, Pose, Roi
+from face_expr_ros.core.types import NO_READOUTS, Blendshapes, Face, FaceFit, Pose, Roi
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.perception.expression import facs
 from face_expr_ros.perception.expression.affect import LABELS, PROTOTYPES, THRESHOLD, read_affect
@@ -231,4 +231,4 @@ def test_thresholds_in_the_wrong_order_are_refused() -> None:
 
 def test_a_face_model_without_arkits_names_has_no_read_outs() -> None:
     (read,) = ReadoutReader(CONFIG)((face(Blendshapes(("jawOpen",), np.ones(1))),))
-    assert read.readouts is NOTHING_READ
+    assert read.readouts is NO_READOUTS

@@ -161,13 +161,13 @@ def test_a_network_that_is_no_network_is_one_sentence(tmp_path: Path) -> None:
 
 def test_a_network_with_another_input_says_which(tmp_path: Path, model: MorphableModel) -> None:
     bundle_that_answers(tmp_path, model, frontal())
-    with pytest.raises(BundleError, match=r"net\.onnx should have the input 'image' and has 'input'"):
+    with pytest.raises(BundleError, match=r"net\.onnx: expected the input 'image', got 'input'"):
         OnnxNetwork(tmp_path / "net.onnx", ["image"])
 
 
 @pytest.mark.skipif("CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="there is CUDA here")
 def test_cuda_where_there_is_none_is_a_config_error(tmp_path: Path, model: MorphableModel) -> None:
-    with pytest.raises(ConfigError, match=r"CUDAExecutionProvider was asked for.*set fitting\.provider to cpu"):
+    with pytest.raises(ConfigError, match=r"got CUDAExecutionProvider; set fitting\.provider to cpu"):
         TddfaFitter(FittingConfig(provider="cuda"), bundle_that_answers(tmp_path, model, frontal()))
 
 
