@@ -137,20 +137,20 @@ def octahedron(splits: int) -> tuple[NDArray, NDArray]:
 @pytest.mark.parametrize("far", [2**32, 2**31, -(2**32), 3])
 def test_an_index_outside_is_refused_however_far_outside_it_is(far: int) -> None:
     triangles = np.array([[0, 1, far]])
-    with pytest.raises(ValueError, match=r"triangles must lie in 0\.\.2"):
+    with pytest.raises(ValueError, match=r"triangles: expected indices in 0\.\.2"):
         vertex_normals(np.zeros((3, 3)), triangles)
-    with pytest.raises(ValueError, match=r"triangles must lie in 0\.\.2"):
+    with pytest.raises(ValueError, match=r"triangles: expected indices in 0\.\.2"):
         decimated(np.zeros((1, 3, 3)), triangles, 0.5)
-    with pytest.raises(ValueError, match=r"triangles must lie in 0\.\.2"):
+    with pytest.raises(ValueError, match=r"triangles: expected indices in 0\.\.2"):
         depth_map(np.zeros((3, 3)), triangles, 4, 4)
 
 
 def test_indices_that_are_no_whole_numbers_are_refused() -> None:
-    with pytest.raises(ValueError, match="triangles must be integers"):
+    with pytest.raises(ValueError, match="triangles: expected integers"):
         vertex_normals(np.zeros((3, 3)), np.array([[0.0, 1.0, 1.5]]))
 
 
 @pytest.mark.parametrize("kept", [-0.1, 1.1, np.nan])
 def test_a_part_to_keep_that_is_none_is_refused(kept: float) -> None:
-    with pytest.raises(ValueError, match=r"must lie in 0\.\.1"):
+    with pytest.raises(ValueError, match=r"expected a fraction in 0\.\.1"):
         decimated(np.zeros((1, 3, 3)), np.array([[0, 1, 2]]), kept)

@@ -122,7 +122,7 @@ def test_an_array_of_another_shape_is_refused(name: str) -> None:
     state = {
         key: getattr(problem, key) for key in ("directions", "depths", "rotation", "position", "offset", "coefficients")
     }
-    with pytest.raises(ValueError, match=f"{name} must have the shape"):
+    with pytest.raises(ValueError, match=f"{name}: expected the shape"):
         problem.equations().linearize(**(state | {name: np.zeros((7, 7))}))
 
 
@@ -139,12 +139,12 @@ def test_the_sums_are_numpys_at_the_sizes_around_a_tile(points: int, coefficient
 
 @pytest.mark.parametrize("shape", [(3, 0, 5), (3, 5, 0), (2, 5, 5), (3, 5)])
 def test_a_face_without_points_or_coefficients_is_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=re.escape(f"(3, n, coefficients), not {shape}")):
+    with pytest.raises(ValueError, match=re.escape(f"(3, n, coefficients), got {shape}")):
         NormalEquations(np.zeros((3, 5)), np.zeros(shape), np.ones(5), np.ones(5))
 
 
 @pytest.mark.parametrize("name", ["mean", "across", "along"])
 def test_a_fixed_part_of_another_shape_is_refused(name: str) -> None:
     parts = {"mean": np.zeros((3, 5)), "across": np.ones(5), "along": np.ones(5)} | {name: np.ones((2, 2))}
-    with pytest.raises(ValueError, match=f"{name} must have the shape"):
+    with pytest.raises(ValueError, match=f"{name}: expected the shape"):
         NormalEquations(basis=np.zeros((3, 5, 2)), **parts)

@@ -230,5 +230,5 @@ def test_the_partly_bounded_solution_equals_scipys(seed: int) -> None:
 
 
 def test_a_problem_without_a_solution_says_so() -> None:
-    with pytest.raises(np.linalg.LinAlgError, match="do not determine the face"):
+    with pytest.raises(np.linalg.LinAlgError, match="the problem is not determined"):
         solve_unit_box(np.zeros((3, 3)), np.ones(3))
