@@ -153,7 +153,7 @@ class MediapipeSolutions:
 def coordinates(message: bytes) -> NDArray[np.float32]:
     """(n, 3) points of a serialized NormalizedLandmarkList; reading its attributes takes twenty times as long."""
     count, remainder = divmod(len(message), _POINT)
-    if not remainder and all(message[offset::_POINT] == tag * count for offset, tag in _TAGS.items()):
+    if count and not remainder and all(message[offset::_POINT] == tag * count for offset, tag in _TAGS.items()):
         step = _OFFSETS[1] - _OFFSETS[0]
         return np.ndarray((count, 3), "<f4", message, _OFFSETS[0], (_POINT, step)).copy()
     points = landmark_pb2.NormalizedLandmarkList.FromString(message).landmark
