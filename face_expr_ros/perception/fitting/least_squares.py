@@ -14,7 +14,6 @@ expression_prior_std^2) within 0..1, with the two sides of the face correlated.
 from __future__ import annotations
 
 import math
-import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ import numpy as np
 from scipy.linalg.blas import dsymv
 
 from face_expr_ros.core.config import FittingConfig
-from face_expr_ros.core.facemesh_regions import BROWS, FITTED, LIDS_AND_IRISES, LIPS, OUTLINE, REST_STEP
+from face_expr_ros.core.facemesh_regions import FITTED
 from face_expr_ros.core.geometry import (
     FACING_CAMERA,
     pinhole_camera,
@@ -42,7 +41,11 @@ from face_expr_ros.core.types import Camera, FaceFit, FloatArray, Frame, Pose, T
 from face_expr_ros.kernels.normal_equations import POSE, NormalEquations
 from face_expr_ros.models.bundle import Bundle
 from face_expr_ros.perception.fitting.bounded import PartlyBounded
-from face_expr_ros.perception.landmarks import LANDMARK_COUNT
+from face_expr_ros.perception.fitting.priors import (
+    counterparts,
+    inverse_expression_covariance,
+    inverse_standard_deviations,
+)
 
 _MAX_FACES = 64  # shapes that are stored; the least recently used one is deleted
 _CONVERGED_ROTATION = 2e-3  # radians; after a smaller step about a tenth of it remains
@@ -55,12 +58,6 @@ _POOR_RESIDUAL = 0.008  # meters; a residual of 3 mm is good, 8 mm is poor
 _GAIN_CAMERA = pinhole_camera(1280, 720, field_of_view=45.0)
 _GAIN_POSE = Pose(FACING_CAMERA, np.array([0.0, 0.0, 0.5]), metric=True)
 _FITTED = np.array(FITTED)
-
-# FaceMesh's error by region, relative to cheeks and forehead: it is most accurate on small sharp features, and its
-# outline slides along the face as the head turns. With the same noise everywhere, the outline dominates the expression.
-_NOISE_BY_REGION = ((OUTLINE, 1.9), (BROWS, 0.5), (LIPS, 0.3), (LIDS_AND_IRISES, 0.2))
-# FaceMesh's lips are nearly flat: a pucker moves them sideways instead of towards the camera.
-_LIP_DEPTH_NOISE = 5.0
 
 
 @dataclass(frozen=True)
@@ -109,13 +106,13 @@ class LeastSquaresFitter:
         self._expression_count = len(model.expression)
         mean = model.facemesh_points(model.mean)[_FITTED]
         basis = model.facemesh_points(np.concatenate([model.identity, model.expression]))[:, _FITTED]
-        self._equations = NormalEquations(mean.T, basis.transpose(2, 1, 0), *_certainties(config))
+        self._equations = NormalEquations(mean.T, basis.transpose(2, 1, 0), *inverse_standard_deviations(config))
         self._mean68 = model.mean[model.landmarks68].astype(np.float64)
         basis68 = np.concatenate([model.identity, model.expression])[:, model.landmarks68]
         self._basis68 = np.ascontiguousarray(basis68.transpose(2, 1, 0))
         self._shapes: OrderedDict[str, _ShapeEstimate] = OrderedDict()
         self._counterparts = counterparts(model.expression_names)
-        self._prior = _expression_prior(self._counterparts, config)
+        self._prior = inverse_expression_covariance(self._counterparts, config)
 
     def reset(self) -> None:
         """Delete all shapes."""
@@ -267,45 +264,6 @@ class LeastSquaresFitter:
 
     def _inverse_variance(self, estimate: _ShapeEstimate) -> float:
         return 1.0 / (1.0 - self._past_weight(estimate))
-
-
-def counterparts(names: tuple[str, ...]) -> list[int]:
-    """For each blendshape the index of its counterpart on the other side of the face, or its own if it has none.
-
-    Eyes move together: the counterpart of the left eye looking in is the right eye looking out.
-    """
-    other = {"Left": "Right", "Right": "Left"}
-    inverse = {"In": "Out", "Out": "In"}
-
-    def counterpart(name: str) -> str:
-        if found := re.fullmatch(r"(eyeLook)(In|Out)(Left|Right)", name):
-            return found[1] + inverse[found[2]] + other[found[3]]
-        found = re.fullmatch(r"(\w+)(Left|Right)", name)
-        return found[1] + other[found[2]] if found and found[1] not in ("jaw", "mouth") else name
-
-    matched = map(counterpart, names)
-    return [names.index(match) if match in names else index for index, match in enumerate(matched)]
-
-
-def _expression_prior(counterpart: list[int], config: FittingConfig) -> FloatArray:
-    """(n, n) inverse covariance of the expression prior."""
-    correlation = np.eye(len(counterpart))
-    for index, other in enumerate(counterpart):
-        if other != index:
-            correlation[index, other] = config.symmetry
-    prior: FloatArray = np.linalg.inv(correlation) / config.expression_prior_std**2
-    return prior
-
-
-def _certainties(config: FittingConfig) -> tuple[FloatArray, FloatArray]:
-    """(n,) inverse standard deviations of the fitted landmarks, per meter: across the line of sight, and along it."""
-    across = np.full(LANDMARK_COUNT, config.landmark_noise / np.sqrt(REST_STEP))
-    along = np.full(LANDMARK_COUNT, config.depth_noise / np.sqrt(REST_STEP))
-    for region, noise in _NOISE_BY_REGION:
-        across[list(region)] = noise * config.landmark_noise
-        along[list(region)] = config.depth_noise
-    along[list(LIPS)] = _LIP_DEPTH_NOISE * config.depth_noise
-    return 1.0 / across[_FITTED], 1.0 / along[_FITTED]
 
 
 def _are_spread(points: FloatArray) -> bool:

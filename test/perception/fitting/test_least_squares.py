@@ -24,7 +24,7 @@ from face_expr_ros.kernels.unit_box import solve_unit_box
 from face_expr_ros.models.bundle import Bundle, open_face_model
 from face_expr_ros.perception.fitting import Fitter, open_fitter
 from face_expr_ros.perception.fitting.bounded import PartlyBounded
-from face_expr_ros.perception.fitting.least_squares import counterparts
+from face_expr_ros.perception.fitting.priors import counterparts
 
 CAMERA = pinhole_camera(1280, 720, field_of_view=45.0)
 
