@@ -24,7 +24,8 @@ from face_expr_ros.evaluation.expression.readers import PersonReader
 from face_expr_ros.evaluation.expression.synthetic_people import Observation
 from face_expr_ros.models.bundle import open_face_model, package_file, write_hash
 from face_expr_ros.perception.expression.alignment import align, features
-from face_expr_ros.training.expression.shards import Shard, finished_shards, read_shard
+from face_expr_ros.training.expression.shards import Shard, read_shard
+from face_expr_ros.training.shard_files import finished_shards
 
 RIDGE = "weights/expression_ridge.npz"
 _STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)  # candidates; features are in centimeters

@@ -305,6 +305,14 @@ def open_head(folder: Path, monkeypatch: pytest.MonkeyPatch) -> head.ExpressionH
     return head.ExpressionHead()
 
 
+def relative_to_neutral(network: Any, state: Any, view: Any, neutral: Any, known: Any, mask: Any) -> Any:
+    """The exported graph in PyTorch: the output for the neutral state is subtracted, and the range is rescaled."""
+    from face_expr_ros.training.expression.network import MAX_NEUTRAL
+
+    offset = known * mask * network(neutral, view, neutral, known).clamp(0.0, MAX_NEUTRAL)
+    return ((network(state, view, neutral, known) - offset) / (1.0 - offset)).clamp(0.0, 1.0)
+
+
 def test_exported_head_gives_the_outputs_of_the_trained_network(
     run: Path, portraits_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -330,7 +338,7 @@ def test_exported_head_gives_the_outputs_of_the_trained_network(
             given = torch.from_numpy(np.zeros(exported.state_size, np.float32) if neutral is None else neutral)[None]
             mask = torch.from_numpy(neutral_mask(NAMES))
             with torch.no_grad():
-                expected = network.relative_to_neutral(state, features[:, -3:], given, known, mask)
+                expected = relative_to_neutral(network, state, features[:, -3:], given, known, mask)
             values, states = exported(image, points, [neutral])
             np.testing.assert_allclose(values, expected, atol=1e-4)
             np.testing.assert_allclose(states, state, atol=1e-3)  # sums of 1,437 features, single precision
