@@ -238,9 +238,9 @@ def test_report_without_matplotlib_is_rejected_before_the_evaluation(
     ("options", "words"),
     [
         ([], "expected AFLW2000-3D in '.'"),
-        (["--fitter", "guess"], "fitting.backend must be one of"),
+        (["--fitter", "guess"], "fitting.backend: expected one of"),
         (["--field-of-view", "180"], "fitting.field_of_view: expected a number from 5 to 170 (degrees), got 180.0"),
-        (["--bundle", "closed"], "bundle must be one of"),
+        (["--bundle", "closed"], "bundle: expected one of"),
         (["--out", "file/report"], "Not a directory"),
     ],
 )

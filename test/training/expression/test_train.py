@@ -75,7 +75,7 @@ def test_training_without_pytorch_says_what_to_install(monkeypatch: pytest.Monke
         monkeypatch.delitem(sys.modules, name)
     result = CliRunner().invoke(train_command, ["expression", "--folder", str(tmp_path / "run")])
     assert result.exit_code == 2
-    assert "training needs PyTorch" in result.output
+    assert "training requires PyTorch" in result.output
     assert not (tmp_path / "run").exists()
 
 
@@ -353,12 +353,12 @@ def test_other_feature_version_and_invalid_landmarks_are_rejected(
     export.export(run, tmp_path)
     exported = open_head(tmp_path, monkeypatch)
     points = np.full((1, 478, 3), np.nan)
-    with pytest.raises(ValueError, match="landmarks must be finite numbers"):
+    with pytest.raises(ValueError, match="expected finite landmarks"):
         exported(np.zeros((40, 40), np.uint8), points, [None])
-    with pytest.raises(ValueError, match=r"shape \(n, 478, 3\), and have \(1, 68, 3\)"):
+    with pytest.raises(ValueError, match=r"shape \(n, 478, 3\), got \(1, 68, 3\)"):
         exported(np.zeros((40, 40), np.uint8), points[:, :68], [None])
     monkeypatch.setattr(export, "FEATURE_VERSION", head.FEATURE_VERSION + 1)
     export.export(run, tmp_path)
-    versions = f"features of version '{head.FEATURE_VERSION + 1}' and this package makes version {head.FEATURE_VERSION}"
-    with pytest.raises(BundleError, match=f"{versions}: .*train the head again"):
+    versions = f"expected feature version '{head.FEATURE_VERSION}', got '{head.FEATURE_VERSION + 1}'"
+    with pytest.raises(BundleError, match=f"{versions}; .*train the head again"):
         open_head(tmp_path, monkeypatch)

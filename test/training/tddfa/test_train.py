@@ -142,7 +142,7 @@ def test_training_without_pytorch_says_what_to_install(monkeypatch: pytest.Monke
         monkeypatch.delitem(sys.modules, name)
     result = CliRunner().invoke(train, ["tddfa", str(tmp_path / "run")])
     assert result.exit_code == 2
-    assert "training needs PyTorch" in result.output
+    assert "training requires PyTorch" in result.output
     assert not (tmp_path / "run").exists()
 
 
