@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from support.avatar_faces import make_state
 
 from face_expr_ros.core.types import Blendshapes, FaceState
-from face_expr_ros.evaluation.gaze import Look, gaze_errors, rendered_looks
+from face_expr_ros.evaluation.gaze import GazeSample, gaze_errors, rendered_gaze_samples
 from face_expr_ros.retargeting.gaze import gaze, gaze_axes, gaze_from_irises, iris_angles
 
 LEFT: dict[str, Any] = {"eyeLookOutLeft": 1.0, "eyeLookInRight": 1.0}  # 28 degrees
@@ -88,21 +88,24 @@ def test_a_face_without_names_and_landmarks_is_rejected() -> None:
 @pytest.mark.slow
 def test_gaze_errors_on_rendered_faces_are_within_bounds() -> None:
     """Six identities, ten gazes each: up to 24 degrees sideways and 17 up, heads turned up to 25 degrees."""
-    looks = list(rendered_looks())
-    assert len(looks) >= 58
-    read = gaze_errors(looks, "blendshapes")
+    samples = list(rendered_gaze_samples())
+    assert len(samples) >= 58
+    read = gaze_errors(samples, "blendshapes")
     assert read.median < 6.0
-    assert read.most < 12.0
-    assert read.aside < 2.0
-    assert read.above < 5.0
-    assert gaze_errors(looks, "irises alone").median < 9.0
+    assert read.percentile_90 < 12.0
+    assert read.horizontal < 2.0
+    assert read.vertical < 5.0
+    assert gaze_errors(samples, "irises alone").median < 9.0
 
 
 def test_gaze_errors_match_values_computed_by_hand() -> None:
     """Eyes that look 14 degrees to the left, estimated as straight ahead and correctly."""
     angles = np.radians([14.0, 0.0])
     eyes: dict[str, Any] = {"eyeLookOutLeft": 0.5, "eyeLookInRight": 0.5}
-    looks = [Look(direction(14, 0), angles, make_state()), Look(direction(14, 0), angles, make_state(**eyes))]
-    found = gaze_errors(looks, "blendshapes")
-    assert (found.median, found.aside, found.above) == pytest.approx((7.0, 7.0, 0.0), abs=1e-5)
-    assert found.most == pytest.approx(12.6, abs=1e-5)
+    samples = [
+        GazeSample(direction(14, 0), angles, make_state()),
+        GazeSample(direction(14, 0), angles, make_state(**eyes)),
+    ]
+    found = gaze_errors(samples, "blendshapes")
+    assert (found.median, found.horizontal, found.vertical) == pytest.approx((7.0, 7.0, 0.0), abs=1e-5)
+    assert found.percentile_90 == pytest.approx(12.6, abs=1e-5)

@@ -101,17 +101,3 @@ class HeadNetwork(nn.Module):
         inputs = torch.cat([state, known * neutral, known * (state - neutral), known, view], dim=1)
         answer: torch.Tensor = self.trunk(inputs)
         return answer
-
-    def relative_to_neutral(
-        self, state: torch.Tensor, view: torch.Tensor, neutral: torch.Tensor, known: torch.Tensor, mask: torch.Tensor
-    ) -> torch.Tensor:
-        """Blendshapes (n, blendshapes) in 0..1 relative to the neutral expression.
-
-        The output for the neutral state is subtracted and the remaining range is rescaled: the neutral expression
-        gives exactly 0 and an output of 1 stays 1.
-
-        Args:
-            mask: (blendshapes,) 1 for blendshapes that are 0 in a neutral expression, 0 for gaze.
-        """
-        offset = known * mask * self(neutral, view, neutral, known).clamp(0.0, MAX_NEUTRAL)
-        return ((self(state, view, neutral, known) - offset) / (1.0 - offset)).clamp(0.0, 1.0)

@@ -19,6 +19,7 @@ from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.perception.landmarks import open_landmarks
 from face_expr_ros.synthetic.variety import varied_appearance
 from face_expr_ros.training.expression.scenes import Portrait, render_portraits
+from face_expr_ros.training.shard_files import finished_shards, shard_path
 
 PEOPLE = 20  # per shard
 PORTRAITS = 24  # per person
@@ -49,19 +50,19 @@ def synthesize(folder: Path, count: int, processes: int, first: int = 0, people:
         file `MANIFEST` in the folder lists the shards.
     """
     numbers = range(first, first + -(-count // (people * PORTRAITS)))
-    missing = [number for number in numbers if not _path(folder, number).exists()]
+    missing = [number for number in numbers if not shard_path(folder, number).exists()]
     with ProcessPoolExecutor(processes) as pool:
         jobs = [pool.submit(render_shard, folder, number, people) for number in missing]
         for job in progress(as_completed(jobs), "rendering", len(jobs)):
             job.result()
     portraits = _write_manifest(folder)
-    new = sum(portraits[_path(folder, number).name] for number in missing)
+    new = sum(portraits[shard_path(folder, number).name] for number in missing)
     return {"folder": str(folder), "drawings": sum(portraits.values()), "new": new}
 
 
 def render_shard(folder: Path, number: int, people: int = PEOPLE) -> None:
     """Render shard ``number``, reproducibly, and write it atomically."""
-    path = _path(folder, number)
+    path = shard_path(folder, number)
     unfinished = path.with_suffix(".part")
     unfinished.mkdir(parents=True, exist_ok=True)
     portraits = list(_render(number, people))
@@ -86,11 +87,6 @@ def read_shard(path: Path) -> Shard:
     return Shard(image=np.load(path / "image.npy", mmap_mode="r"), **arrays)
 
 
-def finished_shards(folder: Path) -> list[Path]:
-    """Paths of all complete shards, in order."""
-    return sorted(path for path in folder.glob("shard_*") if path.suffix == "")
-
-
 def _write_manifest(folder: Path) -> dict[str, int]:
     """Write the number of portraits per shard and the blendshape names; return the former."""
     portraits = {path.name: len(np.load(path / "person.npy")) for path in finished_shards(folder)}
@@ -98,7 +94,3 @@ def _write_manifest(folder: Path) -> dict[str, int]:
     text = json.dumps({"expression": names, "portraits": portraits}, indent=1)
     (folder / MANIFEST).write_text(text, encoding="utf-8")
     return portraits
-
-
-def _path(folder: Path, number: int) -> Path:
-    return folder / f"shard_{number:05d}"

@@ -30,8 +30,8 @@ from face_expr_ros.training.expression.samples import (
     missed_movements,
     whitening_basis,
 )
-from face_expr_ros.training.expression.shards import finished_shards
 from face_expr_ros.training.expression.validation import validate
+from face_expr_ros.training.shard_files import finished_shards
 
 CHECKPOINT, BEST, CURVES, SETTINGS = "checkpoint.pt", "best.pt", "curves.csv", "settings.yaml"
 _CANONICAL_SHARDS = 20  # number of shards that give the canonical face

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.synthetic.variety import varied_appearance
+from face_expr_ros.training.shard_files import shard_path
 from face_expr_ros.training.tddfa.points import LearnedPoints
 from face_expr_ros.training.tddfa.scenes import Rendering, render_person
 
@@ -26,11 +27,6 @@ class Shard:
     images: NDArray[np.uint8]
     parameters: NDArray[np.float32]
     points: NDArray[np.float32]
-
-
-def shard_path(folder: Path, number: int) -> Path:
-    """Path of shard ``number``."""
-    return folder / f"shard_{number:05d}"
 
 
 def render_shard(model: MorphableModel, points: LearnedPoints, number: int) -> Iterator[Rendering]:
@@ -55,8 +51,3 @@ def read_shard(path: Path) -> Shard:
     """Read a shard; its images are memory-mapped."""
     images = np.load(path / "image.npy", mmap_mode="r")
     return Shard(images, np.load(path / "parameters.npy"), np.load(path / "points.npy"))
-
-
-def finished_shards(folder: Path) -> list[Path]:
-    """Paths of all complete shards, in order."""
-    return sorted(path for path in folder.glob("shard_*") if path.suffix == "")

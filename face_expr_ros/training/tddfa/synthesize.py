@@ -8,8 +8,9 @@ from typing import Any
 
 from face_expr_ros.core.progress import progress
 from face_expr_ros.models.bundle import open_face_model
+from face_expr_ros.training.shard_files import shard_path
 from face_expr_ros.training.tddfa.points import learned_points
-from face_expr_ros.training.tddfa.shards import SHARD_SIZE, render_shard, shard_path, write_shard
+from face_expr_ros.training.tddfa.shards import SHARD_SIZE, render_shard, write_shard
 
 
 def synthesize(folder: Path, count: int, processes: int, first: int = 0) -> dict[str, Any]:

@@ -19,11 +19,12 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from face_expr_ros.core.progress import progress
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.training.checkpoints_and_schedule import averaged_weights, learning_rate_factor, write_checkpoint
+from face_expr_ros.training.shard_files import finished_shards
 from face_expr_ros.training.tddfa.loss import Loss, Targets, total
 from face_expr_ros.training.tddfa.network import INPUT_SIZE, build_network
 from face_expr_ros.training.tddfa.points import LearnedPoints, learned_points
 from face_expr_ros.training.tddfa.samples import Sample, Sampler
-from face_expr_ros.training.tddfa.shards import Shard, finished_shards, read_shard
+from face_expr_ros.training.tddfa.shards import Shard, read_shard
 
 _LIST_EVERY = 200  # batches between listings of the shards
 CHECKPOINT, CURVES, SETTINGS = "checkpoint.pt", "curves.csv", "settings.yaml"

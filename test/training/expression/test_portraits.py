@@ -21,6 +21,7 @@ from face_expr_ros.perception.landmarks import open_landmarks
 from face_expr_ros.synthetic.scene import FaceRenderer
 from face_expr_ros.synthetic.variety import varied_appearance
 from face_expr_ros.training.expression import expressions, samples, scenes, shards
+from face_expr_ros.training.shard_files import finished_shards
 
 MODEL = open_face_model("open")
 NAMES = MODEL.expression_names
@@ -138,7 +139,7 @@ def test_interrupted_rendering_leaves_no_incomplete_shard(tmp_path: Path, monkey
     monkeypatch.setattr(shards, "_render", stopped)
     with pytest.raises(KeyboardInterrupt):
         shards.render_shard(tmp_path, 0)
-    assert shards.finished_shards(tmp_path) == []
+    assert finished_shards(tmp_path) == []
 
 
 def test_full_disk_leaves_no_incomplete_shard(
@@ -151,7 +152,7 @@ def test_full_disk_leaves_no_incomplete_shard(
     (unfinished / "angles.npy").symlink_to("/dev/full")
     with pytest.raises(OSError, match=r"angles|space|written"):
         shards.render_shard(tmp_path, 0)
-    assert shards.finished_shards(tmp_path) == []
+    assert finished_shards(tmp_path) == []
     (unfinished / "angles.npy").unlink()
     shards.render_shard(tmp_path, 0)
     assert shards.read_shard(tmp_path / "shard_00000").person.tolist() == [7]
@@ -164,7 +165,7 @@ def test_existing_shards_are_kept_and_listed_in_the_manifest(
     folder = tmp_path / "copy"
     shutil.copytree(portraits_folder, folder)
     result = shards.synthesize(folder, count=2 * PEOPLE * PORTRAITS, processes=1, people=PEOPLE)
-    count = sum(len(shards.read_shard(path).person) for path in shards.finished_shards(folder))
+    count = sum(len(shards.read_shard(path).person) for path in finished_shards(folder))
     assert result == {"folder": str(folder), "drawings": count, "new": 0}
     manifest = json.loads((folder / shards.MANIFEST).read_text())
     assert manifest["expression"] == list(NAMES)

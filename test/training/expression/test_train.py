@@ -75,7 +75,7 @@ def test_training_without_pytorch_says_what_to_install(monkeypatch: pytest.Monke
         monkeypatch.delitem(sys.modules, name)
     result = CliRunner().invoke(train_command, ["expression", "--folder", str(tmp_path / "run")])
     assert result.exit_code == 2
-    assert "training needs PyTorch" in result.output
+    assert "training requires PyTorch" in result.output
     assert not (tmp_path / "run").exists()
 
 
@@ -305,6 +305,14 @@ def open_head(folder: Path, monkeypatch: pytest.MonkeyPatch) -> head.ExpressionH
     return head.ExpressionHead()
 
 
+def relative_to_neutral(network: Any, state: Any, view: Any, neutral: Any, known: Any, mask: Any) -> Any:
+    """The exported graph in PyTorch: the output for the neutral state is subtracted, and the range is rescaled."""
+    from face_expr_ros.training.expression.network import MAX_NEUTRAL
+
+    offset = known * mask * network(neutral, view, neutral, known).clamp(0.0, MAX_NEUTRAL)
+    return ((network(state, view, neutral, known) - offset) / (1.0 - offset)).clamp(0.0, 1.0)
+
+
 def test_exported_head_gives_the_outputs_of_the_trained_network(
     run: Path, portraits_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -330,7 +338,7 @@ def test_exported_head_gives_the_outputs_of_the_trained_network(
             given = torch.from_numpy(np.zeros(exported.state_size, np.float32) if neutral is None else neutral)[None]
             mask = torch.from_numpy(neutral_mask(NAMES))
             with torch.no_grad():
-                expected = network.relative_to_neutral(state, features[:, -3:], given, known, mask)
+                expected = relative_to_neutral(network, state, features[:, -3:], given, known, mask)
             values, states = exported(image, points, [neutral])
             np.testing.assert_allclose(values, expected, atol=1e-4)
             np.testing.assert_allclose(states, state, atol=1e-3)  # sums of 1,437 features, single precision
@@ -345,12 +353,12 @@ def test_other_feature_version_and_invalid_landmarks_are_rejected(
     export.export(run, tmp_path)
     exported = open_head(tmp_path, monkeypatch)
     points = np.full((1, 478, 3), np.nan)
-    with pytest.raises(ValueError, match="landmarks must be finite numbers"):
+    with pytest.raises(ValueError, match="expected finite landmarks"):
         exported(np.zeros((40, 40), np.uint8), points, [None])
-    with pytest.raises(ValueError, match=r"shape \(n, 478, 3\), and have \(1, 68, 3\)"):
+    with pytest.raises(ValueError, match=r"shape \(n, 478, 3\), got \(1, 68, 3\)"):
         exported(np.zeros((40, 40), np.uint8), points[:, :68], [None])
     monkeypatch.setattr(export, "FEATURE_VERSION", head.FEATURE_VERSION + 1)
     export.export(run, tmp_path)
-    versions = f"features of version '{head.FEATURE_VERSION + 1}' and this package makes version {head.FEATURE_VERSION}"
-    with pytest.raises(BundleError, match=f"{versions}: .*train the head again"):
+    versions = f"expected feature version '{head.FEATURE_VERSION}', got '{head.FEATURE_VERSION + 1}'"
+    with pytest.raises(BundleError, match=f"{versions}; .*train the head again"):
         open_head(tmp_path, monkeypatch)

@@ -15,6 +15,7 @@ from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.synthetic.variety import varied_appearance
 from face_expr_ros.training.backgrounds import random_background, random_texture
 from face_expr_ros.training.degradation import degrade
+from face_expr_ros.training.shard_files import finished_shards, shard_path
 from face_expr_ros.training.tddfa import samples, shards
 from face_expr_ros.training.tddfa.points import learned_points
 from face_expr_ros.training.tddfa.scenes import MARGIN, SIDE, Rendering, render_person
@@ -119,10 +120,10 @@ def test_backgrounds_textures_and_degraded_images_have_the_given_size() -> None:
 
 
 def test_incomplete_shards_are_not_listed(renderings: list[Rendering], tmp_path: Path) -> None:
-    assert shards.finished_shards(tmp_path) == []
-    shards.shard_path(tmp_path, 1).with_suffix(".part").mkdir()
+    assert finished_shards(tmp_path) == []
+    shard_path(tmp_path, 1).with_suffix(".part").mkdir()
     shards.write_shard(tmp_path, 0, renderings)
-    (path,) = shards.finished_shards(tmp_path)
+    (path,) = finished_shards(tmp_path)
     shard = shards.read_shard(path)
     np.testing.assert_array_equal(shard.images[3], renderings[3].image)
     np.testing.assert_array_equal(shard.parameters[3], renderings[3].parameters)
@@ -141,7 +142,7 @@ def test_training_without_pytorch_says_what_to_install(monkeypatch: pytest.Monke
         monkeypatch.delitem(sys.modules, name)
     result = CliRunner().invoke(train, ["tddfa", str(tmp_path / "run")])
     assert result.exit_code == 2
-    assert "training needs PyTorch" in result.output
+    assert "training requires PyTorch" in result.output
     assert not (tmp_path / "run").exists()
 
 
