@@ -42,13 +42,17 @@ HOW_TO_INSTALL = (
 class HriBridgeConfig:
     """Settings of the node ``hri_bridge``."""
 
-    image_transport: str = setting("raw", "subscribe image or image/compressed", choices=("raw", "compressed"))
-    crop_width: int = setting(128, "of the pictures of faces", unit="pixels", minimum=16, maximum=2048)
-    crop_height: int = setting(128, "of the pictures of faces", unit="pixels", minimum=16, maximum=2048)
-    gaze_tf: bool = setting(True, "broadcast the frames gaze_<id>, where tf2_msgs is installed")
-    face_tf: bool = setting(False, "broadcast the frames face_<id> too; perception does so already")
+    image_transport: str = setting("raw", "subscribe to image or to image/compressed", choices=("raw", "compressed"))
+    crop_width: int = setting(128, "width of the cropped face images", unit="pixels", minimum=16, maximum=2048)
+    crop_height: int = setting(128, "height of the cropped face images", unit="pixels", minimum=16, maximum=2048)
+    gaze_tf: bool = setting(True, "broadcast the frames gaze_<id>, if tf2_msgs is installed")
+    face_tf: bool = setting(False, "broadcast the frames face_<id>, which perception broadcasts by default")
     input_timeout: float = setting(
-        1.0, "silence of the topic faces after which nobody is in view", unit="s", minimum=0.05, maximum=60.0
+        1.0,
+        "time without a message on the topic faces after which all faces are removed",
+        unit="s",
+        minimum=0.05,
+        maximum=60.0,
     )
 
 
