@@ -16,7 +16,7 @@ from face_expr_ros.core.types import Face, Frame
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.msg import FaceArray
 from face_expr_ros.ros import encode
-from face_expr_ros.ros.cdr import open_writer
+from face_expr_ros.ros.cdr import create_writer
 from face_expr_ros.ros.mesh_cloud import mesh_cloud
 from face_expr_ros.ros.mesh_markers import MeshMarkers
 from face_expr_ros.ros.meshes import Meshes
@@ -33,7 +33,7 @@ def message_bytes(frame: Frame, faces: tuple[Face, ...]) -> dict[str, int]:
     model, config, face = open_face_model("open"), OutputConfig(), faces[0]
     drawing = Meshes(model, config)(faces, frame, config)
     assert drawing is not None
-    (marker,) = MeshMarkers(model, open_writer(Marker, print))(faces, drawing, header, config)
+    (marker,) = MeshMarkers(model, create_writer(Marker, print))(faces, drawing, header, config)
     quality = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
     light = (
         encode.face_pose(face, header),
@@ -44,10 +44,10 @@ def message_bytes(frame: Frame, faces: tuple[Face, ...]) -> dict[str, int]:
         "image, bgr8": _size(encode.image_bytes(frame.image, header)),
         f"image, JPEG {_QUALITY}": len(cv2.imencode(".jpg", frame.image, quality)[1]),
         "mesh_markers": _size(marker),
-        "mesh_cloud": _size(mesh_cloud(drawing, header, open_writer(PointCloud2, print))),
+        "mesh_cloud": _size(mesh_cloud(drawing, header, create_writer(PointCloud2, print))),
         "face_model, once": _size(encode.face_model(model, model.expression_names, header)),
         "faces": _size(
-            open_writer(FaceArray, print)(encode.face_array_values(faces, frame.camera, model.name, header))
+            create_writer(FaceArray, print)(encode.face_array_values(faces, frame.camera, model.name, header))
         ),
         "pose, shape, expression": sum(map(_size, light)),
     }

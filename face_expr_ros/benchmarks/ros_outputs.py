@@ -34,7 +34,7 @@ from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.msg import FaceArray, FaceExpression, FacePose, FaceShape
 from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.ros import encode
-from face_expr_ros.ros.cdr import open_writer
+from face_expr_ros.ros.cdr import create_writer
 from face_expr_ros.ros.encode import image_bytes
 from face_expr_ros.ros.mesh_markers import MeshMarkers
 from face_expr_ros.ros.meshes import Drawing, DrawnFace
@@ -109,7 +109,7 @@ def _measure_marker(context: Context, frame: Frame, face: Face, runs: int, ordin
         listener.create_subscription(Marker, "bench_marker", _ignore, _BEST_EFFORT, raw=True)
         _until(lambda: publisher.get_subscription_count() > 0)
         ordinary = _marker_times(publisher, partial(_ordinary, drawing), ordinary_runs)
-        markers = MeshMarkers(open_face_model("open"), open_writer(Marker, node.get_logger().warning))
+        markers = MeshMarkers(open_face_model("open"), create_writer(Marker, node.get_logger().warning))
         build = partial(markers, [face], drawing, _header(frame), OutputConfig())
         fast = _marker_times(publisher, lambda: next(iter(build())), runs)
     wall = (ordinary["build"] + ordinary["publish"]) / (fast["build"] + fast["publish"])
@@ -179,7 +179,7 @@ def _measure_topics(context: Context, frame: Frame, faces: tuple[Face, ...], run
 def _faces_alone(node: Node, frame: Frame, faces: tuple[Face, ...], model: str) -> Callable[[], None]:
     """Writes and publishes a FaceArray and knows of no other topic."""
     publisher, header = node.create_publisher(FaceArray, "bench_faces", 10), _header(frame)
-    write = open_writer(FaceArray, node.get_logger().warning)
+    write = create_writer(FaceArray, node.get_logger().warning)
     return lambda: publisher.publish(write(encode.face_array_values(faces, frame.camera, model, header)))
 
 

@@ -34,6 +34,7 @@ def drawn_model(model: MorphableModel, detail: str) -> MorphableModel:
     Returns the model without texture coordinates, mirror and landmarks; itself, where all of it is drawn.
     Raises BundleError when the model does not say where FaceMesh's points lie.
     """
+    check_mesh_detail(model, detail)
     if model.sparse:
         return model
     if detail == "facemesh":
@@ -42,6 +43,15 @@ def drawn_model(model: MorphableModel, detail: str) -> MorphableModel:
     if detail == "decimated":
         triangles = decimated(_shapes(model), triangles, KEPT)
     return model if triangles is model.triangles else _part(model, triangles)
+
+
+def check_mesh_detail(model: MorphableModel, detail: str) -> None:
+    """Raises BundleError if the model cannot be drawn with this detail; see `drawn_model`."""
+    if detail == "facemesh" and not model.sparse and not len(model.facemesh_triangle):
+        raise BundleError(
+            f"mesh_detail facemesh: expected a face model with FaceMesh points, got {model.name!r} without; "
+            "choose full or decimated"
+        )
 
 
 def landmark_model(model: MorphableModel) -> MorphableModel:
@@ -62,11 +72,6 @@ def distances(points: Floats, vertices: Floats, triangles: Integers) -> Floats:
 
 
 def _facemesh(model: MorphableModel) -> MorphableModel:
-    if not len(model.facemesh_triangle):
-        raise BundleError(
-            f"mesh_detail facemesh wants a face model with FaceMesh's points, {model.name!r} has none; "
-            "choose full or decimated"
-        )
     triangles = facemesh_triangles()
     return _of_points(model, lambda array: model.facemesh_points(array)[..., : triangles.max() + 1, :], triangles)
 

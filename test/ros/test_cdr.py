@@ -35,7 +35,7 @@ from trajectory_msgs.msg import JointTrajectory
 from visualization_msgs.msg import Marker, MarkerArray
 
 from face_expr_ros.ros import cdr
-from face_expr_ros.ros.cdr import CdrLayoutError, CdrWriter, open_writer
+from face_expr_ros.ros.cdr import CdrLayoutError, CdrWriter, create_writer
 from face_expr_ros.ros.message_fields import NUMBERS, STRING, FieldType, message_class, message_fields, message_object
 
 KINDS = (
@@ -178,7 +178,7 @@ def test_another_layout_falls_back_to_objects_with_one_warning(
 ) -> None:
     warnings: list[str] = []
     monkeypatch.setattr(cdr, *other)
-    writer = open_writer(kind, warnings.append)
+    writer = create_writer(kind, warnings.append)
     message = writer(kind(header=Header(frame_id="camera")))
     assert message == kind(header=Header(frame_id="camera"))
     assert len(warnings) == 1
@@ -187,7 +187,7 @@ def test_another_layout_falls_back_to_objects_with_one_warning(
 
 def test_the_fall_back_makes_the_same_message_of_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cdr, "serialize_message", big_endian)
-    slow = open_writer(Marker, lambda text: None)
+    slow = create_writer(Marker, lambda text: None)
     points, colors = np.arange(9.0).reshape(-1, 3), np.eye(3, 4, dtype=np.float32)
     wanted = deserialize_message(WRITERS[Marker](Marker(ns="f1"), points=points, colors=colors), Marker)
     assert slow(Marker(ns="f1"), points=points, colors=colors) == wanted
