@@ -82,7 +82,7 @@ def test_processor_time_and_memory_of_a_process_are_read() -> None:
     while clock.cpu_seconds(pid) == before:
         np.zeros(1_000_000).sum()
     assert 1.0 < clock.memory_mb(pid, "VmRSS") <= clock.memory_mb("self", "VmHWM")
-    assert clock.own_share_mb(pid) <= clock.memory_mb(pid, "VmHWM")
+    assert clock.pss_mb(pid) <= clock.memory_mb(pid, "VmHWM")
     with pytest.raises(OSError, match=r"/proc/self/status has no entry VmNone"):
         clock.memory_mb("self", "VmNone")
 
