@@ -52,16 +52,16 @@ class CdrWriter:
     """Serializes messages of one type.
 
     Args:
-        kind: the message class.
+        message_type: the message class.
 
     Raises:
         CdrLayoutError: ROS does not read back what is written; :func:`create_writer` falls back to message objects.
     """
 
-    def __init__(self, kind: type[Any]) -> None:
-        self._write = _message(kind)
+    def __init__(self, message_type: type[Any]) -> None:
+        self._write = _message(message_type)
         for number in _SAMPLES:
-            self._verify(kind, number)
+            self._verify(message_type, number)
 
     def __call__(self, message: Any, **fields: Any) -> bytes:
         """The CDR of ``message``, with its own fields replaced by ``fields``.
@@ -77,26 +77,30 @@ class CdrWriter:
         self._write(stream, with_fields(message, fields) if fields else message)
         return stream.joined()
 
-    def _verify(self, kind: type[Any], number: int) -> None:
-        message = message_object(kind, _sample(kind, number))
+    def _verify(self, message_type: type[Any], number: int) -> None:
+        message = message_object(message_type, _sample(message_type, number))
         encapsulation = serialize_message(message)[:4]
         if encapsulation != ENCAPSULATION:
             raise CdrLayoutError(f"expected little-endian CDR, got the encapsulation {encapsulation.hex()}")
         try:
-            decoded = deserialize_message(self(message), kind)
+            decoded = deserialize_message(self(message), message_type)
         except Exception as error:  # rclpy's exception classes are private
-            raise CdrLayoutError(f"sample {number} of {kind.__name__} cannot be deserialized: {error}") from error
+            raise CdrLayoutError(
+                f"sample {number} of {message_type.__name__} cannot be deserialized: {error}"
+            ) from error
         if decoded != message:
-            raise CdrLayoutError(f"sample {number} of {kind.__name__} differs after deserialization")
+            raise CdrLayoutError(f"sample {number} of {message_type.__name__} differs after deserialization")
 
 
-def create_writer(kind: type[Any], warn: Callable[[str], None]) -> Writer:
+def create_writer(message_type: type[Any], warn: Callable[[str], None]) -> Writer:
     """A CdrWriter; if the installed type has another layout, a function that makes message objects, and a warning."""
     try:
-        return CdrWriter(kind)
+        return CdrWriter(message_type)
     except CdrLayoutError as error:
-        warn(f"{kind.__name__} is published as message objects, which is slower: {error}")
-        return lambda message, **fields: message_object(kind, with_fields(message, fields) if fields else message)
+        warn(f"{message_type.__name__} is published as message objects, which is slower: {error}")
+        return lambda message, **fields: message_object(
+            message_type, with_fields(message, fields) if fields else message
+        )
 
 
 class _Stream:
@@ -124,11 +128,11 @@ class _Stream:
         return b"".join([*self._parts, self.tail])
 
 
-def _message(kind: type[Any]) -> Write:
-    if not message_fields(kind):
-        raise CdrLayoutError(f"{kind.__name__} has no fields, which is not supported")
-    defaults = kind()
-    fields = [(name, _field(entry), getattr(defaults, name)) for name, entry in message_fields(kind).items()]
+def _message(message_type: type[Any]) -> Write:
+    if not message_fields(message_type):
+        raise CdrLayoutError(f"{message_type.__name__} has no fields, which is not supported")
+    defaults = message_type()
+    fields = [(name, _field(entry), getattr(defaults, name)) for name, entry in message_fields(message_type).items()]
 
     def write(stream: _Stream, value: Any) -> None:
         if isinstance(value, Mapping):
@@ -238,17 +242,17 @@ def _write_count(stream: _Stream, count: int, expected: int | None) -> None:
         raise ValueError(f"expected an array of {expected} elements, got {count}")
 
 
-def _sample(kind: type[Any], number: int) -> dict[str, Any]:
+def _sample(message_type: type[Any], number: int) -> dict[str, Any]:
     """Small values for every field; strings and sequences of varying lengths."""
-    fields = message_fields(kind).items()
-    return {name: _sample_field(entry, number + place) for place, (name, entry) in enumerate(fields)}
+    fields = message_fields(message_type).items()
+    return {name: _sample_field(entry, number + index) for index, (name, entry) in enumerate(fields)}
 
 
 def _sample_field(entry: FieldType, number: int) -> Any:
     if not entry.is_collection:
         return _sample_element(entry.element, number)
     count = number % 3 if entry.count is None else entry.count
-    return [_sample_element(entry.element, number + place) for place in range(count)]
+    return [_sample_element(entry.element, number + index) for index in range(count)]
 
 
 def _sample_element(element: str, number: int) -> Any:

@@ -16,8 +16,8 @@ from face_expr_ros.ros.meshes import ColoredMesh, MeshSet
 # "rgb" as PCL and RViz define it: a float32 whose bits are 0x00RRGGBB.
 _POINT = np.dtype([("xyz", "<f4", 3), ("bgr", "u1", 4)])
 _FIELDS = [
-    PointField(name=name, offset=4 * place, datatype=PointField.FLOAT32, count=1)
-    for place, name in enumerate(("x", "y", "z", "rgb"))
+    PointField(name=name, offset=4 * index, datatype=PointField.FLOAT32, count=1)
+    for index, name in enumerate(("x", "y", "z", "rgb"))
 ]
 
 

@@ -49,11 +49,13 @@ class FieldType:
         return self.element not in NUMBERS and self.element != STRING
 
 
-def message_fields(kind: type[Any]) -> dict[str, FieldType]:
+def message_fields(message_type: type[Any]) -> dict[str, FieldType]:
     """Name -> type of every field of a message class, in the order of serialization."""
-    if kind not in _FIELDS:
-        _FIELDS[kind] = {name: _field_type(text) for name, text in kind.get_fields_and_field_types().items()}
-    return _FIELDS[kind]
+    if message_type not in _FIELDS:
+        _FIELDS[message_type] = {
+            name: _field_type(text) for name, text in message_type.get_fields_and_field_types().items()
+        }
+    return _FIELDS[message_type]
 
 
 @cache
@@ -92,14 +94,14 @@ def with_fields(message: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
     return values | dict(fields)
 
 
-def message_object(kind: type[Any], values: Any) -> Any:
+def message_object(message_type: type[Any], values: Any) -> Any:
     """A message of plain values: a mapping (missing fields have defaults), a row of numbers, or a message itself."""
-    if isinstance(values, kind):
+    if isinstance(values, message_type):
         return values
-    fields = message_fields(kind)
+    fields = message_fields(message_type)
     if not isinstance(values, Mapping):
         values = _split_row(fields, values)
-    return kind(**{name: _field_value(fields[name], value) for name, value in values.items()})
+    return message_type(**{name: _field_value(fields[name], value) for name, value in values.items()})
 
 
 def _split_row(fields: Mapping[str, FieldType], row: Any) -> dict[str, Any]:
@@ -117,11 +119,11 @@ def _split_row(fields: Mapping[str, FieldType], row: Any) -> dict[str, Any]:
 
 def _field_value(entry: FieldType, value: Any) -> Any:
     if entry.is_message:
-        kind = message_class(entry.element)
+        message_type = message_class(entry.element)
         if not entry.is_collection:
-            return message_object(kind, value)
+            return message_object(message_type, value)
         rows = value.tolist() if isinstance(value, np.ndarray) else value
-        return [message_object(kind, row) for row in rows]
+        return [message_object(message_type, row) for row in rows]
     if entry.is_collection and entry.element in _TYPECODES:
         numbers = np.ascontiguousarray(value, NUMBERS[entry.element]).ravel()
         return numbers if entry.count is not None else array(_TYPECODES[entry.element], numbers.tobytes())
