@@ -16,7 +16,6 @@ import numpy as np
 from face_expr_ros.core.config import SmoothingConfig
 from face_expr_ros.core.geometry import quaternion_from_rotation, rotation_from_quaternion
 from face_expr_ros.core.types import Blendshapes, Face, FaceFit, FloatArray, Landmarks, Pose
-from face_expr_ros.kernels.one_euro import one_euro_step
 
 PerValue = FloatArray | float  # one for each value, or one for all
 
@@ -75,19 +74,25 @@ class OneEuro:
         if self._settings_per_value.shape[1] != value.size:
             rows = [np.broadcast_to(setting, value.shape).ravel() for setting in self._settings]
             self._settings_per_value = np.array(rows)
-        self._value = one_euro_step(
-            value.ravel(), self._value, self._speed, self._settings_per_value, self._derivative_cutoff, elapsed
-        )
+        unit, dead_zone, minimum_cutoff, beta = self._settings_per_value
+        change = value.ravel() - self._value
+        self._speed = self._speed + _gain(self._derivative_cutoff, elapsed) * (change / (elapsed * unit) - self._speed)
+        cutoff = minimum_cutoff + beta * np.maximum(np.abs(self._speed) - dead_zone, 0.0)
+        self._value = self._value + _gain(cutoff, elapsed) * change
         return self._value.reshape(value.shape)
 
     def state_dict(self) -> dict[str, Any]:
         """See `Filter`."""
-        return {"value": self._value, "speed": None if self._speed is None else self._speed.copy()}
+        return {"value": self._value, "speed": self._speed}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """See `Filter`."""
-        self._value = state["value"]
-        self._speed = None if state["speed"] is None else state["speed"].copy()  # it is updated in place
+        self._value, self._speed = state["value"], state["speed"]
+
+
+def _gain(cutoff: PerValue, elapsed: float) -> PerValue:
+    """The weight of the new value in an exponential filter with a cutoff frequency in Hz."""
+    return 1.0 / (1.0 + 1.0 / (2.0 * np.pi * elapsed * cutoff))
 
 
 class WindowMean:

@@ -154,3 +154,9 @@ def test_a_time_jump_restarts_a_window(elapsed: float) -> None:
     smooth = WindowMean(0.15)
     smooth(np.array([0.0]), FRAME_S)
     assert smooth(np.array([1.0]), elapsed)[0] == 1.0
+
+
+def test_a_value_that_is_not_finite_does_not_affect_the_others() -> None:
+    smooth = OneEuro(SmoothingConfig(), unit=1.0)
+    smooth(np.zeros(3), FRAME_S)
+    assert np.isnan(smooth(np.array([0.0, np.nan, 1.0]), FRAME_S)).tolist() == [False, True, False]

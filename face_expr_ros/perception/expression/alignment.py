@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from face_expr_ros.core.similarity import umeyama_alignment
 from face_expr_ros.core.types import FloatArray
-from face_expr_ros.kernels.points import transformed
-from face_expr_ros.kernels.similarity import umeyama_alignment
 from face_expr_ros.perception.landmarks import LANDMARK_COUNT
 
 # Bridge and back of the nose, its base; forehead; temples; the corners of the eyes.
@@ -57,7 +56,7 @@ def align(points: FloatArray, canonical: FloatArray) -> Alignment:
         raise ValueError("expected landmarks spread over a face, got all of them in one place")
     offset = alignment.target_mean - scale * alignment.rotation @ alignment.source_mean
     into = alignment.rotation.T / scale
-    points_there = transformed(points, into * _TO_FACE, -into @ offset)
+    points_there = points @ (into * _TO_FACE).T - into @ offset
     return Alignment(alignment.rotation, scale, offset[:2] * _TO_FACE[:2], points_there)
 
 

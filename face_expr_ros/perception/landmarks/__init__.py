@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from face_expr_ros.core.config import LandmarksConfig
 from face_expr_ros.core.settings import backend
 from face_expr_ros.core.types import Detection, Frame, Landmarks, Track
-from face_expr_ros.kernels.points import scaled
 
 LANDMARK_COUNT = 478
 
@@ -61,7 +60,8 @@ def in_pixels(points: NDArray[np.float32], width: int, height: int) -> Landmarks
         points: (478, 3) x and y relative to the image size, z relative to its width.
         width, height: of the image, pixels.
     """
-    return Landmarks(scaled(points, (width, height, width), (-0.5, -0.5, 0.0)).astype(np.float32, copy=False), 1.0)
+    pixels = points * (width, height, width) - (0.5, 0.5, 0.0)
+    return Landmarks(pixels.astype(np.float32), 1.0)
 
 
 def _solutions(config: LandmarksConfig) -> LandmarkDetector:

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from face_expr_ros.core.config import LandmarksConfig
 from face_expr_ros.core.geometry import bounding_box
 from face_expr_ros.core.types import Detection, FloatArray, Frame, Landmarks, Track
-from face_expr_ros.kernels.points import transformed, unpacked
 from face_expr_ros.kernels.regions import cut_region
 from face_expr_ros.perception.mediapipe_graph import Graph, message_bytes, values_packet
 
@@ -155,7 +154,8 @@ def coordinates(message: bytes) -> NDArray[np.float32]:
     """(n, 3) points of a serialized NormalizedLandmarkList; reading its attributes takes twenty times as long."""
     count, remainder = divmod(len(message), _POINT)
     if not remainder and all(message[offset::_POINT] == tag * count for offset, tag in _TAGS.items()):
-        return unpacked(message, _POINT, _OFFSETS)
+        step = _OFFSETS[1] - _OFFSETS[0]
+        return np.ndarray((count, 3), "<f4", message, _OFFSETS[0], (_POINT, step)).copy()
     points = landmark_pb2.NormalizedLandmarkList.FromString(message).landmark
     return np.array([(point.x, point.y, point.z) for point in points], np.float32).reshape(-1, 3)
 
@@ -196,7 +196,7 @@ def _to_image(points: FloatArray, region: Region) -> FloatArray:
     x, y = _right_axis(region, region.side)
     start = region.x - 0.5 * (x - y), region.y - 0.5 * (x + y)
     axes = np.array([[x, -y, 0.0], [y, x, 0.0], [0.0, 0.0, region.side]])
-    return transformed(points, axes, np.array([*start, 0.0]))
+    return points @ axes.T + [*start, 0.0]
 
 
 def _right_axis(region: Region, length: float) -> tuple[float, float]:
