@@ -16,7 +16,6 @@ from face_expr_ros.bags.checkpoint import packed, read_checkpoint, write_checkpo
 from face_expr_ros.bags.faces import Addition, FaceMessages, face_topics
 from face_expr_ros.bags.images import CameraImages, Picture
 from face_expr_ros.bags.job import Job, bounds_of, done_before, fingerprint_of, notes_on
-from face_expr_ros.bags.memory import Memory, can_be_kept
 from face_expr_ros.bags.reading import Message, Recording
 from face_expr_ros.bags.threads import BackgroundWriter, ahead
 from face_expr_ros.bags.topics import image_connection
@@ -62,11 +61,10 @@ class _Run:
         self._job, self._recording, self._images, self._pipeline = job, recording, images, pipeline
         self._fingerprint = fingerprint
         self._folder = work_folder(job.out)
-        self._memory = Memory(pipeline) if can_be_kept(job.config) else None
         self._camera = CameraImages(recording, images, job.config.fitting.field_of_view)
         self._bounds = bounds_of(job, recording)
         self._messages = FaceMessages(pipeline.model, job.namespace, job.config.output)
-        self._state = read_checkpoint(self._folder, fingerprint, self._memory)
+        self._state = read_checkpoint(self._folder, fingerprint, pipeline)
         self._resumed = self._state.messages_in
         self._writer = SplitWriter(job.out, job.storage, self._topics(), self._state.files)
         self._behind = BackgroundWriter(QUEUE, at_end=self._writer.abort)
@@ -173,8 +171,8 @@ class _Run:
         """Complete a file of the bag and remember where to go on."""
         state = self._state
         state.files, state.begun_ns, state.camera_info = state.files + 1, next_ns, self._camera.info
-        if self._memory is not None:
-            state.memory = self._memory.save()
+        if self._pipeline.resumable:
+            state.pipeline = self._pipeline.state_dict()
         self._behind.put(partial(self._complete_file, packed(state, self._fingerprint)))
 
     def _complete_file(self, state: bytes) -> None:

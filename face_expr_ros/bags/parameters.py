@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from face_expr_ros.core.config import ConfigError, PerceptionConfig, from_mapping, without_rclpy_parameters
+from face_expr_ros.core.config import PerceptionConfig
+from face_expr_ros.core.settings import ConfigError, from_mapping, without_rclpy_parameters
 
 NODE = "perception"
 _PARAMETERS = "ros__parameters"

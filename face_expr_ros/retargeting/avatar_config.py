@@ -9,8 +9,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from face_expr_ros.core.config import ConfigError, from_mapping, setting, settings
 from face_expr_ros.core.resources import resource_path
+from face_expr_ros.core.settings import ConfigError, from_mapping, setting, settings
 from face_expr_ros.retargeting.config import FOLLOWED
 from face_expr_ros.retargeting.yaml_files import read_yaml
 

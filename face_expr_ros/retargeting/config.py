@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from face_expr_ros.core.config import setting
+from face_expr_ros.core.settings import setting
 
 # Faces that are chosen by what they do, and not by their id: follow.py says how.
 FOLLOWED = ("nearest", "largest", "speaker")

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from face_expr_ros.core.config import ConfigError
 from face_expr_ros.core.resources import resource_path
+from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.retargeting.sources import NAMES
 from face_expr_ros.retargeting.yaml_files import read_yaml
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from face_expr_ros.core.config import ConfigError
+from face_expr_ros.core.settings import ConfigError
 
 
 def read_yaml(path: Path) -> Any:

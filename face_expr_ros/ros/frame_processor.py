@@ -28,7 +28,8 @@ class FrameProcessor:
     `process` is called from one worker thread, all other methods from the executor's thread.
 
     Raises:
-        BundleError: the models cannot be loaded or do not support the output settings.
+        BundleError: the models cannot be loaded, or do not support ``output.annotated``.
+        ConfigError: the face model does not support ``output.mesh_detail``.
     """
 
     def __init__(self, node: LifecycleNode, parameters: Parameters[PerceptionConfig], topic: str) -> None:
@@ -95,7 +96,7 @@ class FrameProcessor:
         self._node.get_logger().error(f"image skipped: {text}", throttle_duration_sec=LOG_INTERVAL)
 
     def check(self, config: OutputConfig) -> None:
-        """Raises BundleError if the loaded face model does not support these output settings."""
+        """Raises BundleError or ConfigError if the face model does not support these settings; see `check_output`."""
         check_output(config, self._pipeline.model)
 
     def reset(self) -> None:

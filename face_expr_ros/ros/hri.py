@@ -15,7 +15,7 @@ from rclpy.publisher import Publisher
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
-from face_expr_ros.core.config import setting
+from face_expr_ros.core.settings import setting
 from face_expr_ros.core.types import FaceState
 from face_expr_ros.retargeting import hri_values
 from face_expr_ros.retargeting.hri_values import ImageSize, hri_id

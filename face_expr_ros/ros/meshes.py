@@ -53,7 +53,7 @@ class MeshBuilder:
         config: settings whose topology is computed in advance.
 
     Raises:
-        BundleError: the model does not support the configured detail.
+        ConfigError: the model does not have the configured mesh_detail.
     """
 
     def __init__(self, model: MorphableModel, config: OutputConfig) -> None:
@@ -62,7 +62,7 @@ class MeshBuilder:
         self._surface(config.mesh_detail)
 
     def __call__(self, faces: Sequence[Face], frame: Frame, config: OutputConfig) -> MeshSet | None:
-        """The meshes of an image's faces; None for a model without a surface. Raises BundleError as above."""
+        """The meshes of an image's faces; None for a model without a surface. Raises ConfigError as above."""
         if self._model.sparse:
             return None
         surface, wireframe = self._surface(config.mesh_detail), config.mesh_style == "wireframe"

@@ -12,8 +12,8 @@ from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
-from face_expr_ros.core.config import ConfigError
 from face_expr_ros.core.face_model import BundleError
+from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.ros.malloc_tuning import keep_freed_memory
 from face_expr_ros.sources import SourceError
 

@@ -49,7 +49,12 @@ class _AnnotationJob:
 
 
 def check_output(config: OutputConfig, model: MorphableModel) -> None:
-    """Raises BundleError if the model does not support ``annotated`` or ``mesh_detail`` of the configuration."""
+    """Check that a model supports the output settings.
+
+    Raises:
+        BundleError: the model does not support ``annotated``.
+        ConfigError: the model does not support ``mesh_detail``.
+    """
     check_kind(config.annotated, model)
     check_mesh_detail(model, config.mesh_detail)
 
@@ -58,7 +63,7 @@ class Outputs:
     """Publishers of all results of an image; messages of unsubscribed topics are not computed.
 
     Raises:
-        BundleError: the model does not support ``annotated`` or ``mesh_detail`` of the configuration.
+        BundleError, ConfigError: see `check_output`.
     """
 
     def __init__(self, node: LifecycleNode, model: MorphableModel, config: OutputConfig) -> None:

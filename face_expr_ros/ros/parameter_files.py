@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from face_expr_ros.core.config import CameraConfig, PerceptionConfig, Setting, settings
+from face_expr_ros.core.config import CameraConfig, PerceptionConfig
+from face_expr_ros.core.settings import Setting, settings
 from face_expr_ros.retargeting.avatar_config import AvatarBridgeConfig
 from face_expr_ros.retargeting.config import HeadControlConfig
 from face_expr_ros.ros.hri import HriBridgeConfig
@@ -50,14 +51,14 @@ def yaml_value(value: Any) -> str:
 
 def comment(entry: Setting) -> str:
     """Meaning, then valid values and unit: ``duration; a number from 0 to 60 (s)``."""
-    return f"{entry.help}; {entry.wanted()}"
+    return f"{entry.help}; {entry.expected()}"
 
 
 def table(node_name: str) -> str:
     """The parameters of a node as a Markdown table."""
     lines = ["| parameter | default | meaning | value |", "|---|---|---|---|"]
     for entry in settings(NODES[node_name]):
-        lines.append(f"| `{entry.name}` | `{yaml_value(entry.default)}` | {entry.help} | {entry.wanted()} |")
+        lines.append(f"| `{entry.name}` | `{yaml_value(entry.default)}` | {entry.help} | {entry.expected()} |")
     return "\n".join(lines) + "\n"
 
 

@@ -10,7 +10,7 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from face_expr_ros.core.config import Setting, from_mapping, settings, without_rclpy_parameters
+from face_expr_ros.core.settings import Setting, from_mapping, settings, without_rclpy_parameters
 
 ConfigClass = TypeVar("ConfigClass")
 
@@ -106,7 +106,7 @@ def descriptor(entry: Setting, live: bool) -> ParameterDescriptor:
     unit = f" [{entry.unit}]" if entry.unit else ""
     result = ParameterDescriptor(name=entry.name, description=entry.help + unit, read_only=not live)
     if entry.choices:
-        result.additional_constraints = entry.wanted()
+        result.additional_constraints = entry.expected()
     if entry.type is float and (entry.minimum is not None or entry.maximum is not None):
         result.floating_point_range = [_float_range(entry)]
     if entry.type is int and (entry.minimum is not None or entry.maximum is not None):

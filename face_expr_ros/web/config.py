@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from face_expr_ros.core.config import setting
+from face_expr_ros.core.settings import setting
 
 
 @dataclass(frozen=True)

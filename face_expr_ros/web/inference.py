@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from fastapi import Request, WebSocket, WebSocketDisconnect
 
-from face_expr_ros.core.config import PerceptionConfig, from_mapping
+from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.core.face_model import BundleError
 from face_expr_ros.core.geometry import default_camera
+from face_expr_ros.core.settings import from_mapping
 from face_expr_ros.core.types import Face, Frame, Landmarks, face_state
 from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.serialization.json_records import face_record

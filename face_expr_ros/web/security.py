@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from face_expr_ros.core.config import ConfigError
+from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.web.config import WebConfig
 from face_expr_ros.web.hub import Hub
 from face_expr_ros.web.limits import RateLimit, Refused

@@ -33,7 +33,8 @@ from face_expr_ros.bags.job import Job
 from face_expr_ros.bags.messages import FACE_ARRAY, FACE_MODEL, TF, cdr, package_types
 from face_expr_ros.bags.reading import Recording
 from face_expr_ros.cli import face_expr
-from face_expr_ros.core.config import PerceptionConfig, from_mapping
+from face_expr_ros.core.config import PerceptionConfig
+from face_expr_ros.core.settings import from_mapping
 
 Picture = NDArray[np.uint8]
 

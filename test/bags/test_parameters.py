@@ -8,7 +8,8 @@ import pytest
 from support.paths import ROOT
 
 from face_expr_ros.bags.parameters import parameters_of, perception_config_of
-from face_expr_ros.core.config import ConfigError, PerceptionConfig
+from face_expr_ros.core.config import PerceptionConfig
+from face_expr_ros.core.settings import ConfigError
 
 PARAMETERS = {
     "as the package has it": ("/**/perception:\n  ros__parameters: {smoothing: {method: none}}", "none"),
@@ -26,7 +27,7 @@ def test_the_robots_parameter_file_counts(case: str, tmp_path: Path) -> None:
 
 
 BAD_PARAMETERS = {
-    "unknown": ("perception: {ros__parameters: {smooothing.method: none}}", "there is no setting 'smooothing.method'"),
+    "unknown": ("perception: {ros__parameters: {smooothing.method: none}}", "unknown setting 'smooothing.method'"),
     "value": ("perception: {ros__parameters: {smoothing.beta: -1.0}}", "smoothing.beta must be a number from 0 to"),
     "nobody": ("camera: {ros__parameters: {rate: 3.0}}", "parameters of a node perception were wanted"),
     "several": (

@@ -158,7 +158,7 @@ BAD_USAGE = {
     "no frames": (["evaluate", "synthetic", "--frames", "0"], "0 is not in the range x>=1"),
     "evaluated bundle": (
         ["evaluate", "synthetic", "--bundle", "x"],
-        "bundle must be one of open, 3ddfa_v2, 'x' was given",
+        "bundle: expected one of open, 3ddfa_v2, got 'x'",
     ),
     "no time": (["demo", "--seconds", "0"], "0.0 is not in the range x>0"),
     "no number": (["demo", "--seconds", "long"], "'long' is not a valid float"),

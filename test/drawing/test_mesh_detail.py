@@ -9,9 +9,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull
 
-from face_expr_ros.core.face_model import BundleError, MorphableModel
+from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.facemesh_regions import INNER_LIPS, LEFT_LIDS
 from face_expr_ros.core.facemesh_topology import facemesh_triangles
+from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.drawing.mesh_detail import check_mesh_detail, distances, drawn_model
 from face_expr_ros.kernels.decimation import decimated
 from face_expr_ros.models.bundle import open_face_model
@@ -30,7 +31,7 @@ def coarse(model: MorphableModel) -> MorphableModel:
 def test_a_detail_that_the_model_does_not_support_is_rejected(model: MorphableModel) -> None:
     bare = replace(model, facemesh_triangle=np.zeros(0, np.int32))
     for check in (check_mesh_detail, drawn_model):
-        with pytest.raises(BundleError, match=r"mesh_detail facemesh: expected .* got 'open' without; choose full"):
+        with pytest.raises(ConfigError, match=r"mesh_detail: expected full or decimated .* 'open', got 'facemesh'"):
             check(bare, "facemesh")
     check_mesh_detail(bare, "decimated")
     check_mesh_detail(replace(bare, triangles=np.zeros((0, 3), np.int32)), "facemesh")  # nothing to draw

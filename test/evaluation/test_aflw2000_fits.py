@@ -243,7 +243,7 @@ def test_without_matplotlib_a_report_is_refused_before_the_work(
     [
         ([], "'.' has neither"),
         (["--fitter", "guess"], "fitting.backend must be one of"),
-        (["--field-of-view", "180"], "fitting.field_of_view must be a number from 5 to 170 (degrees), 180.0 was given"),
+        (["--field-of-view", "180"], "fitting.field_of_view: expected a number from 5 to 170 (degrees), got 180.0"),
         (["--bundle", "closed"], "bundle must be one of"),
         (["--out", "file/report"], "Not a directory"),
     ],

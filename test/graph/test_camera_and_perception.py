@@ -103,9 +103,9 @@ BAD_CAMERAS = {
     "device": ("source:=device:987", "camera: device:987 cannot be opened"),
     "file": ("source:=/nowhere/film.mp4", "there is no '/nowhere/film.mp4'"),
     "film": (f"source:={__file__}", "cannot be read as a video: it is damaged"),
-    "size": ("width:=0", "camera: width must be a whole number from 16 to 7680 (pixels), 0 was given"),
-    "key": ("sauce:=synthetic", "camera: there is no setting 'sauce', did you mean source?"),
-    "rate": ("rate:=0.0", "camera: rate must be a number from 0.1 to 240 (Hz), 0.0 was given"),
+    "size": ("width:=0", "camera: width: expected an integer from 16 to 7680 (pixels), got 0"),
+    "key": ("sauce:=synthetic", "camera: unknown setting 'sauce', did you mean source?"),
+    "rate": ("rate:=0.0", "camera: rate: expected a number from 0.1 to 240 (Hz), got 0.0"),
 }
 
 

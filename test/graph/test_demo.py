@@ -100,7 +100,7 @@ def test_a_video_without_a_face_is_reported_with_exit_status_1(tmp_path: Path) -
         (["--source", "device:one"], "device:N with a number such as device:0 was wanted"),
         (["--bundle", "3ddfa_v2"], "bundle '3ddfa_v2' is not installed in "),
         (["--window"], "--headless and --window exclude each other"),
-        (["--bundle", "unknown"], "bundle must be one of open, 3ddfa_v2, 'unknown' was given"),
+        (["--bundle", "unknown"], "bundle: expected one of open, 3ddfa_v2, got 'unknown'"),
     ],
 )
 def test_a_startup_error_is_reported_with_exit_status_2(

@@ -93,7 +93,7 @@ BAD_STARTS = {
     "out of choices": ('/**/perception:\n  ros__parameters: {bundle: "other"}\n', "one of open, 3ddfa_v2"),
     "no model": (
         "/**/perception:\n  ros__parameters:\n    landmarks: {backend: mediapipe_tasks}\n",
-        "landmarks.model_path",
+        "landmarks.model_path: expected the path of MediaPipe's face_landmarker.task",
     ),
     "no YAML": ("/**/perception: [", "Couldn't parse params file"),
 }

@@ -94,7 +94,7 @@ def test_the_sums_equal_numpys(points: int, coefficients: int) -> None:
     assert equations.normal() == pytest.approx(
         jacobian.T @ jacobian, rel=1e-4, abs=1e-5 * (jacobian**2).sum(axis=0).max()
     )
-    assert equations.slope() == pytest.approx(jacobian.T @ equations.errors, rel=1e-6, abs=1e-3)
+    assert equations.gradient() == pytest.approx(jacobian.T @ equations.errors, rel=1e-6, abs=1e-3)
 
 
 def test_a_second_state_leaves_nothing_of_the_first() -> None:
@@ -113,7 +113,7 @@ def test_points_on_their_rays_are_not_off() -> None:
     equations.linearize(
         (moved[:2] / moved[2]).T, problem.depths, problem.rotation, problem.position, 0.0, problem.coefficients
     )
-    assert equations.off < 1e-9  # meters
+    assert equations.residual < 1e-9  # meters
 
 
 @pytest.mark.parametrize("name", ["directions", "depths", "rotation", "position", "coefficients"])
@@ -134,7 +134,7 @@ def test_the_sums_are_numpys_at_the_sizes_around_a_tile(points: int, coefficient
     jacobian = equations.jacobian().astype(np.float64)
     scale = float((jacobian**2).sum(axis=0).max())
     np.testing.assert_allclose(equations.normal(), jacobian.T @ jacobian, rtol=1e-4, atol=1e-5 * scale)
-    np.testing.assert_allclose(equations.slope(), jacobian.T @ equations.errors, rtol=1e-5, atol=1e-3)
+    np.testing.assert_allclose(equations.gradient(), jacobian.T @ equations.errors, rtol=1e-5, atol=1e-3)
 
 
 @pytest.mark.parametrize("shape", [(3, 0, 5), (3, 5, 0), (2, 5, 5), (3, 5)])

@@ -179,7 +179,9 @@ def test_a_record_that_cannot_be_right_is_refused(
         open_bundle("3ddfa_v2")
 
 
-@pytest.mark.parametrize("file", ["mb05.onnx", "param_mean_std.npz", "face_model.npz", "faceboxes.onnx"])
+@pytest.mark.parametrize(
+    "file", ["mb05.onnx", "param_mean_std.npz", "face_model.npz", "decimation.npz", "faceboxes.onnx"]
+)
 def test_an_installed_file_that_was_changed_or_lost_is_named(
     tddfa_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:

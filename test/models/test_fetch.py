@@ -247,11 +247,11 @@ def test_wrong_usage_ends_with_status_2_and_a_sentence(
 
 def test_the_released_files_become_a_sparse_bundle(tddfa_bundle: Path) -> None:
     files = {path.name for path in tddfa_bundle.iterdir()}
-    assert files == {"mb05.onnx", "param_mean_std.npz", "face_model.npz", "faceboxes.onnx", RECORD}
+    assert files == {"mb05.onnx", "param_mean_std.npz", "face_model.npz", "decimation.npz", "faceboxes.onnx", RECORD}
     opened = open_bundle("3ddfa_v2")
     assert opened.sparse
     assert opened.detector_path == tddfa_bundle / "faceboxes.onnx"
     assert opened.network is not None
     assert opened.network.mean.shape == (62,)
-    with pytest.raises(BundleError, match=r"was installed without mb1\.onnx; it has face_model\.npz, "):
+    with pytest.raises(BundleError, match=r"was installed without mb1\.onnx; it has decimation\.npz, "):
         open_bundle("3ddfa_v2", "mb1")

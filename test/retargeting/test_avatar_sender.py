@@ -15,7 +15,7 @@ from support.avatar_faces import ROUNDING, every_shape, make_state
 from support.avatar_receivers import VmcAvatar, ifacialmocap, live_link, openseeface
 
 from face_expr_ros.core.arkit import ARKIT_NAMES
-from face_expr_ros.core.config import from_mapping
+from face_expr_ros.core.settings import from_mapping
 from face_expr_ros.core.types import Blendshapes
 from face_expr_ros.retargeting import avatar_sender
 from face_expr_ros.retargeting import ifacialmocap as ifacialmocap_protocol

@@ -13,8 +13,8 @@ import yaml
 from support.avatar_faces import make_state
 from support.paths import ROOT
 
-from face_expr_ros.core.config import ConfigError, from_mapping, settings
 from face_expr_ros.core.geometry import euler_angles
+from face_expr_ros.core.settings import ConfigError, from_mapping, settings
 from face_expr_ros.core.types import Blendshapes
 from face_expr_ros.retargeting.avatar_config import PORTS, TargetConfig, load_targets
 from face_expr_ros.retargeting.avatar_stream import AvatarStream
@@ -63,7 +63,7 @@ BAD_FILES = {
     "a wrong protocol": ({"targets": [{"protocol": "osc"}]}, "protocol must be one of vmc, live_link"),
     "a wrong name": (
         {"targets": [{"protocol": "vmc"}, {"protocol": "vmc", "prot": 1}]},
-        "mine.yaml, target 2: there is no setting 'prot', did you mean port?",
+        "mine.yaml, target 2: unknown setting 'prot', did you mean port?",
     ),
     "a wrong type": ({"targets": [{"protocol": "vmc", "rate": "fast"}]}, "rate must be a number from 0.1 to 240 (Hz)"),
     "another's settings": (

@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from support.paths import ROOT
 
-from face_expr_ros.core.config import ConfigError
+from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.retargeting.joints import SHIPPED, Joint, joints_from, load_joints
 from face_expr_ros.retargeting.limiter import advance
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from face_expr_ros.core.config import ConfigError, from_mapping
+from face_expr_ros.core.settings import ConfigError, from_mapping
 from face_expr_ros.retargeting.avatar_config import TargetConfig, load_targets
 from face_expr_ros.retargeting.joints import Joint, load_joints
 from face_expr_ros.retargeting.yaml_files import read_yaml
@@ -125,27 +125,27 @@ def test_the_steepest_curve_that_is_allowed_gives_a_position_within_the_limits()
 
 
 BAD_TARGETS = {
-    "no rate": ("protocol: vmc, rate: 0", "rate must be a number from 0.1 to 240 (Hz), 0 was given"),
-    "a rate that is no number": ("protocol: vmc, rate: .nan", "rate must be a number from 0.1 to 240 (Hz), nan was"),
+    "no rate": ("protocol: vmc, rate: 0", "rate: expected a number from 0.1 to 240 (Hz), got 0"),
+    "a rate that is no number": ("protocol: vmc, rate: .nan", "rate: expected a number from 0.1 to 240 (Hz), got nan"),
     "a rate beyond floats": (f"protocol: vmc, rate: {HUGE}", "rate must be a number from 0.1 to 240 (Hz), 100"),
-    "a negative port": ("protocol: vmc, port: -1", "port must be a whole number from 0 to 65535, -1 was given"),
-    "a port out of range": ("protocol: vmc, port: 65536", "port must be a whole number from 0 to 65535, 65536 was"),
-    "a port beyond floats": (f"protocol: vmc, port: {HUGE}", "port must be a whole number from 0 to 65535, 100"),
-    "a port in quotes": ("protocol: vmc, port: '4000'", "port must be a whole number from 0 to 65535, '4000' was"),
-    "no host": ("protocol: vmc, host: ", "host must be a text, None was given"),
+    "a negative port": ("protocol: vmc, port: -1", "port: expected an integer from 0 to 65535, got -1"),
+    "a port out of range": ("protocol: vmc, port: 65536", "port: expected an integer from 0 to 65535, got 65536"),
+    "a port beyond floats": (f"protocol: vmc, port: {HUGE}", "port: expected an integer from 0 to 65535, got 100"),
+    "a port in quotes": ("protocol: vmc, port: '4000'", "port: expected an integer from 0 to 65535, got '4000'"),
+    "no host": ("protocol: vmc, host: ", "host: expected a string, got None"),
     "a host of spaces": ("protocol: vmc, host: ' '", "host must be a name or an IPv4 address"),
     "a host with its port": ("protocol: vmc, host: 10.0.0.2:39539", "without the port, which is a setting of its own"),
     "an address of the web": ("protocol: vmc, host: 'http://studio'", "'http://studio' was given"),
     "an IPv6 address": ("protocol: vmc, host: '::1'", "IPv4 address, without the port"),
     "a host too long": (f"protocol: vmc, host: {'a' * 64}.org", "host must be a name or an IPv4 address"),
     "a misspelled choice of faces": ("protocol: vmc, face: Nearest", "'Nearest' was given, did you mean nearest?"),
-    "a face that is a number": ("protocol: vmc, face: 1", "face must be a text, 1 was given"),
-    "no protocol": ("protocol: ", "protocol must be one of vmc, live_link, ifacialmocap, openseeface, None was given"),
+    "a face that is a number": ("protocol: vmc, face: 1", "face: expected a string, got 1"),
+    "no protocol": ("protocol: ", "protocol: expected one of vmc, live_link, ifacialmocap, openseeface, got None"),
     "an empty section": ("protocol: vmc, vmc: ", "vmc must be a table of settings (vmc.names, vmc.neck_share, "),
     "a section that is a number": ("protocol: vmc, vmc: 3", "vmc.eye_bones), 3 was given"),
     "a dotted name": ("protocol: vmc, vmc.names: both", "names must be a key under the key vmc, 'vmc.names' was given"),
     "another's dotted name": ("protocol: vmc, live_link.subject: a", "subject must be a key under the key live_link"),
-    "a table for a text": ("protocol: vmc, host: {a: b}", "host must be a text, {'a': 'b'} was given"),
+    "a table for a text": ("protocol: vmc, host: {a: b}", "host: expected a string, got {'a': 'b'}"),
     "no subject": ("protocol: live_link, live_link: {subject: ''}", "live_link.subject must have 1 to 255 bytes"),
     "a subject too long": (f"protocol: live_link, live_link: {{subject: {'x' * 256}}}", "must have 1 to 255 bytes"),
 }

@@ -18,8 +18,9 @@ from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
 from face_expr_ros.core.config import OutputConfig
-from face_expr_ros.core.face_model import BundleError, MorphableModel
+from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.geometry import pinhole_camera, project, rotation_from_euler, to_camera
+from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.core.types import Blendshapes, Face, FaceFit, Frame, Pose, Roi
 from face_expr_ros.drawing.mesh_detail import drawn_model
 from face_expr_ros.models.bundle import open_face_model
@@ -220,6 +221,6 @@ def test_a_model_without_a_surface_has_only_landmarks_and_axes(model: MorphableM
 def test_an_unsupported_mesh_detail_is_rejected_at_startup(model: MorphableModel, ros: None) -> None:
     bare = replace(model, facemesh_triangle=np.zeros(0, np.int32))
     node = LifecycleNode("refused")
-    with pytest.raises(BundleError, match=r"mesh_detail facemesh: expected .* got 'open' without; choose full"):
+    with pytest.raises(ConfigError, match=r"mesh_detail: expected full or decimated for the face model 'open', got"):
         Outputs(node, bare, OutputConfig(mesh_detail="facemesh"))
     node.destroy_node()

@@ -12,7 +12,8 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from support.paths import ROOT
 
-from face_expr_ros.core.config import CameraConfig, ConfigError, PerceptionConfig, from_mapping, settings
+from face_expr_ros.core.config import CameraConfig, PerceptionConfig
+from face_expr_ros.core.settings import ConfigError, from_mapping, settings
 from face_expr_ros.ros.parameter_files import NODES, files, yaml_text
 from face_expr_ros.ros.parameters import Parameters, parameter_overrides
 
@@ -56,19 +57,19 @@ def test_the_committed_file_contains_every_default(make_node: MakeNode, name: st
 
 
 BAD_PARAMETERS = {
-    "smoothing.bta:=1.0": "there is no setting 'smoothing.bta', did you mean smoothing.beta?",
-    "smothing:=1.0": "there is no setting 'smothing'",
-    "landmarks.max_faces:=0": "landmarks.max_faces must be a whole number from 1 to 20, 0 was given",
-    "landmarks.max_faces:=2.5": "landmarks.max_faces must be a whole number from 1 to 20, 2.5 was given",
-    "landmarks.max_faces:=[1, 2]": "landmarks.max_faces must be a whole number from 1 to 20, [1, 2] was given",
-    "smoothing.beta:=much": "smoothing.beta must be a number from 0 to 1000, 'much' was given",
-    "smoothing.beta:=.nan": "smoothing.beta must be a number from 0 to 1000, nan was given",
-    "input_timeout:=0.0": "input_timeout must be a number from 0.1 to 3600 (s), 0.0 was given",
-    "bundle:=other": "bundle must be one of open, 3ddfa_v2, 'other' was given",
-    "autostart:=1": "autostart must be true or false, 1 was given",
-    "smoothing.method:=fast": "smoothing.method must be one of none, one_euro, window, 'fast' was given",
-    "output.annotated:=4d": "output.annotated must be one of annotated, 2d_sparse, 2d_dense, 3d, pose, depth, pncc, "
-    "uv_tex, '4d' was given",
+    "smoothing.bta:=1.0": "unknown setting 'smoothing.bta', did you mean smoothing.beta?",
+    "smothing:=1.0": "unknown setting 'smothing'",
+    "landmarks.max_faces:=0": "landmarks.max_faces: expected an integer from 1 to 20, got 0",
+    "landmarks.max_faces:=2.5": "landmarks.max_faces: expected an integer from 1 to 20, got 2.5",
+    "landmarks.max_faces:=[1, 2]": "landmarks.max_faces: expected an integer from 1 to 20, got [1, 2]",
+    "smoothing.beta:=much": "smoothing.beta: expected a number from 0 to 1000, got 'much'",
+    "smoothing.beta:=.nan": "smoothing.beta: expected a number from 0 to 1000, got nan",
+    "input_timeout:=0.0": "input_timeout: expected a number from 0.1 to 3600 (s), got 0.0",
+    "bundle:=other": "bundle: expected one of open, 3ddfa_v2, got 'other'",
+    "autostart:=1": "autostart: expected true or false, got 1",
+    "smoothing.method:=fast": "smoothing.method: expected one of none, one_euro, window, got 'fast'",
+    "output.annotated:=4d": "output.annotated: expected one of annotated, 2d_sparse, 2d_dense, 3d, pose, depth, pncc, "
+    "uv_tex, got '4d'",
 }
 
 

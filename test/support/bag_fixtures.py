@@ -1,4 +1,4 @@
-"""For tests of bags: one pipeline for all of them, for its networks take long to load, and one annotated bag.
+"""Fixtures of the bag tests: one shared pipeline, because its networks are slow to load, and one annotated bag.
 
 conftest.py names this file to pytest.
 """
@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from face_expr_ros.bags import annotate as annotating
 from face_expr_ros.bags.annotate import annotate
 from face_expr_ros.bags.job import Job
-from face_expr_ros.bags.memory import Memory
 from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.perception.pipeline import Pipeline
 from support.bag_files import COUNT, record
@@ -27,16 +26,15 @@ Lend = Callable[[], AbstractContextManager[None]]
 
 @pytest.fixture(scope="session")
 def lend() -> Iterator[Lend]:
-    """Contexts in which whoever annotates gets the same pipeline each time, which then has seen nothing."""
+    """Contexts in which `annotate` gets the same pipeline each time, in its initial state."""
     pipeline = Pipeline(PerceptionConfig())
-    memory = Memory(pipeline)
-    nothing = memory.save()
+    initial = pipeline.state_dict()
 
     class Borrowed:
         """Stays open when it is closed."""
 
         def __init__(self, config: PerceptionConfig) -> None:
-            memory.load(nothing)
+            pipeline.load_state_dict(initial)
 
         def __getattr__(self, name: str) -> Any:
             return getattr(pipeline, name)
@@ -51,7 +49,6 @@ def lend() -> Iterator[Lend]:
     def lent() -> Iterator[None]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(annotating, "Pipeline", Borrowed)
-            patch.setattr(annotating, "Memory", lambda borrowed: memory)
             yield
 
     yield lent
@@ -60,7 +57,7 @@ def lend() -> Iterator[Lend]:
 
 @pytest.fixture
 def fresh(lend: Lend) -> Iterator[None]:
-    """This test annotates with the pipeline of all tests, fresh for each run."""
+    """This test annotates with the shared pipeline, in its initial state for each run."""
     with lend():
         yield
 
@@ -72,7 +69,7 @@ def bag(portrait: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="session")
 def annotated(bag: Path, lend: Lend) -> tuple[Path, dict[str, Any]]:
-    """The annotated bag and what the run said."""
+    """The annotated bag and the result of the run."""
     out = bag.with_name("talk_faces")
     with lend():
         return out, annotate(Job(bag, out), bar=False)

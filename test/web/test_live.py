@@ -66,7 +66,7 @@ def test_the_faces_of_a_film_come_to_the_page_without_ros(clip: Path) -> None:
     ("arguments", "words"),
     [
         (["--source", "missing.mp4"], "there is no 'missing.mp4'"),
-        (["--port", "70000"], "port must be a whole number from 0 to 65535, 70000 was given"),
+        (["--port", "70000"], "port: expected an integer from 0 to 65535, got 70000"),
     ],
 )
 def test_a_page_that_cannot_be_served_says_why_in_one_sentence(

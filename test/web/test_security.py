@@ -9,7 +9,7 @@ import httpx
 import pytest
 from support.web_clients import get, hello_of, open_socket, port_of, raw_request, refused_status, running_server
 
-from face_expr_ros.core.config import ConfigError, from_mapping
+from face_expr_ros.core.settings import ConfigError, from_mapping
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.web.config import WebConfig
 from face_expr_ros.web.limits import RateLimit

@@ -23,7 +23,7 @@ from face_expr_ros.evaluation.aflw2000_fits import roll_of
 from face_expr_ros.models.bundle import open_bundle
 from face_expr_ros.perception.expression import ExpressionReader, open_expression
 from face_expr_ros.perception.fitting import Fitter, open_fitter
-from face_expr_ros.perception.landmarks import LandmarkFinder, open_landmarks
+from face_expr_ros.perception.landmarks import LandmarkDetector, open_landmarks
 
 FIELD_OF_VIEW = 25.0  # degrees: the images are small parts of photographs, as `face_expr evaluate aflw2000` assumes
 _LOOKS = 3  # at a still picture: FaceMesh needs a frame or two to find its place
@@ -31,7 +31,7 @@ _LOOKS = 3  # at a still picture: FaceMesh needs a frame or two to find its plac
 
 @dataclass(frozen=True)
 class _Stages:
-    landmarks: LandmarkFinder
+    landmarks: LandmarkDetector
     fitter: Fitter
     reader: ExpressionReader
     model: MorphableModel

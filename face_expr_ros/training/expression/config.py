@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from face_expr_ros.core.config import ConfigError, from_mapping, setting
+from face_expr_ros.core.settings import ConfigError, from_mapping, setting
 
 
 @dataclass(frozen=True)

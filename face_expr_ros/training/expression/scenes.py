@@ -12,7 +12,7 @@ from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.geometry import crop_from_landmarks, project, rotation_from_euler, to_camera, turn_to_axis
 from face_expr_ros.core.types import Camera, FloatArray, Frame, Landmarks, Pose, Roi, Track
 from face_expr_ros.drawing.lighting import Light
-from face_expr_ros.perception.landmarks import LandmarkFinder
+from face_expr_ros.perception.landmarks import LandmarkDetector
 from face_expr_ros.synthetic.actor import random_shape
 from face_expr_ros.synthetic.appearance import Appearance
 from face_expr_ros.synthetic.scene import FaceRenderer
@@ -45,7 +45,7 @@ class Portrait:
 
 
 def draw_portraits(
-    model: MorphableModel, detector: LandmarkFinder, appearance: Appearance, rng: np.random.Generator, count: int
+    model: MorphableModel, detector: LandmarkDetector, appearance: Appearance, rng: np.random.Generator, count: int
 ) -> list[Portrait]:
     """One person ``count`` times, the first few at rest; fewer where FaceMesh does not find the face."""
     renderer = FaceRenderer(model, appearance, texture_width=_TEXTURE)
@@ -56,7 +56,7 @@ def draw_portraits(
 
 
 def _draw(
-    renderer: FaceRenderer, detector: LandmarkFinder, rng: np.random.Generator, shape: FloatArray, kind: str
+    renderer: FaceRenderer, detector: LandmarkDetector, rng: np.random.Generator, shape: FloatArray, kind: str
 ) -> Portrait | None:
     model = renderer.model
     expression = drawn_expression(rng, model.expression_names, kind)
@@ -109,7 +109,7 @@ def _disturbed(rng: np.random.Generator, crop: Roi) -> Roi:
 
 
 def _read(
-    detector: LandmarkFinder, image: NDArray[np.uint8], camera: Camera, crop: Roi, roll: float
+    detector: LandmarkDetector, image: NDArray[np.uint8], camera: Camera, crop: Roi, roll: float
 ) -> Landmarks | None:
     """FaceMesh's points, found from a rough crop as in a first frame."""
     track = Track("", crop, landmarks=None, fresh=True, roll=roll)

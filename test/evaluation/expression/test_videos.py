@@ -234,7 +234,7 @@ def damaged(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("make", "says"), [(lambda folder: folder / "none.task", "is no file"), (damaged, "cannot be read")]
+    ("make", "says"), [(lambda folder: folder / "none.task", "is not a file"), (damaged, "cannot be read")]
 )
 def test_a_task_file_that_is_none_is_refused(tmp_path: Path, make: Callable[[Path], Path], says: str) -> None:
     with pytest.raises(ValueError, match=says):

@@ -16,7 +16,7 @@ from face_expr_ros.core.config import LandmarksConfig
 from face_expr_ros.core.geometry import project, to_camera
 from face_expr_ros.core.types import Camera, FloatArray, Pose
 from face_expr_ros.models.bundle import open_face_model
-from face_expr_ros.perception.expression.alignment import STEADY, align
+from face_expr_ros.perception.expression.alignment import RIGID_POINTS, align
 from face_expr_ros.perception.landmarks import open_landmarks
 from face_expr_ros.synthetic.scene import FaceRenderer
 from face_expr_ros.synthetic.variety import varied_appearance
@@ -106,7 +106,7 @@ def test_the_same_seed_draws_the_same_portraits_with_the_truth_beside_them(monke
         np.testing.assert_array_equal(one.expression, two.expression)
         points = MODEL.facemesh_points(vertices)
         truth = project(to_camera(points, pose), camera)
-        far = np.linalg.norm(one.landmarks[STEADY, :2] - truth[STEADY], axis=1)
+        far = np.linalg.norm(one.landmarks[RIGID_POINTS, :2] - truth[RIGID_POINTS], axis=1)
         eyes = np.linalg.norm(truth[33] - truth[263])
         assert far.mean() < 0.12 * eyes  # FaceMesh errs, and where it puts points on skin is its own
         assert one.image.shape == (scenes.SIDE, scenes.SIDE)

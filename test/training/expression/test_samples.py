@@ -153,5 +153,5 @@ def test_a_file_without_portraits_or_none_at_all_is_refused(tmp_path: Path) -> N
     with pytest.raises(ValueError, match="holds no portraits"):
         read_user_data(written(tmp_path, {name: array[:0] for name, array in own().items()}))
     (tmp_path / "own.npz").write_bytes(b"portraits")
-    with pytest.raises(ValueError, match=r"not a whole \.npz file"):
+    with pytest.raises(ValueError, match=r"not a complete \.npz file"):
         read_user_data(tmp_path / "own.npz")

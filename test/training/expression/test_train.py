@@ -21,8 +21,8 @@ from support.paths import ROOT
 from support.user_data import own, written
 
 from face_expr_ros.cli.training import train as train_command
-from face_expr_ros.core.config import ConfigError
 from face_expr_ros.core.face_model import BundleError
+from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.core.types import FloatArray
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.perception.expression import head
