@@ -28,7 +28,7 @@ from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.models.fetch import fetch_models
 from face_expr_ros.synthetic.scene import FaceRenderer
 from face_expr_ros.training.expression import shards
-from face_expr_ros.training.expression.samples import mirrored_points
+from face_expr_ros.training.expression.samples import mirror_indices
 
 # The same examples in every run and no limit to their time: red must mean a change, not chance or a busy machine.
 settings.register_profile("steady", derandomize=True, deadline=None)
@@ -227,7 +227,7 @@ def portraits_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shards, "PORTRAITS", 6)
         for number in range(2):
-            shards.make_shard(result, number, people=2)
+            shards.render_shard(result, number, people=2)
     return result
 
 
@@ -236,4 +236,4 @@ def canonical() -> FloatArray:
     """(478, 3) a face that is alike on both sides."""
     model = open_face_model("open")
     points = model.facemesh_points(model.mean).astype(np.float64)
-    return np.asarray((points + points[mirrored_points(points)] * [-1.0, 1.0, 1.0]) / 2)
+    return np.asarray((points + points[mirror_indices(points)] * [-1.0, 1.0, 1.0]) / 2)

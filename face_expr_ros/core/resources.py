@@ -11,13 +11,13 @@ PACKAGE = "face_expr_ros"
 def resource_roots() -> tuple[Path, ...]:
     """Folders that may hold data files, in the order in which they are searched.
 
-    The source tree (when this module runs from it), `share/face_expr_ros` of every ROS 2 prefix, and the package,
-    where `pip install` puts the files.
+    The source tree (when this module runs from it), `share/face_expr_ros` of every ROS 2 prefix, and `share` of the
+    package, where `pip install` puts the files.
     """
     package = Path(__file__).parents[1]
     source_tree = (package.parent,) if (package.parent / "package.xml").is_file() else ()
     prefixes = [prefix for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if prefix]
-    return (*source_tree, *(Path(prefix) / "share" / PACKAGE for prefix in prefixes), package)
+    return (*source_tree, *(Path(prefix) / "share" / PACKAGE for prefix in prefixes), package / "share")
 
 
 def resource_path(name: str) -> Path:

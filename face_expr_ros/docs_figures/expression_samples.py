@@ -13,7 +13,7 @@ from face_expr_ros.perception.expression.alignment import align
 from face_expr_ros.perception.expression.patches import cut_patches
 from face_expr_ros.perception.landmarks import open_landmarks
 from face_expr_ros.synthetic.variety import varied_appearance
-from face_expr_ros.training.expression.scenes import Portrait, draw_portraits
+from face_expr_ros.training.expression.scenes import Portrait, render_portraits
 
 Image = NDArray[np.uint8]
 
@@ -28,7 +28,7 @@ def portraits_picture(model: MorphableModel) -> Image:
     canonical = model.facemesh_points(model.mean).astype(np.float64)
     rows = []
     for seed in range(_PEOPLE):
-        portraits = draw_portraits(model, detector, varied_appearance(seed), rng, _AFTER_RESTS + _EACH + 2)
+        portraits = render_portraits(model, detector, varied_appearance(seed), rng, _AFTER_RESTS + _EACH + 2)
         rows.append(np.hstack([_strip(portrait, canonical) for portrait in portraits[-_EACH:]]))
     detector.close()
     return np.vstack(rows)

@@ -13,7 +13,7 @@ from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.synthetic.variety import varied_appearance
 from face_expr_ros.training.tddfa.points import learned_points
 from face_expr_ros.training.tddfa.samples import Sample, Sampler
-from face_expr_ros.training.tddfa.scenes import draw_person
+from face_expr_ros.training.tddfa.scenes import render_person
 from face_expr_ros.training.tddfa.shards import Shard
 
 Image = NDArray[np.uint8]
@@ -26,7 +26,7 @@ def samples_picture(model: MorphableModel) -> Image:
     """Samples as a network sees them, every other one with the 68 points."""
     points = learned_points(model)
     rng = np.random.default_rng(4)
-    drawn = [draw_person(model, points, varied_appearance(seed), rng, 1)[0] for seed in range(_COLUMNS * _ROWS)]
+    drawn = [render_person(model, points, varied_appearance(seed), rng, 1)[0] for seed in range(_COLUMNS * _ROWS)]
     names = ("image", "parameters", "points")
     shard = Shard(*(np.stack([getattr(drawing, name) for drawing in drawn]) for name in names))
     sampler = Sampler(points, _SIZE, seed=9)

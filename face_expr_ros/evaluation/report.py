@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from face_expr_ros.core.atomic_files import atomic_text_file
 from face_expr_ros.core.types import FloatArray
 from face_expr_ros.drawing.points import CLOSED_CHAINS, OPEN_CHAINS
 from face_expr_ros.evaluation import html_page as page
@@ -57,7 +58,7 @@ def write_csv(path: Path, dataset: Dataset, errors: Errors) -> None:
     columns |= {f"mouth_nme_{kind}": values for kind, values in errors.mouth_nme.items()}
     columns |= {f"{name}_error_deg": errors.angles[:, k] for k, name in enumerate(("yaw", "pitch", "roll"))}
     columns |= {"geodesic_deg": errors.geodesic, "counts_for_pose": errors.posed.astype(int)}
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with atomic_text_file(path, newline="") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
         writer.writerows([_cell(value) for value in row] for row in zip(*columns.values(), strict=True))

@@ -21,7 +21,7 @@ from face_expr_ros.ros.ground_truth import truth_array
 from face_expr_ros.ros.node_runner import Finished, run_node
 from face_expr_ros.ros.parameters import Parameters
 from face_expr_ros.sources import SourceFrame, is_live, open_source
-from face_expr_ros.sources.pace import Ended, Pace
+from face_expr_ros.sources.pace import EndOfSource, Pace
 
 SENSOR_DATA = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 
@@ -57,7 +57,7 @@ class CameraNode(Node):
             self._is_waiting = False
         try:
             frame = self._pace.take()
-        except Ended:
+        except EndOfSource:
             self.get_logger().info(f"{self._config.source} has ended")
             raise Finished from None
         if frame is not None:

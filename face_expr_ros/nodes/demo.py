@@ -65,7 +65,7 @@ def run_demo(
     with ExitStack() as stack:
         sink = _image_sink(headless, window, out or DEFAULT_VIDEO, camera.get("rate", CameraConfig().rate))
         if sink is not None:
-            stack.callback(sink.close)
+            stack.enter_context(sink)
         page = {"bundle": bundle, "port": free_port(WebConfig().port)} if web or not (headless or window) else None
         return run_nodes(sink, camera, {"bundle": bundle}, seconds, page).report()
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from face_expr_ros.core.atomic_files import atomic_path
 from face_expr_ros.core.latest_item import LatestItemWorker
+from face_expr_ros.drawing.video_writer import video_writer
 
 TITLE = "face_expr (q quits)"
 Bgr = NDArray[np.uint8]
 
 
 class ImageSink(Protocol):
-    """Consumer of annotated images; ``closed`` is set when the user closes it."""
+    """A context that consumes annotated images; ``closed`` is set when the user closes it."""
 
     closed: bool
 
@@ -25,7 +28,9 @@ class ImageSink(Protocol):
 
     def refresh(self) -> None: ...
 
-    def close(self) -> None: ...
+    def __enter__(self) -> ImageSink: ...
+
+    def __exit__(self, *problem: Any) -> None: ...
 
 
 def has_display() -> bool:
@@ -53,15 +58,18 @@ class Window:
         gone = cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1
         self.closed = self.closed or gone or key in (ord("q"), 27)
 
-    def close(self) -> None:
-        """Close the window."""
+    def __enter__(self) -> Window:
+        return self
+
+    def __exit__(self, *problem: Any) -> None:
         cv2.destroyAllWindows()
 
 
 class Video:
     """An mp4 file that plays in real time: each image is repeated until the stamp of the next one.
 
-    Images are encoded in a separate thread, so that encoding does not delay the messages whose latency is measured.
+    A context: the file replaces an older one when the context is left without an error, see `atomic_path`. Images are
+    encoded in a separate thread, so that encoding does not delay the messages whose latency is measured.
 
     Args:
         path: path of the file; missing folders are created.
@@ -73,9 +81,10 @@ class Video:
 
     def __init__(self, path: Path, rate: float) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.open("wb").close()
         self.closed = False
         self._path = path
+        self._stack = ExitStack()
+        self._draft = self._stack.enter_context(atomic_path(path))
         self._rate = rate
         self._writer: cv2.VideoWriter | None = None
         self._first_stamp = 0.0
@@ -98,18 +107,16 @@ class Video:
     def refresh(self) -> None:
         """Nothing to do between images."""
 
-    def close(self) -> None:
-        """Finish the file."""
+    def __enter__(self) -> Video:
+        return self
+
+    def __exit__(self, *problem: Any) -> None:
         self._worker.close()
-        if self._writer is not None:
-            self._writer.release()
+        self._stack.__exit__(*problem)
 
     def _open(self, image: Bgr) -> cv2.VideoWriter:
         self._size = (image.shape[1], image.shape[0])
-        writer = cv2.VideoWriter(str(self._path), cv2.VideoWriter.fourcc(*"mp4v"), self._rate, self._size)
-        if not writer.isOpened():
-            raise ValueError(f"expected a video file name that ends in .mp4, got {str(self._path)!r}")
-        return writer
+        return self._stack.enter_context(video_writer(self._draft, self._rate, self._size, self._path))
 
     def _write(self, item: tuple[Bgr, float]) -> None:
         assert self._writer is not None

@@ -12,7 +12,7 @@ from face_expr_ros.core.config import OutputConfig
 from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.types import Face, FloatArray, Frame
 from face_expr_ros.drawing.mesh_detail import drawn_model
-from face_expr_ros.drawing.vertex_colors import lit, seen_in_image, vertex_colors
+from face_expr_ros.drawing.vertex_colors import colors_from_image, lit, vertex_colors
 from face_expr_ros.kernels.surface import vertex_normals
 
 
@@ -91,5 +91,5 @@ class _Surface:
         colors = np.full((len(vertices), 4), config.mesh_opacity, dtype=np.float32)
         colors[:, :3] = lit(self._colors, normals, face.fit.pose)
         if config.mesh_style == "textured":
-            colors[:, :3] = seen_in_image(colors[:, :3], vertices, normals, face.fit.pose, frame)
+            colors[:, :3] = colors_from_image(colors[:, :3], vertices, normals, face.fit.pose, frame)
         return ColoredMesh(face, vertices, colors)

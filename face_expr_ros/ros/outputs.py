@@ -20,7 +20,7 @@ from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.latest_item import LatestItemWorker
 from face_expr_ros.core.types import Face, Frame
 from face_expr_ros.drawing.mesh_detail import check_mesh_detail
-from face_expr_ros.drawing.modes import check_kind, draw_in_frame
+from face_expr_ros.drawing.modes import check_mode, draw_in_frame
 from face_expr_ros.drawing.overlays import annotate
 from face_expr_ros.msg import FaceArray, FaceExpression, FaceModel, FacePose, FaceShape
 from face_expr_ros.ros import encode
@@ -55,7 +55,7 @@ def check_output(config: OutputConfig, model: MorphableModel) -> None:
         BundleError: the model does not support ``annotated``.
         ConfigError: the model does not support ``mesh_detail``.
     """
-    check_kind(config.annotated, model)
+    check_mode(config.annotated, model)
     check_mesh_detail(model, config.mesh_detail)
 
 

@@ -11,7 +11,7 @@ from face_expr_ros.core.geometry import default_camera
 from face_expr_ros.core.types import Frame, face_state
 from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.sources import SourceFrame, open_source
-from face_expr_ros.sources.pace import Ended, Pace
+from face_expr_ros.sources.pace import EndOfSource, Pace
 from face_expr_ros.sources.source_frame import Warn
 from face_expr_ros.web.config import WebConfig
 from face_expr_ros.web.picture import PicturePace, camera_picture
@@ -59,7 +59,7 @@ def serve(
         while time.monotonic() < end:
             try:
                 shot = pace.take()
-            except Ended:
+            except EndOfSource:
                 break
             if shot is None:
                 time.sleep(NAP)

@@ -1,4 +1,4 @@
-"""Resuming interrupted annotation runs, and skipping complete ones."""
+"""Interrupted runs are resumed, and existing results are kept."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ from face_expr_ros.core.settings import from_mapping
 from face_expr_ros.core.types import Frame
 from face_expr_ros.perception.pipeline import Pipeline
 
-Picture = NDArray[np.uint8]
+Image = NDArray[np.uint8]
 
 
-def test_an_interrupted_run_resumes_with_the_same_output(
+def test_resumed_run_gives_the_same_bag(
     bag: Path, annotated: tuple[Path, dict[str, Any]], fresh: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The whole bag in one file, and again in files of 0.2 s with an interruption in the third."""
     job = Job(bag, bag.with_name("broken"), split=0.2)
-    take, left = annotating._Run._take, iter(range(22))
+    process, remaining = annotating._Run._process, iter(range(22))
 
     def interrupted(run: Any, *given: Any) -> None:
-        if next(left, None) is None:
+        if next(remaining, None) is None:
             raise KeyboardInterrupt
-        take(run, *given)
+        process(run, *given)
 
-    monkeypatch.setattr(annotating._Run, "_take", interrupted)
+    monkeypatch.setattr(annotating._Run, "_process", interrupted)
     with pytest.raises(KeyboardInterrupt):
         annotate(job, bar=False)
     assert not job.out.exists()
-    monkeypatch.setattr(annotating._Run, "_take", take)
+    monkeypatch.setattr(annotating._Run, "_process", process)
     result = annotate(job, bar=False)
     assert 0 < result["resumed_at"] < 22
     assert rows(job.out) == rows(annotated[0])
@@ -53,7 +53,7 @@ def test_an_interrupted_run_resumes_with_the_same_output(
     assert (result["frames"], result["messages_in"]) == (COUNT, 3 * COUNT)
 
 
-class Harm:
+class Exploit:
     """Creates a folder when it is unpickled."""
 
     def __init__(self, folder: Path) -> None:
@@ -63,12 +63,12 @@ class Harm:
         return os.mkdir, (str(self.folder),)
 
 
-def malicious_checkpoint(kind: str, harm: Harm) -> bytes:
+def malicious_checkpoint(kind: str, exploit: Exploit) -> bytes:
     if kind == "pickle":
-        return pickle.dumps(("the same", harm))
+        return pickle.dumps(("the same", exploit))
     tree = np.frombuffer(json.dumps({"fingerprint": "the same", "state": {"__array__": "state"}}).encode(), np.uint8)
     objects = np.empty(1, object)
-    objects[0] = harm
+    objects[0] = exploit
     stream = io.BytesIO()
     np.savez(stream, tree=tree, state=objects)
     return stream.getvalue()
@@ -83,12 +83,12 @@ def test_a_malicious_checkpoint_executes_nothing(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    job, harm = Job(bag, tmp_path / "talk"), Harm(tmp_path / "harm")
+    job, exploit = Job(bag, tmp_path / "talk"), Exploit(tmp_path / "exploit")
     monkeypatch.setattr(annotating, "fingerprint_of", lambda *_: "the same")
     work_folder(job.out).mkdir()
-    (work_folder(job.out) / CHECKPOINT).write_bytes(malicious_checkpoint(kind, harm))
+    (work_folder(job.out) / CHECKPOINT).write_bytes(malicious_checkpoint(kind, exploit))
     assert annotate(job, bar=False)["resumed_at"] == 0
-    assert not harm.folder.exists()
+    assert not exploit.folder.exists()
     assert rows(job.out) == rows(annotated[0])
 
 
@@ -142,7 +142,7 @@ def test_a_bag_of_other_weights_is_not_overwritten(
     annotated: tuple[Path, dict[str, Any]], bag: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("face_expr_ros.bags.job.sha256_of", lambda _: "another")
-    with pytest.raises(BagError, match="is there already and is not overwritten"):
+    with pytest.raises(BagError, match="already exists and is not overwritten"):
         annotate(Job(bag, annotated[0]), bar=False)
 
 
@@ -150,7 +150,7 @@ def test_a_complete_bag_is_neither_repeated_nor_overwritten(bag: Path, annotated
     out, result = annotated
     again = annotate(Job(bag, out), bar=False)
     assert (again["done_before"], again["faces"]) == (True, result["faces"])
-    with pytest.raises(BagError, match="is there already and is not overwritten"):
+    with pytest.raises(BagError, match="already exists and is not overwritten"):
         annotate(Job(bag, out, namespace="/other"), bar=False)
 
 
@@ -164,7 +164,7 @@ STATES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", STATES)
-def test_a_pipeline_continues_exactly_from_the_state_of_another(portrait: Picture, case: str, tmp_path: Path) -> None:
+def test_a_pipeline_continues_exactly_from_the_state_of_another(portrait: Image, case: str, tmp_path: Path) -> None:
     config = from_mapping(PerceptionConfig, STATES[case])
     first, second = Pipeline(config), Pipeline(config)
     frames = [Frame(image, n * 10**9 // RATE, "lens", CAMERA) for n, image in enumerate(moving(portrait, 12))]
@@ -183,7 +183,7 @@ def test_a_pipeline_continues_exactly_from_the_state_of_another(portrait: Pictur
 
 
 @pytest.mark.slow
-def test_two_runs_of_two_pipelines_write_the_same_bytes(bag: Path, tmp_path: Path) -> None:
+def test_two_runs_write_the_same_bytes(bag: Path, tmp_path: Path) -> None:
     for name in ("a", "b"):
         annotate(Job(bag, tmp_path / name), bar=False)
     assert rows(tmp_path / "a") == rows(tmp_path / "b")

@@ -101,7 +101,7 @@ def test_the_camera_exits_with_success_after_a_video(graph: Any, start: Any, cli
 
 BAD_CAMERAS = {
     "device": ("source:=device:987", "camera: device:987 cannot be opened"),
-    "file": ("source:=/nowhere/film.mp4", "there is no '/nowhere/film.mp4'"),
+    "file": ("source:=/nowhere/film.mp4", "there is no file '/nowhere/film.mp4'"),
     "film": (f"source:={__file__}", "cannot be read as a video: it is damaged"),
     "size": ("width:=0", "camera: width: expected an integer from 16 to 7680 (pixels), got 0"),
     "key": ("sauce:=synthetic", "camera: unknown setting 'sauce', did you mean source?"),

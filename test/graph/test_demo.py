@@ -96,11 +96,11 @@ def test_a_video_without_a_face_is_reported_with_exit_status_1(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--source", "missing.mp4"], "there is no 'missing.mp4'"),
-        (["--source", "device:one"], "device:N with a number such as device:0 was wanted"),
+        (["--source", "missing.mp4"], "there is no file 'missing.mp4'"),
+        (["--source", "device:one"], "expected a source device:N with a number"),
         (["--bundle", "3ddfa_v2"], "bundle '3ddfa_v2' is not installed in "),
-        (["--window"], "--headless and --window exclude each other"),
         (["--bundle", "unknown"], "bundle: expected one of open, 3ddfa_v2, got 'unknown'"),
+        (["--window"], "expected at most one of --headless and --window"),
     ],
 )
 def test_a_startup_error_is_reported_with_exit_status_2(

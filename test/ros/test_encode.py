@@ -191,6 +191,6 @@ def test_image_bytes_deserialize_to_the_image_message(size: tuple[int, int], fra
 def test_an_unsupported_annotated_mode_is_rejected_at_startup(model: MorphableModel, ros: None) -> None:
     sparse = replace(model, name="3ddfa_v2", triangles=np.zeros((0, 3), np.int32))
     node = LifecycleNode("refused")
-    with pytest.raises(BundleError, match="depth wants the dense face model, '3ddfa_v2' is here in its sparse form"):
+    with pytest.raises(BundleError, match="depth requires the dense face model, but '3ddfa_v2' is installed"):
         Outputs(node, sparse, OutputConfig(annotated="depth"))
     node.destroy_node()

@@ -1,6 +1,6 @@
-"""Fixtures of the bag tests: one shared pipeline, because its networks are slow to load, and one annotated bag.
+"""Fixtures of bag tests: a shared pipeline, because its networks load slowly, and one annotated bag.
 
-conftest.py names this file to pytest.
+conftest.py registers this file as a plugin.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.perception.pipeline import Pipeline
 from support.bag_files import COUNT, record
 
-Lend = Callable[[], AbstractContextManager[None]]
+SharePipeline = Callable[[], AbstractContextManager[None]]
 
 
 @pytest.fixture(scope="session")
-def lend() -> Iterator[Lend]:
-    """Contexts in which `annotate` gets the same pipeline each time, in its initial state."""
+def share_pipeline() -> Iterator[SharePipeline]:
+    """Contexts in which `annotate` uses one shared pipeline, reset to its initial state."""
     pipeline = Pipeline(PerceptionConfig())
     initial = pipeline.state_dict()
 
-    class Borrowed:
-        """Stays open when it is closed."""
+    class SharedPipeline:
+        """The shared pipeline, which stays open after `close`."""
 
         def __init__(self, config: PerceptionConfig) -> None:
             pipeline.load_state_dict(initial)
@@ -46,19 +46,19 @@ def lend() -> Iterator[Lend]:
             pass
 
     @contextmanager
-    def lent() -> Iterator[None]:
+    def shared_context() -> Iterator[None]:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(annotating, "Pipeline", Borrowed)
+            patch.setattr(annotating, "Pipeline", SharedPipeline)
             yield
 
-    yield lent
+    yield shared_context
     pipeline.close()
 
 
 @pytest.fixture
-def fresh(lend: Lend) -> Iterator[None]:
-    """This test annotates with the shared pipeline, in its initial state for each run."""
-    with lend():
+def fresh(share_pipeline: SharePipeline) -> Iterator[None]:
+    """Annotate with the shared pipeline, reset for each run."""
+    with share_pipeline():
         yield
 
 
@@ -68,8 +68,8 @@ def bag(portrait: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="session")
-def annotated(bag: Path, lend: Lend) -> tuple[Path, dict[str, Any]]:
+def annotated(bag: Path, share_pipeline: SharePipeline) -> tuple[Path, dict[str, Any]]:
     """The annotated bag and the result of the run."""
     out = bag.with_name("talk_faces")
-    with lend():
+    with share_pipeline():
         return out, annotate(Job(bag, out), bar=False)

@@ -57,7 +57,7 @@ _PACKAGE = """<package format="3">
 
 
 def write_package(folder: Path, name: str, dependency: str, messages: dict[str, str]) -> None:
-    """The sources of an interface package."""
+    """Write the sources of an interface package."""
     (folder / name / "msg").mkdir(parents=True)
     for message, text in messages.items():
         (folder / name / f"msg/{message}.msg").write_text(text, encoding="utf-8")
@@ -67,7 +67,7 @@ def write_package(folder: Path, name: str, dependency: str, messages: dict[str, 
 
 
 def build(workspace: Path) -> None:
-    """Build all packages below a workspace's src."""
+    """Build all packages of a workspace."""
     command = ["colcon", "build", "--cmake-args", "-DBUILD_TESTING=OFF", f"-DPython3_EXECUTABLE={sys.executable}"]
     done = subprocess.run(command, cwd=workspace, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

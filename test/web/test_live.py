@@ -65,8 +65,8 @@ def test_the_faces_of_a_film_come_to_the_page_without_ros(clip: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--source", "missing.mp4"], "there is no 'missing.mp4'"),
         (["--port", "70000"], "port: expected an integer from 0 to 65535, got 70000"),
+        (["--source", "missing.mp4"], "there is no file 'missing.mp4'"),
     ],
 )
 def test_a_page_that_cannot_be_served_says_why_in_one_sentence(

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from scipy.linalg import solve
 
+from face_expr_ros.core.atomic_files import atomic_path
 from face_expr_ros.core.face_model import read_arrays, write_arrays
 from face_expr_ros.core.progress import progress
 from face_expr_ros.core.resources import resource_path
@@ -63,7 +64,8 @@ def open_ridge() -> Ridge:
 def write_ridge(path: Path, ridge: Ridge) -> None:
     """Half precision is enough for a baseline. Where this is the package's own file, the manifest gets its hash."""
     arrays = {kind: getattr(ridge, kind).astype(np.float16) for kind in _KINDS}
-    write_arrays(path, {"names": np.array(ridge.names), **arrays})
+    with atomic_path(path) as draft:
+        write_arrays(draft, {"names": np.array(ridge.names), **arrays})
     if path.resolve() == resource_path(RIDGE).resolve():
         write_hash(path)
 
@@ -126,10 +128,10 @@ def _best(training: _Sums, validation: _Sums) -> FloatArray:
 def _rests(shard: Shard, names: Sequence[str]) -> np.ndarray:
     """(N,) for every portrait the index of another one of the same person at rest; -1 where there is none."""
     moves = [index for index, name in enumerate(names) if "Look" not in name]  # the gaze is never quite still
-    at_rest = np.flatnonzero(shard.expression[:, moves].max(axis=1) == 0.0)  # a value that is not known is not 0
+    is_neutral = np.flatnonzero(shard.expression[:, moves].max(axis=1) == 0.0)  # a value that is not known is not 0
     rests = np.full(len(shard.person), -1)
     for index, person in enumerate(shard.person):
-        others = at_rest[(shard.person[at_rest] == person) & (at_rest != index)]
+        others = is_neutral[(shard.person[is_neutral] == person) & (is_neutral != index)]
         if len(others):
             rests[index] = others[index % len(others)]
     return rests

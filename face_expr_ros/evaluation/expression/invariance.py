@@ -20,7 +20,7 @@ from face_expr_ros.drawing.lighting import Light
 from face_expr_ros.evaluation.expression.people import Line, Look, Person, pose_of
 from face_expr_ros.evaluation.expression.readers import through_stage
 from face_expr_ros.perception.expression import open_expression
-from face_expr_ros.training.expression.expressions import MIXTURE, REST, drawn_expression
+from face_expr_ros.training.expression.expressions import MIXTURE, NEUTRAL, sample_expression
 
 PEOPLE = 6
 _FIRST = 100_000  # number of the first person; the synthetic scores have others
@@ -113,7 +113,7 @@ def _fitted(line: Line, look: Look) -> Look:
 
 
 def _near(line: Line, person: Person) -> Look | None:
-    expression = drawn_expression(person.rng, line.drawn.expression_names, MIXTURE)
+    expression = sample_expression(person.rng, line.drawn.expression_names, MIXTURE)
     pose = pose_of(10.0, 5.0, 5.0, _NEAR)
     return line(person.shown(expression, pose, Light.random(person.rng)), expression)
 
@@ -126,7 +126,7 @@ def _turned(line: Line, person: Person) -> tuple[Look | None, list[list[Look]]]:
     def look(expression: FloatArray, yaw: float) -> Look | None:
         return line(person.shown(expression, pose_of(yaw, 0.0, 0.0, _USUAL), light), expression)
 
-    rest = look(drawn_expression(person.rng, names, REST), 0.0)
-    expressions = [drawn_expression(person.rng, names, MIXTURE) for _ in range(_EXPRESSIONS)]
+    rest = look(sample_expression(person.rng, names, NEUTRAL), 0.0)
+    expressions = [sample_expression(person.rng, names, MIXTURE) for _ in range(_EXPRESSIONS)]
     moments = [[look(expression, yaw) for yaw in _YAWS] for expression in expressions]
     return rest, [seen for looks in moments if len(seen := [each for each in looks if each is not None]) == len(_YAWS)]

@@ -14,7 +14,7 @@ from face_expr_ros.evaluation.expression.people import CAMERA, Person, noisy, po
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.perception.smoothing import Smoother
-from face_expr_ros.training.expression.expressions import MIXTURE, REST, drawn_expression
+from face_expr_ros.training.expression.expressions import MIXTURE, NEUTRAL, sample_expression
 
 PEOPLE = 2
 RATE = 30.0  # frames a second
@@ -35,10 +35,10 @@ def evaluate_stillness(config: PerceptionConfig, people: int = PEOPLE) -> dict[s
     model = open_face_model("open")
     deviations: dict[str, list[FloatArray]] = {f"{sigma:g}": [] for sigma in _NOISE}
     names: tuple[str, ...] = ()
-    shown = [(number, kind, sigma) for number in range(people) for kind in (REST, MIXTURE) for sigma in _NOISE]
+    shown = [(number, kind, sigma) for number in range(people) for kind in (NEUTRAL, MIXTURE) for sigma in _NOISE]
     for number, kind, sigma in progress(shown, "still faces", len(shown), "clips"):
         person = Person(model, _FIRST + number)
-        expression = drawn_expression(person.rng, model.expression_names, kind)
+        expression = sample_expression(person.rng, model.expression_names, kind)
         image = person.shown(expression, pose_of(5.0, 3.0, 2.0, 0.7), Light.random(person.rng))
         pictures = (noisy(image, sigma, person.rng) for _ in range(2 * (_SETTLING + _MEASURED)))
         names, values = _watch(config, list(pictures))

@@ -22,11 +22,11 @@ from face_expr_ros.evaluation.expression.people import Line, Look, Person
 from face_expr_ros.evaluation.expression.readers import PersonReader, through_stage
 from face_expr_ros.evaluation.expression.scores import GROUPS, scores
 from face_expr_ros.perception.expression import open_expression
-from face_expr_ros.training.expression.expressions import ACT, ALONE, MIXTURE, REST, drawn_expression
+from face_expr_ros.training.expression.expressions import MIXTURE, NEUTRAL, SCRIPT, SINGLE, sample_expression
 
 FRAMES = 1440
 PICTURES = 24  # of a person, the one at rest included
-_KINDS = (ALONE, MIXTURE, ALONE, ACT, ALONE, MIXTURE)  # in turn
+_KINDS = (SINGLE, MIXTURE, SINGLE, SCRIPT, SINGLE, MIXTURE)  # in turn
 _TRIES = 5  # pictures at rest, until the face is found in one
 
 # Least correlation with a known neutral that the head is made for; left and right each.
@@ -100,10 +100,10 @@ def _see(line: Line, person: Person) -> tuple[Look | None, list[Look]]:
     names = line.drawn.expression_names
 
     def look(kind: str) -> Look | None:
-        expression = drawn_expression(person.rng, names, kind)
+        expression = sample_expression(person.rng, names, kind)
         return line(person.photographed(expression), expression)
 
-    rest = next((found for _ in range(_TRIES) if (found := look(REST)) is not None), None)
+    rest = next((found for _ in range(_TRIES) if (found := look(NEUTRAL)) is not None), None)
     others = [look(_KINDS[number % len(_KINDS)]) for number in range(PICTURES - 1)]
     return rest, [found for found in others if found is not None]
 
