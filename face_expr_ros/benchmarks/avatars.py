@@ -13,12 +13,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from face_expr_ros.core.arkit import ARKIT_NAMES
-from face_expr_ros.core.settings import from_mapping
 from face_expr_ros.core.types import Blendshapes, FaceState
-from face_expr_ros.retargeting.avatar_axes import RESTING
+from face_expr_ros.retargeting.avatar_axes import NEUTRAL_FACE
 from face_expr_ros.retargeting.avatar_config import PORTS, TargetConfig
 from face_expr_ros.retargeting.avatar_sender import Sender, packets
-from face_expr_ros.retargeting.avatar_stream import AvatarStream, Shown
+from face_expr_ros.retargeting.avatar_stream import AvatarState, AvatarStream
 from face_expr_ros.synthetic.actor import state_at
 
 FACE_RATE = 30.0  # Hz
@@ -44,11 +43,11 @@ class SendTiming:
 
 def build_ms(protocol: str, updates: int = 200) -> float:
     """CPU time of building the packets of one update, milliseconds; each update has a different face."""
-    target = from_mapping(TargetConfig, {"protocol": protocol})
-    shown = [Shown(_face(number / FACE_RATE), True) for number in range(updates)]
-    packets(target, shown[0], 0.0)  # fills caches
+    target = TargetConfig.model_validate({"protocol": protocol})
+    avatars = [AvatarState(_face(number / FACE_RATE), True) for number in range(updates)]
+    packets(target, avatars[0], 0.0)  # fills caches
     start = time.process_time()
-    for number, each in enumerate(shown):
+    for number, each in enumerate(avatars):
         packets(target, each, number / FACE_RATE)
     return 1e3 * (time.process_time() - start) / updates
 
@@ -58,7 +57,7 @@ def measure(protocol: str, rate: float, seconds: float) -> SendTiming:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
         receiver.settimeout(0.02)
-        target = from_mapping(TargetConfig, {"protocol": protocol, "port": receiver.getsockname()[1], "rate": rate})
+        target = TargetConfig.model_validate({"protocol": protocol, "port": receiver.getsockname()[1], "rate": rate})
         stream = AvatarStream(target, 1.0, 1.0)
         stream.put([_face(0.0)], time.monotonic())
         cpu, start = time.process_time(), time.monotonic()
@@ -92,7 +91,7 @@ def _face(seconds: float) -> FaceState:
     act = state_at(seconds, ARKIT_NAMES)
     landmarks = np.zeros((478, 3), np.float32)
     blendshapes = Blendshapes(ARKIT_NAMES, act.expression)
-    return replace(RESTING, id="f1", pose=act.pose, blendshapes=blendshapes, landmarks=landmarks)
+    return replace(NEUTRAL_FACE, id="f1", pose=act.pose, blendshapes=blendshapes, landmarks=landmarks)
 
 
 def main() -> None:

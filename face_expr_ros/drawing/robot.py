@@ -89,6 +89,8 @@ class Robot:
             motion = np.eye(4)
             axis = _numbers(joint.find("axis"), "xyz", (1.0, 0.0, 0.0)) * positions.get(joint.attrib["name"], 0.0)
             if joint.attrib["type"] == "prismatic":
+                motion[:3, 3] = axis
+            else:
                 motion[:3, :3] = Rotation.from_rotvec(axis).as_matrix()
             poses[_name(joint, "child", "link")] = poses[_name(joint, "parent", "link")] @ _origin(joint) @ motion
         return poses

@@ -72,9 +72,9 @@ class AvatarBridgeNode(Node):
         has_publisher = self.count_publishers(topic) > 0
         values: dict[str, int | str] = {"bad messages": self._bad_messages}
         for sender in self._senders:
-            tally, label = sender.tally, sender.target.label
-            values |= {f"{label} sent": tally.sent, f"{label} failed": tally.failed}
-            values |= {f"{label} last error": tally.last_error} if tally.failed else {}
+            stats, label = sender.stats, sender.target.label
+            values |= {f"{label} sent": stats.sent, f"{label} failed": stats.failed}
+            values |= {f"{label} last error": stats.last_error} if stats.failed else {}
         level = DiagnosticStatus.OK if has_publisher else DiagnosticStatus.WARN
         message = f"sending to {len(self._senders)} targets" if has_publisher else f"{topic} has no publisher"
         return node_status(self, level, message, topic, values)

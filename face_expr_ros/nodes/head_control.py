@@ -32,7 +32,7 @@ class HeadControlNode(Node):
         super().__init__("head_control", automatically_declare_parameters_from_overrides=True)
         self._config = Parameters(self, HeadControlConfig, LIVE_PARAMETERS, on_change=self._configure).config
         self._controller = HeadController(load_joints(self._config.table), self._config, self._warn)
-        self._names = tuple(joint.name for joint in self._controller.joints)
+        self._names = tuple(self._controller.joints)
         self._latest: FaceArray | None = None
         self._messages = 0
         self._bad_messages = 0
@@ -70,7 +70,7 @@ class HeadControlNode(Node):
         """Start from the measured positions and unsubscribe."""
         positions = measured_positions(message, self._names)
         if positions is not None and self._measured is not None:
-            self._controller.place(positions)
+            self._controller.set_positions(positions)
             self._is_started = True
             self.destroy_subscription(self._measured)
             self._measured = None
@@ -111,7 +111,7 @@ class HeadControlNode(Node):
             "followed": followed,
             "messages": self._messages,
             "bad messages": self._bad_messages,
-            "values missing or not finite": self._controller.refused,
+            "values missing or not finite": self._controller.rejected,
         }
         return node_status(self, level, text, topic, values)
 

@@ -97,7 +97,7 @@ class WebBridgeNode(Node):
 
     def _update_image_subscription(self) -> None:
         """Subscribe to images only while a client displays them."""
-        enabled = self._server.picture_wanted
+        enabled = self._server.has_camera_clients
         if enabled and self._image_input is None:
             image_type = Image if self._config.image_transport == "raw" else CompressedImage
             topic = image_topic(self, self._config.image_transport)
@@ -117,7 +117,7 @@ class WebBridgeNode(Node):
         except DecodeError as error:
             self.get_logger().error(f"image skipped: {error}", throttle_duration_sec=LOG_INTERVAL)
             return
-        self._server.show(picture)
+        self._server.publish_picture(picture)
 
 
 def main() -> int:

@@ -16,7 +16,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 from support.faces import CAMERA, make_face
-from support.web_clients import PATIENCE, hello_of
+from support.web_clients import TIMEOUT, hello_of
 from websockets.sync.client import ClientConnection, connect
 
 from face_expr_ros.core.arkit import ARKIT_NAMES
@@ -40,14 +40,14 @@ def address_of(graph: Any, bridge: Any) -> str:
 
 
 def stream_of(address: str, path: str = "/ws/stream") -> Any:
-    return connect(f"ws://{address}{path}", proxy=None, open_timeout=PATIENCE)
+    return connect(f"ws://{address}{path}", proxy=None, open_timeout=TIMEOUT)
 
 
 def frames_until(stream: ClientConnection, done: Callable[[list[StreamFrame]], Any]) -> list[StreamFrame]:
     frames: list[StreamFrame] = []
     while not done(frames):
         assert len(frames) < 5000
-        message = stream.recv(PATIENCE)
+        message = stream.recv(TIMEOUT)
         if isinstance(message, bytes):
             frames.append(decode_frame(message))
     return frames
@@ -74,7 +74,7 @@ def test_valid_faces_of_the_topic_are_streamed(graph: Any, start: Start) -> None
         def publish() -> None:
             infos.publish(info)
             faces.publish(valid)
-            message = stream.recv(PATIENCE)
+            message = stream.recv(TIMEOUT)
             assert isinstance(message, bytes)
             received.append(decode_frame(message))
 
@@ -118,7 +118,7 @@ def test_an_installed_model_is_preferred_to_that_of_the_message() -> None:
 def test_an_unsafe_configuration_stops_the_bridge_with_a_message(start: Start) -> None:
     bridge = start("web_bridge", "-p", "host:=0.0.0.0")
     assert bridge.wait() == 2
-    assert "web_bridge: host '0.0.0.0' lets other machines in, and that wants a token" in bridge.output
+    assert "web_bridge: host '0.0.0.0' is reachable from other machines and requires a token" in bridge.output
     assert "Traceback" not in bridge.output
 
 
@@ -141,8 +141,8 @@ def test_a_stream_client_receives_the_moving_mouth_of_the_actor(graph: Any, star
         assert len({face.id for frame in frames for face in frame.faces}) == 1
         stamps = [frame.stamp for frame in frames]
         assert stamps == sorted(stamps)
-        picture = camera.recv(PATIENCE)
+        picture = camera.recv(TIMEOUT)
         assert isinstance(picture, bytes)
-        assert abs(struct.unpack("<d", picture[:8])[0] - stamps[-1]) < PATIENCE
+        assert abs(struct.unpack("<d", picture[:8])[0] - stamps[-1]) < TIMEOUT
         assert cv2.imdecode(np.frombuffer(picture[8:], np.uint8), cv2.IMREAD_COLOR).shape == (480, 640, 3)
     assert bridge.stop(signal.SIGTERM) == 0, bridge.output
