@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -115,13 +115,14 @@ class Graph:
 
 
 class Process:
-    """One of the package's nodes in a process of its own."""
+    """One of the package's nodes in a process of its own; ``environment`` extends that of this process."""
 
-    def __init__(self, name: str, *arguments: str) -> None:
+    def __init__(self, name: str, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
         # A regular file: a full pipe without a reader would block the node.
         self._log = tempfile.TemporaryFile(mode="a+", errors="replace")  # noqa: SIM115  closed by stop()
         command = [sys.executable, "-m", f"face_expr_ros.nodes.{name}", "--ros-args", *arguments]
-        self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log)
+        own = {**os.environ, **(environment or {})}
+        self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log, env=own)
 
     def wait(self) -> int:
         """Wait until the process exits; return its exit status."""
@@ -210,8 +211,8 @@ def start() -> Iterator[Callable[..., Process]]:
     """A function that starts nodes as processes, which are stopped at the end of the test file."""
     processes: list[Process] = []
 
-    def make(name: str, *arguments: str) -> Process:
-        processes.append(Process(name, *arguments))
+    def make(name: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Process:
+        processes.append(Process(name, *arguments, environment=environment))
         return processes[-1]
 
     yield make

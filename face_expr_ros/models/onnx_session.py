@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,9 @@ from face_expr_ros.core.settings import ConfigError
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _ERRORS_ONLY = 3
+
+RunObserver = Callable[["OnnxNetwork", Sequence[NDArray[np.float32]]], None]
+_run_observer: ContextVar[RunObserver | None] = ContextVar("run_observer", default=None)
 
 
 class OnnxNetwork:
@@ -44,8 +49,21 @@ class OnnxNetwork:
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
 
     def __call__(self, *batches: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """The outputs for batches of the network's input shapes, in order."""
+        """The answers to batches of the network's shapes, in the order of its outputs."""
+        observer = _run_observer.get()
+        if observer is not None:
+            observer(self, batches)
         return self._session.run(None, dict(zip(self._input_names, batches, strict=True)))
+
+
+@contextmanager
+def observed_runs(observer: RunObserver) -> Iterator[None]:
+    """Within this context ``observer`` is called with each network of this thread and its batches before a run."""
+    token = _run_observer.set(observer)
+    try:
+        yield
+    finally:
+        _run_observer.reset(token)
 
 
 Shape = tuple[int | str | None, ...]  # a string or None is a dimension of any size
