@@ -28,7 +28,7 @@ def test_parameter_file_is_applied(case: str, tmp_path: Path) -> None:
 
 BAD_PARAMETERS = {
     "unknown": ("perception: {ros__parameters: {smooothing.method: none}}", "unknown setting 'smooothing.method'"),
-    "value": ("perception: {ros__parameters: {smoothing.beta: -1.0}}", "smoothing.beta must be a number from 0 to"),
+    "value": ("perception: {ros__parameters: {smoothing.beta: -1.0}}", "smoothing.beta: expected a number from 0 to"),
     "other node": ("camera: {ros__parameters: {rate: 3.0}}", "expected parameters of a node perception"),
     "several": (
         "a/perception: {ros__parameters: {}}\nb/perception: {ros__parameters: {}}",
