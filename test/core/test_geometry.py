@@ -16,7 +16,9 @@ from face_expr_ros.core.types import Camera, Pose, Roi
 
 ANGLE = st.floats(-1.4, 1.4)
 NOSE_TIP = np.array([[0.0, 0.0, 0.1]])  # out of the face
-DISTORTED = Camera(640, 480, geometry.pinhole_camera(640, 480, 50.0).matrix, np.array([-0.1, 0.02, 0.001, -0.001]), True)
+DISTORTED = Camera(
+    640, 480, geometry.pinhole_camera(640, 480, 50.0).matrix, np.array([-0.1, 0.02, 0.001, -0.001]), True
+)
 CROWN = np.array([[0.0, 0.1, 0.0]])
 
 
@@ -25,7 +27,9 @@ def camera() -> Camera:
     return geometry.pinhole_camera(640, 480, field_of_view=50.0)
 
 
-def rotated_pose(yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0, position: tuple[float, ...] = (0, 0, 1)) -> Pose:
+def rotated_pose(
+    yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0, position: tuple[float, ...] = (0, 0, 1)
+) -> Pose:
     return Pose(geometry.rotation_from_euler(yaw, pitch, roll), np.array(position, dtype=float), metric=True)
 
 
@@ -148,7 +152,7 @@ def test_projection_matches_opencv(camera: Camera) -> None:
 @pytest.mark.parametrize("angle", [0.0, 1e-9, 0.3, 2.0, np.pi - 1e-9, np.pi, 4.0])
 def test_quaternions_match_scipy(axis: tuple[float, ...], angle: float) -> None:
     rotation = Rotation.from_rotvec(angle * np.array(axis) / np.linalg.norm(axis))
-    found, wanted = geometry.quaternion_from_rotation(rotation.as_matrix()), rotation.as_quat()
+    found, expected = geometry.quaternion_from_rotation(rotation.as_matrix()), rotation.as_quat()
     assert np.abs(found).max() == found.max()
-    np.testing.assert_allclose(found * np.sign(found @ wanted), wanted, atol=1e-12)
+    np.testing.assert_allclose(found * np.sign(found @ expected), expected, atol=1e-12)
     np.testing.assert_allclose(geometry.rotation_from_quaternion(3.0 * found), rotation.as_matrix(), atol=1e-12)

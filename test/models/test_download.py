@@ -39,7 +39,9 @@ def test_a_download_leaves_only_the_complete_file(server: Server, target: Path) 
     assert server.requests == [("file.bin", None)]
 
 
-def test_a_progress_bar_on_stderr_shows_the_bytes(server: Server, target: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_progress_bar_on_stderr_shows_the_bytes(
+    server: Server, target: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     fetch_file(server, target)
     shown = capfd.readouterr()
     assert "file.bin: 100%" in shown.err

@@ -220,9 +220,7 @@ def test_a_truncated_checkpoint_is_rejected(write: Callable[[Any], bytes], part:
 
 
 @FORMATS
-def test_a_malicious_checkpoint_is_rejected_before_any_call(
-    write: Callable[[Any], bytes], tmp_path: Path
-) -> None:
+def test_a_malicious_checkpoint_is_rejected_before_any_call(write: Callable[[Any], bytes], tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"expected arrays, got a reference to posix\.mkdir"):
         read_torch_weights(write({"state_dict": Evil(tmp_path / "made")}), "x.pth")
     assert not (tmp_path / "made").exists()

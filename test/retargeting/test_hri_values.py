@@ -90,10 +90,10 @@ CODES: dict[str, tuple[dict[str, Any], dict[int, float]]] = {
 
 @pytest.mark.parametrize("case", CODES)
 def test_action_units_are_at_the_index_of_their_facs_code(case: str) -> None:
-    shapes, wanted = CODES[case]
+    shapes, expected = CODES[case]
     intensity, confidence = hri_values.action_units(read(make_state(**shapes)))
-    assert {code: pytest.approx(intensity[code]) for code in np.flatnonzero(intensity > 1e-9)} == wanted
-    assert all(confidence[code] == 0.75 for code in wanted)
+    assert {code: pytest.approx(intensity[code]) for code in np.flatnonzero(intensity > 1e-9)} == expected
+    assert all(confidence[code] == 0.75 for code in expected)
 
 
 @pytest.mark.parametrize(

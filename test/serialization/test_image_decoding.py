@@ -107,13 +107,13 @@ CASES: dict[str, tuple[NDArray[np.uint8], NDArray[np.uint8], int]] = {
 }
 
 
-def assert_same_picture(given: NDArray[np.uint8], wanted: NDArray[np.uint8], tolerance: int) -> None:
-    assert given.shape == wanted.shape
+def assert_same_picture(given: NDArray[np.uint8], expected: NDArray[np.uint8], tolerance: int) -> None:
+    assert given.shape == expected.shape
     assert given.dtype == np.uint8
     assert given.flags.c_contiguous
     margin = 2  # demosaicing is less accurate at the border
     inside = (slice(margin, -margin), slice(margin, -margin))
-    difference = np.abs(given.astype(int) - wanted.astype(int))[inside if tolerance >= MOSAIC else slice(None)]
+    difference = np.abs(given.astype(int) - expected.astype(int))[inside if tolerance >= MOSAIC else slice(None)]
     assert difference.max() <= tolerance
 
 
@@ -124,11 +124,11 @@ def test_every_supported_encoding_is_tested() -> None:
 @pytest.mark.parametrize("padding", [0, PADDING])
 @pytest.mark.parametrize("encoding", CASES)
 def test_each_encoding_decodes_to_the_original_picture(encoding: str, padding: int) -> None:
-    rows, wanted, tolerance = CASES[encoding]
+    rows, expected, tolerance = CASES[encoding]
     orders = {False: "<", True: ">"}
     for bigendian, order in orders.items():
         data = sixteen_bits(rows, order) if ENCODINGS[encoding].bits == 16 else rows
-        assert_same_picture(decode(message(encoding, data, padding, bigendian)), wanted, tolerance)
+        assert_same_picture(decode(message(encoding, data, padding, bigendian)), expected, tolerance)
 
 
 def test_bgr8_without_padding_is_a_view_of_the_message() -> None:
@@ -196,8 +196,8 @@ COMPRESSED["jpeg with zeros behind its end"][0].data.extend(bytes(64))
 
 @pytest.mark.parametrize("case", COMPRESSED)
 def test_a_compressed_image_decodes_to_the_original_picture(case: str) -> None:
-    image, wanted, tolerance = COMPRESSED[case]
-    assert_same_picture(decode(image), wanted, tolerance)
+    image, expected, tolerance = COMPRESSED[case]
+    assert_same_picture(decode(image), expected, tolerance)
 
 
 def cut(image: CompressedImage, share: float) -> CompressedImage:
