@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.aflw2000_truth import COUNT, random_truth, perfect
+from support.aflw2000_truth import COUNT, perfect, random_truth
 from support.paths import ROOT
 
 from face_expr_ros.core.geometry import pinhole_camera, rotation_from_euler, rotation_to_axis, weak_perspective

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from scipy.io import savemat
-from support.aflw2000_truth import COUNT, axes_first, random_truth, perfect
+from support.aflw2000_truth import COUNT, axes_first, perfect, random_truth
 
 from face_expr_ros.core.types import FloatArray
 from face_expr_ros.evaluation.aflw2000 import GroundTruth, measure
