@@ -13,9 +13,10 @@ DRAW_MODES = ("annotated", "2d_sparse", "2d_dense", "3d", "pose", "depth", "pncc
 @dataclass(frozen=True)
 class LandmarksConfig:
     backend: str = setting(
-        "mediapipe_solutions",
-        "landmark backend: MediaPipe's FaceMesh",
-        choices=("mediapipe_solutions", "mediapipe_tasks"),
+        "auto",
+        "landmark backend, all of them FaceMesh: on LiteRT (facemesh), in MediaPipe up to 0.10.21 (mediapipe_solutions) "
+        "or in any MediaPipe (mediapipe_tasks); auto is mediapipe_solutions where that is installed, else facemesh",
+        choices=("auto", "facemesh", "mediapipe_solutions", "mediapipe_tasks"),
     )
     model_path: str = setting("", "mediapipe_tasks: path of face_landmarker.task")
     max_faces: int = setting(4, "maximum number of faces tracked in one image", minimum=1, maximum=20)
@@ -25,10 +26,20 @@ class LandmarksConfig:
 @dataclass(frozen=True)
 class DetectionConfig:
     backend: str = setting(
-        "mediapipe",
-        "detection backend; mediapipe runs its short-range network and, where that is not confident, the full-range "
-        "one; faceboxes needs the bundle 3ddfa_v2 and is slower",
-        choices=("mediapipe", "mediapipe_short", "mediapipe_full", "faceboxes"),
+        "auto",
+        "detection backend; blazeface on LiteRT, and mediapipe, run the short-range network and, where that is not "
+        "confident, the full-range one; auto is mediapipe where MediaPipe up to 0.10.21 is installed, else blazeface; "
+        "faceboxes needs the bundle 3ddfa_v2 and is slower",
+        choices=(
+            "auto",
+            "blazeface",
+            "blazeface_short",
+            "blazeface_full",
+            "mediapipe",
+            "mediapipe_short",
+            "mediapipe_full",
+            "faceboxes",
+        ),
     )
     confidence: float = setting(0.3, "minimum detection score", minimum=0.05, maximum=1.0)
     interval: float = setting(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from face_expr_ros.core.config import LandmarksConfig
 from face_expr_ros.core.settings import backend
 from face_expr_ros.core.types import Detection, Frame, Landmarks, Track
+from face_expr_ros.perception.mediapipe_version import has_solutions
 
 LANDMARK_COUNT = 478
 
@@ -65,9 +66,10 @@ def in_pixels(points: NDArray[np.float32], width: int, height: int) -> Landmarks
 
 
 def _solutions(config: LandmarksConfig) -> LandmarkDetector:
-    from face_expr_ros.perception.landmarks.mediapipe_solutions import MediapipeSolutions
+    from face_expr_ros.perception.landmarks.mediapipe_solutions import SolutionsNetwork
+    from face_expr_ros.perception.landmarks.regions import RegionLandmarks
 
-    return MediapipeSolutions(config)
+    return RegionLandmarks(SolutionsNetwork(), config.presence)
 
 
 def _tasks(config: LandmarksConfig) -> LandmarkDetector:
@@ -76,7 +78,20 @@ def _tasks(config: LandmarksConfig) -> LandmarkDetector:
     return MediapipeTasks(config)
 
 
+def _facemesh(config: LandmarksConfig) -> LandmarkDetector:
+    from face_expr_ros.perception.landmarks.facemesh import FaceMeshNetwork
+    from face_expr_ros.perception.landmarks.regions import RegionLandmarks
+
+    return RegionLandmarks(FaceMeshNetwork(), config.presence)
+
+
+def _auto(config: LandmarksConfig) -> LandmarkDetector:
+    return (_solutions if has_solutions() else _facemesh)(config)
+
+
 BACKENDS: dict[str, Callable[[LandmarksConfig], LandmarkDetector]] = {
+    "auto": _auto,
+    "facemesh": _facemesh,
     "mediapipe_solutions": _solutions,
     "mediapipe_tasks": _tasks,
 }

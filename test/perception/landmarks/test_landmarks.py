@@ -26,7 +26,7 @@ from face_expr_ros.core.geometry import (
 from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.core.types import FloatArray, Frame, Pose, Roi, Track
 from face_expr_ros.perception.landmarks import LandmarkDetector, open_landmarks
-from face_expr_ros.perception.landmarks.mediapipe_solutions import region_of_crop, region_of_points
+from face_expr_ros.perception.landmarks.regions import region_of_crop, region_of_points
 from face_expr_ros.synthetic.scene import FaceRenderer
 
 CAMERA = pinhole_camera(640, 480, 45.0)
