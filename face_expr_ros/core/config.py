@@ -13,12 +13,12 @@ DRAW_MODES = ("annotated", "2d_sparse", "2d_dense", "3d", "pose", "depth", "pncc
 @dataclass(frozen=True)
 class LandmarksConfig:
     backend: str = setting(
-        "auto",
-        "landmark backend, all of them FaceMesh: on LiteRT (facemesh), in MediaPipe up to 0.10.21 (mediapipe_solutions) "
-        "or in any MediaPipe (mediapipe_tasks); auto is mediapipe_solutions where that is installed, else facemesh",
-        choices=("auto", "facemesh", "mediapipe_solutions", "mediapipe_tasks"),
+        "facemesh",
+        "landmark backend: FaceMesh with attention (facemesh) or FaceMesh V2 (facemesh_v2) on LiteRT; the same two in "
+        "MediaPipe up to 0.10.21 (mediapipe_solutions) and in any MediaPipe (mediapipe_tasks)",
+        choices=("facemesh", "facemesh_v2", "mediapipe_solutions", "mediapipe_tasks"),
     )
-    model_path: str = setting("", "mediapipe_tasks: path of face_landmarker.task")
+    model_path: str = setting("", "facemesh_v2, mediapipe_tasks: path of face_landmarker.task")
     max_faces: int = setting(4, "maximum number of faces tracked in one image", minimum=1, maximum=20)
     presence: float = setting(0.5, "minimum presence confidence of FaceMesh", minimum=0.5, maximum=1.0)
 
@@ -26,12 +26,10 @@ class LandmarksConfig:
 @dataclass(frozen=True)
 class DetectionConfig:
     backend: str = setting(
-        "auto",
-        "detection backend; blazeface on LiteRT, and mediapipe, run the short-range network and, where that is not "
-        "confident, the full-range one; auto is mediapipe where MediaPipe up to 0.10.21 is installed, else blazeface; "
-        "faceboxes needs the bundle 3ddfa_v2 and is slower",
+        "blazeface",
+        "detection backend; blazeface (on LiteRT) and mediapipe (in MediaPipe up to 0.10.21) run the short-range network "
+        "and, where that is not confident, the full-range one; faceboxes needs the bundle 3ddfa_v2 and is slower",
         choices=(
-            "auto",
             "blazeface",
             "blazeface_short",
             "blazeface_full",

@@ -1,4 +1,4 @@
-"""TensorFlow Lite networks on LiteRT: the only file that imports LiteRT."""
+"""TensorFlow Lite networks on LiteRT: the only file that imports its interpreter."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from face_expr_ros.core.native_output import native_output_hidden
 
 
 class LitertModel:
-    """A network with one input. It belongs to one thread and computes on the calling thread.
+    """A network. It belongs to one thread and computes on the calling thread.
 
     Attributes:
-        input_shape: shape of the input, with the batch dimension.
+        input_shape: shape of the first input, with the batch dimension.
     """
 
     def __init__(self, path: Path) -> None:
@@ -27,13 +27,14 @@ class LitertModel:
                 self._interpreter.allocate_tensors()
         except (OSError, RuntimeError, ValueError) as error:
             raise BundleError(f"the network {str(path)!r} cannot be opened: {error}; restore the file") from error
-        (given,) = self._interpreter.get_input_details()
-        self._input = given["index"]
+        inputs = self._interpreter.get_input_details()
+        self._inputs = [entry["index"] for entry in inputs]
         self._outputs = [entry["index"] for entry in self._interpreter.get_output_details()]
-        self.input_shape: tuple[int, ...] = tuple(int(size) for size in given["shape"])
+        self.input_shape: tuple[int, ...] = tuple(int(size) for size in inputs[0]["shape"])
 
-    def __call__(self, values: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """The outputs for an input of shape ``input_shape``, in the order of the file, as copies."""
-        self._interpreter.set_tensor(self._input, values)
+    def __call__(self, *inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """The outputs for inputs of the network's shapes, both in the order of the file, as copies."""
+        for index, values in zip(self._inputs, inputs, strict=True):
+            self._interpreter.set_tensor(index, values)
         self._interpreter.invoke()
         return [self._interpreter.get_tensor(index) for index in self._outputs]

@@ -13,7 +13,6 @@ from face_expr_ros.core.config import DetectionConfig
 from face_expr_ros.core.settings import ConfigError, backend
 from face_expr_ros.core.types import Detection, Roi
 from face_expr_ros.models.bundle import package_file
-from face_expr_ros.perception.mediapipe_version import has_solutions
 
 
 class FaceDetector(Protocol):
@@ -76,10 +75,6 @@ def _blazeface(config: DetectionConfig, faceboxes: Path | None) -> FaceDetector:
     return BlazeFaceDetector(short, full, _ranges(config.backend), config.confidence)
 
 
-def _auto(config: DetectionConfig, faceboxes: Path | None) -> FaceDetector:
-    return (_mediapipe if has_solutions() else _blazeface)(config, faceboxes)
-
-
 def _ranges(backend: str) -> str:
     """Which BlazeFace networks search the image, by the end of the backend's name."""
     ending = backend.rpartition("_")[2]
@@ -98,7 +93,6 @@ def _faceboxes(config: DetectionConfig, faceboxes: Path | None) -> FaceDetector:
 
 
 BACKENDS: dict[str, Callable[[DetectionConfig, Path | None], FaceDetector]] = {
-    "auto": _auto,
     "blazeface": _blazeface,
     "blazeface_short": _blazeface,
     "blazeface_full": _blazeface,

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from face_expr_ros.core.config import LandmarksConfig
 from face_expr_ros.core.settings import backend
 from face_expr_ros.core.types import Detection, Frame, Landmarks, Track
-from face_expr_ros.perception.mediapipe_version import has_solutions
 
 LANDMARK_COUNT = 478
 
@@ -85,13 +84,16 @@ def _facemesh(config: LandmarksConfig) -> LandmarkDetector:
     return RegionLandmarks(FaceMeshNetwork(), config.presence)
 
 
-def _auto(config: LandmarksConfig) -> LandmarkDetector:
-    return (_solutions if has_solutions() else _facemesh)(config)
+def _facemesh_v2(config: LandmarksConfig) -> LandmarkDetector:
+    from face_expr_ros.perception.landmarks.facemesh_v2 import FaceMeshV2Network
+    from face_expr_ros.perception.landmarks.regions import RegionLandmarks
+
+    return RegionLandmarks(FaceMeshV2Network(config.model_path), config.presence)
 
 
 BACKENDS: dict[str, Callable[[LandmarksConfig], LandmarkDetector]] = {
-    "auto": _auto,
     "facemesh": _facemesh,
+    "facemesh_v2": _facemesh_v2,
     "mediapipe_solutions": _solutions,
     "mediapipe_tasks": _tasks,
 }

@@ -24,7 +24,6 @@ from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.core.types import Detection, FloatArray, Pose, Roi
 from face_expr_ros.perception.detection import FaceDetector, faceboxes, open_detector
 from face_expr_ros.perception.detection.boxes import best_of, containment, cut_out, overlap, shrink
-from face_expr_ros.perception.detection.mediapipe import MediapipeDetector
 from face_expr_ros.synthetic.scene import FaceRenderer
 
 CAMERA = pinhole_camera(640, 480, 45.0)
@@ -252,6 +251,6 @@ def test_the_released_faceboxes_finds_a_rendered_face(renderer: FaceRenderer, td
 
 
 def test_an_image_of_a_wall_gives_no_detection() -> None:
-    detector = MediapipeDetector("mediapipe", 0.3)
+    detector = open_detector(DetectionConfig())
     assert detector(WALL) == []
     detector.close()
