@@ -23,9 +23,7 @@ def sample_features(features: NDArray[np.float32], transforms: NDArray, side: in
         ValueError: a shape or type is wrong, or a map is not finite.
     """
     if features.ndim != 3 or features.dtype != np.float32 or not features.size:
-        raise ValueError(
-            f"features: expected float32 (height, width, channels), got {features.dtype} {features.shape}"
-        )
+        raise ValueError(f"features: expected float32 (height, width, channels), got {features.dtype} {features.shape}")
     maps = np.ascontiguousarray(transforms, np.float64)
     if maps.ndim != 3 or maps.shape[1:] != (2, 3) or not np.isfinite(maps).all():
         raise ValueError(f"transforms: expected finite (n, 2, 3), got {maps.shape}")

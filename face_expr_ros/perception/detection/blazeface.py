@@ -30,12 +30,17 @@ _ANCHORS = {  # by the side of the input in pixels: rows of each grid, and ancho
 class BlazeFace:
     """One of the two networks, for images of any size.
 
+    Args:
+        path: the file of the network.
+        min_score: minimum score of an anchor's detection; overlapping detections above it are averaged.
+
     Raises:
         BundleError: the file is not a network that LiteRT can run.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, min_score: float = CANDIDATE_SCORE) -> None:
         self._network = LitertModel(path)
+        self._min_score = min_score
         self._side = self._network.input_shape[1]
         self._anchors = _anchors(self._side)
 
@@ -45,7 +50,7 @@ class BlazeFace:
             return []
         offsets, logits = self._network(_letterbox(shrink(image, MAX_SIDE)[0], self._side)[None])
         scores = 1.0 / (1.0 + np.exp(-np.clip(logits[0, :, 0], -_MAX_LOGIT, _MAX_LOGIT)))
-        rows = np.flatnonzero(scores >= CANDIDATE_SCORE)
+        rows = np.flatnonzero(scores >= self._min_score)
         faces = _decoded(offsets[0, rows].astype(np.float64) / self._side, self._anchors[rows])
         height, width = image.shape[:2]
         faces = (faces - 0.5) * max(height, width) + [width / 2 - 0.5, height / 2 - 0.5]

@@ -32,7 +32,9 @@ class MediapipeBlazeFace:
         if not image.size:
             return []
         small = shrink(image, MAX_SIDE)[0]
-        packet = self._graph(image_packet(np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2RGB), np.uint8))).get("detections")
+        packet = self._graph(image_packet(np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2RGB), np.uint8))).get(
+            "detections"
+        )
         found = [] if packet is None else mediapipe.packet_getter.get_proto_list(packet)
         return [_raw_face(entry, image.shape[1], image.shape[0]) for entry in found]
 
