@@ -27,8 +27,9 @@ class LandmarksConfig:
 class DetectionConfig:
     backend: str = setting(
         "blazeface",
-        "detection backend; blazeface (on LiteRT) and mediapipe (in MediaPipe up to 0.10.21) run the short-range network "
-        "and, where that is not confident, the full-range one; faceboxes needs the bundle 3ddfa_v2 and is slower",
+        "detection backend; blazeface (on LiteRT) and mediapipe (in MediaPipe up to 0.10.21) run the short-range "
+        "network and, where that is not confident, the full-range one; faceboxes needs the bundle 3ddfa_v2 and is "
+        "slower",
         choices=(
             "blazeface",
             "blazeface_short",

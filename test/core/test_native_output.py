@@ -17,9 +17,13 @@ def test_lines_on_file_descriptor_2_are_hidden_in_the_block_only(capfd: pytest.C
 
 
 def test_an_error_in_the_block_shows_them(capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(RuntimeError), native_output_hidden():
-        os.write(2, b"reason\n")
-        raise RuntimeError
+    def fail() -> None:
+        with native_output_hidden():
+            os.write(2, b"reason\n")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert capfd.readouterr().err == "reason\n"
 
 

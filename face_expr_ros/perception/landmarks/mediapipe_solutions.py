@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from face_expr_ros.perception.mediapipe_graph import Graph, message_bytes, values_packet
 
 # The nodes of MediaPipe's FaceLandmarkCpu except the one that cuts out the region: it converts the whole image to RGB
-# first and takes three times as long as `kernels.regions`. The graph runs in the calling thread: by default MediaPipe runs
-# every node in another thread, which leaves cold caches behind.
+# first and takes three times as long as `kernels.regions`. The graph runs in the calling thread: by default MediaPipe
+# runs every node in another thread, which leaves cold caches behind.
 _GRAPH = """
     executor { type: "ApplicationThreadExecutor" }
     input_stream: "input"

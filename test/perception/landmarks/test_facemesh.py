@@ -111,7 +111,8 @@ class LiteRt:
         for face in self._detector(image):
             across, down = face.keypoints[1] - face.keypoints[0]
             side = 1.5 * (face.box[1] - face.box[0]).max()
-            region = Region(*face.box.mean(axis=0).tolist(), side, math.atan2(down, across))
+            x, y = face.box.mean(axis=0)
+            region = Region(x, y, side, math.atan2(down, across))
             points, presence = self._network(network_input(image, region, self._network.side))
             if presence >= CONFIDENCE:
                 return to_image(points, region)[:, :2]
