@@ -13,6 +13,7 @@ from face_expr_ros.core.config import DetectionConfig
 from face_expr_ros.core.settings import ConfigError, backend
 from face_expr_ros.core.types import Detection, Roi
 from face_expr_ros.models.bundle import package_file
+from face_expr_ros.perception.mediapipe_version import require_mediapipe
 
 
 class FaceDetector(Protocol):
@@ -60,6 +61,7 @@ def open_detector(config: DetectionConfig, faceboxes: Path | None = None) -> Fac
 
 
 def _mediapipe(config: DetectionConfig, faceboxes: Path | None) -> FaceDetector:
+    require_mediapipe("detection.backend", config.backend, "blazeface")
     from face_expr_ros.perception.detection import mediapipe
     from face_expr_ros.perception.detection.two_range import BlazeFaceDetector
 

@@ -28,7 +28,7 @@ class FaceMeshV2Network:
     side = 256
 
     def __init__(self, task: str) -> None:
-        expected = "landmarks.model_path: expected MediaPipe's face_landmarker.task for landmarks.backend facemesh_v2"
+        expected = "landmarks.model_path: expected the path of MediaPipe's face_landmarker.task for backend facemesh_v2"
         try:
             with zipfile.ZipFile(task) as files, tempfile.TemporaryDirectory() as folder:
                 self._network = LitertModel(Path(files.extract(_NETWORK, folder)))

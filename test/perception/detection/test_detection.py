@@ -54,7 +54,7 @@ def assert_crop_shows(detection: Detection, points: FloatArray) -> None:
     assert 0.95 < crop.width / true.width < 1.4
 
 
-@pytest.mark.parametrize("backend", ["mediapipe", "mediapipe_short", "mediapipe_full"])
+@pytest.mark.parametrize("backend", ["blazeface", "blazeface_short", "blazeface_full"])
 @pytest.mark.parametrize("yaw", [-80, -40, 0, 60])
 def test_a_face_is_found_at_every_yaw_with_the_right_crop(renderer: FaceRenderer, backend: str, yaw: float) -> None:
     image, points = person(renderer, yaw=yaw)

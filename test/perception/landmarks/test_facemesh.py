@@ -67,7 +67,7 @@ def test_v2_without_its_file_is_a_config_error(tmp_path: Path, content: bytes | 
     path = tmp_path / "face_landmarker.task"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(ConfigError, match=r"landmarks\.model_path: expected MediaPipe's face_landmarker\.task"):
+    with pytest.raises(ConfigError, match=r"landmarks\.model_path: expected the path of MediaPipe's face_landmarker"):
         open_landmarks(LandmarksConfig(backend="facemesh_v2", model_path=str(path)))
 
 
