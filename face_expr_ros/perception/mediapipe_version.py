@@ -7,7 +7,9 @@ from pathlib import Path
 
 from face_expr_ros.core.settings import ConfigError
 
-INSTALL = "MediaPipe up to 0.10.21 (Python up to 3.12, x86_64; 0.10.18 for aarch64): pip install -r requirements/mediapipe.txt"
+INSTALL = (
+    "MediaPipe up to 0.10.21 (0.10.18 on aarch64), for Python up to 3.12: pip install -r requirements/mediapipe.txt"
+)
 
 
 def has_mediapipe() -> bool:
