@@ -142,6 +142,8 @@ def face_row(face: Any, header: Any) -> Row:
         **{"qx": rotation.x, "qy": rotation.y, "qz": rotation.z, "qw": rotation.w},
         **angles,
         "metric": bool(face.pose.metric),
+        "looking_at_camera": float(face.looking_at_camera),
+        "speaking": float(face.speaking),
         "label": expression.label,
         "valence": float(expression.valence),
         "arousal": float(expression.arousal),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from face_expr_ros.bags.messages import (
     FACE_ARRAY,
+    FACE_EVENT,
     FACE_EXPRESSION,
     FACE_MODEL,
     FACE_POSE,
@@ -21,6 +22,7 @@ from face_expr_ros.core.types import Face, Frame
 from face_expr_ros.serialization.message_dicts import (
     Values,
     face_array_values,
+    face_event_values,
     face_expression_values,
     face_model_values,
     face_pose_values,
@@ -36,6 +38,7 @@ def face_topics(namespace: str, config: OutputConfig) -> list[Topic]:
     """The topics that are added to a bag, in ``namespace`` ("" or "/robot")."""
     topics = [
         new_topic(f"{namespace}/faces", FACE_ARRAY),
+        new_topic(f"{namespace}/face_events", FACE_EVENT),
         new_topic(f"{namespace}/pose", FACE_POSE),
         new_topic(f"{namespace}/shape", FACE_SHAPE),
         new_topic(f"{namespace}/expression", FACE_EXPRESSION),
@@ -75,6 +78,8 @@ class FaceMessages:
             yield "/tf", TF, time_ns, cdr(TF, {"transforms": transforms})
         for face in faces:
             expression = face_expression_values(face, name, header, self._config.names)
+            for event in face.events:
+                yield self._addition("face_events", FACE_EVENT, time_ns, face_event_values(face.id, event, header))
             yield self._addition("pose", FACE_POSE, time_ns, face_pose_values(face, header))
             yield self._addition("shape", FACE_SHAPE, time_ns, face_shape_values(face, name, header))
             yield self._addition("expression", FACE_EXPRESSION, time_ns, expression)

@@ -16,6 +16,7 @@ from face_expr_ros.core.resources import resource_path
 from face_expr_ros.serialization.message_dicts import Values
 
 FACE_ARRAY = "face_expr_ros/msg/FaceArray"
+FACE_EVENT = "face_expr_ros/msg/FaceEvent"
 FACE_POSE = "face_expr_ros/msg/FacePose"
 FACE_SHAPE = "face_expr_ros/msg/FaceShape"
 FACE_EXPRESSION = "face_expr_ros/msg/FaceExpression"

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
+from face_expr_ros.core.types import Blendshapes, FloatArray
+
 _EYE = ("eyeBlink", "eyeLookDown", "eyeLookIn", "eyeLookOut", "eyeLookUp", "eyeSquint", "eyeWide")
 ARKIT_NAMES = (
     *(f"{name}Left" for name in _EYE),
@@ -25,3 +29,22 @@ def mirrored_name(name: str) -> str:
     if "Left" in name:
         return name.replace("Left", "Right")
     return name.replace("Right", "Left")
+
+
+def arkit_values(blendshapes: Blendshapes) -> FloatArray:
+    """Blendshape values (52,) in 0..1, in the order of ``ARKIT_NAMES``, which is also Live Link's.
+
+    Raises:
+        ValueError: one of the ARKit blendshapes is missing, or a value is not finite.
+    """
+    if blendshapes.names == ARKIT_NAMES:
+        values = blendshapes.values
+    else:
+        place = {name: index for index, name in enumerate(blendshapes.names)}
+        missing = [name for name in ARKIT_NAMES if name not in place]
+        if missing:
+            raise ValueError(f"expected the 52 ARKit blendshapes, missing: {', '.join(missing)}")
+        values = blendshapes.values[[place[name] for name in ARKIT_NAMES]]
+    if not np.isfinite(values).all():
+        raise ValueError("expected finite blendshapes, got NaN or infinity")
+    return np.clip(values, 0.0, 1.0)

@@ -130,6 +130,29 @@ class ExpressionConfig:
     mouth_close_threshold: float = setting(
         0.1, "jawOpen minus mouthClose at or below which an open mouth counts as closed", minimum=0.0, maximum=1.0
     )
+    looking_half_angle: float = setting(
+        12.0,
+        "angle between the gaze and the direction to the camera at which looking_at_camera is 0.5",
+        unit="degrees",
+        minimum=1.0,
+        maximum=90.0,
+    )
+    looking_softness: float = setting(
+        6.0,
+        "looking_at_camera falls from 1 to 0 between looking_half_angle minus and plus this angle",
+        unit="degrees",
+        minimum=0.0,
+        maximum=90.0,
+    )
+    speaking_threshold: float = setting(
+        0.12,
+        "motion of the lips at or above which a person speaks, AU25 per second; speech ends at half of it",
+        minimum=0.01,
+        maximum=10.0,
+    )
+    gesture_min_swing: float = setting(
+        6.5, "minimum size of each swing of a nod or a shake", unit="degrees", minimum=1.0, maximum=90.0
+    )
 
 
 @dataclass(frozen=True)

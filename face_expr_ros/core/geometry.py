@@ -183,6 +183,12 @@ def rotation_to_axis(direction: FloatArray) -> FloatArray:
     return np.array([[1.0 - slant * x * x, -slant * x * y, -x], [-slant * x * y, 1.0 - slant * y * y, -y], [x, y, z]])
 
 
+def apparent_rotation(pose: Pose) -> FloatArray:
+    """(3, 3) from model axes to a camera that looks along the ray to the face, as FaceMesh's crop does."""
+    rotation: FloatArray = rotation_to_axis(pose.position) @ pose.rotation
+    return rotation
+
+
 def crop_from_landmarks(points: FloatArray) -> Roi:
     """3DDFA_V2's crop for a face with these pixels (n, >= 2): a square of sqrt(2) times their box's long side."""
     box = bounding_box(points)

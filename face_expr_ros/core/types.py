@@ -160,7 +160,7 @@ class Blendshapes:
 
 @dataclass(frozen=True)
 class Readouts:
-    """Values derived from a face's blendshapes.
+    """Values derived from a face's blendshapes and pose.
 
     Attributes:
         action_unit_names: FACS's, such as "AU12", and "AU12L" for the subject's own left; empty if not available.
@@ -169,6 +169,8 @@ class Readouts:
         arousal: -1..1, calm to excited.
         label: of the expression, one of `expression.affect.LABELS`; empty if not available.
         mouth_open: with hysteresis.
+        looking_at_camera: 0..1, from head and eyes together; 0.5 at the edge of the cone.
+        speaking: 0..1, from the motion of the lips; at least 0.5: the person speaks, with hysteresis.
     """
 
     action_unit_names: tuple[str, ...]
@@ -177,9 +179,25 @@ class Readouts:
     arousal: float
     label: str
     mouth_open: bool
+    looking_at_camera: float = 0.0
+    speaking: float = 0.0
 
 
 NO_READOUTS = Readouts((), np.zeros(0), 0.0, 0.0, "", False)
+NOD, SHAKE, BLINK = "nod", "shake", "blink"  # the types of events
+
+
+@dataclass(frozen=True)
+class FaceEvent:
+    """Something that a face did, recognized in one frame.
+
+    Attributes:
+        type: one of NOD, SHAKE and BLINK.
+        duration: from its begin to the stamp of the frame, seconds.
+    """
+
+    type: str
+    duration: float
 
 
 @dataclass(frozen=True)
@@ -193,7 +211,8 @@ class Face:
         landmarks: FaceMesh's points; None where FaceMesh does not find the face, as in profile.
         fit: the face model fitted to the face.
         blendshapes: the expression, relative to the person's neutral one.
-        readouts: derived from the blendshapes by the last stage.
+        readouts: derived from the blendshapes and the pose by the last stage.
+        events: those recognized in this frame.
     """
 
     id: str
@@ -203,6 +222,7 @@ class Face:
     fit: FaceFit
     blendshapes: Blendshapes
     readouts: Readouts = NO_READOUTS
+    events: tuple[FaceEvent, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -219,7 +239,7 @@ class FaceState:
         shape: (identity_count,) standard deviations.
         expression: (expression_count,) in the model's own basis.
         blendshapes: 0..1, ARKit names.
-        readouts: action units, valence, arousal, label, whether the mouth is open.
+        readouts: action units, valence, arousal, label, whether the mouth is open, attention and speech.
         landmarks: (478, 3) float32, x and y in image pixels; (0, 3) where FaceMesh does not find the face.
     """
 

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from face_expr_ros.core.arkit import arkit_values
 from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.core.geometry import pinhole_camera, rotation_from_euler
 from face_expr_ros.core.progress import progress
 from face_expr_ros.core.settings import from_mapping
 from face_expr_ros.core.types import FaceState, FloatArray, Frame, Pose, face_state
 from face_expr_ros.models.bundle import open_face_model
+from face_expr_ros.perception.gaze import Gaze, gaze, gaze_angles, gaze_from_irises, iris_angles
 from face_expr_ros.perception.pipeline import Pipeline
-from face_expr_ros.retargeting.avatar_axes import arkit_values, gaze_angles
-from face_expr_ros.retargeting.gaze import Gaze, gaze, gaze_from_irises, iris_angles
 from face_expr_ros.synthetic.actor import random_shape, set_gaze
 from face_expr_ros.synthetic.appearance import Appearance
 from face_expr_ros.synthetic.scene import FaceRenderer

@@ -86,9 +86,10 @@ class Pipeline:
             self._expression.keep(self._tracker.ids)
             blendshapes = self._expression(frame, tracks, fits)
         with self._stage("smoother"):
-            faces = self._smoother(_faces(tracks, fits, blendshapes), frame.stamp_ns)
+            measured = _faces(tracks, fits, blendshapes)
+            faces = self._smoother(measured, frame.stamp_ns)
         with self._stage("readouts"):
-            faces = self._readouts(faces)
+            faces = self._readouts(faces, frame.stamp_ns, measured)
         self._scheduler.defer(frame)
         return faces
 

@@ -12,15 +12,12 @@ from dataclasses import replace
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from face_expr_ros.core.arkit import ARKIT_NAMES, GAZE_RANGE, mirrored_name
-from face_expr_ros.core.facemesh_regions import IRISES
-from face_expr_ros.core.geometry import FACING_CAMERA, rotation_to_axis
+from face_expr_ros.core.arkit import ARKIT_NAMES, arkit_values, mirrored_name
+from face_expr_ros.core.geometry import FACING_CAMERA
 from face_expr_ros.core.types import NO_READOUTS, Blendshapes, FaceState, FloatArray, Pose, Roi
 
 _MIRROR = np.diag([-1.0, 1.0, 1.0])
 _COUNTERPART = [ARKIT_NAMES.index(mirrored_name(name)) for name in ARKIT_NAMES]
-_LEFT = {way: ARKIT_NAMES.index(f"eyeLook{way}Left") for way in ("Down", "In", "Out", "Up")}
-_RIGHT = {way: ARKIT_NAMES.index(f"eyeLook{way}Right") for way in ("Down", "In", "Out", "Up")}
 
 NEUTRAL_FACE = FaceState(
     id="",
@@ -37,34 +34,9 @@ NEUTRAL_FACE = FaceState(
 )
 
 
-def arkit_values(blendshapes: Blendshapes) -> FloatArray:
-    """Blendshape values (52,) in 0..1, in the order of ``ARKIT_NAMES``, which is also Live Link's.
-
-    Raises:
-        ValueError: one of the ARKit blendshapes is missing, or a value is not finite.
-    """
-    if blendshapes.names == ARKIT_NAMES:
-        values = blendshapes.values
-    else:
-        place = {name: index for index, name in enumerate(blendshapes.names)}
-        missing = [name for name in ARKIT_NAMES if name not in place]
-        if missing:
-            raise ValueError(f"expected the 52 ARKit blendshapes, missing: {', '.join(missing)}")
-        values = blendshapes.values[[place[name] for name in ARKIT_NAMES]]
-    if not np.isfinite(values).all():
-        raise ValueError("expected finite blendshapes, got NaN or infinity")
-    return np.clip(values, 0.0, 1.0)
-
-
 def head_rotation(pose: Pose) -> FloatArray:
     """H (3, 3): rotation from a face that looks into the camera to this one, in model axes."""
     rotation: FloatArray = FACING_CAMERA @ pose.rotation
-    return rotation
-
-
-def apparent_rotation(pose: Pose) -> FloatArray:
-    """(3, 3) from model axes to a camera that looks along the ray to the face, as FaceMesh's crop does."""
-    rotation: FloatArray = rotation_to_axis(pose.position) @ pose.rotation
     return rotation
 
 
@@ -82,23 +54,6 @@ def unity_quaternion(rotation: FloatArray) -> tuple[float, float, float, float]:
     """
     x, y, z, w = Rotation.from_matrix(rotation).as_quat(canonical=True).tolist()
     return x + 0.0, 0.0 - y, 0.0 - z, w  # sums avoid negative zeros
-
-
-def gaze_angles(values: FloatArray) -> FloatArray:
-    """Angles (2, 2) of the eyes in the head, radians: left eye first; to the subject's left, and up.
-
-    Args:
-        values: (52,) from :func:`arkit_values`.
-    """
-    down, inward, outward, up = (values[[_LEFT[name], _RIGHT[name]]] for name in ("Down", "In", "Out", "Up"))
-    angles: FloatArray = GAZE_RANGE * np.column_stack([(outward - inward) * (1.0, -1.0), up - down])
-    return angles
-
-
-def eye_rotation(left: float, up: float) -> FloatArray:
-    """Rotation (3, 3) in model axes of an eye that is turned to the subject's left and up, radians."""
-    rotation: FloatArray = Rotation.from_euler("YX", [left, -up]).as_matrix()
-    return rotation
 
 
 def mirrored(state: FaceState) -> FaceState:
@@ -135,17 +90,3 @@ def relaxed(state: FaceState, fraction: float) -> FaceState:
     """The face interpolated towards neutral: no expression, facing the camera, at the same position."""
     neutral = replace(NEUTRAL_FACE, pose=Pose(FACING_CAMERA, state.pose.position, state.pose.metric))
     return replace(interpolate(state, neutral, fraction), id=state.id, stamp_ns=state.stamp_ns)
-
-
-def in_face_axes(state: FaceState) -> FloatArray:
-    """FaceMesh landmarks (478, 3) in model axes, relative to their mean, in units of the distance between the irises.
-
-    Raises:
-        ValueError: the face has no landmarks.
-    """
-    if not len(state.landmarks):
-        raise ValueError(f"expected landmarks, got none for the face {state.id!r}")
-    points = state.landmarks.astype(np.float64) @ apparent_rotation(state.pose)
-    distance = np.linalg.norm(points[IRISES[0][0]] - points[IRISES[1][0]])
-    scaled: FloatArray = (points - points.mean(axis=0)) / max(float(distance), 1e-9)
-    return scaled

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from face_expr_ros.core.arkit import arkit_values
 from face_expr_ros.core.types import FaceState
-from face_expr_ros.retargeting.avatar_axes import NEUTRAL_FACE, arkit_values, interpolate, mirrored, relaxed
+from face_expr_ros.retargeting.avatar_axes import NEUTRAL_FACE, interpolate, mirrored, relaxed
 from face_expr_ros.retargeting.avatar_config import TargetConfig
 from face_expr_ros.retargeting.config import FOLLOW_MODES, HeadControlConfig
 from face_expr_ros.retargeting.follow import FaceSelector

@@ -6,10 +6,11 @@ import re
 
 import numpy as np
 
-from face_expr_ros.core.arkit import ARKIT_NAMES
+from face_expr_ros.core.arkit import ARKIT_NAMES, arkit_values
 from face_expr_ros.core.geometry import FACING_CAMERA
 from face_expr_ros.core.types import FaceState
-from face_expr_ros.retargeting.avatar_axes import arkit_values, gaze_angles, head_rotation, right_handed_degrees
+from face_expr_ros.perception.gaze import gaze_angles
+from face_expr_ros.retargeting.avatar_axes import head_rotation, right_handed_degrees
 
 HELLO = b"iFacialMocap_sahuasouryya9218sauhuiayeta91555dy3719"
 SECOND_VERSION = b"|sendDataVersion=v2"  # after HELLO: values are separated by &, which cannot be read as a minus sign

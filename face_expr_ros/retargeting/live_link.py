@@ -7,8 +7,10 @@ import uuid
 
 import numpy as np
 
+from face_expr_ros.core.arkit import arkit_values
 from face_expr_ros.core.types import FaceState
-from face_expr_ros.retargeting.avatar_axes import arkit_values, gaze_angles, head_rotation, right_handed_degrees
+from face_expr_ros.perception.gaze import gaze_angles
+from face_expr_ros.retargeting.avatar_axes import head_rotation, right_handed_degrees
 from face_expr_ros.retargeting.avatar_config import LiveLinkConfig
 
 VERSION = 6

@@ -13,10 +13,10 @@ import struct
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from face_expr_ros.core.arkit import ARKIT_NAMES
+from face_expr_ros.core.arkit import ARKIT_NAMES, arkit_values
 from face_expr_ros.core.facemesh_regions import IBUG68, IRISES
 from face_expr_ros.core.types import FaceState, FloatArray, Pose
-from face_expr_ros.retargeting.avatar_axes import arkit_values, in_face_axes
+from face_expr_ros.perception.gaze import in_face_axes
 from face_expr_ros.retargeting.avatar_config import OpenSeeFaceConfig
 
 SIZE = 1785

@@ -21,6 +21,8 @@ QUANTITIES: dict[str, Callable[[FaceState], float]] = {
     "valence": lambda face: face.readouts.valence,
     "arousal": lambda face: face.readouts.arousal,
     "mouth_open": lambda face: float(face.readouts.mouth_open),
+    "looking_at_camera": lambda face: face.readouts.looking_at_camera,
+    "speaking": lambda face: face.readouts.speaking,
 }
 ACTION_UNITS = tuple(unit.name for unit in facs.TABLE)
 NAMES = (*QUANTITIES, *ARKIT_NAMES, *ACTION_UNITS)

@@ -14,15 +14,10 @@ from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message_builder import OscMessageBuilder
 from scipy.spatial.transform import Rotation
 
-from face_expr_ros.core.arkit import ARKIT_NAMES
+from face_expr_ros.core.arkit import ARKIT_NAMES, arkit_values
 from face_expr_ros.core.types import FaceState, FloatArray
-from face_expr_ros.retargeting.avatar_axes import (
-    arkit_values,
-    eye_rotation,
-    gaze_angles,
-    head_rotation,
-    unity_quaternion,
-)
+from face_expr_ros.perception.gaze import eye_rotation, gaze_angles
+from face_expr_ros.retargeting.avatar_axes import head_rotation, unity_quaternion
 from face_expr_ros.retargeting.avatar_config import VmcConfig
 
 MAX_BUNDLE = 1400  # bytes; fits into one Ethernet frame, which avoids fragmentation

@@ -15,11 +15,13 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from face_expr_ros.core.face_model import MorphableModel
-from face_expr_ros.core.types import Camera, Face, Pose
+from face_expr_ros.core.types import Camera, Face, FaceEvent, Pose
 from face_expr_ros.msg import FaceArray, FaceExpression, FaceModel, FacePose, FaceShape
+from face_expr_ros.msg import FaceEvent as FaceEventMessage
 from face_expr_ros.ros.message_fields import message_object
 from face_expr_ros.serialization.message_dicts import (
     face_array_values,
+    face_event_values,
     face_expression_values,
     face_model_values,
     face_pose_values,
@@ -48,6 +50,11 @@ def face_shape(face: Face, model_name: str, header: Header) -> FaceShape:
 def face_expression(face: Face, model_name: str, header: Header, names: bool = True) -> FaceExpression:
     """The expression; ``names`` as in `message_dicts.face_expression_values`."""
     return message_object(FaceExpression, face_expression_values(face, model_name, header, names))
+
+
+def face_event(face_id: str, event: FaceEvent, header: Header) -> FaceEventMessage:
+    """Something that the face did, recognized in the image of the header."""
+    return message_object(FaceEventMessage, face_event_values(face_id, event, header))
 
 
 def pose_message(pose: Pose) -> PoseMessage:

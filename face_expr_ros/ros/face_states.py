@@ -36,7 +36,7 @@ def _face_state(face: Face, stamp_ns: int) -> FaceState:
         shape=np.array(face.shape.coefficients),
         expression=np.array(face.expression.coefficients),
         blendshapes=_blendshapes(face.expression),
-        readouts=_readouts(face.expression),
+        readouts=_readouts(face),
         landmarks=_landmarks(face),
     )
 
@@ -70,8 +70,18 @@ def _blendshapes(message: FaceExpression) -> Blendshapes:
     return Blendshapes(names, values)
 
 
-def _readouts(message: FaceExpression) -> Readouts:
+def _readouts(face: Face) -> Readouts:
+    message = face.expression
     names, values = tuple(message.action_unit_names), np.array(message.action_units)
     if len(names) != len(values):
         raise ValueError(f"expected a value for each of {len(names)} action unit names, got {len(values)} values")
-    return Readouts(names, values, message.valence, message.arousal, message.label, message.mouth_open)
+    return Readouts(
+        names,
+        values,
+        message.valence,
+        message.arousal,
+        message.label,
+        message.mouth_open,
+        looking_at_camera=face.looking_at_camera,
+        speaking=face.speaking,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from std_msgs.msg import Header
@@ -11,7 +12,7 @@ from face_expr_ros.core.config import ExpressionConfig
 from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.geometry import bounding_box, pixels_with_depth, to_camera, weak_perspective
 from face_expr_ros.core.ibug import apparent_turn
-from face_expr_ros.core.types import Blendshapes, Camera, Face, FaceFit, Landmarks
+from face_expr_ros.core.types import Blendshapes, Camera, Face, FaceFit, Landmarks, face_state
 from face_expr_ros.msg import FaceArray
 from face_expr_ros.perception.expression.readouts import read_once
 from face_expr_ros.ros.encode import face_array
@@ -40,12 +41,12 @@ def true_face(face_id: str, truth: Truth, model: MorphableModel, camera: Camera)
     )
     landmarks = landmarks.astype(np.float32)
     blendshapes = Blendshapes(model.expression_names, truth.expression)
-    return Face(
+    face = Face(
         id=face_id,
         confidence=1.0,
         roi=bounding_box(landmarks),
         landmarks=Landmarks(landmarks, 1.0),
         fit=FaceFit(truth.pose, truth.shape, truth.expression, 0.0, landmarks68, projection, confidence=1.0),
         blendshapes=blendshapes,
-        readouts=read_once(blendshapes, ExpressionConfig()),
     )
+    return replace(face, readouts=read_once(face_state(face, 0, model.name), ExpressionConfig()))

@@ -11,8 +11,8 @@ from scipy.spatial.transform import Rotation
 from std_msgs.msg import Header
 
 from face_expr_ros.core.types import FaceState
+from face_expr_ros.perception.gaze import gaze, gaze_axes
 from face_expr_ros.retargeting import hri_values
-from face_expr_ros.retargeting.gaze import gaze, gaze_axes
 from face_expr_ros.retargeting.hri_values import EXPRESSIONS, ImageSize
 from face_expr_ros.ros.encode import pose_message
 

@@ -22,7 +22,7 @@ from face_expr_ros.core.types import Face, Frame
 from face_expr_ros.drawing.mesh_detail import check_mesh_detail
 from face_expr_ros.drawing.modes import check_mode, draw_in_frame
 from face_expr_ros.drawing.overlays import annotate
-from face_expr_ros.msg import FaceArray, FaceExpression, FaceModel, FacePose, FaceShape
+from face_expr_ros.msg import FaceArray, FaceEvent, FaceExpression, FaceModel, FacePose, FaceShape
 from face_expr_ros.ros import encode
 from face_expr_ros.ros.cdr import create_writer
 from face_expr_ros.ros.mesh_cloud import mesh_cloud
@@ -72,6 +72,7 @@ class Outputs:
         self._model = model
         self._publishers: list[LifecyclePublisher[Any]] = []
         self._faces = self._publisher(FaceArray, "faces")
+        self._events = self._publisher(FaceEvent, "face_events")
         self._pose = self._publisher(FacePose, "pose")
         self._shape = self._publisher(FaceShape, "shape")
         self._expression = self._publisher(FaceExpression, "expression")
@@ -102,6 +103,9 @@ class Outputs:
         """Publish the faces of one image with the image's header."""
         name = self._model.name
         self._faces.publish(self._write_faces(face_array_values(faces, frame.camera, name, header)))
+        for face in faces:
+            for event in face.events:
+                self._events.publish(encode.face_event(face.id, event, header))
         if config.tf and faces and self._tf and self._tf_type:
             self._tf.publish(self._tf_type(transforms=face_transforms(faces, header)))
         _publish_each(self._pose, faces, lambda face: encode.face_pose(face, header))

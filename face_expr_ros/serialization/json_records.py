@@ -21,6 +21,7 @@ def face_record(face: Face) -> dict[str, Any]:
         "expression": _rounded(face.fit.expression, 5),
         "blendshapes": dict(zip(face.blendshapes.names, _rounded(face.blendshapes.values, 5), strict=True)),
         **readouts_record(face.readouts),
+        "events": [{"type": event.type, "duration": round(event.duration, 4)} for event in face.events],
         "landmarks": [] if face.landmarks is None else _rounded(face.landmarks.points, 3),
         "landmarks68": _rounded(face.fit.landmarks68, 3),
     }
@@ -34,6 +35,8 @@ def readouts_record(readouts: Readouts) -> dict[str, Any]:
         "arousal": round(readouts.arousal, 5),
         "label": readouts.label,
         "mouth_open": readouts.mouth_open,
+        "looking_at_camera": round(readouts.looking_at_camera, 4),
+        "speaking": round(readouts.speaking, 4),
     }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.geometry import euler_angles, face_frame_quaternion
-from face_expr_ros.core.types import Camera, Face, Pose, Roi
+from face_expr_ros.core.types import Camera, Face, FaceEvent, Pose, Roi
 
 Values = dict[str, Any]  # the fields of a message by name
 
@@ -35,6 +35,8 @@ def face_values(face: Face, camera: Camera, model_name: str, header: Any) -> Val
         "pose": face_pose_values(face, header),
         "shape": face_shape_values(face, model_name, header),
         "expression": face_expression_values(face, model_name, header),
+        "looking_at_camera": face.readouts.looking_at_camera,
+        "speaking": face.readouts.speaking,
         "landmarks": () if face.landmarks is None else face.landmarks.points,
     }
 
@@ -85,6 +87,11 @@ def face_expression_values(face: Face, model_name: str, header: Any, names: bool
         "label": readouts.label,
         "mouth_open": readouts.mouth_open,
     }
+
+
+def face_event_values(face_id: str, event: FaceEvent, header: Any) -> Values:
+    """Something that the face did; the header is that of the image in which it was recognized."""
+    return {"header": header, "face_id": face_id, "type": event.type, "duration": event.duration}
 
 
 def pose_values(pose: Pose) -> Values:

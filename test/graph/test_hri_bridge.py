@@ -21,7 +21,7 @@ from face_expr_ros.core.facemesh_regions import IBUG68, IRISES
 from face_expr_ros.core.types import Blendshapes, Face, Roi, face_state
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.perception.expression.readouts import ReadoutReader
-from face_expr_ros.retargeting.gaze import gaze
+from face_expr_ros.perception.gaze import gaze
 from face_expr_ros.ros.encode import face_array
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # building hri_msgs takes a minute on a loaded machine

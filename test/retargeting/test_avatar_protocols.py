@@ -17,6 +17,7 @@ from support.paths import ROOT
 
 from face_expr_ros.core.arkit import ARKIT_NAMES
 from face_expr_ros.core.types import Blendshapes, FaceState
+from face_expr_ros.perception.gaze import gaze_angles
 from face_expr_ros.retargeting import avatar_axes, vmc
 from face_expr_ros.retargeting.avatar_axes import NEUTRAL_FACE
 from face_expr_ros.retargeting.avatar_config import VmcConfig
@@ -76,7 +77,7 @@ def test_mirroring_swaps_left_and_right_and_keeps_pitch() -> None:
 
 def test_gaze_angles_from_eye_look_blendshapes() -> None:
     state = make_state(eyeLookOutLeft=0.5, eyeLookInRight=0.5, eyeLookUpLeft=0.25, eyeLookDownRight=0.25)
-    left, right = np.degrees(avatar_axes.gaze_angles(state.blendshapes.values))
+    left, right = np.degrees(gaze_angles(state.blendshapes.values))
     np.testing.assert_allclose(left, (14.0, 7.0))
     np.testing.assert_allclose(right, (14.0, -7.0))
 

@@ -18,9 +18,9 @@ import numpy as np
 from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.core.geometry import default_camera
 from face_expr_ros.core.progress import progress
-from face_expr_ros.core.types import Face, FloatArray, Frame
+from face_expr_ros.core.types import BLINK, Face, FloatArray, Frame
 from face_expr_ros.evaluation.expression.baselines import open_mediapipe
-from face_expr_ros.evaluation.expression.blinks import BlinkCounter, read_labels, score
+from face_expr_ros.evaluation.expression.blinks import read_labels, score
 from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.sources.video import VideoSource
 
@@ -94,14 +94,16 @@ def read_video(path: Path, config: PerceptionConfig, task: Path | None = None) -
     with closing(VideoSource(path, loop=False, warn=warnings.warn)) as video, closing(Pipeline(config)) as pipeline:
         rate = video.rate or 30.0
         others = open_mediapipe(task) if task else None
-        counter = BlinkCounter()
         rows, blinks = [], []
         for frame in progress(_frames(video, rate, config), path.name, video.frame_count):
             face = max(pipeline(frame), key=lambda each: each.roi.height, default=None)
             rows.append((face, others(frame.image) if others else None))
-            blink = counter(face.blendshapes, frame.stamp_ns * 1e-9) if face else None
-            if blink:
-                blinks.append((round(blink.begin * rate), round(blink.end * rate)))
+            number = len(rows) - 1
+            blinks += [
+                (round(number - event.duration * rate), number - 1)
+                for event in (face.events if face else ())
+                if event.type == BLINK
+            ]
         if others:
             others.close()
     return _reading(rate, rows, tuple(blinks))

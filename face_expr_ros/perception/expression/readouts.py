@@ -1,16 +1,23 @@
-"""Values derived from the blendshapes: action units, affect, and whether the mouth is open."""
+"""The read-outs and events of each face: action units, affect, open mouth, attention, speech, nods, shakes, blinks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from face_expr_ros.core.config import ExpressionConfig
 from face_expr_ros.core.settings import ConfigError
-from face_expr_ros.core.types import NO_READOUTS, Blendshapes, Face, Readouts
+from face_expr_ros.core.types import NO_READOUTS, Blendshapes, Face, FaceState, Pose, Readouts, face_state
 from face_expr_ros.perception.expression import facs
 from face_expr_ros.perception.expression.affect import Affect, read_affect
+from face_expr_ros.perception.expression.attention import Attention
+from face_expr_ros.perception.expression.blinks import BlinkDetector
+from face_expr_ros.perception.expression.head_gestures import HeadGestures
+from face_expr_ros.perception.expression.speaking import LipMotion
+
+_LIPS_PART = facs.NAMES.index("AU25")
+_MEMORY_NS = 10**9  # a face that was not found for longer starts anew
 
 
 def action_units(values: Blendshapes) -> dict[str, float]:
@@ -76,47 +83,104 @@ class MouthState:
         self._open = set(state)
 
 
+class _FaceReaders:
+    """The stages with state of one face."""
+
+    def __init__(self, config: ExpressionConfig) -> None:
+        self._attention, self._lips = Attention(config), LipMotion(config)
+        self._blinks, self._gestures = BlinkDetector(), HeadGestures(config)
+        self.last_ns = 0
+
+    def __call__(self, face: Face, measured: Pose, mouth_open: bool | None, stamp_ns: int) -> Face:
+        """The face with read-outs and events; ``mouth_open`` is None for blendshapes without ARKit's names."""
+        self.last_ns, t = stamp_ns, stamp_ns * 1e-9
+        looking = self._attention(face_state(face, stamp_ns, ""), t)
+        events = [self._gestures(measured.rotation, t)]
+        if mouth_open is None:
+            readouts = replace(NO_READOUTS, looking_at_camera=looking) if looking else NO_READOUTS
+        else:
+            readouts = _readouts(face.blendshapes, mouth_open)
+            parting = float(readouts.action_units[_LIPS_PART])
+            readouts = replace(readouts, looking_at_camera=looking, speaking=self._lips(parting, t))
+            events.append(self._blinks(face.blendshapes, t))
+        return replace(face, readouts=readouts, events=tuple(event for event in events if event is not None))
+
+    def state_dict(self) -> dict[str, Any]:
+        stages = {name: stage.state_dict() for name, stage in self._stages().items()}
+        return {"last_ns": self.last_ns, "stages": stages}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.last_ns = state["last_ns"]
+        for name, stage in self._stages().items():
+            stage.load_state_dict(state["stages"][name])
+
+    def _stages(self) -> dict[str, Any]:
+        return {"attention": self._attention, "lips": self._lips, "blinks": self._blinks, "gestures": self._gestures}
+
+
 class ReadoutReader:
-    """A stage with state, the open mouths; it runs after the smoother, on the published blendshapes.
+    """The last stage: read-outs and events of each face. It runs after the smoother, on the published values.
 
     Raises:
         ConfigError: see `MouthState`.
     """
 
     def __init__(self, config: ExpressionConfig) -> None:
+        self._config = config
         self._mouths = MouthState(config)
+        self._readers: dict[str, _FaceReaders] = {}
 
-    def __call__(self, faces: tuple[Face, ...]) -> tuple[Face, ...]:
-        """The faces of a frame with their read-outs, which are empty for blendshapes without ARKit's names."""
+    def __call__(
+        self, faces: tuple[Face, ...], stamp_ns: int, measured: Sequence[Face] | None = None
+    ) -> tuple[Face, ...]:
+        """The faces of a frame with their read-outs and events; most are empty for blendshapes without ARKit's names.
+
+        Args:
+            faces: as published.
+            stamp_ns: of the frame.
+            measured: the same faces before the smoother, which damps nods and shakes; by default ``faces``.
+        """
         self._mouths.keep({face.id for face in faces})
-        return tuple(replace(face, readouts=self._read(face)) for face in faces)
+        self._readers = {
+            id: reader for id, reader in self._readers.items() if abs(stamp_ns - reader.last_ns) <= _MEMORY_NS
+        }
+        pairs = zip(faces, measured or faces, strict=True)
+        return tuple(self._read(face, raw.fit.pose, stamp_ns) for face, raw in pairs)
 
     def reset(self) -> None:
         """Delete the state of all faces."""
         self._mouths.reset()
+        self._readers.clear()
 
     def state_dict(self) -> dict[str, Any]:
         """The state between two frames."""
-        return {"open_mouths": self._mouths.state_dict()}
+        readers = {id: reader.state_dict() for id, reader in self._readers.items()}
+        return {"open_mouths": self._mouths.state_dict(), "readers": readers}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` returned."""
         self._mouths.load_state_dict(state["open_mouths"])
+        self._readers = {id: _FaceReaders(self._config) for id in state["readers"]}
+        for id, reader in self._readers.items():
+            reader.load_state_dict(state["readers"][id])
 
-    def _read(self, face: Face) -> Readouts:
-        if not facs.readable(face.blendshapes):
-            return NO_READOUTS
-        return _readouts(face.blendshapes, self._mouths(face.id, mouth_opening(face.blendshapes)))
+    def _read(self, face: Face, measured: Pose, stamp_ns: int) -> Face:
+        is_readable = facs.readable(face.blendshapes)
+        mouth_open = self._mouths(face.id, mouth_opening(face.blendshapes)) if is_readable else None
+        if face.id not in self._readers:
+            self._readers[face.id] = _FaceReaders(self._config)
+        return self._readers[face.id](face, measured, mouth_open, stamp_ns)
 
 
-def read_once(values: Blendshapes, config: ExpressionConfig) -> Readouts:
+def read_once(state: FaceState, config: ExpressionConfig) -> Readouts:
     """The read-outs of a single face without previous frames, for example a rendered one.
 
     Raises:
         ConfigError: see `MouthState`.
         ValueError: a blendshape of the table of action units is missing.
     """
-    return _readouts(values, MouthState(config)("", mouth_opening(values)))
+    readouts = _readouts(state.blendshapes, MouthState(config)("", mouth_opening(state.blendshapes)))
+    return replace(readouts, looking_at_camera=Attention(config)(state, 0.0))
 
 
 def _readouts(values: Blendshapes, mouth_open: bool) -> Readouts:

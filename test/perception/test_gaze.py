@@ -13,7 +13,7 @@ from support.avatar_faces import make_state
 
 from face_expr_ros.core.types import Blendshapes, FaceState
 from face_expr_ros.evaluation.gaze import GazeSample, gaze_errors, rendered_gaze_samples
-from face_expr_ros.retargeting.gaze import gaze, gaze_axes, gaze_from_irises, iris_angles
+from face_expr_ros.perception.gaze import gaze, gaze_axes, gaze_from_irises, iris_angles
 
 LEFT: dict[str, Any] = {"eyeLookOutLeft": 1.0, "eyeLookInRight": 1.0}  # 28 degrees
 

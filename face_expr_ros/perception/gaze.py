@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
-from face_expr_ros.core.arkit import ARKIT_NAMES
+from face_expr_ros.core.arkit import ARKIT_NAMES, GAZE_RANGE, arkit_values
 from face_expr_ros.core.facemesh_regions import IRISES
+from face_expr_ros.core.geometry import apparent_rotation
 from face_expr_ros.core.types import FaceState, FloatArray, Pose
-from face_expr_ros.retargeting.avatar_axes import arkit_values, eye_rotation, gaze_angles, in_face_axes
 
+_LEFT = {way: ARKIT_NAMES.index(f"eyeLook{way}Left") for way in ("Down", "In", "Out", "Up")}
+_RIGHT = {way: ARKIT_NAMES.index(f"eyeLook{way}Right") for way in ("Down", "In", "Out", "Up")}
 _FORWARD = np.array([0.0, 0.0, 1.0])
 # Iris, outer and inner eye corner: left eye, right eye.
 _EYES = ((IRISES[1][0], 263, 362), (IRISES[0][0], 33, 133))
@@ -71,6 +74,37 @@ def iris_angles(state: FaceState) -> FloatArray:
         offsets.append((points[iris] - (points[outer] + points[inner]) / 2)[:2] / width)
     angles: FloatArray = (np.array(offsets) - _NEUTRAL_OFFSET) * _ANGLE_PER_WIDTH
     return angles
+
+
+def gaze_angles(values: FloatArray) -> FloatArray:
+    """Angles (2, 2) of the eyes in the head, radians: left eye first; to the subject's left, and up.
+
+    Args:
+        values: (52,) from `arkit_values`.
+    """
+    down, inward, outward, up = (values[[_LEFT[name], _RIGHT[name]]] for name in ("Down", "In", "Out", "Up"))
+    angles: FloatArray = GAZE_RANGE * np.column_stack([(outward - inward) * (1.0, -1.0), up - down])
+    return angles
+
+
+def eye_rotation(left: float, up: float) -> FloatArray:
+    """Rotation (3, 3) in model axes of an eye that is turned to the subject's left and up, radians."""
+    rotation: FloatArray = Rotation.from_euler("YX", [left, -up]).as_matrix()
+    return rotation
+
+
+def in_face_axes(state: FaceState) -> FloatArray:
+    """FaceMesh landmarks (478, 3) in model axes, relative to their mean, in units of the distance between the irises.
+
+    Raises:
+        ValueError: the face has no landmarks.
+    """
+    if not len(state.landmarks):
+        raise ValueError(f"expected landmarks, got none for the face {state.id!r}")
+    points = state.landmarks.astype(np.float64) @ apparent_rotation(state.pose)
+    distance = np.linalg.norm(points[IRISES[0][0]] - points[IRISES[1][0]])
+    scaled: FloatArray = (points - points.mean(axis=0)) / max(float(distance), 1e-9)
+    return scaled
 
 
 def gaze_axes(directions: Gaze, pose: Pose) -> FloatArray:

@@ -1,0 +1,93 @@
+"""Blinks in blendshapes, online."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from face_expr_ros.core.types import BLINK, Blendshapes, FaceEvent
+
+EYES = ("eyeBlinkLeft", "eyeBlinkRight")
+
+# Thresholds relative to open eyes (0) and the deepest recent closure (1); a label begins when the lids are half closed.
+_CLOSED, _OPENED = 0.5, 0.35
+# Minimum range between open and closed eyes, as a fraction of the scale above open: backends differ in their values
+# for closed eyes, but looking down or laughing also closes the lids in part, and before the first blink no closure is
+# known.
+_MIN_DEPTH = 0.4
+# Seconds. Spontaneous blinks take 0.1 to 0.4 from open to open (Stern, Walrath and Goldstein, 1984), and the lids are
+# at least half closed for half of that time; one frame at 30 Hz is noise. After more than a second, eyes are closed.
+_MIN_DURATION, _MAX_DURATION = 0.05, 1.0
+_MEMORY = 20.0  # seconds of history for open and closed eyes; people blink every 3 to 10 seconds
+_MAX_OPEN = 0.5  # maximum value of open eyes, so that eyes that stay closed do not become the reference
+_MAX_GAP = 0.5  # seconds without the face after which the history is discarded
+
+
+class BlinkDetector:
+    """Detects the blinks of one face, online.
+
+    The values of open and closed eyes differ between people and backends and are therefore estimated: open is the
+    median of the recent values, closed their maximum. A closure begins halfway between them and ends slightly below;
+    closures that are too short or too long are not blinks. The less closed eye is used, so a wink is not a blink.
+    """
+
+    def __init__(self) -> None:
+        self._past: deque[tuple[float, float]] = deque()
+        self._begin: float | None = None
+        self._last: float | None = None
+
+    def __call__(self, blendshapes: Blendshapes, t: float) -> FaceEvent | None:
+        """A blink of both eyes that has ended with these values, or None; ``t`` is their time in seconds.
+
+        Time that goes back, or a gap of more than half a second, resets the history.
+
+        Raises:
+            ValueError: the blendshapes lack eyeBlinkLeft or eyeBlinkRight.
+        """
+        closure = both_closed(blendshapes)
+        if self._last is None or not 0.0 <= t - self._last <= _MAX_GAP:
+            self._past.clear()
+            self._begin = None
+        self._last = t
+        depth = self._depth(closure, t)
+        if self._begin is None:
+            self._begin = t if depth > _CLOSED else None
+            return None
+        return self._finish(t) if depth < _OPENED else None
+
+    def _depth(self, closure: float, t: float) -> float:
+        """Closure relative to this person's recent open (0) and closed (1) eyes."""
+        self._past.append((t, closure))
+        while t - self._past[0][0] > _MEMORY:
+            self._past.popleft()
+        past = np.array([value for _, value in self._past])
+        level = min(float(np.median(past)), _MAX_OPEN)
+        return (closure - level) / max(float(past.max()) - level, _MIN_DEPTH * (1.0 - level))
+
+    def _finish(self, t: float) -> FaceEvent | None:
+        begin, self._begin = self._begin, None
+        if begin is None or not _MIN_DURATION <= t - begin <= _MAX_DURATION:
+            return None
+        return FaceEvent(BLINK, t - begin)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state between two frames."""
+        return {"past": [list(entry) for entry in self._past], "begin": self._begin, "last": self._last}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        self._past = deque((t, value) for t, value in state["past"])
+        self._begin, self._last = state["begin"], state["last"]
+
+
+def both_closed(blendshapes: Blendshapes) -> float:
+    """eyeBlink of the less closed eye, 0..1. Raises ValueError if the blendshapes lack it."""
+    if missing := [name for name in EYES if name not in blendshapes.names]:
+        raise ValueError(
+            f"expected blendshapes with {' and '.join(EYES)}, got {blendshapes.names[:4]}... without {missing[0]}; "
+            "use an expression backend with ARKit names"
+        )
+    return float(min(blendshapes.values[blendshapes.names.index(name)] for name in EYES))
