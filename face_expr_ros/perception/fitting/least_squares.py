@@ -40,6 +40,7 @@ from face_expr_ros.kernels.points import moments, turned_directions
 from face_expr_ros.kernels.similarity import umeyama_alignment
 from face_expr_ros.models.bundle import Bundle
 from face_expr_ros.perception.fitting.bounded import PartlyBounded
+from face_expr_ros.perception.fitting.shape_memory import ShapeMemory, telling_blendshapes
 from face_expr_ros.perception.landmarks import LANDMARK_COUNT
 
 _FACES_REMEMBERED = 64
@@ -79,14 +80,6 @@ class _State:
     coefficients: FloatArray
 
 
-@dataclass
-class _Memory:
-    """What earlier frames said of a face's shape, and how many there were."""
-
-    shape: FloatArray
-    frames: int = 0
-
-
 class LeastSquaresFitter:
     """Fits every track on its own; earlier frames matter only for the shape."""
 
@@ -111,7 +104,8 @@ class LeastSquaresFitter:
         self._mean68 = model.mean[model.landmarks68].astype(np.float64)
         basis68 = np.concatenate([model.identity, model.expression])[:, model.landmarks68]
         self._basis68 = np.ascontiguousarray(basis68.transpose(2, 1, 0))
-        self._memories: OrderedDict[str, _Memory] = OrderedDict()
+        self._memories: OrderedDict[str, ShapeMemory] = OrderedDict()
+        self._telling = telling_blendshapes(model.expression_names)
         self._twins = twins(model.expression_names)
         self._prior = _expression_prior(self._twins, config)
 
@@ -171,7 +165,7 @@ class LeastSquaresFitter:
         toward, seen = _look_at(landmarks, camera)
         aligned = self._align(seen, np.concatenate([memory.shape, np.zeros(self._expression_count)]))
         state = self._descend(seen, memory, aligned)
-        self._learn(memory, state.coefficients[: self._shape_count])
+        memory.update(state.coefficients[: self._shape_count], state.coefficients[self._shape_count :])
         pose = Pose(toward.T @ state.rotation, toward.T @ state.position, camera.metric)
         residual = self._equations.off
         good = math.exp(-((residual / _POOR_RESIDUAL) ** 2))
@@ -186,20 +180,14 @@ class LeastSquaresFitter:
         apparent = weak_perspective(pose, camera)
         return FaceFit(pose, shape, expression, residual, landmarks68, apparent, confidence)
 
-    def _remember(self, face_id: str) -> _Memory:
-        memory = self._memories.setdefault(face_id, _Memory(np.zeros(self._shape_count)))
+    def _remember(self, face_id: str) -> ShapeMemory:
+        if face_id not in self._memories:
+            self._memories[face_id] = ShapeMemory(self._shape_count, self._config.shape_memory, self._telling)
+        memory = self._memories[face_id]
         self._memories.move_to_end(face_id)
         if len(self._memories) > _FACES_REMEMBERED:
             self._memories.popitem(last=False)
         return memory
-
-    def _learn(self, memory: _Memory, shape: FloatArray) -> None:
-        past = self._weight_of_past(memory)
-        memory.shape = past * memory.shape + (1.0 - past) * shape
-        memory.frames += 1
-
-    def _weight_of_past(self, memory: _Memory) -> float:
-        return min(self._config.shape_memory, memory.frames / (memory.frames + 1.0))
 
     def _align(self, seen: _Observation, coefficients: FloatArray) -> _State:
         """The best similarity (Umeyama, 1991) from the model to rays and depths, as a first guess."""
@@ -210,7 +198,7 @@ class LeastSquaresFitter:
         position = distance * np.array([x, y, 1.0]) - turn.rotation @ turn.middle
         return _State(turn.rotation, position, 0.0, coefficients)
 
-    def _descend(self, seen: _Observation, memory: _Memory, state: _State) -> _State:
+    def _descend(self, seen: _Observation, memory: ShapeMemory, state: _State) -> _State:
         """Gauss-Newton steps. Where little has turned, the matrix of one serves the next one too: the slope alone
         decides where they end."""
         self._linearize(seen, state)
@@ -230,28 +218,26 @@ class LeastSquaresFitter:
             seen.directions, seen.depths, state.rotation, state.position, state.offset, state.coefficients
         )
 
-    def _step(self, normal: FloatArray, problem: PartlyBounded, now: _State, memory: _Memory) -> tuple[float, _State]:
+    def _step(
+        self, normal: FloatArray, problem: PartlyBounded, now: _State, memory: ShapeMemory
+    ) -> tuple[float, _State]:
         """The largest component of the turn, radians, and the state after the step."""
         unknowns = np.concatenate([np.zeros(3), now.position, [now.offset], now.coefficients])
         shape, expression = now.coefficients[: self._shape_count], now.coefficients[self._shape_count :]
         slope, bounded = self._equations.slope(), POSE + self._shape_count
-        slope[POSE:bounded] += self._certainty(memory) * (shape - memory.shape)
+        slope[POSE:bounded] += memory.certainty() * (shape - memory.expected())
         slope[bounded:] += self._prior @ expression
         solution = problem(dsymv(1.0, normal.T, unknowns) - slope, start=expression)  # as BLAS wants it
         turn, position, offset, coefficients = solution[:3], solution[3:6], float(solution[6]), solution[POSE:]
         rotation = cv2.Rodrigues(turn)[0] @ now.rotation
         return float(np.abs(turn).max()), _State(rotation, position, offset, coefficients)
 
-    def _normal(self, memory: _Memory) -> FloatArray:
+    def _normal(self, memory: ShapeMemory) -> FloatArray:
         """(unknowns, unknowns) of the landmarks and of what is known before them."""
         normal, bounded = self._equations.normal(), POSE + self._shape_count
-        np.einsum("ii->i", normal)[POSE:bounded] += self._certainty(memory)
+        np.einsum("ii->i", normal)[POSE:bounded] += memory.certainty()
         normal[bounded:, bounded:] += self._prior
         return normal
-
-    def _certainty(self, memory: _Memory) -> float:
-        """Inverse variance of the remembered shape."""
-        return 1.0 / (1.0 - self._weight_of_past(memory))
 
 
 def twins(names: tuple[str, ...]) -> list[int]:
