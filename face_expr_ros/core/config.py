@@ -166,10 +166,10 @@ class FittingConfig:
 @dataclass(frozen=True)
 class ExpressionConfig:
     backend: str = setting(
-        "head_and_fit",
-        "who reads the blendshapes: the expression head, the coefficients of a fitted model that has ARKit's basis, or "
-        "the mean of both where both say something",
-        choices=("head_and_fit", "head", "coefficients"),
+        "fused",
+        "expression backend: the learned fusion of pictures, landmarks, head and fit; the expression head alone; or "
+        "the coefficients of a fitted model that has ARKit's basis",
+        choices=("fused", "head", "coefficients"),
     )
     neutral_time_constant: float = setting(
         0.0,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,28 +80,59 @@ class ExpressionHead:
         points: Sequence[FloatArray],
         aligned: Sequence[Alignment],
         rests: Sequence[FloatArray | None],
+        fits: Sequence[FaceFit] = (),
     ) -> tuple[FloatArray, FloatArray]:
-        """The same for at least one face that is aligned already."""
-        pairs = list(zip(points, aligned, strict=True))
-        known = np.array([[rest is not None] for rest in rests], np.float32)
-        unknown = np.zeros(self.state_size, np.float32)
-        values, states = self._network(
+        """The same for at least one face that is aligned already. The fits are not read."""
+        return self.answer(*self.inputs(image, points, aligned), rests)
+
+    def inputs(
+        self, image: NDArray[np.uint8], points: Sequence[FloatArray], aligned: Sequence[Alignment]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Features (n, FEATURES) and patches (n, P, SIDE, SIDE) of n aligned faces, see `alignment` and `patches`."""
+        pairs = zip(points, aligned, strict=True)
+        return (
             np.array([features(alignment, self._canonical) for alignment in aligned], np.float32),
             np.array([cut_patches(image, *pair) for pair in pairs], np.float32),
-            np.array([unknown if rest is None else rest for rest in rests], np.float32),
-            known,
         )
+
+    def answer(
+        self, features: NDArray[np.float32], patches: NDArray[np.float32], rests: Sequence[FloatArray | None]
+    ) -> tuple[FloatArray, FloatArray]:
+        """Blendshapes (n, 52) in 0..1 and states (n, state_size) of n faces' `inputs`."""
+        known = np.array([[rest is not None] for rest in rests], np.float32)
+        unknown = np.zeros(self.state_size, np.float32)
+        told = np.array([unknown if rest is None else rest for rest in rests], np.float32)
+        values, states = self._network(features, patches, told, known)
         return values.astype(np.float64), states.astype(np.float64)
 
 
+class FaceReader(Protocol):
+    """Reads aligned faces; a state is what is remembered of a neutral expression."""
+
+    names: tuple[str, ...]
+
+    def align(self, points: FloatArray) -> Alignment:
+        """Raises ValueError where landmarks (478, 3) determine no face."""
+
+    def read(
+        self,
+        image: NDArray[np.uint8],
+        points: Sequence[FloatArray],
+        aligned: Sequence[Alignment],
+        rests: Sequence[FloatArray | None],
+        fits: Sequence[FaceFit],
+    ) -> tuple[FloatArray, FloatArray]:
+        """Blendshapes (n, 52) in 0..1 and states (n, S) of n > 0 faces."""
+
+
 class Head:
-    """The stage: the head with each face's rest.
+    """The stage: a reader of faces with each face's rest.
 
     Where FaceMesh does not see a face, as in profile, what was seen last fades.
     """
 
-    def __init__(self, neutrals: Neutrals) -> None:
-        self._head = ExpressionHead()
+    def __init__(self, reader: FaceReader, neutrals: Neutrals) -> None:
+        self._head = reader
         self.names = self._head.names
         self._neutrals = neutrals
         self._in_view: list[str] = []
@@ -122,19 +154,20 @@ class Head:
 
     def __call__(self, frame: Frame, tracks: list[Track], fits: list[FaceFit]) -> list[Blendshapes]:
         """The blendshapes of each face, seen from its rest where that is known."""
-        seen = self._seen(frame, tracks)
+        seen = self._seen(frame, tracks, fits)
         self._in_view = list(seen)
         self._last |= {face_id: (frame.stamp_ns, values) for face_id, values in seen.items()}
         return [Blendshapes(self._head.names, self._faded(track.id, frame.stamp_ns)) for track in tracks]
 
-    def _seen(self, frame: Frame, tracks: list[Track]) -> dict[str, FloatArray]:
+    def _seen(self, frame: Frame, tracks: list[Track], fits: list[FaceFit]) -> dict[str, FloatArray]:
         """The values of the faces that FaceMesh sees."""
-        seen = [(track.id, *found) for track in tracks if (found := self._aligned(track)) is not None]
+        pairs = zip(tracks, fits, strict=True)
+        seen = [(track.id, fit, *found) for track, fit in pairs if (found := self._aligned(track)) is not None]
         if not seen:
             return {}
-        ids, points, aligned = zip(*seen, strict=True)
+        ids, shown_fits, points, aligned = zip(*seen, strict=True)
         rests = [self._neutrals.get(face_id) for face_id in ids]
-        values, states = self._head.read(frame.image, points, aligned, rests)
+        values, states = self._head.read(frame.image, points, aligned, rests, shown_fits)
         for face_id, state, shown in zip(ids, states, values, strict=True):
             self._neutrals.observe(face_id, state, shown, frame.stamp_ns)
         return dict(zip(ids, values, strict=True))
@@ -157,4 +190,4 @@ class Head:
 
 def create(config: ExpressionConfig, model: MorphableModel, fitter: Fitter) -> Head:
     """The backend; it serves every face model."""
-    return Head(Neutrals(config))
+    return Head(ExpressionHead(), Neutrals(config))

@@ -1,0 +1,100 @@
+"""Writes a trained fusion as a file of the package: ONNX without batch normalization, with its calibration."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from face_expr_ros.models.onnx_graph import Graph
+from face_expr_ros.perception.expression.alignment import FEATURES
+from face_expr_ros.perception.expression.fused import INPUTS
+from face_expr_ros.perception.expression.head import FEATURE_VERSION
+from face_expr_ros.perception.expression.patches import PARTS, SIDE
+from face_expr_ros.training.expression.graded.calibration import Curves
+from face_expr_ros.training.expression.graded.network import VIEW, WIDTH, FusionNetwork, PartNetwork
+from face_expr_ros.training.expression.network import DARK, EYES
+from face_expr_ros.training.folding import folded, folded_linear
+from face_expr_ros.training.running import array
+
+NAME = "expression_fusion"
+
+
+def write_fusion(
+    network: FusionNetwork, curves: Curves, names: tuple[str, ...], path: Path, metadata: dict[str, str]
+) -> None:
+    """Write a fusion: inputs `fused.INPUTS`, output blendshapes (n, E) in 0..1, calibrated."""
+    count = len(names)
+    shapes: list[list[int | str]] = [["n", FEATURES], ["n", len(PARTS), SIDE, SIDE], ["n", count], ["n", count]]
+    graph = Graph(dict(zip(INPUTS, shapes, strict=True)))
+    estimates = graph.node("Concat", "fit", "head", axis=1)
+    seen = [_points(graph, network), *_patches(graph, network), _linear(graph, estimates, network.estimates)]
+    mixed = _rectified(graph, _linear(graph, _rectified(graph, graph.node("Concat", *seen, axis=1)), network.mix))
+    view = _columns(graph, "features", FEATURES - VIEW, FEATURES)
+    told = _rectified(graph, _linear(graph, graph.node("Concat", mixed, view, estimates, axis=1), network.trunk))
+    share = graph.node("Sigmoid", _linear(graph, told, network.gate))
+    values = graph.node("Add", _linear(graph, told, network.added), graph.node("Mul", share, "head"))
+    outputs: dict[str, tuple[str, list[int | str]]] = {
+        "blendshapes": (_calibrated(graph, values, curves), ["n", count])
+    }
+    graph.save(path, outputs, {"feature_version": str(FEATURE_VERSION), "names": json.dumps(names)} | metadata)
+
+
+def _points(graph: Graph, network: FusionNetwork) -> str:
+    centered = graph.node("Sub", "features", graph.constant(array(network.mean)))
+    weight, bias = folded_linear(network.points, network.even)
+    whole = graph.constant(weight @ array(network.basis).T)
+    return graph.node("Gemm", centered, whole, graph.constant(bias), transB=1)
+
+
+def _patches(graph: Graph, network: FusionNetwork) -> list[str]:
+    eyes = graph.node("Reshape", _columns(graph, "patches", 0, EYES), _integers(graph, -1, 1, SIDE, SIDE))
+    seen = graph.node("Reshape", _part(graph, eyes, network.parts[0]), _integers(graph, -1, EYES * WIDTH))
+    others = [
+        _part(graph, _columns(graph, "patches", place, place + 1), part)
+        for place, part in enumerate(network.parts[1:], EYES)
+    ]
+    return [seen, *others]
+
+
+def _part(graph: Graph, gray: str, part: Any) -> str:
+    """What a part network sees: (n, WIDTH)."""
+    assert isinstance(part, PartNetwork)
+    one, zero = (graph.constant(np.full(1, value, np.float32)) for value in (1, 0))
+    x = graph.node("InstanceNormalization", gray, one, zero, epsilon=DARK)
+    *layers, _, last = part.layers
+    for position, layer in enumerate(layers):
+        if isinstance(layer, nn.Conv2d):
+            weight, bias = folded(layer, layers[position + 1])
+            x = graph.convolution(x, weight, bias, stride=layer.stride[0], groups=layer.groups)
+        elif isinstance(layer, nn.ReLU):
+            x = _rectified(graph, x)
+    assert isinstance(last, nn.Linear)
+    weight, bias = folded_linear(last, part.even)
+    return graph.node("Gemm", graph.node("Flatten", x), graph.constant(weight), graph.constant(bias), transB=1)
+
+
+def _calibrated(graph: Graph, values: str, curves: Curves) -> str:
+    scaled = graph.node("Mul", values, graph.constant(curves.scale.astype(np.float32)))
+    moved = graph.node("Add", scaled, graph.constant(curves.offset.astype(np.float32)))
+    return graph.node("Clip", moved, *(graph.constant(np.array(bound, np.float32)) for bound in (0.0, 1.0)))
+
+
+def _linear(graph: Graph, x: str, layer: nn.Linear) -> str:
+    return graph.node("Gemm", x, graph.constant(array(layer.weight)), graph.constant(array(layer.bias)), transB=1)
+
+
+def _rectified(graph: Graph, x: str) -> str:
+    return graph.node("Relu", x)
+
+
+def _columns(graph: Graph, x: str, begin: int, end: int) -> str:
+    """x[:, begin:end]."""
+    return graph.node("Slice", x, _integers(graph, begin), _integers(graph, end), _integers(graph, 1))
+
+
+def _integers(graph: Graph, *values: int) -> str:
+    return graph.constant(np.array(values, np.int64))
