@@ -16,6 +16,7 @@ from face_expr_ros.core.config import SmoothingConfig
 from face_expr_ros.core.geometry import quaternion_from_rotation, rotation_from_quaternion
 from face_expr_ros.core.types import Blendshapes, Face, FaceFit, FloatArray, Landmarks, Pose
 from face_expr_ros.kernels.one_euro import one_euro_step
+from face_expr_ros.perception.noise_level import NoiseLevel
 
 PerValue = FloatArray | float  # one for each value, or one for all
 Filter = Callable[[FloatArray, float], FloatArray]  # a value and the seconds since the last: the smoothed value
@@ -23,6 +24,9 @@ Filter = Callable[[FloatArray, float], FloatArray]  # a value and the seconds si
 _AXIS = 0.1  # meters
 _BLENDSHAPE_UNIT = 0.15
 _LANDMARK_UNIT = 0.2  # face heights
+# Of noise: its speeds that the dead zone covers, the standard deviation that may be left of it, and the cutoff, Hz,
+# below which a value would lag for too long whatever its noise.
+_NOISE_SPEEDS, _LEFT_OVER, _LEAST_CUTOFF = 1.6, 0.005, 0.03
 _LONGEST_GAP = 1.0  # seconds; a face seen again after that starts anew
 
 
@@ -36,6 +40,8 @@ class OneEuro:
             filter has none; but the speed of noise opens a filter that is quick enough for a blink. Here the speed is
             that of the new value against the smoothed one, so that a slow movement, too, leaves the zone by its lag.
         minimum_cutoff, beta: of each value, in place of the configuration's.
+        noise_aware: values from this index on are filtered the more, the noisier they are: the dead zone covers the
+            speed of their noise, and the cutoff falls so that little of it is left.
     """
 
     def __init__(
@@ -46,7 +52,10 @@ class OneEuro:
         *,
         minimum_cutoff: PerValue | None = None,
         beta: PerValue | None = None,
+        noise_aware: int | None = None,
     ) -> None:
+        self._noise_aware = noise_aware
+        self._noise: NoiseLevel | None = None
         self._derivative_cutoff = config.derivative_cutoff
         cutoff = config.minimum_cutoff if minimum_cutoff is None else minimum_cutoff
         self._settings = unit, dead_zone / unit, cutoff, config.beta if beta is None else beta
@@ -59,11 +68,31 @@ class OneEuro:
         if self._value is None or self._speed is None or not 0 < elapsed <= _LONGEST_GAP:
             self._value, self._speed = np.array(value, np.float64).ravel(), np.zeros(value.size)
             self._each = np.array([np.broadcast_to(setting, value.shape).ravel() for setting in self._settings])
+            self._start_noise(self._value, elapsed)
             return value
+        self._heed_noise(value.ravel(), elapsed)
         self._value = one_euro_step(
             value.ravel(), self._value, self._speed, self._each, self._derivative_cutoff, elapsed
         )
         return self._value.reshape(value.shape)
+
+    def _start_noise(self, value: FloatArray, elapsed: float) -> None:
+        if self._noise_aware is not None:
+            self._noise = NoiseLevel(value.size - self._noise_aware)
+            self._noise(value[self._noise_aware :], elapsed)
+            self._plain = self._each[:, self._noise_aware :].copy()
+
+    def _heed_noise(self, value: FloatArray, elapsed: float) -> None:
+        """Set dead zone and cutoff of each value by its noise."""
+        if self._noise is None or self._noise_aware is None:
+            return
+        sigma = self._noise(value[self._noise_aware :], elapsed)
+        unit, slow, cutoff, _ = self._plain
+        each = self._each[:, self._noise_aware :]
+        np.maximum(slow, _NOISE_SPEEDS * sigma / (elapsed * unit), out=each[1])
+        gain = 2.0 * (_LEFT_OVER / np.maximum(sigma, _LEFT_OVER)) ** 2
+        quiet = gain / (2.0 * np.pi * elapsed)
+        each[2] = np.minimum(cutoff, np.maximum(quiet, np.minimum(cutoff, _LEAST_CUTOFF)))
 
 
 class WindowMean:
@@ -102,7 +131,7 @@ def _open_blendshape_filter(config: SmoothingConfig) -> Filter:
     if config.method == "window":
         return WindowMean(config.window)
     own = replace(config, minimum_cutoff=config.blendshape_cutoff, beta=config.blendshape_beta)
-    return OneEuro(own, _BLENDSHAPE_UNIT, config.blendshape_dead_zone)
+    return OneEuro(own, _BLENDSHAPE_UNIT, config.blendshape_dead_zone, noise_aware=0)
 
 
 # Typical movements: meters, quaternion components (half an angle in radians), standard deviations (a face's shape
@@ -176,6 +205,7 @@ def _open_joint_filter(config: SmoothingConfig, counts: dict[str, int]) -> Filte
         each(0.0, config.blendshape_dead_zone),
         minimum_cutoff=each(config.minimum_cutoff, config.blendshape_cutoff),
         beta=each(config.beta, config.blendshape_beta),
+        noise_aware=len(sizes) - counts["blendshapes"],
     )
 
 

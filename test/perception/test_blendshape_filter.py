@@ -8,6 +8,7 @@ import pytest
 from face_expr_ros.core.config import SmoothingConfig
 from face_expr_ros.core.types import FloatArray
 from face_expr_ros.evaluation.expression.stillness import delay_frames
+from face_expr_ros.perception.noise_level import NoiseLevel
 from face_expr_ros.perception.smoothing import OneEuro, _open_blendshape_filter
 
 RATE = 30.0
@@ -52,3 +53,31 @@ def test_without_a_dead_zone_it_is_the_published_filter() -> None:
     plain, ours = OneEuro(CONFIG, 0.15), OneEuro(CONFIG, 0.15, dead_zone=0.0)
     for value in values:
         assert np.array_equal(plain(value, 1 / RATE), ours(value, 1 / RATE))
+
+
+@pytest.mark.parametrize("sigma", [0.05, 0.1, 0.15])
+def test_noisy_values_are_filtered_more(sigma: float) -> None:
+    noise = 0.4 + np.random.default_rng(6).normal(0, sigma, (400, 20))
+    assert smoothed(noise)[200:].std(axis=0).max() < 0.015
+
+
+def test_speech_is_no_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    time = np.arange(300) / RATE
+    jaw = 0.2 + 0.15 * np.sin(2 * np.pi * 3.0 * time)
+    aware = smoothed(jaw)
+    monkeypatch.setattr(NoiseLevel, "__call__", lambda self, value, elapsed: np.zeros(value.size))
+    np.testing.assert_allclose(aware, smoothed(jaw), atol=0.01)
+
+
+def test_a_blink_does_not_make_the_next_one_noise() -> None:
+    one = np.concatenate([np.zeros(30), [0.4, 0.9, 1.0, 0.8, 0.4, 0.1]])
+    blinks = np.tile(one, 6)
+    assert smoothed(blinks)[-10:].max() > 0.93
+
+
+def test_noise_is_measured() -> None:
+    rng, level = np.random.default_rng(7), NoiseLevel(3)
+    sigma = np.zeros(3)
+    for _ in range(400):
+        sigma = level(np.array([0.0, 0.05, 0.1]) * rng.normal(size=3), 1 / RATE)
+    assert sigma == pytest.approx([0.0, 0.05, 0.1], rel=0.5, abs=1e-6)

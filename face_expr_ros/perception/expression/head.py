@@ -38,9 +38,9 @@ class ExpressionHead:
     """
 
     def __init__(self) -> None:
-        path, arrays = package_file("expression_head", "network"), package_file("expression_head", "arrays")
+        path = package_file("expression_head", "network")
         self._network = OnnxNetwork(path, INPUTS)
-        self._canonical = read_arrays(arrays.read_bytes(), arrays)["canonical"].astype(np.float64)
+        self._canonical = read_canonical()
         described = self._network.metadata
         if described.get("feature_version") != str(FEATURE_VERSION):
             raise BundleError(
@@ -104,6 +104,12 @@ class ExpressionHead:
         told = np.array([unknown if rest is None else rest for rest in rests], np.float32)
         values, states = self._network(features, patches, told, known)
         return values.astype(np.float64), states.astype(np.float64)
+
+
+def read_canonical() -> FloatArray:
+    """(478, 3) the canonical face that landmarks are aligned to, meters. Raises BundleError without its file."""
+    path = package_file("expression_head", "arrays")
+    return np.asarray(read_arrays(path.read_bytes(), path)["canonical"], np.float64)
 
 
 class FaceReader(Protocol):

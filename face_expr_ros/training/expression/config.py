@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import yaml
 
 from face_expr_ros.core.config import ConfigError, from_mapping, setting
+
+Settings = TypeVar("Settings")
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,12 @@ class ExpressionTraining:
 
 
 def read_training_config(path: Path) -> ExpressionTraining:
-    """The settings of a YAML file.
+    """The settings of a YAML file, see `read_settings`."""
+    return read_settings(ExpressionTraining, path)
+
+
+def read_settings(kind: type[Settings], path: Path) -> Settings:
+    """The settings of a YAML file, of a class of settings.
 
     Raises:
         ConfigError: it cannot be read, or a setting does not exist or cannot have its value.
@@ -44,4 +52,4 @@ def read_training_config(path: Path) -> ExpressionTraining:
         raise ConfigError(f"{str(path)!r} should be a YAML file of training settings: {error}") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{str(path)!r} should hold settings by name, and holds {type(content).__name__}")
-    return from_mapping(ExpressionTraining, content)
+    return from_mapping(kind, content)

@@ -10,13 +10,15 @@ from torch.nn import functional
 from face_expr_ros.evaluation.portraits.score import CLEAR
 from face_expr_ros.perception.expression.patches import SIDE
 from face_expr_ros.training.expression.graded.faces import Faces, Floats, mirrored_faces
-from face_expr_ros.training.expression.samples import MARGIN, Mirror, followed
+from face_expr_ros.training.expression.samples import Mirror, followed
 
 _NOISE = 0.02  # centimeters of the points
 _GAMMA = 0.3
 _NOISY, _SENSOR = 0.3, 8.0  # of the batches; gray levels
 _SOFT = 0.2  # of the batches
 _HIDDEN, _SPOT = 0.3, (6, 20)  # of the faces have a spot on one patch; its sides, pixels
+# Standard deviations by which each patch is turned, radians, resized, and shifted, in halves of the patch with margin.
+_TURN, _SIZE, _SHIFT, _LARGEST_SHIFT = 0.07, 0.05, 0.035, 0.12
 
 
 class Sampler:
@@ -73,18 +75,30 @@ class Disturber:
         return seen + noise
 
     def patches(self, patches: NDArray[np.uint8]) -> torch.Tensor:
-        """Shifted, with another tone curve each, spots, and in some batches the noise or blur of a poor camera."""
-        down, across = self._rng.integers(0, 2 * MARGIN + 1, 2)
-        cut = patches[:, :, down : down + SIDE, across : across + SIDE]
-        gamma = np.exp(self._rng.normal(0, _GAMMA, (len(cut), 1)))
-        tones = (255 * np.linspace(0, 1, 256) ** gamma).astype(np.float32)
-        seen = torch.from_numpy(np.stack([tone[patch] for tone, patch in zip(tones, cut, strict=True)]))
+        """Turned, resized and shifted a little each, with another tone curve for each face, spots, and in some
+        batches the noise or blur of a poor camera."""
+        seen = self._jittered(torch.from_numpy(np.ascontiguousarray(patches)).float())
+        gamma = np.exp(self._rng.normal(0, _GAMMA, (len(seen), 1, 1, 1))).astype(np.float32)
+        seen = 255.0 * (seen / 255.0).clamp(0.0, 1.0) ** torch.from_numpy(gamma)
         if self._rng.random() < _NOISY:
             seen = seen + _SENSOR * self._rng.random() * torch.randn(seen.shape, generator=self._torch)
         if self._rng.random() < _SOFT:
             seen = functional.avg_pool2d(seen, 3, stride=1, padding=1, count_include_pad=False)
         self._hide(seen)
         return seen.contiguous(memory_format=torch.channels_last)
+
+    def _jittered(self, patches: torch.Tensor) -> torch.Tensor:
+        """(n, P, SIDE, SIDE) cut from patches (n, P, S, S) with their margin."""
+        count, parts, side, _ = patches.shape
+        turn = self._rng.normal(0, _TURN, count * parts)
+        across, down = SIDE / side * np.exp(self._rng.normal(0, _SIZE, (2, count * parts)))
+        x, y = np.clip(self._rng.normal(0, _SHIFT, (2, count * parts)), -_LARGEST_SHIFT, _LARGEST_SHIFT)
+        rows = [[across * np.cos(turn), -down * np.sin(turn), x], [across * np.sin(turn), down * np.cos(turn), y]]
+        maps = torch.from_numpy(np.array(rows, np.float32).transpose(2, 0, 1))
+        grid = functional.affine_grid(maps, [count * parts, 1, SIDE, SIDE], align_corners=False)
+        images = patches.reshape(-1, 1, side, side)
+        cut = functional.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
+        return cut.reshape(count, parts, SIDE, SIDE)
 
     def estimates(self, faces: Faces, dropout: float) -> tuple[torch.Tensor, torch.Tensor]:
         """Fit and head; each is missing now and then."""

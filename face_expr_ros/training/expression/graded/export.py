@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,23 +25,27 @@ NAME = "expression_fusion"
 
 
 def write_fusion(
-    network: FusionNetwork, curves: Curves, names: tuple[str, ...], path: Path, metadata: dict[str, str]
+    networks: Sequence[FusionNetwork], curves: Curves, names: tuple[str, ...], path: Path, metadata: dict[str, str]
 ) -> None:
-    """Write a fusion: inputs `fused.INPUTS`, output blendshapes (n, E) in 0..1, calibrated."""
+    """Write the mean of some networks as one: inputs `fused.INPUTS`, output blendshapes (n, E) in 0..1, calibrated."""
     count = len(names)
     shapes: list[list[int | str]] = [["n", FEATURES], ["n", len(PARTS), SIDE, SIDE], ["n", count], ["n", count]]
     graph = Graph(dict(zip(INPUTS, shapes, strict=True)))
+    values = [_values(graph, network) for network in networks]
+    mean = graph.node("Mean", *values) if len(values) > 1 else values[0]
+    outputs: dict[str, tuple[str, list[int | str]]] = {"blendshapes": (_calibrated(graph, mean, curves), ["n", count])}
+    graph.save(path, outputs, {"feature_version": str(FEATURE_VERSION), "names": json.dumps(names)} | metadata)
+
+
+def _values(graph: Graph, network: FusionNetwork) -> str:
+    """Blendshapes before calibration, as `FusionNetwork.forward`."""
     estimates = graph.node("Concat", "fit", "head", axis=1)
     seen = [_points(graph, network), *_patches(graph, network), _linear(graph, estimates, network.estimates)]
     mixed = _rectified(graph, _linear(graph, _rectified(graph, graph.node("Concat", *seen, axis=1)), network.mix))
     view = _columns(graph, "features", FEATURES - VIEW, FEATURES)
     told = _rectified(graph, _linear(graph, graph.node("Concat", mixed, view, estimates, axis=1), network.trunk))
     share = graph.node("Sigmoid", _linear(graph, told, network.gate))
-    values = graph.node("Add", _linear(graph, told, network.added), graph.node("Mul", share, "head"))
-    outputs: dict[str, tuple[str, list[int | str]]] = {
-        "blendshapes": (_calibrated(graph, values, curves), ["n", count])
-    }
-    graph.save(path, outputs, {"feature_version": str(FEATURE_VERSION), "names": json.dumps(names)} | metadata)
+    return graph.node("Add", _linear(graph, told, network.added), graph.node("Mul", share, "head"))
 
 
 def _points(graph: Graph, network: FusionNetwork) -> str:

@@ -48,10 +48,19 @@ class FusionNetwork(nn.Module):
         mean: (FEATURES,) of the features.
         basis: (FEATURES, K) principal directions that make the rest of them even.
         blendshapes: how many.
-        dropout: of what is seen, while training.
+        dropout: of single numbers of what is seen, while training.
+        branch_dropout: how often all that is seen of a part is missing, while training; of the points and estimates
+            less often. Without it, the network would trust textures that only generated portraits have.
     """
 
-    def __init__(self, mean: torch.Tensor, basis: torch.Tensor, blendshapes: int, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        mean: torch.Tensor,
+        basis: torch.Tensor,
+        blendshapes: int,
+        dropout: float = 0.0,
+        branch_dropout: float = 0.0,
+    ) -> None:
         super().__init__()
         self.register_buffer("mean", mean)
         self.register_buffer("basis", basis)
@@ -65,6 +74,9 @@ class FusionNetwork(nn.Module):
         self.added = nn.Linear(HIDDEN, blendshapes)
         self.gate = nn.Linear(HIDDEN, blendshapes)
         self.dropout = nn.Dropout(dropout)
+        sizes = [POINTS, *[WIDTH] * len(PARTS), ESTIMATES]
+        chances = [0.4 * branch_dropout, *[branch_dropout] * len(PARTS), 0.6 * branch_dropout]
+        self._sizes, self._chances = sizes, torch.tensor(chances)
         nn.init.normal_(self.added.weight, std=0.01)
         nn.init.zeros_(self.gate.weight)
         nn.init.constant_(self.gate.bias, _OPEN)
@@ -79,7 +91,15 @@ class FusionNetwork(nn.Module):
         eyes = self.parts[0](patches[:, :EYES].reshape(-1, 1, SIDE, SIDE)).reshape(len(patches), -1)
         others = [part(patches[:, k : k + 1]) for k, part in enumerate(self.parts[1:], EYES)]
         seen = torch.cat([points, eyes, *others, self.estimates(estimates)], dim=1)
-        mixed = self.dropout(functional.relu(self.mix(self.dropout(functional.relu(seen)))))
+        seen = functional.relu(self._without_branches(seen))
+        mixed = self.dropout(functional.relu(self.mix(self.dropout(seen))))
         told = functional.relu(self.trunk(torch.cat([mixed, features[:, -VIEW:], estimates], dim=1)))
         answer: torch.Tensor = self.added(told) + torch.sigmoid(self.gate(told)) * head
         return answer
+
+    def _without_branches(self, seen: torch.Tensor) -> torch.Tensor:
+        """What is seen (n, S) with some branches left out, the others larger for it; only while training."""
+        if not self.training:
+            return seen
+        kept = (torch.rand(len(seen), len(self._sizes)) >= self._chances) / (1.0 - self._chances)
+        return seen * torch.repeat_interleave(kept, torch.tensor(self._sizes), dim=1)

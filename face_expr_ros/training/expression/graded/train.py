@@ -56,7 +56,7 @@ class FusionRun:
         self._render_loss = RenderLoss(renders)
         seen = np.concatenate([portraits.features, renders.features])[::2]
         mean, basis = torch.from_numpy(seen.mean(axis=0)), torch.from_numpy(even_basis(seen))
-        network = FusionNetwork(mean, basis, len(names), config.dropout)
+        network = FusionNetwork(mean, basis, len(names), config.dropout, config.branch_dropout)
         self._network = network.to(memory_format=torch.channels_last)
         self._average = AveragedModel(
             self._network, multi_avg_fn=get_ema_multi_avg_fn(config.averaging), use_buffers=True
@@ -65,6 +65,7 @@ class FusionRun:
             self._network.parameters(), config.learning_rate, weight_decay=config.weight_decay
         )
         self._step = 0
+        self._folder.mkdir(parents=True, exist_ok=True)
         if (self._folder / CHECKPOINT).exists():
             self._resume()
         rng = np.random.default_rng([config.seed, self._step])
@@ -120,7 +121,7 @@ class FusionRun:
         """A line of the curves."""
         row: dict[str, Any] = {"step": self._step, "loss": round(loss, 4)}
         if len(self._held_out.group):
-            result = graded_score(self.network(), self._held_out, self._names)
+            result = graded_score(predicted(self.network(), self._held_out), self._held_out, self._names)
             row |= {
                 "portraits_r": round(result["mean_r"] or 0.0, 4),
                 "portraits_auc": round(result["mean_auc"] or 0.0, 4),
@@ -173,10 +174,10 @@ def predicted(network: FusionNetwork, faces: Faces) -> FloatArray:
     return np.concatenate(rows).astype(np.float64)
 
 
-def graded_score(network: FusionNetwork, faces: Faces, names: tuple[str, ...]) -> dict[str, Any]:
-    """The score on graded faces, before calibration."""
+def graded_score(values: FloatArray, faces: Faces, names: tuple[str, ...]) -> dict[str, Any]:
+    """The score of blendshapes (N, E) read from graded faces."""
     grades = {column: faces.truth[:, index].astype(np.float64) for index, column in enumerate(COLUMNS)}
-    return score(grades, column_values(names, np.clip(predicted(network, faces), 0.0, 1.0)))
+    return score(grades, column_values(names, np.clip(values, 0.0, 1.0)))
 
 
 def _mirrored_weights(weights: NDArray[np.float32]) -> NDArray[np.float32]:
