@@ -24,7 +24,7 @@ from face_expr_ros.perception.expression.head import FEATURE_VERSION, Expression
 from face_expr_ros.perception.expression.neutral import Neutrals
 from face_expr_ros.perception.fitting import Fitter
 
-INPUTS = ("features", "patches", "fit", "head")
+INPUTS = ("features", "patches", "fit", "head", "state")
 _MOST_REST = 0.9  # of a blendshape in a neutral expression; the remainder is stretched to reach 1
 
 
@@ -69,8 +69,9 @@ class FusedReader:
     ) -> tuple[FloatArray, FloatArray]:
         """Blendshapes (n, 52), from each face's neutral expression where that is known, and as they are without."""
         features, patches = self._head.inputs(image, points, aligned)
-        head, _ = self._head.answer(features, patches, [None] * len(aligned))
-        (shown,) = self._network(features, patches, self._coefficients(fits), head.astype(np.float32))
+        head, state = self._head.answer(features, patches, [None] * len(aligned))
+        estimates = self._coefficients(fits), head.astype(np.float32), state.astype(np.float32)
+        (shown,) = self._network(features, patches, *estimates)
         values = shown.astype(np.float64)
         neutral = np.array([np.zeros(len(self.names)) if rest is None else rest for rest in rests])
         return from_neutral(values, neutral * self._calm), values

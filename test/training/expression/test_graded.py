@@ -33,6 +33,7 @@ from face_expr_ros.training.expression.graded.faces import (
     read_faces,
     write_faces,
 )
+from face_expr_ros.training.expression.graded.linear import blended, fit_linear
 from face_expr_ros.training.expression.graded.loss import PortraitLoss, RenderLoss, columns_of, grade_weights, pairs_of
 from face_expr_ros.training.expression.graded.network import FusionNetwork
 from face_expr_ros.training.expression.graded.portraits import read_portraits
@@ -41,6 +42,7 @@ from face_expr_ros.training.expression.samples import MARGIN, mirror_of
 ROOT = Path(__file__).parents[3]
 NAMES = open_face_model("open").expression_names
 PLACES = list(COLUMNS)
+STATE = 12  # numbers
 
 
 def faces(count: int, graded: bool = True, seed: int = 0) -> Faces:
@@ -53,6 +55,7 @@ def faces(count: int, graded: bool = True, seed: int = 0) -> Faces:
         patches=rng.integers(0, 256, (count, len(PARTS), SIDE + 2 * MARGIN, SIDE + 2 * MARGIN), dtype=np.uint8),
         fit=shown[0],
         head=shown[1],
+        state=rng.normal(size=(count, STATE)).astype(np.float32),
         truth=truth.astype(np.float32),
         teacher=shown[2],
         weight=np.ones(count, np.float32),
@@ -192,13 +195,33 @@ def test_the_exported_file_says_the_same(tmp_path: Path, members: int) -> None:
     nets, some = [network() for _ in range(members)], faces(4)
     curves = Curves(np.full(len(NAMES), 1.5), np.full(len(NAMES), -0.1))
     path = tmp_path / "fusion.onnx"
-    write_fusion(nets, curves, NAMES, path, {})
+    linear = fit_linear(faces(60), copies=2, strength=50.0)
+    write_fusion(nets, linear, curves, NAMES, path, {})
     patches = some.patches[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN].astype(np.float32)
-    (exported,) = OnnxNetwork(path, INPUTS)(some.features, patches, some.fit, some.head)
+    (exported,) = OnnxNetwork(path, INPUTS)(some.features, patches, some.fit, some.head, some.state)
     with torch.no_grad():
         parts = (some.features, patches, some.fit, some.head)
         shown = nets[0](*(torch.from_numpy(np.ascontiguousarray(part)) for part in parts)).numpy()
-    np.testing.assert_allclose(exported, curves(shown), atol=1e-4)
+    np.testing.assert_allclose(exported, curves(blended(shown, linear(some), NAMES)), atol=1e-4)
+
+
+def test_the_linear_part_learns_a_straight_line() -> None:
+    some = faces(800)
+    some.truth[:, 3] = 3 * some.head[:, 5]
+    linear = fit_linear(some, copies=1, strength=0.1)
+    np.testing.assert_allclose(linear(some)[:, 3], some.head[:, 5], atol=0.05)
+
+
+def test_the_linear_part_moves_both_sides_alike() -> None:
+    values = np.zeros((1, len(NAMES)))
+    values[0, NAMES.index("mouthSmileLeft")] = 0.4
+    told = values @ columns_of(NAMES)
+    told[0, PLACES.index("smile")] = 0.6  # 0.4 more than their mean
+    read = dict(zip(NAMES, blended(values, told, NAMES)[0].tolist(), strict=True))
+    assert (read["mouthSmileLeft"], read["mouthSmileRight"]) == (pytest.approx(0.6), pytest.approx(0.2))
+    told[0, PLACES.index("gazeV")] = 0.2
+    read = dict(zip(NAMES, blended(values, told, NAMES)[0].tolist(), strict=True))
+    assert (read["eyeLookUpLeft"], read["eyeLookDownLeft"]) == (pytest.approx(0.05), pytest.approx(-0.05))
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ class FusionTraining:
     branch_dropout: float = setting(0.2, "how often a part of the face is not seen", minimum=0.0, maximum=0.9)
     estimate_dropout: float = setting(0.15, "how often an estimate is missing", minimum=0.0, maximum=0.9)
     averaging: float = setting(0.996, "of the weights that are kept, per step", minimum=0.0, maximum=0.99999)
+    ridge: float = setting(1500.0, "strength of the linear part's ridge", minimum=0.0)
     render_weight: float = setting(0.5, "of the error on rendered faces", minimum=0.0)
     teacher_weight: float = setting(0.3, "of the error where only the teacher says anything", minimum=0.0)
     asymmetry_weight: float = setting(2.0, "of the differences between left and right, on portraits", minimum=0.0)

@@ -16,6 +16,8 @@ from face_expr_ros.perception.expression.fused import INPUTS
 from face_expr_ros.perception.expression.head import FEATURE_VERSION
 from face_expr_ros.perception.expression.patches import PARTS, SIDE
 from face_expr_ros.training.expression.graded.calibration import Curves
+from face_expr_ros.training.expression.graded.linear import SHARE, LinearPart, shares_of
+from face_expr_ros.training.expression.graded.loss import columns_of
 from face_expr_ros.training.expression.graded.network import VIEW, WIDTH, FusionNetwork, PartNetwork
 from face_expr_ros.training.expression.network import DARK, EYES
 from face_expr_ros.training.folding import folded, folded_linear
@@ -25,16 +27,35 @@ NAME = "expression_fusion"
 
 
 def write_fusion(
-    networks: Sequence[FusionNetwork], curves: Curves, names: tuple[str, ...], path: Path, metadata: dict[str, str]
+    networks: Sequence[FusionNetwork],
+    linear: LinearPart,
+    curves: Curves,
+    names: tuple[str, ...],
+    path: Path,
+    metadata: dict[str, str],
 ) -> None:
-    """Write the mean of some networks as one: inputs `fused.INPUTS`, output blendshapes (n, E) in 0..1, calibrated."""
+    """Write the mean of some networks and the linear part as one: inputs `fused.INPUTS`, output blendshapes (n, E) in
+    0..1, calibrated."""
     count = len(names)
-    shapes: list[list[int | str]] = [["n", FEATURES], ["n", len(PARTS), SIDE, SIDE], ["n", count], ["n", count]]
+    shapes: list[list[int | str]] = [
+        ["n", FEATURES], ["n", len(PARTS), SIDE, SIDE], ["n", count], ["n", count], ["n", len(linear.state)]
+    ]  # fmt: skip
     graph = Graph(dict(zip(INPUTS, shapes, strict=True)))
     values = [_values(graph, network) for network in networks]
     mean = graph.node("Mean", *values) if len(values) > 1 else values[0]
-    outputs: dict[str, tuple[str, list[int | str]]] = {"blendshapes": (_calibrated(graph, mean, curves), ["n", count])}
+    mixed = _blended(graph, mean, linear, names)
+    outputs: dict[str, tuple[str, list[int | str]]] = {"blendshapes": (_calibrated(graph, mixed, curves), ["n", count])}
     graph.save(path, outputs, {"feature_version": str(FEATURE_VERSION), "names": json.dumps(names)} | metadata)
+
+
+def _blended(graph: Graph, values: str, linear: LinearPart, names: tuple[str, ...]) -> str:
+    """As `linear.blended`."""
+    estimates = graph.node("Concat", "features", "fit", "head", "state", axis=1)
+    weights = np.concatenate([linear.features, linear.fit, linear.head, linear.state]).astype(np.float32)
+    said = graph.node("Gemm", estimates, graph.constant(weights), graph.constant(linear.constant.astype(np.float32)))
+    columns = graph.node("MatMul", values, graph.constant(columns_of(names)))
+    shares = graph.constant((SHARE * shares_of(names)).astype(np.float32))
+    return graph.node("Add", values, graph.node("MatMul", graph.node("Sub", said, columns), shares))
 
 
 def _values(graph: Graph, network: FusionNetwork) -> str:

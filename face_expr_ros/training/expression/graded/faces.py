@@ -25,6 +25,7 @@ class Faces:
         features: (N, FEATURES), see `alignment.features`.
         patches: (N, P, SIDE + 2 MARGIN, SIDE + 2 MARGIN) uint8.
         fit, head: (N, E) the two estimates of the blendshapes, 0..1.
+        state: (N, S) of the head.
         truth: (N, C) grades by column of the rubric, NaN where not known; or (N, E) blendshapes that were rendered.
         teacher: (N, E) another reader's blendshapes, for what grades say nothing of.
         weight: (N,) how much a face counts.
@@ -35,6 +36,7 @@ class Faces:
     patches: NDArray[np.uint8]
     fit: Floats
     head: Floats
+    state: Floats
     truth: Floats
     teacher: Floats
     weight: Floats
@@ -83,6 +85,7 @@ def mirrored_faces(faces: Faces, mirror: Mirror, graded: bool) -> Faces:
     return Faces(
         features=np.asarray(faces.features[:, mirror.features] * mirror.sign, np.float32),
         patches=patches,
+        state=faces.state,  # only the linear part reads it, and that sees no mirror images
         truth=mirrored_grades(faces.truth) if graded else faces.truth[:, mirror.expression],
         weight=faces.weight,
         group=faces.group,

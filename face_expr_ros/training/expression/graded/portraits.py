@@ -152,7 +152,7 @@ class _Reader:
         points = track.landmarks.points
         aligned = self._head.align(points)
         features, patches = self._head.inputs(copy.image, [points], [aligned])
-        head, _ = self._head.answer(features, patches, [None])
+        head, state = self._head.answer(features, patches, [None])
         fit = np.clip(self._gain * fitted.expression, 0.0, 1.0).astype(np.float32)[None]
         told = None if self._teacher is None else self._teacher(copy.image)
         graded = truth[None].astype(np.float32)
@@ -161,6 +161,7 @@ class _Reader:
             patches=cut_patches(copy.image, points, aligned, margin=MARGIN)[None],
             fit=fit,
             head=head.astype(np.float32),
+            state=state.astype(np.float32),
             truth=mirrored_grades(graded) if copy.is_mirrored() else graded,
             teacher=fit if told is None else ((fit + told) / 2).astype(np.float32),
             weight=np.array([weight], np.float32),

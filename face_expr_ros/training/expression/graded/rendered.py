@@ -31,11 +31,13 @@ def read_rendered(folder: Path, canonical: FloatArray) -> Faces:
         raise ValueError(f"{folder} has no finished shard of rendered faces: draw some with face_expr synthesize")
     samples = load_samples(shards, canonical)
     fit = np.concatenate([_fits(path) for path in progress(shards, "fitting", unit="shards")])
+    head, state = _heads(samples.features, samples.patches[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN])
     return Faces(
         features=samples.features,
         patches=samples.patches,
         fit=fit,
-        head=_heads(samples.features, samples.patches[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN]),
+        head=head,
+        state=state,
         truth=samples.expression,
         teacher=samples.expression,
         weight=np.ones(len(fit), np.float32),
@@ -59,11 +61,13 @@ def _fits(path: Path) -> Floats:
     return np.array(rows, np.float32)
 
 
-def _heads(features: Floats, patches: np.ndarray) -> Floats:
-    """(N, E) what the head reads, no neutral known."""
-    head, rows = ExpressionHead(), []
+def _heads(features: Floats, patches: np.ndarray) -> tuple[Floats, Floats]:
+    """(N, E) what the head reads, no neutral known, and (N, S) its states."""
+    head, rows, states = ExpressionHead(), [], []
     for first in range(0, len(features), _AT_ONCE):
         block = slice(first, first + _AT_ONCE)
         shown = patches[block].astype(np.float32)
-        rows.append(head.answer(features[block], shown, [None] * len(shown))[0])
-    return np.concatenate(rows).astype(np.float32)
+        values, state = head.answer(features[block], shown, [None] * len(shown))
+        rows.append(values)
+        states.append(state)
+    return np.concatenate(rows).astype(np.float32), np.concatenate(states).astype(np.float32)

@@ -17,6 +17,7 @@ from face_expr_ros.training.expression.graded.calibration import Curves, fit_cur
 from face_expr_ros.training.expression.graded.config import FusionTraining
 from face_expr_ros.training.expression.graded.export import NAME, write_fusion
 from face_expr_ros.training.expression.graded.faces import Faces, read_faces, write_faces
+from face_expr_ros.training.expression.graded.linear import blended, fit_linear
 from face_expr_ros.training.expression.graded.portraits import Teacher, read_portraits
 from face_expr_ros.training.expression.graded.rendered import read_rendered
 from face_expr_ros.training.expression.graded.train import FusionRun, graded_score, predicted
@@ -57,15 +58,17 @@ def train_fusion(portraits: Path, config: FusionTraining, task: Path | None = No
         FusionRun(_member(config, number), model.expression_names, *parts, mirror, movements).go()
         for number in range(config.members)
     ]
+    linear = fit_linear(parts[0], config.copies, config.ridge)
     result: dict[str, Any] = {}
     if held_out.any():
-        shown = np.mean([predicted(network, parts[1]) for network in members], axis=0)
+        seen = np.mean([predicted(network, parts[1]) for network in members], axis=0)
+        shown = blended(seen, linear(parts[1]), model.expression_names)
         curves = fit_curves(shown, parts[1].truth.astype(np.float64), model.expression_names)
         write_curves(work / CALIBRATION, curves, model.expression_names)
         result["held_out"] = graded_score(curves(shown), parts[1], model.expression_names)
     path = work / f"{NAME}.onnx"
     metadata = {"bundle": model.name, "bundle_sha256": model.sha256}
-    write_fusion(members, read_curves(work / CALIBRATION), model.expression_names, path, metadata)
+    write_fusion(members, linear, read_curves(work / CALIBRATION), model.expression_names, path, metadata)
     return result | {"files": {path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)}}}
 
 
