@@ -195,7 +195,7 @@ def test_the_exported_file_says_the_same(tmp_path: Path, members: int) -> None:
     nets, some = [network() for _ in range(members)], faces(4)
     curves = Curves(np.full(len(NAMES), 1.5), np.full(len(NAMES), -0.1))
     path = tmp_path / "fusion.onnx"
-    linear = fit_linear(faces(60), copies=2, strength=50.0)
+    linear = fit_linear(faces(60), faces(60, graded=False, seed=9), copies=2, strength=50.0)
     write_fusion(nets, linear, curves, NAMES, path, {})
     patches = some.patches[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN].astype(np.float32)
     (exported,) = OnnxNetwork(path, INPUTS)(some.features, patches, some.fit, some.head, some.state)
@@ -208,20 +208,22 @@ def test_the_exported_file_says_the_same(tmp_path: Path, members: int) -> None:
 def test_the_linear_part_learns_a_straight_line() -> None:
     some = faces(800)
     some.truth[:, 3] = 3 * some.head[:, 5]
-    linear = fit_linear(some, copies=1, strength=0.1)
+    linear = fit_linear(some, faces(50, graded=False, seed=9), copies=1, strength=0.1)
     np.testing.assert_allclose(linear(some)[:, 3], some.head[:, 5], atol=0.05)
 
 
 def test_the_linear_part_moves_both_sides_alike() -> None:
     values = np.zeros((1, len(NAMES)))
     values[0, NAMES.index("mouthSmileLeft")] = 0.4
-    told = values @ columns_of(NAMES)
+    told = np.append(values @ columns_of(NAMES), [[1.0]], axis=1)
     told[0, PLACES.index("smile")] = 0.6  # 0.4 more than their mean
     read = dict(zip(NAMES, blended(values, told, NAMES)[0].tolist(), strict=True))
     assert (read["mouthSmileLeft"], read["mouthSmileRight"]) == (pytest.approx(0.6), pytest.approx(0.2))
     told[0, PLACES.index("gazeV")] = 0.2
     read = dict(zip(NAMES, blended(values, told, NAMES)[0].tolist(), strict=True))
     assert (read["eyeLookUpLeft"], read["eyeLookDownLeft"]) == (pytest.approx(0.05), pytest.approx(-0.05))
+    told[0, -1] = 0.0  # a rendered face is left to the networks
+    np.testing.assert_array_equal(blended(values, told, NAMES), values)
 
 
 @pytest.fixture

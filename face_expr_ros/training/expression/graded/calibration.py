@@ -2,7 +2,7 @@
 
 A regression on noisy grades shrinks towards the mean: it reads less of a strong movement than there is. A curve, alike
 for both sides of the face, stretches each blendshape again: ``scale * value + offset``, within 0..1. It is chosen on
-faces that were not trained on.
+faces that were not trained on. Above a knee it bends towards 1 at 1, so that strong movements still differ.
 """
 
 from __future__ import annotations
@@ -20,18 +20,25 @@ _MOST_AT_REST, _AT_STRONG = 0.06, 0.95
 _CLEAR_GRADES = (1.5, 2.5)  # where there is nothing strong, these should read as two thirds
 _TWO_THIRDS = 2 / 3
 _FEWEST = 4
+KNEE = 0.8
 
 
 @dataclass(frozen=True)
 class Curves:
-    """Of E blendshapes: scale (E,) and offset (E,)."""
+    """Of E blendshapes: scale (E,), at least 1, and offset (E,), at most 0, up to the knee."""
 
     scale: FloatArray
     offset: FloatArray
 
     def __call__(self, values: FloatArray) -> FloatArray:
         """Calibrated values (n, E)."""
-        return np.clip(values * self.scale + self.offset, 0.0, 1.0)
+        bent = 1.0 - self.slope() * (1.0 - values)
+        return np.clip(np.minimum(values * self.scale + self.offset, bent), 0.0, 1.0)
+
+    def slope(self) -> FloatArray:
+        """(E,) above the knee, from which a straight line leads to 1 at 1."""
+        knee = (KNEE - self.offset) / self.scale
+        return np.where(knee < 1.0, (1.0 - KNEE) / np.maximum(1.0 - knee, 1e-6), 0.0)
 
 
 def fit_curves(values: FloatArray, grades: FloatArray, names: tuple[str, ...]) -> Curves:
@@ -49,7 +56,12 @@ def fit_curves(values: FloatArray, grades: FloatArray, names: tuple[str, ...]) -
 def _best(values: FloatArray, grades: FloatArray) -> tuple[float, float]:
     """Scale and offset of the column whose mean is taken over values (n, k)."""
     tried = [(scale, -scale * taken) for scale in _SCALES for taken in _OFFSETS]
-    return min(tried, key=lambda curve: _cost(np.clip(values * curve[0] + curve[1], 0.0, 1.0).mean(axis=1), grades))
+
+    def cost(curve: tuple[float, float]) -> float:
+        read = Curves(np.array(curve[0]), np.array(curve[1]))(values)
+        return _cost(read.mean(axis=1), grades)
+
+    return min(tried, key=cost)
 
 
 def _cost(read: FloatArray, grades: FloatArray) -> float:

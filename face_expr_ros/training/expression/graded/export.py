@@ -16,7 +16,7 @@ from face_expr_ros.perception.expression.fused import INPUTS
 from face_expr_ros.perception.expression.head import FEATURE_VERSION
 from face_expr_ros.perception.expression.patches import PARTS, SIDE
 from face_expr_ros.training.expression.graded.calibration import Curves
-from face_expr_ros.training.expression.graded.linear import SHARE, LinearPart, shares_of
+from face_expr_ros.training.expression.graded.linear import PORTRAIT, RENDERED, SHARE, LinearPart, shares_of
 from face_expr_ros.training.expression.graded.loss import columns_of
 from face_expr_ros.training.expression.graded.network import VIEW, WIDTH, FusionNetwork, PartNetwork
 from face_expr_ros.training.expression.network import DARK, EYES
@@ -54,8 +54,12 @@ def _blended(graph: Graph, values: str, linear: LinearPart, names: tuple[str, ..
     weights = np.concatenate([linear.features, linear.fit, linear.head, linear.state]).astype(np.float32)
     said = graph.node("Gemm", estimates, graph.constant(weights), graph.constant(linear.constant.astype(np.float32)))
     columns = graph.node("MatMul", values, graph.constant(columns_of(names)))
+    count = len(linear.constant) - 1
+    moved = graph.node("Sub", _columns(graph, said, 0, count), columns)
+    real = graph.node("Sub", _columns(graph, said, count, count + 1), graph.constant(np.array(RENDERED, np.float32)))
+    share = _between_0_and_1(graph, graph.node("Div", real, graph.constant(np.array(PORTRAIT - RENDERED, np.float32))))
     shares = graph.constant((SHARE * shares_of(names)).astype(np.float32))
-    return graph.node("Add", values, graph.node("MatMul", graph.node("Sub", said, columns), shares))
+    return graph.node("Add", values, graph.node("Mul", share, graph.node("MatMul", moved, shares)))
 
 
 def _values(graph: Graph, network: FusionNetwork) -> str:
@@ -106,7 +110,13 @@ def _part(graph: Graph, gray: str, part: Any) -> str:
 def _calibrated(graph: Graph, values: str, curves: Curves) -> str:
     scaled = graph.node("Mul", values, graph.constant(curves.scale.astype(np.float32)))
     moved = graph.node("Add", scaled, graph.constant(curves.offset.astype(np.float32)))
-    return graph.node("Clip", moved, *(graph.constant(np.array(bound, np.float32)) for bound in (0.0, 1.0)))
+    slope = curves.slope().astype(np.float32)
+    bent = graph.node("Add", graph.node("Mul", values, graph.constant(slope)), graph.constant(1.0 - slope))
+    return _between_0_and_1(graph, graph.node("Min", moved, bent))
+
+
+def _between_0_and_1(graph: Graph, x: str) -> str:
+    return graph.node("Clip", x, *(graph.constant(np.array(bound, np.float32)) for bound in (0.0, 1.0)))
 
 
 def _linear(graph: Graph, x: str, layer: nn.Linear) -> str:

@@ -58,7 +58,7 @@ def train_fusion(portraits: Path, config: FusionTraining, task: Path | None = No
         FusionRun(_member(config, number), model.expression_names, *parts, mirror, movements).go()
         for number in range(config.members)
     ]
-    linear = fit_linear(parts[0], config.copies, config.ridge)
+    linear = fit_linear(parts[0], parts[2], config.copies, config.ridge)
     result: dict[str, Any] = {}
     if held_out.any():
         seen = np.mean([predicted(network, parts[1]) for network in members], axis=0)
