@@ -5,9 +5,12 @@ from pathlib import Path
 from Cython.Build import cythonize
 from setuptools import Extension, find_packages, setup
 
-# Data folders at the root of the repository become face_expr_ros/<folder>, where core/resources.py looks last.
-DATA = {f"face_expr_ros.{name}": name for name in ("bfm", "config", "weights") if Path(name).is_dir()}
-DATA_FILES = ["*.npz", "*.csv", "*.png", "*.yaml", "*.xml", "*.rviz", "*.onnx", "*.json", "*/*.yaml", "*/*.urdf"]
+# Data folders at the root of the repository become face_expr_ros/share/<folder>, which core/resources.py searches last.
+# Not face_expr_ros/<folder>: face_expr_ros.msg is the Python package of the messages, which only a ROS build makes.
+DATA = {f"face_expr_ros.share.{name}": name for name in ("bfm", "config", "msg", "weights") if Path(name).is_dir()}
+DATA_FILES = [
+    "*.npz", "*.csv", "*.png", "*.yaml", "*.xml", "*.rviz", "*.onnx", "*.json", "*.msg", "*/*.yaml", "*/*.urdf"
+]  # fmt: skip
 KERNELS = [
     Extension(".".join(source.with_suffix("").parts), [str(source)], extra_compile_args=["-O3"])
     for source in sorted(Path("face_expr_ros/kernels").glob("_*.pyx"))

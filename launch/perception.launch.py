@@ -1,4 +1,4 @@
-"""The node `perception` alone, for a camera that is already there.
+"""The node `perception` for an image topic that is already published.
 
 ros2 launch face_expr_ros perception.launch.py image:=/camera/image_raw
 """
@@ -13,31 +13,31 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 CONFIG = Path(__file__).parent.parent / "config"
 ARGUMENTS = {
-    "image": ("image", "image topic; camera_info is taken from beside it"),
-    "bundle": ("", "face model and weights; empty: as the parameter files say"),
+    "image": ("image", "image topic; camera_info is expected next to it"),
+    "bundle": ("", "face model and networks; empty: as in the parameter files"),
     "namespace": ("", "namespace of the node and its topics"),
-    "use_sim_time": ("false", "take the time from /clock"),
-    "params_file": ("", "YAML file whose values replace those of config/perception.yaml"),
+    "use_sim_time": ("false", "use the time of /clock"),
+    "params_file": ("", "YAML file that overrides the values of config/perception.yaml"),
 }
-# Up to Jazzy Fast DDS reads the first of these, later the second; a user's own profile is left alone.
-OLD_DISTROS = ("humble", "iron", "jazzy")
-PROFILE = f"{'FASTRTPS' if os.environ.get('ROS_DISTRO') in OLD_DISTROS else 'FASTDDS'}_DEFAULT_PROFILES_FILE"
+# The Fast DDS of these distributions reads another variable than later versions; a user's own profile is kept.
+FASTRTPS_DISTROS = ("humble", "iron", "jazzy")
+PROFILE = f"{'FASTRTPS' if os.environ.get('ROS_DISTRO') in FASTRTPS_DISTROS else 'FASTDDS'}_DEFAULT_PROFILES_FILE"
 
 
 def start_nodes(context: LaunchContext) -> list[Node]:
-    """The node, with the arguments as they were given."""
-    given = context.launch_configurations
-    parameters = [str(CONFIG / "perception.yaml"), *filter(None, [given["params_file"]])]
-    parameters.append({"use_sim_time": given["use_sim_time"] == "true"})
-    if given["bundle"]:
-        parameters.append({"bundle": ParameterValue(given["bundle"], value_type=str)})
-    remappings = [("image", given["image"])] if given["image"] != "image" else []
+    """The node with its parameters and remappings."""
+    arguments = context.launch_configurations
+    parameters = [str(CONFIG / "perception.yaml"), *filter(None, [arguments["params_file"]])]
+    parameters.append({"use_sim_time": arguments["use_sim_time"] == "true"})
+    if arguments["bundle"]:
+        parameters.append({"bundle": ParameterValue(arguments["bundle"], value_type=str)})
+    remappings = [("image", arguments["image"])] if arguments["image"] != "image" else []
     return [
         Node(
             package="face_expr_ros",
             executable="perception",
             name="perception",
-            namespace=given["namespace"],
+            namespace=arguments["namespace"],
             parameters=parameters,
             remappings=remappings,
             output="screen",
@@ -45,14 +45,14 @@ def start_nodes(context: LaunchContext) -> list[Node]:
     ]
 
 
-def declare(name: str, default: str, text: str) -> DeclareLaunchArgument:
-    """A launch argument; the switches take true and false only."""
+def declare(name: str, default: str, description: str) -> DeclareLaunchArgument:
+    """A launch argument; boolean arguments accept only true and false."""
     choices = ["true", "false"] if default in ("true", "false") else None
-    return DeclareLaunchArgument(name, default_value=default, description=text, choices=choices)
+    return DeclareLaunchArgument(name, default_value=default, description=description, choices=choices)
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Called by ros2 launch."""
+    """The launch description for ros2 launch."""
     return LaunchDescription(
         [
             *(declare(name, *rest) for name, rest in ARGUMENTS.items()),

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +28,16 @@ from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.models.fetch import fetch_models
 from face_expr_ros.synthetic.scene import FaceRenderer
 from face_expr_ros.training.expression import shards
-from face_expr_ros.training.expression.samples import mirrored_points
+from face_expr_ros.training.expression.samples import mirror_indices
 
-# The same examples in every run and no limit to their time: red must mean a change, not chance or a busy machine.
+# The same examples in every run without a time limit: failures must be caused by changes, not by chance or load.
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
 
 pytest_plugins = ["support.bag_fixtures", "support.launch_stand_ins", "support.page_fixtures"]
 RELEASED = ROOT.parent / "shared/models/3ddfa_v2"  # the files of 3DDFA_V2, on machines that have them
-PATIENCE = 60.0  # seconds that a loaded machine may take for anything
-ASK_AGAIN = 5.0  # seconds without an answer of a service
+PATIENCE = 60.0  # timeout of waits, seconds, with margin for a loaded machine
+ASK_AGAIN = 5.0  # seconds without a response after which a service is called again
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -66,7 +66,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class Graph:
-    """A node of the test with its own executor, and what it has received."""
+    """A node of the test with its own executor and the messages that it has received."""
 
     def __init__(self, name: str) -> None:
         self.node = Node(name)
@@ -75,13 +75,13 @@ class Graph:
         self._clients: dict[str, Any] = {}
 
     def listen(self, kind: type[Any], topic: str, qos: Any = 10) -> list[Any]:
-        """The messages of a topic, in the order in which they come."""
+        """Subscribe to a topic; the returned list is filled with its messages in order of arrival."""
         received: list[Any] = []
         self.node.create_subscription(kind, topic, received.append, qos)
         return received
 
     def until(self, done: Callable[[], Any], what: str, each: Callable[[], Any] | None = None) -> None:
-        """Spin until ``done``; ``each`` is called between, for example to publish again."""
+        """Spin until ``done``; ``each`` is called before each spin, for example to publish again."""
         deadline = time.monotonic() + PATIENCE
         while not done():
             assert time.monotonic() < deadline, f"waited {PATIENCE:g} s for {what}"
@@ -90,10 +90,10 @@ class Graph:
             self._executor.spin_once(timeout_sec=0.05)
 
     def call(self, kind: type[Any], name: str, request: Any = None) -> Any:
-        """The answer of a service.
+        """The response of a service.
 
-        It is asked again when no answer comes: a service that has not yet discovered the reader of its answers sends
-        them to nobody. What is asked may therefore happen twice.
+        The call is repeated without a response: a service that has not yet discovered the reader of its responses sends
+        them nowhere. The request may therefore be executed twice.
         """
         if name not in self._clients:
             self._clients[name] = self.node.create_client(kind, name)
@@ -115,20 +115,21 @@ class Graph:
 
 
 class Process:
-    """One of the package's nodes in a process of its own."""
+    """One of the package's nodes in a process of its own; ``environment`` extends that of this process."""
 
-    def __init__(self, name: str, *arguments: str) -> None:
-        # A plain file: a pipe that nobody reads would stop the node when it is full.
+    def __init__(self, name: str, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
+        # A regular file: a full pipe without a reader would block the node.
         self._log = tempfile.TemporaryFile(mode="a+", errors="replace")  # noqa: SIM115  closed by stop()
         command = [sys.executable, "-m", f"face_expr_ros.nodes.{name}", "--ros-args", *arguments]
-        self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log)
+        own = {**os.environ, **(environment or {})}
+        self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log, env=own)
 
     def wait(self) -> int:
-        """The exit status, once it has ended by itself."""
+        """Wait until the process exits; return its exit status."""
         return self._process.wait(PATIENCE)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> int:
-        """Ask it to end; its exit status."""
+        """Send a signal, wait until the process exits and return its exit status."""
         if self._process.poll() is None:
             self._process.send_signal(how)
         return self.wait()
@@ -139,7 +140,7 @@ class Process:
 
     @property
     def output(self) -> str:
-        """What it wrote so far."""
+        """Output of the process so far."""
         self._log.seek(0)
         return self._log.read()
 
@@ -152,7 +153,7 @@ class Process:
 
 @pytest.fixture(scope="session")
 def ros() -> Iterator[None]:
-    """rclpy, initialized."""
+    """Initialize rclpy."""
     rclpy.init(args=[])
     yield
     rclpy.try_shutdown()
@@ -168,7 +169,7 @@ def graph(ros: None) -> Iterator[Graph]:
 
 @pytest.fixture
 def make_node(ros: None) -> Iterator[Callable[..., Node]]:
-    """Makes plain nodes with the given command line, as a launch file would."""
+    """A function that creates plain nodes with command-line arguments, as a launch file does."""
     nodes: list[Node] = []
 
     def make(*arguments: str, name: str = "perception") -> Node:
@@ -183,7 +184,7 @@ def make_node(ros: None) -> Iterator[Callable[..., Node]]:
 
 @pytest.fixture(scope="session")
 def portrait() -> NDArray[np.uint8]:
-    """(480, 640, 3) BGR: one rendered person, straight into the camera."""
+    """(480, 640, 3) uint8 BGR: one rendered frontal face."""
     model = open_face_model("open")
     pose = Pose(rotation_from_euler(0.0, 0.0, 0.0), np.array([0.0, 0.0, 0.6]), metric=True)
     return FaceRenderer(model, texture_width=384).render(model.mean, pose, pinhole_camera(640, 480, 45.0))
@@ -191,13 +192,13 @@ def portrait() -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="session")
 def renderer() -> FaceRenderer:
-    """One rendered person, in few texels."""
+    """A renderer of one person with a small texture."""
     return FaceRenderer(open_face_model("open"), texture_width=256)
 
 
 @pytest.fixture(scope="session")
 def tddfa_bundle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of the bundle 3ddfa_v2, fetched from the released files; without them the test is skipped."""
+    """The folder of the bundle 3ddfa_v2, fetched from the released files; the test is skipped without them."""
     if not RELEASED.is_dir():
         pytest.skip(f"the files of 3DDFA_V2 are not in {RELEASED}")
     with pytest.MonkeyPatch.context() as patch:
@@ -207,11 +208,11 @@ def tddfa_bundle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def start() -> Iterator[Callable[..., Process]]:
-    """Starts nodes as processes and makes sure that they are gone at the end of the file."""
+    """A function that starts nodes as processes, which are stopped at the end of the test file."""
     processes: list[Process] = []
 
-    def make(name: str, *arguments: str) -> Process:
-        processes.append(Process(name, *arguments))
+    def make(name: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Process:
+        processes.append(Process(name, *arguments, environment=environment))
         return processes[-1]
 
     yield make
@@ -221,18 +222,18 @@ def start() -> Iterator[Callable[..., Process]]:
 
 @pytest.fixture(scope="session")
 def portraits_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Drawn portraits for the expression head: four people in two shards."""
+    """Synthetic portraits for the expression head: four people in two shards."""
     result = tmp_path_factory.mktemp("portraits")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shards, "PORTRAITS", 6)
         for number in range(2):
-            shards.make_shard(result, number, people=2)
+            shards.render_shard(result, number, people=2)
     return result
 
 
 @pytest.fixture(scope="session")
 def canonical() -> FloatArray:
-    """(478, 3) a face that is alike on both sides."""
+    """(478, 3) a symmetric face."""
     model = open_face_model("open")
     points = model.facemesh_points(model.mean).astype(np.float64)
-    return np.asarray((points + points[mirrored_points(points)] * [-1.0, 1.0, 1.0]) / 2)
+    return np.asarray((points + points[mirror_indices(points)] * [-1.0, 1.0, 1.0]) / 2)

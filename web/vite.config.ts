@@ -1,11 +1,11 @@
-// The build goes into the Python package, with stable names: the server revalidates them by their hash.
+// The build is written into the Python package with stable names, which the server revalidates by their hash.
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { defineConfig, type Plugin } from "vite";
 
 const ROOT = import.meta.dirname;
-// What the build is made from; test/test_web_page.py computes the same hash without Node.
+// Sources of the build; test/browser/test_page.py computes the same hash without Node.
 const SOURCES = ["index.html", "package-lock.json", "package.json", "public", "src", "tsconfig.json", "vite.config.ts"];
 
 function filesUnder(path: string): string[] {
@@ -13,7 +13,7 @@ function filesUnder(path: string): string[] {
   return readdirSync(path).flatMap((name) => filesUnder(join(path, name)));
 }
 
-/** Of the sorted files: path, NUL, content, NUL. */
+/** SHA-256 over the sorted files: path, NUL, content, NUL. */
 function hashOf(root: string, files: string[]): string {
   const hash = createHash("sha256");
   const names = files.map((file) => [relative(root, file).split(sep).join("/"), file]).sort(([a], [b]) => (a < b ? -1 : 1));
@@ -21,7 +21,7 @@ function hashOf(root: string, files: string[]): string {
   return hash.digest("hex");
 }
 
-// What is bundled, and the file of its license.
+// Bundled packages and their license files.
 const BUNDLED = {
   "three.js": "three/LICENSE",
   "@pixiv/three-vrm": "@pixiv/three-vrm/LICENSE",
@@ -36,7 +36,7 @@ function licenses(): string {
   return Object.entries(BUNDLED).map(text).join("\n\n");
 }
 
-/** Writes the licenses of what is bundled, and build.json: which sources the build belongs to, and what it consists of. */
+/** Writes the licenses of the bundled packages, and build.json with the hashes of sources and build. */
 function buildStamp(): Plugin {
   let output = "";
   return {

@@ -1,5 +1,5 @@
-"""Recordings: rosbag2 bags are read, annotated with faces, exported and replayed."""
+"""rosbag2 recordings: reading, annotation with faces, export."""
 
 
 class BagError(ValueError):
-    """A bag cannot be read or written as it is wanted; the text says what was wanted and what was given."""
+    """A bag cannot be read or written; the message says what was expected and what was found."""

@@ -1,4 +1,4 @@
-"""Faces for a recording: every image goes through the pipeline, and a bag with the answers added is written."""
+"""Annotation of a recording: its images go through the pipeline, and a bag with the face topics added is written."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from rosbags.interfaces import Connection
 from face_expr_ros.bags import BagError
 from face_expr_ros.bags.checkpoint import packed, read_checkpoint, write_checkpoint
 from face_expr_ros.bags.faces import Addition, FaceMessages, face_topics
-from face_expr_ros.bags.images import CameraImages, Picture
-from face_expr_ros.bags.job import Job, bounds_of, done_before, fingerprint_of, notes_on
-from face_expr_ros.bags.memory import Memory, can_be_kept
+from face_expr_ros.bags.images import CameraImages, DecodedImage
+from face_expr_ros.bags.job import Job, bounds_of, completed_result, fingerprint_of, metadata_notes
 from face_expr_ros.bags.reading import Message, Recording
-from face_expr_ros.bags.threads import BackgroundWriter, ahead
+from face_expr_ros.bags.threads import BackgroundWriter, read_ahead
 from face_expr_ros.bags.topics import image_connection
 from face_expr_ros.bags.writing import SplitWriter, Topic, copied_topic, work_folder
 from face_expr_ros.core.progress import progress
@@ -26,26 +25,25 @@ from face_expr_ros.core.signals import deferred_sigint
 from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.serialization.camera_info import CameraInfoError
 
-QUEUE = 4  # messages that are read ahead, and calls that wait for the writer
+QUEUE = 4  # maximum number of messages read ahead, and of calls queued for the writer
 
 
 def annotate(job: Job, bar: bool = True) -> dict[str, Any]:
-    """Write the annotated bag; what came out of it, with the keys of the command line's JSON.
+    """Write the annotated bag and return the result of ``--json``.
 
-    The messages of the recording are copied as they are. The same recording and settings give the same messages, byte
-    for byte, also where a run was interrupted and goes on. A bag that is there already, of the same recording and
-    settings, is left as it is.
+    The messages of the recording are copied unchanged. The same recording and settings give the same messages, byte
+    for byte, also when a run was interrupted and resumed. An existing bag of the same recording and settings is kept.
 
     Raises:
-        BagError: the recording cannot be read, or no image of it, or the new bag cannot be written.
+        BagError: the recording or all its images cannot be read, or the new bag cannot be written.
         BundleError, ConfigError: as `Pipeline`.
     """
     started = time.perf_counter()
     with Recording(job.source) as recording:
         images = image_connection(recording, job.topic, job.config.image_transport)
         fingerprint = fingerprint_of(job, recording, images)
-        if (before := done_before(job, fingerprint)) is not None:
-            return before
+        if (completed := completed_result(job, fingerprint)) is not None:
+            return completed
         with closing(Pipeline(job.config)) as pipeline, deferred_sigint() as check:
             result = _Run(job, recording, images, pipeline, fingerprint).run(bar, check)
     seconds = time.perf_counter() - started
@@ -54,7 +52,7 @@ def annotate(job: Job, bar: bool = True) -> dict[str, Any]:
 
 
 class _Run:
-    """One bag on its way through the pipeline."""
+    """Annotation of one bag."""
 
     def __init__(
         self, job: Job, recording: Recording, images: Connection, pipeline: Pipeline, fingerprint: str
@@ -62,83 +60,82 @@ class _Run:
         self._job, self._recording, self._images, self._pipeline = job, recording, images, pipeline
         self._fingerprint = fingerprint
         self._folder = work_folder(job.out)
-        self._memory = Memory(pipeline) if can_be_kept(job.config) else None
         self._camera = CameraImages(recording, images, job.config.fitting.field_of_view)
         self._bounds = bounds_of(job, recording)
         self._messages = FaceMessages(pipeline.model, job.namespace, job.config.output)
-        self._state = read_checkpoint(self._folder, fingerprint, self._memory)
+        self._state = read_checkpoint(self._folder, fingerprint, pipeline)
         self._resumed = self._state.messages_in
         self._writer = SplitWriter(job.out, job.storage, self._topics(), self._state.files)
-        self._behind = BackgroundWriter(QUEUE, at_end=self._writer.abort)
+        self._background = BackgroundWriter(QUEUE, at_end=self._writer.abort)
 
     def run(self, bar: bool, check: Callable[[], None]) -> dict[str, Any]:
-        """All messages; ``check`` is called after each and may raise."""
-        name, rest = self._job.source.name, max(self._recording.message_count - self._resumed, 0)
+        """Process all messages; ``check`` is called after each and may raise."""
+        name, remaining = self._job.source.name, max(self._recording.message_count - self._resumed, 0)
         try:
-            self._know_camera()
-            with closing(ahead(map(self._camera.decoded, self._messages_left()), QUEUE)) as decoded:
-                for message, picture in progress(decoded, name, rest, "messages") if bar else decoded:
-                    self._take(message, picture)
+            self._initialize_camera()
+            with closing(read_ahead(map(self._camera.decoded, self._remaining_messages()), QUEUE)) as decoded:
+                for message, image in progress(decoded, name, remaining, "messages") if bar else decoded:
+                    self._process(message, image)
                     check()
             self._check_frames()
             result = self._result()
-            self._behind.put(partial(self._writer.finish, notes_on(self._fingerprint, result)))
-            self._behind.close()
+            self._background.put(partial(self._writer.finish, metadata_notes(self._fingerprint, result)))
+            self._background.close()
         finally:
-            self._behind.abort()
+            self._background.abort()
         return {**result, "resumed_at": self._resumed}
 
-    def _know_camera(self) -> None:
-        """As an interrupted run knew it, or from the first CameraInfo on."""
+    def _initialize_camera(self) -> None:
+        """Restore the CameraInfo of an interrupted run, or use the first one of the bag."""
         if self._resumed and self._state.camera_info:
             self._camera.restore_info(self._state.camera_info)
         elif not self._resumed:
-            with self._noted():
+            with self._record_camera_error():
                 self._camera.take_first_info(self._bounds)
 
     @contextmanager
-    def _noted(self) -> Iterator[None]:
-        """A CameraInfo that is damaged is named in the result, and the images after it go on."""
+    def _record_camera_error(self) -> Iterator[None]:
+        """Report an invalid CameraInfo in the result and continue."""
         try:
             yield
         except CameraInfoError as error:
             self._state.problem = self._state.problem or str(error)
 
-    def _messages_left(self) -> Iterator[Message]:
-        """What is not done yet; a part of a recording begins with what was latched before it."""
+    def _remaining_messages(self) -> Iterator[Message]:
+        """The messages that are not processed yet; a part of a recording starts with the messages latched before it."""
         start_ns = self._bounds[0]
         latched = [] if start_ns is None else self._recording.latched_before(start_ns, self._images)
         return islice(chain(latched, self._recording.messages((), *self._bounds)), self._resumed, None)
 
     def _check_frames(self) -> None:
-        """A bag without a single image that was looked at is none that was annotated."""
+        """Raise an error if no image was processed."""
         if self._state.frames:
             return
-        part = "" if self._bounds == (None, None) else " in the part that was asked for"
+        part = "" if self._bounds == (None, None) else " in the selected part"
         reason = self._state.problem or self._recording.damage or f"no message on {self._images.topic}{part}"
-        raise BagError(f"images that can be read were wanted, {self._job.source} has none: {reason}")
+        raise BagError(f"no image of {self._job.source} can be processed: {reason}")
 
-    def _take(self, message: Message, picture: Picture | Exception | None) -> None:
+    def _process(self, message: Message, image: DecodedImage | Exception | None) -> None:
         state = self._state
         if state.begun_ns is None:
             state.begun_ns = message.time_ns
-            self._behind.put(partial(self._write_all, self._messages.model(message.time_ns)))
+            self._background.put(partial(self._write_all, self._messages.model(message.time_ns)))
         elif message.time_ns - state.begun_ns >= self._job.split * 1e9:
             self._checkpoint(message.time_ns)
         connection, time_ns, data = message
-        self._behind.put(partial(self._writer.write, connection.topic, connection.msgtype, time_ns, data))
+        self._background.put(partial(self._writer.write, connection.topic, connection.msgtype, time_ns, data))
         state.messages_in += 1
-        if picture is None:
-            with self._noted():
+        if image is None:
+            with self._record_camera_error():
                 self._camera.take_info(message)
         else:
-            self._image(time_ns, picture)
+            self._process_image(time_ns, image)
 
-    def _image(self, time_ns: int, picture: Picture | Exception) -> None:
-        """One image, whatever is in it: as in the node, a bad one is counted, and the next one finds all in order."""
+    def _process_image(self, time_ns: int, image: DecodedImage | Exception) -> None:
+        """Process one image; as in the node, an invalid one is counted and does not affect the next ones."""
         state = self._state
         try:
-            frame = self._camera.frame(picture)
+            frame = self._camera.frame(image)
             faces = self._pipeline(frame)
         except Exception as error:
             state.left_out += 1
@@ -148,34 +145,33 @@ class _Run:
         state.frames_with_face += bool(faces)
         state.faces += len(faces)
         state.ids += [face.id for face in faces if face.id not in state.ids]
-        self._behind.put(partial(self._write_all, self._messages(frame, faces, time_ns)))
+        self._background.put(partial(self._write_all, self._messages(frame, faces, time_ns)))
 
     def _write_all(self, additions: Iterator[Addition]) -> None:
         for addition in additions:
             self._writer.write(*addition)
 
     def _topics(self) -> list[Topic]:
-        """Those of the recording, then those that are added; /tf may be one of both."""
+        """The topics of the recording, then the added ones; /tf may be both."""
         copied = [copied_topic(connection) for connection in self._recording.connections]
-        there = {topic.name: topic for topic in copied}
+        existing = {topic.name: topic for topic in copied}
         added = []
         for topic in face_topics(self._job.namespace, self._job.config.output):
-            if topic.name not in there:
+            if topic.name not in existing:
                 added.append(topic)
-            elif topic.name != "/tf" or there[topic.name].kind != topic.kind:
+            elif topic.name != "/tf" or existing[topic.name].kind != topic.kind:
                 raise BagError(
-                    f"{self._job.source} has a topic {topic.name!r} already: give --namespace, which is put before the "
-                    "names of the topics that are added"
+                    f"{self._job.source} already has a topic {topic.name!r}: give --namespace for the added topics"
                 )
         return copied + added
 
     def _checkpoint(self, next_ns: int) -> None:
-        """Complete a file of the bag and remember where to go on."""
+        """Complete a file of the bag and store the state from which an interrupted run resumes."""
         state = self._state
         state.files, state.begun_ns, state.camera_info = state.files + 1, next_ns, self._camera.info
-        if self._memory is not None:
-            state.memory = self._memory.save()
-        self._behind.put(partial(self._complete_file, packed(state, self._fingerprint)))
+        if self._pipeline.resumable:
+            state.pipeline = self._pipeline.state_dict()
+        self._background.put(partial(self._complete_file, packed(state, self._fingerprint)))
 
     def _complete_file(self, state: bytes) -> None:
         self._writer.split()

@@ -1,4 +1,4 @@
-"""One bag of many: annotated in a worker process, with an error as a result where a retry would not help."""
+"""Annotation of one of several bags in a worker process; errors that a retry would repeat become results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Outcome = dict[str, Any]  # of one bag: what `annotate` returns, or "source" and
 
 
 def attempt(job: Job) -> Outcome:
-    """Annotate a bag. An error that a retry would repeat is returned as a result; others are raised."""
+    """Annotate a bag. Errors that a retry would repeat are returned as a result; others are raised."""
     try:
         return annotate(job, bar=False)
     except ValueError as error:  # BagError, BundleError, ConfigError

@@ -1,32 +1,43 @@
-"""How far a bag is annotated, kept beside it so that a run that was interrupted can go on."""
+"""The progress of an annotation, stored next to the bag so that an interrupted run can be resumed.
+
+A checkpoint is a .npz file of arrays. Nested dicts and lists of plain values are one JSON text in it, in which an array
+is a reference. Nothing is executed when a checkpoint is read.
+"""
 
 from __future__ import annotations
 
 import io
-import pickle
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from face_expr_ros.bags.memory import Memory
-from face_expr_ros.models.pickles import ArrayUnpickler
+import numpy as np
+from numpy.typing import NDArray
 
-CHECKPOINT = "checkpoint.pickle"
+from face_expr_ros.core.face_model import read_arrays
+from face_expr_ros.perception.pipeline import Pipeline
+
+CHECKPOINT = "checkpoint.npz"
+
+_ARRAY = "__array__"  # key of a reference to an array
+_TREE = "tree"  # name of the array with the JSON text
 
 
 @dataclass
 class RunState:
-    """All that is needed to go on with a bag.
+    """The state of a run after a number of messages.
 
     Attributes:
-        messages_in: messages of the bag that are done.
-        frames, frames_with_face, faces: images that were looked at, those with a face, and all faces.
+        messages_in: messages of the bag that are processed.
+        frames, frames_with_face, faces: processed images, those with a face, and all faces.
         left_out: images that cannot be read.
         problem: the first thing that cannot be read, and why.
-        files: of the new bag, complete.
-        begun_ns: time of the first message of the file in work, nanoseconds since 1970.
-        camera_info: the last one that counts, serialized.
-        memory: the pipeline's.
-        ids: of all faces, in the order in which they came.
+        files: complete files of the new bag.
+        begun_ns: time of the first message of the current file, nanoseconds since 1970.
+        camera_info: the latest one, serialized.
+        pipeline: its `Pipeline.state_dict`; None if it is not resumable.
+        ids: of all faces, in order of appearance.
     """
 
     messages_in: int = 0
@@ -38,39 +49,80 @@ class RunState:
     files: int = 0
     begun_ns: int | None = None
     camera_info: bytes = b""
-    memory: bytes = b""
+    pipeline: dict[str, Any] | None = None
     ids: list[str] = field(default_factory=list)
 
 
 def packed(state: RunState, fingerprint: str) -> bytes:
-    """The state of now; ``fingerprint`` says of which job."""
-    return pickle.dumps((fingerprint, vars(state)))
+    """The current state as bytes; ``fingerprint`` identifies the job."""
+    values = vars(state) | {"camera_info": np.frombuffer(state.camera_info, np.uint8)}
+    return to_bytes({"fingerprint": fingerprint, "state": values})
 
 
 def write_checkpoint(folder: Path, state: bytes) -> None:
-    """Keep a `packed` state in a folder, in the place of an older one."""
+    """Store a `packed` state in a folder, in place of an older one."""
     draft = folder / f"{CHECKPOINT}.draft"
     draft.write_bytes(state)
     draft.replace(folder / CHECKPOINT)
 
 
-def read_checkpoint(folder: Path, fingerprint: str, memory: Memory | None) -> RunState:
-    """Where an interrupted run of the same job stopped, with its pipeline's memory loaded; otherwise the beginning.
+def read_checkpoint(folder: Path, fingerprint: str, pipeline: Pipeline) -> RunState:
+    """The state of an interrupted run of the same job, which the pipeline loads too; otherwise the initial state.
 
     Args:
-        folder: where `write_checkpoint` kept the state.
+        folder: as in `write_checkpoint`.
         fingerprint: of the job.
-        memory: of the fresh pipeline; None where it cannot be loaded, so that the run begins again.
+        pipeline: new, with the job's settings.
     """
     file = folder / CHECKPOINT
-    if memory is None or not file.exists():
+    if not pipeline.resumable or not file.exists():
         return RunState()
+    initial = pipeline.state_dict()
     try:
-        written_by, values = ArrayUnpickler(io.BytesIO(file.read_bytes()), {}).load()
-        if written_by != fingerprint:
+        content = from_bytes(file.read_bytes(), file)
+        if content["fingerprint"] != fingerprint:
             return RunState()
-        state = RunState(**values)
-        memory.load(state.memory)
-    except Exception:  # written by another version: nothing is lost but time
+        state = RunState(**content["state"] | {"camera_info": content["state"]["camera_info"].tobytes()})
+        pipeline.load_state_dict(state.pipeline or {})
+    except Exception:  # damaged, or of another version: the run starts from the beginning
+        pipeline.load_state_dict(initial)
         return RunState()
     return state
+
+
+def to_bytes(tree: Any) -> bytes:
+    """Nested dicts and lists of arrays, numbers, strings and None as a .npz file.
+
+    Raises:
+        TypeError: the tree contains another type.
+    """
+    arrays: dict[str, NDArray[Any]] = {}
+    text = json.dumps(_with_references(tree, arrays))
+    stream = io.BytesIO()
+    np.savez(stream, **{_TREE: np.frombuffer(text.encode(), np.uint8)}, **arrays)
+    return stream.getvalue()
+
+
+def from_bytes(data: bytes, path: Path) -> Any:
+    """The inverse of `to_bytes`; tuples have become lists. ``path`` is named in errors.
+
+    Raises:
+        BundleError, ValueError, KeyError: the data is damaged or contains Python objects.
+    """
+    arrays = read_arrays(data, path)
+    return json.loads(
+        arrays[_TREE].tobytes(), object_hook=lambda value: arrays[value[_ARRAY]] if _ARRAY in value else value
+    )
+
+
+def _with_references(value: Any, arrays: dict[str, NDArray[Any]]) -> Any:
+    if isinstance(value, np.ndarray):
+        if value.dtype.hasobject:
+            raise TypeError(f"expected an array of numbers, got one of {value.dtype}")
+        arrays[f"array_{len(arrays)}"] = value
+        return {_ARRAY: f"array_{len(arrays) - 1}"}
+    if isinstance(value, dict):
+        return {key: _with_references(part, arrays) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_with_references(part, arrays) for part in value]
+    return value.item() if isinstance(value, (np.bool_, np.integer)) else value

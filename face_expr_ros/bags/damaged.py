@@ -1,7 +1,7 @@
-"""What can still be read of a storage file whose end is missing: the recorder was killed, or the disk was full.
+"""Reading of truncated storage files, left by a killed recorder or a full disk.
 
-An mcap file says at its end what is where in it; without the end it is read record by record. A sqlite3 file is read
-row by row, in the order in which the rows were written, until a page is missing.
+The index of an mcap file is at its end; without it the file is read record by record. A sqlite3 file is read row by
+row, in the order of writing, until a page is missing.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ Row = tuple[Connection, int, bytes]
 
 
 def open_damaged(file: Path) -> Any:
-    """A reader of the good part of a file, as a context.
+    """A reader of the valid part of a file, as a context manager.
 
     Raises:
-        ReaderError, sqlite3.DatabaseError: not even its beginning is good.
+        ReaderError, sqlite3.DatabaseError: the beginning of the file is invalid.
     """
     return DamagedMcap(file) if file.suffix == ".mcap" else DamagedSqlite(file)
 
 
 class DamagedMcap(McapReader):
-    """The whole records from the beginning of an mcap file.
+    """The valid records from the beginning of an mcap file.
 
     Attributes:
-        damage: why there are no more.
+        damage: the reason why reading stops.
     """
 
     metadata: Any
@@ -55,31 +55,31 @@ class DamagedMcap(McapReader):
 
     @property
     def message_count(self) -> int:
-        """Of the good part."""
+        """Number of messages in the valid part."""
         return int(self.metadata.message_count)
 
     @property
     def start_time(self) -> int:
-        """Nanoseconds."""
+        """Time of the first message, nanoseconds since 1970."""
         return int(self.metadata.start_time)
 
     @property
     def end_time(self) -> int:
-        """Nanoseconds, after the last message."""
+        """Just after the last message, nanoseconds since 1970."""
         return int(self.metadata.end_time)
 
     def messages(
         self, connections: Collection[Connection], start: int | None = None, stop: int | None = None
     ) -> Iterator[Row]:
-        """In the order of the file: nothing says more of it."""
+        """Messages in file order; there is no index to sort by."""
         return self.messages_scan(connections, start, stop)
 
     def _open(self) -> None:
         assert self.bio is not None
         if self.bio.read(len(_MAGIC)) != _MAGIC:
-            raise ReaderError(f"{str(self.path)!r} does not begin as an mcap file")
+            raise ReaderError(f"{str(self.path)!r} does not start with the signature of an mcap file")
         self.data_start = len(_MAGIC)
-        self.data_end = self._end_of_good(self.bio)
+        self.data_end = self._find_valid_end(self.bio)
         self.meta_scan()
         assert self.statistics is not None
         found = self.statistics
@@ -87,22 +87,22 @@ class DamagedMcap(McapReader):
             message_count=found.message_count, start_time=found.start_time, end_time=found.end_time + 1
         )
 
-    def _end_of_good(self, file: BinaryIO) -> int:
-        """Where the last whole record ends, in bytes."""
+    def _find_valid_end(self, file: BinaryIO) -> int:
+        """The end of the last complete record, as an offset in bytes."""
         while True:
-            place = file.tell()
+            offset = file.tell()
             try:
                 opcode, size = read_exact(file, 1)[0], int.from_bytes(read_exact(file, 8), "little")
                 if opcode == _DATA_END:
-                    return place
+                    return offset
                 _check_record(file, opcode, size)
-            except Exception as error:  # of a decompressor, too
-                self.damage = f"the file's records are whole up to byte {place}: {error}"
-                return place
+            except Exception as error:  # decompressors raise errors of their own
+                self.damage = f"the records are complete up to byte {offset}: {error}"
+                return offset
 
 
 def _check_record(file: BinaryIO, opcode: int, size: int) -> None:
-    """Read over a record. Raises where it is not whole, or a chunk not as its checksum says."""
+    """Skip a record. Raises an error if it is incomplete, or if the checksum of a chunk is wrong."""
     start = file.tell()
     if opcode == _CHUNK:
         _, _, length, checksum = deserialize_qqqi(read_exact(file, 28))
@@ -110,25 +110,25 @@ def _check_record(file: BinaryIO, opcode: int, size: int) -> None:
         decompress(read_exact(file, int.from_bytes(read_exact(file, 8), "little")), compression, length, checksum)
     file.seek(0, 2)
     if start + size > file.tell():
-        raise ReaderError(f"a record of {size} bytes was wanted, {file.tell() - start} are there")
+        raise ReaderError(f"expected a record of {size} bytes, got {file.tell() - start}")
     file.seek(start + size)
 
 
 class DamagedSqlite:
-    """The rows of a sqlite3 bag up to the first page that is missing.
+    """The rows of a sqlite3 bag up to the first missing page.
 
     Attributes:
-        damage: why there are no more.
-        connections: the bag's topics.
+        damage: the reason why reading stops.
+        connections: the topics of the bag.
     """
 
     def __init__(self, file: Path) -> None:
         self.damage = ""
         self._database = sqlite3.connect(f"{file.resolve().as_uri()}?immutable=1", uri=True, check_same_thread=False)
-        self._database.execute("PRAGMA writable_schema = ON")  # or a file shorter than it says is not read at all
+        self._database.execute("PRAGMA writable_schema = ON")  # otherwise SQLite refuses a truncated file
         self._topics = {row[0]: self._connection(*row) for row in self._rows(_TOPICS)}
         self.connections = list(self._topics.values())
-        times = [time_ns for _, time_ns in self._good("topic_id, timestamp")]
+        times = [time_ns for _, time_ns in self._valid_rows("topic_id, timestamp")]
         self.message_count = len(times)
         self.start_time: int = min(times, default=0)
         self.end_time: int = max(times, default=-1) + 1
@@ -142,13 +142,13 @@ class DamagedSqlite:
     def messages(
         self, connections: Collection[Connection], start: int | None = None, stop: int | None = None
     ) -> Iterator[Row]:
-        """In the order in which they were written."""
-        wanted = {connection.id for connection in connections}
-        for topic, time_ns, data in self._good("topic_id, timestamp, data"):
-            if topic in wanted and (start is None or start <= time_ns) and (stop is None or time_ns < stop):
+        """Messages in the order of writing."""
+        selected = {connection.id for connection in connections}
+        for topic, time_ns, data in self._valid_rows("topic_id, timestamp, data"):
+            if topic in selected and (start is None or start <= time_ns) and (stop is None or time_ns < stop):
                 yield self._topics[topic], time_ns, data
 
-    def _good(self, columns: str) -> Iterator[Any]:
+    def _valid_rows(self, columns: str) -> Iterator[Any]:
         try:
             yield from self._rows(f"SELECT {columns} FROM messages ORDER BY id")
         except sqlite3.DatabaseError as error:
@@ -164,7 +164,7 @@ class DamagedSqlite:
     def _definition(self, kind: str) -> MessageDefinition:
         try:
             found = list(self._database.execute(_DEFINITION, (kind,)))
-        except sqlite3.DatabaseError:  # bags before Iron have no such table
+        except sqlite3.DatabaseError:  # bags of ROS 2 before Iron lack this table
             found = []
         return MessageDefinition(_FORMATS[found[0][0]], found[0][1]) if found else _NO_DEFINITION
 

@@ -1,4 +1,4 @@
-"""The faces of an annotated bag as tables and as keyframes."""
+"""Export of the faces of an annotated bag as tables and keyframes."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from face_expr_ros.bags.keyframes import Keyframes
 from face_expr_ros.bags.messages import FACE_ARRAY, types_of
 from face_expr_ros.bags.reading import Recording
 from face_expr_ros.bags.tables import Row, WriteRow, csv_table, parquet_table
+from face_expr_ros.core.atomic_files import write_text
 from face_expr_ros.core.progress import progress
 
 
@@ -37,16 +38,19 @@ def export(
     parquet: Path | None = None,
     keys: Path | None = None,
 ) -> dict[str, Any]:
-    """Write the faces of a bag, one row for each face of each image; what was written, with the command line's keys.
+    """Write the faces of a bag, one row per face and image, and return the result of ``--json``.
+
+    Outputs are kept only when the whole bag was read.
 
     Args:
-        bag: an annotated bag, or one that was recorded beside the node.
-        topic: of FaceArray messages; None where it is the only one, or called ``faces``.
-        table, parquet: files with a column for each number, see `face_row`.
-        keys: JSON of keyframes, see `keyframes.Keyframes`.
+        bag: an annotated bag, or a recording of the topics of the perception node.
+        topic: FaceArray topic; None selects the only one, or the one named ``faces``.
+        table, parquet: CSV and Parquet files with the columns of `face_row`.
+        keys: JSON file of keyframes, see `keyframes.Keyframes`.
 
     Raises:
-        BagError: the bag cannot be read or has no faces, its faces change their columns, or pyarrow is missing.
+        BagError: the bag cannot be read or has no faces, the columns are not the same for all faces, or pyarrow is not
+            installed.
     """
     started = time.perf_counter()
     with Recording(bag) as recording:
@@ -60,10 +64,10 @@ def export(
             for row in rows:
                 for write in writers:
                     write(row)
-        if counts.left_out and counts.left_out == counts.messages_in:
-            raise BagError(f"messages that can be read were wanted, {bag} has none: {counts.problem}")
-        if keys is not None:
-            keys.write_text(json.dumps(frames.result()) + "\n", encoding="utf-8")
+            if counts.left_out and counts.left_out == counts.messages_in:
+                raise BagError(f"none of the {counts.messages_in} messages in {bag} can be read: {counts.problem}")
+            if keys is not None:
+                write_text(keys, json.dumps(frames.result()) + "\n")
         return _result(recording, counts, time.perf_counter() - started)
 
 
@@ -83,7 +87,7 @@ def _result(recording: Recording, counts: _Counts, seconds: float) -> dict[str, 
 
 
 def faces_connection(recording: Recording, topic: str | None) -> Connection:
-    """The topic of FaceArray messages.
+    """The FaceArray topic, see `export`.
 
     Raises:
         BagError: there is none, or there are several.
@@ -91,7 +95,7 @@ def faces_connection(recording: Recording, topic: str | None) -> Connection:
     if topic is not None:
         connection = recording.connection(topic)
         if connection.msgtype != FACE_ARRAY:
-            raise BagError(f"{topic} has {connection.msgtype}, {FACE_ARRAY} was wanted")
+            raise BagError(f"expected {FACE_ARRAY} on {topic}, got {connection.msgtype}")
         return connection
     found = [connection for connection in recording.connections if connection.msgtype == FACE_ARRAY]
     named = [connection for connection in found if connection.topic.endswith("/faces")]
@@ -100,22 +104,33 @@ def faces_connection(recording: Recording, topic: str | None) -> Connection:
             return choice[0]
     if not found:
         raise BagError(f"{recording.path} has no faces: run face_expr annotate on it first")
-    raise BagError(f"{recording.path} has several topics of faces, name one: {', '.join(c.topic for c in found)}")
+    raise BagError(
+        f"{recording.path} has several FaceArray topics, select one with --topic: {', '.join(c.topic for c in found)}"
+    )
 
 
 def face_row(face: Any, header: Any) -> Row:
-    """One face of one image. Positions are meters in the camera's optical frame, angles degrees.
+    """One face of one image. Positions are in meters in the camera's optical frame, angles in degrees.
 
-    The quaternion is that of REP-155's face frame; blendshapes and action units have their own names.
+    The quaternion is the orientation of REP-155's face frame; columns of blendshapes and action units have their names.
 
     Raises:
-        ValueError: there is not a value for each name, or a number is not finite, or the quaternion is zero.
+        ValueError: the numbers of names and values differ, a number is not finite, or the quaternion is zero.
     """
     roi, pose = face.roi, face.pose.pose
-    place, turn, expression = pose.position, pose.orientation, face.expression
-    numbers = [place.x, place.y, place.z, turn.x, turn.y, turn.z, turn.w, *expression.blendshapes]
+    position, rotation, expression = pose.position, pose.orientation, face.expression
+    numbers = [
+        position.x,
+        position.y,
+        position.z,
+        rotation.x,
+        rotation.y,
+        rotation.z,
+        rotation.w,
+        *expression.blendshapes,
+    ]
     if not (np.isfinite(numbers).all() and any(numbers[3:7])):
-        raise ValueError(f"finite numbers and a rotation were wanted for {face.face_id!r}, {numbers} were given")
+        raise ValueError(f"expected finite numbers and a nonzero quaternion for {face.face_id!r}, got {numbers}")
     angles = {f"{name}_deg": float(np.degrees(getattr(face.pose, name))) for name in ("yaw", "pitch", "roll")}
     return {
         "stamp_ns": header.stamp.sec * 1_000_000_000 + header.stamp.nanosec,
@@ -123,8 +138,8 @@ def face_row(face: Any, header: Any) -> Row:
         "face_id": face.face_id,
         "confidence": float(face.confidence),
         **{"roi_x": roi.x_offset, "roi_y": roi.y_offset, "roi_width": roi.width, "roi_height": roi.height},
-        **{"x_m": place.x, "y_m": place.y, "z_m": place.z},
-        **{"qx": turn.x, "qy": turn.y, "qz": turn.z, "qw": turn.w},
+        **{"x_m": position.x, "y_m": position.y, "z_m": position.z},
+        **{"qx": rotation.x, "qy": rotation.y, "qz": rotation.z, "qw": rotation.w},
         **angles,
         "metric": bool(face.pose.metric),
         "label": expression.label,
@@ -137,7 +152,7 @@ def face_row(face: Any, header: Any) -> Row:
 
 
 def _rows(recording: Recording, connection: Connection, counts: _Counts) -> Iterator[Row]:
-    """All faces; a message that cannot be read is counted, and the next one goes on."""
+    """All faces; messages that cannot be read are counted and skipped."""
     types = types_of(connection)
     messages = recording.messages([connection])
     for message in progress(messages, recording.path.name, connection.msgcount or None, unit="messages"):
@@ -145,7 +160,7 @@ def _rows(recording: Recording, connection: Connection, counts: _Counts) -> Iter
         try:
             array: Any = types.deserialize_cdr(message.data, FACE_ARRAY)
             rows = [face_row(face, array.header) for face in array.faces]
-        except Exception as error:  # of a message that is cut off, or of another version of this package
+        except Exception as error:  # a truncated message, or one of another version of this package
             counts.left_out += 1
             counts.problem = counts.problem or f"{type(error).__name__}: {error}"
             continue

@@ -1,4 +1,4 @@
-"""The topics that the perception node would have published of an image, as serialized messages for a bag."""
+"""The topics that the perception node publishes for an image, as serialized messages of a bag."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Addition = tuple[str, str, int, bytes]  # topic, type, nanoseconds, serialized m
 
 
 def face_topics(namespace: str, config: OutputConfig) -> list[Topic]:
-    """What is added to a bag, with names in ``namespace`` ("" or "/robot")."""
+    """The topics that are added to a bag, in ``namespace`` ("" or "/robot")."""
     topics = [
         new_topic(f"{namespace}/faces", FACE_ARRAY),
         new_topic(f"{namespace}/pose", FACE_POSE),
@@ -45,29 +45,29 @@ def face_topics(namespace: str, config: OutputConfig) -> list[Topic]:
 
 
 class FaceMessages:
-    """Makes the messages of an image.
+    """Creates the messages of an image.
 
     Args:
         model: the face model that coefficients refer to.
         namespace: as in `face_topics`.
-        config: whether tf and the names of the blendshapes are wanted.
+        config: whether to write tf and the names of the blendshapes.
     """
 
     def __init__(self, model: MorphableModel, namespace: str, config: OutputConfig) -> None:
         self._model, self._namespace, self._config = model, namespace, config
 
     def model(self, time_ns: int) -> Iterator[Addition]:
-        """The face model, recorded at ``time_ns``, which is its stamp, too.
+        """The face model; ``time_ns`` is its stamp and its recording time.
 
         Raises:
-            BagError: no stamp can say that time.
+            BagError: a ROS time stamp cannot represent the time.
         """
         check_time(time_ns)
         values = face_model_values(self._model, self._model.expression_names, header_values(time_ns, ""))
         yield self._addition("face_model", FACE_MODEL, time_ns, values)
 
     def __call__(self, frame: Frame, faces: tuple[Face, ...], time_ns: int) -> Iterator[Addition]:
-        """All of one image, recorded when the image was, with the image's header."""
+        """All messages of one image, with the header of the image and its recording time ``time_ns``."""
         name, header = self._model.name, header_values(frame.stamp_ns, frame.frame_id)
         yield self._addition("faces", FACE_ARRAY, time_ns, face_array_values(faces, frame.camera, name, header))
         if self._config.tf and faces and frame.frame_id:

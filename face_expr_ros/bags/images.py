@@ -1,4 +1,4 @@
-"""The images of a bag as frames of the pipeline, each with the camera that was told of last."""
+"""The images of a bag as frames of the pipeline, each with the latest CameraInfo."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from face_expr_ros.core.types import Frame
 from face_expr_ros.serialization.camera_info import CameraInfoError, CameraKeeper
 from face_expr_ros.serialization.image_decoding import decode
 
-Picture = tuple[NDArray[np.uint8], int, str]  # BGR, stamp in nanoseconds, frame_id
+DecodedImage = tuple[NDArray[np.uint8], int, str]  # BGR, stamp in nanoseconds, frame_id
 
 
 class CameraImages:
@@ -24,11 +24,11 @@ class CameraImages:
 
     Args:
         recording: the bag.
-        images: its topic of images.
+        images: the image topic.
         field_of_view: as `CameraKeeper`.
 
     Attributes:
-        info: the last CameraInfo that counts, serialized; empty before there is one.
+        info: the CameraInfo in use, serialized; empty if there is none yet.
     """
 
     def __init__(self, recording: Recording, images: Connection, field_of_view: float) -> None:
@@ -40,51 +40,51 @@ class CameraImages:
 
     @property
     def problem(self) -> str:
-        """Why the last CameraInfo cannot be used, or an empty text."""
+        """The reason why the latest CameraInfo cannot be used; empty if it can."""
         return self._cameras.problem
 
-    def decoded(self, message: Message) -> tuple[Message, Picture | Exception | None]:
-        """A message and, where it is an image, what it shows, or why nobody can say. Safe in any thread."""
+    def decoded(self, message: Message) -> tuple[Message, DecodedImage | Exception | None]:
+        """A message and, if it is an image, its pixels or the decoding error. Safe in any thread."""
         if not is_of(message, self._images):
             return message, None
         try:
             image: Any = self._types.deserialize_cdr(message.data, self._images.msgtype)
             stamp = image.header.stamp
             return message, (decode(image), stamp.sec * 1_000_000_000 + stamp.nanosec, image.header.frame_id)
-        except Exception as error:  # of a message that is cut off, too
+        except Exception as error:  # including those of truncated messages
             return message, error
 
-    def frame(self, picture: Picture | Exception) -> Frame:
-        """What `decoded` gave for an image. Raises that error where it gave one."""
-        if isinstance(picture, Exception):
-            raise picture
-        image, stamp_ns, frame_id = picture
+    def frame(self, decoded: DecodedImage | Exception) -> Frame:
+        """The frame of a decoded image. Raises the decoding error, if any."""
+        if isinstance(decoded, Exception):
+            raise decoded
+        image, stamp_ns, frame_id = decoded
         return Frame(image, stamp_ns, frame_id, self._cameras.camera(image.shape[1], image.shape[0]))
 
     def take_first_info(self, bounds: Bounds) -> None:
-        """The first CameraInfo counts for the images before it as well. Raises as `take_info`."""
+        """Use the first CameraInfo for the images before it as well. Raises as `take_info`."""
         if self._infos is not None:
             first = next(self._recording.messages([self._infos], *bounds), None)
             if first is not None:
                 self.take_info(first)
 
     def take_info(self, message: Message) -> None:
-        """Where the message is a CameraInfo, it counts from now on.
+        """Use a message from now on if it is a CameraInfo.
 
         Raises:
-            CameraInfoError: it is damaged, and the one before goes on to count.
+            CameraInfoError: it cannot be decoded; the previous one stays in use.
         """
         if self._infos is not None and is_of(message, self._infos):
             self.restore_info(message.data)
 
     def restore_info(self, data: bytes) -> None:
-        """A serialized CameraInfo, such as ``info``, counts from now on."""
+        """Use a serialized CameraInfo, such as ``info``, from now on."""
         if self._infos is None or data == self.info:
             return
         try:
             info = types_of(self._infos).deserialize_cdr(data, self._infos.msgtype)
-        except Exception as error:  # what it raises depends on where the message is cut off
+        except Exception as error:  # the type depends on where the message is truncated
             topic = self._infos.topic
-            raise CameraInfoError(f"a CameraInfo on {topic} is damaged and does not count: {error}") from error
+            raise CameraInfoError(f"a CameraInfo on {topic} cannot be decoded and is ignored: {error}") from error
         self._cameras.update(info)
         self.info = data

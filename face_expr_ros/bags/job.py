@@ -1,4 +1,4 @@
-"""What is to be done with one bag, and whether that is done already."""
+"""The settings of the annotation of one bag, and whether its result already exists."""
 
 from __future__ import annotations
 
@@ -17,22 +17,24 @@ from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.core.resources import resource_path
 from face_expr_ros.models.bundle import MANIFEST, sha256_of
 
-_NOTE = "face_expr_ros"  # the key of our notes in a bag's metadata
-Bounds = tuple[int | None, int | None]  # nanoseconds since 1970, from which and before which; None is all
+_NOTE = "face_expr_ros"  # key of this package's entry in the custom data of a bag's metadata
+Bounds = tuple[
+    int | None, int | None
+]  # start (inclusive) and end (exclusive), nanoseconds since 1970; None is unbounded
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be done with one bag.
+    """Annotation of one bag.
 
     Attributes:
-        source, out: the recording, and the folder of the annotated one.
+        source, out: the recording, and the folder of the annotated bag.
         config: settings of the perception node.
-        topic: of the images; None where the bag has one topic of images.
-        namespace: of the topics that are added, such as "/robot", or empty.
-        start, stop: seconds after the bag's start, from which to which it is annotated; None is its end.
+        topic: image topic; None if the bag has only one.
+        namespace: namespace of the added topics, such as "/robot", or empty.
+        start, stop: annotated part, in seconds from the start of the bag; None is its end.
         storage: "mcap" or "sqlite3".
-        split: seconds of the recording in one file of ``out``; after each an interrupted run can go on.
+        split: duration of each file of ``out``, in seconds; an interrupted run resumes after the last complete file.
     """
 
     source: Path
@@ -47,38 +49,38 @@ class Job:
 
 
 def bounds_of(job: Job, recording: Recording) -> Bounds:
-    """The times between which the recording is annotated."""
+    """Start and end of the annotated part."""
     start = recording.start_ns + round(job.start * 1e9) if job.start > 0 else None
     stop = recording.start_ns + round(job.stop * 1e9) if job.stop is not None else None
     return start, stop
 
 
 def fingerprint_of(job: Job, recording: Recording, images: Connection) -> str:
-    """What the new bag is made of: another recording, setting, version or weights give another text."""
+    """Identifies the recording, settings, version and weights from which the new bag is made."""
     made_of = asdict(job) | {"source": job.source.name, "out": job.out.name, "topic": images.topic}
     made_of |= {"messages": recording.message_count, "recorded": [recording.start_ns, recording.end_ns]}
     made_of |= {"weights": sha256_of(resource_path(MANIFEST))}
     return json.dumps(made_of | {"version": __version__}, sort_keys=True)
 
 
-def notes_on(fingerprint: str, result: dict[str, Any]) -> dict[str, str]:
-    """What a complete bag says of itself, see `done_before`."""
+def metadata_notes(fingerprint: str, result: dict[str, Any]) -> dict[str, str]:
+    """The custom data of a complete bag, see `completed_result`."""
     return {_NOTE: json.dumps({"made_of": fingerprint, "result": result})}
 
 
-def done_before(job: Job, fingerprint: str) -> dict[str, Any] | None:
-    """The result of the bag that is there already; None where there is none.
+def completed_result(job: Job, fingerprint: str) -> dict[str, Any] | None:
+    """The stored result if the annotated bag already exists; None if nothing exists at its path.
 
     Raises:
-        BagError: what is there is something else.
+        BagError: something else exists there.
     """
     if not job.out.exists():
         return None
     try:
         note = json.loads(notes_of(job.out)[_NOTE])
         same, result = note["made_of"] == fingerprint, dict(note["result"])
-    except (KeyError, TypeError, ValueError):  # a bag, or something else, that is none of ours
+    except (KeyError, TypeError, ValueError):  # not a bag written by this package
         same, result = False, {}
     if not same:
-        raise BagError(f"{str(job.out)!r} is there already and is not overwritten: remove it, or name another place")
+        raise BagError(f"{str(job.out)!r} already exists and is not overwritten: remove it, or give another path")
     return {**result, "seconds": 0.0, "realtime_factor": 0.0, "done_before": True}

@@ -1,6 +1,6 @@
-"""Many recordings: each bag is a task of its own, in worker processes of this machine or of a cluster.
+"""Annotation of several bags, one task per bag, in worker processes of this machine or on a cluster.
 
-The answers are those of one bag after the other: nothing is shared between two bags.
+The results equal those of one bag after the other: bags share no state.
 """
 
 from __future__ import annotations
@@ -23,36 +23,36 @@ from face_expr_ros.core.progress import progress
 from face_expr_ros.core.signals import terminate_as_interrupt
 
 INTERRUPTED = 130  # exit status
-ATTEMPTS = 3  # at a bag whose worker dies
-Tell = Callable[[str], None]
+ATTEMPTS = 3  # runs of a bag whose worker process dies
+Report = Callable[[str], None]
 
 
 def jobs_of(job: Job) -> list[Job]:
-    """The job itself where its source is a bag, otherwise one for every bag in that folder, by their names.
+    """The job itself if its source is a bag; otherwise one job per bag in the folder, sorted by name.
 
     Raises:
-        BagError: there is no bag, or there are two of one name, such as talk and talk.mcap.
+        BagError: there is no bag, or two have the same output, such as talk and talk.mcap.
     """
     if is_bag(job.source):
         return [job]
     if not job.source.is_dir():
-        raise BagError(f"a bag, or a folder of bags, was wanted, there is none at {str(job.source)!r}")
+        raise BagError(f"expected a bag or a folder of bags, there is none at {str(job.source)!r}")
     bags = sorted(_bags_in(job.source, job.out.resolve()))
     if not bags:
-        raise BagError(f"a bag, or a folder of bags, was wanted, none is in {str(job.source)!r}")
-    places: dict[Path, Path] = {}
+        raise BagError(f"expected a bag or a folder of bags, found none in {str(job.source)!r}")
+    sources: dict[Path, Path] = {}
     for bag in bags:
-        other = places.setdefault(job.out / _name(bag, job.source), bag)
+        other = sources.setdefault(job.out / _name(bag, job.source), bag)
         if other is not bag:
-            raise BagError(f"bags of different names were wanted, {other} and {bag} were given: rename one of them")
-    return [replace(job, source=bag, out=out) for out, bag in places.items()]
+            raise BagError(f"expected bags with different names, got {other} and {bag}: rename one of them")
+    return [replace(job, source=bag, out=out) for out, bag in sources.items()]
 
 
 def _bags_in(folder: Path, out: Path) -> Iterator[Path]:
-    """Folders that are bags, and bare .mcap and .db3 files; not what we write, and no way back up by a link."""
+    """Bag folders, and single .mcap and .db3 files, except outputs and links to parent folders."""
     for entry in folder.iterdir():
-        place = entry.resolve()
-        if place == out or entry.name.endswith(UNFINISHED) or folder.resolve().is_relative_to(place):
+        resolved = entry.resolve()
+        if resolved == out or entry.name.endswith(UNFINISHED) or folder.resolve().is_relative_to(resolved):
             continue
         if is_bag(entry):
             yield entry
@@ -65,40 +65,42 @@ def _name(bag: Path, folder: Path) -> Path:
     return name.with_suffix("") if bag.is_file() else name
 
 
-def _attempt_or_end(job: Job) -> Outcome:
-    """In a worker process, which Ctrl-C ends: the pool would hand the exception on and give it the next bag."""
+def _attempt_or_exit(job: Job) -> Outcome:
+    """Runs in a worker process. Ctrl-C ends it: the pool would return the exception and start the next bag."""
     try:
         return attempt(job)
     except KeyboardInterrupt:
         os._exit(INTERRUPTED)
 
 
-def annotate_here(jobs: list[Job], workers: int, tell: Tell) -> list[Outcome]:
+def annotate_locally(jobs: list[Job], workers: int, report: Report) -> list[Outcome]:
     """Annotate bags in worker processes of this machine.
 
     Args:
         jobs: one for each bag.
-        workers: how many at once.
-        tell: called with a sentence when a bag is tried again.
+        workers: number of worker processes.
+        report: called with a sentence when bags are retried.
     """
     outcomes: dict[Path, Outcome] = {}
     with terminate_as_interrupt():
         for number in range(1, ATTEMPTS + 1):
-            left = [job for job in jobs if job.source not in outcomes or "worker" in outcomes[job.source]]
-            if not left:
+            remaining = [job for job in jobs if job.source not in outcomes or "worker" in outcomes[job.source]]
+            if not remaining:
                 break
             if number > 1:
-                tell(f"{len(left)} of {len(jobs)} bags are tried again: {', '.join(job.source.name for job in left)}")
-            for outcome in progress(_pooled(left, workers), "bags", len(left), unit="bags"):
+                report(
+                    f"retrying {len(remaining)} of {len(jobs)} bags: {', '.join(job.source.name for job in remaining)}"
+                )
+            for outcome in progress(_run_pool(remaining, workers), "bags", len(remaining), unit="bags"):
                 outcomes[Path(outcome["source"])] = outcome
     return [outcomes[job.source] for job in jobs]
 
 
-def _pooled(jobs: list[Job], workers: int) -> Iterator[Outcome]:
-    """A worker that dies takes the pool with it: its jobs have an outcome with the key "worker"."""
+def _run_pool(jobs: list[Job], workers: int) -> Iterator[Outcome]:
+    """A worker that dies breaks the pool: the outcomes of its remaining jobs have the key "worker"."""
     others = set(active_children())
     with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=get_context("spawn")) as pool:
-        futures = {pool.submit(_attempt_or_end, job): job for job in jobs}
+        futures = {pool.submit(_attempt_or_exit, job): job for job in jobs}
         try:
             for future in as_completed(futures):
                 try:
@@ -106,17 +108,17 @@ def _pooled(jobs: list[Job], workers: int) -> Iterator[Outcome]:
                 except Exception as error:
                     reason = f"{type(error).__name__}: {error}"
                     yield {"source": str(futures[future].source), "error": reason, "worker": "failed"}
-        except BaseException:  # Ctrl-C, perhaps of this process alone: the pool would finish all bags first
+        except BaseException:  # Ctrl-C: otherwise the pool would finish all bags first
             pool.shutdown(wait=False, cancel_futures=True)
             for worker in set(active_children()) - others:
-                worker.terminate()  # what is complete of its bag is kept, as where it dies
+                worker.terminate()  # complete files of its bag are kept
             raise
 
 
 def summary(outcomes: Iterable[Outcome], seconds: float) -> dict[str, Any]:
-    """Sums over the bags that were annotated, with the keys of one bag; ``bags`` has the outcome of each.
+    """Sums over the annotated bags, with the keys of a single bag; ``bags`` has the outcome of each bag.
 
-    ``failed`` has those that are not annotated; ``realtime_factor`` counts only what was annotated in this run.
+    ``failed`` lists the bags that are not annotated; ``realtime_factor`` includes only bags annotated in this run.
     """
     outcomes = list(outcomes)
     done = [outcome for outcome in outcomes if "error" not in outcome]
@@ -129,13 +131,13 @@ def summary(outcomes: Iterable[Outcome], seconds: float) -> dict[str, Any]:
     return {**result, "seconds": seconds, "realtime_factor": fresh / seconds, "failed": failed, "bags": outcomes}
 
 
-def annotate_many(jobs: list[Job], workers: int, scheduler: str | None, tell: Tell) -> dict[str, Any]:
-    """All bags, here or on the cluster whose scheduler has the address ``scheduler``; their `summary`."""
+def annotate_many(jobs: list[Job], workers: int, scheduler: str | None, report: Report) -> dict[str, Any]:
+    """Annotate all bags, on this machine or on the cluster of ``scheduler``, and return their `summary`."""
     started = time.perf_counter()
     if scheduler is None:
-        outcomes = annotate_here(jobs, workers, tell)
+        outcomes = annotate_locally(jobs, workers, report)
     else:
-        from face_expr_ros.bags.cluster import annotate_there
+        from face_expr_ros.bags.cluster import annotate_on_cluster
 
-        outcomes = annotate_there(jobs, scheduler, ATTEMPTS)
+        outcomes = annotate_on_cluster(jobs, scheduler, ATTEMPTS)
     return summary(outcomes, time.perf_counter() - started)

@@ -1,4 +1,4 @@
-"""Messages of bags as objects and as bytes, without ROS; this package's own types come from the texts in msg/."""
+"""Serialization of bag messages without ROS; the types of this package are read from msg/."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ TF = "tf2_msgs/msg/TFMessage"
 IMAGE, COMPRESSED_IMAGE = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
 UNKNOWN_HASH = "RIHS01_" + 64 * "0"
-_STAMPS_END = 2**31 * 1_000_000_000  # nanoseconds since 1970, the first that a stamp cannot say
+_STAMP_LIMIT = 2**31 * 1_000_000_000  # nanoseconds since 1970; stamps represent only smaller times
 
 
 @cache
 def package_types() -> Typestore:
-    """The messages of ROS 2 and of this package."""
+    """The message types of ROS 2 and of this package."""
     store = get_typestore(Stores.ROS2_KILTED)
     types: dict[str, Any] = {}
     for file in sorted(resource_path("msg").glob("*.msg")):
@@ -39,20 +39,22 @@ def package_types() -> Typestore:
 
 
 def types_of(connection: Connection) -> Typestore:
-    """The messages as a bag defines those of a topic, which may be older than ours.
+    """The message types of a topic as defined in the bag, which may be of another version of this package.
 
     Raises:
-        BagError: the bag does not define them and nobody here knows them, or the definition cannot be read.
+        BagError: the type is unknown and not defined in the bag, or its definition cannot be parsed.
     """
     definition, name = connection.msgdef, connection.msgtype
     if definition.format == MessageDefinitionFormat.NONE or not definition.data.strip():
         if name not in package_types().fielddefs:
-            raise BagError(f"{connection.topic} has messages of {name!r}, which the bag does not define")
+            raise BagError(f"{connection.topic} has messages of type {name!r}, which the bag does not define")
         return package_types()
     try:
         return _defined(definition.data, name, definition.format == MessageDefinitionFormat.MSG)
-    except Exception as error:  # of a parser that met something unexpected
-        raise BagError(f"the bag's definition of {name!r} on {connection.topic} cannot be read: {error}") from error
+    except Exception as error:  # the parser raises many types
+        raise BagError(
+            f"the definition of {name!r} on {connection.topic} in the bag cannot be parsed: {error}"
+        ) from error
 
 
 @cache
@@ -63,17 +65,17 @@ def _defined(text: str, name: str, is_msg: bool) -> Typestore:
 
 
 def check_time(time_ns: int) -> None:
-    """Refuse a time that no stamp can say.
+    """Check that a ROS time stamp can represent a time.
 
     Raises:
         BagError: it is before 1970 or after 2038.
     """
-    if not 0 <= time_ns < _STAMPS_END:
-        raise BagError(f"a recording of the years 1970 to 2038 was wanted, a message at {time_ns} ns was given")
+    if not 0 <= time_ns < _STAMP_LIMIT:
+        raise BagError(f"expected a recording of the years 1970 to 2038, got a message at {time_ns} ns")
 
 
 def definition(connection: Connection) -> tuple[str, str]:
-    """The text and the hash of a topic's message type, for a copy of the bag; what nobody knows is left open."""
+    """Definition and hash of the message type of a topic, for a copy of the bag; empty or `UNKNOWN_HASH` if unknown."""
     text = connection.msgdef.data
     known = connection.msgtype in package_types().fielddefs
     if not text and known:
@@ -84,7 +86,7 @@ def definition(connection: Connection) -> tuple[str, str]:
 
 
 def cdr(name: str, values: Values) -> bytes:
-    """The serialized message of type ``name``, such as "face_expr_ros/msg/FacePose", from its fields."""
+    """Serialize a message of type ``name``, such as "face_expr_ros/msg/FacePose", from its fields."""
     store = package_types()
     return bytes(store.serialize_cdr(_object(store, name, values), name))
 

@@ -1,4 +1,4 @@
-"""The settings of a robot's perception node from its parameter file, checked as the node does, without ROS."""
+"""Settings of the perception node from a ROS parameter file, validated as in the node, without ROS."""
 
 from __future__ import annotations
 
@@ -8,29 +8,30 @@ from typing import Any
 
 import yaml
 
-from face_expr_ros.core.config import ConfigError, PerceptionConfig, from_mapping, without_rclpy_parameters
+from face_expr_ros.core.config import PerceptionConfig
+from face_expr_ros.core.settings import ConfigError, from_mapping, without_rclpy_parameters
 
 NODE = "perception"
 _PARAMETERS = "ros__parameters"
 
 
 def perception_config_of(path: Path | None, changes: Mapping[str, Any]) -> PerceptionConfig:
-    """The settings of a parameter file, with ``changes`` by their dotted names; without a file the defaults.
+    """The settings of a parameter file, or the defaults, with ``changes``: dotted parameter name -> value.
 
     Raises:
-        ConfigError: the file has no parameters for the node, or some that it would refuse.
+        ConfigError: the file has no parameters of the node, or invalid ones.
     """
     given = {} if path is None else parameters_of(path)
     return from_mapping(PerceptionConfig, {**given, **changes})
 
 
 def parameters_of(path: Path, node: str = NODE) -> dict[str, Any]:
-    """The parameters that a file has for a node, by their dotted names.
+    """The parameters of a node in a file: dotted name -> value.
 
-    What is written for all nodes (``/**``) counts, too. Of the node's full name only the last part is looked at.
+    Parameters of all nodes (``/**``) are included. Only the last part of a node's full name is compared.
 
     Raises:
-        ConfigError: the file is no ROS parameter file, has nothing for the node, or has it in several namespaces.
+        ConfigError: the file is not a ROS parameter file, or has the node in no namespace or in several.
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -39,20 +40,20 @@ def parameters_of(path: Path, node: str = NODE) -> dict[str, Any]:
     found = [(name, values) for name, values in _nodes(content, "") if name.split("/")[-1] in (node, "*", "**")]
     exact = sorted({name for name, _ in found if "*" not in name})
     if len(exact) > 1:
-        raise ConfigError(f"parameters of one node {node} were wanted, {str(path)!r} has several: {', '.join(exact)}")
+        raise ConfigError(f"expected parameters of one node {node}, {str(path)!r} has several: {', '.join(exact)}")
     if not found:
         names = ", ".join(name for name, _ in _nodes(content, "")) or "none"
-        raise ConfigError(f"parameters of a node {node} were wanted, {str(path)!r} has those of {names}")
+        raise ConfigError(f"expected parameters of a node {node}, {str(path)!r} has those of {names}")
     given: dict[str, Any] = {}
     for name, values in found:
         if not isinstance(values, Mapping | None):
-            raise ConfigError(f"{str(path)!r}: parameters by their names were wanted for {name}, {values!r} was given")
+            raise ConfigError(f"{str(path)!r}: expected a mapping of parameters for {name}, got {values!r}")
         given |= _dotted(values or {}, "")
     return without_rclpy_parameters(given)
 
 
 def _nodes(content: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """Name and parameters of every node in a file; a namespace may be part of the key or a level of its own."""
+    """Name and parameters of every node in a file; a namespace may be part of the key or a separate level."""
     if not isinstance(content, Mapping):
         return
     for key, value in content.items():

@@ -1,4 +1,4 @@
-"""Reading rosbag2 bags: folders with metadata.yaml, bare .mcap and .db3 files, compressed or not, damaged or whole."""
+"""Reading of rosbag2 bags: folders and single .mcap or .db3 files, also compressed or damaged."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Message(NamedTuple):
     """One message of a bag.
 
     Attributes:
-        connection: its topic and type.
-        time_ns: when it was recorded, nanoseconds since 1970.
-        data: serialized, as it was published.
+        connection: topic and type.
+        time_ns: recording time, nanoseconds since 1970.
+        data: the serialized message as published.
     """
 
     connection: Connection
@@ -34,21 +34,21 @@ class Message(NamedTuple):
 
 
 class Recording:
-    """A bag that is open for reading, from its start to its end or to where it is damaged.
+    """A bag open for reading, up to its end or to the first damage.
 
     Attributes:
-        path: of the folder or file.
-        connections: its topics.
-        start_ns, end_ns: times of the first and of the last message; equal where there is none.
-        message_count: of all topics, as far as the bag says.
-        damage: what is wrong with it and where, known once that place was read; empty where all is well.
+        path: the folder or file.
+        connections: the topics.
+        start_ns, end_ns: times of the first and the last message; equal if there are no messages.
+        message_count: number of messages of all topics according to the bag.
+        damage: description of the damage, set when it is reached; empty if there is none.
     """
 
     def __init__(self, path: Path) -> None:
-        """Opens a bag.
+        """Open a bag.
 
         Raises:
-            BagError: there is none, or nothing of it can be read.
+            BagError: there is no bag, or nothing of it can be read.
         """
         self.path = path
         self.damage = ""
@@ -56,8 +56,8 @@ class Recording:
         self._last_ns: int | None = None
         try:
             self._readers: list[Any] = [self._stack.enter_context(Reader(path))]
-        except Exception as error:  # what a damaged file raises depends on where it is damaged
-            self._readers = self._damaged(error)
+        except Exception as error:  # the type depends on the kind of damage
+            self._readers = self._open_damaged(error)
         self.connections = _union(reader.connections for reader in self._readers)
         starts = [reader.start_time for reader in self._readers if reader.message_count]
         self.message_count = sum(reader.message_count for reader in self._readers)
@@ -75,34 +75,34 @@ class Recording:
     def messages(
         self, connections: Collection[Connection] = (), start_ns: int | None = None, stop_ns: int | None = None
     ) -> Iterator[Message]:
-        """The messages of some topics, or of all, in the order of their times, from ``start_ns`` to before ``stop_ns``.
+        """The messages of some or all topics in time order, from ``start_ns`` (inclusive) to ``stop_ns`` (exclusive).
 
-        Where the bag is damaged they end, and ``damage`` says why.
+        They end at the first damage, which is then described by ``damage``.
         """
-        wanted = {_key(connection): connection for connection in connections or self.connections}
+        selected = {_key(connection): connection for connection in connections or self.connections}
         for reader in self._readers:
-            own = [connection for connection in reader.connections if _key(connection) in wanted]
+            own = [connection for connection in reader.connections if _key(connection) in selected]
             if own:
-                yield from self._read(reader, own, wanted, start_ns, stop_ns)
+                yield from self._read(reader, own, selected, start_ns, stop_ns)
 
-    def latched_before(self, time_ns: int, but: Connection) -> list[Message]:
-        """What somebody who subscribes at ``time_ns`` is told at once: messages of latched topics, of ``but`` none.
+    def latched_before(self, time_ns: int, excluded: Connection) -> list[Message]:
+        """Messages that a subscriber at ``time_ns`` receives from latched topics, except from ``excluded``.
 
-        Of a topic the last one, and of transforms, which add up, all that differ. As recorded at ``time_ns``.
+        The last message of each topic, but all different transforms, which accumulate. Their time is ``time_ns``.
         """
-        latched = [entry for entry in self.connections if _is_latched(entry) and entry.topic != but.topic]
+        latched = [entry for entry in self.connections if _is_latched(entry) and entry.topic != excluded.topic]
         kept: dict[tuple[str, bytes], Message] = {}
         for connection, _, data in self.messages(latched, None, time_ns) if latched else ():
             key = connection.topic, data if connection.msgtype == TF else b""
-            kept.pop(key, None)  # the order is that of the last ones
+            kept.pop(key, None)  # keeps the order of the last occurrences
             kept[key] = Message(connection, time_ns, data)
         return list(kept.values())
 
     def connection(self, topic: str) -> Connection:
-        """The topic's.
+        """The connection of a topic.
 
         Raises:
-            BagError: the bag does not have it.
+            BagError: the bag has no such topic.
         """
         for connection in self.connections:
             if connection.topic == topic:
@@ -111,7 +111,7 @@ class Recording:
         raise BagError(f"{self.path} has no topic {topic!r}; it has {topics or 'none'}")
 
     def _read(
-        self, reader: Any, own: list[Connection], wanted: dict[Any, Connection], *bounds: int | None
+        self, reader: Any, own: list[Connection], selected: dict[Any, Connection], *bounds: int | None
     ) -> Iterator[Message]:
         messages = reader.messages(own, *bounds)
         while True:
@@ -119,24 +119,25 @@ class Recording:
                 connection, time_ns, data = next(messages)
             except StopIteration:
                 break
-            except Exception as error:  # see above
-                self._stopped(str(error))
+            except Exception as error:  # the type depends on the kind of damage
+                self._record_damage(str(error))
                 return
             self._last_ns = time_ns
-            yield Message(wanted[_key(connection)], time_ns, data)
+            yield Message(selected[_key(connection)], time_ns, data)
         if getattr(reader, "damage", ""):
-            self._stopped(reader.damage)
+            self._record_damage(reader.damage)
 
-    def _stopped(self, reason: str) -> None:
+    def _record_damage(self, reason: str) -> None:
         last_ns = self.start_ns if self._last_ns is None else self._last_ns
         seconds = (last_ns - self.start_ns) * 1e-9
-        self.damage = f"{self.path} is damaged: it was read for {seconds:.3f} s, up to {last_ns} ns; {reason}"
+        self.damage = f"{self.path} is damaged: read {seconds:.3f} s, up to {last_ns} ns; {reason}"
 
-    def _damaged(self, error: Exception) -> list[Any]:
+    def _open_damaged(self, error: Exception) -> list[Any]:
         files = _files(self.path)
         if not files:
-            wanted = "a rosbag2 folder with .mcap or .db3 files in it, or such a file, was wanted"
-            raise BagError(f"{wanted}, {str(self.path)!r} was given: {error}") from error
+            raise BagError(
+                f"expected a rosbag2 folder or a .mcap or .db3 file, got {str(self.path)!r}: {error}"
+            ) from error
         try:
             return [self._stack.enter_context(_open_file(file)) for file in files]
         except Exception as second:
@@ -145,12 +146,12 @@ class Recording:
 
 
 def is_of(message: Message, connection: Connection) -> bool:
-    """Whether a message is of this topic and type."""
+    """Whether a message has the topic and type of ``connection``."""
     return _key(message.connection) == _key(connection)
 
 
 def is_bag(path: Path) -> bool:
-    """Whether a path is a bag, or what is left of one: a folder with the storage files of one bag, or such a file."""
+    """Whether a path is a bag, complete or not: a folder with the storage files of one bag, or a storage file."""
     if path.is_file() or (path / "metadata.yaml").is_file():
         return bool(_files(path))
     one_name = len({_number(file)[0] for file in _files(path)}) == 1
@@ -166,7 +167,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _number(file: Path) -> tuple[str, int, str]:
-    """rosbag2 numbers the files of a bag: name_0.mcap ... name_10.mcap."""
+    """Sort key: rosbag2 numbers the files of a bag, name_0.mcap ... name_10.mcap."""
     name, _, number = file.stem.rpartition("_")
     return (name, int(number), file.name) if number.isdecimal() else (file.stem, -1, file.name)
 
@@ -177,11 +178,11 @@ def _open_file(file: Path) -> Any:
         reader.open()
     except ReaderError:
         return open_damaged(file)
-    return _Whole(reader)
+    return _CompleteFile(reader)
 
 
-class _Whole:
-    """A whole file among damaged ones."""
+class _CompleteFile:
+    """An undamaged file of a damaged bag."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
@@ -189,7 +190,7 @@ class _Whole:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._reader, name)
 
-    def __enter__(self) -> _Whole:
+    def __enter__(self) -> _CompleteFile:
         return self
 
     def __exit__(self, *problem: object) -> None:
@@ -205,5 +206,5 @@ def _key(connection: Connection) -> tuple[str, str]:
 
 
 def _union(many: Iterable[Collection[Connection]]) -> list[Connection]:
-    """Topics that several files have count once."""
+    """The topics of several files, each once."""
     return list({_key(connection): connection for connections in many for connection in connections}.values())

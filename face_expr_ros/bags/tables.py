@@ -1,4 +1,4 @@
-"""Rows of faces as tables in files: CSV and Parquet."""
+"""Rows of face values as tables in files: CSV and Parquet."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from face_expr_ros.bags import BagError
+from face_expr_ros.core.atomic_files import atomic_path, atomic_text_file
 
 Row = dict[str, Any]  # column -> value
 WriteRow = Callable[[Row], None]
-BATCH = 1000  # rows that are written to a Parquet file at once
+BATCH = 1000  # rows of one row group of a Parquet file
 
 
 @contextmanager
 def csv_table(path: Path) -> Iterator[WriteRow]:
-    """A function that writes a row; the first one's names are the columns.
+    """A function that writes a row; the first row defines the columns.
 
     Raises:
         BagError: a later row has other columns.
     """
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with atomic_text_file(path, newline="") as file:
         writer: csv.DictWriter[str] | None = None
 
         def write(row: Row) -> None:
@@ -38,16 +39,24 @@ def csv_table(path: Path) -> Iterator[WriteRow]:
 
 @contextmanager
 def parquet_table(path: Path) -> Iterator[WriteRow]:
-    """The same for a Parquet file, whose columns have the types of the first rows.
+    """The same for a Parquet file, whose column types are those of the first rows.
 
     Raises:
         BagError: as `csv_table`, or pyarrow is not installed.
     """
     try:
-        import pyarrow
-        from pyarrow import parquet
+        import pyarrow  # noqa: F401
     except ImportError as error:
-        raise BagError(f"Parquet wants pyarrow ({error}): pip install pyarrow") from error
+        raise BagError(f"--parquet requires pyarrow ({error}): pip install pyarrow") from error
+    with atomic_path(path) as draft, _parquet_rows(draft) as write:
+        yield write
+
+
+@contextmanager
+def _parquet_rows(path: Path) -> Iterator[WriteRow]:
+    import pyarrow
+    from pyarrow import parquet
+
     writer: Any = None
     rows: list[Row] = []
 
@@ -67,7 +76,7 @@ def parquet_table(path: Path) -> Iterator[WriteRow]:
 
     try:
         yield write
-        if rows or writer is None:  # a table without rows is a file, too
+        if rows or writer is None:  # a table without rows is still a valid file
             flush()
     finally:
         if writer is not None:
@@ -77,4 +86,4 @@ def parquet_table(path: Path) -> Iterator[WriteRow]:
 def _check_columns(row: Row, columns: list[str]) -> None:
     if row.keys() != set(columns):
         odd = ", ".join(sorted(row.keys() ^ set(columns)))
-        raise BagError(f"faces with the same blendshapes throughout were wanted; {odd} is not in all of them")
+        raise BagError(f"expected the same blendshapes for all faces, got faces with and without {odd}")

@@ -1,7 +1,6 @@
-"""Reading ahead and writing behind: while one image is in work, the next is decoded and the last is written.
+"""Background threads: while one image is processed, the next one is decoded and the previous one is written.
 
-Both threads spend their time in system calls and decoders, which leave Python to the pipeline. What comes out, and in
-which order, is as without them.
+Both threads spend their time in system calls and decoders, which release the GIL. Results and their order are the same.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ Item = TypeVar("Item")
 _END = object()
 
 
-def ahead(items: Iterable[Item], depth: int) -> Generator[Item, None, None]:
-    """The items, up to ``depth`` of which are taken from their source before they are wanted; its error comes last."""
+def read_ahead(items: Iterable[Item], depth: int) -> Generator[Item, None, None]:
+    """The items, up to ``depth`` of which a thread reads in advance; an error of the source is raised after them."""
     queue: Queue[Any] = Queue(depth)
     stopped = threading.Event()
     errors: list[BaseException] = []
@@ -32,7 +31,7 @@ def ahead(items: Iterable[Item], depth: int) -> Generator[Item, None, None]:
         finally:
             queue.put(_END)
 
-    thread = threading.Thread(target=fill, name="ahead", daemon=True)
+    thread = threading.Thread(target=fill, name="read_ahead", daemon=True)
     thread.start()
     try:
         while (item := queue.get()) is not _END:
@@ -41,7 +40,7 @@ def ahead(items: Iterable[Item], depth: int) -> Generator[Item, None, None]:
             raise errors[0]
     finally:
         stopped.set()
-        while thread.is_alive():  # it may wait for room
+        while thread.is_alive():  # it may be blocked by a full queue
             _drain(queue)
             thread.join(0.01)
 
@@ -52,33 +51,33 @@ def _drain(queue: Queue[Any]) -> None:
 
 
 class BackgroundWriter:
-    """Calls what it is given one after the other in a thread of its own; the first error is raised by the next call.
+    """Runs calls one after the other in a thread; the first error is raised by the next `put` or `close`.
 
     Args:
-        depth: calls that may wait.
-        at_end: called in the thread in any case, last of all; does not raise.
+        depth: maximum number of queued calls.
+        at_end: always called last in the thread; must not raise.
     """
 
     def __init__(self, depth: int, at_end: Callable[[], None]) -> None:
         self._at_end = at_end
         self._queue: Queue[Callable[[], None] | None] = Queue(depth)
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="behind", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="background_writer", daemon=True)
         self._thread.start()
 
     def put(self, call: Callable[[], None]) -> None:
-        """Have it called after all that came before."""
+        """Queue a call; waits while the queue is full."""
         self._raise()
         self._queue.put(call)
 
     def close(self) -> None:
-        """Wait for all calls, and raise the error of one that failed."""
+        """Wait for all calls, and raise the error of a failed one."""
         self._queue.put(None)
         self._thread.join()
         self._raise()
 
     def abort(self) -> None:
-        """End the thread, whatever became of the calls; safe after `close`."""
+        """Stop the thread without raising errors; safe after `close`."""
         if self._thread.is_alive():
             self._queue.put(None)
             self._thread.join()

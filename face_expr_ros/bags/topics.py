@@ -1,4 +1,4 @@
-"""Which topics of a bag are the camera's, and under which names faces are added."""
+"""Selection of the camera topics of a bag, and validation of the namespace of the added topics."""
 
 from __future__ import annotations
 
@@ -14,35 +14,33 @@ TRANSPORTS = {"raw": IMAGE, "compressed": COMPRESSED_IMAGE}
 
 
 def checked_namespace(text: str) -> str:
-    """A namespace with its slash, such as "/robot"; an empty text where there is none.
+    """A namespace with a leading slash, such as "/robot"; empty for the global namespace.
 
     Raises:
-        BagError: it cannot be part of the name of a topic.
+        BagError: it is not a valid part of a topic name.
     """
     tokens = text.strip("/").split("/") if text.strip("/") else []
     for token in tokens:
         if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", token):
-            raise BagError(
-                f"a namespace such as /robot was wanted, of letters, digits and underscores, {text!r} was given"
-            )
+            raise BagError(f"expected a namespace of letters, digits and underscores, such as /robot, got {text!r}")
     return "".join(f"/{token}" for token in tokens)
 
 
 def image_connection(recording: Recording, topic: str | None, transport: str) -> Connection:
-    """The images to look at: the topic that is named or the only one there is.
+    """The image topic: the named one, or the only one of the bag.
 
     Args:
         recording: the bag.
-        topic: its name, or None.
-        transport: "raw" or "compressed", which of the two is taken where a bag has one image topic in both forms.
+        topic: name of the topic, or None.
+        transport: "raw" or "compressed": the preferred one if a bag has both forms of one image topic.
 
     Raises:
-        BagError: it is not there, has other messages, or there are several.
+        BagError: the topic does not exist or has another type, or there are several.
     """
     if topic is not None:
         connection = recording.connection(topic)
         if connection.msgtype not in TRANSPORTS.values():
-            raise BagError(f"{topic} has {connection.msgtype}, images were wanted: {_images_of(recording)}")
+            raise BagError(f"expected an image topic ({_images_of(recording)}), got {topic} with {connection.msgtype}")
         return connection
     found = [connection for connection in recording.connections if connection.msgtype in TRANSPORTS.values()]
     preferred = [connection for connection in found if connection.msgtype == TRANSPORTS[transport]]
@@ -50,15 +48,15 @@ def image_connection(recording: Recording, topic: str | None, transport: str) ->
         if len(choice) == 1:
             return choice[0]
     if not found:
-        raise BagError(f"{recording.path} has no topic of images (sensor_msgs/Image or CompressedImage)")
-    raise BagError(f"{recording.path} has several topics of images, name one with --topic: {_images_of(recording)}")
+        raise BagError(f"{recording.path} has no image topic (sensor_msgs/Image or CompressedImage)")
+    raise BagError(f"{recording.path} has several image topics, select one with --topic: {_images_of(recording)}")
 
 
 def camera_info_connection(recording: Recording, images: Connection) -> Connection | None:
-    """The CameraInfo beside the images, as image_transport has it; None where the bag has none there."""
+    """The CameraInfo topic of an image topic, by the naming rule of image_transport; None if the bag lacks it."""
     base = images.topic.removesuffix("/compressed") if images.msgtype == COMPRESSED_IMAGE else images.topic
-    wanted = base.rpartition("/")[0] + "/camera_info"
-    found = [entry for entry in recording.connections if (entry.topic, entry.msgtype) == (wanted, CAMERA_INFO)]
+    name = base.rpartition("/")[0] + "/camera_info"
+    found = [entry for entry in recording.connections if (entry.topic, entry.msgtype) == (name, CAMERA_INFO)]
     return found[0] if found else None
 
 

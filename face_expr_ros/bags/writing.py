@@ -1,4 +1,4 @@
-"""Writing a rosbag2 bag in files that are each complete: what an interruption leaves behind is a shorter bag."""
+"""Writing of a rosbag2 bag in files that are each complete, so that an interrupted run can be resumed."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from face_expr_ros.bags import BagError
 from face_expr_ros.bags.messages import definition, package_types
 
 STORAGES = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}
-UNFINISHED = ".partial"  # ends the name of a folder in which a bag is kept while it is not complete
-VERSION = 8  # of the metadata: what Humble and all later distributions read
+UNFINISHED = ".partial"  # suffix of the folder of an incomplete bag
+VERSION = 8  # of the metadata; readable by Humble and later distributions
 _INFORMATION = "rosbag2_bagfile_information"
-_FOREVER = QosTime(0, 0)
+_INFINITE = QosTime(0, 0)
 
 
 @dataclass(frozen=True)
 class Topic:
-    """A topic of the bag.
+    """A topic of a bag.
 
     Attributes:
         name, kind: "/faces", "face_expr_ros/msg/FaceArray".
-        text, digest: definition of the type and its hash.
-        qos: what the publisher offered.
+        text, digest: definition and hash of the type.
+        qos: QoS profiles offered by the publishers.
     """
 
     name: str
@@ -41,33 +41,33 @@ class Topic:
 
 
 def copied_topic(connection: Connection) -> Topic:
-    """The topic of another bag."""
+    """A topic of another bag, for copying."""
     text, digest = definition(connection)
     return Topic(connection.topic, connection.msgtype, text, digest, tuple(connection.ext.offered_qos_profiles))
 
 
 def new_topic(name: str, kind: str, depth: int = 10, latched: bool = False) -> Topic:
-    """A topic of messages that this package knows; reliable, as the node publishes it."""
+    """A topic of a known message type; reliable, as the node publishes it."""
     text, _ = package_types().generate_msgdef(kind, ros_version=2)
     durability = QosDurability.TRANSIENT_LOCAL if latched else QosDurability.VOLATILE
     qos = Qos(
-        QosHistory.KEEP_LAST, depth, QosReliability.RELIABLE, durability, _FOREVER, _FOREVER,
-        QosLiveliness.AUTOMATIC, _FOREVER, False,
+        QosHistory.KEEP_LAST, depth, QosReliability.RELIABLE, durability, _INFINITE, _INFINITE,
+        QosLiveliness.AUTOMATIC, _INFINITE, False,
     )  # fmt: skip
     return Topic(name, kind, text, package_types().hash_rihs01(kind), (qos,))
 
 
 class SplitWriter:
-    """A bag that grows file by file in a folder beside ``out`` and is moved there when it is complete.
+    """Writes a bag file by file in a folder beside ``out``, which is moved there when the bag is complete.
 
     Args:
-        out: the bag's folder, which does not exist yet.
+        out: folder of the bag, which must not exist.
         storage: "mcap" or "sqlite3".
-        topics: all topics that are ever written.
-        done: files that an earlier run completed; what it left after them is removed.
+        topics: all topics of the bag.
+        done: number of files completed by an earlier run; its later files are removed.
 
     Raises:
-        BagError: another run is writing this bag, or its path is none for its storage.
+        BagError: another run is writing this bag, or the storage does not support the path.
     """
 
     def __init__(self, out: Path, storage: str, topics: list[Topic], done: int = 0) -> None:
@@ -79,7 +79,7 @@ class SplitWriter:
         self._writer: Writer | None = None
         self._connections: dict[tuple[str, str], Connection] = {}
         self._work.mkdir(parents=True, exist_ok=True)
-        self._lock = (self._work / "lock").open("w")  # lets go when the process ends, however it ends
+        self._lock = (self._work / "lock").open("w")  # released when the process ends, even if killed
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -96,17 +96,17 @@ class SplitWriter:
         self._writer.write(self._connections[topic, kind], time_ns, data)
 
     def split(self) -> None:
-        """Complete the file; the next message begins another one."""
+        """Complete the file; the next message starts a new one."""
         if self._writer is None:
             self._writer = self._open()
         self._writer.close()
         self._writer, self.done = None, self.done + 1
 
     def finish(self, notes: dict[str, str]) -> None:
-        """Complete the bag, with ``notes`` among its metadata.
+        """Complete the bag, with ``notes`` as custom data of its metadata.
 
         Raises:
-            BagError: something is at its place by now.
+            BagError: ``out`` was created in the meantime.
         """
         if self._writer is not None or not self.done:
             self.split()
@@ -123,12 +123,12 @@ class SplitWriter:
         text = yaml.safe_dump({_INFORMATION: metadata}, sort_keys=False, default_flow_style=False)
         (final / "metadata.yaml").write_text(text, encoding="utf-8")
         if self._out.exists():
-            raise BagError(f"{str(self._out)!r} exists by now and is not overwritten")
+            raise BagError(f"{str(self._out)!r} was created in the meantime and is not overwritten")
         final.rename(self._out)
         shutil.rmtree(self._work)
 
     def abort(self) -> None:
-        """Close what is open and let others write; completed files stay, and nothing where there is none."""
+        """Close the open file and release the lock; completed files are kept, an empty folder is removed."""
         if self._writer is not None:
             self._writer.abort()
             self._writer = None
@@ -150,30 +150,30 @@ class SplitWriter:
 
 
 def _check_path(out: Path, storage: str) -> None:
-    """rosbags hands the path to SQLite as a URI, unquoted: the database would be another file."""
+    """rosbags passes the path to SQLite as an unquoted URI: the database would be another file."""
     odd = sorted(set("?#%") & set(str(out.absolute())))
     if storage == "sqlite3" and odd:
         raise BagError(
-            f"a path without {' '.join(odd)} was wanted for a bag of sqlite3, {str(out.absolute())!r} was given: "
-            "name another place, or give --storage mcap"
+            f"expected a path without {' '.join(odd)} for a sqlite3 bag, got {str(out.absolute())!r}: "
+            "give another path, or --storage mcap"
         )
 
 
 def _link_or_copy(source: Path, target: Path) -> None:
-    """Not moved, for an interruption must leave the parts as they are."""
+    """The source is kept, so that an interrupted run can be resumed."""
     try:
         os.link(source, target)
-    except OSError:  # file systems of portable disks have no links
+    except OSError:  # file systems of removable disks may not support hard links
         shutil.copyfile(source, target)
 
 
 def work_folder(out: Path) -> Path:
-    """Where a bag is kept while it is not complete."""
+    """The folder of a bag while it is incomplete."""
     return out.with_name(out.name + UNFINISHED)
 
 
 def notes_of(bag: Path) -> dict[str, str]:
-    """The notes of a complete bag; none where it is none of ours."""
+    """The custom data of a complete bag; empty if it was not written by this package."""
     try:
         return dict(_metadata(bag).get("custom_data") or {})
     except (OSError, KeyError, TypeError, ValueError, yaml.YAMLError):
@@ -186,7 +186,7 @@ def _metadata(folder: Path) -> dict[str, Any]:
 
 
 def _merged(parts: list[dict[str, Any]]) -> dict[str, Any]:
-    """The metadata of a bag of several files from those of its files."""
+    """The metadata of a bag of several files, from the metadata of each file."""
     files = [part["files"][0] for part in parts]
     full = [file for file in files if file["message_count"]] or files
     start = min(_start(file) for file in full)

@@ -1,1 +1,1 @@
-"""Time and memory that the package needs, measured."""
+"""Benchmarks of run time, latency and memory."""

@@ -1,6 +1,6 @@
-"""How steadily avatars are sent to, and what it costs: ``python -m face_expr_ros.benchmarks.avatars``.
+"""Timing and CPU time of the avatar protocols: ``python -m face_expr_ros.benchmarks.avatars``.
 
-The synthetic actor's face comes 30 times a second; each protocol's packets go to a socket of this process.
+The face of the synthetic actor is updated at 30 Hz; the packets of each protocol are sent to a socket of this process.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from face_expr_ros.core.arkit import ARKIT_NAMES
-from face_expr_ros.core.config import from_mapping
 from face_expr_ros.core.types import Blendshapes, FaceState
-from face_expr_ros.retargeting.avatar_axes import RESTING
+from face_expr_ros.retargeting.avatar_axes import NEUTRAL_FACE
 from face_expr_ros.retargeting.avatar_config import PORTS, TargetConfig
 from face_expr_ros.retargeting.avatar_sender import Sender, packets
-from face_expr_ros.retargeting.avatar_stream import AvatarStream, Shown
+from face_expr_ros.retargeting.avatar_stream import AvatarState, AvatarStream
 from face_expr_ros.synthetic.actor import state_at
 
 FACE_RATE = 30.0  # Hz
-FIRST_OF_VMC = b"/VMC/Ext/OK"  # in the first datagram of a moment; the other protocols have one each
+FIRST_OF_VMC = b"/VMC/Ext/OK"  # in the first datagram of an update; the other protocols send one datagram per update
 
 
 @dataclass(frozen=True)
-class Steadiness:
-    """What arrived.
+class SendTiming:
+    """Timing of the received updates.
 
     Attributes:
-        rate: moments in a second.
-        jitter_ms: standard deviation of the time between two, and p99_ms: how far 99 % of them are off at most.
-        cpu: processor time over time, 1.0 is one core: of the sender, and of the actor and the receiver beside it.
+        rate: updates per second.
+        jitter_ms: standard deviation of the interval between updates.
+        p99_ms: 99th percentile of the intervals' absolute deviation from the nominal interval.
+        cpu: CPU time over wall-clock time, 1.0 is one core, of the sender, the actor and the receiver.
     """
 
     rate: float
@@ -41,37 +41,37 @@ class Steadiness:
     cpu: float
 
 
-def building_ms(protocol: str, moments: int = 200) -> float:
-    """Processor time of building one moment's packets, milliseconds; a face of its own for each moment."""
-    target = from_mapping(TargetConfig, {"protocol": protocol})
-    shown = [Shown(_face(number / FACE_RATE), True) for number in range(moments)]
-    packets(target, shown[0], 0.0)  # what is made once is not counted
+def build_ms(protocol: str, updates: int = 200) -> float:
+    """CPU time of building the packets of one update, milliseconds; each update has a different face."""
+    target = TargetConfig.model_validate({"protocol": protocol})
+    avatars = [AvatarState(_face(number / FACE_RATE), True) for number in range(updates)]
+    packets(target, avatars[0], 0.0)  # fills caches
     start = time.process_time()
-    for number, each in enumerate(shown):
+    for number, each in enumerate(avatars):
         packets(target, each, number / FACE_RATE)
-    return 1e3 * (time.process_time() - start) / moments
+    return 1e3 * (time.process_time() - start) / updates
 
 
-def measure(protocol: str, rate: float, seconds: float) -> Steadiness:
-    """Send to a socket of this process for so many seconds."""
+def measure(protocol: str, rate: float, seconds: float) -> SendTiming:
+    """Send updates at a rate in Hz to a socket of this process for a number of seconds."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
         receiver.settimeout(0.02)
-        target = from_mapping(TargetConfig, {"protocol": protocol, "port": receiver.getsockname()[1], "rate": rate})
+        target = TargetConfig.model_validate({"protocol": protocol, "port": receiver.getsockname()[1], "rate": rate})
         stream = AvatarStream(target, 1.0, 1.0)
         stream.put([_face(0.0)], time.monotonic())
         cpu, start = time.process_time(), time.monotonic()
         sender = Sender(target, stream, print)
-        arrivals = _listen(receiver, stream, start + seconds, FIRST_OF_VMC if protocol == "vmc" else b"")
+        arrivals = _receive(receiver, stream, start + seconds, FIRST_OF_VMC if protocol == "vmc" else b"")
         sender.close()
         used = (time.process_time() - cpu) / (time.monotonic() - start)
-    gaps = np.diff(arrivals)
-    off = np.abs(gaps - 1.0 / rate)
-    return Steadiness(1.0 / gaps.mean(), 1e3 * gaps.std(), 1e3 * float(np.percentile(off, 99)), used)
+    intervals = np.diff(arrivals)
+    deviations = np.abs(intervals - 1.0 / rate)
+    return SendTiming(1.0 / intervals.mean(), 1e3 * intervals.std(), 1e3 * float(np.percentile(deviations, 99)), used)
 
 
-def _listen(receiver: socket.socket, stream: AvatarStream, end: float, first: bytes) -> list[float]:
-    """When each moment's first datagram came."""
+def _receive(receiver: socket.socket, stream: AvatarStream, end: float, first: bytes) -> list[float]:
+    """The arrival time of each update's first datagram, which contains ``first``."""
     arrivals: list[float] = []
     start, faces = time.monotonic(), 0
     while (now := time.monotonic()) < end:
@@ -91,20 +91,20 @@ def _face(seconds: float) -> FaceState:
     act = state_at(seconds, ARKIT_NAMES)
     landmarks = np.zeros((478, 3), np.float32)
     blendshapes = Blendshapes(ARKIT_NAMES, act.expression)
-    return replace(RESTING, id="f1", pose=act.pose, blendshapes=blendshapes, landmarks=landmarks)
+    return replace(NEUTRAL_FACE, id="f1", pose=act.pose, blendshapes=blendshapes, landmarks=landmarks)
 
 
 def main() -> None:
-    """Print a line for each protocol."""
-    parser = argparse.ArgumentParser(description="How steadily avatars are sent to, and what it costs.")
-    parser.add_argument("--seconds", type=float, default=10.0, help="for each protocol (default 10)")
-    parser.add_argument("--rate", type=float, default=60.0, help="of the packets, Hz (default 60)")
+    """Print one line per protocol."""
+    parser = argparse.ArgumentParser(description="Timing and CPU time of the avatar protocols.")
+    parser.add_argument("--seconds", type=float, default=10.0, help="duration per protocol (default 10)")
+    parser.add_argument("--rate", type=float, default=60.0, help="update rate, Hz (default 60)")
     arguments = parser.parse_args()
     for protocol in PORTS:
-        found = measure(protocol, arguments.rate, arguments.seconds)
+        timing = measure(protocol, arguments.rate, arguments.seconds)
         print(
-            f"{protocol}: {found.rate:.2f} Hz, jitter {found.jitter_ms:.2f} ms (99 % within {found.p99_ms:.2f} ms), "
-            f"{100 * found.cpu:.1f} % of a core; {building_ms(protocol):.2f} ms to build a moment"
+            f"{protocol}: {timing.rate:.2f} Hz, jitter {timing.jitter_ms:.2f} ms (99 % within {timing.p99_ms:.2f} ms), "
+            f"{100 * timing.cpu:.1f} % of a core; {build_ms(protocol):.2f} ms to build an update"
         )
 
 

@@ -1,4 +1,4 @@
-"""Rendered frames that the measurements show again and again: drawing them would cost more than what is measured."""
+"""Rendered clips for the benchmarks, reused in all of them because rendering takes longer than what is measured."""
 
 from __future__ import annotations
 
@@ -15,33 +15,34 @@ from face_expr_ros.core.geometry import pinhole_camera
 from face_expr_ros.core.types import Frame
 from face_expr_ros.sources.synthetic import SyntheticSource
 
-RATE = 30.0  # Hz, of the film
-MOST_FACES = 10
-_COUNT = 60  # frames of the film of one person
+RATE = 30.0  # Hz
+MAX_FACES = 10
+_COUNT = 60  # frames of the clip of one person
 _FIELD_OF_VIEW = 45.0  # degrees, vertical
-_COLUMNS, _ROWS = 5, 2  # places for a group in an image
-_GROUP_COUNT, _PEOPLE = 20, 4  # frames of a group's film; people that are drawn, the others are the same at other times
-_CLOSE_UP = 27.0  # degrees: a face fills its place
-_TEXTURE = 256
+_COLUMNS, _ROWS = 5, 2  # grid of the faces of a group
+_GROUP_COUNT = 20  # frames of the clip of a group
+_IDENTITIES = 4  # rendered identities of a group; the other faces repeat them with a time offset
+_CLOSE_UP = 27.0  # degrees, vertical field of view with which a face fills its tile
+_TEXTURE_WIDTH = 256  # texels
 
 
 @cache
 def person(count: int = _COUNT) -> tuple[Frame, ...]:
-    """Frames of 1280x720 that show one person, `RATE` to a second."""
+    """Frames of 1280x720 with one person at `RATE`."""
     source = SyntheticSource(CameraConfig(field_of_view=_FIELD_OF_VIEW))
     return tuple(source.at(number / RATE)[0] for number in range(count))
 
 
 @cache
 def group(faces: int, count: int = _GROUP_COUNT) -> tuple[Frame, ...]:
-    """Frames of 1280x720 with so many people, up to `MOST_FACES`, whose size does not depend on their number."""
+    """Frames of 1280x720 with up to `MAX_FACES` faces, whose size does not depend on their number."""
     camera, tiles = person(1)[0].camera, _tiles(count)
     frames = []
     for number in range(count):
         image = np.full((camera.height, camera.width, 3), 90, np.uint8)
-        for place in range(faces):
-            tile = tiles[place % _PEOPLE][(number + place // _PEOPLE * count // 3) % count]
-            row, column = divmod(place, _COLUMNS)
+        for index in range(faces):
+            tile = tiles[index % _IDENTITIES][(number + index // _IDENTITIES * count // 3) % count]
+            row, column = divmod(index, _COLUMNS)
             height, width = tile.shape[:2]
             image[row * height : (row + 1) * height, column * width : (column + 1) * width] = tile
         frames.append(Frame(image, round(number / RATE * 1e9), "camera_optical_frame", camera))
@@ -50,19 +51,19 @@ def group(faces: int, count: int = _GROUP_COUNT) -> tuple[Frame, ...]:
 
 @cache
 def _tiles(count: int) -> list[list[NDArray[np.uint8]]]:
-    """The images of each person alone, in the size of a place; they end as they began, so that nobody jumps."""
+    """The tiles of each identity, forward and backward, so that they can be repeated without a jump."""
     width, height = 1280 // _COLUMNS, 720 // _ROWS
-    films = []
-    for seed in range(_PEOPLE):
+    clips = []
+    for seed in range(_IDENTITIES):
         config = CameraConfig(width=width, height=height, seed=seed, field_of_view=_CLOSE_UP)
-        source = SyntheticSource(config, texture_width=_TEXTURE)
-        there = [source.at(number / RATE)[0].image for number in range(count // 2 + 1)]
-        films.append([*there, *there[-2:0:-1]])
-    return films
+        source = SyntheticSource(config, texture_width=_TEXTURE_WIDTH)
+        forward = [source.at(number / RATE)[0].image for number in range(count // 2 + 1)]
+        clips.append([*forward, *forward[-2:0:-1]])
+    return clips
 
 
 def resized(frames: Sequence[Frame], width: int, height: int) -> list[Frame]:
-    """The same pictures with more or fewer pixels; what does not fit another format is cut off left and right."""
+    """The frames in another resolution; a narrower aspect ratio is cropped at the left and right."""
     result = []
     for frame in frames:
         rows, columns = frame.image.shape[:2]
@@ -75,7 +76,7 @@ def resized(frames: Sequence[Frame], width: int, height: int) -> list[Frame]:
 
 
 def played(frames: Sequence[Frame], count: int) -> Iterator[Frame]:
-    """``count`` frames, forward and backward through the film so that nobody jumps, with stamps that go on."""
+    """``count`` frames, forward and backward through the clip to avoid jumps, with increasing stamps."""
     order = [*frames, *frames[-2:0:-1]]
     for number in range(count):
         yield replace(order[number % len(order)], stamp_ns=round(number / RATE * 1e9))

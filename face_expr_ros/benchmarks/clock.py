@@ -1,4 +1,4 @@
-"""Times and memory: how they are taken, and what is said of many."""
+"""Measurement of times and memory, and their statistics."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from typing import TypeVar
 
 import numpy as np
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-_UTIME, _STIME = 11, 12  # fields of /proc/PID/stat, counted after the name of the program
+_UTIME, _STIME = 11, 12  # indices of the fields of /proc/PID/stat after the program's name
 
 
 @dataclass
 class Times:
-    """Runs of one piece of work.
+    """Times of repeated runs of one function.
 
     Attributes:
-        wall: seconds that each run took.
-        cpu: seconds of processor time that this process spent on each, in all its threads.
+        wall: wall-clock time of each run, seconds.
+        cpu: CPU time of each run, of all threads of this process, seconds.
     """
 
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
 
-    def run(self, work: Callable[[], Answer]) -> Answer:
-        """Run it once more; what it returns."""
+    def run(self, function: Callable[[], Result]) -> Result:
+        """Run the function once, record its times and return its result."""
         wall, cpu = time.perf_counter(), time.process_time()
-        answer = work()
+        result = function()
         self.wall.append(time.perf_counter() - wall)
         self.cpu.append(time.process_time() - cpu)
-        return answer
+        return result
 
     def summary(self) -> dict[str, float]:
-        """Milliseconds: median, mean and p95 of the runs, and mean processor time."""
+        """Milliseconds: median, mean and p95 of the runs, and mean CPU time."""
         return {**spread(self.wall), "cpu": round(float(np.mean(self.cpu)) * 1e3, 3)}
 
 
@@ -53,33 +53,33 @@ def spread(seconds: Sequence[float]) -> dict[str, float]:
 
 
 def percentiles(seconds: Sequence[float]) -> dict[str, float | None]:
-    """Milliseconds: p50, p95 and p99; None where nothing was measured, for JSON has no NaN."""
+    """Milliseconds: p50, p95 and p99; None without measurements, because JSON has no NaN."""
     if not len(seconds):
         return {"p50": None, "p95": None, "p99": None}
     return {f"p{p}": round(float(np.percentile(seconds, p)) * 1e3, 2) for p in (50, 95, 99)}
 
 
-def median_ms(work: Callable[[], object], runs: int) -> float:
-    """Milliseconds of the median run."""
+def median_ms(function: Callable[[], object], runs: int) -> float:
+    """Median wall-clock time of a number of runs, milliseconds."""
     times = Times()
     for _ in range(runs):
-        times.run(work)
+        times.run(function)
     return times.summary()["median"]
 
 
 def cpu_seconds(pid: int) -> float:
-    """Processor time that a process has spent so far, in all its threads."""
+    """CPU time of a process so far, of all its threads, seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
     return (int(fields[_UTIME]) + int(fields[_STIME])) / _TICKS
 
 
 def memory_mb(pid: int | str, entry: str) -> float:
-    """An entry of a process's memory: VmRSS is resident now, VmHWM was at most; pid may be "self"."""
+    """Memory of a process, MB: VmRSS is the resident memory, VmHWM its peak; pid may be "self"."""
     return _megabytes(Path(f"/proc/{pid}/status"), entry)
 
 
-def own_share_mb(pid: int) -> float:
-    """Memory of a process, with what it shares with others counted in parts (Pss): sums over processes are right."""
+def pss_mb(pid: int) -> float:
+    """Proportional set size of a process, MB: shared memory is divided among its users, so that sums are correct."""
     return _megabytes(Path(f"/proc/{pid}/smaps_rollup"), "Pss")
 
 

@@ -1,4 +1,7 @@
-"""What the network's fit and a dense face cost beside what nobody can save: the network itself, a matrix product."""
+"""Run time of the network-based fitter and of dense vertices relative to their lower bounds.
+
+The lower bounds are the inference of the bare network and a BLAS matrix-vector product of the same size.
+"""
 
 from __future__ import annotations
 
@@ -21,17 +24,18 @@ from face_expr_ros.perception.fitting.tddfa import TddfaFitter
 from face_expr_ros.sources.synthetic import SyntheticSource
 
 FACES = (1, 2, 5, 10)
-BUNDLES = ("3ddfa_v2", "open")  # the first that has a network is measured
+BUNDLES = ("3ddfa_v2", "open")  # the first one with a network is measured
 _DENSE_VERTICES, _DENSE_COEFFICIENTS = 38_365, 50  # of 3DDFA_V2's face model, which may not be installed
-_ROUNDS, _RUNS = 10, 20  # the two sides take turns, so that a busy moment hits both
-_SHIFT = 3.0  # pixels from one face's crop to the next
+_ROUNDS, _RUNS = 10, 20  # the two functions alternate in rounds, so that other load affects both
+_SHIFT = 3.0  # pixels between the crops of two faces
 
 
 def measure_fitting() -> dict[str, Any]:
-    """Milliseconds of the fitter and of the bare network on the same batch, by the number of faces.
+    """Milliseconds of the fitter and of the bare network with the same batch size, by number of faces.
 
     Returns:
-        tddfa_bundle: what was measured, or why nothing was. tddfa_ms, tddfa_network_ms, tddfa_over_network: by faces.
+        tddfa_bundle: the measured bundle, or why none was measured.
+        tddfa_ms, tddfa_network_ms, tddfa_over_network: by number of faces.
         dense_ms, dense_product_ms, dense_over_product: vertices from coefficients, and BLAS's product of that size.
     """
     return {**_measure_networks(FittingConfig()), **_measure_dense()}
@@ -44,23 +48,23 @@ def _measure_networks(config: FittingConfig) -> dict[str, Any]:
     fitter = TddfaFitter(config, bundle)
     network = OnnxNetwork(bundle.network.path, [bundle.network.input_name], config.provider, config.threads)
     frame, crop = _rendered()
-    stage, floor = {}, {}
+    fitter_ms, network_ms = {}, {}
     for faces in FACES:
         shifted = [replace(crop, x=crop.x + _SHIFT * number) for number in range(faces)]
         tracks = [Track(f"f{number}", roi, None, fresh=False) for number, roi in enumerate(shifted)]
         size = bundle.network.input_size
         batch = np.random.default_rng(0).uniform(-1, 1, (faces, 3, size, size)).astype(np.float32)
-        stage[faces], floor[faces] = _take_turns(partial(fitter, frame, tracks), partial(network, batch))
+        fitter_ms[faces], network_ms[faces] = _alternate(partial(fitter, frame, tracks), partial(network, batch))
     return {
         "tddfa_bundle": f"{bundle.name} {bundle.network.path.stem}",
-        "tddfa_ms": _by_faces(stage),
-        "tddfa_network_ms": _by_faces(floor),
-        "tddfa_over_network": _by_faces({faces: stage[faces] / floor[faces] for faces in FACES}),
+        "tddfa_ms": _by_faces(fitter_ms),
+        "tddfa_network_ms": _by_faces(network_ms),
+        "tddfa_over_network": _by_faces({faces: fitter_ms[faces] / network_ms[faces] for faces in FACES}),
     }
 
 
 def _with_network(config: FittingConfig) -> tuple[Bundle | None, list[str]]:
-    """The first bundle that has a network here, and why those before it have none."""
+    """The first installed bundle with a network, and the reasons why earlier ones are not available."""
     reasons = []
     for name in BUNDLES:
         try:
@@ -75,7 +79,7 @@ def _with_network(config: FittingConfig) -> tuple[Bundle | None, list[str]]:
 
 
 def _rendered() -> tuple[Frame, Roi]:
-    """The synthetic actor, and the crop around the face."""
+    """A frame of the synthetic actor, and the crop around the face."""
     model = open_face_model("open")
     frame, (truth,) = SyntheticSource(CameraConfig(), model).at(0.0)
     points = to_camera(model.vertices(truth.shape, truth.expression)[model.landmarks68], truth.pose)
@@ -88,7 +92,7 @@ def _measure_dense() -> dict[str, float]:
     model = replace(open_face_model("open"), mean=basis[0], identity=basis[:-10], expression=basis[-10:])
     coefficients = rng.normal(size=_DENSE_COEFFICIENTS).astype(np.float32)
     matrix = basis.reshape(_DENSE_COEFFICIENTS, -1).T
-    dense, product = _take_turns(
+    dense, product = _alternate(
         partial(model.vertices, coefficients[:-10], coefficients[-10:]), partial(sgemv, 1.0, matrix, coefficients)
     )
     return {
@@ -98,18 +102,18 @@ def _measure_dense() -> dict[str, float]:
     }
 
 
-def _take_turns(first: Callable[[], object], second: Callable[[], object]) -> tuple[float, float]:
-    """Milliseconds of each: the median over rounds of the quickest run in a round, which nothing else has disturbed."""
-    quickest: tuple[list[float], list[float]] = ([], [])
+def _alternate(first: Callable[[], object], second: Callable[[], object]) -> tuple[float, float]:
+    """Milliseconds of each function: the median over rounds of the fastest run of a round."""
+    fastest: tuple[list[float], list[float]] = ([], [])
     for _ in range(_ROUNDS):
-        for work, times in zip((first, second), quickest, strict=True):
-            times.append(min(_seconds(work) for _ in range(_RUNS)))
-    return float(np.median(quickest[0])) * 1e3, float(np.median(quickest[1])) * 1e3
+        for function, times in zip((first, second), fastest, strict=True):
+            times.append(min(_seconds(function) for _ in range(_RUNS)))
+    return float(np.median(fastest[0])) * 1e3, float(np.median(fastest[1])) * 1e3
 
 
-def _seconds(work: Callable[[], object]) -> float:
+def _seconds(function: Callable[[], object]) -> float:
     started = time.perf_counter()
-    work()
+    function()
     return time.perf_counter() - started
 
 

@@ -1,4 +1,4 @@
-"""Where something was measured, so that figures of different days can be told apart."""
+"""Description of the machine, which is part of every benchmark result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PACKAGES = ("mediapipe", "onnxruntime", "numpy", "rclpy")
 
 
 def machine() -> dict[str, Any]:
-    """The processor, how many cores this process may use, the load of the last minute, and versions."""
+    """The CPU, the number of cores available to this process, the load average of the last minute, and versions."""
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)),
@@ -31,7 +31,7 @@ def _processor() -> str:
 
 
 def _version(package: str) -> str:
-    for name in (package, f"ros-{package}"):  # ROS as wheels
+    for name in (package, f"ros-{package}"):  # the name of ROS wheels
         try:
             return version(name)
         except PackageNotFoundError:

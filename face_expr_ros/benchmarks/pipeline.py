@@ -1,4 +1,4 @@
-"""What changes the cost of the pipeline: the number of faces, the size of the image; and memory over a long run."""
+"""Run time of the pipeline by number of faces and image size, and its memory over a long run."""
 
 from __future__ import annotations
 
@@ -9,31 +9,33 @@ from typing import Any
 import cv2
 import numpy as np
 
-from face_expr_ros.benchmarks.clips import MOST_FACES, group, played, resized
+from face_expr_ros.benchmarks.clips import MAX_FACES, group, played, resized
 from face_expr_ros.benchmarks.clock import Times, median_ms, memory_mb
-from face_expr_ros.core.config import PerceptionConfig, from_mapping
+from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.core.progress import progress
+from face_expr_ros.core.settings import from_mapping
 from face_expr_ros.core.types import Frame
 from face_expr_ros.perception.pipeline import Pipeline
 
-FACES = (1, 2, 5, MOST_FACES)
+FACES = (1, 2, 5, MAX_FACES)
 SIZES = {"480p": (640, 480), "720p": (1280, 720), "1080p": (1920, 1080), "4K": (3840, 2160)}
-_SETTLED = 500  # frames after which memory should not grow any more
+_SETTLE = 500  # frames after which memory should no longer grow
 _WARM_UP = 20  # frames
-_FEW = 4  # frames of a film in each size: enough, and 100 MB in 4K
+_CLIP_FRAMES = 4  # frames of the clip in each size: 100 MB in 4K
 
 
 def measure_faces(count: int) -> dict[str, Any]:
-    """What each face costs, on ``count`` frames for each number of them.
+    """Measure the pipeline on ``count`` frames for each number of faces.
 
     Returns:
-        faces_ms: median, mean, p95 and processor time by the number of faces. faces_slope_ms: of the line through the
-            means, which the detector's looks now and then are part of; faces_start_ms: its value for no face;
-            faces_linearity: its correlation with the means. faces_slope_cpu_ms: of the line through processor times.
+        faces_ms: median, mean, p95 and CPU time by number of faces.
+        faces_slope_ms: slope of the line fitted to the means, which include the periodic detection passes;
+            faces_start_ms: its intercept; faces_linearity: correlation of the means with the number of faces.
+        faces_slope_cpu_ms: slope of the line fitted to the CPU times.
     """
     rows = {}
-    for faces in progress(FACES, "number of faces", len(FACES), "films"):
-        rows[faces] = _cost(group(faces), count, {"landmarks.max_faces": MOST_FACES})
+    for faces in progress(FACES, "number of faces", len(FACES), "clips"):
+        rows[faces] = _measure(group(faces), count, {"landmarks.max_faces": MAX_FACES})
     means, cpu = ([row[name] for row in rows.values()] for name in ("mean", "cpu"))
     slope, start = np.polyfit(FACES, means, 1)
     return {
@@ -46,44 +48,44 @@ def measure_faces(count: int) -> dict[str, Any]:
 
 
 def measure_sizes(frames: Sequence[Frame], count: int) -> dict[str, Any]:
-    """The same picture in several sizes, on ``count`` frames each.
+    """Measure the pipeline on ``count`` frames of the same clip in each size.
 
     Returns:
-        sizes_ms: median, mean and p95 of the pipeline, and the conversion of an image from another order of colors,
-            which bgr8 does not need.
+        sizes_ms: median, mean, p95 and CPU time of the pipeline, and the conversion of an rgb8 image, which bgr8 does
+            not need.
     """
     rows = {}
-    for name, (width, height) in progress(SIZES.items(), "sizes", len(SIZES), "films"):
-        film = resized(frames[:_FEW], width, height)
-        turned = cv2.cvtColor(film[0].image, cv2.COLOR_BGR2RGB)
-        conversion = median_ms(partial(cv2.cvtColor, turned, cv2.COLOR_RGB2BGR), 20)
-        rows[name] = {**_cost(film, count, {}), "rgb8": conversion}
+    for name, (width, height) in progress(SIZES.items(), "sizes", len(SIZES), "clips"):
+        clip = resized(frames[:_CLIP_FRAMES], width, height)
+        rgb = cv2.cvtColor(clip[0].image, cv2.COLOR_BGR2RGB)
+        conversion = median_ms(partial(cv2.cvtColor, rgb, cv2.COLOR_RGB2BGR), 20)
+        rows[name] = {**_measure(clip, count, {}), "rgb8": conversion}
     return {"sizes_ms": rows}
 
 
 def measure_memory(frames: Sequence[Frame], count: int) -> dict[str, Any]:
-    """How resident memory grows from frame 500 (or the middle, of fewer) to the last of ``count`` frames, in MB."""
+    """Growth of resident memory from frame 500 (at most the middle) to the last of ``count`` frames, MB."""
     pipeline = Pipeline(PerceptionConfig())
-    settled = memory_mb("self", "VmRSS")
+    before = memory_mb("self", "VmRSS")
     for number, frame in enumerate(progress(played(frames, count), "memory", count)):
         pipeline(frame)
-        if number == min(_SETTLED, count // 2):
-            settled = memory_mb("self", "VmRSS")
+        if number == min(_SETTLE, count // 2):
+            before = memory_mb("self", "VmRSS")
     pipeline.close()
-    return {"memory_frames": count, "memory_growth_mb": round(memory_mb("self", "VmRSS") - settled, 1)}
+    return {"memory_frames": count, "memory_growth_mb": round(memory_mb("self", "VmRSS") - before, 1)}
 
 
-def _cost(frames: Sequence[Frame], count: int, changes: dict[str, Any]) -> dict[str, float]:
-    """Milliseconds of a frame, and how many faces were followed in the mean."""
+def _measure(frames: Sequence[Frame], count: int, changes: dict[str, Any]) -> dict[str, float]:
+    """Milliseconds per frame, and the mean number of tracked faces."""
     pipeline = Pipeline(from_mapping(PerceptionConfig, changes))
-    times, found = Times(), 0
+    times, tracked = Times(), 0
     for number, frame in enumerate(played(frames, _WARM_UP + count)):
         if number < _WARM_UP:
             pipeline(frame)
         else:
-            found += len(times.run(partial(pipeline, frame)))
+            tracked += len(times.run(partial(pipeline, frame)))
     pipeline.close()
-    return {**times.summary(), "followed": round(found / count, 2)}
+    return {**times.summary(), "followed": round(tracked / count, 2)}
 
 
 def _faces(count: int) -> str:

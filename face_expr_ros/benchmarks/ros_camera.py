@@ -1,4 +1,4 @@
-"""A camera for the benchmark: frames that were drawn before, so that drawing takes no time from what is measured."""
+"""Camera node of the benchmarks: publishes a prerendered clip, so that rendering does not affect the measurement."""
 
 from __future__ import annotations
 
@@ -27,18 +27,20 @@ SENSOR_DATA = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 FRAME_ID = "bench_optical_frame"
 
 
-def publish_film(film: Path, rate: float, field_of_view: float) -> list[int]:
+def publish_clip(clip: Path, rate: float, field_of_view: float) -> list[int]:
     """Publish the frames of a file forward and backward at a rate in Hz, until SIGINT.
 
-    A tick that is missed by more than a period is left out: there is never a burst.
+    A tick that is late by more than a period is skipped, so that there are no bursts.
 
     Args:
-        film: (n, height, width, 3) uint8, BGR, as `numpy.save` writes it.
+        clip: (n, height, width, 3) uint8, BGR, written by `numpy.save`.
+        rate: frames per second.
+        field_of_view: vertical field of view of the published CameraInfo, degrees.
 
     Returns:
-        The stamps of the images that were published, in nanoseconds.
+        The stamps of the published images, nanoseconds.
     """
-    frames = np.load(film, mmap_mode="r")
+    frames = np.load(clip, mmap_mode="r")
     node = Node("bench_camera")
     images = node.create_publisher(Image, "image", SENSOR_DATA)
     infos = node.create_publisher(CameraInfo, "camera_info", SENSOR_DATA)
@@ -63,17 +65,17 @@ def publish_film(film: Path, rate: float, field_of_view: float) -> list[int]:
 
 
 def main() -> int:
-    """Writes the stamps as JSON when it ends."""
+    """The command line; prints the stamps as JSON at the end."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("film", type=Path)
+    parser.add_argument("clip", type=Path)
     parser.add_argument("--rate", type=float, required=True, help="Hz")
     parser.add_argument("--field-of-view", type=float, default=45.0, help="vertical, degrees")
     options = parser.parse_args(remove_ros_args(sys.argv)[1:])
-    keep_freed_memory()  # as `run_node` does for the camera of this package
+    keep_freed_memory()  # as `run_node` does for the camera node
     signal.signal(signal.SIGINT, signal.default_int_handler)
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     try:
-        stamps = publish_film(options.film, options.rate, options.field_of_view)
+        stamps = publish_clip(options.clip, options.rate, options.field_of_view)
     finally:
         rclpy.try_shutdown()
     print(json.dumps(stamps))

@@ -1,4 +1,4 @@
-"""Who listens in the benchmark, and gives up where nothing comes."""
+"""Subscriber of the benchmarks, which records stamps and arrival times."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from rclpy.signals import SignalHandlerOptions
 
 from face_expr_ros.ros.child_process import Child
 
-PATIENCE = 90.0  # seconds that a loaded machine may take to start something
-_STAMP = struct.Struct("<iI")  # of a header, the first field of a message
-_ENCAPSULATION = 4  # bytes before it
+TIMEOUT = 90.0  # seconds for starting processes on a loaded machine
+_STAMP = struct.Struct("<iI")  # the stamp of a header, the first field of a message
+_ENCAPSULATION = 4  # bytes before the first field
 
 
 class BenchError(RuntimeError):
-    """The benchmark cannot go on; the text says why."""
+    """The benchmark failed; the text describes the reason."""
 
 
 class Listener:
-    """A node that notes the stamp and the arrival of what comes, both in nanoseconds of the system clock."""
+    """A node that records the stamp and the arrival time of messages, nanoseconds of the system clock."""
 
     def __init__(self) -> None:
         self._context = Context()
@@ -36,33 +36,33 @@ class Listener:
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
 
-    def listen(self, kind: type[Any], topic: str, qos: QoSProfile | int = 10) -> list[tuple[int, int]]:
-        """The (stamp, arrival) of each message; it is not read further, as Python would take its time for a mesh."""
-        heard: list[tuple[int, int]] = []
-        self.node.create_subscription(kind, topic, partial(_note, heard), qos, raw=True)
-        return heard
+    def subscribe(self, message_type: type[Any], topic: str, qos: QoSProfile | int = 10) -> list[tuple[int, int]]:
+        """A list to which the (stamp, arrival) of each message is appended; the message is not deserialized."""
+        received: list[tuple[int, int]] = []
+        self.node.create_subscription(message_type, topic, partial(_record, received), qos, raw=True)
+        return received
 
-    def silence(self) -> None:
-        """Unsubscribe everything."""
+    def unsubscribe_all(self) -> None:
+        """Destroy all subscriptions."""
         for subscription in list(self.node.subscriptions):
             self.node.destroy_subscription(subscription)
 
-    def until(self, done: Callable[[], Any], what: str, children: list[Child]) -> None:
-        """Spin until ``done``. Raises BenchError when a child ends or it takes too long."""
-        deadline = time.monotonic() + PATIENCE
+    def spin_until(self, done: Callable[[], Any], what: str, children: list[Child]) -> None:
+        """Spin until ``done``. Raises BenchError if a child exits or after TIMEOUT."""
+        deadline = time.monotonic() + TIMEOUT
         while not done():
             self._step(children)
             if time.monotonic() > deadline:
-                raise BenchError(f"waited {PATIENCE:g} s in vain for {what}: try face_expr doctor")
+                raise BenchError(f"{what} not received within {TIMEOUT:g} s: run face_expr doctor")
 
-    def during(self, seconds: float, children: list[Child]) -> None:
-        """Spin for a time. Raises BenchError when a child ends."""
+    def spin_for(self, seconds: float, children: list[Child]) -> None:
+        """Spin for a duration. Raises BenchError if a child exits."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             self._step(children)
 
     def close(self) -> None:
-        """Leave the graph."""
+        """Destroy the node."""
         self._executor.shutdown()
         self.node.destroy_node()
         rclpy.try_shutdown(context=self._context)
@@ -71,10 +71,10 @@ class Listener:
         self._executor.spin_once(timeout_sec=0.1)
         for child in children:
             if child.status is not None:
-                raise BenchError(f"{child.name} ended by itself; its last words: {child.last_stderr_line()}")
+                raise BenchError(f"{child.name} exited unexpectedly; last output: {child.last_stderr_line()}")
 
 
-def _note(heard: list[tuple[int, int]], message: bytes) -> None:
+def _record(received: list[tuple[int, int]], message: bytes) -> None:
     arrival = time.time_ns()
     seconds, nanoseconds = _STAMP.unpack_from(message, _ENCAPSULATION)
-    heard.append((seconds * 1_000_000_000 + nanoseconds, arrival))
+    received.append((seconds * 1_000_000_000 + nanoseconds, arrival))

@@ -1,4 +1,4 @@
-"""How large the messages are: what several cameras, or another machine, ask of a network."""
+"""Sizes of the messages, which determine the network load."""
 
 from __future__ import annotations
 
@@ -16,26 +16,28 @@ from face_expr_ros.core.types import Face, Frame
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.msg import FaceArray
 from face_expr_ros.ros import encode
-from face_expr_ros.ros.cdr import open_writer
+from face_expr_ros.ros.cdr import create_writer
 from face_expr_ros.ros.mesh_cloud import mesh_cloud
 from face_expr_ros.ros.mesh_markers import MeshMarkers
-from face_expr_ros.ros.meshes import Meshes
+from face_expr_ros.ros.meshes import MeshBuilder
+from face_expr_ros.serialization.message_dicts import face_array_values
 
-_QUALITY = 90  # of a JPEG
+_QUALITY = 90  # JPEG
 
 
 def message_bytes(frame: Frame, faces: tuple[Face, ...]) -> dict[str, int]:
-    """The bytes of each topic's message for a frame with one face, the largest first.
+    """Size in bytes of each topic's message for a frame with one face, in descending order.
 
-    JPEG is what `image/compressed` carries; "pose, shape, expression" are without names, enough to rebuild the mesh.
+    "image, JPEG" is the payload of `image/compressed`; "pose, shape, expression" without names are sufficient for the
+    reconstruction of the mesh.
     """
     header = Header(stamp=Time(nanoseconds=frame.stamp_ns).to_msg(), frame_id=frame.frame_id)
     model, config, face = open_face_model("open"), OutputConfig(), faces[0]
-    drawing = Meshes(model, config)(faces, frame, config)
-    assert drawing is not None
-    (marker,) = MeshMarkers(model, open_writer(Marker, print))(faces, drawing, header, config)
+    mesh_set = MeshBuilder(model, config)(faces, frame, config)
+    assert mesh_set is not None
+    (marker,) = MeshMarkers(model, create_writer(Marker, print))(faces, mesh_set, header, config)
     quality = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
-    light = (
+    small = (
         encode.face_pose(face, header),
         encode.face_shape(face, model.name, header),
         encode.face_expression(face, model.name, header, names=False),
@@ -44,12 +46,10 @@ def message_bytes(frame: Frame, faces: tuple[Face, ...]) -> dict[str, int]:
         "image, bgr8": _size(encode.image_bytes(frame.image, header)),
         f"image, JPEG {_QUALITY}": len(cv2.imencode(".jpg", frame.image, quality)[1]),
         "mesh_markers": _size(marker),
-        "mesh_cloud": _size(mesh_cloud(drawing, header, open_writer(PointCloud2, print))),
+        "mesh_cloud": _size(mesh_cloud(mesh_set, header, create_writer(PointCloud2, print))),
         "face_model, once": _size(encode.face_model(model, model.expression_names, header)),
-        "faces": _size(
-            open_writer(FaceArray, print)(encode.face_array_values(faces, frame.camera, model.name, header))
-        ),
-        "pose, shape, expression": sum(map(_size, light)),
+        "faces": _size(create_writer(FaceArray, print)(face_array_values(faces, frame.camera, model.name, header))),
+        "pose, shape, expression": sum(map(_size, small)),
     }
     return dict(sorted(sizes.items(), key=lambda entry: -entry[1]))
 

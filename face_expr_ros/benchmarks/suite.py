@@ -1,4 +1,4 @@
-"""`face_expr bench`: everything that is measured, in one report."""
+"""`face_expr bench`: runs all benchmarks."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ from face_expr_ros.ros.environment import prepare_environment
 
 
 @dataclass(frozen=True)
-class Extent:
-    """How much is measured.
+class Workload:
+    """Amount of work of each benchmark.
 
     Attributes:
-        frames: with pipeline and floor; faces_frames, size_frames: for each number of faces, each size.
-        memory_frames: of the pipeline alone.
-        runs, ordinary_runs: of each publication, and of the ordinary marker, which takes a second.
-        live_seconds: of the four runs with a camera: 30 and 60 Hz, then the same with the mesh.
-        cameras, camera_seconds: numbers of cameras that are tried, and how long each.
+        frames: frames for pipeline and floor.
+        faces_frames, size_frames: frames for each number of faces and each size.
+        memory_frames: frames over which memory is measured.
+        runs, object_runs: runs of each publication, and of the marker as message objects, which takes a second.
+        live_seconds: duration of the four end-to-end runs: 30 and 60 Hz, without and with mesh.
+        cameras, camera_seconds: numbers of cameras, and the duration for each.
     """
 
     frames: int
@@ -38,49 +39,49 @@ class Extent:
     size_frames: int
     memory_frames: int
     runs: int
-    ordinary_runs: int
+    object_runs: int
     live_seconds: tuple[float, ...]
     cameras: tuple[int, ...]
     camera_seconds: float
 
 
-QUICK = Extent(300, 40, 30, 300, 50, 2, (5.0, 5.0, 5.0, 5.0), (), 0.0)
-FULL = Extent(3000, 200, 200, 10_000, 300, 5, (30.0, 30.0, 30.0, 60.0), (1, 2, 4), 15.0)
+QUICK = Workload(300, 40, 30, 300, 50, 2, (5.0, 5.0, 5.0, 5.0), (), 0.0)
+FULL = Workload(3000, 200, 200, 10_000, 300, 5, (30.0, 30.0, 30.0, 60.0), (1, 2, 4), 15.0)
 
 
-def measure(extent: Extent) -> dict[str, Any]:
-    """Run everything, the quiet single measurements first.
+def measure(workload: Workload) -> dict[str, Any]:
+    """Run all benchmarks, those within one process first.
 
     Returns:
         What `measure_floor`, `measure_outputs`, `end_to_end`, `measure_faces`, `measure_sizes`, `measure_memory`,
         `measure_fitting`, `several_cameras` and `machine` return.
 
     Raises:
-        BenchError: a process ended by itself, or nothing came from one to another.
+        BenchError: a process exits unexpectedly, or messages are not received.
     """
     prepare_environment()
     result: dict[str, Any] = {"machine": machine()}
-    _say("drawing the frames ...")
-    film = person()
-    result |= measure_floor(film, extent.frames)
-    _say("publishing ...")
-    result |= measure_outputs(film, extent.runs, extent.ordinary_runs)
+    _print_status("rendering the frames ...")
+    clip = person()
+    result |= measure_floor(clip, workload.frames)
+    _print_status("measuring publishers ...")
+    result |= measure_outputs(clip, workload.runs, workload.object_runs)
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "film.npy"
-        np.save(file, np.array([frame.image for frame in film[:FRAMES]]))
-        _say(f"camera, perception and a listener for {sum(extent.live_seconds):g} s ...")
-        result |= end_to_end(file, extent.live_seconds)
-        if extent.cameras:
-            _say("several cameras ...")
-            result |= several_cameras(file, extent.cameras, extent.camera_seconds)
-    result |= measure_faces(extent.faces_frames)
-    result |= measure_sizes(film, extent.size_frames)
-    result |= measure_memory(film, extent.memory_frames)
-    _say("the fit by a network ...")
+        file = Path(folder) / "clip.npy"
+        np.save(file, np.array([frame.image for frame in clip[:FRAMES]]))
+        _print_status(f"measuring camera, perception and listener for {sum(workload.live_seconds):g} s ...")
+        result |= end_to_end(file, workload.live_seconds)
+        if workload.cameras:
+            _print_status("measuring several cameras ...")
+            result |= several_cameras(file, workload.cameras, workload.camera_seconds)
+    result |= measure_faces(workload.faces_frames)
+    result |= measure_sizes(clip, workload.size_frames)
+    result |= measure_memory(clip, workload.memory_frames)
+    _print_status("measuring the fitting network ...")
     result |= measure_fitting()
     result["machine"]["load_at_end"] = machine()["load"]
     return result
 
 
-def _say(text: str) -> None:
+def _print_status(text: str) -> None:
     print(text, file=sys.stderr, flush=True)

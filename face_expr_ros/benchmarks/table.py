@@ -1,4 +1,4 @@
-"""The result of the benchmark as a table for people; ratios first."""
+"""Formatting of benchmark results as a table, ratios first."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ _FIRST = (
     "pipeline_over_floor", "pipeline_over_floor_mean", "pipeline_over_floor_cpu", "marker_speedup",
     "marker_speedup_cpu", "unsubscribed_ms", "faces_slope_ms", "peak_memory_mb",
 )  # fmt: skip
-_NAME, _NUMBER = 28, 8  # characters, at least
+_NAME_WIDTH, _NUMBER_WIDTH = 28, 8  # minimum number of characters
 
 
 def table(result: Mapping[str, Any]) -> str:
-    """The lines: single numbers, then a table for each group; the ratios before all."""
+    """Single numbers, ratios first, then a table for each group."""
     order = [name for name in _FIRST if name in result]
     order += [name for name, value in result.items() if name not in order and not isinstance(value, Mapping)]
-    lines = [f"{name:{_NAME}}{_text(result[name])}" for name in order]
+    lines = [f"{name:{_NAME_WIDTH}}{_text(result[name])}" for name in order]
     for name, value in result.items():
         if isinstance(value, Mapping):
             lines += ["", name, *_group(value)]
@@ -26,7 +26,7 @@ def table(result: Mapping[str, Any]) -> str:
 def _group(values: Mapping[str, Any]) -> Iterator[str]:
     rows = {name: _flat(value) for name, value in values.items()}
     columns = list(dict.fromkeys(column for row in rows.values() for column in row))
-    widths = [max(len(column), _NUMBER) + 2 for column in columns]
+    widths = [max(len(column), _NUMBER_WIDTH) + 2 for column in columns]
     if columns != [""]:
         yield _row("", columns, widths)
     for name, row in rows.items():
@@ -35,11 +35,11 @@ def _group(values: Mapping[str, Any]) -> Iterator[str]:
 
 def _row(name: str, cells: list[str], widths: list[int]) -> str:
     padded = "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
-    return f"  {name:{_NAME - 2}}{padded}".rstrip()
+    return f"  {name:{_NAME_WIDTH - 2}}{padded}".rstrip()
 
 
 def _flat(value: Any) -> dict[str, Any]:
-    """The cells of a row by column; a group within a row, such as percentiles, is as many columns."""
+    """The cells of a row by column; each value of a nested group, such as percentiles, has its own column."""
     if not isinstance(value, Mapping):
         return {"": value}
     cells: dict[str, Any] = {}

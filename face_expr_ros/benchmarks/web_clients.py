@@ -1,6 +1,6 @@
-"""What many clients cost: the server alone, and then, where ROS is, the node beside camera and perception.
+"""Benchmark of many web clients: the server alone, then, if ROS is installed, web_bridge in a live graph.
 
-``python -m face_expr_ros.benchmarks.web_clients --clients 50`` prints one figure a line.
+``python -m face_expr_ros.benchmarks.web_clients --clients 50`` prints one figure per line.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from websockets.asyncio.client import connect
 
 from face_expr_ros.core.arkit import ARKIT_NAMES
 from face_expr_ros.core.geometry import rotation_from_euler
-from face_expr_ros.core.types import NOTHING_READ, Blendshapes, FaceState, Pose, Roi
+from face_expr_ros.core.types import NO_READOUTS, Blendshapes, FaceState, Pose, Roi
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.web.codec import HEADER_SIZE, decode_frame
 from face_expr_ros.web.config import WebConfig
@@ -30,34 +30,34 @@ WITH_ROS = "face_expr_ros.benchmarks.ros_web"
 
 
 def measure(clients: int, seconds: float) -> dict[str, float]:
-    """Publish one face 30 times a second, first to nobody, then to the clients.
+    """Publish one face at 30 Hz, first without clients, then with clients.
 
     Returns:
-        ``server_percent`` and ``client_percent``: of one processor core, all together and for each client;
-        ``dropped`` by the server; and what `Listeners.result` returns.
+        ``server_percent`` and ``client_percent``: CPU load in percent of one core, total and per client;
+        ``dropped``: frames dropped by the server; and the values of `StreamClients.result`.
     """
     config = WebConfig(port=0, max_clients=max(1, clients), max_connections=clients + 8, request_burst=100_000)
     server = FaceServer(config, open_face_model("open"), "bench")
     idle = _publish(server, seconds)
-    with Listeners(server.url, clients, seconds) as listeners:
-        while len(server.hub.streams) < clients and listeners.running:
+    with StreamClients(server.url, clients, seconds) as stream_clients:
+        while len(server.hub.streams) < clients and stream_clients.running:
             time.sleep(0.01)
         busy = _publish(server, seconds)
-        while listeners.running:  # the slowest to begin is the last to end
+        while stream_clients.running:  # clients that connected late finish late
             _publish(server, 0.5)
-        seen = listeners.result()
+        result = stream_clients.result()
     dropped = server.hub.dropped
     server.close()
-    return {"server_percent": busy, "client_percent": (busy - idle) / clients, "dropped": dropped, **seen}
+    return {"server_percent": busy, "client_percent": (busy - idle) / clients, "dropped": dropped, **result}
 
 
-class Listeners:
-    """Clients of a stream in a process of their own.
+class StreamClients:
+    """Clients of a stream, in a separate process.
 
     Args:
-        url: of the page.
-        clients: how many.
-        seconds: how long each of them listens.
+        url: address of the page.
+        clients: number of clients.
+        seconds: duration for which each client receives.
     """
 
     def __init__(self, url: str, clients: int, seconds: float) -> None:
@@ -65,14 +65,14 @@ class Listeners:
             sys.executable,
             "-m",
             "face_expr_ros.benchmarks.web_clients",
-            "--listen",
+            "--receive",
             url,
             str(clients),
             str(seconds),
         ]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
-    def __enter__(self) -> Listeners:
+    def __enter__(self) -> StreamClients:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -81,28 +81,28 @@ class Listeners:
 
     @property
     def running(self) -> bool:
-        """Whether one of them still listens."""
+        """Whether the process is still running."""
         return self._process.poll() is None
 
     def result(self) -> dict[str, float]:
-        """Waits for their end.
+        """Wait for the process and return its measurements.
 
         Returns:
-            ``rate_hz`` that a client saw; ``missed`` frames of all clients, and ``missed_percent`` of what was sent;
-            ``bytes_per_frame``, and ``bytes_per_face`` without the frame's header.
+            ``rate_hz``: frames per second of a client; ``missed``: missed frames of all clients, and
+            ``missed_percent`` of the sent ones; ``bytes_per_frame``, and ``bytes_per_face`` without the frame's header.
         """
-        answer, _ = self._process.communicate()
-        seen: dict[str, float] = json.loads(answer)
-        return seen
+        output, _ = self._process.communicate()
+        result: dict[str, float] = json.loads(output)
+        return result
 
 
 def _publish(server: FaceServer, seconds: float) -> float:
-    """Percent of a core that this process takes meanwhile."""
-    begun, spent = time.monotonic(), time.process_time()
+    """Publish faces for a duration; returns the CPU load of this process in percent of a core."""
+    started, cpu = time.monotonic(), time.process_time()
     for number in range(round(seconds * RATE)):
         server.publish([_face(number)], time.time_ns(), None)
-        time.sleep(max(0.0, begun + (number + 1) / RATE - time.monotonic()))
-    return 100 * (time.process_time() - spent) / (time.monotonic() - begun)
+        time.sleep(max(0.0, started + (number + 1) / RATE - time.monotonic()))
+    return 100 * (time.process_time() - cpu) / (time.monotonic() - started)
 
 
 def _face(number: int) -> FaceState:
@@ -110,13 +110,13 @@ def _face(number: int) -> FaceState:
     pose = Pose(rotation_from_euler(0.1, 0.0, 0.0), np.array([0.0, 0.0, 0.6]), metric=True)
     return FaceState(
         id="f1", stamp_ns=0, confidence=1.0, roi=Roi(0, 0, 100, 100), pose=pose, model="open", shape=np.zeros(40),
-        expression=values, blendshapes=Blendshapes(ARKIT_NAMES, values), readouts=NOTHING_READ,
+        expression=values, blendshapes=Blendshapes(ARKIT_NAMES, values), readouts=NO_READOUTS,
         landmarks=np.zeros((0, 3), np.float32),
     )  # fmt: skip
 
 
-async def _listen(url: str, clients: int, seconds: float) -> dict[str, float]:
-    """What many clients see."""
+async def _receive(url: str, clients: int, seconds: float) -> dict[str, float]:
+    """Run the clients and summarize their measurements."""
     rows = np.array(await asyncio.gather(*(_client(url, seconds) for _ in range(clients))))
     frames, missed, faces, size = rows.sum(axis=0).tolist()
     return {
@@ -129,7 +129,7 @@ async def _listen(url: str, clients: int, seconds: float) -> dict[str, float]:
 
 
 async def _client(url: str, seconds: float) -> tuple[int, int, int, int]:
-    """Frames, gaps in their numbers, faces, and bytes."""
+    """Numbers of frames, missed frames, faces and bytes."""
     frames = gaps = faces = size = last = 0
     async with connect(url.replace("http", "ws", 1) + "ws/stream", proxy=None, open_timeout=60) as stream:
         end = time.monotonic() + seconds
@@ -144,28 +144,28 @@ async def _client(url: str, seconds: float) -> tuple[int, int, int, int]:
 
 
 def print_figures(title: str, figures: Mapping[str, float]) -> None:
-    """One figure a line."""
+    """Print one figure per line."""
     print(title)
     for name, value in figures.items():
         print(f"    {name}: {value:.3f}", flush=True)
 
 
 def main() -> None:
-    """Print the measurements, or, with ``--listen``, be the clients of one."""
+    """The command line; with the internal option ``--receive`` the process of `StreamClients`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--listen", nargs=3, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.listen:
-        url, clients, seconds = given.listen
-        print(json.dumps(asyncio.run(_listen(url, int(clients), float(seconds)))))
+    parser.add_argument("--receive", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.receive:
+        url, clients, seconds = options.receive
+        print(json.dumps(asyncio.run(_receive(url, int(clients), float(seconds)))))
         return
-    print_figures(f"server alone, {RATE:g} Hz, {given.clients} clients", measure(given.clients, given.seconds))
+    print_figures(f"server alone, {RATE:g} Hz, {options.clients} clients", measure(options.clients, options.seconds))
     if importlib.util.find_spec("rclpy"):
-        command = [sys.executable, "-m", WITH_ROS, "--clients", str(given.clients), "--seconds", str(given.seconds)]
+        command = [sys.executable, "-m", WITH_ROS, "--clients", str(options.clients), "--seconds", str(options.seconds)]
         sys.exit(subprocess.run(command, check=False).returncode)
-    print("There is no ROS here: the node is not measured.")
+    print("ROS is not installed: web_bridge is not measured.")
 
 
 if __name__ == "__main__":

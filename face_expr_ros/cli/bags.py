@@ -1,4 +1,4 @@
-"""Verbs over recordings: annotate, export, replay."""
+"""Verbs for rosbag2 recordings: annotate, export, replay."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 import click
 
 from face_expr_ros.cli.common import json_option, print_result, write_json
+from face_expr_ros.cli.outputs import check_outputs
 
 Folder = click.Path(path_type=Path)
-ANSWERS = (
+PRINTED = (
     "messages_in", "frames", "frames_with_face", "faces", "images_left_out", "recorded_seconds", "seconds",
     "realtime_factor",
 )  # fmt: skip
@@ -20,37 +21,62 @@ ANSWERS = (
 @click.command()
 @click.argument("source", metavar="IN", type=click.Path(exists=True, path_type=Path))
 @click.argument("out", metavar="OUT", type=Folder)
-@click.option("--topic", help="Of the images; needed where a bag has several image topics.")
-@click.option("--bundle", help="Face model and weights; otherwise as the parameters say.")
-@click.option("--params", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The robot's YAML file.")
-@click.option("--namespace", default="", help="Before the names of the topics that are added, e.g. /robot.")
-@click.option("--from", "start", type=click.FloatRange(min=0), default=0.0, help="Seconds after the bag's start.")
-@click.option("--to", "stop", type=click.FloatRange(min=0, min_open=True), help="Seconds after the bag's start.")
+@click.option("--topic", help="Image topic; required if the bag has several.")
+@click.option("--bundle", help="Face model and weights; overrides --params.")
 @click.option(
-    "--storage", type=click.Choice(("mcap", "sqlite3")), default="mcap", show_default=True, help="Of the new bag."
+    "--params",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="ROS parameter file of the perception node.",
+)
+@click.option("--namespace", default="", help="Namespace of the added topics, such as /robot.")
+@click.option(
+    "--from", "start", type=click.FloatRange(min=0), default=0.0, help="Start, in seconds from the start of the bag."
+)
+@click.option(
+    "--to", "stop", type=click.FloatRange(min=0, min_open=True), help="End, in seconds from the start of the bag."
+)
+@click.option(
+    "--storage",
+    type=click.Choice(("mcap", "sqlite3")),
+    default="mcap",
+    show_default=True,
+    help="Storage format of OUT.",
 )
 @click.option(
     "--split",
     type=click.FloatRange(min=0, min_open=True),
     default=60.0,
     show_default=True,
-    help="Seconds of the recording in one file; an interrupted run goes on after the last complete one.",
+    help="Duration of each file of OUT, in seconds; an interrupted run resumes after the last complete file.",
 )
-@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Bags at once.")
-@click.option("--scheduler", metavar="ADDRESS", help="Of a Dask cluster that does the work, e.g. tcp://head:8786.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Number of worker processes for a folder of bags.",
+)
+@click.option(
+    "--scheduler", metavar="ADDRESS", help="Dask scheduler that distributes the bags, such as tcp://head:8786."
+)
 @json_option
 def annotate(
     source: Path, out: Path, topic: str | None, bundle: str | None, params: Path | None, namespace: str, start: float,
     stop: float | None, storage: str, split: float, jobs: int, scheduler: str | None, json_file: Path | None,
 ) -> int:  # fmt: skip
-    """Write the bag IN, or each bag in the folder IN, to OUT with faces added: the topics of the node perception."""
+    """Add face topics to a rosbag2 recording.
+
+    IN is a bag, or a folder of bags. OUT is a new bag, or a folder of new bags, with all messages of IN and the topics
+    that the perception node would have published.
+    """
     from face_expr_ros.bags.job import Job
     from face_expr_ros.bags.many import annotate_many, jobs_of
     from face_expr_ros.bags.parameters import perception_config_of
     from face_expr_ros.bags.topics import checked_namespace
 
+    check_outputs([source, params], {"OUT": out, "--json": json_file})
     if stop is not None and stop <= start:
-        raise click.UsageError(f"--to must be after --from ({start:g} s), {stop:g} s was given")
+        raise click.UsageError(f"expected --to after --from ({start:g} s), got {stop:g} s")
     config = perception_config_of(params, {} if bundle is None else {"bundle": bundle})
     job = Job(source, out, config, topic, checked_namespace(namespace), start, stop, storage, split)
     tasks = jobs_of(job)
@@ -61,7 +87,7 @@ def annotate(
     for outcome in result["bags"]:
         _warn(outcome)
     failed = len(result["failed"])
-    print_result({name: result[name] for name in ANSWERS})
+    print_result({name: result[name] for name in PRINTED})
     print_result({"bags annotated": len(result["bags"]) - failed, "bags failed": failed})
     for failure in result["failed"]:
         click.echo(f"not annotated: {failure['source']}: {failure['error']}", err=True)
@@ -75,16 +101,16 @@ def _annotate_one(job: Any, json_file: Path | None) -> int:
     result = annotate_bag(job)
     _warn(result)
     if "done_before" in result:
-        click.echo(f"{result['out']} was complete already", err=True)
+        click.echo(f"{result['out']} is already complete", err=True)
     elif result["resumed_at"]:
-        click.echo(f"went on after {result['resumed_at']} messages of an interrupted run", err=True)
-    print_result({name: result[name] for name in ANSWERS})
+        click.echo(f"resumed an interrupted run after {result['resumed_at']} messages", err=True)
+    print_result({name: result[name] for name in PRINTED})
     write_json(json_file, result)
     return 0
 
 
 def _warn(outcome: dict[str, Any]) -> None:
-    """Say what of a bag could not be read."""
+    """Print the parts of a bag that could not be read."""
     if outcome.get("damage"):
         click.echo(outcome["damage"], err=True)
     if outcome.get("problem"):
@@ -93,24 +119,30 @@ def _warn(outcome: dict[str, Any]) -> None:
 
 @click.command()
 @click.argument("bag", metavar="BAG", type=click.Path(exists=True, path_type=Path))
-@click.option("--topic", help="Of the faces; needed where a bag has several such topics.")
+@click.option("--topic", help="FaceArray topic; required if the bag has several.")
 @click.option(
-    "--csv", "table", type=click.Path(dir_okay=False, path_type=Path), help="A table, one row a face a frame."
+    "--csv",
+    "table",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a CSV table, one row per face and frame.",
 )
-@click.option("--parquet", type=click.Path(dir_okay=False, path_type=Path), help="The same table as Parquet.")
+@click.option(
+    "--parquet", type=click.Path(dir_okay=False, path_type=Path), help="Write the table as Parquet; requires pyarrow."
+)
 @click.option(
     "--vmd-like", "--keyframes", "keys", type=click.Path(dir_okay=False, path_type=Path),
-    help="JSON with keyframes of the head bone and of a morph for each blendshape.",
+    help="Write JSON keyframes of the head bone and of one morph per blendshape.",
 )  # fmt: skip
 @json_option
 def export(
     bag: Path, topic: str | None, table: Path | None, parquet: Path | None, keys: Path | None, json_file: Path | None
 ) -> int:
-    """Write the faces of an annotated BAG as files for other programs."""
+    """Export the faces of an annotated bag as tables or keyframes."""
     from face_expr_ros.bags.export import export as export_bag
 
     if table is None and parquet is None and keys is None:
-        raise click.UsageError("nothing to write: give --csv, --parquet or --vmd-like, each with a file")
+        raise click.UsageError("expected an output: give --csv, --parquet or --vmd-like with a file")
+    check_outputs([bag], {"--csv": table, "--parquet": parquet, "--vmd-like": keys, "--json": json_file})
     result = export_bag(bag, topic, table, parquet, keys)
     _warn(result)
     print_result({name: result[name] for name in ("messages_in", "frames", "faces", "seconds", "realtime_factor")})
@@ -121,26 +153,33 @@ def export(
 @click.command()
 @click.argument("bag", metavar="BAG", type=click.Path(exists=True, path_type=Path))
 @click.option(
-    "--rate", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Times real time; 0 is at once."
+    "--rate",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    help="Playback speed relative to real time; 0 publishes without delay.",
 )
-@click.option("--loop", is_flag=True, help="Begin again at the end, until Ctrl-C.")
+@click.option("--loop", is_flag=True, help="Repeat until Ctrl-C.")
 @click.option("--clock", is_flag=True, help="Publish /clock, for nodes with use_sim_time.")
-@click.option("--topics", help="Only these, with commas between them.")
-@click.option("--wait-for", multiple=True, metavar="TOPIC", help="Begin when somebody subscribes to it.")
+@click.option("--topics", help="Publish only these topics, separated by commas.")
+@click.option(
+    "--wait-for", multiple=True, metavar="TOPIC", help="Start when this topic has a subscriber; may be repeated."
+)
 @json_option
 def replay(
     bag: Path, rate: float, loop: bool, clock: bool, topics: str | None, wait_for: tuple[str, ...],
     json_file: Path | None,
 ) -> int:  # fmt: skip
-    """Publish BAG into the graph, as ros2 bag play does where that is installed."""
+    """Publish the messages of a bag, as ros2 bag play does."""
     from face_expr_ros.nodes.replay import ReplayOptions
     from face_expr_ros.nodes.replay import replay as replay_bag
 
+    check_outputs([bag], {"--json": json_file})
     only = tuple(filter(None, (topics or "").split(",")))
     result = replay_bag(bag, ReplayOptions(rate, loop, clock, only, wait_for))
     _warn(result)
     for topic, reason in result["left_out"].items():
-        click.echo(f"{topic} was left out: {reason}", err=True)
+        click.echo(f"{topic} was skipped: {reason}", err=True)
     print_result({name: result[name] for name in ("messages_in", "frames", "faces", "seconds", "realtime_factor")})
     write_json(json_file, result)
     return 0

@@ -1,4 +1,4 @@
-"""Options that verbs share, and how results are printed and written."""
+"""Options that several verbs share, and printing and writing of results."""
 
 from __future__ import annotations
 
@@ -9,24 +9,31 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from face_expr_ros.core.atomic_files import write_text
+
 if TYPE_CHECKING:
     from face_expr_ros.core.config import PerceptionConfig
 
 json_option = click.option(
     "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the result as JSON."
 )
+source_option = click.option(
+    "--source", default="synthetic", show_default=True,
+    help="Images: synthetic, device:N, a video file, an image file or a folder of images.",
+)  # fmt: skip
 bundle_option = click.option("--bundle", default="open", show_default=True, help="Face model and weights.")
 
 
 def perception_config(bundle: str, changes: Mapping[str, Any] | None = None) -> PerceptionConfig:
-    """The default settings with another bundle, and with changes by their dotted names."""
-    from face_expr_ros.core.config import PerceptionConfig, from_mapping
+    """The default settings with a bundle and with ``changes``: dotted parameter name -> value."""
+    from face_expr_ros.core.config import PerceptionConfig
+    from face_expr_ros.core.settings import from_mapping
 
     return from_mapping(PerceptionConfig, {"bundle": bundle, **(changes or {})})
 
 
 def print_result(result: Mapping[str, Any]) -> None:
-    """Print names and values; a group of values is a table of its own."""
+    """Print names and values; a nested mapping is printed as an indented table."""
     for name, value in result.items():
         if isinstance(value, Mapping):
             click.echo(f"{name}:")
@@ -37,6 +44,6 @@ def print_result(result: Mapping[str, Any]) -> None:
 
 
 def write_json(path: Path | None, result: Mapping[str, Any]) -> None:
-    """Write a verb's result where `--json` says."""
+    """Write the result of a verb to the file of ``--json``."""
     if path is not None:
-        path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        write_text(path, json.dumps(result, indent=2) + "\n")

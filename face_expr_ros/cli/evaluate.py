@@ -8,6 +8,8 @@ from pathlib import Path
 import click
 
 from face_expr_ros.cli.common import bundle_option, json_option, perception_config, print_result, write_json
+from face_expr_ros.cli.outputs import check_outputs
+from face_expr_ros.core.atomic_files import write_text
 
 _file = click.Path(dir_okay=False, path_type=Path)
 _folder = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -15,15 +17,15 @@ _folder = click.Path(exists=True, file_okay=False, path_type=Path)
 
 @click.group()
 def evaluate() -> None:
-    """Measure accuracy against known truth."""
+    """Measure accuracy against ground truth."""
 
 
 @evaluate.command()
-@click.option("--frames", default=400, show_default=True, type=click.IntRange(min=1), help="Rendered people.")
+@click.option("--frames", default=400, show_default=True, type=click.IntRange(min=1), help="Number of rendered images.")
 @bundle_option
 @json_option
 def synthetic(frames: int, bundle: str, json_file: Path | None) -> int:
-    """Rendered faces with known pose, shape and expression."""
+    """Evaluate on rendered faces: pose, shape, expression."""
     from face_expr_ros.evaluation.synthetic import evaluate as evaluate_synthetic
 
     result = asdict(evaluate_synthetic(perception_config(bundle), frames))
@@ -37,19 +39,21 @@ def synthetic(frames: int, bundle: str, json_file: Path | None) -> int:
     "--data",
     required=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The original jpg and mat files, or images/ and ground_truth.npz.",
+    help="Folder of the data set: jpg and mat files, or images/ and ground_truth.npz.",
 )
 @bundle_option
-@click.option("--fitter", help="How the face model is fitted: a value of fitting.backend.")
-@click.option("--tracking", is_flag=True, help="Whole images through the pipeline, not the ground truth's crops.")
-@click.option("--flip", is_flag=True, help="Average the landmarks with those of the mirror image.")
+@click.option("--fitter", help="Fitting backend: a value of fitting.backend.")
+@click.option("--tracking", is_flag=True, help="Run the pipeline on whole images instead of ground-truth crops.")
+@click.option("--flip", is_flag=True, help="Average the landmarks with those of the mirrored image.")
 @click.option(
     "--field-of-view",
     default=25.0,
     show_default=True,
-    help="Assumed, vertical, degrees: the images are crops of photographs.",
+    help="Assumed vertical field of view, in degrees.",
 )
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for images.csv and report.html.")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="Write images.csv and report.html to this folder."
+)
 @json_option
 def aflw2000(
     data: Path,
@@ -61,11 +65,12 @@ def aflw2000(
     out: Path | None,
     json_file: Path | None,
 ) -> int:
-    """Photographs of AFLW2000-3D: landmarks by yaw, head pose, expression."""
+    """Evaluate on AFLW2000-3D: landmarks, pose, expression."""
     from face_expr_ros.evaluation.aflw2000_data import open_dataset
     from face_expr_ros.evaluation.aflw2000_fits import evaluate as evaluate_aflw2000
     from face_expr_ros.evaluation.report import open_report_folder, result_lines, write_report
 
+    check_outputs([data], {"--json": json_file})
     chosen = {"fitting.backend": fitter} if fitter else {}
     config = perception_config(bundle, chosen | {"fitting.field_of_view": field_of_view})
     if out:
@@ -80,14 +85,24 @@ def aflw2000(
 
 
 @evaluate.command()
-@click.option("--frames", default=1440, show_default=True, type=click.IntRange(min=24), help="Pictures; 24 a person.")
+@click.option(
+    "--frames",
+    default=1440,
+    show_default=True,
+    type=click.IntRange(min=24),
+    help="Number of rendered images, 24 per person.",
+)
 @bundle_option
-@click.option("--reader", help="Who reads the blendshapes: a value of expression.backend.")
-@click.option("--task", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="face_landmarker.task.")
-@click.option("--videos", type=_folder, help="Folder of the labeled videos.")
-@click.option("--data", type=_folder, help="AFLW2000-3D.")
-@click.option("--report", type=_file, help="Write a page (HTML); needs matplotlib.")
-@click.option("--table", "table_file", type=_file, help="Write the table of all blendshapes (Markdown).")
+@click.option("--reader", help="Expression backend: a value of expression.backend.")
+@click.option(
+    "--task",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="MediaPipe's face_landmarker.task, for comparison.",
+)
+@click.option("--videos", type=_folder, help="Folder of the videos with labeled blinks.")
+@click.option("--data", type=_folder, help="Folder of AFLW2000-3D.")
+@click.option("--report", type=_file, help="Write an HTML report; requires matplotlib.")
+@click.option("--table", "table_file", type=_file, help="Write the table of all blendshapes as Markdown.")
 @json_option
 def expression(
     frames: int,
@@ -100,11 +115,16 @@ def expression(
     table_file: Path | None,
     json_file: Path | None,
 ) -> int:
-    """Blendshapes: drawn people, place, size and pose, stillness, video."""
+    """Evaluate blendshapes: accuracy, invariance, stability, blinks.
+
+    Measures the correlation with ground truth on rendered faces, the invariance to image position, size and head pose,
+    the noise on still images, and optionally blinks in labeled videos.
+    """
     from face_expr_ros.evaluation.curves import require_matplotlib
     from face_expr_ros.evaluation.expression.measure import evaluate_expression
     from face_expr_ros.evaluation.expression.report import result_lines, table, write_page
 
+    check_outputs([task, videos, data], {"--report": report, "--table": table_file, "--json": json_file})
     config = perception_config(bundle, {"expression.backend": reader} if reader else {})
     if report:
         require_matplotlib()
@@ -112,7 +132,7 @@ def expression(
     click.echo("\n".join(result_lines(result)))
     write_json(json_file, result)
     if table_file:
-        table_file.write_text(table(result), encoding="utf-8")
+        write_text(table_file, table(result))
     if report:
         write_page(report, result)
     return 0
@@ -122,10 +142,14 @@ def expression(
 @click.argument("portraits", type=_folder)
 @click.argument("out", type=_file)
 def fit_ridge(portraits: Path, out: Path) -> int:
-    """Fit the linear baseline to drawn people in PORTRAITS and write it to OUT."""
+    """Fit the ridge-regression baseline of evaluate expression.
+
+    PORTRAITS is a folder of rendered portraits made by face_expr synthesize; OUT is the .npz file to write.
+    """
     from face_expr_ros.evaluation.expression.baselines import fit_ridge as fit
     from face_expr_ros.evaluation.expression.baselines import write_ridge
 
+    check_outputs([portraits], {"OUT": out})
     write_ridge(out, fit(portraits))
     return 0
 
@@ -156,6 +180,7 @@ def portraits(
     from face_expr_ros.evaluation.portraits.measure import evaluate_portraits
     from face_expr_ros.evaluation.portraits.report import result_lines, table, write_page
 
+    check_outputs([labels, images, task], {"--json": json_file, "--table": table_file})
     config = perception_config(bundle, {"expression.backend": reader} if reader else {})
     grades = read_grades(labels)
     if out:
@@ -164,7 +189,7 @@ def portraits(
     click.echo("\n".join(result_lines(result)))
     write_json(json_file, result)
     if table_file:
-        table_file.write_text(table(result), encoding="utf-8")
+        write_text(table_file, table(result))
     if out:
         write_page(out / "portraits.html", images, grades, result, readings["pipeline"])
     return 0

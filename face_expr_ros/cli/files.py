@@ -1,4 +1,4 @@
-"""Verbs over files: image, video."""
+"""Verbs for image and video files."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from typing import Any
 import click
 
 from face_expr_ros.cli.common import bundle_option, json_option, perception_config, print_result, write_json
+from face_expr_ros.cli.outputs import check_outputs
 from face_expr_ros.core.config import DRAW_MODES, PerceptionConfig
 
 Verb = Callable[..., Any]
-MOST_FACES = 20  # of one image: there is no camera rate to keep up with
+MAX_FACES = 20  # of one image, which has no frame rate to keep up with
 
 
 def product_options(verb: Verb) -> Verb:
-    """Options that say what is drawn and exported, and how it is smoothed."""
+    """Options for the drawing, the export and the smoothing."""
     for option in (
         click.option(
             "--smooth", type=click.Choice(("none", "one_euro", "window")), default="one_euro", show_default=True,
-            help="Filter from frame to frame.",
+            help="Temporal filter.",
         ),
-        click.option("--export", type=click.Choice(("obj", "ply")), help="Write a 3D file of each face beside --out."),
+        click.option("--export", type=click.Choice(("obj", "ply")), help="Write the mesh of each face beside --out."),
         click.option(
-            "--draw", type=click.Choice(DRAW_MODES), default="annotated", show_default=True, help="What --out shows."
+            "--draw", type=click.Choice(DRAW_MODES), default="annotated", show_default=True, help="Overlay of --out."
         ),
     ):  # fmt: skip
         verb = option(verb)
@@ -33,11 +34,11 @@ def product_options(verb: Verb) -> Verb:
 
 @click.command()
 @click.argument("sources", metavar="IN...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The drawn image.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the annotated image.")
 @click.option(
     "--jsonl",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Several pictures or folders of them: one JSON line for each.",
+    help="For several images, or folders of images: write one JSON line per image.",
 )
 @product_options
 @bundle_option
@@ -46,18 +47,18 @@ def image(
     sources: tuple[Path, ...], out: Path | None, jsonl: Path | None, draw: str, export: str | None, smooth: str,
     bundle: str, json_file: Path | None,
 ) -> int:  # fmt: skip
-    """Find the faces of an image file; with --jsonl, of several files or folders."""
-    config = perception_config(bundle, {"smoothing.method": smooth, "landmarks.max_faces": MOST_FACES})
+    """Detect faces in an image file; with --jsonl, in several files or folders."""
+    config = perception_config(bundle, {"smoothing.method": smooth, "landmarks.max_faces": MAX_FACES})
     if jsonl is not None:
         if out or export or json_file:
-            raise click.UsageError("--jsonl goes without --out, --export and --json: they are of one image")
+            raise click.UsageError("--jsonl cannot be combined with --out, --export and --json, which take one image")
         return _many_images(sources, jsonl, config)
     return _one_image(_only(sources), out, draw, export, json_file, config)
 
 
 def _only(sources: tuple[Path, ...]) -> Path:
     if len(sources) > 1:
-        raise click.UsageError("several images need --jsonl, the file with a line for each")
+        raise click.UsageError("several images need --jsonl, the file with one line per image")
     if sources[0].is_dir():
         raise click.UsageError(f"File {str(sources[0])!r} is a directory; a folder of images needs --jsonl")
     return sources[0]
@@ -68,6 +69,7 @@ def _one_image(
 ) -> int:
     from face_expr_ros.cli.process_files import Products, analyze_image
 
+    check_outputs([source], {"--out": out, "--json": json_file}, export)
     result = analyze_image(source, Products(out, draw, export), config)
     click.echo(f"faces: {len(result['faces'])}")
     for file in result.get("exported", ()):
@@ -79,6 +81,7 @@ def _one_image(
 def _many_images(sources: tuple[Path, ...], jsonl: Path, config: PerceptionConfig) -> int:
     from face_expr_ros.cli.process_stills import analyze_stills
 
+    check_outputs(sources, {"--jsonl": jsonl})
     counts = analyze_stills(sources, jsonl, config)
     click.echo(f"images: {counts.images}, with a face: {counts.with_face}, unreadable: {counts.unreadable}")
     return 1 if counts.unreadable else 0
@@ -86,23 +89,24 @@ def _many_images(sources: tuple[Path, ...], jsonl: Path, config: PerceptionConfi
 
 @click.command()
 @click.argument("source", metavar="IN", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The drawn video.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the annotated video (.mp4).")
 @product_options
-@click.option("--jsonl", type=click.Path(dir_okay=False, path_type=Path), help="One JSON line for every frame.")
+@click.option("--jsonl", type=click.Path(dir_okay=False, path_type=Path), help="Write one JSON line per frame.")
 @click.option(
     "--neutral-at",
     type=click.FloatRange(min=0),
     metavar="SECONDS",
-    help="The faces are neutral at this time and for the second before it: their rest from then on.",
+    help="Use the expression of each face in the second before this time as its neutral from then on.",
 )
 @bundle_option
 def video(
     source: Path, out: Path | None, draw: str, export: str | None, smooth: str, jsonl: Path | None,
     neutral_at: float | None, bundle: str,
 ) -> int:  # fmt: skip
-    """Find the faces of every frame of a video file."""
+    """Detect faces in every frame of a video file."""
     from face_expr_ros.cli.process_files import Products, analyze_video
 
+    check_outputs([source], {"--out": out, "--jsonl": jsonl}, export)
     config = perception_config(bundle, {"smoothing.method": smooth})
     products = Products(out, draw, export)
     print_result(analyze_video(source, products, jsonl, config, lambda text: click.echo(text, err=True), neutral_at))

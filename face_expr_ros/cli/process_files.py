@@ -1,4 +1,4 @@
-"""The pipeline over files: one image, or a video frame by frame; pictures and 3D files of what was found."""
+"""The pipeline over files: one image, or a video frame by frame, with drawn images and 3D files of the faces."""
 
 from __future__ import annotations
 
@@ -7,31 +7,35 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from face_expr_ros.core.atomic_files import atomic_path, atomic_text_file
 from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.geometry import default_camera
 from face_expr_ros.core.progress import progress
 from face_expr_ros.core.types import Camera, Face, Frame
 from face_expr_ros.drawing.mesh_export import check_export, export_faces
-from face_expr_ros.drawing.modes import check_kind, draw, draw_in_frame
+from face_expr_ros.drawing.modes import check_mode, draw, draw_in_frame
+from face_expr_ros.drawing.video_writer import video_writer
 from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.serialization.json_records import face_record
 from face_expr_ros.sources.source_frame import SourceFrame, Warn
 from face_expr_ros.sources.video import VideoSource
 
+DEFAULT_RATE = 30.0  # frames per second of a video whose container has no frame rate
+
 
 @dataclass(frozen=True)
 class Products:
-    """What is made of the faces besides numbers.
+    """Outputs besides the numbers.
 
     Attributes:
-        out: the drawn image or video; 3D files go beside it, under its stem.
+        out: the drawn image or video; 3D files are written beside it, with the same stem.
         draw: one of ``DRAW_MODES``.
         export: ``obj``, ``ply`` or None.
     """
@@ -41,23 +45,24 @@ class Products:
     export: str | None = None
 
     def check(self, model: MorphableModel) -> None:
-        """Raises a ValueError, before any work is done, for what cannot be made of this face model."""
+        """Raises a ValueError, before any work, for a product that this face model does not support."""
         if self.out is None and (self.export is not None or self.draw != "annotated"):
-            raise ValueError(f"{self.export or self.draw} wants --out, the file that is drawn; export goes beside it")
-        check_kind(self.draw, model)
+            raise ValueError(f"{self.export or self.draw} requires --out, the file to draw; 3D files go beside it")
+        check_mode(self.draw, model)
         if self.export is not None:
             check_export(self.export, model)
 
 
 def analyze_image(source: Path, products: Products, config: PerceptionConfig) -> dict[str, Any]:
-    """The faces of an image file as a record; the picture and 3D files that are wanted.
+    """Detect the faces of an image file, write the requested products, and return the record of ``--json``.
 
     Raises:
         ValueError: the image cannot be read, or a product cannot be made or written.
+        OSError: a product cannot be written.
     """
     pixels = cv2.imread(str(source), cv2.IMREAD_COLOR)
     if pixels is None:
-        raise ValueError(f"an image was wanted, {str(source)!r} cannot be read as one")
+        raise ValueError(f"expected an image file, {str(source)!r} cannot be decoded as an image")
     with closing(Pipeline(config)) as pipeline:
         products.check(pipeline.model)
         frame = _frame(pixels, 0, config)
@@ -79,63 +84,101 @@ def analyze_video(
     warn: Warn,
     neutral_at: float | None = None,
 ) -> dict[str, Any]:
-    """Every frame of a video file: a JSON line each in ``jsonl``, the drawn video and 3D files; a summary.
+    """Detect the faces of every frame of a video, write the requested products, and return a summary.
 
-    Stamps are the frame's number divided by the video's rate, so that the same file gives the same numbers. ``warn`` is
-    called with a sentence when the file ends before it should. A 3D file shows a face as it was when its confidence
-    was highest. What the faces show for the second before ``neutral_at`` seconds is their rest from then on.
+    Stamps are the frame number divided by the frame rate, so that the same file gives the same numbers. A 3D file
+    shows a face in the frame of its highest confidence. Outputs are kept only when the whole video was processed.
+
+    Args:
+        source: the video file.
+        products: the drawn video and the 3D files.
+        jsonl: file of one JSON line per frame, or None.
+        config: settings of the pipeline.
+        warn: called with a sentence when the video ends early.
+        neutral_at: seconds; the expression of each face during the second before it is neutral from then on.
 
     Raises:
-        ValueError: the video cannot be read, a product cannot be made or written, or no face is seen at ``neutral_at``.
+        ValueError: the video cannot be read, a product cannot be made, or no face is in view at ``neutral_at``.
+        OSError: a product cannot be written.
     """
-    video = VideoSource(source, loop=False, warn=warn)
-    rate = video.rate or 30.0
-    pipeline = Pipeline(config)
-    counts: list[int] = []
-    best: dict[str, tuple[Face, Frame]] = {}
-    with ExitStack() as stack:
-        stack.callback(pipeline.close)
-        stack.callback(video.close)
-        products.check(pipeline.model)
-        lines = stack.enter_context(jsonl.open("w", encoding="utf-8")) if jsonl else None
-        writer: cv2.VideoWriter | None = None
-        for number, shot in enumerate(progress(_shots(video), source.name, video.frame_count)):
-            frame = _frame(shot.image, int(number / rate * 1e9), config, shot.camera)
+    with (
+        closing(VideoSource(source, loop=False, warn=warn)) as video,
+        closing(Pipeline(config)) as pipeline,
+        _VideoOutputs(products, jsonl, video.rate or DEFAULT_RATE, pipeline.model) as outputs,
+    ):
+        neutral_frame = -1 if neutral_at is None else round(neutral_at * outputs.rate)
+        for number, image in enumerate(progress(_frames(video), source.name, video.frame_count)):
+            frame = _frame(image.image, int(number / outputs.rate * 1e9), config, image.camera)
             faces = pipeline(frame)
-            if neutral_at is not None and number == round(neutral_at * rate) and not pipeline.calibrate_neutral():
-                raise ValueError(_nobody_at(neutral_at, "no face is in view then"))
-            counts.append(len(faces))
-            _keep_best(best, faces, frame)
-            if lines:
-                lines.write(json.dumps(_frame_record(number, frame, faces)) + "\n")
-            if products.out is not None:
-                writer = writer or _open_writer(products.out, rate, frame.image, stack)
-                writer.write(draw_in_frame(products.draw, frame, faces, pipeline.model))
-    if neutral_at is not None and round(neutral_at * rate) >= len(counts):
-        raise ValueError(_nobody_at(neutral_at, f"the video ends after {len(counts) / rate:.2f} s"))
-    with_face = sum(count > 0 for count in counts)
-    summary = {"frames": len(counts), "frames_with_face": with_face, "faces_max": max(counts), "ids": list(best)}
-    return summary | _export_best(best, products, pipeline.model)
+            if number == neutral_frame and not pipeline.calibrate_neutral():
+                raise ValueError(_no_neutral(neutral_at, "no face is in view"))
+            outputs.add(number, frame, faces)
+        if neutral_frame > number:
+            raise ValueError(_no_neutral(neutral_at, f"the video ends after {(number + 1) / outputs.rate:.2f} s"))
+        return outputs.summary() | outputs.export()
 
 
-def _nobody_at(neutral_at: float, reason: str) -> str:
-    return f"a face at rest was wanted at {neutral_at:g} s, {reason}: give another time to --neutral-at"
+class _VideoOutputs:
+    """JSON lines, drawn video and 3D files of a video; a context that keeps them if it is left without an error.
+
+    Attributes:
+        rate: frames per second.
+    """
+
+    def __init__(self, products: Products, jsonl: Path | None, rate: float, model: MorphableModel) -> None:
+        products.check(model)
+        self.rate = rate
+        self._products, self._jsonl, self._model = products, jsonl, model
+        self._counts: list[int] = []
+        self._best: dict[str, tuple[Face, Frame]] = {}  # the frame of the highest confidence of each face
+        self._stack = ExitStack()
+        self._lines: IO[str] | None = None
+        self._writer: cv2.VideoWriter | None = None
+
+    def __enter__(self) -> _VideoOutputs:
+        self._lines = self._stack.enter_context(atomic_text_file(self._jsonl)) if self._jsonl else None
+        return self
+
+    def __exit__(self, *problem: Any) -> None:
+        self._stack.__exit__(*problem)
+
+    def add(self, number: int, frame: Frame, faces: tuple[Face, ...]) -> None:
+        """Write the outputs of one frame."""
+        self._counts.append(len(faces))
+        for face in faces:
+            if face.id not in self._best or face.confidence > self._best[face.id][0].confidence:
+                self._best[face.id] = face, frame
+        if self._lines:
+            self._lines.write(json.dumps(_frame_record(number, frame, faces)) + "\n")
+        if self._products.out is not None:
+            self._writer = self._writer or self._open_writer(self._products.out, frame.image)
+            self._writer.write(draw_in_frame(self._products.draw, frame, faces, self._model))
+
+    def summary(self) -> dict[str, Any]:
+        """Numbers of frames and faces."""
+        with_face = sum(count > 0 for count in self._counts)
+        counts = {"frames": len(self._counts), "frames_with_face": with_face, "faces_max": max(self._counts)}
+        return counts | {"ids": list(self._best)}
+
+    def export(self) -> dict[str, Any]:
+        """Write the 3D files; their names under the key ``exported``."""
+        kind, out = self._products.export, self._products.out
+        if kind is None or out is None:
+            return {}
+        files: list[Path] = []
+        for face, frame in self._best.values():
+            named = out.with_stem(f"{out.stem}_{face.id}") if len(self._best) > 1 else out
+            files += export_faces(kind, named, frame, [face], self._model)
+        return {"exported": _names(files)}
+
+    def _open_writer(self, out: Path, pixels: NDArray[Any]) -> cv2.VideoWriter:
+        height, width = pixels.shape[:2]
+        draft = self._stack.enter_context(atomic_path(out))
+        return self._stack.enter_context(video_writer(draft, self.rate, (width, height), out))
 
 
-def _keep_best(best: dict[str, tuple[Face, Frame]], faces: tuple[Face, ...], frame: Frame) -> None:
-    for face in faces:
-        if face.id not in best or face.confidence > best[face.id][0].confidence:
-            best[face.id] = face, frame
-
-
-def _export_best(best: dict[str, tuple[Face, Frame]], products: Products, model: MorphableModel) -> dict[str, Any]:
-    if products.export is None or products.out is None:
-        return {}
-    files: list[Path] = []
-    for face, frame in best.values():
-        out = products.out.with_stem(f"{products.out.stem}_{face.id}") if len(best) > 1 else products.out
-        files += export_faces(products.export, out, frame, [face], model)
-    return {"exported": _names(files)}
+def _no_neutral(neutral_at: float | None, reason: str) -> str:
+    return f"expected a neutral face at {neutral_at:g} s, but {reason}: give another time to --neutral-at"
 
 
 def _names(files: list[Path]) -> list[str]:
@@ -148,30 +191,20 @@ def _frame(pixels: NDArray[Any], stamp_ns: int, config: PerceptionConfig, camera
     return Frame(pixels.astype(np.uint8, copy=False), stamp_ns, "camera_optical_frame", camera)
 
 
-def _shots(video: VideoSource) -> Iterator[SourceFrame]:
-    while (shot := video.read(0.0)) is not None:
-        yield shot
+def _frames(video: VideoSource) -> Iterator[SourceFrame]:
+    while (frame := video.read(0.0)) is not None:
+        yield frame
 
 
 def _frame_record(number: int, frame: Frame, faces: tuple[Face, ...]) -> dict[str, Any]:
     return {"frame": number, "stamp": frame.stamp_ns * 1e-9, "faces": [face_record(face) for face in faces]}
 
 
-def _open_writer(out: Path, rate: float, pixels: NDArray[Any], stack: ExitStack) -> cv2.VideoWriter:
-    height, width = pixels.shape[:2]
-    writer = cv2.VideoWriter(str(out), cv2.VideoWriter_fourcc(*"mp4v"), rate, (width, height))
-    if not writer.isOpened():
-        raise ValueError(
-            f"{str(out)!r} cannot be written as a video; name a file that ends in .mp4 in a folder that exists"
-        )
-    stack.callback(writer.release)
-    return writer
-
-
 def _write_image(out: Path, image: NDArray[Any]) -> None:
-    try:
-        written = cv2.imwrite(str(out), image)
-    except cv2.error:
-        written = False
-    if not written:
-        raise ValueError(f"{str(out)!r} cannot be written as an image; name a .png or .jpg in a folder that exists")
+    with atomic_path(out) as draft:
+        try:
+            written = cv2.imwrite(str(draft), image)
+        except cv2.error:
+            written = False
+        if not written:
+            raise ValueError(f"{str(out)!r} cannot be written as an image: give a name that ends in .png or .jpg")

@@ -1,4 +1,4 @@
-"""Verbs that start something: demo, doctor, bench."""
+"""Verbs that run or examine the system: demo, doctor, calibrate, bench."""
 
 from __future__ import annotations
 
@@ -7,36 +7,40 @@ from typing import Any
 
 import click
 
-from face_expr_ros.cli.common import bundle_option, json_option, write_json
+from face_expr_ros.cli.common import bundle_option, json_option, source_option, write_json
+from face_expr_ros.cli.outputs import check_outputs
 
 
 @click.command()
-@click.option("--source", default="synthetic", show_default=True, help="synthetic, device:N, a video, or a folder.")
+@source_option
 @bundle_option
-@click.option("--headless", is_flag=True, help="No page: an annotated video is written instead.")
-@click.option("--window", is_flag=True, help="No page: a window with the annotated image instead.")
-@click.option("--web", is_flag=True, help="The page, too, with --headless or --window.")
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Stop after so many seconds.")
+@click.option("--headless", is_flag=True, help="Write an annotated video instead of opening the web page.")
+@click.option("--window", is_flag=True, help="Show the annotated image in a window instead of the web page.")
+@click.option("--web", is_flag=True, help="Serve the web page in addition to --headless or --window.")
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Stop after this many seconds.")
 @click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Where the annotated video goes when headless."
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Annotated video of --headless.  [default: out/demo.mp4]",
 )
 @json_option
 def demo(json_file: Path | None, **options: Any) -> int:
-    """Start camera and perception and show the faces on a page in the browser."""
+    """Run the camera and perception nodes and show the result."""
     from face_expr_ros.nodes.demo import run_demo
 
     if options["headless"] and options["window"]:
-        raise click.UsageError("--headless and --window exclude each other")
+        raise click.UsageError("expected at most one of --headless and --window, got both")
+    check_outputs([Path(options["source"]).expanduser()], {"--out": options["out"], "--json": json_file})
     result = run_demo(**options)
     write_json(json_file, result)
     return 0 if result["frames_with_face"] else 1
 
 
 @click.command()
-@click.option("--probe/--no-probe", default=True, show_default=True, help="Send images between two processes.")
+@click.option("--probe/--no-probe", default=True, show_default=True, help="Test image transport between two processes.")
 @json_option
 def doctor(probe: bool, json_file: Path | None) -> int:
-    """Say what works here, what does not, and what to do about it."""
+    """Check the installation and suggest fixes."""
     from face_expr_ros.cli.doctor_checks import examine
 
     report = examine(probe=probe)
@@ -47,12 +51,15 @@ def doctor(probe: bool, json_file: Path | None) -> int:
 
 
 @click.command()
-@click.option("--node", default="/perception", show_default=True, help="The perception node, with its namespace.")
+@click.option("--node", default="/perception", show_default=True, help="Full name of the perception node.")
 @click.option(
     "--timeout", default=5.0, show_default=True, type=click.FloatRange(min=0), help="Seconds to wait for the node."
 )
 def calibrate(node: str, timeout: float) -> int:
-    """Take what each face in view of a running node showed for the last second as its neutral expression."""
+    """Set the neutral expression of each face in view.
+
+    The running perception node takes the mean expression of the last second as the neutral expression.
+    """
     from face_expr_ros.ros.calibrate import calibrate_neutral
 
     done, message = calibrate_neutral(node, timeout)
@@ -61,14 +68,19 @@ def calibrate(node: str, timeout: float) -> int:
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="About a minute and a half instead of ten.")
+@click.option("--quick", is_flag=True, help="Shorter measurement: about 1.5 minutes instead of 10.")
 @click.option(
-    "--frames", type=click.IntRange(min=2), help="Frames over which memory is watched, instead of 300 or 10,000."
+    "--frames",
+    type=click.IntRange(min=2),
+    help="Number of frames of the memory measurement.  [default: 10000, 300 with --quick]",
 )
 @json_option
 def bench(quick: bool, frames: int | None, json_file: Path | None) -> int:
-    """Measure what everything costs: stages, the pipeline beside its floor, publishing, the node from process to
-    process, numbers of faces, sizes of images, memory. Close everything else before."""
+    """Measure run time, latency and memory.
+
+    Covers the stages, the pipeline relative to its networks, publishing, the node between processes, the number of
+    faces and the image size. Close other programs first.
+    """
     from dataclasses import replace
 
     from face_expr_ros.benchmarks.suite import FULL, QUICK, measure

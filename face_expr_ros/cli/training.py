@@ -1,4 +1,4 @@
-"""Making the project's own networks: drawing rendered faces and training on them."""
+"""Verbs that train the networks of the open bundle on rendered faces: synthesize, train."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from typing import Any
 import click
 
 from face_expr_ros.cli.common import json_option, write_json
+from face_expr_ros.cli.outputs import check_outputs
+from face_expr_ros.core.resources import resource_path
 
-# What the weights in weights/ were trained on.
+# Sizes of the training sets of the weights in weights/.
 DRAWINGS = 122_880
 PORTRAITS = 65_280
 TRAIN_EXPRESSION = "config/train_expression.yaml"
@@ -20,10 +22,14 @@ TRAIN_FUSION = "config/train_fusion.yaml"
 
 _folder = click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 _count = click.option(
-    "--count", default=DRAWINGS, show_default=True, type=click.IntRange(min=1536), help="Faces to draw."
+    "--count", default=DRAWINGS, show_default=True, type=click.IntRange(min=1536), help="Number of images to render."
 )
 _processes = click.option(
-    "--processes", default=os.cpu_count() or 1, show_default=True, type=click.IntRange(min=1), help="For drawing."
+    "--processes",
+    default=os.cpu_count() or 1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Number of rendering processes.",
 )
 
 
@@ -35,13 +41,18 @@ _processes = click.option(
     type=click.Choice(["expression", "tddfa"]),
     default="expression",
     show_default=True,
-    help="Which network: expression draws portraits and what FaceMesh reads in them, tddfa crops around faces.",
+    help="Network: expression renders portraits with their FaceMesh landmarks, tddfa renders face crops.",
 )
-@click.option("--count", default=PORTRAITS, show_default=True, type=click.IntRange(min=1), help="Faces to draw.")
+@click.option(
+    "--count", default=PORTRAITS, show_default=True, type=click.IntRange(min=1), help="Number of images to render."
+)
 @_processes
 @json_option
 def synthesize(folder: Path, network: str, count: int, processes: int, json_file: Path | None) -> int:
-    """Draw faces with known pose, shape and expression into FOLDER, for training; what is there already counts."""
+    """Render training images with known ground truth.
+
+    Images that are already in FOLDER are counted and not rendered again.
+    """
     module = {"expression": "expression.shards", "tddfa": "tddfa.synthesize"}[network]
     result = import_module(f"face_expr_ros.training.{module}").synthesize(folder, count, processes)
     click.echo(f"{result['drawings']} faces in {result['folder']}, {result['new']} of them new")
@@ -51,17 +62,23 @@ def synthesize(folder: Path, network: str, count: int, processes: int, json_file
 
 @click.group()
 def train() -> None:
-    """Train a network of the bundle open, on rendered faces only. Needs PyTorch: pip install torch."""
+    """Train the networks of the open bundle; requires PyTorch.
+
+    The training data are rendered faces only. Install PyTorch with: pip install torch
+    """
 
 
 @train.command()
 @_folder
 @_count
 @_processes
-@click.option("--steps", type=click.IntRange(min=1), help="Batches; without it, as many as the weights in the package.")
+@click.option("--steps", type=click.IntRange(min=1), help="Number of batches.  [default: as for the packaged weights]")
 @json_option
 def tddfa(folder: Path, count: int, processes: int, steps: int | None, json_file: Path | None) -> int:
-    """Draw the faces, train the TDDFA network on them and export it, all in FOLDER; begun work goes on."""
+    """Train and export the TDDFA network.
+
+    Rendered faces, checkpoints and the exported network are written to FOLDER; an interrupted run resumes.
+    """
     result = _train_tddfa(folder, count, processes, steps)
     for name, file in result["files"].items():
         click.echo(f"{folder / name}: {file['bytes']:,} bytes, sha256 {file['sha256']}")
@@ -74,22 +91,27 @@ def tddfa(folder: Path, count: int, processes: int, steps: int | None, json_file
     "--config",
     "config_file",
     type=click.Path(dir_okay=False, path_type=Path),
-    default=TRAIN_EXPRESSION,
-    show_default=True,
-    help="Settings; those of the weights in the package.",
+    help=f"Training settings (YAML).  [default: {TRAIN_EXPRESSION} of this package]",
 )
-@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Instead of the one in the settings.")
+@click.option(
+    "--folder", type=click.Path(file_okay=False, path_type=Path), help="Output folder; overrides the settings."
+)
 @click.option(
     "--extra",
     multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="An npz of faces of your own to learn from too, see docs/training.md. May be given again.",
+    help="Additional training data (.npz), see docs/training.md; may be repeated.",
 )
 @json_option
-def expression(config_file: Path, folder: Path | None, extra: tuple[Path, ...], json_file: Path | None) -> int:
-    """Draw the faces, train the expression head on them and export it; begun work goes on."""
+def expression(config_file: Path | None, folder: Path | None, extra: tuple[Path, ...], json_file: Path | None) -> int:
+    """Train and export the expression head.
+
+    Rendered faces, checkpoints and the exported network are written to the folder; an interrupted run resumes.
+    """
+    config_file = config_file or resource_path(TRAIN_EXPRESSION)
+    check_outputs([config_file, *extra], {"--json": json_file})
     result = _train_expression(config_file, folder, extra)
-    click.echo(f"mean correlation on people it never saw: {result['held_out']['correlation']:.3f}")
+    click.echo(f"mean correlation on held-out people: {result['held_out']['correlation']:.3f}")
     for name, file in result["files"].items():
         click.echo(f"{name}: {file['bytes']:,} bytes, sha256 {file['sha256']}")
     write_json(json_file, result)
@@ -142,34 +164,36 @@ def _train_fusion(portraits: Path, config_file: Path, folder: Path | None, task:
 
 def _train_expression(config_file: Path, folder: Path | None, extra: tuple[Path, ...]) -> dict[str, Any]:
     from face_expr_ros.training.expression.config import read_training_config
-    from face_expr_ros.training.expression.shards import synthesize as draw
+    from face_expr_ros.training.expression.shards import synthesize as render
     from face_expr_ros.training.expression.user_data import read_user_data
 
-    train, export = _needing_torch("face_expr_ros.training.expression")
+    train, export = _import_training("face_expr_ros.training.expression")
     config = read_training_config(config_file)
     if folder is not None:
         config = replace(config, folder=str(folder))
-    for path in extra:  # what is wrong with it is said before the long work
+    for path in extra:  # reports errors before the long work
         read_user_data(path)
     work = Path(config.folder)
-    draw(work / "portraits", config.portraits, config.processes)
+    render(work / "portraits", config.portraits, config.processes)
     held_out = train.train(config, extra)
     return {"held_out": held_out, "files": export.export(work, work)}
 
 
-def _needing_torch(package: str) -> tuple[Any, Any]:
-    """The modules ``train`` and ``export`` of a package."""
+def _import_training(package: str) -> tuple[Any, Any]:
+    """The modules ``train`` and ``export`` of a package, which require PyTorch."""
     try:
         return import_module(f"{package}.train"), import_module(f"{package}.export")
     except ModuleNotFoundError as error:
-        raise click.UsageError(f"training needs PyTorch, {error.name} is not installed: pip install torch") from error
+        raise click.UsageError(
+            f"training requires PyTorch, {error.name} is not installed: pip install torch"
+        ) from error
 
 
 def _train_tddfa(folder: Path, count: int, processes: int, steps: int | None) -> dict[str, Any]:
-    from face_expr_ros.training.tddfa.synthesize import synthesize as draw
+    from face_expr_ros.training.tddfa.synthesize import synthesize as render
 
-    train, export = _needing_torch("face_expr_ros.training.tddfa")
-    draw(folder / "drawings", count, processes)
+    train, export = _import_training("face_expr_ros.training.tddfa")
+    render(folder / "drawings", count, processes)
     config = train.TrainingConfig(**({} if steps is None else {"steps": steps}))
     result = train.train(folder / "drawings", folder, config)
     return {"held_out": result, "files": export.export(folder, folder)}

@@ -1,4 +1,4 @@
-"""ARKit's 52 blendshapes: their names, in Live Link's order, and what a value of 1 means for the eyes."""
+"""ARKit's 52 blendshapes: their names in Live Link's order, and the range of the gaze."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GAZE_RANGE = math.radians(28.0)  # rotation of a real eye, radians, for an eyeLo
 
 
 def mirrored_name(name: str) -> str:
-    """The name of the same blendshape on the other side of the face; a name without a side is returned as it is."""
+    """The name of the same blendshape on the other side of the face; a name without a side is returned unchanged."""
     if "Left" in name:
         return name.replace("Left", "Right")
     return name.replace("Right", "Left")

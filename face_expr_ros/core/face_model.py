@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,11 @@ FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int32]
 
 SELLION_LANDMARK = 27  # of the iBUG points: the top of the nose bridge
+HIDDEN_PARTS = ("eyelashes",)  # drawn only with a transparent texture
 
 
 class BundleError(ValueError):
-    """A model file is missing, damaged or not what it should be; the text names the file and what was wanted."""
+    """A model file is missing, damaged or of the wrong kind; the message names the file and what was expected."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class MorphableModel:
 
     Attributes:
         name: name of the model, such as "open".
-        sha256: hash of the file it was read from.
+        sha256: hash of the model file.
         mean: (V, 3) neutral mean face, meters.
         identity: (I, V, 3) meters per unit of a shape coefficient, which is a standard deviation in the open model and
             a number of TDDFA's parameters in the Basel Face Model.
@@ -45,7 +46,9 @@ class MorphableModel:
         mirror: (V,) index of each vertex's counterpart on the other side of the face.
         landmarks68: (68,) vertices of the iBUG points.
         sellion: the vertex at the origin.
-        facemesh_triangle: (478,) and facemesh_barycentric: (478, 3): where MediaPipe's FaceMesh points lie.
+        facemesh_triangle: (478,) and facemesh_barycentric: (478, 3): positions of MediaPipe's FaceMesh points on the
+            surface.
+        decimated_triangles: (D, 3) vertex indices of the decimated mesh; (0, 3) if it was not computed.
     """
 
     name: str
@@ -64,19 +67,28 @@ class MorphableModel:
     sellion: int
     facemesh_triangle: IntArray
     facemesh_barycentric: FloatArray
+    decimated_triangles: IntArray = field(default_factory=lambda: np.zeros((0, 3), np.int32))
 
     @property
     def sparse(self) -> bool:
-        """The model has points alone, and no surface to draw."""
+        """Whether the model has only points and no surface to draw."""
         return len(self.triangles) == 0
+
+    @property
+    def visible_triangles(self) -> IntArray:
+        """The triangles without those of ``HIDDEN_PARTS``; the same array if there are none."""
+        hidden = [number for number, name in enumerate(self.part_names) if name in HIDDEN_PARTS]
+        return self.triangles[~np.isin(self.triangle_part, hidden)] if hidden else self.triangles
 
     def vertices(self, shape: ArrayLike | None = None, expression: ArrayLike | None = None) -> FloatArray:
         """The (V, 3) face in meters for shape coefficients (at most I, standard deviations) and expression ones.
 
-        Fewer coefficients than basis vectors mean that the rest are zero; None means all zero.
-        Raises ValueError when there are more coefficients than basis vectors, or not all are finite.
+        Missing coefficients are zero; None means all zero.
+
+        Raises:
+            ValueError: there are more coefficients than basis vectors, or not all are finite.
         """
-        from face_expr_ros.kernels.surface import reconstruct  # the doctor reads models where no kernel is built
+        from face_expr_ros.kernels.surface import reconstruct  # face_expr doctor must run without compiled kernels
 
         given = (("shape", shape, len(self.identity)), ("expression", expression, len(self.expression)))
         coefficients = np.concatenate([_checked_coefficients(*one) for one in given])
@@ -84,11 +96,11 @@ class MorphableModel:
 
     @cached_property
     def _basis(self) -> FloatArray:
-        """(I + E, 3 V): both bases in one piece, so that a face is a single sum that starts at the mean."""
+        """(I + E, 3 V): both bases in one array, so that a face is a single sum."""
         return np.concatenate([self.identity, self.expression]).reshape(-1, self.mean.size)
 
     def points(self, vertices: NDArray[Any], triangle: NDArray[Any], barycentric: NDArray[Any]) -> NDArray[Any]:
-        """The (..., n, 3) points embedded at triangle (n,) with barycentric (n, 3) in vertices (..., V, 3)."""
+        """The (..., n, 3) points at barycentric (n, 3) coordinates of triangle (n,), for vertices (..., V, 3)."""
         return np.einsum("...nkc,nk->...nc", vertices[..., self.triangles[triangle], :], barycentric)
 
     def facemesh_points(self, vertices: NDArray[Any]) -> NDArray[Any]:
@@ -98,12 +110,12 @@ class MorphableModel:
     def part_vertices(self, part: str) -> NDArray[np.intp]:
         """The indices of the vertices of one part. Raises ValueError for a part this model does not have."""
         if part not in self.part_names:
-            raise ValueError(f"part must be one of {', '.join(self.part_names)}; {part!r} was given")
+            raise ValueError(f"part: expected one of {', '.join(self.part_names)}, got {part!r}")
         return np.flatnonzero(self.vertex_part == self.part_names.index(part))
 
     @property
     def triangle_part(self) -> NDArray[np.uint8]:
-        """(T,) index into part_names: the part of each triangle's vertices, the highest where they differ."""
+        """(T,) index into part_names: the part of each triangle's vertices, the highest index where they differ."""
         return self.vertex_part[self.triangles].max(axis=1)
 
     def eye_center(self, vertices: NDArray[Any], side: str) -> NDArray[Any]:
@@ -113,9 +125,10 @@ class MorphableModel:
 
 
 def load_face_model(path: Path) -> MorphableModel:
-    """Reads a model file written by save_face_model.
+    """Read a face model file.
 
-    Raises BundleError when the file is missing or damaged, lacks an array, or has one of the wrong shape.
+    Raises:
+        BundleError: the file is missing or damaged, lacks an array, or has one of the wrong shape.
     """
     try:
         data = Path(path).read_bytes()
@@ -145,16 +158,16 @@ def load_face_model(path: Path) -> MorphableModel:
 
 
 def read_arrays(data: bytes, path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of a .npz file. Raises BundleError when it is damaged or holds anything but arrays."""
+    """The arrays of a .npz file. Raises BundleError if it is damaged or contains anything except arrays."""
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except (zipfile.BadZipFile, ValueError, EOFError, OSError, TypeError) as error:
-        raise BundleError(f"{str(path)!r} is not a whole .npz file ({error}); fetch it again") from error
+        raise BundleError(f"{str(path)!r} is not a complete .npz file ({error}); fetch it again") from error
 
 
 def write_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
-    """Writes a .npz whose bytes depend on the arrays alone: sorted names, a fixed date, no compression."""
+    """Write a .npz file whose bytes depend only on the arrays: sorted names, a fixed date, no compression."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(arrays):
             buffer = io.BytesIO()
@@ -162,7 +175,7 @@ def write_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
             archive.writestr(zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0)), buffer.getvalue())
 
 
-# Name -> (shape, kinds of dtype); a letter stands for a size that must agree wherever it appears.
+# Name -> (shape, allowed dtype kinds); a letter is a size that must be the same in all arrays.
 _LAYOUT: dict[str, tuple[tuple[str | int, ...], str]] = {
     "name": ((), "U"),
     "mean": (("V", 3), "f"),
@@ -182,9 +195,9 @@ _LAYOUT: dict[str, tuple[tuple[str | int, ...], str]] = {
     "facemesh_triangle": ((478,), "i"),
     "facemesh_barycentric": ((478, 3), "f"),
 }
-# What a model may be without: empty arrays.
+# Arrays that may be empty.
 _OPTIONAL = ("vertex_part", "mirror", "facemesh_triangle", "facemesh_barycentric")
-# Arrays of indices -> the letter of the size they index into.
+# Arrays of indices -> the letter of the size that they index.
 _INDICES = {
     "triangles": "V", "uv_triangles": "U", "vertex_part": "P", "mirror": "V", "landmarks68": "V", "sellion": "V",
     "facemesh_triangle": "T",
@@ -200,25 +213,28 @@ def _check_arrays(arrays: dict[str, NDArray[Any]], path: Path) -> None:
         if name in _OPTIONAL and given.shape[:1] == (0,):
             shape = (0, *shape[1:])
         named = zip(shape, given.shape, strict=False)
-        wanted = tuple(sizes.setdefault(s, n) if isinstance(s, str) else s for s, n in named)
-        if given.ndim != len(shape) or given.shape != wanted or given.dtype.kind not in kind:
-            text = f"the face model {str(path)!r} has {name} of shape {given.shape} and type {given.dtype}"
-            raise BundleError(f"{text}; {wanted if given.ndim == len(shape) else shape} of kind {kind!r} was wanted")
+        expected = tuple(sizes.setdefault(s, n) if isinstance(s, str) else s for s, n in named)
+        if given.ndim != len(shape) or given.shape != expected or given.dtype.kind not in kind:
+            text = f"{expected if given.ndim == len(shape) else shape} and kind {kind!r}"
+            raise BundleError(
+                f"the face model {str(path)!r}: expected {name} of shape {text}, got {given.shape} of {given.dtype}"
+            )
         if given.dtype.kind == "f" and not np.isfinite(given).all():
-            raise BundleError(f"the face model {str(path)!r} has {name} with values that are not finite")
+            raise BundleError(f"the face model {str(path)!r}: expected finite values of {name}, got others")
     for name, size in _INDICES.items():
         indices = arrays[name]
         if indices.size and (indices.min() < 0 or indices.max() >= sizes[size]):
-            raise BundleError(f"the face model {str(path)!r} has {name} outside 0..{sizes[size] - 1}")
+            raise BundleError(
+                f"the face model {str(path)!r}: expected {name} in 0..{sizes[size] - 1}, "
+                f"got {indices.min()} to {indices.max()}"
+            )
 
 
 def _checked_coefficients(what: str, given: ArrayLike | None, count: int) -> FloatArray:
-    """(count,): the given coefficients and then zeros."""
+    """(count,): the given coefficients, padded with zeros."""
     coefficients = np.asarray(() if given is None else given, dtype=np.float32)
     if coefficients.ndim != 1 or len(coefficients) > count:
-        raise ValueError(
-            f"{what} must be at most {count} coefficients; an array of shape {coefficients.shape} was given"
-        )
+        raise ValueError(f"{what}: expected at most {count} coefficients, got an array of shape {coefficients.shape}")
     if not np.isfinite(coefficients).all():
-        raise ValueError(f"{what} must be finite numbers; {coefficients} was given")
+        raise ValueError(f"{what}: expected finite numbers, got {coefficients}")
     return np.pad(coefficients, (0, count - len(coefficients)))

@@ -1,4 +1,4 @@
-"""Which of FaceMesh's 478 points lie where, by MediaPipe's published topology."""
+"""Regions of FaceMesh's 478 points, from MediaPipe's published topology."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OPEN_CONTOURS = (*BROW_EDGES, *NOSE)
 
 IRISES = ((468, 469, 470, 471, 472), (473, 474, 475, 476, 477))  # center, then four points of the rim
 
-# The points nearest to the 68 iBUG points, in their order; the two jaw lines differ most.
+# The points closest to the 68 iBUG points, in their order; the two jaw lines differ most.
 IBUG68 = (
     162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389, 71, 63, 105, 66, 107,
     336, 296, 334, 293, 301, 168, 197, 5, 4, 75, 97, 2, 326, 305, 33, 160, 158, 133, 153, 144, 362, 385, 387,
@@ -32,7 +32,7 @@ LIDS_AND_IRISES = (*RIGHT_LIDS, *LEFT_LIDS, *IRISES[0], *IRISES[1])
 LIPS = (*OUTER_LIPS, *INNER_LIPS)
 BROWS = tuple(point for edge in BROW_EDGES for point in edge)
 
-# The points of cheeks, nose and forehead are many and say nearly the same: every third of them is enough for a fit.
+# The many points of cheeks, nose and forehead are nearly redundant: a fit uses every third of them.
 FEATURES = frozenset({*LIDS_AND_IRISES, *LIPS, *BROWS, *OUTLINE})
 REST_STEP = 3
 FITTED = tuple(sorted({*FEATURES, *[point for point in range(468) if point not in FEATURES][::REST_STEP]}))

@@ -9,7 +9,6 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from face_expr_ros.core.types import Camera, FloatArray, Pose, Roi
-from face_expr_ros.kernels.points import box_around, scaled, transformed
 
 # Model axes (x to the subject's left, y up, z out of the face) of a face that looks straight into the camera,
 # in the optical frame (x right, y down, z forward).
@@ -20,7 +19,7 @@ FACE_FRAME: FloatArray = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 
 
 
 def default_camera(width: int, height: int, field_of_view: float) -> Camera:
-    """A camera without distortion for an image of unknown origin; its ``metric`` is False.
+    """A camera without distortion for an image without CameraInfo; its ``metric`` is False.
 
     Args:
         width, height: size of the image in pixels.
@@ -30,7 +29,7 @@ def default_camera(width: int, height: int, field_of_view: float) -> Camera:
 
 
 def pinhole_camera(width: int, height: int, field_of_view: float, *, metric: bool = True) -> Camera:
-    """A camera without distortion that looks through the image's center; ``field_of_view`` is vertical, in degrees."""
+    """A camera without distortion, centered on the image; ``field_of_view`` is vertical, in degrees."""
     focal = 0.5 * height / math.tan(math.radians(field_of_view) / 2)
     matrix = np.array([[focal, 0.0, (width - 1) / 2], [0.0, focal, (height - 1) / 2], [0.0, 0.0, 1.0]])
     return Camera(width, height, matrix, np.zeros(0), metric)
@@ -41,23 +40,23 @@ def undistort(points: FloatArray, camera: Camera) -> FloatArray:
     points = np.asarray(points, dtype=np.float64)
     if not camera.distortion.any():
         (x, _, middle_x), (_, y, middle_y), _ = camera.matrix.tolist()
-        return scaled(points, (1 / x, 1 / y), (-middle_x / x, -middle_y / y))
+        return points * (1 / x, 1 / y) - (middle_x / x, middle_y / y)
     return cv2.undistortPoints(points[:, None], camera.matrix, camera.distortion)[:, 0]
 
 
 def project(points: FloatArray, camera: Camera) -> FloatArray:
     """Points (n, 3) of the camera frame, meters, as pixels (n, 2)."""
     points = np.asarray(points, dtype=np.float64)
-    if not camera.distortion.any():  # OpenCV works out derivatives besides
+    if not camera.distortion.any():  # faster than OpenCV, which also computes derivatives
         (x, _, middle_x), (_, y, middle_y), _ = camera.matrix.tolist()
-        return scaled(points[:, :2] / points[:, 2:], (x, y), (middle_x, middle_y))
+        return points[:, :2] / points[:, 2:] * (x, y) + (middle_x, middle_y)
     flat = np.zeros(3)
     return cv2.projectPoints(points, flat, flat, camera.matrix, camera.distortion)[0][:, 0]
 
 
 def to_camera(points: FloatArray, pose: Pose) -> FloatArray:
     """Points (n, 3) in model axes, in the camera frame."""
-    return transformed(points, pose.rotation, pose.position)
+    return np.asarray(points, np.float64) @ pose.rotation.T + pose.position
 
 
 def euler_angles(rotation: FloatArray) -> tuple[float, float, float]:
@@ -87,10 +86,10 @@ def face_frame_quaternion(rotation: FloatArray) -> FloatArray:
 
 
 def quaternion_from_rotation(rotation: FloatArray) -> FloatArray:
-    """The quaternion x, y, z, w of a proper rotation (3, 3); of the two, one whose largest component is positive.
+    """The quaternion x, y, z, w of a proper rotation (3, 3); the one whose largest component is positive.
 
-    Shepperd, "Quaternion from rotation matrix", 1978. Equals ``Rotation.from_matrix(rotation).as_quat()`` but for the
-    sign, and takes a tenth of its time, most of which goes into whether the matrix is a rotation.
+    Shepperd, "Quaternion from rotation matrix", 1978. Equals ``Rotation.from_matrix(rotation).as_quat()`` up to the
+    sign in a tenth of the time, most of which SciPy spends on checking the matrix.
     """
     m = rotation.tolist()
     trace = m[0][0] + m[1][1] + m[2][2]
@@ -121,31 +120,29 @@ def weak_perspective(pose: Pose, camera: Camera) -> FloatArray:
 
     TDDFA's convention with the whole image as the crop: a model point v in meters gives x right and y up in pixels
     counted from 1, so that its pixel is (x - 1, height - y); z is towards the camera and zero at the sellion.
-    f is in pixels per metre. R is the head as it appears along the ray to it, as a crop around the face shows it:
-    for a face off the middle of the image it differs from the pose by the direction of that ray.
+    f is in pixels per meter. R is the apparent rotation of the head, relative to the ray to it, as in a crop around the
+    face: away from the image center it differs from the pose by the direction of that ray.
     """
     scale = (camera.matrix[0, 0] + camera.matrix[1, 1]) / 2 / pose.position[2]
     u, v = project(pose.position[None], camera)[0]
     translation = np.array([u + 1, camera.height - v, 0.0])
-    apparent = turn_to_axis(pose.position) @ pose.rotation
+    apparent = rotation_to_axis(pose.position) @ pose.rotation
     return np.column_stack([scale * (FACING_CAMERA @ apparent), translation])
 
 
 def poses_from_weak_perspectives(matrices: FloatArray, camera: Camera) -> list[Pose]:
-    """The heads that weak perspectives (n, 3, 4) show: the inverse of :func:`weak_perspective`.
+    """The poses of weak perspectives (n, 3, 4): the inverse of :func:`weak_perspective`.
 
-    f is the mean length of the first two rows (the third is not seen in the image); the rotation is the nearest one to
-    all three (Kabsch, 1976), so that a matrix which is not quite a scaled rotation gives a proper one.
+    f is the mean length of the first two rows (the third does not affect the image); the rotation is the nearest one to
+    all three (Kabsch, 1976), so that a matrix that is not exactly a scaled rotation gives a proper one.
     """
     scales = np.linalg.norm(matrices[:, :2, :3], axis=2).mean(axis=1)
     distances = (camera.matrix[0, 0] + camera.matrix[1, 1]) / 2 / scales
     sellions = np.column_stack([matrices[:, 0, 3] - 1, camera.height - matrices[:, 1, 3]])
     positions = distances[:, None] * np.column_stack([undistort(sellions, camera), np.ones(len(matrices))])
     apparent = FACING_CAMERA @ nearest_rotation(matrices[:, :, :3])
-    turns = [turn_to_axis(position).T for position in positions]
-    return [
-        Pose(turn @ seen, place, camera.metric) for turn, seen, place in zip(turns, apparent, positions, strict=True)
-    ]
+    rotations = [rotation_to_axis(position).T @ seen for position, seen in zip(positions, apparent, strict=True)]
+    return [Pose(*pair, camera.metric) for pair in zip(rotations, positions, strict=True)]
 
 
 def nearest_rotation(matrix: FloatArray) -> FloatArray:
@@ -157,20 +154,19 @@ def nearest_rotation(matrix: FloatArray) -> FloatArray:
 
 
 def weak_perspective_pixels(matrix: FloatArray, points: FloatArray, height: int) -> FloatArray:
-    """Points (..., n, 3) in model axes through weak perspectives (..., 3, 4), in an image of so many rows.
+    """Project points (..., n, 3) in model axes by weak perspectives (..., 3, 4) to an image of ``height`` rows.
 
     Returns:
-        (..., n, 3): x, y in pixels, z in the same scale, counted from the sellion, smaller is nearer.
+        (..., n, 3): x, y in pixels, z in the same scale relative to the sellion, smaller is nearer.
     """
-    moved = points @ np.swapaxes(matrix[..., :3], -1, -2) + matrix[..., None, :, 3]
-    return np.stack([moved[..., 0] - 1, height - moved[..., 1], -moved[..., 2]], axis=-1)
+    projected = points @ np.swapaxes(matrix[..., :3], -1, -2) + matrix[..., None, :, 3]
+    return np.stack([projected[..., 0] - 1, height - projected[..., 1], -projected[..., 2]], axis=-1)
 
 
 def pixels_with_depth(points: FloatArray, pose: Pose, camera: Camera) -> FloatArray:
     """Points (n, 3) of the camera frame as pixels with depth (n, 3).
 
-    The depth is counted from the sellion along the ray to it, as a crop around the face shows it, in the scale of x
-    and y there; smaller is nearer.
+    The depth is relative to the sellion, along the ray to it, in the scale of x and y there; smaller is nearer.
     """
     scale = (camera.matrix[0, 0] + camera.matrix[1, 1]) / 2 / pose.position[2]
     ray = pose.position / np.linalg.norm(pose.position)
@@ -180,22 +176,22 @@ def pixels_with_depth(points: FloatArray, pose: Pose, camera: Camera) -> FloatAr
     return result
 
 
-def turn_to_axis(direction: FloatArray) -> FloatArray:
-    """The shortest rotation (3, 3) that turns a direction of the camera frame into the optical axis; not (0, 0, -1)."""
+def rotation_to_axis(direction: FloatArray) -> FloatArray:
+    """The smallest rotation (3, 3) from a direction in the camera frame to the optical axis; not for (0, 0, -1)."""
     x, y, z = (direction / np.linalg.norm(direction)).tolist()
     slant = 1.0 / (1.0 + z)
     return np.array([[1.0 - slant * x * x, -slant * x * y, -x], [-slant * x * y, 1.0 - slant * y * y, -y], [x, y, z]])
 
 
 def crop_from_landmarks(points: FloatArray) -> Roi:
-    """The square that 3DDFA_V2 looks at for a face with these pixels (n, >= 2): sqrt(2) times their box's long side."""
+    """3DDFA_V2's crop for a face with these pixels (n, >= 2): a square of sqrt(2) times their box's long side."""
     box = bounding_box(points)
     side = max(box.width, box.height) * math.sqrt(2)
     return Roi(box.x + (box.width - side) / 2, box.y + (box.height - side) / 2, side, side)
 
 
 def crop_from_box(box: Roi) -> Roi:
-    """The square that 3DDFA_V2 looks at for a face detector's box (FaceBoxes': from forehead to chin)."""
+    """3DDFA_V2's square crop for a face detector's box (FaceBoxes': from forehead to chin)."""
     size = (box.width + box.height) / 2
     side = int(1.58 * size)
     center_x, center_y = box.x + box.width / 2, box.y + box.height / 2 + 0.14 * size
@@ -204,4 +200,6 @@ def crop_from_box(box: Roi) -> Roi:
 
 def bounding_box(points: FloatArray) -> Roi:
     """The box around pixels (n, >= 2)."""
-    return Roi(*box_around(points))
+    x, y = points[:, 0], points[:, 1]  # faster than both columns at once
+    left, top = x.min(), y.min()
+    return Roi(float(left), float(top), float(x.max() - left), float(y.max() - top))

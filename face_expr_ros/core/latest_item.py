@@ -1,7 +1,8 @@
-"""One thread that works on the newest item: what it is too slow for is dropped, never queued."""
+"""Hand-over of the latest item: an item that is not taken in time is replaced by the next one, never queued."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -10,10 +11,10 @@ Item = TypeVar("Item")
 
 
 class LatestItemWorker(Generic[Item]):
-    """Calls ``work(item)`` in a thread of its own; an item that waits is replaced by a newer one.
+    """Calls ``work(item)`` in its own thread; a waiting item is replaced by a newer one.
 
     Args:
-        work: does not raise.
+        work: must not raise.
         name: of the thread.
     """
 
@@ -26,7 +27,7 @@ class LatestItemWorker(Generic[Item]):
         self._thread.start()
 
     def put(self, item: Item) -> bool:
-        """Hand over an item; True when an older one was dropped for it."""
+        """Add an item; returns True if it replaced a waiting one."""
         with self._changed:
             dropped = self._waiting is not None
             self._waiting = item
@@ -34,7 +35,7 @@ class LatestItemWorker(Generic[Item]):
         return dropped
 
     def close(self) -> None:
-        """Finish the item in work, drop the one that waits and end the thread."""
+        """Finish the current item, drop a waiting one and end the thread."""
         with self._changed:
             self._open = False
             self._changed.notify()
@@ -49,3 +50,35 @@ class LatestItemWorker(Generic[Item]):
             self._changed.wait_for(lambda: self._waiting is not None or not self._open)
             item, self._waiting = self._waiting, None
             return item if self._open else None
+
+
+class LatestItem(Generic[Item]):
+    """Asyncio counterpart of LatestItemWorker: one slot, used within one event loop.
+
+    Attributes:
+        dropped: number of items that were replaced before they were taken.
+    """
+
+    def __init__(self) -> None:
+        self.dropped = 0
+        self._waiting: Item | None = None
+        self._ready = asyncio.Event()
+
+    def put(self, item: Item) -> bool:
+        """Hand over an item; True if a waiting item was dropped for it."""
+        dropped = self._waiting is not None
+        self.dropped += dropped
+        self._waiting = item
+        self._ready.set()
+        return dropped
+
+    def wake(self) -> None:
+        """Let :meth:`take` return, with None if no item waits."""
+        self._ready.set()
+
+    async def take(self) -> Item | None:
+        """Wait for an item or :meth:`wake`."""
+        await self._ready.wait()
+        self._ready.clear()
+        item, self._waiting = self._waiting, None
+        return item

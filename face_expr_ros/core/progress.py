@@ -11,12 +11,12 @@ Item = TypeVar("Item")
 
 
 def progress(items: Iterable[Item], description: str, total: int | None = None, unit: str = "frames") -> Iterator[Item]:
-    """The items, with a bar that shows how many have been taken."""
+    """The items, with a progress bar."""
     yield from tqdm(items, desc=description, total=total, unit=f" {unit}", dynamic_ncols=True)
 
 
 def byte_progress(chunks: Iterable[bytes], description: str, total: int, done: int = 0) -> Iterator[bytes]:
-    """The chunks of a file, with a bar that shows how many of its `total` bytes are there; `done` were before."""
+    """The chunks of a file of `total` bytes, with a progress bar; `done` bytes were there before."""
     with tqdm(desc=description, total=total, initial=done, unit="B", unit_scale=True, dynamic_ncols=True) as bar:
         for chunk in chunks:
             yield chunk

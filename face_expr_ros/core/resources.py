@@ -11,13 +11,13 @@ PACKAGE = "face_expr_ros"
 def resource_roots() -> tuple[Path, ...]:
     """Folders that may hold data files, in the order in which they are searched.
 
-    The source tree (when this module runs from it), `share/face_expr_ros` of every ROS 2 prefix, and the package,
-    where `pip install` puts the files.
+    The source tree (if this module runs from it), `share/face_expr_ros` of every ROS 2 prefix, and `share` of the
+    package, where `pip install` puts the files.
     """
     package = Path(__file__).parents[1]
     source_tree = (package.parent,) if (package.parent / "package.xml").is_file() else ()
     prefixes = [prefix for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if prefix]
-    return (*source_tree, *(Path(prefix) / "share" / PACKAGE for prefix in prefixes), package)
+    return (*source_tree, *(Path(prefix) / "share" / PACKAGE for prefix in prefixes), package / "share")
 
 
 def resource_path(name: str) -> Path:
@@ -27,11 +27,11 @@ def resource_path(name: str) -> Path:
         name: path relative to the root of the source tree.
 
     Raises:
-        FileNotFoundError: naming what was looked for and where.
+        FileNotFoundError: the message names the file and the searched folders.
     """
     roots = resource_roots()
     for root in roots:
         if (root / name).exists():
             return root / name
     searched = ", ".join(str(root) for root in roots)
-    raise FileNotFoundError(f"{name!r} of {PACKAGE} was not found in {searched}: build or install the package again")
+    raise FileNotFoundError(f"{name!r} of {PACKAGE} was not found in {searched}; build or install the package again")

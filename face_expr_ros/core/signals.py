@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM where they must not strike at any moment, or not a process alone."""
+"""Deferring Ctrl-C to safe points, and handling SIGTERM like Ctrl-C."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from types import FrameType
 
 @contextmanager
 def deferred_sigint() -> Iterator[Callable[[], None]]:
-    """Ctrl-C waits until the function that this gives is called, or until the end; a second one does not wait.
+    """Defer Ctrl-C until the yielded function is called, or until the end; a second Ctrl-C is not deferred.
 
-    Python raises KeyboardInterrupt between any two instructions of the main thread, also inside of a queue, whose lock
-    then stays taken: closing the threads would wait for ever. In other threads, and where somebody handles SIGINT
-    already, nothing is changed.
+    Python raises KeyboardInterrupt between any two instructions of the main thread, also inside a queue, whose lock
+    then stays locked: closing the threads would block forever. Has no effect in other threads, or if SIGINT has another
+    handler.
     """
     usual = signal.default_int_handler
     pressed: list[int] = []
@@ -42,9 +42,9 @@ def deferred_sigint() -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def terminate_as_interrupt() -> Iterator[None]:
-    """Meanwhile SIGTERM is a KeyboardInterrupt, as Ctrl-C is: child processes are ended, and files finished.
+    """Raise KeyboardInterrupt on SIGTERM, so that child processes are ended and files are finished as on Ctrl-C.
 
-    In other threads than the main one, where Python lets nobody handle signals, nothing is changed.
+    Has no effect outside the main thread, where Python does not allow signal handlers.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

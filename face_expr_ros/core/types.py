@@ -1,4 +1,4 @@
-"""The values that flow through the pipeline: frozen dataclasses of arrays, with shapes and units.
+"""The data types of the pipeline: frozen dataclasses of arrays, with shapes and units.
 
 Pixel coordinates follow OpenCV and CameraInfo: the center of the first pixel is (0, 0).
 The camera frame is REP-103's optical frame: x right, y down, z forward, meters.
@@ -23,7 +23,7 @@ class Camera:
         width, height: size of the image in pixels.
         matrix: (3, 3) intrinsic matrix K, pixels.
         distortion: (n,) OpenCV coefficients k1 k2 p1 p2 [k3 ...], n of 0, 4, 5, 8, 12 or 14.
-        metric: False when the matrix is a guess from an assumed field of view.
+        metric: False if the matrix is computed from an assumed field of view.
     """
 
     width: int
@@ -35,13 +35,13 @@ class Camera:
 
 @dataclass(frozen=True)
 class Frame:
-    """One image with its time and place.
+    """One image with its stamp and camera.
 
     Attributes:
         image: (height, width, 3) uint8, BGR.
         stamp_ns: time of exposure in nanoseconds.
         frame_id: name of the camera's optical frame.
-        camera: the camera that took it.
+        camera: of the image.
     """
 
     image: NDArray[np.uint8]
@@ -75,12 +75,12 @@ class Roi:
 
 @dataclass(frozen=True)
 class Detection:
-    """What a face detector says of one face.
+    """The result of a face detector for one face.
 
     Attributes:
         roi: the face from forehead to chin and from ear to ear, image pixels; may reach outside the image.
         score: 0..1.
-        roll: radians, positive where the eye line is clockwise in the image; 0.0 where the detector does not say.
+        roll: radians, positive where the eye line is clockwise in the image; 0.0 if the detector does not estimate it.
     """
 
     roi: Roi
@@ -90,14 +90,14 @@ class Detection:
 
 @dataclass(frozen=True)
 class Track:
-    """One face over time: an id that stays, and where the face is now.
+    """One face over time: a persistent id, and the current position of the face.
 
     Attributes:
         id: "f1", "f2", ...
-        crop: the square that a network looks at, image pixels; may reach outside the image.
-        landmarks: FaceMesh's points in this frame; None where FaceMesh does not see the face, as in profile.
-        fresh: the crop comes from a detector or has jumped, so that a network should look twice.
-        roll: radians, positive where the eye line is clockwise in the image; 0.0 where nobody knows.
+        crop: the square input region of a network, image pixels; may reach outside the image.
+        landmarks: FaceMesh's points in this frame; None where FaceMesh does not find the face, as in profile.
+        fresh: the crop is approximate, from a detector or after a jump, so that a network should run twice.
+        roll: radians, positive where the eye line is clockwise in the image; 0.0 if unknown.
     """
 
     id: str
@@ -114,7 +114,7 @@ class Pose:
     Attributes:
         rotation: (3, 3) from model axes to the camera frame.
         position: (3,) the sellion in the camera frame, meters.
-        metric: False when the camera was a guess.
+        metric: False if the camera is assumed.
     """
 
     rotation: FloatArray
@@ -133,7 +133,7 @@ class FaceFit:
         residual: root mean square distance of the fitted points from the landmarks, in meters at the face.
         landmarks68: (68, 3) iBUG points of the fit; x, y in image pixels, z in the same scale, smaller is nearer.
         weak_perspective: (3, 4) ``[f R | t]`` in the convention of `geometry.weak_perspective`.
-        confidence: 0..1, the fitter's own: whether this is a face and the fit holds.
+        confidence: 0..1, of the fitter: whether this is a face and the fit is valid.
     """
 
     pose: Pose
@@ -160,14 +160,14 @@ class Blendshapes:
 
 @dataclass(frozen=True)
 class Readouts:
-    """What is read from a face's blendshapes.
+    """Values derived from a face's blendshapes.
 
     Attributes:
-        action_unit_names: FACS's, such as "AU12", and "AU12L" for the subject's own left; empty where nothing was read.
+        action_unit_names: FACS's, such as "AU12", and "AU12L" for the subject's own left; empty if not available.
         action_units: (len(action_unit_names),) intensities in 0..1.
         valence: -1..1, unpleasant to pleasant.
         arousal: -1..1, calm to excited.
-        label: what the expression is called, one of `expression.affect.LABELS`; empty where nothing was read.
+        label: of the expression, one of `expression.affect.LABELS`; empty if not available.
         mouth_open: with hysteresis.
     """
 
@@ -179,21 +179,21 @@ class Readouts:
     mouth_open: bool
 
 
-NOTHING_READ = Readouts((), np.zeros(0), 0.0, 0.0, "", False)
+NO_READOUTS = Readouts((), np.zeros(0), 0.0, 0.0, "", False)
 
 
 @dataclass(frozen=True)
 class Face:
-    """Everything known of one face in one frame.
+    """The result of the pipeline for one face in one frame.
 
     Attributes:
         id: "f1", "f2", ...
         confidence: 0..1.
         roi: the box of the landmarks, or of the fit's 68 points where there are no landmarks; image pixels.
-        landmarks: FaceMesh's points; None where FaceMesh does not see the face, as in profile.
+        landmarks: FaceMesh's points; None where FaceMesh does not find the face, as in profile.
         fit: the face model fitted to the face.
-        blendshapes: the expression, seen from the person's neutral one.
-        readouts: what is read from the blendshapes; the last stage adds it.
+        blendshapes: the expression, relative to the person's neutral one.
+        readouts: derived from the blendshapes by the last stage.
     """
 
     id: str
@@ -202,12 +202,12 @@ class Face:
     landmarks: Landmarks | None
     fit: FaceFit
     blendshapes: Blendshapes
-    readouts: Readouts = NOTHING_READ
+    readouts: Readouts = NO_READOUTS
 
 
 @dataclass(frozen=True)
 class FaceState:
-    """One face at one moment: what the message Face holds.
+    """One face at one time, with the contents of the message Face.
 
     Attributes:
         id: "f1", "f2", ...
@@ -220,7 +220,7 @@ class FaceState:
         expression: (expression_count,) in the model's own basis.
         blendshapes: 0..1, ARKit names.
         readouts: action units, valence, arousal, label, whether the mouth is open.
-        landmarks: (478, 3) float32, x and y in image pixels; (0, 3) where FaceMesh does not see the face.
+        landmarks: (478, 3) float32, x and y in image pixels; (0, 3) where FaceMesh does not find the face.
     """
 
     id: str

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def main() -> None:
-    """Write every picture and print its path and size."""
+    """Write all figures and print their paths and sizes."""
     drawing = ROOT / "docs/pictures" / "architecture.svg"
     drawing.write_text(architecture_drawing(ROOT), encoding="utf-8")
     documents = draw_pictures(ROOT / "docs/pictures")

@@ -1,4 +1,4 @@
-"""A sheet of portraits as the head is trained on them: FaceMesh's points, and the patches that are cut."""
+"""Figure of training portraits of the expression head, with FaceMesh landmarks and patches."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from face_expr_ros.perception.expression.alignment import align
 from face_expr_ros.perception.expression.patches import cut_patches
 from face_expr_ros.perception.landmarks import open_landmarks
 from face_expr_ros.synthetic.variety import varied_appearance
-from face_expr_ros.training.expression.scenes import Portrait, draw_portraits
+from face_expr_ros.training.expression.scenes import Portrait, render_portraits
 
 Image = NDArray[np.uint8]
 
-_PEOPLE, _EACH, _AFTER_RESTS = 4, 2, 3
+_PEOPLE, _EACH, _NEUTRAL_COUNT = 4, 2, 3
 _TILE = 144
 _GREEN = (80, 220, 60)
 
 
 def portraits_picture(model: MorphableModel) -> Image:
-    """Two portraits of each of some people, one beside the other, each followed by its patches."""
+    """Two portraits of each person side by side, each followed by its patches."""
     detector, rng = open_landmarks(LandmarksConfig()), np.random.default_rng(8)
     canonical = model.facemesh_points(model.mean).astype(np.float64)
     rows = []
     for seed in range(_PEOPLE):
-        portraits = draw_portraits(model, detector, varied_appearance(seed), rng, _AFTER_RESTS + _EACH + 2)
+        portraits = render_portraits(model, detector, varied_appearance(seed), rng, _NEUTRAL_COUNT + _EACH + 2)
         rows.append(np.hstack([_strip(portrait, canonical) for portrait in portraits[-_EACH:]]))
     detector.close()
     return np.vstack(rows)

@@ -1,4 +1,4 @@
-"""Draws the pictures of bfm/README.md: the mean, identity components, all blendshapes, the landmarks."""
+"""Figures of bfm/README.md: the mean, identity components, all blendshapes and the landmarks."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _QUALITY = 76
 _WHITE = (255, 255, 255)
 
 
-class Photographer:
-    """Takes square pictures of one person at a scale of the field of view in meters."""
+class PortraitRenderer:
+    """Renders square portraits with a field of view given in meters at the face."""
 
     def __init__(self, model: MorphableModel) -> None:
         self.model = model
@@ -33,10 +33,12 @@ class Photographer:
     def portrait(
         self, vertices: NDArray[np.float32], size: int, field: float = 0.30, yaw: float = 0.0, center: float = -0.035
     ) -> tuple[Image, NDArray[np.float32]]:
-        """A (size, size, 3) picture and the vertices' pixels (V, 2).
+        """A (size, size, 3) image and the vertices' pixels (V, 2).
 
-        field: meters across; yaw: degrees, positive turns to the subject's left; center: height in the picture's
-        middle, meters.
+        Args:
+            field: width of the field of view, meters.
+            yaw: degrees, positive to the subject's left.
+            center: height at the center of the image, meters.
         """
         focal, middle = size * _DISTANCE / field, (size - 1) / 2
         matrix = np.array([[focal, 0.0, middle], [0.0, focal, middle], [0.0, 0.0, 1.0]])
@@ -50,9 +52,9 @@ class Photographer:
 
 
 def draw_model_pictures(model: MorphableModel, folder: Path) -> list[Path]:
-    """Writes all pictures into folder and returns their paths."""
+    """Write all figures into ``folder`` and return their paths."""
     folder.mkdir(exist_ok=True)
-    camera = Photographer(model)
+    camera = PortraitRenderer(model)
     pictures = {
         "mean.jpg": mean_picture(camera),
         "identity.jpg": identity_picture(camera),
@@ -64,13 +66,13 @@ def draw_model_pictures(model: MorphableModel, folder: Path) -> list[Path]:
     return [folder / name for name in pictures]
 
 
-def mean_picture(camera: Photographer) -> Image:
+def mean_picture(camera: PortraitRenderer) -> Image:
     """The mean from the front, from three quarters and from the side."""
     mean = camera.model.mean
     return np.hstack([camera.portrait(mean, 420, 0.38, yaw, center=-0.05)[0] for yaw in (0.0, 40.0, 85.0)])
 
 
-def identity_picture(camera: Photographer) -> Image:
+def identity_picture(camera: PortraitRenderer) -> Image:
     """The first components, each at minus and plus DEVIATIONS standard deviations."""
     tiles = []
     for k in range(COMPONENTS):
@@ -82,7 +84,7 @@ def identity_picture(camera: Photographer) -> Image:
     return _grid(tiles, columns=4)
 
 
-def blendshapes_picture(camera: Photographer) -> Image:
+def blendshapes_picture(camera: PortraitRenderer) -> Image:
     """Every blendshape at 1.0; mouthClose, which closes the lips of an open jaw, together with jawOpen."""
     names = camera.model.expression_names
     tiles = []
@@ -98,7 +100,7 @@ def blendshapes_picture(camera: Photographer) -> Image:
     return _grid(tiles, columns=8)
 
 
-def landmarks_picture(camera: Photographer) -> Image:
+def landmarks_picture(camera: PortraitRenderer) -> Image:
     """The 68 iBUG points with their numbers, and the 478 FaceMesh points."""
     model, size = camera.model, 700
     picture, pixels = camera.portrait(model.mean, size, 0.20, center=-0.04)

@@ -1,4 +1,4 @@
-"""A picture of the neck that does what people before it do."""
+"""Figure of the robot neck that imitates people."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.geometry import pinhole_camera, rotation_from_euler
 from face_expr_ros.core.resources import resource_path
-from face_expr_ros.core.types import NOTHING_READ, Blendshapes, FaceState, Pose, Roi
+from face_expr_ros.core.types import NO_READOUTS, Blendshapes, FaceState, Pose, Roi
 from face_expr_ros.drawing.robot import Robot
 from face_expr_ros.retargeting.config import HeadControlConfig
 from face_expr_ros.retargeting.head import HeadController
@@ -19,7 +19,7 @@ from face_expr_ros.synthetic.scene import FaceRenderer
 
 Image = NDArray[np.uint8]
 
-# Yaw, pitch and roll in degrees, and what the face does.
+# Yaw, pitch and roll in degrees, and blendshapes.
 _PEOPLE: tuple[tuple[tuple[float, float, float], Mapping[str, float]], ...] = (
     ((0, 0, 0), {}),
     ((30, 0, 0), {"jawOpen": 0.8, "browInnerUp": 1.0, "browOuterUpLeft": 0.8, "browOuterUpRight": 0.8}),
@@ -28,11 +28,11 @@ _PEOPLE: tuple[tuple[tuple[float, float, float], Mapping[str, float]], ...] = (
 )
 _SETTLED = 2.0  # seconds
 _SIZE = (300, 330)  # pixels, width and height of a tile
-_VIEW_DISTANCE, _VIEW_HEIGHT = 0.85, 0.21  # meters before the neck and above its foot
+_VIEW_DISTANCE, _VIEW_HEIGHT = 0.85, 0.21  # meters in front of the neck and above its base
 
 
 def neck_picture(model: MorphableModel) -> Image:
-    """Above the people as the robot's camera sees them, below the robot as they see it."""
+    """Top row: people in the image of the robot's camera; bottom row: the robot from the front."""
     renderer, robot = FaceRenderer(model), Robot(resource_path("config/heads/neck.urdf"))
     camera = pinhole_camera(*_SIZE, 26.0)
     columns = []
@@ -41,12 +41,12 @@ def neck_picture(model: MorphableModel) -> Image:
         coefficients = np.array([values.get(name, 0.0) for name in model.expression_names])
         person = renderer.render(model.vertices(expression=coefficients), pose, camera)
         state = _state(pose, Blendshapes(model.expression_names, coefficients))
-        columns.append(np.vstack([person, robot.draw(_joints(state), camera, _before_the_robot())]))
+        columns.append(np.vstack([person, robot.draw(_joints(state), camera, _robot_to_viewer())]))
     return np.hstack(columns)
 
 
 def _joints(face: FaceState) -> dict[str, float]:
-    """Where the joints of the neck stand when they have followed the face for a while."""
+    """Joint positions of the neck after it has followed the face until it settles."""
     controller = HeadController(load_joints("neck"), HeadControlConfig(), print)
     for step in range(round(_SETTLED * 50)):
         targets = controller((face,), step * 20_000_000)
@@ -57,11 +57,11 @@ def _state(pose: Pose, blendshapes: Blendshapes) -> FaceState:
     empty = np.zeros(0)
     landmarks = np.zeros((0, 3), np.float32)
     roi = Roi(0.0, 0.0, 1.0, 1.0)
-    return FaceState("f1", 0, 1.0, roi, pose, "open", empty, empty, blendshapes, NOTHING_READ, landmarks)
+    return FaceState("f1", 0, 1.0, roi, pose, "open", empty, empty, blendshapes, NO_READOUTS, landmarks)
 
 
-def _before_the_robot() -> NDArray[np.floating]:
-    """(4, 4) from the robot's axes to the optical frame of somebody who looks at it from the front."""
+def _robot_to_viewer() -> NDArray[np.floating]:
+    """(4, 4) from the robot's axes to the optical frame of a camera in front of it."""
     view = np.eye(4)
     view[:3, :3] = [[0.0, 1.0, 0.0], [0.0, 0.0, -1.0], [-1.0, 0.0, 0.0]]
     view[:3, 3] = [0.0, _VIEW_HEIGHT, _VIEW_DISTANCE]

@@ -1,4 +1,4 @@
-"""A sheet of training samples with the points that a network learns, and the curves of a run."""
+"""Figures of TDDFA training: samples with their points, and the curves of a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.synthetic.variety import varied_appearance
 from face_expr_ros.training.tddfa.points import learned_points
 from face_expr_ros.training.tddfa.samples import Sample, Sampler
-from face_expr_ros.training.tddfa.scenes import draw_person
+from face_expr_ros.training.tddfa.scenes import render_person
 from face_expr_ros.training.tddfa.shards import Shard
 
 Image = NDArray[np.uint8]
@@ -23,14 +23,14 @@ _GREEN = (80, 220, 60)
 
 
 def samples_picture(model: MorphableModel) -> Image:
-    """Samples as a network sees them, every other one with the 68 points."""
+    """Training samples, every other one with the 68 points."""
     points = learned_points(model)
     rng = np.random.default_rng(4)
-    drawn = [draw_person(model, points, varied_appearance(seed), rng, 1)[0] for seed in range(_COLUMNS * _ROWS)]
+    renderings = [render_person(model, points, varied_appearance(seed), rng, 1)[0] for seed in range(_COLUMNS * _ROWS)]
     names = ("image", "parameters", "points")
-    shard = Shard(*(np.stack([getattr(drawing, name) for drawing in drawn]) for name in names))
+    shard = Shard(*(np.stack([getattr(rendering, name) for rendering in renderings]) for name in names))
     sampler = Sampler(points, _SIZE, seed=9)
-    tiles = [_tile(sampler(shard, index), marked=index % 2 == 1) for index in range(len(drawn))]
+    tiles = [_tile(sampler(shard, index), marked=index % 2 == 1) for index in range(len(renderings))]
     return np.vstack([np.hstack(tiles[row * _COLUMNS : (row + 1) * _COLUMNS]) for row in range(_ROWS)])
 
 
@@ -43,7 +43,7 @@ def _tile(sample: Sample, marked: bool) -> Image:
 
 
 def curves_picture(path: Path) -> Image:
-    """The error of the points over the steps, in training and on people held out, from a run's curves.csv."""
+    """Error of the points over the steps, in training and on held-out people, from a run's curves.csv."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     steps = np.array([float(row["step"]) for row in rows])

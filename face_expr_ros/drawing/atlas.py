@@ -1,7 +1,7 @@
-"""Where each part of the head lies in one texture.
+"""Texture atlas: packs the UV islands of a face model into one texture.
 
-The model's own texture coordinates give the face a few percent of their square. Here the islands they consist of are
-packed anew: the skin of the head fills the width of the texture, the small islands share a strip below it.
+In the model's own layout the face covers only a few percent of the area. Here the largest island, the skin of the head,
+fills the width of the texture, and the small islands share a strip below it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from face_expr_ros.kernels import rasterizer
 Float32 = NDArray[np.float32]
 Int32 = NDArray[np.int32]
 
-_MARGIN = 0.012  # of the texture's width, between islands
-_STRIP_SCALE = 0.42  # of the small islands, relative to the head's skin
+_MARGIN = 0.012  # between islands, fraction of the texture's width
+_STRIP_SCALE = 0.42  # scale of the small islands relative to the head's skin
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Atlas:
     Attributes:
         uv: (U, 2) float32 in units of the texture's width, v downwards.
         uv_triangles: (T, 3) indices into uv.
-        height: of the texture, in widths.
-        tiles: (n, 3) left, top and side of the n square tiles that were asked for, in widths.
+        height: height of the texture, in widths.
+        tiles: (n, 3) left, top and side of the n requested square tiles, in widths.
     """
 
     uv: Float32
@@ -44,7 +44,7 @@ class Atlas:
         return width, int(np.ceil(self.height * width))
 
     def normalized_uv(self, width: int) -> Float32:
-        """uv in 0..1 of the texture's width and height, as the rasterizer wants it."""
+        """uv in 0..1 of the texture's width and height, as the rasterizer expects it."""
         columns, rows = self.pixels(width)
         return (self.uv * np.array([1.0, columns / rows])).astype(np.float32)
 
@@ -52,12 +52,12 @@ class Atlas:
 def pack(
     uv: NDArray, uv_triangles: NDArray, tile_sides: tuple[float, ...] = (), strip_scale: float = _STRIP_SCALE
 ) -> Atlas:
-    """Packs the islands of a layout, the largest first and widest, the others and square tiles on shelves below.
+    """Pack the islands of a layout: the largest over the whole width, the others and square tiles on shelves below.
 
     Args:
         uv: (U, 2), v upwards; uv_triangles: (T, 3).
-        tile_sides: of the tiles, in widths of the texture.
-        strip_scale: of the islands below, relative to the first.
+        tile_sides: sides of the tiles, in widths of the texture.
+        strip_scale: scale of the other islands relative to the largest.
     """
     island = islands(uv_triangles, len(uv))
     flipped = np.asarray(uv, np.float64) * [1.0, -1.0]
@@ -75,14 +75,14 @@ def pack(
 
 
 def islands(triangles: NDArray, count: int) -> NDArray:
-    """(count,) number of the island that each uv point belongs to; triangles: (T, 3)."""
+    """(count,) index of the island of each uv point; triangles: (T, 3)."""
     edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]]])
     graph = coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
     return connected_components(graph, directed=False)[1]
 
 
 def _shelves(boxes: NDArray, first: int) -> tuple[NDArray, float]:
-    """Top left corners of boxes on shelves of width 1, the box `first` alone on the first shelf; total height."""
+    """Top left corners of boxes on shelves of width 1, the box `first` alone on the first; and the total height."""
     corners = np.full(boxes.shape, _MARGIN)
     x, top = _MARGIN, boxes[first, 1] + 2 * _MARGIN
     bottom = top
@@ -97,12 +97,12 @@ def _shelves(boxes: NDArray, first: int) -> tuple[NDArray, float]:
 
 @dataclass(frozen=True)
 class Texels:
-    """What lies under each covered texel of the texture.
+    """The surface under each covered texel of the texture.
 
     Attributes:
-        rows, columns: (N,) their places.
-        triangle: (N,) triangle under each.
-        barycentric: (N, 3) float32 place in that triangle.
+        rows, columns: (N,) position of the texels.
+        triangle: (N,) index of the triangle under each texel.
+        barycentric: (N, 3) float32 barycentric coordinates in that triangle.
         shape: rows and columns of the texture.
     """
 
@@ -113,7 +113,7 @@ class Texels:
     shape: tuple[int, int]
 
     def interpolate(self, values: NDArray, triangles: NDArray) -> Float32:
-        """Vertex values (V, k) at every texel: (N, k), column after column in memory."""
+        """Vertex values (V, k) interpolated at every texel: (N, k), column-major."""
         corners = values[triangles].astype(np.float32)
         columns = [
             np.einsum("nc,nc->n", np.take(corners[..., k], self.triangle, axis=0), self.barycentric)
@@ -122,14 +122,14 @@ class Texels:
         return np.stack(columns).T
 
     def image(self, colors: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Colors (N, 4) of the texels as a picture, black elsewhere."""
-        picture = np.zeros((*self.shape, 4), np.uint8)
-        picture.view(np.uint32)[self.rows, self.columns, 0] = np.ascontiguousarray(colors).view(np.uint32)[:, 0]
-        return picture
+        """An image (rows, columns, 4) with the colors (N, 4) of the texels, 0 elsewhere."""
+        image = np.zeros((*self.shape, 4), np.uint8)
+        image.view(np.uint32)[self.rows, self.columns, 0] = np.ascontiguousarray(colors).view(np.uint32)[:, 0]
+        return image
 
 
 def texels(atlas: Atlas, width: int) -> Texels:
-    """Finds what lies under each texel, by drawing the layout itself."""
+    """Find the surface under each texel by rasterizing the layout."""
     columns, rows = atlas.pixels(width)
     flat = np.column_stack([atlas.uv * width - 0.5, np.ones(len(atlas.uv))]).astype(np.float32)
     _, index = rasterizer.depth_map(flat, atlas.uv_triangles, columns, rows, cull=False)
@@ -140,11 +140,11 @@ def texels(atlas: Atlas, width: int) -> Texels:
 
 
 def _barycentric(corners: Float32, triangle: Int32, x: NDArray, y: NDArray) -> Float32:
-    """Barycentric coordinates (N, 3) of the places x, y (N,) in their triangles out of corners (T, 3, 2)."""
+    """Barycentric coordinates (N, 3) of points x, y (N,) in their triangles of corners (T, 3, 2)."""
     a, ab, ac = corners[:, 0], corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     area = ab[:, 0] * ac[:, 1] - ab[:, 1] * ac[:, 0]
-    area = np.where(area == 0, np.float32(1), area)  # nothing lies in a triangle without area
-    # By how much the second and the third coordinate grow across and down.
+    area = np.where(area == 0, np.float32(1), area)  # degenerate triangles cover no texels
+    # Derivatives of the second and the third coordinate in x and y.
     steps = np.column_stack([ac[:, 1], -ac[:, 0], -ab[:, 1], ab[:, 0]]) / area[:, None]
     ax, ay, bx, by, cx, cy = np.take(np.column_stack([a, steps]), triangle, axis=0).T
     dx, dy = x.astype(np.float32) - ax, y.astype(np.float32) - ay
@@ -154,10 +154,10 @@ def _barycentric(corners: Float32, triangle: Int32, x: NDArray, y: NDArray) -> F
 
 @dataclass(frozen=True)
 class Fringe:
-    """Texels just outside the islands, and the covered texel nearest to each.
+    """Texels just outside the islands, and the nearest covered texel of each.
 
     Attributes:
-        rows, columns: (n,) their places; source_rows, source_columns: (n,) whose color they take.
+        rows, columns: (n,) position of the texels; source_rows, source_columns: (n,) texels they copy the color from.
     """
 
     rows: NDArray[np.intp]
@@ -166,21 +166,21 @@ class Fringe:
     source_columns: NDArray[np.intp]
 
     def fill(self, image: NDArray[np.uint8]) -> None:
-        """Carries colors over the borders, in place, so that lookups and reductions do not see the void."""
+        """Extend the colors over the borders, in place, so that interpolation and mipmaps do not use empty texels."""
         image[self.rows, self.columns] = image[self.source_rows, self.source_columns]
 
 
 def fringe(atlas: Atlas, under: Texels, reach: float = 9.0) -> Fringe:
     """The fringe up to `reach` texels wide around the islands and tiles."""
-    void = np.ones(under.shape, bool)
-    void[under.rows, under.columns] = False
+    empty = np.ones(under.shape, bool)
+    empty[under.rows, under.columns] = False
     for left, top, side in np.round(atlas.tiles * under.shape[1]).astype(int):
-        void[top : top + side, left : left + side] = False
+        empty[top : top + side, left : left + side] = False
     distance, label = cv2.distanceTransformWithLabels(
-        void.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+        empty.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
-    covered = np.flatnonzero(~void)
+    covered = np.flatnonzero(~empty)
     source = np.zeros(len(covered) + 1, np.intp)
     source[label.ravel()[covered]] = covered
-    rows, columns = np.nonzero(void & (distance <= reach))
-    return Fringe(rows, columns, *np.unravel_index(source[label[rows, columns]], void.shape))
+    rows, columns = np.nonzero(empty & (distance <= reach))
+    return Fringe(rows, columns, *np.unravel_index(source[label[rows, columns]], empty.shape))

@@ -1,4 +1,4 @@
-"""Pictures of numbers: the depth of faces, and where on the face a pixel lies (PNCC)."""
+"""Depth images and projected normalized coordinate codes (PNCC) of fitted faces."""
 
 from __future__ import annotations
 
@@ -14,49 +14,49 @@ from face_expr_ros.kernels import rasterizer
 
 Image = NDArray[np.uint8]
 
-_FARTHEST = 32  # of 255; nothing at all is 0
+_FARTHEST = 32  # gray level of the farthest point; pixels without a face are 0
 _FACING = np.array([0.0, 0.0, -1.0], np.float32)
 _PLAIN = np.array([[[255, 255, 255, 0]]], np.uint8)
 _FLAT_LIGHT = np.tile(np.array([1, 1, 1, 0, 0, 0, 0, 0], np.float32), (1, 2, 2, 1))
 
 
-def depth_picture(fits: Sequence[FaceFit], model: MorphableModel, camera: Camera, width: int, height: int) -> Image:
-    """The z-buffer of all faces as gray levels (height, width, 3): the nearest 255, the farthest 32, no face 0.
+def depth_image(fits: Sequence[FaceFit], model: MorphableModel, camera: Camera, width: int, height: int) -> Image:
+    """The z-buffer of all faces as gray levels (height, width, 3): nearest 255, farthest 32, no face 0.
 
-    The levels between are equal steps of depth along the optical axis; all faces of the picture share one scale.
+    Gray levels are linear in the depth along the optical axis, with one scale for all faces of the image.
     """
     front = surface.front(model)
     image = np.zeros((height, width, 3), np.uint8)
-    placed = surface.place_all(fits, model, camera, height)
-    if not placed:
+    projected = surface.project_faces(fits, model, camera, height)
+    if not projected:
         return image
-    depths = np.concatenate([one.pixels[front.vertices, 2] for one in placed])
+    depths = np.concatenate([face.pixels[front.vertices, 2] for face in projected])
     near, far = float(depths.min()), float(depths.max())
     step = (255 - _FARTHEST) / max(far - near, 1e-6)
-    for tile in surface.tiles(placed, front, width, height):
+    for tile in surface.tiles(projected, front, width, height):
         level = np.clip(255 - (tile.depth - near) * step, _FARTHEST, 255)
         image[tile.window] = np.where(np.isfinite(tile.depth), np.round(level), 0).astype(np.uint8)[..., None]
     return image
 
 
-def pncc_picture(fits: Sequence[FaceFit], model: MorphableModel, camera: Camera, width: int, height: int) -> Image:
-    """The projected normalized coordinate code of all faces (Zhu et al., CVPR 2016): (height, width, 3), no face black.
+def pncc_image(fits: Sequence[FaceFit], model: MorphableModel, camera: Camera, width: int, height: int) -> Image:
+    """The projected normalized coordinate code of all faces (Zhu et al., CVPR 2016): (height, width, 3) BGR.
 
-    Every pixel has the place on the mean face that it shows: x in red, y in green, z in blue, as levels of sRGB.
+    Each pixel encodes its position on the mean face: x in red, y in green, z in blue, 0..255; no face is black.
     """
     front = surface.front(model)
     image = np.zeros((height, width, 3), np.uint8)
-    placed = surface.place_all(fits, model, camera, height)
+    projected = surface.project_faces(fits, model, camera, height)
     tint = np.ascontiguousarray(normalized_coordinates(model)[:, ::-1], np.float32)
     look = rasterizer.Look(np.broadcast_to(_FACING, tint.shape), tint, _PLAIN, _FLAT_LIGHT)
-    for tile in surface.tiles(placed, front, width, height):
-        canvas = surface.paint(tile, placed, front, [look] * len(placed))
+    for tile in surface.tiles(projected, front, width, height):
+        canvas = surface.shade(tile, projected, front, [look] * len(projected))
         image[tile.window] = np.round(np.clip(canvas[..., :3], 0, 1) * 255).astype(np.uint8)
     return image
 
 
 def normalized_coordinates(model: MorphableModel) -> FloatArray:
-    """(V, 3) x, y, z of the mean face, each from 0 to 1 over the front of the face and cut off beyond."""
+    """(V, 3) x, y, z of the mean face, each scaled to 0..1 over the front of the face and clipped."""
     used = model.mean[surface.front(model).vertices]
     low, high = used.min(axis=0), used.max(axis=0)
     return np.clip((model.mean - low) / np.maximum(high - low, 1e-9), 0.0, 1.0)

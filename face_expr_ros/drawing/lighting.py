@@ -1,4 +1,4 @@
-"""Studio light: what each material reflects of it, as a picture of a lit sphere."""
+"""Lights and materials: reflected light per normal direction, as images of a lit sphere (matcaps)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ MAP_SIZE = 64
 
 @dataclass(frozen=True)
 class Lamp:
-    """A soft lamp far away.
+    """A distant area light.
 
     Attributes:
-        direction: towards the lamp in the camera frame: x right, y down, z forward; need not have length one.
+        direction: towards the lamp in the camera frame: x right, y down, z forward; any length.
         color: linear blue, green, red.
-        size: angular radius in radians, for reflections.
+        size: angular radius of its reflection, radians.
     """
 
     direction: tuple[float, float, float]
@@ -36,11 +36,11 @@ def _studio() -> tuple[Lamp, ...]:
 
 @dataclass(frozen=True)
 class Light:
-    """Lamps, and the light from everywhere, brighter from above.
+    """Lamps and hemispherical ambient light.
 
     Attributes:
         lamps: the lamps.
-        sky, ground: linear blue, green, red of the light from above and from below.
+        sky, ground: linear blue, green, red of the ambient light from above and from below.
     """
 
     lamps: tuple[Lamp, ...] = field(default_factory=_studio)
@@ -49,7 +49,7 @@ class Light:
 
     @staticmethod
     def random(rng: np.random.Generator) -> Light:
-        """Studio light with the key lamp from a random side in front, random strengths and a random warmth."""
+        """Studio light with a key lamp from a random direction in front, random intensities and color temperature."""
         azimuth, elevation = rng.uniform(-1.1, 1.1), rng.uniform(-0.2, 0.95)
         forward = -np.cos(azimuth) * np.cos(elevation)
         key = (float(np.sin(azimuth) * np.cos(elevation)), float(-np.sin(elevation)), float(forward))
@@ -73,15 +73,14 @@ def _color(values: NDArray) -> tuple[float, float, float]:
 
 @dataclass(frozen=True)
 class Material:
-    """How a surface answers light.
+    """Reflectance of a surface.
 
     Attributes:
-        wrap: how far diffuse light creeps around the edge of its shadow, for blue, green, red: red light travels
-            farthest through skin.
-        specular: strength of reflections seen head-on.
+        wrap: extent of wrapped diffuse lighting for blue, green, red; red is scattered farthest in skin.
+        specular: strength of specular reflections at normal incidence.
         grazing: additional strength at grazing angles (Fresnel).
-        sharpness: exponent of the reflections; 0 reflects the lamps as discs, as a wet surface does.
-        ambient: factor on the light from everywhere.
+        sharpness: specular exponent; 0 reflects the lamps as disks, as a wet surface does.
+        ambient: factor on the ambient light.
     """
 
     wrap: tuple[float, float, float]
@@ -106,14 +105,14 @@ MATERIALS = (
 
 
 def light_maps(light: Light, size: int = MAP_SIZE) -> NDArray[np.float32]:
-    """The (materials, size, size, 8) maps that `rasterizer.Look` wants, one for each of MATERIALS."""
+    """Light maps (materials, size, size, 8) for `rasterizer.Look`, one for each of MATERIALS."""
     normals, mirrored, rim = _sphere(size)
     up = np.float32(0.5) - np.float32(0.5) * normals[:, 1]
     ambient = [
         np.float32(sky) * up + np.float32(ground) * (1 - up)
         for sky, ground in zip(light.sky, light.ground, strict=True)
     ]
-    # One plane of the map after the other, contiguous; every power of the facing cosine once for all materials.
+    # Planes are contiguous, and each power of the cosine is computed once for all materials.
     planes = np.zeros((len(MATERIALS), 8, size * size), np.float32)
     for of, material in zip(planes, MATERIALS, strict=True):
         of[:3] = np.float32(material.ambient) * np.array(ambient)
@@ -136,14 +135,14 @@ def _wrapped(facing: NDArray[np.float32], wrap: float) -> NDArray[np.float32]:
 
 
 def _power(base: NDArray[np.float32], exponent: float) -> NDArray[np.float32]:
-    """The power of what is above 0, 0 elsewhere; NumPy's exp and log are several times as fast as its power."""
+    """Positive values raised to a power, 0 elsewhere; NumPy's exp and log are several times as fast as its power."""
     raised: NDArray[np.float32] = np.exp(np.float32(exponent) * np.log(np.maximum(base, np.float32(1e-30))))
     return raised
 
 
 @functools.lru_cache(maxsize=2)
 def _sphere(size: int) -> tuple[NDArray[np.float32], ...]:
-    """Of a sphere seen from in front, pixel after pixel: normals and mirrored views (n, 3), Schlick's rise (n,)."""
+    """Normals (n, 3), mirrored view directions (n, 3) and Schlick's Fresnel term (n,) of a sphere, per pixel."""
     grid = np.linspace(-1.0, 1.0, size)
     x, y = np.meshgrid(grid, grid)
     radius = np.maximum(np.hypot(x, y), 1.0)

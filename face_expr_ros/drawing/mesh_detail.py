@@ -1,4 +1,4 @@
-"""A face model with fewer triangles for drawing: parts of the same mesh, so that all coefficients stay as they are."""
+"""A face model at a lower resolution for drawing; its vertices are a subset, so that coefficients stay the same."""
 
 from __future__ import annotations
 
@@ -10,42 +10,60 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from face_expr_ros.core.face_model import BundleError, MorphableModel
+from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.facemesh_topology import facemesh_triangles
-from face_expr_ros.kernels.decimation import decimated
+from face_expr_ros.core.settings import ConfigError
 
 Floats = NDArray[np.floating]
 Integers = NDArray[np.integer]
 
-HIDDEN_PARTS = ("eyelashes",)  # cards that need a texture's transparency
-KEPT = 0.25  # of the vertices, in `decimated`
-_MOVING = 3  # expressions that are looked at besides the mean face: those that move most
-_NEAR = 24  # triangles that are asked for the nearest point
+_NEAR = 24  # candidate triangles for the nearest point
 
 
 def drawn_model(model: MorphableModel, detail: str) -> MorphableModel:
-    """What is drawn of a model, as a model with the same coefficients.
+    """The part of a model that is drawn, as a model with the same coefficients.
 
     Args:
-        model: with a surface; a sparse one is returned as it is.
-        detail: "full" is all but the eyelashes, "decimated" a quarter of its vertices, and "facemesh" the points and
-            898 triangles of MediaPipe's FaceMesh, where they lie on the model.
+        model: with a surface; a sparse one is returned unchanged.
+        detail: "full" is all except the eyelashes, "decimated" a quarter of its vertices, and "facemesh" the points and
+            898 triangles of MediaPipe's FaceMesh on the model.
 
-    Returns the model without texture coordinates, mirror and landmarks; itself, where all of it is drawn.
-    Raises BundleError when the model does not say where FaceMesh's points lie.
+    Returns:
+        The model without texture coordinates, mirror and landmarks; the given model if all of it is drawn.
+
+    Raises:
+        ConfigError: see `check_mesh_detail`.
     """
+    check_mesh_detail(model, detail)
     if model.sparse:
         return model
     if detail == "facemesh":
         return _facemesh(model)
-    triangles = _seen(model)
-    if detail == "decimated":
-        triangles = decimated(_shapes(model), triangles, KEPT)
+    triangles = model.decimated_triangles if detail == "decimated" else model.visible_triangles
     return model if triangles is model.triangles else _part(model, triangles)
 
 
+def check_mesh_detail(model: MorphableModel, detail: str) -> None:
+    """Check that a model can be drawn with a value of ``output.mesh_detail``; a sparse model is not drawn at all.
+
+    Raises:
+        ConfigError: the model has no FaceMesh points for "facemesh", or no decimated mesh for "decimated".
+    """
+    available = {
+        "full": True,
+        "decimated": len(model.decimated_triangles) > 0,
+        "facemesh": len(model.facemesh_triangle) > 0,
+    }
+    if not model.sparse and not available[detail]:
+        expected = " or ".join(name for name, is_available in available.items() if is_available)
+        raise ConfigError(
+            f"output.mesh_detail: expected {expected} for the face model {model.name!r}, got {detail!r}, "
+            "which this model does not have"
+        )
+
+
 def landmark_model(model: MorphableModel) -> MorphableModel:
-    """The model's landmarks alone: FaceMesh's 478 points, or where it does not have them the 68 iBUG points."""
+    """A model of the landmarks alone: FaceMesh's 478 points, or the 68 iBUG points if it does not have them."""
 
     def points(array: Floats) -> Floats:
         return model.facemesh_points(array) if len(model.facemesh_triangle) else array[..., model.landmarks68, :]
@@ -54,7 +72,7 @@ def landmark_model(model: MorphableModel) -> MorphableModel:
 
 
 def distances(points: Floats, vertices: Floats, triangles: Integers) -> Floats:
-    """(n,) meters from points (n, 3) to the nearest of the triangles, among those whose centers are near."""
+    """(n,) distances of points (n, 3) to the nearest triangle, among those with the nearest centers, meters."""
     corners = vertices[triangles]
     near = min(_NEAR, len(triangles))
     _, candidates = cKDTree(corners.mean(axis=1)).query(points, range(1, near + 1))
@@ -62,22 +80,12 @@ def distances(points: Floats, vertices: Floats, triangles: Integers) -> Floats:
 
 
 def _facemesh(model: MorphableModel) -> MorphableModel:
-    if not len(model.facemesh_triangle):
-        raise BundleError(
-            f"mesh_detail facemesh wants a face model with FaceMesh's points, {model.name!r} has none; "
-            "choose full or decimated"
-        )
     triangles = facemesh_triangles()
     return _of_points(model, lambda array: model.facemesh_points(array)[..., : triangles.max() + 1, :], triangles)
 
 
-def _seen(model: MorphableModel) -> Integers:
-    hidden = [number for number, name in enumerate(model.part_names) if name in HIDDEN_PARTS]
-    return model.triangles[~np.isin(model.triangle_part, hidden)] if hidden else model.triangles
-
-
 def _part(model: MorphableModel, triangles: Integers) -> MorphableModel:
-    """The model of those vertices that the triangles use."""
+    """The model of the vertices that the triangles use."""
     used, places = np.unique(triangles, return_inverse=True)
     parts = model.vertex_part[used] if len(model.vertex_part) else model.vertex_part
     part = _of_points(model, lambda array: array[..., used, :], places.reshape(-1, 3))
@@ -85,7 +93,7 @@ def _part(model: MorphableModel, triangles: Integers) -> MorphableModel:
 
 
 def _of_points(model: MorphableModel, points: Callable[[Floats], Floats], triangles: Integers) -> MorphableModel:
-    """A model of linear combinations of the vertices (..., V, 3) and nothing else of what a model knows."""
+    """A model of linear combinations of the vertices (..., V, 3), without parts, texture coordinates and landmarks."""
     bases = {name: np.ascontiguousarray(points(getattr(model, name))) for name in ("mean", "identity", "expression")}
     return replace(
         model,
@@ -97,19 +105,14 @@ def _of_points(model: MorphableModel, points: Callable[[Floats], Floats], triang
         vertex_part=np.zeros(0, np.uint8),
         mirror=np.zeros(0, np.int32),
         landmarks68=np.zeros(0, np.int32),
+        decimated_triangles=np.zeros((0, 3), np.int32),
         facemesh_triangle=np.zeros(0, np.int32),
         facemesh_barycentric=np.zeros((0, 3), np.float32),
     )
 
 
-def _shapes(model: MorphableModel) -> Floats:
-    """(1 + _MOVING, V, 3): the mean face, and it with each of the expressions that move most."""
-    strongest = np.argsort(-np.square(model.expression, dtype=np.float64).sum(axis=(1, 2)))[:_MOVING]
-    return np.concatenate([model.mean[None], model.mean + model.expression[strongest]]).astype(np.float64)
-
-
 def _to_triangles(points: Floats, corners: Floats) -> Floats:
-    """(n,) distances of points (n, 3) from one triangle (n, 3, 3) each: to its plane, or else to the nearest edge."""
+    """(n,) distances of points (n, 3) from one triangle (n, 3, 3) each: to its plane if inside, else to an edge."""
     a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
     to_edges = np.min([_to_segments(points, *edge) for edge in ((a, b), (b, c), (c, a))], axis=0)
     normals = np.cross(b - a, c - a)

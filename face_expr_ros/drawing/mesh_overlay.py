@@ -1,4 +1,4 @@
-"""The fitted face model as a see-through, shaded mesh over an image."""
+"""The fitted face model as a transparent, shaded mesh over an image."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _WHITE = np.array([[[255, 255, 255, 160]]], np.uint8)
 def draw_mesh(
     image: NDArray[np.uint8], fits: Sequence[FaceFit], model: MorphableModel, camera: Camera, opacity: float = _OPACITY
 ) -> None:
-    """Lays the fitted faces over an image (height, width, 3), in place; nearer faces hide farther ones.
+    """Draw the fitted faces over an image (height, width, 3), in place; nearer faces occlude farther ones.
 
-    Only the front of the face is drawn, where the fit itself sees it.
+    Only the front of the skin is drawn, in the projection that the fit was computed with.
     """
     skin = surface.skin(model)
     height, width = image.shape[:2]
-    placed = surface.place_all(fits, model, camera, height)
+    projected = surface.project_faces(fits, model, camera, height)
     tint = np.broadcast_to(_COLOR, model.mean.shape)
-    looks = [rasterizer.Look(one.normals(skin), tint, _WHITE, _maps()) for one in placed]
-    for tile in surface.tiles(placed, skin, width, height):
-        canvas = surface.paint(tile, placed, skin, looks)
+    looks = [rasterizer.Look(face.normals(skin), tint, _WHITE, _maps()) for face in projected]
+    for tile in surface.tiles(projected, skin, width, height):
+        canvas = surface.shade(tile, projected, skin, looks)
         canvas *= opacity
         rasterizer.composite(tile.target, image[tile.window])
 

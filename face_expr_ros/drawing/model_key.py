@@ -6,7 +6,7 @@ from face_expr_ros.core.face_model import MorphableModel
 
 
 class ModelKey:
-    """Two models that were read from the same file are the same key."""
+    """A hashable key of a model for caches; models read from the same file are equal."""
 
     def __init__(self, model: MorphableModel) -> None:
         self.model = model

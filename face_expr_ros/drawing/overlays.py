@@ -1,4 +1,4 @@
-"""Draws what was found onto an image: boxes with ids, contours, axes, expression bars, the fitted mesh."""
+"""Draws results onto an image: boxes with ids, landmarks, axes, blendshape bars and the fitted mesh."""
 
 from __future__ import annotations
 
@@ -12,24 +12,34 @@ from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.facemesh_regions import CLOSED_CONTOURS, IRISES, OPEN_CONTOURS
 from face_expr_ros.core.geometry import FACE_FRAME, project, to_camera
 from face_expr_ros.core.types import Blendshapes, Camera, Face, FloatArray, Frame, Pose, Roi
+from face_expr_ros.drawing.line_drawing import (
+    FONT,
+    SHADOW,
+    SHIFT,
+    Color,
+    Image,
+    color_of,
+    fixed_point,
+    is_drawable,
+    write,
+)
 from face_expr_ros.drawing.mesh_overlay import draw_mesh
-from face_expr_ros.drawing.pen import FONT, SHADOW, SHIFT, Color, Image, color_of, drawable, fixed_point, write
 from face_expr_ros.drawing.points import draw_landmarks68
 
 _AXIS_COLORS: tuple[Color, ...] = ((60, 60, 235), (80, 200, 60), (240, 130, 50))  # x red, y green, z blue
 _AXIS_LENGTH = 0.06  # meters
-_NEAREST = 0.01  # meters before the camera, from where on a point has an image
-_BARS, _BAR_LEAST = 6, 0.08  # at most this many bars, for values of at least this
+_MIN_DISTANCE = 0.01  # minimum distance in front of the camera for projection, meters
+_BARS, _BAR_MIN = 6, 0.08  # maximum number of bars, and minimum value of a bar
 
 
 def annotate(frame: Frame, faces: Sequence[Face], model: MorphableModel, *, mesh: bool = False) -> Image:
-    """A copy of the frame's image with all that was found drawn onto it.
+    """A copy of the frame's image with all results drawn onto it.
 
     Args:
-        frame: the image and the camera that took it.
-        faces: what was found in it.
+        frame: the image and its camera.
+        faces: the faces of the frame.
         model: the face model of the fits.
-        mesh: draw the fitted model as well, see-through, where it has a surface.
+        mesh: also draw the fitted model as a transparent mesh, if it has a surface.
     Returns:
         (height, width, 3) uint8 BGR.
     """
@@ -49,8 +59,8 @@ def annotate(frame: Frame, faces: Sequence[Face], model: MorphableModel, *, mesh
 
 
 def draw_landmarks(image: Image, points: FloatArray, color: Color) -> None:
-    """FaceMesh points (>= 468, >= 2) in pixels: every point a dot, eyes, brows, lips, nose and outline as lines."""
-    if not drawable(points[:, :2]):
+    """Draw FaceMesh points (>= 468, >= 2), pixels, as dots, and eyes, brows, lips, nose and outline as lines."""
+    if not is_drawable(points[:, :2]):
         return
     _dots(image, points[:, :2], color)
     fixed = fixed_point(points[:, :2])
@@ -63,23 +73,23 @@ def draw_landmarks(image: Image, points: FloatArray, color: Color) -> None:
 
 
 def draw_axes(image: Image, pose: Pose, camera: Camera, length: float = _AXIS_LENGTH) -> None:
-    """The face frame at the sellion: x (red) out of the face, y (green) to its left, z (blue) up."""
+    """Draw the face frame at the sellion: x (red) out of the face, y (green) to its left, z (blue) up."""
     ends = to_camera(np.vstack([np.zeros(3), FACE_FRAME.T * length]), pose)
-    if not np.isfinite(ends).all() or (ends[:, 2] < _NEAREST).any():
+    if not np.isfinite(ends).all() or (ends[:, 2] < _MIN_DISTANCE).any():
         return
     pixels = project(ends, camera)
-    if not drawable(pixels):
+    if not is_drawable(pixels):
         return
     origin, *tips = fixed_point(pixels).tolist()
-    # The farthest first, so that the axis that points at the viewer lies on top.
+    # Farthest first, so that the axis that points at the viewer is on top.
     for axis in np.argsort(-ends[1:, 2]):
         cv2.line(image, origin, tips[axis], SHADOW, 4, cv2.LINE_AA, SHIFT)
         cv2.line(image, origin, tips[axis], _AXIS_COLORS[axis], 2, cv2.LINE_AA, SHIFT)
 
 
 def draw_box(image: Image, roi: Roi, label: str, color: Color) -> None:
-    """The corners of a box and its id."""
-    if not drawable(np.array([[roi.x, roi.y], [roi.x + roi.width, roi.y + roi.height]])):
+    """Draw the corners of a box and its label."""
+    if not is_drawable(np.array([[roi.x, roi.y], [roi.x + roi.width, roi.y + roi.height]])):
         return
     left, top, right, bottom = (round(v) for v in (roi.x, roi.y, roi.x + roi.width, roi.y + roi.height))
     arm = max(4, round(0.12 * min(roi.width, roi.height)))
@@ -93,26 +103,26 @@ def draw_box(image: Image, roi: Roi, label: str, color: Color) -> None:
 
 
 def draw_bars(image: Image, blendshapes: Blendshapes, roi: Roi, color: Color, others: Sequence[Roi] = ()) -> None:
-    """The strongest blendshapes as bars beside the box, in the order of the names.
+    """Draw the strongest blendshapes as bars beside the box, in the order of the names.
 
-    They are to the right of it, or to its left where the image ends or one of the other faces is. Where there is no
-    room on either side, there are none.
+    The bars are to the right of the box, or to the left if the image ends or another face is on the right. Without room
+    on either side, none are drawn.
     """
     values = np.nan_to_num(np.asarray(blendshapes.values, dtype=float))
     strongest = np.sort(np.argsort(-values)[:_BARS])
-    shown = [int(n) for n in strongest if values[n] >= _BAR_LEAST]
+    shown = [int(n) for n in strongest if values[n] >= _BAR_MIN]
     height, width = image.shape[:2]
     row, panel = 20, 168
-    if not shown or not drawable(np.array([[roi.x, roi.y]])) or width < panel + 16:
+    if not shown or not is_drawable(np.array([[roi.x, roi.y]])) or width < panel + 16:
         return
-    places = (round(roi.x + roi.width) + 12, round(roi.x) - panel - 12)
-    left = next((x for x in places if 0 <= x <= width - panel and not _covers(x, panel, others)), None)
+    candidates = (round(roi.x + roi.width) + 12, round(roi.x) - panel - 12)
+    left = next((x for x in candidates if 0 <= x <= width - panel and not _covers(x, panel, others)), None)
     if left is None:
         return
     top = int(np.clip(roi.y, 4, max(4, height - row * len(shown) - 8)))
     _darken(image, left, top, panel, row * len(shown) + 6)
-    for place, n in enumerate(shown):
-        y = top + 6 + place * row
+    for position, n in enumerate(shown):
+        y = top + 6 + position * row
         length = round((panel - 12) * min(1.0, float(values[n])))
         cv2.rectangle(image, (left + 6, y + 11), (left + panel - 6, y + 14), (90, 90, 90), cv2.FILLED)
         cv2.rectangle(image, (left + 6, y + 11), (left + 6 + length, y + 14), color, cv2.FILLED)
@@ -126,7 +136,7 @@ def _covers(left: int, width: int, others: Sequence[Roi]) -> bool:
 
 
 def _dots(image: Image, points: NDArray, color: Color) -> None:
-    """Half-covered pixels at the points: light enough to leave the face visible."""
+    """Blend the color into the pixels at the points with half opacity."""
     x, y = np.round(points).astype(int).T
     inside = (x >= 0) & (y >= 0) & (x < image.shape[1]) & (y < image.shape[0])
     x, y = x[inside], y[inside]

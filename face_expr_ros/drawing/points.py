@@ -1,4 +1,4 @@
-"""A fit as points: the 68 of iBUG with their lines, or every vertex that is seen."""
+"""Draws a fit as points: the 68 iBUG points with their lines, or all visible vertices."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.types import Camera, Face, FloatArray
 from face_expr_ros.drawing import surface
-from face_expr_ros.drawing.pen import (
+from face_expr_ros.drawing.line_drawing import (
     SHADOW,
     SHIFT,
     Color,
     Image,
     color_of,
-    drawable,
+    draw_outlined,
     fixed_point,
-    outlined,
-    thickness,
+    is_drawable,
+    line_thickness,
 )
 
 # iBUG's 68 points: jaw line, brows, bridge, nostrils; eyes, outer and inner lips.
@@ -28,44 +28,44 @@ OPEN_CHAINS = (range(17), range(17, 22), range(22, 27), range(27, 31), range(31,
 CLOSED_CHAINS = (range(36, 42), range(42, 48), range(48, 60), range(60, 68))
 
 _WHITE: Color = (255, 255, 255)
-_SPACING = 320.0  # pixels of face for a pixel of a dot's radius
-_ROOM = 4.0  # a dot's share of the face's box, in its own size
+_SPACING = 320.0  # face width per pixel of a dot's radius, pixels
+_ROOM = 4.0  # minimum area of the face's box per dot, in areas of a dot
 
 
 def draw_landmarks68(image: Image, points: FloatArray, color: Color) -> None:
-    """The 68 points (68, >= 2) in pixels: a dot each, joined by lines; in place."""
-    if not drawable(points[:, :2]):
+    """Draw the 68 points (68, >= 2), pixels, as dots joined by lines, in place."""
+    if not is_drawable(points[:, :2]):
         return
-    fixed, width = fixed_point(points[:, :2]), thickness(points)
-    outlined(image, [fixed[list(chain)] for chain in OPEN_CHAINS], False, color, width)
-    outlined(image, [fixed[list(chain)] for chain in CLOSED_CHAINS], True, color, width)
+    fixed, width = fixed_point(points[:, :2]), line_thickness(points)
+    draw_outlined(image, [fixed[list(chain)] for chain in OPEN_CHAINS], False, color, width)
+    draw_outlined(image, [fixed[list(chain)] for chain in CLOSED_CHAINS], True, color, width)
     for center in fixed.tolist():
         for radius, tone in ((width + 1.1, SHADOW), (width + 0.3, _WHITE)):
             cv2.circle(image, center, round(radius * (1 << SHIFT)), tone, cv2.FILLED, cv2.LINE_AA, SHIFT)
 
 
 def draw_vertices(image: Image, faces: Sequence[Face], model: MorphableModel, camera: Camera) -> None:
-    """The vertices of the fitted faces that are seen, as dots in the color of their face; in place.
+    """Draw the visible vertices of the fitted faces as dots in the color of their face, in place.
 
-    A vertex is seen when no surface of this or another face hides it. Where they would run into one another only every
-    n-th is drawn.
+    A vertex is visible if no surface of this or another face occludes it. Only every n-th vertex is drawn where dots
+    would overlap.
     """
     front = surface.front(model)
     height, width = image.shape[:2]
-    # The farthest first: at the border of a face the dots of the nearer one lie on top.
+    # Farthest first, so that at the border of a face the dots of the nearer face are on top.
     far_first = sorted(faces, key=lambda face: -float(face.fit.pose.position[2]))
-    shown = [(face, surface.place(face.fit, model, camera, height)) for face in far_first]
-    placed = [one for _, one in shown if one is not None]
-    colors = [color_of(face.id) for face, one in shown if one is not None]
-    for tile in surface.tiles(placed, front, width, height):
-        for one, color in zip(placed, colors, strict=True):
-            radius, step = _dot_size(one.pixels[front.vertices])
-            points = one.pixels[front.vertices[::step]]
-            _dots(image, points[tile.sees(points)], color, radius)
+    results = [(face.id, surface.project_face(face.fit, model, camera, height)) for face in far_first]
+    projected = [face for _, face in results if face is not None]
+    colors = [color_of(face_id) for face_id, face in results if face is not None]
+    for tile in surface.tiles(projected, front, width, height):
+        for face, color in zip(projected, colors, strict=True):
+            radius, step = _dot_size(face.pixels[front.vertices])
+            points = face.pixels[front.vertices[::step]]
+            _dots(image, points[tile.visible(points)], color, radius)
 
 
 def _dot_size(points: NDArray) -> tuple[int, int]:
-    """Radius of the dots of a face with these pixels (n, >= 2), and every how many there is room for."""
+    """Radius of the dots of a face with these points (n, >= 2), and the step at which they do not overlap."""
     across, down = np.ptp(points[:, :2], axis=0).tolist()
     radius = round(min(across / _SPACING, 20.0))
     room = across * down / (_ROOM * (2 * radius + 1) ** 2)
@@ -73,7 +73,7 @@ def _dot_size(points: NDArray) -> tuple[int, int]:
 
 
 def _dots(image: Image, points: NDArray, color: Color, radius: int) -> None:
-    """Round dots at pixels (n, >= 2), each (2 radius + 1) wide."""
+    """Draw round dots at pixels (n, >= 2), each (2 radius + 1) wide."""
     x, y = np.round(points[:, :2]).astype(int).T
     for down in range(-radius, radius + 1):
         for across in range(-radius, radius + 1):

@@ -1,4 +1,4 @@
-"""The head pose as a box around the face, with its three angles."""
+"""Draws the head pose as a box around the face with its three angles."""
 
 from __future__ import annotations
 
@@ -8,33 +8,42 @@ import numpy as np
 from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.geometry import euler_angles
 from face_expr_ros.core.types import FaceFit, FloatArray
-from face_expr_ros.drawing.pen import Color, Image, drawable, fixed_point, outlined, thickness, write
+from face_expr_ros.drawing.line_drawing import (
+    Color,
+    Image,
+    draw_outlined,
+    fixed_point,
+    is_drawable,
+    line_thickness,
+    write,
+)
 from face_expr_ros.drawing.projection import fit_pixels
 
 _MARGIN = 0.012  # meters around the 68 points
 _FORWARD = 0.06  # meters from the nose to the front of the box
-_FRONT_SCALE = 1.2  # of the front against the back, so that it shows which is which
+_FRONT_SCALE = 1.2  # size of the front relative to the back, so that they are distinguishable
 _WHITE: Color = (245, 245, 245)
 
 
 def draw_pose(image: Image, fit: FaceFit, model: MorphableModel, color: Color) -> None:
-    """A box from the back of the 68 points to before the nose, wider in front, and the angles in degrees; in place.
+    """Draw a box from the back of the 68 points to in front of the nose, and the angles in degrees, in place.
 
-    It is drawn in the fit's weak perspective: through the lens the front of a near face's box would leave the image.
+    The box is drawn in the fit's weak perspective: in full perspective the front of a near face's box would leave the
+    image.
     """
     pixels = fit_pixels(fit, pose_box(model), image.shape[0])
-    if not drawable(pixels[:, :2]):
+    if not is_drawable(pixels[:, :2]):
         return
-    fixed, width = fixed_point(pixels[:, :2]), thickness(pixels) + 1
-    outlined(image, [fixed[:4]], True, color, width)
-    outlined(image, [fixed[[n, n + 4]] for n in range(4)], False, color, width)
-    outlined(image, [fixed[4:]], True, _WHITE, width)
+    fixed, width = fixed_point(pixels[:, :2]), line_thickness(pixels) + 1
+    draw_outlined(image, [fixed[:4]], True, color, width)
+    draw_outlined(image, [fixed[[n, n + 4]] for n in range(4)], False, color, width)
+    draw_outlined(image, [fixed[4:]], True, _WHITE, width)
     angles = np.degrees(euler_angles(fit.pose.rotation))
     _label(image, "yaw {:+.0f}  pitch {:+.0f}  roll {:+.0f}".format(*angles), pixels, width)
 
 
 def pose_box(model: MorphableModel) -> FloatArray:
-    """The (8, 3) corners of the box in model axes, meters: its back and then its front, each in a round."""
+    """The (8, 3) corners of the box in model axes, meters: back and then front, each in cyclic order."""
     points = model.mean[model.landmarks68]
     low, high = points.min(axis=0) - _MARGIN, points.max(axis=0) + _MARGIN
     back = np.array([[x, y, low[2]] for x, y in ((0, 0), (1, 0), (1, 1), (0, 1))])
@@ -46,7 +55,7 @@ def pose_box(model: MorphableModel) -> FloatArray:
 
 
 def _label(image: Image, text: str, pixels: FloatArray, width: int) -> None:
-    """The text under the box, or over it where the image ends."""
+    """Draw the text below the box, or above it at the lower border of the image."""
     size = 0.35 + 0.15 * width
     (across, up), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
     below, above = round(float(pixels[:, 1].max())) + up + 8, round(float(pixels[:, 1].min())) - 8

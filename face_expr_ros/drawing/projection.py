@@ -1,4 +1,4 @@
-"""From the camera frame to pixels, and the normals that shading needs."""
+"""Projection from the camera frame to pixels, and normals for shading."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Float32 = NDArray[np.float32]
 
 
 def to_pixels(points: FloatArray, camera: Camera) -> Float32:
-    """Points (V, 3) of the camera frame as x, y in pixels and z in meters, through a pinhole.
+    """Project points (V, 3) of the camera frame through a pinhole: x, y in pixels, z in meters.
 
-    Equals ``cv2.projectPoints`` without distortion; points at or behind the camera keep their z and are never drawn.
+    Equals ``cv2.projectPoints`` without distortion. Points at or behind the camera keep their z and are not drawn.
     """
     pixels = np.array(points, np.float32)
     z = np.where(pixels[:, 2] > 0, pixels[:, 2], np.float32(1))
@@ -29,10 +29,10 @@ def to_pixels(points: FloatArray, camera: Camera) -> Float32:
 
 
 def fit_pixels(fit: FaceFit, vertices: FloatArray, height: int) -> FloatArray:
-    """Vertices (V, 3) of a fit in model axes, through its weak perspective, in an image of so many rows.
+    """Project vertices (V, 3) in model axes with the weak perspective of a fit, in an image of ``height`` rows.
 
     Returns:
-        (V, 3): x, y in pixels, z in the same scale, counted from the sellion, smaller is nearer.
+        (V, 3): x, y in pixels; z in the same scale relative to the sellion, smaller is nearer.
     """
     moved = vertices @ fit.weak_perspective[:, :3].T + fit.weak_perspective[:, 3]
     return np.column_stack([moved[:, 0] - 1, height - moved[:, 1], -moved[:, 2]])
@@ -41,48 +41,48 @@ def fit_pixels(fit: FaceFit, vertices: FloatArray, height: int) -> FloatArray:
 def fit_in_image(
     fit: FaceFit, vertices: FloatArray, landmarks68: NDArray[np.integer], camera: Camera, height: int
 ) -> Float32:
-    """Vertices (V, 3) of a fit in model axes as the fit itself sees them: x, y in pixels, z in meters.
+    """Project vertices (V, 3) in model axes with the projection of the fit: x, y in pixels, z in meters.
 
-    A network's fit is a weak perspective, one to landmarks goes through the lens; near the camera the two differ by
-    several pixels at the ears. The one that gives the fit's own 68 points is taken.
+    Fits of a network use a weak perspective, fits to landmarks full perspective; near the camera the two differ by
+    several pixels at the ears. The projection that agrees better with the fit's own 68 points is used.
 
     Args:
-        landmarks68: (68,) vertices of the iBUG points.
+        landmarks68: (68,) vertex indices of the iBUG points.
         height: rows of the image.
     """
     points = to_camera(vertices, fit.pose)
-    lens = np.column_stack([project(points, camera), points[:, 2]])
+    full = np.column_stack([project(points, camera), points[:, 2]])
     weak = fit_pixels(fit, vertices, height)
     scale = np.linalg.norm(fit.weak_perspective[:2, :3], axis=1).mean()
     weak[:, 2] = fit.pose.position[2] + weak[:, 2] / max(scale, 1e-6)
-    off = [np.abs(pixels[landmarks68, :2] - fit.landmarks68[:, :2]).mean() for pixels in (lens, weak)]
-    return np.asarray(weak if off[1] < off[0] else lens, np.float32)
+    errors = [np.abs(pixels[landmarks68, :2] - fit.landmarks68[:, :2]).mean() for pixels in (full, weak)]
+    return np.asarray(weak if errors[1] < errors[0] else full, np.float32)
 
 
 def bounding_box(pixels: Sequence[NDArray], width: int, height: int) -> tuple[int, int, int, int] | None:
-    """Left, top, right and bottom of the pixels that points (V, 3) cover in an image; None where they cover none.
+    """Left, top, right and bottom of points (V, 3) in an image; None if they cover no pixels.
 
-    Points behind the camera and ones that are not finite do not count.
+    Points behind the camera and points that are not finite are ignored.
     """
     x, y, z = np.concatenate([*pixels, np.zeros((0, 3))]).T
-    seen = np.isfinite(x) & np.isfinite(y) & np.isfinite(z) & (z > 0)
-    if not seen.any():
+    valid = np.isfinite(x) & np.isfinite(y) & np.isfinite(z) & (z > 0)
+    if not valid.any():
         return None
-    x, y = x[seen], y[seen]
+    x, y = x[valid], y[valid]
     left, top = (int(v) for v in np.clip(np.floor([x.min(), y.min()]) - 1, 0, [width, height]))
     right, bottom = (int(v) for v in np.clip(np.ceil([x.max(), y.max()]) + 2, 0, [width, height]))
     return None if right <= left or bottom <= top else (left, top, right, bottom)
 
 
 def corner_operator(triangles: NDArray[np.integer], vertex_count: int) -> csr_matrix:
-    """The (vertex_count, T) matrix that sums values of triangles at their corners."""
+    """Sparse matrix (vertex_count, T) that sums the values of triangles at their corners."""
     columns = np.repeat(np.arange(len(triangles)), 3)
     ones = np.ones(triangles.size, np.float32)
     return csr_matrix((ones, (triangles.ravel(), columns)), shape=(vertex_count, len(triangles)))
 
 
 def vertex_normals(vertices: FloatArray, triangles: NDArray[np.integer], corners: csr_matrix) -> Float32:
-    """Unit normals (V, 3) as the area-weighted mean of the triangles around each vertex; 0 where there is none.
+    """Unit normals (V, 3), the area-weighted mean of the triangles around each vertex; 0 without triangles.
 
     Args:
         vertices: (V, 3).
@@ -99,9 +99,9 @@ def vertex_normals(vertices: FloatArray, triangles: NDArray[np.integer], corners
 
 
 def facing_normals(normals: FloatArray, points: FloatArray) -> Float32:
-    """Normals of the camera frame as seen along each point's own ray: (0, 0, -1) faces the camera.
+    """Normals of the camera frame relative to each point's viewing ray: (0, 0, -1) faces the camera.
 
-    To first order in the angle between the ray and the optical axis, which is all that a map of lights needs.
+    First-order approximation in the angle between the ray and the optical axis, sufficient for light maps.
     """
     nearest = 1 / np.maximum(points[:, 2], 1e-3)
     across, down = points[:, 0] * nearest, points[:, 1] * nearest

@@ -1,4 +1,4 @@
-"""A robot of simple shapes, read from its URDF and drawn with given joint positions."""
+"""Renders a robot of primitive shapes from its URDF with given joint positions."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from face_expr_ros.core.types import Camera, FloatArray
 from face_expr_ros.kernels import rasterizer
 
 Image = NDArray[np.uint8]
-_SIDES = 72  # of what is round
-_LAMP = np.array([0.55, -0.35, 0.75]) / np.linalg.norm([0.55, -0.35, 0.75])  # towards it, in the robot's axes
-_AMBIENT = 0.55  # part of the light that comes from everywhere
-_SAMPLES = 3  # of a pixel, across and down
+_SIDES = 72  # segments of round shapes
+_LAMP = np.array([0.55, -0.35, 0.75]) / np.linalg.norm([0.55, -0.35, 0.75])  # direction to the lamp, robot axes
+_AMBIENT = 0.55  # fraction of ambient light
+_SAMPLES = 3  # antialiasing: samples per pixel in each direction
 _BACKGROUND = 225  # gray level
 
 
@@ -28,8 +28,8 @@ class Shape:
     """One visual of the URDF.
 
     Attributes:
-        link: that it belongs to.
-        triangles: (n, 3, 3) corners in the link's axes, meters, counter-clockwise seen from outside.
+        link: name of its link.
+        triangles: (n, 3, 3) corners in the link's axes, meters, counter-clockwise from outside.
         color: blue, green, red in 0..1.
     """
 
@@ -41,10 +41,10 @@ class Shape:
 class Robot:
     """A URDF of boxes, cylinders and spheres in named materials, with fixed, revolute and prismatic joints.
 
-    It draws the robots that come with the package; links are named before their children, and meshes are beyond it.
+    It supports the robots of this package: parents precede their children, and meshes are not supported.
 
     Raises:
-        KeyError: a visual's material is none of the URDF's.
+        KeyError: a visual refers to a material that the URDF does not define.
     """
 
     def __init__(self, urdf: Path) -> None:
@@ -52,47 +52,53 @@ class Robot:
         colors = {tag.attrib["name"]: _color(tag) for tag in root.findall("material")}
         self._joints = root.findall("joint")
         self._shapes = [
-            Shape(link.attrib["name"], _moved(_triangles(visual), _origin(visual)), colors[_name(visual, "material")])
+            Shape(
+                link.attrib["name"],
+                _transform(_triangles(visual), _origin(visual)),
+                colors[_name(visual, "material")],
+            )
             for link in root.findall("link")
             for visual in link.findall("visual")
         ]
 
     def draw(self, positions: Mapping[str, float], camera: Camera, view: FloatArray) -> Image:
-        """The robot on a plain background; (4, 4) ``view`` is from its first link to the camera's optical frame.
+        """Render the robot on a plain background, (height, width, 3) uint8 BGR.
 
-        Joints that are not named stand at 0.
+        Args:
+            positions: joint positions, radians or meters; missing joints are at 0.
+            view: (4, 4) from the first link to the camera's optical frame.
         """
-        places = self._places(positions)
-        corners = np.concatenate([_moved(shape.triangles, places[shape.link]) for shape in self._shapes])
+        poses = self._link_poses(positions)
+        corners = np.concatenate([_transform(shape.triangles, poses[shape.link]) for shape in self._shapes])
         colors = np.concatenate([np.tile(shape.color, (len(shape.triangles), 1)) for shape in self._shapes])
         normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         normals /= np.linalg.norm(normals, axis=1, keepdims=True)
         light = _AMBIENT + (1 - _AMBIENT) * np.maximum(normals @ _LAMP, 0)
-        seen = _moved(corners, view).reshape(-1, 3)
+        in_camera = _transform(corners, view).reshape(-1, 3)
         target = rasterizer.Target(camera.width, camera.height, _SAMPLES)
-        points = np.column_stack([project(seen, camera), seen[:, 2]])
+        points = np.column_stack([project(in_camera, camera), in_camera[:, 2]])
         rasterizer.draw(target, points, np.arange(len(points)).reshape(-1, 3))
-        palette = np.vstack([colors * light[:, None] * 255, [_BACKGROUND] * 3])  # the last is for EMPTY, -1
+        palette = np.vstack([colors * light[:, None] * 255, [_BACKGROUND] * 3])  # the last row is for EMPTY, -1
         samples = palette[target.index].reshape(camera.height, _SAMPLES, camera.width, _SAMPLES, 3)
         return samples.mean(axis=(1, 3)).round().astype(np.uint8)
 
-    def _places(self, positions: Mapping[str, float]) -> dict[str, FloatArray]:
-        """(4, 4) from each link to the first one; a URDF names parents before their children here."""
-        places: dict[str, FloatArray] = {self._shapes[0].link: np.eye(4)}
+    def _link_poses(self, positions: Mapping[str, float]) -> dict[str, FloatArray]:
+        """(4, 4) from each link to the first one; parents precede their children in the URDF."""
+        poses: dict[str, FloatArray] = {self._shapes[0].link: np.eye(4)}
         for joint in self._joints:
-            move = np.eye(4)
+            motion = np.eye(4)
             axis = _numbers(joint.find("axis"), "xyz", (1.0, 0.0, 0.0)) * positions.get(joint.attrib["name"], 0.0)
             if joint.attrib["type"] == "prismatic":
-                move[:3, 3] = axis
+                motion[:3, 3] = axis
             else:
-                move[:3, :3] = Rotation.from_rotvec(axis).as_matrix()
-            places[_name(joint, "child", "link")] = places[_name(joint, "parent", "link")] @ _origin(joint) @ move
-        return places
+                motion[:3, :3] = Rotation.from_rotvec(axis).as_matrix()
+            poses[_name(joint, "child", "link")] = poses[_name(joint, "parent", "link")] @ _origin(joint) @ motion
+        return poses
 
 
-def _moved(triangles: FloatArray, place: FloatArray) -> FloatArray:
-    moved: FloatArray = triangles @ place[:3, :3].T + place[:3, 3]
-    return moved
+def _transform(triangles: FloatArray, pose: FloatArray) -> FloatArray:
+    transformed: FloatArray = triangles @ pose[:3, :3].T + pose[:3, 3]
+    return transformed
 
 
 def _numbers(element: ElementTree.Element | None, key: str, default: tuple[float, ...]) -> FloatArray:
@@ -110,35 +116,35 @@ def _color(material: ElementTree.Element) -> tuple[float, float, float]:
 
 
 def _origin(element: ElementTree.Element) -> FloatArray:
-    """The (4, 4) of an <origin>; roll, pitch and yaw are about fixed axes."""
+    """The (4, 4) pose of an <origin>; roll, pitch and yaw are about fixed axes."""
     origin = element.find("origin")
-    place = np.eye(4)
-    place[:3, :3] = Rotation.from_euler("xyz", _numbers(origin, "rpy", (0.0, 0.0, 0.0))).as_matrix()
-    place[:3, 3] = _numbers(origin, "xyz", (0.0, 0.0, 0.0))
-    return place
+    pose = np.eye(4)
+    pose[:3, :3] = Rotation.from_euler("xyz", _numbers(origin, "rpy", (0.0, 0.0, 0.0))).as_matrix()
+    pose[:3, 3] = _numbers(origin, "xyz", (0.0, 0.0, 0.0))
+    return pose
 
 
 def _triangles(visual: ElementTree.Element) -> FloatArray:
-    """(n, 3, 3) of a <geometry>, around its middle."""
+    """Triangles (n, 3, 3) of a <geometry>, around its center."""
     shape = visual.findall("geometry/*")[0]
     if shape.tag == "box":
         return _box(*_numbers(shape, "size", ()) / 2)
     radius = float(shape.attrib["radius"])
     if shape.tag == "cylinder":
         half = float(shape.attrib["length"]) / 2
-        return _turned(np.array([[0.0, -half], [radius, -half], [radius, half], [0.0, half]]))
+        return _revolve(np.array([[0.0, -half], [radius, -half], [radius, half], [0.0, half]]))
     angles = np.linspace(-np.pi / 2, np.pi / 2, _SIDES // 2)
-    return _turned(radius * np.column_stack([np.cos(angles), np.sin(angles)]))
+    return _revolve(radius * np.column_stack([np.cos(angles), np.sin(angles)]))
 
 
-def _turned(profile: FloatArray) -> FloatArray:
-    """A profile (n, 2) of radius and height, from below to above, turned about z."""
-    turn = np.linspace(0, 2 * np.pi, _SIDES + 1)
-    ring = np.stack([np.cos(turn), np.sin(turn)], axis=-1)
+def _revolve(profile: FloatArray) -> FloatArray:
+    """Surface of revolution about z of a profile (n, 2) of radius and height, from bottom to top."""
+    angle = np.linspace(0, 2 * np.pi, _SIDES + 1)
+    ring = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
     grid = np.concatenate(
         [profile[:, None, :1] * ring, np.broadcast_to(profile[:, None, 1:], (len(profile), _SIDES + 1, 1))], axis=-1
     )
-    return _halves(grid[:-1, :-1], grid[:-1, 1:], grid[1:, 1:], grid[1:, :-1])
+    return _split_quads(grid[:-1, :-1], grid[:-1, 1:], grid[1:, 1:], grid[1:, :-1])
 
 
 def _box(x: float, y: float, z: float) -> FloatArray:
@@ -149,11 +155,11 @@ def _box(x: float, y: float, z: float) -> FloatArray:
             second = np.cross(normal, first)
             sides.append([normal + i * first + j * second for i, j in ((-1, -1), (1, -1), (1, 1), (-1, 1))])
     a, b, c, d = np.moveaxis(np.array(sides) * [x, y, z], 1, 0)
-    return _halves(a, b, c, d)
+    return _split_quads(a, b, c, d)
 
 
-def _halves(a: FloatArray, b: FloatArray, c: FloatArray, d: FloatArray) -> FloatArray:
-    """The triangles (n, 3, 3), without those of no area, of quadrangles with these corners (..., 3)."""
+def _split_quads(a: FloatArray, b: FloatArray, c: FloatArray, d: FloatArray) -> FloatArray:
+    """The non-degenerate triangles (n, 3, 3) of quadrilaterals with these corners (..., 3)."""
     triangles = np.concatenate([np.stack([a, b, c], axis=-2), np.stack([a, c, d], axis=-2)]).reshape(-1, 3, 3)
     areas = np.linalg.norm(np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]), axis=1)
     return triangles[areas > 1e-12]

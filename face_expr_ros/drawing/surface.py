@@ -1,4 +1,4 @@
-"""The fitted faces as surfaces in the image: where their vertices are, and one z-buffer for all of them."""
+"""Fitted faces as surfaces in the image: projected vertices, and a common z-buffer."""
 
 from __future__ import annotations
 
@@ -24,44 +24,44 @@ from face_expr_ros.drawing.projection import (
 )
 from face_expr_ros.kernels import rasterizer
 
-LASHES = "eyelashes"  # planes with a see-through picture of hairs on them: no surface
+LASHES = "eyelashes"  # planes for a transparent texture, not part of the surface
 _SKIN, _EYES = "skin", ("left_eyeball", "right_eyeball")
 _JAW = slice(0, 9)  # iBUG points from the subject's right ear to the chin, from back to front
-_UNDER_JAW = 0.010  # meters below the jaw line that still belong to the face
-_BEFORE_EAR = 0.008  # meters before the jaw line's end that do not
-_NEAREST = 0.05  # meters before the camera; a face that reaches nearer is not drawn
-_TILE = 1 << 20  # pixels that are drawn at a time: 24 MB, whatever the size of the image
+_UNDER_JAW = 0.010  # meters below the jaw line that belong to the face
+_BEFORE_EAR = 0.008  # meters in front of the jaw line's end that do not belong to the face
+_MIN_DISTANCE = 0.05  # meters in front of the camera; faces with nearer points are not drawn
+_TILE = 1 << 20  # maximum number of pixels per tile, which limits the memory to 24 MB
 
 
 @dataclass(frozen=True)
 class Surface:
-    """Triangles of a face model that are drawn together.
+    """A subset of a face model's triangles.
 
     Attributes:
-        mesh: for the rasterizer.
-        picked: (n,) which of the model's triangles these are.
-        corners: of its triangles, `projection.corner_operator`.
-        vertices: (n,) the vertices that it uses.
+        mesh: mesh for the rasterizer.
+        triangle_indices: (n,) indices of the model's triangles.
+        corners: `projection.corner_operator` of its triangles.
+        vertices: (n,) indices of the vertices in use.
     """
 
     mesh: rasterizer.Mesh
-    picked: NDArray[np.intp]
+    triangle_indices: NDArray[np.intp]
     corners: csr_matrix
     vertices: NDArray[np.intp]
 
 
 def skin(model: MorphableModel) -> Surface:
-    """The front of the face's skin: eyes and mouth stay open. The whole model where it has no parts."""
+    """The front of the face's skin, with holes at eyes and mouth; the front of the model if it has no parts."""
     return _surface(ModelKey(model), (_SKIN,), True)
 
 
 def front(model: MorphableModel) -> Surface:
-    """The front of the face with eyes, teeth and all but the lashes."""
+    """The front of the face with eyes, teeth and all other parts except the lashes."""
     return _surface(ModelKey(model), _solid(model), True)
 
 
 def whole(model: MorphableModel) -> Surface:
-    """Everything but the lashes."""
+    """The whole model except the lashes."""
     return _surface(ModelKey(model), _solid(model), False)
 
 
@@ -69,8 +69,8 @@ def _solid(model: MorphableModel) -> tuple[str, ...]:
     return tuple(part for part in model.part_names if part != LASHES)
 
 
-def is_seen(model: MorphableModel) -> NDArray[np.bool_]:
-    """(T,) which triangles belong to skin and eyes, which are seen more often than the inside of a mouth."""
+def is_skin_or_eye(model: MorphableModel) -> NDArray[np.bool_]:
+    """(T,) whether each triangle belongs to the skin or the eyes."""
     return _in_parts(model, (_SKIN, *_EYES)) if model.part_names else np.ones(len(model.triangles), bool)
 
 
@@ -79,7 +79,7 @@ def _in_parts(model: MorphableModel, parts: tuple[str, ...]) -> NDArray[np.bool_
 
 
 def is_front(model: MorphableModel) -> NDArray[np.bool_]:
-    """(T,) which triangles of a head belong to its face: those before its ears and above the jaw line of iBUG."""
+    """(T,) whether each triangle belongs to the face: in front of the ears and above the iBUG jaw line."""
     if not model.part_names:
         return np.ones(len(model.triangles), bool)
     center = model.mean[model.triangles].mean(axis=1)
@@ -91,20 +91,20 @@ def is_front(model: MorphableModel) -> NDArray[np.bool_]:
 @functools.lru_cache(maxsize=6)
 def _surface(key: ModelKey, parts: tuple[str, ...], cut: bool) -> Surface:
     model = key.model
-    wanted = is_front(model) if cut else np.ones(len(model.triangles), bool)
+    selected = is_front(model) if cut else np.ones(len(model.triangles), bool)
     if model.part_names:
-        wanted &= _in_parts(model, parts)
-    picked, size = np.flatnonzero(wanted), len(model.mean)
-    triangles, count = model.triangles[picked], len(picked)
+        selected &= _in_parts(model, parts)
+    triangle_indices, size = np.flatnonzero(selected), len(model.mean)
+    triangles, count = model.triangles[triangle_indices], len(triangle_indices)
     mesh = rasterizer.Mesh(
         triangles, np.zeros((1, 2), np.float32), np.zeros((count, 3), np.int32), np.zeros(count, np.uint8), size
     )
-    return Surface(mesh, picked, corner_operator(mesh.triangles, size), np.unique(mesh.triangles))
+    return Surface(mesh, triangle_indices, corner_operator(mesh.triangles, size), np.unique(mesh.triangles))
 
 
 @dataclass(frozen=True)
-class Placed:
-    """A fitted face before the camera.
+class ProjectedFace:
+    """A fitted face in the camera frame and in the image.
 
     Attributes:
         points: (V, 3) in the camera frame, meters.
@@ -115,40 +115,40 @@ class Placed:
     pixels: Float32
 
     def normals(self, surface: Surface) -> Float32:
-        """(V, 3) unit normals as seen along each vertex's own ray: (0, 0, -1) faces the camera."""
+        """(V, 3) unit normals relative to each vertex's viewing ray: (0, 0, -1) faces the camera."""
         normals = vertex_normals(self.points, surface.mesh.triangles, surface.corners)
         return facing_normals(normals, self.points)
 
     def facing(self, surface: Surface) -> Float32:
-        """(V,) cosine of the angle between each vertex's normal and its ray to the viewer."""
+        """(V,) cosine of the angle between each vertex's normal and the direction to the camera."""
         normals = self.normals(surface)
         length = np.maximum(np.linalg.norm(normals, axis=1), 1e-12)
         return np.asarray(-normals[:, 2] / length, np.float32)
 
 
-def place(fit: FaceFit, model: MorphableModel, camera: Camera, height: int) -> Placed | None:
-    """A face in an image of so many rows; None where it cannot be drawn: too near, behind the camera, not finite."""
+def project_face(fit: FaceFit, model: MorphableModel, camera: Camera, height: int) -> ProjectedFace | None:
+    """Project a face into an image of ``height`` rows; None if it is too near, behind the camera or not finite."""
     vertices = model.vertices(fit.shape, fit.expression)
     points = to_camera(vertices, fit.pose)
-    if not np.isfinite(points).all() or (points[:, 2] <= _NEAREST).any():
+    if not np.isfinite(points).all() or (points[:, 2] <= _MIN_DISTANCE).any():
         return None
-    return Placed(points, fit_in_image(fit, vertices, model.landmarks68, camera, height))
+    return ProjectedFace(points, fit_in_image(fit, vertices, model.landmarks68, camera, height))
 
 
-def place_all(fits: Sequence[FaceFit], model: MorphableModel, camera: Camera, height: int) -> list[Placed]:
-    """Those of several faces that can be drawn."""
-    placed = (place(fit, model, camera, height) for fit in fits)
-    return [one for one in placed if one is not None]
+def project_faces(fits: Sequence[FaceFit], model: MorphableModel, camera: Camera, height: int) -> list[ProjectedFace]:
+    """Project several faces; those that cannot be projected are left out."""
+    projected = (project_face(fit, model, camera, height) for fit in fits)
+    return [face for face in projected if face is not None]
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A part of the image with all faces in its z-buffer; the triangles of face n are numbered from n T.
+    """A part of the image with all faces in its z-buffer; indices of face n's T triangles start at n T.
 
     Attributes:
-        target: one sample a pixel.
+        target: render target, one sample per pixel.
         window: rows and columns of the image.
-        offset: (3,) to take off a vertex's pixels to have it in the target.
+        offset: (3,) offset to subtract from a vertex's pixels for target coordinates.
     """
 
     target: rasterizer.Target
@@ -157,18 +157,18 @@ class Tile:
 
     @property
     def depth(self) -> Float32:
-        """(rows, columns) meters along the optical axis, inf where there is no face."""
+        """(rows, columns) depth along the optical axis, meters, inf without a face."""
         with np.errstate(divide="ignore"):
             return np.float32(1) / self.target.inverse_depth
 
-    def sees(self, pixels: Float32) -> NDArray[np.bool_]:
-        """Which points (n, 3) of `Placed.pixels` lie in this part of the image and behind no surface."""
+    def visible(self, pixels: Float32) -> NDArray[np.bool_]:
+        """(n,) whether points (n, 3) of `ProjectedFace.pixels` are in this tile and not occluded by a surface."""
         return rasterizer.visible_vertices(pixels - self.offset, self.depth)
 
 
-def tiles(placed: Sequence[Placed], surface: Surface, width: int, height: int) -> Iterator[Tile]:
-    """The part of an image that faces cover, piece by piece; a tile is good until the next one is asked for."""
-    box = bounding_box([one.pixels[surface.vertices] for one in placed], width, height)
+def tiles(projected: Sequence[ProjectedFace], surface: Surface, width: int, height: int) -> Iterator[Tile]:
+    """Iterate over the part of an image that faces cover; a tile is valid until the next iteration."""
+    box = bounding_box([face.pixels[surface.vertices] for face in projected], width, height)
     if box is None:
         return
     left, top, right, bottom = box
@@ -180,17 +180,17 @@ def tiles(placed: Sequence[Placed], surface: Surface, width: int, height: int) -
             high, last = min(low + rows, bottom), min(first + columns, right)
             target = rasterizer.Target(last - first, high - low, samples=1, reuse=target)
             offset = np.array([first, low, 0], np.float32)
-            for number, one in enumerate(placed):
+            for number, face in enumerate(projected):
                 begin = number * len(surface.mesh.triangles)
-                rasterizer.draw(target, one.pixels - offset, surface.mesh.triangles, first=begin)
+                rasterizer.draw(target, face.pixels - offset, surface.mesh.triangles, first=begin)
             yield Tile(target, (slice(low, high), slice(first, last)), offset)
 
 
-def paint(
-    tile: Tile, placed: Sequence[Placed], surface: Surface, looks: Sequence[rasterizer.Look]
+def shade(
+    tile: Tile, projected: Sequence[ProjectedFace], surface: Surface, looks: Sequence[rasterizer.Look]
 ) -> NDArray[np.float32]:
-    """The tile's canvas (rows, columns, 4) with every face shaded, each in its look."""
-    for number, (one, look) in enumerate(zip(placed, looks, strict=True)):
+    """The tile's canvas (rows, columns, 4) with every face shaded with its own `rasterizer.Look`."""
+    for number, (face, look) in enumerate(zip(projected, looks, strict=True)):
         begin = number * len(surface.mesh.triangles)
-        rasterizer.shade(tile.target, one.pixels - tile.offset, surface.mesh, look, first=begin)
+        rasterizer.shade(tile.target, face.pixels - tile.offset, surface.mesh, look, first=begin)
     return tile.target.canvas

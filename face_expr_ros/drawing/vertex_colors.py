@@ -1,4 +1,4 @@
-"""Colors of a face model's vertices, for viewers that interpolate them: of its parts, lit, or seen in the image."""
+"""Vertex colors of a face model: colors of its parts, lit colors, and colors sampled from the image."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from face_expr_ros.core.types import FloatArray, Frame, Pose
 
 Colors = NDArray[np.float32]  # (V, 3) red, green, blue in 0..1
 
-# RViz draws vertex colors unlit, so the light is in the colors: a lamp above the camera, in the optical frame.
+# RViz does not light vertex colors, so light is included: a lamp above the camera, optical frame.
 LAMP = np.array([0.2, -0.5, -0.85]) / np.linalg.norm([0.2, -0.5, -0.85])
 AMBIENT = 0.35
 SKIN = (0.87, 0.67, 0.56)
@@ -25,11 +25,11 @@ PART_COLORS = {
 }
 IRIS, IRIS_ANGLE = (0.28, 0.42, 0.5), 0.5  # radians from the eyeball's forward axis
 PUPIL, PUPIL_ANGLE = (0.05, 0.05, 0.05), 0.22
-_SEEN, _HALF_SEEN = 0.35, 0.1  # cosine to the ray from which on the image counts fully, and not at all
+_FULL_COSINE, _MIN_COSINE = 0.35, 0.1  # cosines to the viewing ray for full and for zero weight of the image
 
 
 def vertex_colors(model: MorphableModel) -> Colors:
-    """Each part in its color, irises and pupils on the eyeballs; skin where the model has no parts."""
+    """The color of each vertex's part, with irises and pupils; the skin color if the model has no parts."""
     if not model.part_names:
         return np.full(model.mean.shape, SKIN, dtype=np.float32)
     palette = np.array([PART_COLORS.get(name, SKIN) for name in model.part_names], dtype=np.float32)
@@ -45,16 +45,16 @@ def vertex_colors(model: MorphableModel) -> Colors:
 
 
 def lit(colors: Colors, normals: FloatArray, pose: Pose) -> Colors:
-    """Colors under the lamp, for normals (V, 3) in model axes."""
+    """Colors lit by the lamp, for normals (V, 3) in model axes."""
     cosine = normals @ (pose.rotation.T @ LAMP).astype(np.float32)
     light: NDArray[np.float32] = AMBIENT + (1 - AMBIENT) * np.clip(cosine, 0, 1)
     return colors * light[:, None]
 
 
-def seen_in_image(colors: Colors, vertices: FloatArray, normals: FloatArray, pose: Pose, frame: Frame) -> Colors:
-    """The image's color of each vertex that faces the camera; ``colors`` elsewhere, with a soft border between.
+def colors_from_image(colors: Colors, vertices: FloatArray, normals: FloatArray, pose: Pose, frame: Frame) -> Colors:
+    """The image's color of each vertex that faces the camera, blended into ``colors`` elsewhere.
 
-    What another part of the face hides is not told apart: at most angles that is the far side of the nose.
+    Occlusion by other parts of the face is not tested; at most angles it concerns only the far side of the nose.
 
     Args:
         vertices, normals: (V, 3) in model axes.
@@ -65,6 +65,6 @@ def seen_in_image(colors: Colors, vertices: FloatArray, normals: FloatArray, pos
     height, width = frame.image.shape[:2]
     column, row = np.rint(np.clip(project(points, frame.camera), -1, 1e6)).astype(int).T
     inside = (column >= 0) & (column < width) & (row >= 0) & (row < height) & (points[:, 2] > 0)
-    weight = np.clip((cosine - _HALF_SEEN) / (_SEEN - _HALF_SEEN), 0, 1) * inside
-    seen = frame.image[row * inside, column * inside, ::-1].astype(np.float32) / 255
-    return colors + (seen - colors) * weight[:, None].astype(np.float32)
+    weight = np.clip((cosine - _MIN_COSINE) / (_FULL_COSINE - _MIN_COSINE), 0, 1) * inside
+    sampled = frame.image[row * inside, column * inside, ::-1].astype(np.float32) / 255
+    return colors + (sampled - colors) * weight[:, None].astype(np.float32)

@@ -1,13 +1,13 @@
-"""The AFLW2000-3D protocol: landmark error by yaw, head pose and expression, for one answer to each image.
+"""The AFLW2000-3D protocol: landmark error by yaw, head pose and expression, for one prediction per image.
 
 The landmark error (NME) of a face is the mean distance of its 68 points in the image, divided by sqrt(w h) of the box
-around the ground truth's own 68 points, in percent. Faces are sorted by |yaw| into 0..30, 30..60 and 60..90 degrees;
-what papers quote is the mean of the three bins' means. The script that the published figures come from compares
-coordinates as they are, though the original ground truth counts pixels from 1 and fits count them from 0; so does
-this one, and it also gives the figure without that difference (`original_from_zero`).
+around the ground truth's own 68 points, in percent. Faces are binned by |yaw| into 0..30, 30..60 and 60..90 degrees;
+publications report the mean of the three bins' means. The script of the published results compares coordinates
+unchanged, although pixels of the original ground truth start at 1 and those of fits at 0; so does this module, and it
+also reports the error without that offset (`original_from_zero`).
 
-Pose errors leave out the faces of which any angle is beyond 99 degrees, as published ones do. The data set's pose is
-that of a weak perspective, so it is compared with the head as it appears along the ray to it.
+Pose errors exclude faces with any angle beyond 99 degrees, as in publications. The data set's pose is that of a weak
+perspective, so it is compared with the rotation relative to the viewing ray.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from face_expr_ros.core.types import FloatArray
 
 BIN_EDGES_DEG = (30.0, 60.0)  # the edge itself belongs to the lower bin
 BIN_NAMES = ("0-30", "30-60", "60-90")
-LARGEST_ANGLE_DEG = 99.0
+MAX_ANGLE_DEG = 99.0
 MOUTH = slice(48, 68)
-COMPARED_EXPRESSIONS = 10  # coefficients that the data set and 3DDFA_V2 have in common
-CURVE_NME = np.arange(0.0, 10.01, 0.25)  # percent, where the cumulative curves are given
+COMPARED_EXPRESSIONS = 10  # number of coefficients that the data set and 3DDFA_V2 share
+CURVE_NME = np.arange(0.0, 10.01, 0.25)  # abscissas of the cumulative curves, percent
 
 # The iBUG points of a mirrored face: point k of the mirror image is point MIRRORED[k] of the face.
 MIRRORED = np.array([
@@ -38,12 +38,12 @@ MIRRORED = np.array([
 
 @dataclass(frozen=True)
 class GroundTruth:
-    """What the data set says of N images.
+    """Ground truth of N images.
 
     Attributes:
         names: N file names.
-        original: (N, 68, 2) points of the published fits, pixels counted from 1.
-        reannotated: (N, 68, 2) points of the later annotation, pixels; None where the data set comes without.
+        original: (N, 68, 2) points of the published fits, pixels that start at 1.
+        reannotated: (N, 68, 2) points of the later annotation, pixels; None if not available.
         angles: (N, 3) yaw, pitch and roll in radians, signs of `geometry.euler_angles`.
         expression: (N, >= 10) coefficients of the Basel model's expression basis.
     """
@@ -56,12 +56,12 @@ class GroundTruth:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a fitter says of one image.
+class Prediction:
+    """The result of a fitter for one image.
 
     Attributes:
         landmarks68: (68, 2) image pixels, the center of the first pixel is (0, 0).
-        rotation: (3, 3) from model axes to the camera frame of a camera that looks straight at the face.
+        rotation: (3, 3) from model axes to the frame of a camera whose optical axis points at the face.
         expression: (E,) coefficients in the fitter's own basis.
     """
 
@@ -72,15 +72,15 @@ class Answer:
 
 @dataclass(frozen=True)
 class Errors:
-    """The errors of N images; NaN where no face was found.
+    """The errors of N images; NaN if no face was found.
 
     Attributes:
-        bins: (N,) 0, 1 or 2 by |yaw|.
-        found: (N,) whether there was an answer.
-        nme, mouth_nme: (N,) percent, by the kind of ground truth.
-        angles: (N, 3) signed, yaw, pitch and roll, degrees.
-        geodesic: (N,) angle of the turn between the two rotations, degrees.
-        posed: (N,) whether the image counts for the pose.
+        bins: (N,) yaw bin, 0, 1 or 2.
+        found: (N,) whether a face was found.
+        nme, mouth_nme: (N,) percent, for each ground truth.
+        angles: (N, 3) signed errors of yaw, pitch and roll, degrees.
+        geodesic: (N,) angle between the two rotations, degrees.
+        posed: (N,) whether the image is included in the pose errors.
     """
 
     bins: NDArray[np.intp]
@@ -92,27 +92,27 @@ class Errors:
     posed: NDArray[np.bool_]
 
 
-def measure(truth: GroundTruth, answers: Sequence[Answer | None]) -> Errors:
-    """Every image's errors; None is a face that was not found.
+def measure(truth: GroundTruth, predictions: Sequence[Prediction | None]) -> Errors:
+    """Errors of all images; a prediction of None is a face that was not found.
 
     Raises:
-        ValueError: there is not one answer for each image.
+        ValueError: the number of predictions differs from the number of images.
     """
-    if len(answers) != len(truth.names):
-        raise ValueError(f"{len(truth.names)} answers were wanted, one for each image; {len(answers)} were given")
-    nothing = Answer(np.full((68, 2), np.nan), np.full((3, 3), np.nan), np.zeros(0))
-    points = np.array([(answer or nothing).landmarks68 for answer in answers])
-    rotations = np.array([(answer or nothing).rotation for answer in answers])
+    if len(predictions) != len(truth.names):
+        raise ValueError(f"expected {len(truth.names)} predictions, one per image, got {len(predictions)}")
+    nothing = Prediction(np.full((68, 2), np.nan), np.full((3, 3), np.nan), np.zeros(0))
+    points = np.array([(prediction or nothing).landmarks68 for prediction in predictions])
+    rotations = np.array([(prediction or nothing).rotation for prediction in predictions])
     references = _references(truth)
     angles = np.degrees(truth.angles)
     return Errors(
         bins=yaw_bins(angles[:, 0]),
-        found=np.array([answer is not None for answer in answers], dtype=bool),
+        found=np.array([prediction is not None for prediction in predictions], dtype=bool),
         nme={kind: nme(points, reference) for kind, reference in references.items()},
         mouth_nme={kind: nme(points, reference, MOUTH) for kind, reference in references.items()},
         angles=_angle_errors(rotations, truth.angles),
         geodesic=geodesic_deg(rotations, np.array([rotation_from_euler(*row) for row in truth.angles])),
-        posed=(np.abs(angles) <= LARGEST_ANGLE_DEG).all(axis=1),
+        posed=(np.abs(angles) <= MAX_ANGLE_DEG).all(axis=1),
     )
 
 
@@ -129,29 +129,31 @@ def yaw_bins(yaw_deg: FloatArray) -> NDArray[np.intp]:
 
 
 def geodesic_deg(a: FloatArray, b: FloatArray) -> FloatArray:
-    """(N,) the angle of the rotation that leads from a to b, both (N, 3, 3), in degrees."""
+    """(N,) angle of the rotation from a to b, both (N, 3, 3), degrees."""
     cosine = (np.einsum("nij,nij->n", a, b) - 1.0) / 2.0
     angle: FloatArray = np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
     return angle
 
 
 def apparent_rotation(weak_perspective: FloatArray) -> FloatArray:
-    """The rotation (3, 3), model axes to camera frame, of a (3, 4) matrix ``[f R | t]``; only two rows are needed."""
+    """The rotation (3, 3), model axes to camera frame, of a (3, 4) matrix ``[f R | t]``, from its first two rows."""
     first, second = (row / np.linalg.norm(row) for row in weak_perspective[:2, :3])
     rotation: FloatArray = FACING_CAMERA @ np.array([first, second, np.cross(first, second)])
     return rotation
 
 
-def summarize(truth: GroundTruth, answers: Sequence[Answer | None], errors: Errors, basel: bool) -> dict[str, Any]:
-    """The figures under the names of the command line's JSON; None where there is nothing to average.
+def summarize(
+    truth: GroundTruth, predictions: Sequence[Prediction | None], errors: Errors, basel: bool
+) -> dict[str, Any]:
+    """The results under the names of the command line's JSON; None for averages without data.
 
     Args:
-        basel: the answers' expression is in the data set's own basis.
+        basel: whether the predictions' expression is in the data set's own basis.
     """
     posed = errors.found & errors.posed
     mae = np.abs(errors.angles[posed]).mean(axis=0) if posed.any() else np.full(3, np.nan)
     pose = dict(zip(("yaw", "pitch", "roll"), mae.tolist(), strict=True)) | {"mean": float(mae.mean())}
-    expression = expression_r2(truth, answers) if basel else None
+    expression = expression_r2(truth, predictions) if basel else None
     return {
         "images": len(truth.names),
         "images_by_bin": np.bincount(errors.bins, minlength=3).tolist(),
@@ -169,24 +171,24 @@ def summarize(truth: GroundTruth, answers: Sequence[Answer | None], errors: Erro
     }
 
 
-def expression_r2(truth: GroundTruth, answers: Sequence[Answer | None]) -> dict[str, Any] | None:
-    """How much of the variance of the first ten expression coefficients the answers explain: 1 is all of it.
+def expression_r2(truth: GroundTruth, predictions: Sequence[Prediction | None]) -> dict[str, Any] | None:
+    """R2 of the first ten expression coefficients.
 
-    ``all`` weighs the coefficients by their variance in the data set. None where fewer than two faces were found.
+    ``all`` weights the coefficients by their variance in the data set. None if fewer than two faces were found.
     """
-    found = [row for row, answer in enumerate(answers) if answer is not None]
+    found = [row for row, prediction in enumerate(predictions) if prediction is not None]
     if len(found) < 2:
         return None
     true = truth.expression[found, :COMPARED_EXPRESSIONS]
-    said = np.array([answers[row].expression[:COMPARED_EXPRESSIONS] for row in found])  # type: ignore[union-attr]
-    missed, spread = ((true - said) ** 2).sum(axis=0), ((true - true.mean(axis=0)) ** 2).sum(axis=0)
+    predicted = np.array([predictions[row].expression[:COMPARED_EXPRESSIONS] for row in found])  # type: ignore[union-attr]
+    missed, spread = ((true - predicted) ** 2).sum(axis=0), ((true - true.mean(axis=0)) ** 2).sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         each = 1.0 - missed / spread
         return {"all": _number(1.0 - missed.sum() / spread.sum()), "by_coefficient": [_number(value) for value in each]}
 
 
 def curve(values: FloatArray) -> list[float]:
-    """The part of all images whose error is at most each of `CURVE_NME`; one that was not found never is."""
+    """Fraction of all images whose error is at most each of `CURVE_NME`; faces that were not found never are."""
     with np.errstate(invalid="ignore"):
         below: FloatArray = (values[:, None] <= CURVE_NME).mean(axis=0)
     return below.tolist()
@@ -200,10 +202,10 @@ def _references(truth: GroundTruth) -> dict[str, FloatArray]:
 
 
 def _angle_errors(rotations: FloatArray, angles: FloatArray) -> FloatArray:
-    said = np.full((len(rotations), 3), np.nan)
+    predicted = np.full((len(rotations), 3), np.nan)
     for row in np.flatnonzero(np.isfinite(rotations).all(axis=(1, 2))):
-        said[row] = euler_angles(rotations[row])
-    wrapped: FloatArray = np.degrees((said - angles + np.pi) % (2 * np.pi) - np.pi)
+        predicted[row] = euler_angles(rotations[row])
+    wrapped: FloatArray = np.degrees((predicted - angles + np.pi) % (2 * np.pi) - np.pi)
     return wrapped
 
 

@@ -1,4 +1,4 @@
-"""Reads AFLW2000-3D: the original data set's jpg and mat files, or a folder of images beside one ground_truth.npz."""
+"""Reads AFLW2000-3D: the original data set's jpg and mat files, or a folder of images with a ground_truth.npz."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _REANNOTATED = ("*eannotated*.npz", "*eannotated*.npy")  # as published: AFLW200
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images and what is known of them.
+    """Images and their ground truth.
 
     Attributes:
         paths: N image files, in the order of ``truth.names``.
@@ -33,7 +33,7 @@ class Dataset:
 
 
 def open_dataset(folder: Path) -> Dataset:
-    """The data set in a folder, in whichever of the two layouts it has.
+    """Open the data set in a folder, in either layout.
 
     Raises:
         ValueError: the folder has neither layout, or a file is missing, damaged or lacks an array.
@@ -43,16 +43,16 @@ def open_dataset(folder: Path) -> Dataset:
     if next(_original_files(folder), None):
         return _from_mat(folder)
     raise ValueError(
-        f"AFLW2000-3D was wanted: images/ and {_GROUND_TRUTH}, or the original .jpg files with a .mat of the same name "
-        f"beside each; {str(folder)!r} has neither"
+        f"expected AFLW2000-3D in {str(folder)!r}: images/ and {_GROUND_TRUTH}, or the original .jpg files, each with "
+        f"a .mat of the same name; got neither"
     )
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """(height, width, 3) BGR. Raises ValueError where the file cannot be read as an image."""
+    """(height, width, 3) uint8 BGR. Raises ValueError if the file cannot be read as an image."""
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
-        raise ValueError(f"an image was wanted, {str(path)!r} cannot be read as one")
+        raise ValueError(f"expected an image, got {str(path)!r}, which cannot be decoded")
     return np.asarray(image, dtype=np.uint8)
 
 
@@ -61,7 +61,7 @@ def _from_npz(folder: Path) -> Dataset:
     arrays = _load(path, _read_npz)
     names = tuple(str(name) for name in _array(arrays, "names", path, (None,)))
     if not names:
-        raise ValueError(f"{str(path)!r} names no image")
+        raise ValueError(f"{str(path)!r}: expected names of images, got none")
     count = len(names)
     reannotated = _array(arrays, "pts68_reannotated", path, (count, 2, 68)) if "pts68_reannotated" in arrays else None
     truth = _truth(
@@ -93,16 +93,16 @@ def _read_mat(path: Path) -> tuple[FloatArray, FloatArray, FloatArray]:
     pose, expression = (_array(arrays, name, path, (None, None)).ravel() for name in ("Pose_Para", "Exp_Para"))
     if len(pose) < 3 or len(expression) < COMPARED_EXPRESSIONS:
         raise ValueError(
-            f"{str(path)!r}: Pose_Para of at least 3 and Exp_Para of at least {COMPARED_EXPRESSIONS} numbers were "
-            f"wanted, {len(pose)} and {len(expression)} were given"
+            f"{str(path)!r}: expected Pose_Para of at least 3 and Exp_Para of at least {COMPARED_EXPRESSIONS} numbers, "
+            f"got {len(pose)} and {len(expression)}"
         )
     return points, pose, expression
 
 
 def _read_reannotated(folder: Path, names: tuple[str, ...]) -> FloatArray | None:
-    """The re-annotated points where a file of them lies beside the images.
+    """The re-annotated points, or None if there is no file of them next to the images.
 
-    A .npy has a row for each image in the order of their names; a .npz may have its own order, under ``names``.
+    A .npy has a row for each image in the order of their names; a .npz has its own order in ``names``.
     """
     files = [path for pattern in _REANNOTATED for path in sorted(folder.glob(pattern))]
     if not files:
@@ -115,7 +115,7 @@ def _read_reannotated(folder: Path, names: tuple[str, ...]) -> FloatArray | None
     order = [str(name) for name in _array(arrays, "names", path, (None,))]
     points = _array(arrays, "pts68_reannotated", path, (len(order), None, 68))
     if missing := sorted(set(names) - set(order)):
-        raise ValueError(f"{str(path)!r} has no points of {missing[0]} and {len(missing) - 1} other images")
+        raise ValueError(f"{str(path)!r}: missing points of {missing[0]} and {len(missing) - 1} other images")
     return points[[order.index(name) for name in names]]
 
 
@@ -133,7 +133,7 @@ def _truth(
 
 
 def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
-    # NumPy leaves a file that it opened itself open when it turns out to be damaged.
+    # np.load does not close a file that it opened itself if the file is damaged.
     with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
 
@@ -141,24 +141,24 @@ def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
 def _load(path: Path, read: Callable[[Path], Any]) -> Any:
     try:
         return read(path)
-    except Exception as error:  # the readers of these formats raise whatever a damaged file makes them stumble over
+    except Exception as error:  # these readers raise many kinds of errors for damaged files
         raise ValueError(f"{str(path)!r} cannot be read ({error}); copy the data set again") from error
 
 
 def _array(arrays: dict[str, Any], name: str, path: Path, shape: tuple[int | None, ...]) -> NDArray[Any]:
-    """An array of the file, checked: None stands for any size; numbers must be finite."""
+    """An array of the file after validation; None in ``shape`` is any size, and numbers must be finite."""
     if name not in arrays:
-        raise ValueError(f"{str(path)!r} lacks {name}; it has {', '.join(sorted(arrays))}")
-    given = np.asarray(arrays[name])
-    fits = given.ndim == len(shape) and all(want in (None, n) for want, n in zip(shape, given.shape, strict=True))
+        raise ValueError(f"{str(path)!r}: missing array {name}; found {', '.join(sorted(arrays))}")
+    array = np.asarray(arrays[name])
+    fits = array.ndim == len(shape) and all(size in (None, n) for size, n in zip(shape, array.shape, strict=True))
     if not fits:
-        raise ValueError(f"{str(path)!r}: {name} of shape {shape} was wanted (None: any), {given.shape} was given")
-    if given.dtype.kind == "f" and not np.isfinite(given).all():
-        raise ValueError(f"{str(path)!r}: {name} has values that are not finite")
-    return given
+        raise ValueError(f"{str(path)!r}: expected {name} of shape {shape} (None: any), got {array.shape}")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ValueError(f"{str(path)!r}: expected finite values in {name}, got NaN or infinity")
+    return array
 
 
 def _existing(path: Path) -> Path:
     if not path.is_file():
-        raise ValueError(f"the image {str(path)!r} that the ground truth names is missing")
+        raise ValueError(f"missing image {str(path)!r}, which the ground truth refers to")
     return path

@@ -1,7 +1,7 @@
-"""Every image of AFLW2000-3D given to a fitter, and what comes of it.
+"""Evaluates a fitter on all images of AFLW2000-3D.
 
-Two ways of giving it: the crop around the ground truth's points, which is what published figures rest on, or the whole
-image through the pipeline, as a camera's image, where a face must be found first.
+The input is either the crop around the ground truth's points, as in published results, or the whole image, processed by
+the pipeline including face detection.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from face_expr_ros.core.types import FaceFit, FloatArray, Frame, Track
 from face_expr_ros.evaluation.aflw2000 import (
     MIRRORED,
     MOUTH,
-    Answer,
     Errors,
+    Prediction,
     apparent_rotation,
     measure,
     summarize,
@@ -35,102 +35,102 @@ from face_expr_ros.perception.landmarks import open_landmarks
 from face_expr_ros.perception.pipeline import Pipeline
 
 Image = NDArray[np.uint8]
-# An image and the ground truth's points (68, 2) in it -> the answer, None where no face is found.
-Look = Callable[[Image, FloatArray], Answer | None]
+# (image, points of the ground truth (68, 2)) -> prediction, or None if no face is found.
+FitImage = Callable[[Image, FloatArray], Prediction | None]
 
-_LEAST_OVERLAP = 0.1  # intersection over union with the truth's box: less is another face, or none
+_MIN_OVERLAP = 0.1  # minimum intersection over union with the ground truth's box
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Answers and errors of N images in the data set's order, and the figures by their JSON names."""
+    """Predictions and errors of N images in the data set's order, and the results by their JSON names."""
 
-    answers: list[Answer | None]
+    predictions: list[Prediction | None]
     errors: Errors
     result: dict[str, Any]
 
 
 def evaluate(dataset: Dataset, config: PerceptionConfig, *, tracking: bool = False, flip: bool = False) -> Evaluation:
-    """Fit every image and measure.
+    """Fit all images and compute the errors.
 
     Args:
         config: bundle, fitter and all their settings.
-        tracking: give the whole image to the pipeline instead of the truth's crop to the fitter.
-        flip: fit the mirror image as well and average the landmarks.
+        tracking: process whole images with the pipeline instead of the ground truth's crops with the fitter.
+        flip: also fit the mirror image and average the landmarks.
     """
     bundle = open_bundle(config.bundle, config.fitting.network)
-    look, close = _whole_images(config) if tracking else _true_crops(config, bundle)
+    fit_image, close = _whole_images(config) if tracking else _true_crops(config, bundle)
     if flip:
-        look = with_mirror(look)
+        fit_image = with_flip(fit_image)
     rows = zip(dataset.paths, dataset.truth.original, strict=True)
     images = progress(rows, "AFLW2000-3D", len(dataset.paths), "images")
-    answers = [look(read_image(path), points) for path, points in images]
+    predictions = [fit_image(read_image(path), points) for path, points in images]
     close()
-    errors = measure(dataset.truth, answers)
+    errors = measure(dataset.truth, predictions)
     basel = bundle.model.expression_names[0].startswith("bfm_")
     described = _setting(config, bundle, tracking, flip) | {"notes": _notes(dataset, config, tracking, flip, basel)}
-    return Evaluation(answers, errors, described | summarize(dataset.truth, answers, errors, basel))
+    return Evaluation(predictions, errors, described | summarize(dataset.truth, predictions, errors, basel))
 
 
-def _true_crops(config: PerceptionConfig, bundle: Bundle) -> tuple[Look, Callable[[], None]]:
-    """The fitter alone, once for each image, on the crop around the truth's points; and how to free the networks.
+def _true_crops(config: PerceptionConfig, bundle: Bundle) -> tuple[FitImage, Callable[[], None]]:
+    """A function that fits the crop around the ground truth's points, and a function that releases the networks.
 
-    The crop takes the truth's coordinates as they are, as the published script does. FaceMesh is shown the same place,
-    turned as the face is, as MediaPipe's own detector would.
+    The crop uses the ground truth's coordinates unchanged, as the published script does. FaceMesh gets the same crop
+    with the face's roll, as from MediaPipe's own detector.
     """
     fitter = open_fitter(config.fitting, bundle)
     landmarks = open_landmarks(config.landmarks)
 
-    def look(image: Image, points: FloatArray) -> Answer | None:
+    def fit_image(image: Image, points: FloatArray) -> Prediction | None:
         frame = _frame(image, config)
         fitter.reset()
         landmarks.reset()
         track = Track("f1", crop_from_landmarks(points), None, fresh=False, roll=roll_of(points))
-        (seen,) = [landmarks(frame, [track]) for _ in range(3)][-1]
-        (fit,) = fitter(frame, [replace(track, landmarks=seen)])
-        return _answer(fit) if fit.confidence > 0.0 else None
+        (found,) = [landmarks(frame, [track]) for _ in range(3)][-1]
+        (fit,) = fitter(frame, [replace(track, landmarks=found)])
+        return _prediction(fit) if fit.confidence > 0.0 else None
 
-    return look, landmarks.close
+    return fit_image, landmarks.close
 
 
-def _whole_images(config: PerceptionConfig) -> tuple[Look, Callable[[], None]]:
-    """The pipeline, and of the faces that it finds the one whose box overlaps the truth's best.
+def _whole_images(config: PerceptionConfig) -> tuple[FitImage, Callable[[], None]]:
+    """A function that runs the pipeline and selects the face with the largest overlap with the ground truth.
 
-    Nothing is smoothed: the three looks at a still picture are no movement, and the third alone is judged.
+    Smoothing is off: each still image is processed three times, and only the third result is used.
     """
     pipeline = Pipeline(replace(config, smoothing=replace(config.smoothing, method="none")))
 
-    def look(image: Image, points: FloatArray) -> Answer | None:
+    def fit_image(image: Image, points: FloatArray) -> Prediction | None:
         faces = pipeline.still(_frame(image, config))
-        shared = [overlap(bounding_box(face.fit.landmarks68), bounding_box(points)) for face in faces]
-        if not faces or max(shared) < _LEAST_OVERLAP:
+        overlaps = [overlap(bounding_box(face.fit.landmarks68), bounding_box(points)) for face in faces]
+        if not faces or max(overlaps) < _MIN_OVERLAP:
             return None
-        return _answer(faces[int(np.argmax(shared))].fit)
+        return _prediction(faces[int(np.argmax(overlaps))].fit)
 
-    return look, pipeline.close
+    return fit_image, pipeline.close
 
 
-def with_mirror(look: Look) -> Look:
-    """Looks at the image and at its mirror image, and averages the landmarks where both show the face."""
+def with_flip(fit_image: FitImage) -> FitImage:
+    """Fit the image and its mirror image, and average the landmarks if the face is found in both."""
 
-    def look_twice(image: Image, points: FloatArray) -> Answer | None:
+    def fit_both(image: Image, points: FloatArray) -> Prediction | None:
         width = image.shape[1]
-        straight = look(image, points)
-        # The truth's coordinates count from 1: the last column is `width`, and its mirror image is 1.
-        mirrored = look(np.ascontiguousarray(image[:, ::-1]), mirror_points(points, width + 1))
+        straight = fit_image(image, points)
+        # The ground truth's coordinates start at 1: the last column is `width`, and its mirror image is 1.
+        mirrored = fit_image(np.ascontiguousarray(image[:, ::-1]), mirror_points(points, width + 1))
         if straight is None or mirrored is None:
             return straight
         back = mirror_points(mirrored.landmarks68, width - 1)
         return replace(straight, landmarks68=(straight.landmarks68 + back) / 2)
 
-    return look_twice
+    return fit_both
 
 
 def roll_of(points: FloatArray) -> float:
-    """How far a face (68, 2) is turned in the image, radians, positive clockwise.
+    """Roll of a face (68, 2) in the image, radians, positive clockwise.
 
-    The line through the eyes and the one from eyes to mouth are added, the latter a quarter turn back: in profile the
-    first is too short to tell.
+    The vectors from eye to eye and from the eyes to the mouth, rotated by -90 degrees, are added: in profile the first
+    is too short to be reliable.
     """
     right, left, mouth = (points[part].mean(axis=0) for part in (slice(36, 42), slice(42, 48), MOUTH))
     (x, y), (across, down) = left - right, mouth - (left + right) / 2
@@ -138,14 +138,14 @@ def roll_of(points: FloatArray) -> float:
 
 
 def mirror_points(points: FloatArray, first_plus_last: float) -> FloatArray:
-    """The 68 points (68, 2) of the mirrored face, by the sum of the coordinates of the first and the last column."""
+    """The 68 points (68, 2) of the mirrored face; ``first_plus_last`` is the sum of first and last column indices."""
     moved = points[MIRRORED].copy()
     moved[:, 0] = first_plus_last - moved[:, 0]
     return moved
 
 
-def _answer(fit: FaceFit) -> Answer:
-    return Answer(fit.landmarks68[:, :2], apparent_rotation(fit.weak_perspective), fit.expression)
+def _prediction(fit: FaceFit) -> Prediction:
+    return Prediction(fit.landmarks68[:, :2], apparent_rotation(fit.weak_perspective), fit.expression)
 
 
 def _frame(image: Image, config: PerceptionConfig) -> Frame:
@@ -154,7 +154,7 @@ def _frame(image: Image, config: PerceptionConfig) -> Frame:
 
 
 def _setting(config: PerceptionConfig, bundle: Bundle, tracking: bool, flip: bool) -> dict[str, Any]:
-    """What was measured."""
+    """The configuration of the evaluation."""
     return {
         "bundle": bundle.name,
         "fitter": backend_name(config.fitting, bundle),
@@ -167,19 +167,19 @@ def _setting(config: PerceptionConfig, bundle: Bundle, tracking: bool, flip: boo
 
 
 def _notes(dataset: Dataset, config: PerceptionConfig, tracking: bool, flip: bool, basel: bool) -> list[str]:
-    """The sentences that a reader of the figures needs."""
+    """Notes on the interpretation of the results."""
     notes = [
         f"{len(dataset.paths)} images, "
-        + ("whole, through the pipeline" if tracking else "cropped around the ground truth's points")
+        + ("whole, processed by the pipeline" if tracking else "cropped around the ground truth's points")
         + (", landmarks averaged with those of the mirror image." if flip else "."),
-        f"A vertical field of view of {config.fitting.field_of_view:g} degrees is assumed. Poses are compared as they "
-        "appear along the ray to the head, which is what a crop shows and the data set's weak perspective means.",
+        f"A vertical field of view of {config.fitting.field_of_view:g} degrees is assumed. Poses are compared relative "
+        "to the viewing ray, as in a crop and in the data set's weak perspective.",
     ]
     if dataset.truth.reannotated is None:
-        notes.append("No file of re-annotated points lies beside the images: only the original points are compared.")
+        notes.append("No file of re-annotated points was found: only the original points are compared.")
     if not basel:
         notes.append(
-            f"Expression is not compared: the bundle {config.bundle} has an expression basis of its own, the data set "
-            "that of the Basel Face Model."
+            f"Expression is not compared: the bundle {config.bundle} and the data set (Basel Face Model) have "
+            "different expression bases."
         )
     return notes

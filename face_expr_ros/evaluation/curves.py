@@ -1,4 +1,4 @@
-"""The diagrams of an evaluation's report, drawn with matplotlib, which only a report needs."""
+"""Diagrams of evaluation reports, drawn with matplotlib, which is required only for reports."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_COLORS = {"original": "#0072b2", "reannotated": "#d55e00"}  # told apart by most color-blind people
+_COLORS = {"original": "#0072b2", "reannotated": "#d55e00"}  # distinguishable with common color vision deficiencies
 _SERIES = ("#0072b2", "#56b4e9", "#d55e00", "#009e73")
 _YAW_STEP_DEG = 10.0
 
 
 def require_matplotlib() -> None:
-    """Raises ValueError where matplotlib is not installed: before the work, not after it."""
+    """Raise a ValueError if matplotlib is not installed; to be called before the evaluation."""
     if find_spec("matplotlib") is None:
         raise ValueError(
             "a report needs matplotlib, which is not installed: pip install matplotlib, or leave out --out"
@@ -30,8 +30,8 @@ def require_matplotlib() -> None:
 
 
 def cumulative_curves(errors: Errors) -> bytes:
-    """PNG: which part of the images has an error of at most so much, for each ground truth."""
-    figure, axes = _axes("landmark error (NME), percent", "part of the images with at most this error")
+    """PNG: cumulative error distribution for each ground truth."""
+    figure, axes = _axes("landmark error (NME), percent", "fraction of images with at most this error")
     for kind, color in _COLORS.items():
         if kind in errors.nme:
             axes.plot(CURVE_NME, curve(errors.nme[kind]), color=color, label=f"{kind} points")
@@ -41,7 +41,7 @@ def cumulative_curves(errors: Errors) -> bytes:
 
 
 def error_by_yaw(errors: Errors, yaw_deg: FloatArray) -> bytes:
-    """PNG: every image's error at its yaw, and the mean of every ten degrees."""
+    """PNG: error of each image over its yaw, and the mean in steps of ten degrees."""
     figure, axes = _axes("yaw of the ground truth, degrees", "landmark error (NME), percent")
     for kind, color in _COLORS.items():
         if kind in errors.nme:
@@ -57,7 +57,7 @@ def error_by_yaw(errors: Errors, yaw_deg: FloatArray) -> bytes:
 
 
 def dots_by_name(names: Sequence[str], series: Mapping[str, Sequence[float]], meaning: str) -> bytes:
-    """PNG: a group of dots on a line for each name, the first at the top, one color for each series."""
+    """PNG: dot plot with a line for each name, the first at the top, and a color for each series."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.5, 0.22 * len(names) + 1.0), dpi=130, layout="constrained")
@@ -73,7 +73,7 @@ def dots_by_name(names: Sequence[str], series: Mapping[str, Sequence[float]], me
 
 
 def _axes(x: str, y: str) -> tuple[Figure, Axes]:
-    from matplotlib.figure import Figure  # here: without a report the program does not need it
+    from matplotlib.figure import Figure  # deferred: only reports need it
 
     figure = Figure(figsize=(5.6, 3.8), dpi=160, layout="constrained")
     axes = figure.add_subplot()
@@ -83,7 +83,7 @@ def _axes(x: str, y: str) -> tuple[Figure, Axes]:
 
 
 def _running_mean(yaw_deg: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Centers and means of the steps of yaw that have an answer."""
+    """Centers and means of the yaw steps that contain values."""
     steps = np.floor(yaw_deg / _YAW_STEP_DEG).astype(int)
     filled = np.unique(steps[np.isfinite(values)])
     means = np.array([np.nanmean(values[steps == step]) for step in filled])

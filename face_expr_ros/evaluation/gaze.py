@@ -1,7 +1,7 @@
-"""How far off the gaze is on rendered people: ``python -m face_expr_ros.evaluation.gaze``.
+"""Gaze errors on rendered people: ``python -m face_expr_ros.evaluation.gaze``.
 
-Each picture is another gaze, known exactly, of a drawn person at rest otherwise; half of the heads are turned. The
-pipeline reads each by itself, without smoothing.
+Each image shows a known gaze of an otherwise neutral person; half of the heads are rotated. The pipeline processes each
+image independently, without smoothing.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from face_expr_ros.core.config import PerceptionConfig, from_mapping
+from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.core.geometry import pinhole_camera, rotation_from_euler
 from face_expr_ros.core.progress import progress
+from face_expr_ros.core.settings import from_mapping
 from face_expr_ros.core.types import FaceState, FloatArray, Frame, Pose, face_state
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.perception.pipeline import Pipeline
@@ -26,19 +27,19 @@ from face_expr_ros.synthetic.appearance import Appearance
 from face_expr_ros.synthetic.scene import FaceRenderer
 
 PEOPLE, GAZES = 6, 10  # gazes of each person
-_ASIDE, _ABOVE = 0.42, 0.30  # radians, at most
-_YAW, _PITCH = 0.45, 0.27  # radians, at most, of the second half of the gazes
+_MAX_LEFT, _MAX_UP = 0.42, 0.30  # radians, at percentile_90
+_MAX_YAW, _MAX_PITCH = 0.45, 0.27  # radians, at percentile_90, of the second half of the gazes
 _DISTANCE = 0.55  # meters
-_FIRST = 50  # number of the first look
+_FIRST = 50  # seed of the first appearance
 
 
 @dataclass(frozen=True)
-class Look:
-    """One picture: where its person looks, and what the pipeline says of the face.
+class GazeSample:
+    """The true gaze of one image and the face that the pipeline found.
 
     Attributes:
         direction: (3,) unit vector of the true gaze in the camera frame.
-        angles: (2,) radians of the true eyes in the head, to the subject's left and up; both eyes look alike.
+        angles: (2,) true angles of both eyes in the head, radians, to the subject's left and up.
         state: the face that was found.
     """
 
@@ -49,28 +50,28 @@ class Look:
 
 @dataclass(frozen=True)
 class GazeErrors:
-    """Degrees.
+    """Gaze errors in degrees.
 
     Attributes:
-        median, most: angle between the true direction and the one that was read, half of them and 90 % at most.
-        aside, above: mean absolute error of the eyes in the head, the mean of both, without the head's own.
+        median, percentile_90: of the angle between the true and the measured direction.
+        horizontal, vertical: mean absolute error of the eyes relative to the head, averaged over both eyes.
     """
 
     median: float
-    most: float
-    aside: float
-    above: float
+    percentile_90: float
+    horizontal: float
+    vertical: float
 
 
-# Who says where the eyes look: the direction in the camera frame, and the angles (2, 2) of both eyes in the head.
+# Gaze estimators: the direction in the camera frame, and the angles (2, 2) of both eyes in the head.
 READERS: dict[str, tuple[Callable[[FaceState], Gaze], Callable[[FaceState], FloatArray]]] = {
     "blendshapes": (gaze, lambda state: gaze_angles(arkit_values(state.blendshapes))),
     "irises alone": (gaze_from_irises, iris_angles),
 }
 
 
-def rendered_looks(people: int = PEOPLE, gazes: int = GAZES) -> Iterator[Look]:
-    """The pictures in which a face is found; the first gaze of each person is straight ahead."""
+def rendered_gaze_samples(people: int = PEOPLE, gazes: int = GAZES) -> Iterator[GazeSample]:
+    """Samples for all images in which a face is found; the first gaze of each person is straight ahead."""
     model, camera, rng = open_face_model("open"), pinhole_camera(640, 480, 45.0), np.random.default_rng(3)
     pipeline = Pipeline(from_mapping(PerceptionConfig, {"smoothing.method": "none"}))
     for person in progress(range(people), "rendered people", people, "people"):
@@ -81,37 +82,37 @@ def rendered_looks(people: int = PEOPLE, gazes: int = GAZES) -> Iterator[Look]:
             image = renderer.render((shape, _expression(model.expression_names, *angles)), pose, camera)
             faces = pipeline(Frame(image, (100 * person + number) * 10**10, "camera", camera))
             for face in faces[:1]:
-                yield Look(pose.rotation @ _direction(*angles), np.array(angles), face_state(face, 0, model.name))
+                yield GazeSample(pose.rotation @ _direction(*angles), np.array(angles), face_state(face, 0, model.name))
         pipeline.reset()
     pipeline.close()
 
 
 def _gaze_and_pose(rng: np.random.Generator, *, ahead: bool, turned: bool) -> tuple[tuple[float, float], Pose]:
-    """Radians of the eyes to the subject's left and up, and the head."""
-    left, up = (0.0, 0.0) if ahead else rng.uniform([-_ASIDE, -_ABOVE], [_ASIDE, _ABOVE]).tolist()
-    yaw, pitch = rng.uniform([-_YAW, -_PITCH], [_YAW, _PITCH]).tolist() if turned else (0.0, 0.0)
+    """Angles of the eyes to the subject's left and up, radians, and the pose of the head."""
+    left, up = (0.0, 0.0) if ahead else rng.uniform([-_MAX_LEFT, -_MAX_UP], [_MAX_LEFT, _MAX_UP]).tolist()
+    yaw, pitch = rng.uniform([-_MAX_YAW, -_MAX_PITCH], [_MAX_YAW, _MAX_PITCH]).tolist() if turned else (0.0, 0.0)
     return (left, up), Pose(rotation_from_euler(yaw, pitch, 0.0), np.array([0.0, 0.0, _DISTANCE]), metric=True)
 
 
 def _expression(names: Sequence[str], left: float, up: float) -> FloatArray:
-    """A face that only looks there."""
+    """A neutral expression with this gaze."""
     values = dict.fromkeys(names, 0.0)
     set_gaze(values, left, up)
     return np.clip(list(values.values()), 0.0, 1.0)
 
 
 def _direction(left: float, up: float) -> FloatArray:
-    """(3,) in model axes."""
+    """(3,) gaze direction in model axes."""
     return np.array([math.sin(left) * math.cos(up), math.sin(up), math.cos(left) * math.cos(up)])
 
 
-def gaze_errors(looks: list[Look], reader: str) -> GazeErrors:
-    """What one of ``READERS`` makes of the pictures."""
+def gaze_errors(samples: list[GazeSample], reader: str) -> GazeErrors:
+    """Errors of one of ``READERS`` on the samples."""
     direction, angles = READERS[reader]
-    off = [_angle(direction(look.state).combined, look.direction) for look in looks]
-    eyes = np.degrees([np.abs(angles(look.state).mean(axis=0) - look.angles) for look in looks])
-    aside, above = eyes.mean(axis=0).tolist()
-    return GazeErrors(float(np.median(off)), float(np.percentile(off, 90)), aside, above)
+    off = [_angle(direction(sample.state).combined, sample.direction) for sample in samples]
+    eyes = np.degrees([np.abs(angles(sample.state).mean(axis=0) - sample.angles) for sample in samples])
+    horizontal, vertical = eyes.mean(axis=0).tolist()
+    return GazeErrors(float(np.median(off)), float(np.percentile(off, 90)), horizontal, vertical)
 
 
 def _angle(first: FloatArray, second: FloatArray) -> float:
@@ -120,18 +121,18 @@ def _angle(first: FloatArray, second: FloatArray) -> float:
 
 
 def main() -> None:
-    """Print a line for each reader."""
-    parser = argparse.ArgumentParser(description="How far off the gaze is on rendered people.")
-    parser.add_argument("--people", type=int, default=PEOPLE, help=f"rendered people (default {PEOPLE})")
-    parser.add_argument("--gazes", type=int, default=GAZES, help=f"pictures of each (default {GAZES})")
+    """Print the errors of each estimator."""
+    parser = argparse.ArgumentParser(description="Gaze errors on rendered people.")
+    parser.add_argument("--people", type=int, default=PEOPLE, help=f"number of rendered people (default {PEOPLE})")
+    parser.add_argument("--gazes", type=int, default=GAZES, help=f"images per person (default {GAZES})")
     arguments = parser.parse_args()
-    looks = list(rendered_looks(arguments.people, arguments.gazes))
-    print(f"{len(looks)} of {arguments.people * arguments.gazes} pictures with a face; errors in degrees")
+    samples = list(rendered_gaze_samples(arguments.people, arguments.gazes))
+    print(f"{len(samples)} of {arguments.people * arguments.gazes} images with a face; errors in degrees")
     for reader in READERS:
-        found = gaze_errors(looks, reader)
+        found = gaze_errors(samples, reader)
         print(
-            f"{reader}: median {found.median:.1f}, 90 % at most {found.most:.1f}; "
-            f"eyes in the head: aside {found.aside:.1f}, up and down {found.above:.1f}"
+            f"{reader}: median {found.median:.1f}, 90th percentile {found.percentile_90:.1f}; "
+            f"eyes relative to the head: horizontal {found.horizontal:.1f}, vertical {found.vertical:.1f}"
         )
 
 

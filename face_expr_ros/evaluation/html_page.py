@@ -1,4 +1,4 @@
-"""Parts of a report that is one HTML file."""
+"""Building blocks of self-contained HTML reports."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import base64
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+
+from face_expr_ros.core.atomic_files import write_text
 
 _STYLE = """
 :root { color-scheme: light dark; }
@@ -22,27 +24,27 @@ figure { margin: 0; } figcaption { font-size: 13px; }
 
 
 def write_page(path: Path, title: str, parts: Sequence[str]) -> None:
-    """The parts of a body, as a file with everything in it."""
+    """Write the parts of a body as a self-contained HTML file."""
     head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style>'
     body = "\n".join(parts)
-    path.write_text(f'<!doctype html><html lang="en"><head>{head}</head><body>\n{body}\n</body></html>\n', "utf-8")
+    write_text(path, f'<!doctype html><html lang="en"><head>{head}</head><body>\n{body}\n</body></html>\n')
 
 
 def heading(first: str, names: Sequence[str]) -> str:
-    """A table's first row."""
+    """The header row of a table."""
     return "<tr>" + "".join(f"<th>{escape(name)}</th>" for name in (first, *names)) + "</tr>"
 
 
 def row(name: str, values: Sequence[float | None]) -> str:
-    """A name and its values; "-" for none."""
+    """A table row with a name and values; "-" for None."""
     return f"<tr><td>{escape(name)}</td>" + "".join(f"<td>{text(value)}</td>" for value in values) + "</tr>"
 
 
 def text(value: float | None) -> str:
-    """Three digits; "-" for none."""
+    """A number with three decimals; "-" for None."""
     return "-" if value is None else f"{value:.3f}"
 
 
 def image(data: bytes, kind: str, text: str) -> str:
-    """A picture inside the page; ``kind`` is png or jpeg."""
+    """An embedded image; ``kind`` is png or jpeg, ``text`` the alternative text."""
     return f'<img alt="{escape(text)}" src="data:image/{kind};base64,{base64.b64encode(data).decode()}">'

@@ -1,6 +1,6 @@
-"""What an evaluation on AFLW2000-3D leaves behind: a table of every image, and a page that can be mailed as one file.
+"""Reports of an evaluation on AFLW2000-3D: a CSV table of all images and a self-contained HTML page.
 
-The page holds pictures of the data set's people: it is for your own eyes, as the data set itself.
+The page contains images of the data set; the data set's terms of use apply.
 """
 
 from __future__ import annotations
@@ -14,39 +14,40 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from face_expr_ros.core.atomic_files import atomic_text_file
 from face_expr_ros.core.types import FloatArray
 from face_expr_ros.drawing.points import CLOSED_CHAINS, OPEN_CHAINS
 from face_expr_ros.evaluation import html_page as page
-from face_expr_ros.evaluation.aflw2000 import BIN_NAMES, Answer, Errors
+from face_expr_ros.evaluation.aflw2000 import BIN_NAMES, Errors, Prediction
 from face_expr_ros.evaluation.aflw2000_data import Dataset, read_image
 from face_expr_ros.evaluation.aflw2000_fits import Evaluation
 from face_expr_ros.evaluation.curves import cumulative_curves, error_by_yaw, require_matplotlib
 
-_SHOWN = 18  # images of a gallery
+_SHOWN = 18  # maximum number of images in a gallery
 _PICTURE_SIDE = 360  # pixels
-_MARGIN = 0.35  # of the face's size around it
+_MARGIN = 0.35  # margin around the face, fraction of its size
 _TRUTH_COLOR, _FIT_COLOR = (80, 200, 60), (40, 60, 255)  # BGR
 
 
 def open_report_folder(folder: Path) -> None:
-    """Makes the folder, and sees to it before the work that a report can be drawn at all.
+    """Create the folder and check, before the evaluation, that a report can be written.
 
     Raises:
         ValueError: matplotlib is not installed.
-        OSError: the folder cannot be made.
+        OSError: the folder cannot be created.
     """
     require_matplotlib()
     folder.mkdir(parents=True, exist_ok=True)
 
 
 def write_report(folder: Path, dataset: Dataset, evaluation: Evaluation) -> None:
-    """``images.csv`` and ``report.html``."""
+    """Write ``images.csv`` and ``report.html``."""
     write_csv(folder / "images.csv", dataset, evaluation.errors)
     write_page(folder / "report.html", dataset, evaluation)
 
 
 def write_csv(path: Path, dataset: Dataset, errors: Errors) -> None:
-    """One row for each image; errors of a face that was not found are empty."""
+    """Write one row for each image; errors are empty if no face was found."""
     columns: dict[str, Any] = {
         "name": dataset.truth.names,
         "yaw_deg": np.degrees(dataset.truth.angles[:, 0]),
@@ -57,14 +58,14 @@ def write_csv(path: Path, dataset: Dataset, errors: Errors) -> None:
     columns |= {f"mouth_nme_{kind}": values for kind, values in errors.mouth_nme.items()}
     columns |= {f"{name}_error_deg": errors.angles[:, k] for k, name in enumerate(("yaw", "pitch", "roll"))}
     columns |= {"geodesic_deg": errors.geodesic, "counts_for_pose": errors.posed.astype(int)}
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with atomic_text_file(path, newline="") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
         writer.writerows([_cell(value) for value in row] for row in zip(*columns.values(), strict=True))
 
 
 def write_page(path: Path, dataset: Dataset, evaluation: Evaluation) -> None:
-    """The report as one HTML file with everything in it."""
+    """Write the report as one self-contained HTML file."""
     errors, result = evaluation.errors, evaluation.result
     parts = [
         f"<h1>AFLW2000-3D: {escape(result['bundle'])}, {escape(result['fitter'])}</h1>",
@@ -93,7 +94,7 @@ _HEADINGS = (*BIN_NAMES, "of bins", "plain")
 
 
 def landmark_rows(result: dict[str, Any]) -> list[tuple[str, list[float | None]]]:
-    """Name and five values each: three bins, the mean of the bins, the plain mean."""
+    """Rows of a name and five values: three bins, the mean of the bins, the mean over all images."""
     rows = []
     for group, words in (("nme", "all points"), ("mouth_nme", "mouth")):
         for kind, values in result[group].items():
@@ -105,7 +106,7 @@ def landmark_rows(result: dict[str, Any]) -> list[tuple[str, list[float | None]]
 
 
 def pose_rows(result: dict[str, Any]) -> list[tuple[str, float | None]]:
-    """Name and value each."""
+    """Rows of a name and a value."""
     rows: list[tuple[str, float | None]] = [
         (f"{name}, mean error, degrees", value) for name, value in result["pose_mae_deg"].items()
     ]
@@ -114,7 +115,7 @@ def pose_rows(result: dict[str, Any]) -> list[tuple[str, float | None]]:
 
 
 def _gallery(title: str, dataset: Dataset, evaluation: Evaluation, rows: list[int]) -> list[str]:
-    """Pictures of some images with both sets of points; nothing where there are none."""
+    """A gallery of images with both sets of points; empty for no images."""
     if not rows:
         return []
     figures = "".join(_figure(dataset, evaluation, row) for row in rows)
@@ -122,14 +123,14 @@ def _gallery(title: str, dataset: Dataset, evaluation: Evaluation, rows: list[in
 
 
 def _worst(errors: Errors) -> list[int]:
-    """The found images with the largest errors, the largest first."""
+    """Images with a face and the largest errors, in descending order."""
     values = errors.nme[_compared(errors)]
     order = np.argsort(-np.nan_to_num(values, nan=-1.0), kind="stable")[:_SHOWN]
     return [row for row in order.tolist() if errors.found[row]]
 
 
 def _lost(errors: Errors) -> list[int]:
-    """The first images of which no face was found."""
+    """The first images without a detected face."""
     return np.flatnonzero(~errors.found)[:_SHOWN].tolist()
 
 
@@ -138,18 +139,18 @@ def _compared(errors: Errors) -> str:
 
 
 def _figure(dataset: Dataset, evaluation: Evaluation, row: int) -> str:
-    truth, answer = dataset.truth, evaluation.answers[row]
+    truth, prediction = dataset.truth, evaluation.predictions[row]
     points = truth.original[row] - 1.0 if truth.reannotated is None else truth.reannotated[row]
-    picture = _picture(read_image(dataset.paths[row]), points, answer)
+    picture = _picture(read_image(dataset.paths[row]), points, prediction)
     error = evaluation.errors.nme[_compared(evaluation.errors)][row]
-    said = "not found" if answer is None else f"NME {error:.1f}"
-    caption = f"{truth.names[row]}: {said}, yaw {np.degrees(truth.angles[row, 0]):.0f} degrees"
+    predicted = "not found" if prediction is None else f"NME {error:.1f}"
+    caption = f"{truth.names[row]}: {predicted}, yaw {np.degrees(truth.angles[row, 0]):.0f} degrees"
     encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
     return f"<figure>{page.image(encoded, 'jpeg', caption)}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
-def _picture(image: NDArray[np.uint8], points: FloatArray, answer: Answer | None) -> NDArray[np.uint8]:
-    """The face's surroundings, enlarged, with both sets of points."""
+def _picture(image: NDArray[np.uint8], points: FloatArray, prediction: Prediction | None) -> NDArray[np.uint8]:
+    """An enlarged crop around the face with both sets of points."""
     center = (points.min(axis=0) + points.max(axis=0)) / 2
     side = (1.0 + 2.0 * _MARGIN) * np.ptp(points, axis=0).max()
     scale = _PICTURE_SIDE / side
@@ -157,14 +158,14 @@ def _picture(image: NDArray[np.uint8], points: FloatArray, answer: Answer | None
     matrix = np.array([[scale, 0.0, shift[0]], [0.0, scale, shift[1]]])
     picture = np.asarray(cv2.warpAffine(image, matrix, (_PICTURE_SIDE, _PICTURE_SIDE)), dtype=np.uint8)
     _draw_chains(picture, scale * points + shift, _TRUTH_COLOR)
-    if answer is not None:
-        _draw_chains(picture, scale * answer.landmarks68 + shift, _FIT_COLOR)
+    if prediction is not None:
+        _draw_chains(picture, scale * prediction.landmarks68 + shift, _FIT_COLOR)
     return picture
 
 
 def _draw_chains(picture: NDArray[np.uint8], points: FloatArray, color: tuple[int, int, int]) -> None:
-    """The 68 points (68, 2) as thin lines without dots, so that two sets of them can be told apart."""
-    fine = np.round(points * 16).astype(np.int32)  # OpenCV draws to a sixteenth of a pixel
+    """Draw the 68 points (68, 2) as thin lines without dots, so that two sets are distinguishable."""
+    fine = np.round(points * 16).astype(np.int32)  # OpenCV's fixed-point coordinates, 1/16 pixel
     for chains, closed in ((OPEN_CHAINS, False), (CLOSED_CHAINS, True)):
         cv2.polylines(picture, [fine[list(chain)] for chain in chains], closed, color, 2, cv2.LINE_AA, shift=4)
 

@@ -1,10 +1,10 @@
-"""Rendered faces with known pose, shape and expression, against what the pipeline reads from the image.
+"""Accuracy of the pipeline on rendered faces with known pose, shape and expression.
 
-Every frame is another person (identities drawn for this evaluation alone), another look, light, pose, distance and
-expression. The pipeline sees each picture for three frames, as a camera would see a person who holds still for a tenth
-of a second, without any memory of the people before; the third answer counts. It measures the whole line, the landmarks
-of MediaPipe included, on drawn faces: good for pose, distance and the meaning of each blendshape, silent on real skin
-and hair.
+Every frame shows another identity, used only in this evaluation, with another appearance, light, pose, distance and
+expression. The pipeline processes each image three times without history of other people, as for a person who holds
+still for a tenth of a second, and the third result is evaluated. The whole pipeline is measured, including MediaPipe's
+landmarks, on synthetic faces: suitable for pose, distance and the meaning of each blendshape, not for real skin and
+hair.
 """
 
 from __future__ import annotations
@@ -18,24 +18,25 @@ from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.geometry import euler_angles, pinhole_camera
 from face_expr_ros.core.progress import progress
 from face_expr_ros.core.types import Face, FloatArray
+from face_expr_ros.evaluation.expression.scores import correlation
 from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.sources.source_frame import Truth
 from face_expr_ros.sources.synthetic import random_frame
 
 FRAMES = 400
-_SEED = 20_000  # the identities of this evaluation; nothing else draws from it
+_SEED = 20_000  # seed of the identities of this evaluation, used by nothing else
 _FIELD_OF_VIEW = 45.0
 
 
 @dataclass(frozen=True)
 class Report:
-    """The figures of an evaluation; angles in degrees, distances as parts of the true distance.
+    """Results of an evaluation; angles in degrees, distances relative to the true distance.
 
     Attributes:
-        frames: rendered frames. found: those in which a face was found.
+        frames: number of rendered frames. found: number of frames in which a face was found.
         pose_mae_deg: mean absolute error of yaw, pitch and roll.
-        distance_error: mean absolute error of the distance to the sellion.
-        correlation, mae: by blendshape, over the frames with a face.
+        distance_error: mean absolute relative error of the distance to the sellion.
+        correlation, mae: for each blendshape, over the frames with a face.
     """
 
     frames: int
@@ -47,7 +48,7 @@ class Report:
 
 
 def evaluate(config: PerceptionConfig, frames: int = FRAMES, seed: int = _SEED) -> Report:
-    """Render ``frames`` people at 1280x720 and read each with the pipeline of ``config``."""
+    """Render ``frames`` people at 1280x720 and process each image with the pipeline of ``config``."""
     pipeline = Pipeline(config)
     camera = pinhole_camera(1280, 720, _FIELD_OF_VIEW)
     pairs = []
@@ -62,19 +63,19 @@ def evaluate(config: PerceptionConfig, frames: int = FRAMES, seed: int = _SEED) 
 
 def _report(frames: int, pairs: list[tuple[Truth, Face]], model: MorphableModel) -> Report:
     if not pairs:
-        raise RuntimeError(f"no face was found in any of {frames} rendered frames")
+        raise RuntimeError(f"expected faces in {frames} rendered frames, found none")
     true_expression = np.array([truth.expression for truth, _ in pairs])
     expression = np.array([face.blendshapes.values for _, face in pairs])
     angles = np.array([_angle_errors(truth, face) for truth, face in pairs])
     errors = np.abs(expression - true_expression).mean(axis=0)
-    correlation = [_correlation(*columns) for columns in zip(true_expression.T, expression.T, strict=True)]
+    correlations = [correlation(*columns) for columns in zip(true_expression.T, expression.T, strict=True)]
     names = model.expression_names
     return Report(
         frames=frames,
         found=len(pairs),
         pose_mae_deg=dict(zip(("yaw", "pitch", "roll"), np.abs(angles).mean(axis=0).tolist(), strict=True)),
         distance_error=float(np.mean([_distance_error(truth, face) for truth, face in pairs])),
-        correlation=dict(zip(names, correlation, strict=True)),
+        correlation=dict(zip(names, correlations, strict=True)),
         mae=dict(zip(names, errors.tolist(), strict=True)),
     )
 
@@ -87,10 +88,3 @@ def _angle_errors(truth: Truth, face: Face) -> FloatArray:
 
 def _distance_error(truth: Truth, face: Face) -> float:
     return float(abs(np.linalg.norm(face.fit.pose.position) / np.linalg.norm(truth.pose.position) - 1.0))
-
-
-def _correlation(a: FloatArray, b: FloatArray) -> float:
-    """Pearson's r; 0 where one of the two never changes, for it then tells nothing."""
-    if a.std() < 1e-9 or b.std() < 1e-9:
-        return 0.0
-    return float(np.corrcoef(a, b)[0, 1])

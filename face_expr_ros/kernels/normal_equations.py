@@ -1,6 +1,6 @@
-"""The sums over all landmarks of one Gauss-Newton step, compiled: errors, Jacobian, and the normal equations of both.
+"""Residuals, Jacobian and normal equations of a Gauss-Newton step over all landmarks, compiled.
 
-Everything is computed into memory that is kept, without temporaries and without threads.
+Results are written to preallocated memory, without temporaries and without threads.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from face_expr_ros.kernels import _normal_equations
 
 Float64 = NDArray[np.float64]
 POSE = 7  # unknowns before the coefficients: 3 rotation, 3 translation, 1 depth offset
-_TILE = 16  # columns that the kernel takes at once
-_LANDMARKS = 20  # whose rows of the Jacobian fit into the nearest cache
+_TILE = 16  # columns per block
+_LANDMARKS = 20  # whose rows of the Jacobian fit into the L1 cache
 
 
 class NormalEquations:
-    """The least-squares problem of fitting a linear face model to rays and depths, around one state.
+    """The least-squares problem of fitting a linear face model to rays and depths, linearized at a state.
 
-    A model point p = mean + B c lies at X = R p + t in the camera frame. With d the mean of X.z, the errors of the
+    A model point p = mean + B c is at X = R p + t in the camera frame. With d the mean of X.z, the errors of the
     landmark with the direction (u, v) and the relative depth w are
 
         across d (X.x / X.z - u),    across d (X.y / X.z - v),    along (X.z - d (1 + w) - w0)
 
-    The unknowns are a small turn in the camera frame, t, w0 and c, in this order.
-    In their derivatives d is fixed, but for that of the depths by t.z, where d (1 + w) moves as X.z / t.z.
+    The unknowns are a small rotation in the camera frame, t, w0 and c, in this order. The derivatives treat d as
+    constant, except for that of the depths by t.z, where d (1 + w) is proportional to X.z / t.z.
 
     Attributes:
-        errors: (3 n,), those of one landmark after another.
-        off: root mean square distance between the points and the landmarks' rays, in meters at the face.
+        errors: (3 n,), landmark by landmark.
+        residual: root mean square distance between the points and the landmarks' rays, in meters at the face.
     """
 
     def __init__(self, mean: NDArray, basis: NDArray, across: NDArray, along: NDArray) -> None:
-        """Takes the fixed part.
+        """Stores the constant part.
 
         Args:
             mean: (3, n) meters, model axes.
@@ -43,11 +43,11 @@ class NormalEquations:
             across, along: (n,) inverse standard deviations, per meter: across the line of sight, and along it.
 
         Raises:
-            ValueError: a shape does not fit the others.
+            ValueError: the shapes are inconsistent.
         """
         self._basis = np.ascontiguousarray(basis, np.float32)
         if self._basis.ndim != 3 or len(basis) != 3 or not self._basis.size:
-            raise ValueError(f"basis must have the shape (3, n, coefficients), not {basis.shape}")
+            raise ValueError(f"basis: expected the shape (3, n, coefficients), got {basis.shape}")
         n, coefficients = basis.shape[1:]
         self._mean = _shaped("mean", mean, 3, n)
         self._across, self._along = _shaped("across", across, n), _shaped("along", along, n)
@@ -56,7 +56,7 @@ class NormalEquations:
         self._state = (np.zeros((3, n)), np.eye(3), np.array([0.0, 0.0, 1.0]))  # points, rotation and position
         self._gram = np.zeros((stride, stride), np.float32)
         self.errors = np.zeros(3 * n)
-        self.off = 0.0
+        self.residual = 0.0
 
     def points(self, coefficients: NDArray) -> Float64:
         """(3, n) in model axes."""
@@ -75,7 +75,7 @@ class NormalEquations:
         offset: float,
         coefficients: NDArray,
     ) -> None:
-        """Move to another state.
+        """Linearize at another state.
 
         Args:
             directions: (n, 2) of the landmarks' rays: x / z and y / z.
@@ -92,35 +92,35 @@ class NormalEquations:
         mean_square = _normal_equations.residuals(
             points, rotation, position, offset, directions, depths, self._across, self._along, self.errors
         )
-        self.off = math.sqrt(mean_square)
+        self.residual = math.sqrt(mean_square)
 
     def _given(self) -> tuple[NDArray, ...]:
         points, rotation, position = self._state
         return points, self._basis, rotation, position, self._across, self._along
 
     def jacobian(self) -> NDArray[np.float32]:
-        """(3 n, unknowns): how the errors change with the unknowns."""
+        """(3 n, unknowns): derivatives of the errors by the unknowns."""
         unknowns = POSE + self._basis.shape[2]
         jacobian = np.empty((len(self.errors), unknowns), np.float32)
         _normal_equations.jacobian(*self._given(), jacobian)
         return jacobian
 
     def normal(self) -> Float64:
-        """(unknowns, unknowns): J' J of the Jacobian J; J itself is not kept."""
+        """(unknowns, unknowns): J' J of the Jacobian J, which is not stored."""
         unknowns = POSE + self._basis.shape[2]
         normal = np.empty((unknowns, unknowns))
         _normal_equations.normal(*self._given(), self._rows, self._gram, normal)
         return normal
 
-    def slope(self) -> Float64:
+    def gradient(self) -> Float64:
         """(unknowns,): J' e of the Jacobian J and the errors e."""
-        slope = np.empty(POSE + self._basis.shape[2])
-        _normal_equations.slope(*self._given(), self.errors, slope)
-        return slope
+        gradient = np.empty(POSE + self._basis.shape[2])
+        _normal_equations.slope(*self._given(), self.errors, gradient)
+        return gradient
 
 
 def _shaped(name: str, value: NDArray, *shape: int, dtype: type = np.float64) -> NDArray:
     array: NDArray = np.ascontiguousarray(value, dtype)
     if array.shape != shape:
-        raise ValueError(f"{name} must have the shape {shape}, not {array.shape}")
+        raise ValueError(f"{name}: expected the shape {shape}, got {array.shape}")
     return array

@@ -1,4 +1,4 @@
-"""Square patches cut from an image by affine maps, all of a face in one pass."""
+"""Cuts square patches from an image by affine maps, all patches of a face at once."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from face_expr_ros.kernels import _patches
 
 
 def cut_squares(image: NDArray[np.uint8], transforms: NDArray, side: int) -> NDArray[np.uint8]:
-    """Patches of an image, each read with twice as many pixels across and down as it has, and averaged.
+    """Patches of an image, sampled at twice their resolution and averaged.
 
-    Equals, to the bit, for every (2, 3) map of ``transforms``::
+    Bit-identical, for every (2, 3) map of ``transforms``, to::
 
         fine = cv2.warpAffine(image, map, (2 * side, 2 * side), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
         patch = cv2.resize(fine, (side, side), interpolation=cv2.INTER_AREA)
 
     Args:
-        image: (height, width) gray; outside it is black.
-        transforms: (n, 2, 3) from the pixels of a fine patch to those of the image.
+        image: (height, width) gray; black outside.
+        transforms: (n, 2, 3) from the pixels of an oversampled patch to those of the image.
         side: of a patch, pixels.
 
     Returns:
@@ -28,25 +28,25 @@ def cut_squares(image: NDArray[np.uint8], transforms: NDArray, side: int) -> NDA
         ValueError: a shape or type is wrong, the image has no pixels, or a map is not finite.
     """
     if image.ndim != 2 or image.dtype != np.uint8 or not image.size:
-        raise ValueError(f"a gray image of 8 bits is wanted, not {image.shape} of {image.dtype}")
+        raise ValueError(f"expected a gray uint8 image, got {image.dtype} {image.shape}")
     maps = np.ascontiguousarray(transforms, np.float64)
     if maps.ndim != 3 or maps.shape[1:] != (2, 3) or not np.isfinite(maps).all():
-        raise ValueError(f"transforms must be finite and have the shape (n, 2, 3), not {maps.shape}")
+        raise ValueError(f"transforms: expected finite values of shape (n, 2, 3), got {maps.shape}")
     if side < 1:
-        raise ValueError(f"a side of at least one pixel is wanted, not {side}")
+        raise ValueError(f"side: expected at least one pixel, got {side}")
     out = np.empty((len(maps), side, side), np.uint8)
     _patches.cut(np.ascontiguousarray(image), maps, out)
     return out
 
 
 def gray_of(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """An image (height, width, 3) in gray; equals ``cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)`` to the bit.
+    """An image (height, width, 3) in gray; bit-identical to ``cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)``.
 
     Raises:
-        ValueError: it has another shape or type, or no pixels.
+        ValueError: the shape or type is wrong, or there are no pixels.
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-        raise ValueError(f"a color image (height, width, 3) of 8 bits is wanted, not {image.shape} of {image.dtype}")
+        raise ValueError(f"expected a uint8 image (height, width, 3), got {image.dtype} {image.shape}")
     out = np.empty(image.shape[:2], np.uint8)
     _patches.gray(image if image.strides[1:] == (3, 1) else image.copy(), out)
     return out

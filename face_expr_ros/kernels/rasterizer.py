@@ -1,9 +1,9 @@
-"""A z-buffer triangle rasterizer: visibility, smooth shading with texture, see-through layers, compositing.
+"""A z-buffer triangle rasterizer: visibility, smooth shading with texture, transparent layers, compositing.
 
 Points are (V, 3): x, y in pixels (the center of the first pixel is (0, 0)) and z in meters along the optical axis.
 Triangles are wound counter-clockwise seen from outside, as everywhere in the package. A triangle with a corner at or
-behind the camera (z <= 0), a corner that is not finite or no area is not drawn; that is no error.
-A buffer holds several samples a pixel for smooth edges.
+behind the camera (z <= 0), a corner that is not finite, or zero area is skipped without an error.
+A buffer has several samples per pixel for antialiasing.
 """
 
 from __future__ import annotations
@@ -45,21 +45,21 @@ ENCODED = _linear_to_srgb()
 def _array(name: str, value: object, shape: tuple[int | None, ...], dtype: type) -> NDArray:
     array: NDArray[Any] = np.ascontiguousarray(value, dtype=dtype)
     if array.ndim != len(shape) or any(want not in (None, have) for want, have in zip(shape, array.shape, strict=True)):
-        wanted = ", ".join("n" if n is None else str(n) for n in shape)
-        raise ValueError(f"{name} must have the shape ({wanted}), not {array.shape}")
+        expected = ", ".join("n" if n is None else str(n) for n in shape)
+        raise ValueError(f"{name}: expected the shape ({expected}), got {array.shape}")
     return array
 
 
 @dataclass(frozen=True)
 class Mesh:
-    """The part of a mesh that stays while it moves; checked once.
+    """The constant part of a moving mesh; checked once.
 
     Attributes:
         triangles: (T, 3) int32 vertex indices.
         uv: (U, 2) float32 texture coordinates, 0..1 of the texture's width and height, v downwards.
         uv_triangles: (T, 3) int32 indices into uv.
         materials: (T,) uint8 row of the light maps for each triangle.
-        vertex_count: V, the number of points that every call must bring.
+        vertex_count: V, the number of points in every call.
     """
 
     triangles: Int32
@@ -73,33 +73,35 @@ class Mesh:
         triangles = corners_of("triangles", self.triangles, self.vertex_count)
         count = len(triangles)
         if not np.isfinite(uv).all():
-            raise ValueError("uv must be finite")
+            raise ValueError("uv: expected finite values, got others")
         object.__setattr__(self, "uv", uv)
         object.__setattr__(self, "triangles", triangles)
         uv_triangles = corners_of("uv_triangles", self.uv_triangles, len(uv))
         object.__setattr__(self, "uv_triangles", _array("uv_triangles", uv_triangles, (count, 3), np.int32))
         materials = np.asarray(self.materials)
         if materials.size and not 0 <= materials.min() <= materials.max() <= _LAST_MATERIAL:
-            raise ValueError(f"materials must lie in 0..{_LAST_MATERIAL}, not {materials.min()}..{materials.max()}")
+            raise ValueError(
+                f"materials: expected values in 0..{_LAST_MATERIAL}, got {materials.min()}..{materials.max()}"
+            )
         object.__setattr__(self, "materials", _array("materials", materials, (count,), np.uint8))
 
 
 class Target:
-    """What is drawn into: a z-buffer with samples x samples samples a pixel, and the colors of its pixels.
+    """A render target: a z-buffer with samples x samples samples per pixel, and the pixel colors.
 
     Attributes:
-        inverse_depth: (height * samples, width * samples) float32, 1 / meters, 0 where nothing was drawn.
-        index: the same shape, int32: number of the triangle seen, EMPTY where nothing was drawn.
+        inverse_depth: (height * samples, width * samples) float32, 1 / meters, 0 where empty.
+        index: the same shape, int32: number of the triangle seen, EMPTY where empty.
         canvas: (height, width, 4) float32: linear blue, green, red, times opacity, and opacity.
     """
 
     def __init__(self, width: int, height: int, samples: int = 2, *, reuse: Target | None = None) -> None:
-        """A cleared target; with `reuse`, in the memory of another one, which is then no longer to be used.
+        """A cleared target; with `reuse`, in the memory of another one, which must not be used afterwards.
 
-        Fresh memory costs more than drawing a face into it: every page is faulted in.
+        Allocating new memory costs more than drawing a face, because of page faults.
         """
         if width < 0 or height < 0 or not 1 <= samples <= 8:
-            raise ValueError(f"a target needs a size of at least 0 and 1..8 samples, not {width}x{height}, {samples}")
+            raise ValueError(f"expected a size of at least 0 and 1..8 samples, got {width}x{height} and {samples}")
         self.width, self.height, self.samples = width, height, samples
         self._memory: tuple[NDArray[Any], ...]
         needed = (width * height * samples * samples, width * height * 4)
@@ -136,7 +138,7 @@ def draw(target: Target, points: NDArray, triangles: NDArray, *, first: int = 0,
     Args:
         points: (V, 3), see the module.
         triangles: (T, 3) integers.
-        cull: leave out triangles seen from behind.
+        cull: skip triangles seen from behind.
     Raises:
         ValueError: for a wrong shape or an index outside the points.
     """
@@ -147,14 +149,14 @@ def draw(target: Target, points: NDArray, triangles: NDArray, *, first: int = 0,
 
 @dataclass(frozen=True)
 class Look:
-    """How a mesh looks in one picture.
+    """The appearance of a mesh in one image.
 
     Attributes:
         normals: (V, 3) float32; x right, y down, z away from the viewer; need not have length one.
         tint: (V, 3) float32 factors on linear blue, green, red.
         texture: (h, w, 4) uint8: sRGB blue, green, red, and gloss (for `shade`) or opacity (for `blend`).
         lights: (M, n, n, 8) float32: diffuse blue, green, red, 0 and specular blue, green, red, 0 light of each
-            material on the normal (x, y), x and y from -1 to 1: a picture of a lit sphere.
+            material at the normal (x, y), x and y from -1 to 1: an image of a lit sphere.
     """
 
     normals: Float32
@@ -168,12 +170,14 @@ class Look:
         texture = _array("texture", self.texture, (None, None, 4), np.uint8)
         lights = _array("lights", self.lights, (None, None, None, 8), np.float32)
         if not texture.size:
-            raise ValueError("texture must have at least one pixel")
+            raise ValueError(f"texture: expected at least one pixel, got the shape {texture.shape}")
         if lights.shape[1] != lights.shape[2] or lights.shape[1] < 2:
-            raise ValueError(f"lights must have square maps of at least 2x2, not {lights.shape[1:3]}")
+            raise ValueError(f"lights: expected square maps of at least 2x2, got {lights.shape[1:3]}")
         if mesh.materials.size and mesh.materials.max() >= len(lights):
-            raise ValueError(f"lights has {len(lights)} materials, the mesh uses number {mesh.materials.max()}")
-        # The map is looked up at a normal's x and y, and an index must come out of it whatever the normal.
+            raise ValueError(
+                f"lights: expected maps for material {mesh.materials.max()} of the mesh, got {len(lights)}"
+            )
+        # The compiled code computes an index from a normal's x and y, which must be valid for any normal.
         return np.nan_to_num(normals, posinf=0.0, neginf=0.0), tint, texture, lights
 
 
@@ -198,7 +202,7 @@ def shade(target: Target, points: NDArray, mesh: Mesh, look: Look, *, first: int
 
 
 def blend(target: Target, points: NDArray, mesh: Mesh, look: Look, *, bias: float = 0.0) -> None:
-    """Lay a see-through mesh over the canvas, triangle after triangle, where it is not hidden by the z-buffer.
+    """Blend a transparent mesh over the canvas, triangle by triangle, where the z-buffer does not hide it.
 
     Equals canvas = canvas * (1 - a) + a * (color, 1), where color is as in `shade` with a gloss of 1, and a is the
     texture's opacity times the share of the pixel's samples that the triangle covers. A triangle behind the z-buffer
@@ -213,20 +217,20 @@ def blend(target: Target, points: NDArray, mesh: Mesh, look: Look, *, bias: floa
 
 
 def composite(target: Target, image: NDArray[np.uint8]) -> None:
-    """Lay the canvas over an sRGB image of the target's size, in place and in linear light.
+    """Composite the canvas over an sRGB image of the target's size, in place and in linear light.
 
     Equals image = encode(canvas[..., :3] + (1 - canvas[..., 3:]) * decode(image)).
     """
     if image.dtype != np.uint8 or image.shape != (target.height, target.width, 3):
-        wanted = (target.height, target.width, 3)
-        raise ValueError(f"image must be uint8 of the shape {wanted}, not {image.dtype} {image.shape}")
+        expected = (target.height, target.width, 3)
+        raise ValueError(f"image: expected uint8 of the shape {expected}, got {image.dtype} {image.shape}")
     _rasterizer.composite(target.canvas, LINEAR, ENCODED, image)
 
 
 def depth_map(
     points: NDArray, triangles: NDArray, width: int, height: int, *, cull: bool = True
 ) -> tuple[Float32, Int32]:
-    """Depth in meters (inf where there is nothing) and triangle number (EMPTY) of every pixel, one sample each."""
+    """Depth in meters (inf where empty) and triangle number (EMPTY where empty) of every pixel, one sample each."""
     target = Target(width, height, samples=1)
     draw(target, points, triangles, cull=cull)
     with np.errstate(divide="ignore"):
@@ -234,7 +238,7 @@ def depth_map(
 
 
 def visible_vertices(points: NDArray, depth: Float32, tolerance: float = 0.003) -> NDArray[np.bool_]:
-    """Which points lie at most `tolerance` meters behind the depth map, and inside it.
+    """Which points are inside the depth map and at most `tolerance` meters behind it.
 
     Args:
         points: (V, 3), see the module.

@@ -1,4 +1,4 @@
-"""A square region cut from a color image, turned and in the size that a network wants."""
+"""Cuts a rotated square region from a color image at the input size of a network."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ FloatArray = NDArray[np.floating]
 
 
 def cut_region(image: NDArray[np.uint8], transform: FloatArray, side: int) -> NDArray[np.float32]:
-    """What an affine map shows of an image, its channels in the opposite order and in 0..1, as networks want them.
+    """The region of an image under an affine map, with reversed channels and values in 0..1.
 
-    Equals, to the bit::
+    Bit-identical to::
 
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         seen = cv2.warpAffine(image, transform, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
         seen[:, :, ::-1] * np.float32(1 / 255)
 
     Args:
-        image: (height, width, 3); outside it is the nearest of its pixels.
+        image: (height, width, 3); outside, the nearest pixel is used.
         transform: (2, 3) from the pixels of the region to those of the image.
         side: of the region, pixels.
 
     Returns:
-        (side, side, 3), in one piece.
+        (side, side, 3), contiguous.
 
     Raises:
         ValueError: a shape or type is wrong, the image has no pixels, or the map is not finite.
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-        raise ValueError(f"a color image (height, width, 3) of 8 bits is wanted, not {image.shape} of {image.dtype}")
+        raise ValueError(f"expected a uint8 image (height, width, 3), got {image.dtype} {image.shape}")
     places = np.ascontiguousarray(transform, np.float64)
     if places.shape != (2, 3) or not np.isfinite(places).all():
-        raise ValueError(f"a finite map (2, 3) is wanted, not {places.tolist()}")
+        raise ValueError(f"transform: expected a finite map (2, 3), got {places.tolist()}")
     if side < 1:
-        raise ValueError(f"a side of at least one pixel is wanted, not {side}")
+        raise ValueError(f"side: expected at least one pixel, got {side}")
     rows_in_one_piece = image.strides[1:] == (3, 1) and image.strides[0] > 0
     out = np.empty((side, side, 3), np.float32)
     _regions.cut(image if rows_in_one_piece else image.copy(), places, out, np.empty((4, side), np.int64))

@@ -1,4 +1,4 @@
-"""The surface of a face from its coefficients: vertices, and the normals of a mesh; single precision, no threads."""
+"""Vertices of a face from its coefficients, and vertex normals; single precision, no threads."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Float32 = NDArray[np.float32]
 
 
 def reconstruct(mean: Float32, basis: Float32, coefficients: NDArray) -> Float32:
-    """A mean plus a weighted sum of basis vectors, of which those with the weight 0 are not even read.
+    """A mean plus a weighted sum of basis vectors; those with weight 0 are skipped.
 
-    Equals ``mean + coefficients @ basis`` in single precision. A fit keeps expressions within 0..1, so that many are 0.
+    Equals ``mean + coefficients @ basis`` in single precision. Many coefficients of a bounded fit are 0.
 
     Args:
         mean: (n,) float32.
-        basis: (count, n) float32, contiguous: it is large and not copied.
+        basis: (count, n) float32, contiguous, because it is not copied.
         coefficients: (count,).
 
     Returns:
@@ -31,9 +31,7 @@ def reconstruct(mean: Float32, basis: Float32, coefficients: NDArray) -> Float32
     good = basis.ndim == 2 and mean.shape == basis.shape[1:] and weights.shape == basis.shape[:1]
     if not good or mean.dtype != np.float32 or basis.dtype != np.float32 or not basis.flags.c_contiguous:
         shapes = f"{mean.dtype} {mean.shape}, {basis.dtype} {basis.shape} and {weights.shape}"
-        raise ValueError(
-            f"float32 of the shapes (n,) and (count, n), contiguous, and (count,) are wanted, not {shapes}"
-        )
+        raise ValueError(f"expected float32 of the shapes (n,) and (count, n), contiguous, and (count,), got {shapes}")
     rows = np.flatnonzero(weights)
     if not len(rows) or not mean.size:
         return mean.copy()
@@ -43,7 +41,7 @@ def reconstruct(mean: Float32, basis: Float32, coefficients: NDArray) -> Float32
 
 
 def vertex_normals(vertices: NDArray, triangles: NDArray[np.integer]) -> Float32:
-    """Unit normals as the area-weighted mean of the triangles around each vertex; 0 where there is none.
+    """Unit normals as the area-weighted mean of the triangles around each vertex; 0 if there are none.
 
     Equals, for the corners a, b, c of the triangles::
 
@@ -56,11 +54,11 @@ def vertex_normals(vertices: NDArray, triangles: NDArray[np.integer]) -> Float32
         triangles: (T, 3) indices of vertices.
 
     Raises:
-        ValueError: a shape is wrong, or an index is none of a vertex.
+        ValueError: a shape is wrong, or an index is out of range.
     """
     points = np.ascontiguousarray(vertices, np.float32)
     if points.ndim != 2 or points.shape[1] != 3:
-        raise ValueError(f"vertices (V, 3) are wanted, not {points.shape}")
+        raise ValueError(f"expected vertices (V, 3), got {points.shape}")
     corners = corners_of("triangles", triangles, len(points))
     normals = np.zeros(points.shape, np.float32)
     if corners.size:

@@ -1,8 +1,8 @@
 """The Basel Face Model of 3DDFA_V2 as a face model file of this package.
 
-Upstream's vertices are micrometers in model axes (x to the subject's left, y up, z out of the face) from an origin
-inside the head. Here they are meters from the sellion, the 28th iBUG point of the mean. The coefficients stay as they
-are, so that the network's numbers mean the same in both.
+Upstream's vertices are in micrometers in model axes (x to the subject's left, y up, z out of the face) from an origin
+inside the head. Here they are in meters from the sellion, the 28th iBUG point of the mean. The coefficients are
+unchanged, so that the network's outputs can be used directly.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from face_expr_ros.models.pickles import BROKEN, read_pickled_arrays
 
 Arrays = dict[str, NDArray[Any]]
 MICROMETER = 1e-6
-PARAMETERS = 12  # pose numbers before the coefficients
+PARAMETERS = 12  # pose parameters before the coefficients
 DENSE = "bfm_noneck_v3.pkl"
 SPARSE = ("bfm68/u_base.txt", "bfm68/w_shp_base.txt", "bfm68/w_exp_base.txt")
 
 
 def write_basel_model(sources: Mapping[str, Path], path: Path) -> NDArray[np.float64]:
-    """Write the face model: dense where `bfm_noneck_v3.pkl` is among the sources, else the 68 iBUG points.
+    """Write the face model: dense if `bfm_noneck_v3.pkl` is among the sources, else the 68 iBUG points.
 
     Returns:
         (3,) the sellion of the mean in meters, which was subtracted from every vertex.
 
     Raises:
-        BundleError: a file is damaged or does not fit the others.
+        BundleError: a file is damaged or inconsistent with the others.
     """
     arrays = _dense(sources) if DENSE in sources else _sparse(sources)
     sellion = int(arrays["landmarks68"][SELLION_LANDMARK])
     origin = arrays["mean"][sellion].astype(np.float64)
-    one = np.array(1.0, np.float32)  # the bases are kept as floats: their numbers are the released model's
+    one = np.array(1.0, np.float32)  # the bases stay float, with the values of the released model
     named: Arrays = {
         "name": np.array("3ddfa_v2"),
         "sellion": np.array(sellion),
@@ -59,7 +59,7 @@ def write_mean_and_deviation(source: Path, path: Path, origin: NDArray[np.float6
     arrays = read_pickled_arrays(source.read_bytes(), source.name)
     mean, std = (_sized(arrays, name, source.name, (None,)) for name in ("mean", "std"))
     if mean.shape != std.shape:
-        raise BundleError(f"{source.name} has mean of {mean.shape} and std of {std.shape}; both must be equally long")
+        raise BundleError(f"{source.name}: expected mean and std of the same length, got {mean.shape} and {std.shape}")
     write_arrays(path, {"mean": mean.astype(np.float32), "std": std.astype(np.float32), "origin": origin})
 
 
@@ -67,11 +67,11 @@ def _dense(sources: Mapping[str, Path]) -> Arrays:
     basel = read_pickled_arrays(sources[DENSE].read_bytes(), DENSE)
     vertices = _sized(basel, "u", DENSE, (None, 1)).shape[0] // 3
     keypoints = _sized(basel, "keypoints", DENSE, (204,)).astype(np.int64)
-    # The model's own triangles count the vertices of another mesh; tri.pkl counts these. Both go round clockwise.
+    # The model's own triangles index another mesh; those of tri.pkl index this one. Both are clockwise.
     (triangles,) = read_pickled_arrays(sources["tri.pkl"].read_bytes(), "tri.pkl").values()
     triangles = _sized({"triangles": triangles}, "triangles", "tri.pkl", (3, None)).T[:, ::-1]
     if not (keypoints.min() >= 0 and keypoints.max() < 3 * vertices and triangles.max() < vertices):
-        raise BundleError(f"{DENSE} and tri.pkl do not fit: the model has {vertices} vertices, the indices go beyond")
+        raise BundleError(f"{DENSE} and tri.pkl are inconsistent: expected indices below {vertices}, got larger ones")
     return {
         **_bases(basel["u"], basel["w_shp"], basel["w_exp"], DENSE),
         "landmarks68": (keypoints[::3] // 3).astype(np.int32),
@@ -94,26 +94,28 @@ def _sparse(sources: Mapping[str, Path]) -> Arrays:
 
 
 def _bases(mean: NDArray[Any], identity: NDArray[Any], expression: NDArray[Any], file: str) -> Arrays:
-    """Mean (V, 3) and bases (n, V, 3) in meters from columns of 3 V micrometers, x, y, z of each vertex in a row."""
+    """Mean (V, 3) and bases (n, V, 3) in meters from columns of 3 V micrometers: x, y, z of each vertex."""
     rows = mean.size
     if rows % 3 or any(basis.ndim != 2 or len(basis) != rows for basis in (identity, expression)):
         shapes = f"{mean.shape}, {identity.shape} and {expression.shape}"
-        raise BundleError(f"{file} has mean and bases of shapes {shapes}; (3 V), (3 V, n) and (3 V, m) were wanted")
+        raise BundleError(f"{file}: expected mean and bases of shapes (3 V), (3 V, n) and (3 V, m), got {shapes}")
     parts = {"mean": mean.reshape(1, rows), "identity": identity.T, "expression": expression.T}
     columns = {name: part.astype(np.float64).reshape(-1, rows // 3, 3) * MICROMETER for name, part in parts.items()}
     return {**columns, "mean": columns["mean"][0]}
 
 
 def _texture_coordinates(sources: Mapping[str, Path], vertices: int) -> NDArray[np.float64]:
-    """(V, 2), v up: those of the whole Basel mesh at the vertices that this one keeps of it."""
+    """(V, 2), v up: those of the full Basel mesh at the vertices of this one."""
     try:
         kept = np.load(io.BytesIO(sources["indices.npy"].read_bytes()), allow_pickle=False)
         uv = scipy.io.loadmat(io.BytesIO(sources["BFM_UV.mat"].read_bytes()))["UV"]
         taken: NDArray[np.float64] = uv[kept]
     except (*BROKEN, OSError, NotImplementedError, scipy.io.matlab.MatReadError) as error:
-        raise BundleError(f"indices.npy and BFM_UV.mat are damaged or do not fit: {error}; fetch them again") from error
+        raise BundleError(
+            f"indices.npy and BFM_UV.mat are damaged or inconsistent: {error}; fetch them again"
+        ) from error
     if taken.shape != (vertices, 2):
-        raise BundleError(f"indices.npy keeps {len(kept)} vertices, and {DENSE} has {vertices}: they do not fit")
+        raise BundleError(f"indices.npy: expected the indices of {vertices} vertices, as in {DENSE}, got {len(kept)}")
     return taken
 
 
@@ -125,16 +127,16 @@ def _text(path: Path) -> NDArray[np.float64]:
 
 
 def _sized(arrays: Mapping[str, NDArray[Any]], name: str, file: str, shape: tuple[int | None, ...]) -> NDArray[Any]:
-    """An array of a given shape; None is any size."""
+    """An array after its shape is checked; None is any size."""
     if name not in arrays:
         raise BundleError(f"{file} lacks {name!r}; it has {', '.join(map(repr, arrays)) or 'nothing'}")
     given = arrays[name].shape
     if len(given) != len(shape) or any(want not in (None, size) for want, size in zip(shape, given, strict=True)):
-        raise BundleError(f"{file} has {name!r} of shape {given}; {shape} was wanted, None being any size")
+        raise BundleError(f"{file}: expected {name!r} of shape {shape} (None is any size), got {given}")
     return arrays[name]
 
 
-# What the Basel Face Model of 3DDFA_V2 does not have.
+# Arrays that the Basel Face Model of 3DDFA_V2 does not have.
 _ABSENT: Arrays = {
     "part_names": np.zeros(0, "U1"),
     "vertex_part": np.zeros(0, np.uint8),

@@ -1,4 +1,4 @@
-"""Opens model files against weights/manifest.yaml."""
+"""Opens the model files that weights/manifest.yaml lists, after checking their hashes."""
 
 from __future__ import annotations
 
@@ -17,26 +17,27 @@ from numpy.typing import NDArray
 
 from face_expr_ros.core.face_model import BundleError, MorphableModel, load_face_model, read_arrays
 from face_expr_ros.core.resources import PACKAGE, resource_path
+from face_expr_ros.models.decimation import with_decimation
 
 FloatArray = NDArray[np.float64]
 MANIFEST = "weights/manifest.yaml"
 RECORD = "installed.json"
 _RESTORE = "restore it from the repository or rebuild it"
-PARAMETERS = 12  # numbers of the weak perspective, before the coefficients
+PARAMETERS = 12  # of the weak perspective, before the coefficients
 
 
 @dataclass(frozen=True)
 class Network:
-    """An ONNX file with what is needed to read its answer.
+    """An ONNX file and the description of its input and output.
 
     Attributes:
         path, sha256: the file.
-        input_name, output_name: of the ONNX graph; the output has P numbers or P + 1, the last a face's logit.
-        input_size: side of the square crop it looks at, pixels.
+        input_name, output_name: of the ONNX graph; the output has P values or P + 1, the last a face's logit.
+        input_size: side of the square input crop, pixels.
         mean, std: (P,), P = 12 + shape_count + expression_count; parameters = output * std + mean.
         shape_count, expression_count: coefficients, as many as the face model has.
         model_unit: meters per unit of the network's model coordinates: 1e-6 for the Basel Face Model.
-        origin: (3,) meters, what was subtracted from those coordinates to put the sellion at the origin.
+        origin: (3,) meters, the sellion in those coordinates.
     """
 
     path: Path
@@ -54,14 +55,14 @@ class Network:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A face model, with a network that fits it and a face detector where the bundle has them.
+    """A face model, optionally with a network that fits it and a face detector.
 
     Attributes:
         name: in the manifest.
-        sparse: the face model is the 68 iBUG points alone.
+        sparse: whether the face model has only the 68 iBUG points.
         model: the face model.
-        network: fits the model to a crop; None where the bundle has none.
-        detector_path: FaceBoxes as ONNX; None where the bundle has none.
+        network: fits the model to a crop; None if the bundle has none.
+        detector_path: FaceBoxes as ONNX; None if the bundle has none.
     """
 
     name: str
@@ -78,39 +79,39 @@ def _whole_manifest() -> dict[str, Any]:
 
 
 def manifest() -> dict[str, Any]:
-    """The bundles by name, each with licence, source, its files, and what they are made from."""
+    """The bundles by name, each with license, source, files, and the files they are converted from."""
     bundles: dict[str, Any] = _whole_manifest()["bundles"]
     return bundles
 
 
 def bundle_entry(name: str) -> dict[str, Any]:
-    """What the manifest says of a bundle. Raises BundleError when there is none of this name."""
+    """The manifest's entry of a bundle. Raises BundleError if there is no bundle of this name."""
     if name not in manifest():
-        raise BundleError(f"there is no bundle {name!r} in {MANIFEST}; there are {', '.join(manifest())}")
+        raise BundleError(f"expected one of the bundles {', '.join(manifest())} of {MANIFEST}, got {name!r}")
     entry: dict[str, Any] = manifest()[name]
     return entry
 
 
 def bundle_folder(name: str) -> Path:
-    """Where a fetched bundle is installed: in $FACE_EXPR_HOME, or face_expr_ros in $XDG_DATA_HOME (~/.local/share)."""
+    """The folder of a fetched bundle, in $FACE_EXPR_HOME or face_expr_ros in $XDG_DATA_HOME (~/.local/share)."""
     data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share"
     home = os.environ.get("FACE_EXPR_HOME") or Path(data) / PACKAGE
     return Path(home) / "bundles" / name
 
 
 def open_bundle(name: str, network: str = "") -> Bundle:
-    """A bundle, after the hashes of its files are checked and network and face model are seen to fit.
+    """A bundle, after checking the hashes of its files and that network and face model are consistent.
 
     Args:
         name: a bundle of the manifest.
         network: one of its networks; "" is the first.
 
     Raises:
-        BundleError: there is no such bundle or network, it is not installed, a file is missing or not the right one, or
-            the files do not fit each other.
+        BundleError: the bundle or network does not exist or is not installed, a file is missing or has a wrong hash, or
+            the files are inconsistent.
     """
     files = _Files(name)
-    model = load_face_model(files.path(files.entry["face_model"]))
+    model = _open_model(files)
     detector = files.entry.get("detector")
     return Bundle(
         name=name,
@@ -122,27 +123,27 @@ def open_bundle(name: str, network: str = "") -> Bundle:
 
 
 def open_face_model(bundle: str) -> MorphableModel:
-    """The face model of a bundle, after its hash is checked.
+    """The face model of a bundle, after checking its hash.
 
     Raises:
-        BundleError: there is no such bundle, it is not installed, or a file is missing or not the right one.
+        BundleError: the bundle does not exist or is not installed, or a file is missing or has a wrong hash.
     """
     files = _Files(bundle)
-    return load_face_model(files.path(files.entry["face_model"]))
+    return _open_model(files)
 
 
 def package_file(entry: str, name: str) -> Path:
-    """A file that every bundle uses, by its entry in the manifest, after its hash is checked.
+    """A file that all bundles share, by its entry in the manifest, after checking its hash.
 
     Raises:
-        BundleError: it is missing or not the right one.
+        BundleError: it is missing or has a wrong hash.
     """
-    wanted = _whole_manifest()[entry][name]
-    return _checked(resource_path(wanted["file"]), wanted["sha256"], entry, _RESTORE)
+    file = _whole_manifest()[entry][name]
+    return _checked(resource_path(file["file"]), file["sha256"], entry, _RESTORE)
 
 
 class _Files:
-    """The files of a bundle, checked when they are asked for."""
+    """The files of a bundle, checked on access."""
 
     def __init__(self, bundle: str) -> None:
         self.bundle = bundle
@@ -151,8 +152,8 @@ class _Files:
 
     def path(self, entry: dict[str, str]) -> Path:
         """The path of a file of the package, or of an installed one."""
-        path, wanted, advice = self._location(entry)
-        return _checked(path, wanted, f"bundle {self.bundle!r}", advice)
+        path, sha256, advice = self._location(entry)
+        return _checked(path, sha256, f"bundle {self.bundle!r}", advice)
 
     def _location(self, entry: dict[str, str]) -> tuple[Path, str, str]:
         if "sha256" in entry:
@@ -166,21 +167,19 @@ class _Files:
         return folder / entry["file"], self.installed[entry["file"]], _fetch_again(self.bundle)
 
 
-def _checked(path: Path, wanted: str, owner: str, advice: str) -> Path:
-    """The path, after the file's hash is seen to be the wanted one."""
+def _checked(path: Path, sha256: str, owner: str, advice: str) -> Path:
+    """The path, after checking the file's hash."""
     try:
-        given = sha256_of(path)
+        actual = sha256_of(path)
     except OSError as error:
         raise BundleError(f"{path} of {owner} cannot be read: {error.strerror}; {advice}") from error
-    if given != wanted:
-        raise BundleError(
-            f"{path} is not the file that {owner} needs: its sha256 should be {wanted} and is {given}; {advice}"
-        )
+    if actual != sha256:
+        raise BundleError(f"{path} of {owner}: expected a file with sha256 {sha256}, got {actual}; {advice}")
     return path
 
 
 def _read_record(bundle: str) -> dict[str, str]:
-    """The sha256 of each file that fetch-models has installed; what they were made from must be the manifest's."""
+    """The sha256 of each file that fetch-models installed, after checking the hashes of their sources."""
     path = bundle_folder(bundle) / RECORD
     if not path.is_file():
         raise BundleError(f"bundle {bundle!r} is not installed in {path.parent}: run face_expr fetch-models {bundle}")
@@ -190,20 +189,25 @@ def _read_record(bundle: str) -> dict[str, str]:
         files = {name: str(file["sha256"]) for name, file in record["files"].items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BundleError(f"{path} is damaged ({error}); {_fetch_again(bundle)}") from error
-    wanted = {file["name"]: file["sha256"] for file in bundle_entry(bundle)["fetch"]["files"]}
-    if other := [name for name, sha256 in sources.items() if wanted.get(name) != sha256]:
+    expected = {file["name"]: file["sha256"] for file in bundle_entry(bundle)["fetch"]["files"]}
+    if other := [name for name, sha256 in sources.items() if expected.get(name) != sha256]:
         raise BundleError(
-            f"{path} says that the bundle was made from another {', '.join(other)} than {MANIFEST} names; "
-            f"{_fetch_again(bundle)}"
+            f"{path}: expected the source files of {MANIFEST}, got another {', '.join(other)}; {_fetch_again(bundle)}"
         )
     return files
+
+
+def _open_model(files: _Files) -> MorphableModel:
+    model = load_face_model(files.path(files.entry["face_model"]))
+    decimation = files.entry.get("decimation")
+    return with_decimation(model, files.path(decimation)) if decimation else model
 
 
 def _open_network(files: _Files, model: MorphableModel, name: str) -> Network | None:
     networks = files.entry.get("networks", {})
     if name and name not in networks:
-        has = ", ".join(networks) or "none"
-        raise BundleError(f"bundle {files.bundle!r} has no network {name!r}; it has {has}")
+        available = ", ".join(networks) or "none"
+        raise BundleError(f"bundle {files.bundle!r}: expected one of the networks {available}, got {name!r}")
     if not networks:
         return None
     entry = networks[name or next(iter(networks))]
@@ -225,46 +229,46 @@ def _open_network(files: _Files, model: MorphableModel, name: str) -> Network | 
 
 
 def _read_mean_std(path: Path) -> dict[str, FloatArray]:
-    """mean and std (P,), and origin (3,), which is zero where the file has none."""
+    """mean and std (P,), and origin (3,), which is zero if the file has none."""
     arrays = {"origin": np.zeros(3), **read_arrays(path.read_bytes(), path)}
     if missing := {"mean", "std"} - set(arrays):
         raise BundleError(f"{path} lacks {', '.join(sorted(missing))}")
     for name in ("mean", "std", "origin"):
         if arrays[name].dtype.kind != "f" or not np.isfinite(arrays[name]).all():
-            raise BundleError(f"{path} has {name} with values that are not finite numbers")
+            raise BundleError(f"{path}: expected finite numbers in {name}, got others")
     return {name: arrays[name].astype(np.float64) for name in ("mean", "std", "origin")}
 
 
 def _check_network(network: Network, model: MorphableModel) -> None:
-    """Raise BundleError unless the network's file, its mean and std, and the face model fit each other."""
+    """Raise BundleError unless the network's file, its mean and std, and the face model are consistent."""
     counts, bases = (network.shape_count, network.expression_count), (len(model.identity), len(model.expression))
     if counts != bases:
         raise BundleError(
-            f"{network.path} gives {counts[0]} shape and {counts[1]} expression coefficients, and the face model "
-            f"{model.name!r} has {bases[0]} and {bases[1]}: they do not fit"
+            f"{network.path}: expected {bases[0]} shape and {bases[1]} expression coefficients, as in the face model "
+            f"{model.name!r}, got {counts[0]} and {counts[1]}"
         )
     width = PARAMETERS + sum(counts)
     shapes = (network.mean.shape, network.std.shape, network.origin.shape)
     if shapes != ((width,), (width,), (3,)):
         raise BundleError(
-            f"{network.path} has mean, std and origin of shapes {shapes}; ({width},) and (3,) were wanted"
+            f"{network.path}: expected mean, std and origin of shapes ({width},), ({width},) and (3,), got {shapes}"
         )
     _check_shapes(network, width)
 
 
 def _check_shapes(network: Network, width: int) -> None:
-    # onnxruntime is loaded only where a network is opened: the synthetic camera opens the face model alone.
+    # onnxruntime is imported only if a network is opened: the synthetic camera opens only the face model.
     from face_expr_ros.models.onnx_session import input_and_output_shapes
 
     inputs, outputs = input_and_output_shapes(network.path)
     size = network.input_size
     if list(inputs) != [network.input_name] or inputs[network.input_name][1:] != (3, size, size):
-        wanted = f"{network.input_name!r} of shape (n, 3, {size}, {size})"
-        raise BundleError(f"{network.path} has the inputs {inputs}; {wanted} was wanted")
+        expected = f"{network.input_name!r} of shape (n, 3, {size}, {size})"
+        raise BundleError(f"{network.path}: expected the input {expected}, got {inputs}")
     output = outputs.get(network.output_name, ())
     if len(output) != 2 or output[1] not in (width, width + 1):
-        wanted = f"{network.output_name!r} of shape (n, {width}) or (n, {width + 1})"
-        raise BundleError(f"{network.path} has the outputs {outputs}; {wanted} was wanted")
+        expected = f"{network.output_name!r} of shape (n, {width}) or (n, {width + 1})"
+        raise BundleError(f"{network.path}: expected the output {expected}, got {outputs}")
 
 
 def _fetch_again(bundle: str) -> str:
@@ -272,7 +276,7 @@ def _fetch_again(bundle: str) -> str:
 
 
 def write_hash(path: Path) -> None:
-    """Write the sha256 of a rebuilt file into the source tree's manifest; a file the manifest does not name is left."""
+    """Update the sha256 of a rebuilt file in the source tree's manifest, if the manifest lists the file."""
     target = resource_path(MANIFEST)
     pattern = rf"(file: \S*{re.escape(path.name)}\n\s*sha256: )\S*"
     text = target.read_text(encoding="utf-8")

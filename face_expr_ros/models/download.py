@@ -1,4 +1,7 @@
-"""Downloading a file whose size and hash are known: with progress, resuming what an earlier attempt has brought."""
+"""Downloads a file of known size and hash, with progress, and resumes partial downloads.
+
+The package `pooch` verifies hashes but cannot resume a partial download.
+"""
 
 from __future__ import annotations
 
@@ -13,24 +16,24 @@ from face_expr_ros.core.progress import byte_progress
 from face_expr_ros.models.bundle import sha256_of
 
 CHUNK = 1 << 16  # bytes
-TIMEOUT = 30.0  # seconds without a byte
-ATTEMPTS = 3  # in a row that bring nothing
+TIMEOUT = 30.0  # seconds without data
+ATTEMPTS = 3  # consecutive ones without data
 PARTIAL_CONTENT = 206
 
 
 class _Lost(Exception):
-    """The connection could not be made or has ended with an error."""
+    """The connection failed or was lost."""
 
 
 def download(url: str, target: Path, *, size: int, sha256: str) -> None:
-    """Bring a file to `target`, which appears only when it is whole and its hash is right.
+    """Download a file to `target`, which is created only when it is complete and its hash is correct.
 
-    What has arrived is kept as `target` with `.part` added when the connection ends, and is continued by the next
-    attempt (HTTP Range), or begun anew where the server does not know ranges.
+    After a lost connection the partial file is kept with the suffix `.part`; the next attempt resumes it (HTTP Range),
+    or starts again if the server does not support ranges.
 
     Raises:
-        BundleError: the server refuses, the connection ends again and again, or another file arrives; the last leaves
-            nothing behind.
+        BundleError: the server returns an error, the connection is lost repeatedly, or the hash is wrong, in which case
+            the partial file is deleted.
     """
     part = target.with_name(f"{target.name}.part")
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -43,13 +46,13 @@ def download(url: str, target: Path, *, size: int, sha256: str) -> None:
             reason = f" ({error})"
         failures = 0 if _size_of(part) > before else failures + 1
         if failures == ATTEMPTS:
-            text = f"{_size_of(part)} of {size} bytes of {url} have arrived and no more come{reason}"
-            raise BundleError(f"{text}; run the same command again to continue")
+            text = f"the download of {url} stopped after {_size_of(part)} of {size} bytes{reason}"
+            raise BundleError(f"{text}; run the same command again to resume it")
     _accept(url, part, target, size, sha256)
 
 
 def _continue(url: str, part: Path, size: int) -> None:
-    """Append what is missing, or begin anew; ends without an error when the connection ends."""
+    """Append the missing bytes, or start again; returns without an error when the connection ends."""
     have = _size_of(part)
     with _request(url, have) as response:
         resumed = response.status == PARTIAL_CONTENT and _first_byte(response) == have
@@ -58,7 +61,7 @@ def _continue(url: str, part: Path, size: int) -> None:
             for chunk in byte_progress(_chunks(response), part.stem, total=size, done=arrived):
                 arrived += len(chunk)
                 file.write(chunk)
-                if arrived > size:  # it is another file, and may be endless
+                if arrived > size:  # a wrong file, which may be endless
                     return
 
 
@@ -67,14 +70,14 @@ def _request(url: str, first: int) -> http.client.HTTPResponse:
     try:
         response: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
-        raise BundleError(f"{url} cannot be fetched: the server answers {error.code} {error.reason}") from error
+        raise BundleError(f"{url} cannot be downloaded: the server returned {error.code} {error.reason}") from error
     except (OSError, http.client.HTTPException) as error:
         raise _Lost(str(error)) from error
     return response
 
 
 def _first_byte(response: http.client.HTTPResponse) -> int | None:
-    """Where a partial answer begins, from the header `Content-Range: bytes FIRST-LAST/SIZE`."""
+    """The first byte of a partial response, from the header `Content-Range: bytes FIRST-LAST/SIZE`."""
     unit, _, place = response.headers.get("Content-Range", "").partition(" ")
     first = place.partition("-")[0]
     return int(first) if unit == "bytes" and first.isdecimal() else None
@@ -93,12 +96,11 @@ def _size_of(path: Path) -> int:
 
 
 def _accept(url: str, part: Path, target: Path, size: int, sha256: str) -> None:
-    given = sha256_of(part)
-    if given != sha256:
+    actual = sha256_of(part)
+    if actual != sha256:
         length = _size_of(part)
         part.unlink()
         raise BundleError(
-            f"{url} is not the file that was wanted: {size} bytes with sha256 {sha256} were expected, "
-            f"{length} bytes with {given} arrived; nothing was kept"
+            f"{url}: expected {size} bytes with sha256 {sha256}, got {length} bytes with {actual}; the file was deleted"
         )
     part.replace(target)

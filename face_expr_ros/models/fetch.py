@@ -1,4 +1,4 @@
-"""Installing a bundle: its files are brought and checked, converted in a folder of their own, and then put in place."""
+"""Installs a bundle: downloads and checks its files, converts them in a temporary folder, and moves that in place."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from face_expr_ros.models.download import download
 
 
 def license_of(bundle: str) -> tuple[str, str, str]:
-    """Name, summary and address of the license that has to be accepted before a bundle is fetched."""
+    """Name, summary and URL of the license that must be accepted before a bundle is fetched."""
     fetch = _fetch_entry(bundle)
     return fetch["licence_name"], fetch["licence_text"].strip(), fetch["licence_url"]
 
 
 def fetch_models(bundle: str, source: Path | None = None) -> dict[str, Any]:
-    """Install a bundle, in place of an earlier one only when all has gone well.
+    """Install a bundle; an earlier one is replaced only on success.
 
     Args:
         bundle: a bundle of the manifest that is fetched.
-        source: a folder that has the files, under the names in the manifest or at upstream's paths; None downloads.
+        source: a folder with the files, under the names in the manifest or at upstream's paths; None downloads them.
 
     Returns:
-        `bundle`, `files` (name, sha256 and bytes of every source), `sparse`, `missing` (name -> what there is not
+        `bundle`, `files` (name, sha256 and bytes of every source), `sparse`, `missing` (name -> what is unavailable
         without it), `folder`, and `installed` (name, sha256 and bytes of every converted file).
 
     Raises:
-        BundleError: there is no such bundle, or a file is missing, is not the one in the manifest or cannot be
-            converted. Nothing is installed then, and an installed bundle stays as it is.
+        BundleError: the bundle does not exist, or a file is missing, has a wrong hash or cannot be converted. Then
+            nothing is installed, and an installed bundle is unchanged.
     """
     fetch = _fetch_entry(bundle)
     target = bundle_folder(bundle)
@@ -66,13 +66,13 @@ def fetch_models(bundle: str, source: Path | None = None) -> dict[str, Any]:
 def _fetch_entry(bundle: str) -> dict[str, Any]:
     entry = bundle_entry(bundle)
     if "fetch" not in entry:
-        raise BundleError(f"bundle {bundle!r} comes with this package: there is nothing to fetch")
+        raise BundleError(f"bundle {bundle!r} is part of this package and need not be fetched")
     fetch: dict[str, Any] = entry["fetch"]
     return fetch
 
 
 def _downloaded(fetch: Mapping[str, Any], folder: Path) -> dict[str, Path]:
-    """All files that upstream has, brought into a folder that keeps them until they are converted."""
+    """All upstream files, downloaded to a folder that keeps them until they are converted."""
     sources = {}
     for file in fetch["files"]:
         if "path" in file:
@@ -83,9 +83,9 @@ def _downloaded(fetch: Mapping[str, Any], folder: Path) -> dict[str, Path]:
 
 
 def _found(fetch: Mapping[str, Any], folder: Path) -> dict[str, Path]:
-    """The files of a folder, their hashes checked; what others do without may be missing."""
+    """The files of a folder after checking their hashes; optional ones may be missing."""
     if not folder.is_dir():
-        raise BundleError(f"{folder} is not a folder; --from takes one that has the model files")
+        raise BundleError(f"--from: expected a folder with the model files, got {folder}")
     sources = {}
     for file in fetch["files"]:
         places = [folder / place for place in (file["name"], file.get("path")) if place]
@@ -99,17 +99,17 @@ def _found(fetch: Mapping[str, Any], folder: Path) -> dict[str, Path]:
 
 
 def _check_source(path: Path, file: Mapping[str, Any]) -> None:
-    given, size = sha256_of(path), path.stat().st_size
-    if given != file["sha256"]:
+    actual, size = sha256_of(path), path.stat().st_size
+    if actual != file["sha256"]:
         raise BundleError(
-            f"{path} is not the released file: {file['bytes']} bytes with sha256 {file['sha256']} were wanted, "
-            f"it has {size} bytes with {given}; replace it"
+            f"{path} is not the released file: expected {file['bytes']} bytes with sha256 {file['sha256']}, "
+            f"got {size} bytes with {actual}; replace it"
         )
 
 
 @contextmanager
 def _staging_folder(parent: Path, bundle: str) -> Iterator[Path]:
-    """A folder beside the bundle's, on the same file system, that is gone afterwards."""
+    """A temporary folder next to the bundle's, on the same file system."""
     with tempfile.TemporaryDirectory(prefix=f".{bundle}.", dir=parent) as folder:
         staging = Path(folder) / "new"
         staging.mkdir()
@@ -117,7 +117,7 @@ def _staging_folder(parent: Path, bundle: str) -> Iterator[Path]:
 
 
 def _put_in_place(staging: Path, target: Path) -> None:
-    """Rename the finished folder to its place; an older one goes with the staging folder."""
+    """Move the finished folder in place; an older one is deleted with the staging folder."""
     older = staging.with_name("older")
     if target.exists():
         target.rename(older)

@@ -2,7 +2,7 @@
 
 MobileNet V1: Howard et al., "MobileNets: Efficient Convolutional Neural Networks for Mobile Vision Applications", 2017.
 FaceBoxes: Zhang et al., "FaceBoxes: A CPU Real-time Face Detector with High Accuracy", 2017.
-Batch normalization is folded into the convolution before it: it is a scale and an offset once training is over.
+Batch normalization is folded into the preceding convolution.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ def write_mobilenet(weights: Weights, path: Path, *, input_size: int = 120) -> N
     """Write 3DDFA_V2's MobileNet V1 of any width as ONNX.
 
     Input `input`: (n, 3, input_size, input_size), BGR, (x - 127.5) / 128. Output `output`: (n, P), the parameters
-    before `p = output * std + mean`. The second head of the checkpoints, `fc_lm`, served training only.
+    before `p = output * std + mean`. The second head of the checkpoints, `fc_lm`, is used only in training.
 
     Raises:
-        BundleError: a weight is missing, of the wrong shape, or left over.
+        BundleError: a weight is missing, of the wrong shape, or unused.
     """
     state = _State(weights, path.stem)
     graph = Graph({"input": ["n", 3, input_size, input_size]})
@@ -54,12 +54,12 @@ def write_faceboxes(weights: Weights, path: Path) -> None:
 
     Input `input`: (1, 3, height, width), BGR minus (104, 117, 123). Output `loc`: (1, N, 4), the offsets of each prior
     box (center x, center y, logarithm of width, of height; variances 0.1, 0.1, 0.2, 0.2); output `conf`: (1, N, 2),
-    the probabilities of background and face. N counts, for the steps 32, 64 and 128, the ceil(height / step) rows by
-    ceil(width / step) columns of a grid, row by row; at each place 21 priors (16 of 32 pixels, 4 of 64, 1 of 128), then
+    the probabilities of background and face. N counts, for steps of 32, 64 and 128, the ceil(height / step) rows by
+    ceil(width / step) columns of a grid, row by row; in each cell 21 priors (16 of 32 pixels, 4 of 64, 1 of 128), then
     1 of 256 pixels, then 1 of 512.
 
     Raises:
-        BundleError: a weight is missing, of the wrong shape, or left over.
+        BundleError: a weight is missing, of the wrong shape, or unused.
     """
     state = _State(weights, path.stem)
     graph = Graph({"input": [1, 3, "height", "width"]})
@@ -81,7 +81,7 @@ def write_faceboxes(weights: Weights, path: Path) -> None:
 
 
 def _inception(state: _State, graph: Graph, x: str, name: str) -> str:
-    """Four branches side by side: 1x1; average pooling and 1x1; 1x1 and 3x3; 1x1 and twice 3x3."""
+    """Four parallel branches: 1x1; average pooling and 1x1; 1x1 and 3x3; 1x1 and twice 3x3."""
 
     def layers(x: str, *names: str) -> str:
         for layer in names:
@@ -110,7 +110,7 @@ def _head(state: _State, graph: Graph, levels: Iterable[str], name: str, width: 
 
 
 class _State:
-    """The weights of a network, each to be taken once."""
+    """The weights of a network, each used once."""
 
     def __init__(self, weights: Weights, network: str) -> None:
         self._weights = weights
@@ -118,9 +118,11 @@ class _State:
         self._left = {name for name in weights if not name.endswith(".num_batches_tracked")}
 
     def peek(self, name: str) -> NDArray[Any]:
-        """A weight that is taken later."""
+        """A weight that is used later."""
         if name not in self._weights:
-            raise BundleError(f"the weights of {self._network} lack {name!r}: they are those of another network")
+            raise BundleError(
+                f"the weights of {self._network}: expected one named {name!r}, got those of another network"
+            )
         return self._weights[name]
 
     def take(self, name: str) -> NDArray[Any]:
@@ -128,7 +130,7 @@ class _State:
         weight = self.peek(name)
         self._left.discard(name)
         if weight.dtype.kind != "f" or not np.isfinite(weight).all():
-            raise BundleError(f"the weights of {self._network} have {name!r} with values that are not finite numbers")
+            raise BundleError(f"the weights of {self._network}: expected finite numbers in {name!r}, got others")
         return weight.astype(np.float32)
 
     def convolution(
@@ -147,6 +149,8 @@ class _State:
         return graph.node("Relu", x)
 
     def finish(self, unused: Iterable[str] = ()) -> None:
-        """Every weight has been taken, but for those named."""
+        """Raise BundleError if weights are unused, except those named."""
         if left := sorted(self._left.difference(unused)):
-            raise BundleError(f"the weights of {self._network} have {', '.join(left)}, which the network does not")
+            raise BundleError(
+                f"the weights of {self._network} contain {', '.join(left)}, which the network does not have"
+            )

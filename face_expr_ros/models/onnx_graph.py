@@ -1,4 +1,4 @@
-"""Writing a network as an ONNX file, node by node. The only file that knows the `onnx` package."""
+"""Builds ONNX files node by node."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-# The oldest that hold what is needed here, so that old versions of ONNX Runtime (from 1.13) can read the files.
+# The oldest versions with all operators used here, so that ONNX Runtime from 1.13 on can read the files.
 OPSET = 17
 IR_VERSION = 8
-Shape = Sequence[int | str]  # a word is a dimension of any size
+Shape = Sequence[int | str]  # a string is a dimension of any size
 
 
 class Graph:
-    """A network in the making, with float32 inputs: name -> shape. Every method that adds a node returns the name of
-    the node's output."""
+    """A network under construction, with float32 inputs: name -> shape. Methods that add a node return the name of its
+    output."""
 
     def __init__(self, inputs: Mapping[str, Shape]) -> None:
         self._inputs = inputs
@@ -28,13 +28,13 @@ class Graph:
         self._named: dict[tuple[str, tuple[int, ...], bytes], str] = {}
 
     def node(self, operator: str, *inputs: str, **attributes: Any) -> str:
-        """Add any operator of ONNX."""
+        """Add an ONNX operator."""
         output = f"{operator.lower()}_{len(self._nodes)}"
         self._nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
         return output
 
     def constant(self, values: NDArray[Any]) -> str:
-        """Add numbers; the same ones are stored once."""
+        """Add constant values; equal ones are stored once."""
         key = (values.dtype.str, values.shape, values.tobytes())
         if key not in self._named:
             self._named[key] = f"constant_{len(self._constants)}"
@@ -52,10 +52,11 @@ class Graph:
     def save(
         self, path: Path, outputs: Mapping[str, tuple[str, Shape]], metadata: Mapping[str, str] | None = None
     ) -> None:
-        """Check the network and write it, with some words about it.
+        """Check the network and write it.
 
         Args:
-            outputs: name -> the node's output and its shape; all is float32.
+            outputs: name -> the node's output and its shape; float32.
+            metadata: stored in the file.
         """
         for name, (tensor, _) in outputs.items():
             self._nodes.append(helper.make_node("Identity", [tensor], [name], name=name))

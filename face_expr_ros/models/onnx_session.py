@@ -1,58 +1,76 @@
-"""ONNX networks on onnxruntime: the one file that knows onnxruntime."""
+"""Runs ONNX networks with onnxruntime."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from face_expr_ros.core.config import ConfigError
 from face_expr_ros.core.face_model import BundleError
+from face_expr_ros.core.settings import ConfigError
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _ERRORS_ONLY = 3
 
+RunObserver = Callable[["OnnxNetwork", Sequence[NDArray[np.float32]]], None]
+_run_observer: ContextVar[RunObserver | None] = ContextVar("run_observer", default=None)
+
 
 class OnnxNetwork:
-    """A network, ready to run. It belongs to one thread.
+    """A loaded network, for use by one thread.
 
     Attributes:
-        metadata: what the file says of itself.
+        metadata: of the file.
     """
 
     def __init__(self, path: Path, input_names: Sequence[str], provider: str = "cpu", threads: int = 1) -> None:
         """Loads the file.
 
         Args:
-            input_names: all its inputs, in the order in which they will be given.
+            input_names: all inputs, in the order of the arguments of a call.
             provider: a key of PROVIDERS.
-            threads: of one layer; idle threads sleep, so that they leave the cores to others.
+            threads: per layer; idle threads sleep rather than spin.
 
         Raises:
-            ConfigError: onnxruntime does not have the provider here.
-            BundleError: the file is missing or damaged, or does not have just these inputs.
+            ConfigError: the provider is not available.
+            BundleError: the file is missing or damaged, or has other inputs.
         """
         self._session = _open(path, PROVIDERS[provider], threads)
         given = [entry.name for entry in self._session.get_inputs()]
         if sorted(given) != sorted(input_names):
-            wanted, given_names = (", ".join(map(repr, names)) for names in (input_names, given))
-            raise BundleError(f"{path} should have the input {wanted} and has {given_names}")
+            expected, actual = (", ".join(map(repr, names)) for names in (input_names, given))
+            raise BundleError(f"{path}: expected the input {expected}, got {actual}")
         self._input_names = tuple(input_names)
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
 
     def __call__(self, *batches: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """The answers to batches of the network's shapes, in the order of its outputs."""
+        observer = _run_observer.get()
+        if observer is not None:
+            observer(self, batches)
         return self._session.run(None, dict(zip(self._input_names, batches, strict=True)))
 
 
-Shape = tuple[int | str | None, ...]  # a word or None is a dimension of any size
+@contextmanager
+def observed_runs(observer: RunObserver) -> Iterator[None]:
+    """Within this context ``observer`` is called with each network of this thread and its batches before a run."""
+    token = _run_observer.set(observer)
+    try:
+        yield
+    finally:
+        _run_observer.reset(token)
+
+
+Shape = tuple[int | str | None, ...]  # a string or None is a dimension of any size
 
 
 def input_and_output_shapes(path: Path) -> tuple[dict[str, Shape], dict[str, Shape]]:
-    """The shapes of a file's inputs and outputs by name. Raises BundleError when onnxruntime cannot read it."""
+    """The shapes of a file's inputs and outputs by name. Raises BundleError if onnxruntime cannot read it."""
     session = _open(path, PROVIDERS["cpu"], threads=1)
     inputs, outputs = (
         {entry.name: tuple(entry.shape) for entry in entries}
@@ -70,15 +88,15 @@ def _open(path: Path, provider: str, threads: int) -> onnxruntime.InferenceSessi
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=[provider])
-    except Exception as error:  # onnxruntime's errors have no class in common
+    except Exception as error:  # onnxruntime's errors have no common base class
         raise BundleError(f"the network {str(path)!r} cannot be opened: {error}; fetch it again") from error
-    _require_provider(provider, session.get_providers())  # it falls back on the processor where CUDA does not start
+    _require_provider(provider, session.get_providers())  # onnxruntime falls back to the CPU if CUDA fails
     return session
 
 
-def _require_provider(wanted: str, given: list[str]) -> None:
-    if wanted not in given:
+def _require_provider(provider: str, available: list[str]) -> None:
+    if provider not in available:
         raise ConfigError(
-            f"{wanted} was asked for, and onnxruntime {onnxruntime.__version__} offers {', '.join(given)} here; "
-            f"set fitting.provider to cpu, or install onnxruntime-gpu in its place with the CUDA it needs"
+            f"expected one of the providers {', '.join(available)} of onnxruntime {onnxruntime.__version__}, "
+            f"got {provider}; set fitting.provider to cpu, or install onnxruntime-gpu instead, with its CUDA version"
         )

@@ -1,7 +1,6 @@
-"""Pickles read as data: an unpickler that can make NumPy arrays and nothing else.
+"""An unpickler restricted to NumPy arrays.
 
-Python's unpickler calls whatever function a file names. This one knows the few functions that arrays are made with and
-refuses all others before anything is called.
+Python's unpickler calls any function that a file names. This one allows only the few functions that create arrays.
 """
 
 from __future__ import annotations
@@ -17,15 +16,15 @@ from numpy.typing import NDArray
 
 from face_expr_ros.core.face_model import BundleError
 
-RECONSTRUCT: Any = np.zeros(0).__reduce__()[0]  # the private function that pickled arrays name
-# What damaged pickles end in: the unpickler does not promise a single exception.
+RECONSTRUCT: Any = np.zeros(0).__reduce__()[0]  # the private function that pickled arrays reference
+# Exceptions of the unpickler for damaged files.
 BROKEN = (pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
 
 
 def _latin1(text: str, encoding: str = "latin1") -> bytes:
-    """Bytes as pickles of protocol 2 hold them; no other codec, for some of them decompress."""
+    """Bytes as encoded in pickles of protocol 2; other codecs are refused because some of them decompress."""
     if encoding != "latin1":
-        raise pickle.UnpicklingError(f"bytes in the encoding {encoding!r}")
+        raise pickle.UnpicklingError(f"expected the encoding 'latin1', got {encoding!r}")
     return text.encode("latin1")
 
 
@@ -40,32 +39,32 @@ NUMPY_FUNCTIONS: Mapping[tuple[str, str], Callable[..., Any]] = {
 
 
 class ArrayUnpickler(pickle.Unpickler):
-    """Unpickles with the functions of a table alone."""
+    """Unpickles with only the functions of a table."""
 
     def __init__(self, stream: io.BufferedIOBase | io.BytesIO, functions: Mapping[tuple[str, str], Any]) -> None:
         super().__init__(stream, encoding="latin1")
         self._functions = functions
 
     def find_class(self, module: str, name: str) -> Any:
-        """The function of this name, if the table has it."""
+        """The function of this name in the table."""
         if (module, name) not in self._functions:
-            raise pickle.UnpicklingError(f"it names {module}.{name}, and only arrays are read")
+            raise pickle.UnpicklingError(f"expected arrays, got a reference to {module}.{name}")
         return self._functions[module, name]
 
 
 def read_pickled_arrays(data: bytes, name: str) -> dict[str, NDArray[Any]]:
-    """The arrays of a pickle that holds one array (under the name "") or a dict of them.
+    """The arrays of a pickle that contains one array (under the name "") or a dict of arrays.
 
     Raises:
-        BundleError: it is damaged, or holds anything but arrays of numbers. Nothing that it names is called.
+        BundleError: it is damaged or contains anything except numeric arrays. Nothing in it is executed.
     """
     try:
         value = ArrayUnpickler(io.BytesIO(data), NUMPY_FUNCTIONS).load()
     except (*BROKEN, MemoryError) as error:
-        raise BundleError(f"{name} is not a whole pickle of arrays: {error}; fetch it again") from error
+        raise BundleError(f"{name} is not a complete pickle of arrays: {error}; fetch it again") from error
     arrays = value if isinstance(value, dict) else {"": value}
     for key, array in arrays.items():
         if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
             kind = f"an array of {array.dtype}" if isinstance(array, np.ndarray) else type(array).__name__
-            raise BundleError(f"{name} holds {kind} as {key!r}; arrays of numbers were wanted")
+            raise BundleError(f"{name}: expected numeric arrays, got {kind} as {key!r}")
     return arrays

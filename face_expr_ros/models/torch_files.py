@@ -1,8 +1,8 @@
-"""The weights of a PyTorch checkpoint as NumPy arrays, read without PyTorch and without running what is in it.
+"""Reads the weights of a PyTorch checkpoint as NumPy arrays, without PyTorch and without executing anything in it.
 
-Two formats exist. Before PyTorch 1.6 a file is a row of pickles (a magic number, a version, the sizes of the machine's
-types, the object, the keys of the storages) followed by the storages, each its number of elements and its bytes. Since
-then it is a zip archive of one pickle and a file for each storage. Both are described by `torch/serialization.py`.
+There are two formats. Before PyTorch 1.6 a file is a sequence of pickles (a magic number, a version, the sizes of the
+machine's types, the object, the keys of the storages) followed by the storages, each its number of elements and its
+bytes. Since then it is a zip archive of one pickle and a file for each storage. `torch/serialization.py` defines both.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ STORAGE_TYPES = {
 
 @dataclass(frozen=True)
 class _Storage:
-    """A named block of `size` numbers that tensors are views of."""
+    """A named block of `size` values, of which tensors are views."""
 
     key: str
     dtype: np.dtype[Any]
@@ -40,7 +40,7 @@ class _Storage:
 
 @dataclass(frozen=True)
 class _Tensor:
-    """A view of a storage, in numbers from its beginning."""
+    """A view of a storage; offset and strides in elements."""
 
     storage: _Storage
     offset: int
@@ -49,10 +49,10 @@ class _Tensor:
 
 
 def read_torch_weights(data: bytes, name: str) -> Weights:
-    """The tensors of a checkpoint by name: those of `state_dict` where there is one, without the prefix `module.`.
+    """The tensors of a checkpoint by name: those of `state_dict` if there is one, without the prefix `module.`.
 
     Raises:
-        BundleError: the file is damaged, or holds anything but tensors and plain values.
+        BundleError: the file is damaged or contains anything except tensors and plain values.
     """
     read = _read_zip if data[:4] == b"PK\x03\x04" else _read_legacy
     try:
@@ -60,14 +60,14 @@ def read_torch_weights(data: bytes, name: str) -> Weights:
         state = tensors.get("state_dict", tensors)
         return {key.removeprefix("module."): _array(tensor, storage_bytes) for key, tensor in state.items()}
     except (*BROKEN, MemoryError, zipfile.BadZipFile, OSError, NotImplementedError) as error:
-        raise BundleError(f"{name} is not a whole file of PyTorch weights: {error}; fetch it again") from error
+        raise BundleError(f"{name} is not a complete file of PyTorch weights: {error}; fetch it again") from error
 
 
 def _read_legacy(data: bytes) -> tuple[Any, Callable[[_Storage], bytes]]:
     stream = io.BytesIO(data)
     head = [ArrayUnpickler(stream, {}).load() for _ in range(2)]
     if head != [LEGACY_MAGIC, LEGACY_PROTOCOL]:
-        raise ValueError("it begins with neither of PyTorch's two formats")
+        raise ValueError("it has neither of PyTorch's two formats")
     if not ArrayUnpickler(stream, {}).load()["little_endian"]:
         raise ValueError("it was written on a big-endian machine")
     unpickler = _TensorUnpickler(stream, _FUNCTIONS)
@@ -77,7 +77,7 @@ def _read_legacy(data: bytes) -> tuple[Any, Callable[[_Storage], bytes]]:
         storage = unpickler.storages[key]
         (size,) = np.frombuffer(stream.read(8), "<i8")
         if size != storage.size:
-            raise ValueError(f"storage {key} has {size} numbers, and {storage.size} were wanted")
+            raise ValueError(f"storage {key}: expected {storage.size} values, got {size}")
         blocks[key] = stream.read(storage.size * storage.dtype.itemsize)
     return tensors, lambda storage: blocks[storage.key]
 
@@ -92,7 +92,7 @@ def _read_zip(data: bytes) -> tuple[Any, Callable[[_Storage], bytes]]:
 
 
 class _TensorUnpickler(ArrayUnpickler):
-    """Makes descriptions of tensors; `storages` are those that were named."""
+    """Creates descriptions of tensors; `storages` are those referenced so far."""
 
     def __init__(self, stream: io.BytesIO, functions: Mapping[tuple[str, str], Any]) -> None:
         super().__init__(stream, functions)
@@ -102,25 +102,25 @@ class _TensorUnpickler(ArrayUnpickler):
         """A storage from the tuple ("storage", type, key, location, size[, view])."""
         kind, dtype, key, _, size = reference[:5]
         if kind != "storage" or not isinstance(dtype, np.dtype) or any(part is not None for part in reference[5:]):
-            raise pickle.UnpicklingError(f"a reference to {reference!r}")
+            raise pickle.UnpicklingError(f"expected a reference to a storage, got {reference!r}")
         return self.storages.setdefault(str(key), _Storage(str(key), dtype, int(size)))
 
 
 def _tensor(storage: _Storage, offset: int, shape: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> _Tensor:
-    """In place of torch._utils._rebuild_tensor_v2."""
+    """Replaces torch._utils._rebuild_tensor_v2."""
     if not isinstance(storage, _Storage):
-        raise pickle.UnpicklingError(f"a tensor of {type(storage).__name__}")
+        raise pickle.UnpicklingError(f"expected a tensor of a storage, got one of {type(storage).__name__}")
     return _Tensor(storage, offset, tuple(shape), tuple(stride))
 
 
 def _array(tensor: Any, storage_bytes: Callable[[_Storage], bytes]) -> NDArray[Any]:
     if not isinstance(tensor, _Tensor):
-        raise ValueError(f"it holds {type(tensor).__name__} among its weights, and only tensors are read")
+        raise ValueError(f"expected tensors, got {type(tensor).__name__} among its weights")
     numbers = np.frombuffer(storage_bytes(tensor.storage), tensor.storage.dtype)
     last = tensor.offset + sum((size - 1) * step for size, step in zip(tensor.shape, tensor.stride, strict=True))
-    # A view is made without looking at the storage's end, so this is where it is looked at.
+    # as_strided does not check the end of the storage.
     if min((tensor.offset, *tensor.shape, *tensor.stride)) < 0 or not 0 <= last < len(numbers) == tensor.storage.size:
-        raise ValueError(f"a tensor of shape {tensor.shape} reaches beyond its {len(numbers)} numbers")
+        raise ValueError(f"a tensor of shape {tensor.shape} exceeds its {len(numbers)} values")
     strides = [step * numbers.itemsize for step in tensor.stride]
     return np.lib.stride_tricks.as_strided(numbers[tensor.offset :], tensor.shape, strides).copy()
 

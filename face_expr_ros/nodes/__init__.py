@@ -1,1 +1,1 @@
-"""The nodes: small, between topics and the pipeline."""
+"""The executables: nodes that connect topics to the pipeline, the demo, and the replay of bags."""

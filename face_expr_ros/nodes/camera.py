@@ -1,4 +1,4 @@
-"""The node ``camera``: images for machines without a camera driver."""
+"""The node ``camera``: publishes synthetic images, a device, a video or a folder of images."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from face_expr_ros.ros.ground_truth import truth_array
 from face_expr_ros.ros.node_runner import Finished, run_node
 from face_expr_ros.ros.parameters import Parameters
 from face_expr_ros.sources import SourceFrame, is_live, open_source
-from face_expr_ros.sources.pace import Ended, Pace
+from face_expr_ros.sources.pace import EndOfSource, Pace
 
 SENSOR_DATA = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 class CameraNode(Node):
-    """Publishes image, camera_info and, of rendered faces, ground_truth: all three with the same header."""
+    """Publishes image, camera_info and, for synthetic images, ground_truth, all with the same header."""
 
     def __init__(self) -> None:
         super().__init__("camera", automatically_declare_parameters_from_overrides=True)
@@ -39,42 +39,42 @@ class CameraNode(Node):
         self._image = self._publisher(Image, "image")
         self._info = self._publisher(CameraInfo, "camera_info")
         self._truth = self._publisher(FaceArray, "ground_truth")
-        # What is played once would be over before anybody has found this node.
-        self._waiting = not self._config.loop and not is_live(self._config.source)
-        # A timer that comes late skips the periods it missed: images never come in bursts. It is steady because a
-        # camera does not wait for a simulation's clock.
+        # A source that is played once starts with the first subscription, so that no image is lost.
+        self._is_waiting = not self._config.loop and not is_live(self._config.source)
+        # A late timer skips the missed periods: there are no bursts of images. The timer uses steady time because
+        # images do not depend on a simulation's clock.
         self.create_timer(1 / self._config.rate, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
         topic = self._image.topic_name
         self.get_logger().info(
             f"publishing {self._config.source} at {self._config.rate:g} Hz on {topic}"
-            + (", once, as soon as somebody subscribes" if self._waiting else "")
+            + (", once, after the first subscription" if self._is_waiting else "")
         )
 
     def _tick(self) -> None:
-        if self._waiting:
+        if self._is_waiting:
             if not self._image.get_subscription_count():
                 return
-            self._waiting = False
+            self._is_waiting = False
         try:
-            shot = self._pace.take()
-        except Ended:
+            frame = self._pace.take()
+        except EndOfSource:
             self.get_logger().info(f"{self._config.source} has ended")
             raise Finished from None
-        if shot is not None:
-            # The stamp is that of the tick: an image is made for its tick, with the truth of that moment beside it.
-            self._publish(shot, Header(stamp=self.get_clock().now().to_msg(), frame_id=self._config.frame_id))
+        if frame is not None:
+            # The stamp is that of the tick, for which the image and its ground truth were produced.
+            self._publish(frame, Header(stamp=self.get_clock().now().to_msg(), frame_id=self._config.frame_id))
             self._pace.prepare()
 
-    def _publish(self, shot: SourceFrame, header: Header) -> None:
-        height, width = shot.image.shape[:2]
-        self._info.publish(info_from_camera(shot.camera, width, height, header))
-        self._image.publish(image_bytes(shot.image, header))
-        if shot.truths is not None and shot.camera is not None:
-            self._truth.publish(truth_array(shot.truths, self._model, shot.camera, header))
+    def _publish(self, frame: SourceFrame, header: Header) -> None:
+        height, width = frame.image.shape[:2]
+        self._info.publish(info_from_camera(frame.camera, width, height, header))
+        self._image.publish(image_bytes(frame.image, header))
+        if frame.truths is not None and frame.camera is not None:
+            self._truth.publish(truth_array(frame.truths, self._model, frame.camera, header))
 
-    def _publisher(self, kind: type, topic: str) -> Publisher:
+    def _publisher(self, message_type: type, topic: str) -> Publisher:
         overrides = QoSOverridingOptions.with_default_policies()
-        return self.create_publisher(kind, topic, SENSOR_DATA, qos_overriding_options=overrides)
+        return self.create_publisher(message_type, topic, SENSOR_DATA, qos_overriding_options=overrides)
 
 
 def main() -> int:

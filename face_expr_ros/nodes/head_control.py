@@ -1,4 +1,4 @@
-"""The node ``head_control``: faces in, joints of a robot's head out."""
+"""The node ``head_control``: computes joint targets of a robot's head from faces."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
 
@@ -15,7 +16,7 @@ from face_expr_ros.msg import FaceArray
 from face_expr_ros.retargeting.config import HeadControlConfig
 from face_expr_ros.retargeting.head import HeadController
 from face_expr_ros.retargeting.joints import load_joints
-from face_expr_ros.ros.diagnostics import DiagnosticsPublisher, status_of
+from face_expr_ros.ros.diagnostics import DiagnosticsPublisher, node_status
 from face_expr_ros.ros.face_states import face_states
 from face_expr_ros.ros.joint_messages import joint_state, joint_trajectory, measured_positions
 from face_expr_ros.ros.node_runner import LOG_INTERVAL, run_node
@@ -25,30 +26,32 @@ LIVE_PARAMETERS = ("follow", "face_id", "switch_margin", "switch_after", "input_
 
 
 class HeadControlNode(Node):
-    """Publishes at a rate of its own, whether faces come or not."""
+    """Publishes joint targets at a fixed rate, independent of the rate of the faces."""
 
     def __init__(self) -> None:
         super().__init__("head_control", automatically_declare_parameters_from_overrides=True)
-        self._config = Parameters(self, HeadControlConfig, LIVE_PARAMETERS, self._configure).config
+        self._config = Parameters(self, HeadControlConfig, LIVE_PARAMETERS, on_change=self._configure).config
         self._controller = HeadController(load_joints(self._config.table), self._config, self._warn)
-        self._names = tuple(joint.name for joint in self._controller.joints)
-        self._newest: FaceArray | None = None
+        self._names = tuple(self._controller.joints)
+        self._latest: FaceArray | None = None
         self._messages = 0
         self._bad_messages = 0
-        self._placed = self._config.start == "rest"
+        self._is_started = self._config.start == "rest"
         self._state = self._trajectory = None
         if self._config.output != "joint_trajectory":
             self._state = self.create_publisher(JointState, "joint_targets", 10)
         if self._config.output != "joint_state":
             self._trajectory = self.create_publisher(JointTrajectory, "joint_trajectory", 10)
         self.create_subscription(FaceArray, "faces", self._on_faces, 1)
-        self._measured = None if self._placed else self.create_subscription(JointState, "joint_states", self._place, 10)
-        self.create_timer(1.0 / self._config.rate, self._tick, clock=self._pace())
+        self._measured: Subscription | None = None
+        if not self._is_started:
+            self._measured = self.create_subscription(JointState, "joint_states", self._on_joint_states, 10)
+        self.create_timer(1.0 / self._config.rate, self._tick, clock=self._timer_clock())
         DiagnosticsPublisher(self, self._status)
-        self.get_logger().info(f"{len(self._names)} joints follow {self.resolve_topic_name('faces')}")
+        self.get_logger().info(f"controlling {len(self._names)} joints from {self.resolve_topic_name('faces')}")
 
-    def _pace(self) -> Clock:
-        """A simulation's clock, or else one that nobody sets: a robot must not wait for a clock that was put back."""
+    def _timer_clock(self) -> Clock:
+        """The simulation's clock, else the steady clock, which does not stop when the system time is set back."""
         if self.get_parameter("use_sim_time").value:
             return self.get_clock()
         return Clock(clock_type=ClockType.STEADY_TIME)
@@ -60,20 +63,20 @@ class HeadControlNode(Node):
         self.get_logger().warning(text, throttle_duration_sec=LOG_INTERVAL)
 
     def _on_faces(self, message: FaceArray) -> None:
-        self._newest = message
+        self._latest = message
         self._messages += 1
 
-    def _place(self, message: JointState) -> None:
-        """The joints are there: begin, and do not ask again."""
+    def _on_joint_states(self, message: JointState) -> None:
+        """Start from the measured positions and unsubscribe."""
         positions = measured_positions(message, self._names)
         if positions is not None and self._measured is not None:
-            self._controller.place(positions)
-            self._placed = True
+            self._controller.set_positions(positions)
+            self._is_started = True
             self.destroy_subscription(self._measured)
             self._measured = None
 
     def _tick(self) -> None:
-        if not self._placed:
+        if not self._is_started:
             return
         now = self.get_clock().now()
         targets = self._controller(self._faces(), now.nanoseconds)
@@ -83,34 +86,34 @@ class HeadControlNode(Node):
             self._trajectory.publish(joint_trajectory(targets, 1.0 / self._config.rate))
 
     def _faces(self) -> tuple[FaceState, ...] | None:
-        """The faces that came since the last tick; None where none came, or what came cannot be used."""
-        message, self._newest = self._newest, None
+        """The faces of the latest message since the last tick; None without a message or if it is invalid."""
+        message, self._latest = self._latest, None
         if message is None:
             return None
         try:
             return face_states(message)
         except ValueError as error:
             self._bad_messages += 1
-            self.get_logger().error(f"faces left out: {error}", throttle_duration_sec=LOG_INTERVAL)
+            self.get_logger().error(f"faces skipped: {error}", throttle_duration_sec=LOG_INTERVAL)
             return None
 
     def _status(self) -> DiagnosticStatus:
         followed, topic = self._controller.followed, self.resolve_topic_name("faces")
-        level, text = DiagnosticStatus.OK, f"following {followed}" if followed else "nobody to follow"
-        if not self._placed:
-            joints = f"{self.resolve_topic_name('joint_states')} to name {', '.join(self._names)}"
-            level, text = DiagnosticStatus.WARN, f"waiting for {joints}"
+        level, text = DiagnosticStatus.OK, f"following {followed}" if followed else "no face to follow"
+        if not self._is_started:
+            states = self.resolve_topic_name("joint_states")
+            level, text = DiagnosticStatus.WARN, f"waiting for the joints {', '.join(self._names)} on {states}"
         elif self.get_parameter("use_sim_time").value and not self.get_clock().now().nanoseconds:
-            level, text = DiagnosticStatus.WARN, "use_sim_time is true and nothing has come on /clock: the head stands"
+            level, text = DiagnosticStatus.WARN, "use_sim_time is true but nothing is received on /clock: paused"
         elif not self.count_publishers(topic):
-            level, text = DiagnosticStatus.WARN, f"nobody publishes {topic}"
+            level, text = DiagnosticStatus.WARN, f"{topic} has no publisher"
         values = {
             "followed": followed,
             "messages": self._messages,
             "bad messages": self._bad_messages,
-            "values missing or not finite": self._controller.refused,
+            "values missing or not finite": self._controller.rejected,
         }
-        return status_of(self, level, text, topic, values)
+        return node_status(self, level, text, topic, values)
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""The node ``hri_bridge``: faces as the topics and frames of REP-155 (ROS4HRI)."""
+"""The node ``hri_bridge``: publishes faces as the topics and frames of REP-155 (ROS4HRI)."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from std_msgs.msg import Header
 
 from face_expr_ros.msg import FaceArray
 from face_expr_ros.retargeting.hri_values import ImageSize
-from face_expr_ros.ros.diagnostics import DiagnosticsPublisher, status_of
+from face_expr_ros.ros.diagnostics import DiagnosticsPublisher, node_status
 from face_expr_ros.ros.face_states import face_states
-from face_expr_ros.ros.hri import HOW_TO_INSTALL, HriBridgeConfig, HriFaces
+from face_expr_ros.ros.hri import HOW_TO_INSTALL, HriBridgeConfig, HriPublisher
 from face_expr_ros.ros.hri_messages import hri_types
 from face_expr_ros.ros.node_runner import LOG_INTERVAL, Finished, run_node
 from face_expr_ros.ros.parameters import Parameters
@@ -30,11 +30,11 @@ from face_expr_ros.serialization.camera_info import image_size
 from face_expr_ros.serialization.image_decoding import DecodeError, decode
 
 SENSOR_DATA = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
-KEPT_IMAGES = 10  # images that wait for their faces
+MAX_IMAGES = 10  # images stored until their faces arrive
 
 
 class HriBridgeNode(Node):
-    """Images are only subscribed while somebody wants pictures of faces, or nothing else tells their size.
+    """Subscribes to images only while cropped images are subscribed or the image size is unknown.
 
     Raises:
         Finished: hri_msgs is not installed.
@@ -48,8 +48,8 @@ class HriBridgeNode(Node):
             self.get_logger().error(HOW_TO_INSTALL)
             self.destroy_node()
             raise Finished
-        self._publish = HriFaces(self, types, self._config, self._leave_out)
-        self._left_out = 0
+        self._publish = HriPublisher(self, types, self._config, self._report)
+        self._skipped = 0
         self._last_error = ""
         self._size: ImageSize | None = None
         self._images: OrderedDict[tuple[int, int], Image | CompressedImage] = OrderedDict()
@@ -58,9 +58,10 @@ class HriBridgeNode(Node):
         self._topic = image_topic(self, self._config.image_transport)
         self.create_subscription(CameraInfo, camera_info_topic(self), self._on_camera_info, SENSOR_DATA)
         self.create_subscription(FaceArray, "faces", self._on_faces, 10)
-        self.create_timer(self._config.input_timeout / 2, self._forget, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(self._config.input_timeout / 2, self._check_timeout, clock=steady)
         DiagnosticsPublisher(self, self._status)
-        self.get_logger().info(f"{self.resolve_topic_name('faces')} goes to /humans/faces")
+        self.get_logger().info(f"publishing {self.resolve_topic_name('faces')} on /humans/faces")
 
     def _on_camera_info(self, message: CameraInfo) -> None:
         width, height = image_size(message)
@@ -69,62 +70,62 @@ class HriBridgeNode(Node):
 
     def _on_image(self, message: Image | CompressedImage) -> None:
         self._images[_stamp(message.header)] = message
-        while len(self._images) > KEPT_IMAGES:
+        while len(self._images) > MAX_IMAGES:
             self._images.popitem(last=False)
 
     def _on_faces(self, message: FaceArray) -> None:
         self._last_faces = time.monotonic()
-        self._listen_to_images(self._publish.wants_images or self._size is None)
+        self._subscribe_to_images(self._publish.needs_images or self._size is None)
         image = self._image(message.header)
         try:
             faces = face_states(message)
         except ValueError as error:
-            self._leave_out(f"faces left out: {error}")
+            self._report(f"faces skipped: {error}")
             return
         self._publish(faces, message.header, self._size, image)
 
     def _image(self, header: Header) -> NDArray[np.uint8] | None:
-        """The image of these faces; None where it is not subscribed, did not come or cannot be read."""
+        """The image with this stamp; None if it has not been received or cannot be decoded."""
         message = self._images.get(_stamp(header))
         if message is None:
             return None
         try:
             image = decode(message)
         except DecodeError as error:
-            self._leave_out(f"image left out: {error}")
+            self._report(f"image skipped: {error}")
             return None
         self._size = ImageSize(image.shape[1], image.shape[0])
         return image
 
-    def _listen_to_images(self, wanted: bool) -> None:
-        if wanted and self._image_input is None:
-            kind = Image if self._config.image_transport == "raw" else CompressedImage
-            self._image_input = self.create_subscription(kind, self._topic, self._on_image, SENSOR_DATA)
-        elif not wanted and self._image_input is not None:
+    def _subscribe_to_images(self, enabled: bool) -> None:
+        if enabled and self._image_input is None:
+            image_type = Image if self._config.image_transport == "raw" else CompressedImage
+            self._image_input = self.create_subscription(image_type, self._topic, self._on_image, SENSOR_DATA)
+        elif not enabled and self._image_input is not None:
             self.destroy_subscription(self._image_input)
             self._image_input = None
             self._images.clear()
 
-    def _forget(self) -> None:
-        """Nobody is in view any more when nothing is said of faces for a while."""
+    def _check_timeout(self) -> None:
+        """Remove all faces when no message has been received for ``input_timeout``."""
         if self._last_faces is None or time.monotonic() - self._last_faces < self._config.input_timeout:
             return
         self._last_faces = None
         self._publish((), Header(stamp=self.get_clock().now().to_msg()), self._size, None)
 
-    def _leave_out(self, sentence: str) -> None:
-        """Count what cannot be said of a face, and say why once in a while."""
-        self._left_out += 1
-        self._last_error = sentence
-        self.get_logger().error(sentence, throttle_duration_sec=LOG_INTERVAL)
+    def _report(self, message: str) -> None:
+        """Count a skipped output and log why, at most every LOG_INTERVAL."""
+        self._skipped += 1
+        self._last_error = message
+        self.get_logger().error(message, throttle_duration_sec=LOG_INTERVAL)
 
     def _status(self) -> DiagnosticStatus:
         topic = self.resolve_topic_name("faces")
-        silent = not self.count_publishers(topic)
-        level = DiagnosticStatus.WARN if silent else DiagnosticStatus.OK
-        message = f"nobody publishes {topic}" if silent else f"{topic} goes to /humans/faces"
-        values = {"left out": self._left_out, "last error": self._last_error}
-        return status_of(self, level, message, topic, values)
+        has_publisher = self.count_publishers(topic) > 0
+        level = DiagnosticStatus.OK if has_publisher else DiagnosticStatus.WARN
+        message = f"publishing {topic} on /humans/faces" if has_publisher else f"{topic} has no publisher"
+        values = {"skipped": self._skipped, "last error": self._last_error}
+        return node_status(self, level, message, topic, values)
 
 
 def _stamp(header: Header) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The node ``perception``: images in, faces out."""
+"""The node ``perception``: detects and tracks the faces of an image topic."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ from rclpy.validate_namespace import validate_namespace
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import Trigger
 
-from face_expr_ros.core.config import ConfigError, PerceptionConfig
+from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.core.face_model import BundleError
 from face_expr_ros.core.latest_item import LatestItemWorker
+from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.ros.diagnostics import DiagnosticsPublisher, InputStatus
 from face_expr_ros.ros.frame_processor import FrameProcessor
-from face_expr_ros.ros.node_runner import StartError, light_executor, run_node
+from face_expr_ros.ros.node_runner import StartError, create_events_executor, run_node
 from face_expr_ros.ros.parameters import Parameters
 from face_expr_ros.ros.topics import camera_info_topic, image_topic
 
@@ -35,50 +36,50 @@ SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FA
 
 
 class PerceptionNode(LifecycleNode):
-    """Inactive: the models are loaded and nothing is subscribed. Active: faces come out.
+    """Lifecycle node; inactive: models loaded, nothing subscribed; active: subscribed and publishing.
 
     Args:
-        namespace: of the node, before that of the command line, which all nodes of a process share; None leaves it.
+        namespace: overrides the namespace of the command line, which all nodes of a process share.
     """
 
     def __init__(self, namespace: str | None = None) -> None:
-        own = None if namespace is None else ["--ros-args", "--remap", f"__ns:={namespace}"]
-        super().__init__("perception", cli_args=own, automatically_declare_parameters_from_overrides=True)
+        cli_args = None if namespace is None else ["--ros-args", "--remap", f"__ns:={namespace}"]
+        super().__init__("perception", cli_args=cli_args, automatically_declare_parameters_from_overrides=True)
         self.failure = ""
-        self._perceiver: FrameProcessor | None = None
+        self._processor: FrameProcessor | None = None
         self._worker: LatestItemWorker[Image | CompressedImage] | None = None
         self._inputs: list[Subscription] = []
-        self.settings = Parameters(self, PerceptionConfig, LIVE_PARAMETERS)
+        self.settings = Parameters(self, PerceptionConfig, LIVE_PARAMETERS, check=self._check)
         self._topic = image_topic(self, self.settings.config.image_transport)
         DiagnosticsPublisher(self, self._status)
         self.create_service(Trigger, "~/reset", self._reset)
         self.create_service(Trigger, "~/calibrate_neutral", self._calibrate_neutral)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Load the models and offer the topics."""
+        """Load the models and create the publishers."""
         self.failure = ""
         try:
-            self._perceiver = FrameProcessor(self, self.settings, self._topic)
+            self._processor = FrameProcessor(self, self.settings, self._topic)
         except (BundleError, ConfigError, OSError) as error:
             self.failure = str(error)
-        except Exception:  # rclpy would swallow it in silence
+        except Exception:  # rclpy does not log it
             self.failure = traceback.format_exc()
         if self.failure:
             self.get_logger().error(f"cannot start: {self.failure}")
         return FAILURE if self.failure else SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Subscribe."""
-        assert self._perceiver is not None
+        """Subscribe to images and CameraInfo."""
+        assert self._processor is not None
         super().on_activate(state)
-        self._perceiver.begin()
-        self._worker = LatestItemWorker(self._perceiver.perceive, "perception")
-        kind = Image if self.settings.config.image_transport == "raw" else CompressedImage
+        self._processor.start()
+        self._worker = LatestItemWorker(self._processor.process, "perception")
+        image_type = Image if self.settings.config.image_transport == "raw" else CompressedImage
         self._inputs = [
-            self._subscribe(CameraInfo, camera_info_topic(self), self._perceiver.cameras.update),
-            self._subscribe(kind, self._topic, self._on_image),
+            self._subscribe(CameraInfo, camera_info_topic(self), self._processor.cameras.update),
+            self._subscribe(image_type, self._topic, self._on_image),
         ]
-        self.get_logger().info(f"looking for faces in {self._topic}")
+        self.get_logger().info(f"detecting faces in {self._topic}")
         return SUCCESS
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -88,26 +89,26 @@ class PerceptionNode(LifecycleNode):
         return SUCCESS
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Free models and topics."""
+        """Release the models and destroy the publishers."""
         self.release()
         return SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """The same from any state."""
+        """Release the models and destroy the publishers, from any state."""
         self.release()
         return SUCCESS
 
     def destroy_node(self) -> None:
-        """First ends the thread that publishes."""
+        """Stop the worker thread, which publishes, and destroy the node."""
         self.release()
         super().destroy_node()
 
     def release(self) -> None:
-        """Stop the work and free models and topics; safe to call twice."""
+        """Stop the worker thread, release the models and destroy the publishers; may be called twice."""
         self._stop()
-        if self._perceiver is not None:
-            self._perceiver.close()
-            self._perceiver = None
+        if self._processor is not None:
+            self._processor.close()
+            self._processor = None
 
     def _stop(self) -> None:
         for subscription in self._inputs:
@@ -117,68 +118,73 @@ class PerceptionNode(LifecycleNode):
             self._worker.close()
             self._worker = None
 
-    def _subscribe(self, kind: type[Any], topic: str, callback: Callable[[Any], None]) -> Subscription:
+    def _check(self, config: PerceptionConfig) -> None:
+        """Raises BundleError or ConfigError if the loaded models do not support a config."""
+        if self._processor is not None:
+            self._processor.check(config.output)
+
+    def _subscribe(self, message_type: type[Any], topic: str, callback: Callable[[Any], None]) -> Subscription:
         overrides = QoSOverridingOptions.with_default_policies()
-        return self.create_subscription(kind, topic, callback, SENSOR_DATA, qos_overriding_options=overrides)
+        return self.create_subscription(message_type, topic, callback, SENSOR_DATA, qos_overriding_options=overrides)
 
     def _on_image(self, message: Image | CompressedImage) -> None:
-        assert self._perceiver is not None
+        assert self._processor is not None
         assert self._worker is not None
-        self._perceiver.health.arrived(time.monotonic(), dropped=self._worker.put(message))
+        self._processor.health.image_received(time.monotonic(), dropped=self._worker.put(message))
 
     def _status(self) -> DiagnosticStatus | None:
-        if self._perceiver is None or not self._inputs:
+        if self._processor is None or not self._inputs:
             return None
-        surroundings = InputStatus(
+        inputs = InputStatus(
             publishers=self.count_publishers(self._topic),
             input_timeout=self.settings.config.input_timeout,
-            camera_problem=self._perceiver.cameras.problem,
+            camera_problem=self._processor.cameras.problem,
         )
         name = self.get_fully_qualified_name().lstrip("/")
-        return self._perceiver.health.status(name, time.monotonic(), surroundings)
+        return self._processor.health.status(name, time.monotonic(), inputs)
 
     def _reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        if self._perceiver is None:
-            return _answer(response, False, "the node is not configured")
-        self._perceiver.reset()
-        return _answer(response, True, "all faces are forgotten")
+        if self._processor is None:
+            return _fill_response(response, False, "the node is not configured")
+        self._processor.reset()
+        return _fill_response(response, True, "all tracks are reset")
 
     def _calibrate_neutral(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        if self._perceiver is None:
-            return _answer(response, False, "the node is not configured")
-        count = self._perceiver.calibrate_neutral()
+        if self._processor is None:
+            return _fill_response(response, False, "the node is not configured")
+        count = self._processor.calibrate_neutral()
         if not count:
-            return _answer(
-                response, False, "no face is in view: look into the camera with a neutral face and try again"
+            return _fill_response(
+                response, False, "no face detected: look into the camera with a neutral expression and try again"
             )
-        return _answer(response, True, f"the expression of {count} face{'s' * (count > 1)} is taken as neutral")
+        return _fill_response(response, True, f"stored the neutral expression of {count} face{'s' * (count > 1)}")
 
 
-def _answer(response: Trigger.Response, success: bool, message: str) -> Trigger.Response:
+def _fill_response(response: Trigger.Response, success: bool, message: str) -> Trigger.Response:
     response.success, response.message = success, message
     return response
 
 
 def create(namespace: str | None = None) -> PerceptionNode:
-    """The node, active unless ``autostart`` is false.
+    """The node, activated unless ``autostart`` is false.
 
     Raises:
-        ConfigError: a parameter does not exist or cannot have its value.
+        ConfigError: a parameter does not exist or its value is invalid.
         StartError: the models cannot be loaded.
     """
     node = PerceptionNode(namespace)
     if node.settings.config.autostart:
-        started = node.trigger_configure() == SUCCESS and node.trigger_activate() == SUCCESS
-        if not started:
-            raise StartError(node.failure or "the node could not be activated, see the messages above")
+        is_active = node.trigger_configure() == SUCCESS and node.trigger_activate() == SUCCESS
+        if not is_active:
+            raise StartError(node.failure or "the node could not be activated, see the log messages above")
     return node
 
 
 def create_all(namespaces: Sequence[str]) -> list[PerceptionNode]:
-    """A node for each namespace, each with topics, parameters, models and a thread of its own.
+    """A node for each namespace, each with its own topics, parameters, models and worker thread.
 
     Raises:
-        StartError: a namespace is not one, or is given twice; or as `create`.
+        StartError: a namespace is invalid or occurs twice; or as `create`.
         ConfigError: as `create`.
     """
     for namespace in namespaces:
@@ -194,27 +200,27 @@ def create_all(namespaces: Sequence[str]) -> list[PerceptionNode]:
     return nodes
 
 
-def _check_namespace(namespace: str, all_given: Sequence[str]) -> None:
+def _check_namespace(namespace: str, namespaces: Sequence[str]) -> None:
     try:
         validate_namespace(namespace)
     except InvalidNamespaceException as error:
         reason = str(error).splitlines()[0].rstrip(":")
-        raise StartError(f"a namespace such as /front was wanted, {namespace!r} was given: {reason}") from error
-    if all_given.count(namespace) > 1:
-        raise StartError(f"a namespace for each camera was wanted, {namespace!r} was given twice")
+        raise StartError(f"expected a namespace such as /front, got {namespace!r}: {reason}") from error
+    if namespaces.count(namespace) > 1:
+        raise StartError(f"expected a different namespace for each camera, got {namespace!r} twice")
 
 
 def create_from_args() -> Sequence[PerceptionNode]:
-    """One node, or one for each namespace of ``--namespaces`` on the command line, which rclpy has checked before."""
+    """One node, or one for each namespace of ``--namespaces`` on the command line."""
     parser = ArgumentParser("perception", description=__doc__)
-    parser.add_argument("--namespaces", nargs="+", metavar="NAMESPACE", help="a node in each, all in this process")
+    parser.add_argument("--namespaces", nargs="+", metavar="NAMESPACE", help="run one node per namespace")
     namespaces = parser.parse_args(remove_ros_args(sys.argv)[1:]).namespaces
     return create_all(namespaces) if namespaces else [create()]
 
 
 def main() -> int:
     """The executable ``perception``."""
-    return run_node(create_from_args, "perception", light_executor)
+    return run_node(create_from_args, "perception", create_events_executor)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A bag published into the graph, where ``ros2 bag`` is not installed: the recorded bytes, at the recorded times."""
+"""Publishes the serialized messages of a bag at their recorded times, without ``ros2 bag``."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from face_expr_ros.ros.message_fields import message_class, message_fields
 
 CLOCK = "/clock"
 CLOCK_INTERVAL = 0.01  # seconds between two messages of /clock
-DISCOVERY = 0.02  # seconds between two looks whether somebody subscribes
-LEAST_DEPTH, MOST_DEPTH = 10, 1000  # of a queue; what was recorded with more, such as "keep all", gets the least
-FLUSH = 1.0  # seconds that subscribers have at the end to acknowledge what they got
+DISCOVERY_INTERVAL = 0.02  # seconds between two checks for subscribers
+MIN_DEPTH, MAX_DEPTH = 10, 1000  # queue depths; larger recorded depths, such as "keep all", are replaced by the minimum
+FLUSH_TIMEOUT = 1.0  # seconds at the end for the acknowledgments of the subscribers
 
 
 @dataclass(frozen=True)
 class ReplayOptions:
-    """How a bag is published.
+    """Options of a replay.
 
     Attributes:
-        rate: seconds of the recording a second; 0 is as fast as possible.
-        loop: begin again at the end, until Ctrl-C.
+        rate: speed relative to real time; 0 is as fast as possible.
+        loop: repeat until Ctrl-C.
         clock: publish /clock, for nodes with use_sim_time.
-        topics: which; none means all.
-        wait_for: topics to which somebody must subscribe before it begins.
-        loops: how often, where it does not loop for ever.
+        topics: topics to publish; empty means all.
+        wait_for: topics that must have a subscriber before the replay starts.
+        loops: number of repetitions if ``loop`` is false.
     """
 
     rate: float = 1.0
@@ -59,15 +59,15 @@ class _Counts:
     frames: int = 0
     faces: int = 0
     problem: str = ""  # why the faces of a message could not be counted
-    recorded_ns: int = 0
-    seconds: float = 0.0  # from the first message on
+    recorded_ns: int = 0  # published duration in recorded time
+    seconds: float = 0.0  # published duration in real time
 
 
 def replay(bag: Path, options: ReplayOptions) -> dict[str, Any]:
-    """Publish a bag; what was published, with the keys of the command line's JSON. Ctrl-C is a good end.
+    """Publish a bag until its end or Ctrl-C; returns the counts under the keys of the command line's JSON.
 
     Raises:
-        BagError: the bag cannot be read, or has topics that cannot be published here and were asked for.
+        BagError: the bag cannot be read, or a requested topic cannot be published.
     """
     with Recording(bag) as recording:
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
@@ -97,8 +97,8 @@ class Player:
     """Publishes the messages of a recording from a node.
 
     Attributes:
-        counts: what was published.
-        left_out: topic -> why it is not published.
+        counts: numbers of published messages, frames and faces.
+        left_out: topic -> reason why it is not published.
     """
 
     def __init__(self, node: Node, recording: Recording, options: ReplayOptions) -> None:
@@ -109,7 +109,7 @@ class Player:
         self._clock = node.create_publisher(Clock, CLOCK, 10) if options.clock else None
 
     def play(self) -> None:
-        """Until the end of the last loop."""
+        """Publish all messages, repeatedly if configured."""
         self._wait_for_subscribers()
         started = time.perf_counter()
         try:
@@ -117,7 +117,7 @@ class Player:
         finally:
             self.counts.seconds = time.perf_counter() - started
         for publisher in self._publishers.values():
-            publisher.wait_for_all_acked(Duration(seconds=FLUSH))
+            publisher.wait_for_all_acked(Duration(seconds=FLUSH_TIMEOUT))
 
     def _play_loops(self) -> None:
         loops = 0
@@ -125,69 +125,69 @@ class Player:
             before = self.counts.messages
             self._play_once()
             loops += 1
-            if self.counts.messages == before:  # an empty bag would loop without a rest
+            if self.counts.messages == before:  # an empty bag would loop without pause
                 return
 
     def publish(self, message: Message) -> None:
-        """One message, now; its time goes to /clock before.
+        """Publish one message now, after its time on /clock if configured.
 
         Raises:
-            BagError: /clock is wanted and cannot say the message's time.
+            BagError: /clock is published and cannot represent the message's time.
         """
-        self._tell_time(message.time_ns)
+        self._publish_clock(message.time_ns)
         self._publishers[message.connection.topic].publish(bytes(message.data))
         self._count(message)
 
     def _play_once(self) -> None:
-        wanted = [entry for entry in self._recording.connections if entry.topic in self._publishers]
-        begun, first_ns, before_ns = time.monotonic(), None, self.counts.recorded_ns
-        for message in self._recording.messages(wanted) if wanted else ():
+        connections = [entry for entry in self._recording.connections if entry.topic in self._publishers]
+        started, first_ns, before_ns = time.monotonic(), None, self.counts.recorded_ns
+        for message in self._recording.messages(connections) if connections else ():
             first_ns = message.time_ns if first_ns is None else first_ns
-            self._wait(begun, first_ns, message.time_ns)
+            self._wait(started, first_ns, message.time_ns)
             self.publish(message)
             self.counts.recorded_ns = before_ns + message.time_ns - first_ns
 
-    def _wait(self, begun: float, first_ns: int, time_ns: int) -> None:
-        """Until a recorded moment is due; the clock goes on meanwhile."""
+    def _wait(self, started: float, first_ns: int, time_ns: int) -> None:
+        """Wait until a recorded time is due, and publish /clock in the meantime."""
         rate = self._options.rate
         if rate == 0.0:
             return
-        due = begun + (time_ns - first_ns) * 1e-9 / rate
+        due = started + (time_ns - first_ns) * 1e-9 / rate
         while (left := due - time.monotonic()) > 0:
             if self._clock is not None and left > CLOCK_INTERVAL:
-                self._tell_time(time_ns - round(left * rate * 1e9))
+                self._publish_clock(time_ns - round(left * rate * 1e9))
                 left = CLOCK_INTERVAL
             time.sleep(left)
 
-    def _tell_time(self, time_ns: int) -> None:
+    def _publish_clock(self, time_ns: int) -> None:
         if self._clock is not None:
             check_time(time_ns)
             self._clock.publish(Clock(clock=Time(nanoseconds=time_ns).to_msg()))
 
     def _count(self, message: Message) -> None:
-        kind = message.connection.msgtype
+        message_type = message.connection.msgtype
         self.counts.messages += 1
-        self.counts.frames += kind in (IMAGE, COMPRESSED_IMAGE)
-        if kind == FACE_ARRAY:
+        self.counts.frames += message_type in (IMAGE, COMPRESSED_IMAGE)
+        if message_type == FACE_ARRAY:
             try:
-                array: Any = types_of(message.connection).deserialize_cdr(message.data, kind)
+                array: Any = types_of(message.connection).deserialize_cdr(message.data, message_type)
                 self.counts.faces += len(array.faces)
-            except Exception as error:  # of a message that is cut off; it was published as it is
-                self.counts.problem = self.counts.problem or f"faces that cannot be counted: {error}"
+            except Exception as error:  # a truncated message, which has been published unchanged
+                self.counts.problem = self.counts.problem or f"the faces of a message cannot be counted: {error}"
 
     def _wait_for_subscribers(self) -> None:
         for topic in self._options.wait_for:
             if topic not in self._publishers:
-                raise BagError(f"{topic} is waited for but not published; {', '.join(self._publishers)} are")
+                raise BagError(f"expected one of the published topics {', '.join(self._publishers)}, got {topic}")
             while not self._publishers[topic].get_subscription_count():
-                time.sleep(DISCOVERY)
+                time.sleep(DISCOVERY_INTERVAL)
 
     def _publish_topics(self) -> Iterator[tuple[str, Publisher]]:
         for topic in self._options.topics:
             self._recording.connection(topic)
         for connection in self._recording.connections:
-            wanted = not self._options.topics or connection.topic in self._options.topics
-            if not wanted or (connection.topic == CLOCK and self._options.clock):
+            is_selected = not self._options.topics or connection.topic in self._options.topics
+            if not is_selected or (connection.topic == CLOCK and self._options.clock):
                 continue
             try:
                 yield connection.topic, self._publisher(connection)
@@ -197,52 +197,52 @@ class Player:
                 self.left_out[connection.topic] = str(error)
 
     def _publisher(self, connection: Any) -> Publisher:
-        """Raises BagError where nobody could understand what it publishes."""
-        kind = message_type(connection.msgtype)
+        """Raises BagError if subscribers cannot deserialize the messages."""
+        message_type = installed_type(connection.msgtype)
         _check_definition(connection)
         try:
-            return self._node.create_publisher(kind, connection.topic, offered_qos(connection))
+            return self._node.create_publisher(message_type, connection.topic, offered_qos(connection))
         except InvalidTopicNameException as error:
             reason = str(error).splitlines()[0].rstrip(":")
-            raise BagError(f"{connection.topic!r} is no name of a topic: {reason}") from error
+            raise BagError(f"expected a valid topic name, got {connection.topic!r}: {reason}") from error
 
 
-def message_type(name: str) -> type[Any]:
+def installed_type(name: str) -> type[Any]:
     """The class of "std_msgs/msg/String".
 
     Raises:
-        BagError: it is not installed, or is no message.
+        BagError: it is not installed, or is not a message type.
     """
     package, _, message = name.partition("/msg/")
     try:
-        kind: type[Any] = message_class(f"{package}/{message}")
-        message_fields(kind)
+        message_type: type[Any] = message_class(f"{package}/{message}")
+        message_fields(message_type)
     except (AttributeError, ImportError, TypeError, ValueError) as error:
-        raise BagError(f"{name} is not installed") from error
-    return kind
+        raise BagError(f"the message type {name} is not installed") from error
+    return message_type
 
 
 def _check_definition(connection: Any) -> None:
-    """Subscribers would misread messages of this package that were recorded with an older or newer version of it.
+    """Reject messages of this package that were recorded with another version, which subscribers would misread.
 
     Raises:
-        BagError: the bag defines them in another way.
+        BagError: the bag's definition differs from the installed one.
     """
     name = connection.msgtype
-    known = name.startswith("face_expr_ros/") and name in package_types().fielddefs
-    if known and connection.digest and connection.digest != package_types().hash_rihs01(name):
-        raise BagError(f"{name} was recorded with another definition than the installed one; annotate the bag again")
+    is_own = name.startswith("face_expr_ros/") and name in package_types().fielddefs
+    if is_own and connection.digest and connection.digest != package_types().hash_rihs01(name):
+        raise BagError(f"{name} was recorded with a definition that differs from the installed one; annotate again")
 
 
 def offered_qos(connection: Any) -> QoSProfile:
-    """The QoS that the recorded publishers offered: of several, what any subscriber of theirs could have asked for."""
+    """A QoS that is compatible with the subscribers of all recorded publishers of a topic."""
     profiles = connection.ext.offered_qos_profiles
     if not profiles:
-        return QoSProfile(depth=LEAST_DEPTH)
+        return QoSProfile(depth=MIN_DEPTH)
     reliable = all(profile.reliability.name != "BEST_EFFORT" for profile in profiles)
     latched = any(profile.durability.name == "TRANSIENT_LOCAL" for profile in profiles)
     return QoSProfile(
-        depth=max([LEAST_DEPTH, *(profile.depth for profile in profiles if profile.depth < MOST_DEPTH)]),
+        depth=max([MIN_DEPTH, *(profile.depth for profile in profiles if profile.depth < MAX_DEPTH)]),
         reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
         durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
     )

@@ -1,1 +1,1 @@
-"""The tool that builds the open face model from MakeHuman's CC0 data; see bfm/README.md."""
+"""Builds the open face model from MakeHuman's CC0 data; see bfm/README.md."""

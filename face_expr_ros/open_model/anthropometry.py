@@ -1,4 +1,4 @@
-"""Measures the drawn heads as anthropometry does, to compare the sample with published surveys of people."""
+"""Anthropometric measurements of the sampled heads, for comparison with published surveys."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ ADULT_YEARS = 18.0
 
 
 def anthropometry_table(data: MakeHuman, count: int) -> str:
-    """A table of Markdown: mean and standard deviation of some measures of the drawn adults, in millimeters."""
-    people = sampling.draw_people(data, count, SAMPLE_SEED)
+    """A Markdown table: mean and standard deviation of measurements of the sampled adults, millimeters."""
+    people = sampling.sample_people(data, count, SAMPLE_SEED)
     adult = np.array([person.age_years >= ADULT_YEARS for person, _ in people])
     male = np.array([person.male for person, _ in people])
     groups = {"men": adult & (male > 0.7), "women": adult & (male < 0.3), "adults": adult}
@@ -31,7 +31,7 @@ def anthropometry_table(data: MakeHuman, count: int) -> str:
 
 
 def measures(data: MakeHuman, count: int) -> dict[str, FloatArray]:
-    """Name -> (count,) millimeters, of the heads in the order in which they are drawn."""
+    """Name -> (count,) millimeters, in the order of the sampled heads."""
     mirror = data.mirror()
     head = cut_head(data.base, mirror)
     heads = 1e3 * neutral_heads(data, head, count, SAMPLE_SEED)[:count]

@@ -14,7 +14,7 @@ from .makehuman import MakeHuman
 FloatArray = NDArray[np.float64]
 
 # Rotation vectors (x to the subject's left, y up; degrees) of the left eyeball; the right one mirrors them.
-# MakeHuman's eyeballs are larger than real ones: these angles move the iris as far as 1.3 times as much on a real eye.
+# MakeHuman's eyeballs are larger than real ones: 1.3 times larger angles of a real eye give the same iris motion.
 _LEFT_GAZE_DEGREES = {
     "eyeLookDown": (16.0, 0.0, 0.0),
     "eyeLookIn": (0.0, -22.0, 0.0),
@@ -26,7 +26,7 @@ _LEFT_GAZE_DEGREES = {
 def blendshapes(data: MakeHuman, head: Head, mean: FloatArray, scale: float) -> FloatArray:
     """(52, V, 3) offsets in meters of the ARKit blendshapes at 1.0; scale: meters per unit of MakeHuman's offsets.
 
-    The face units shear the eyeballs; here they turn as rigid balls about the centers they have in the (V, 3) mean.
+    The face units shear the eyeballs; here they are rotated rigidly about their centers in the (V, 3) mean.
     """
     offsets = np.stack([data.face_unit(name)[head.vertices] for name in ARKIT_NAMES]) * scale
     ball = np.flatnonzero(head.vertex_part == PART_NAMES.index("left_eyeball"))

@@ -16,20 +16,20 @@ from .head import MIRROR, PART_NAMES, Head, cut_head
 from .landmarks68 import SELLION, landmarks68
 from .makehuman import METERS_PER_UNIT, MakeHuman
 from .neutral import align, close_lips, upper_face
-from .sampling import draw_heads
+from .sampling import sample_heads
 
 FloatArray = NDArray[np.float64]
 
-SAMPLE_COUNT = 1000  # and as many mirror images
+SAMPLE_COUNT = 1000  # in addition, the same number of mirror images
 SAMPLE_SEED = 20240
 IDENTITY_COUNT = 40
-# The sample's adults are scaled as one to a mean interpupillary distance of 63 mm (Dodgson 2004).
+# All heads are scaled by one factor so that the adults' mean interpupillary distance is 63 mm (Dodgson 2004).
 SIZE_CORRECTION = 1.08
 SCALE = METERS_PER_UNIT * SIZE_CORRECTION
-# MakeHuman's heads look down by this much against the Basel Face Model's mean (rigid fit of the 68 iBUG points), whose
-# level is the zero pitch of AFLW2000-3D and 300W-LP. The eyes stay level: they turn back, by a part of LOOK_DOWN.
+# Downward pitch of MakeHuman's heads relative to the Basel Face Model's mean (rigid fit of the 68 iBUG points), which
+# defines zero pitch of AFLW2000-3D and 300W-LP. The eyes stay level: a part of LOOK_DOWN rotates them back.
 LEVEL = 5.4  # degrees
-EYE_TURN = 16.0  # degrees that the eyes turn at LOOK_DOWN of 1.0
+EYE_TURN = 16.0  # rotation of the eyes at LOOK_DOWN of 1.0, degrees
 LOOK_DOWN = [ARKIT_NAMES.index(f"eyeLookDown{side}") for side in ("Left", "Right")]
 IDENTITY_STEP = 1e-6
 EXPRESSION_STEP = 2e-6
@@ -41,7 +41,7 @@ class Identity:
 
     Attributes:
         mean: (V, 3) meters; basis: (I, V, 3) meters per standard deviation.
-        explained: (I,) share of the sample's variance each component explains.
+        explained: (I,) fraction of the sample's variance that each component explains.
     """
 
     mean: FloatArray
@@ -50,9 +50,11 @@ class Identity:
 
 
 def build_arrays(data: MakeHuman, embedding: Embedding, sample_count: int | None = None) -> dict[str, NDArray[Any]]:
-    """All arrays of the model file, as face_model.write_arrays takes them.
+    """All arrays of the model file, for `face_model.write_arrays`.
 
-    embedding: where the FaceMesh points lie; sample_count: heads to draw, SAMPLE_COUNT when None.
+    Args:
+        embedding: positions of the FaceMesh points.
+        sample_count: number of sampled heads; None is SAMPLE_COUNT.
     """
     mirror = data.mirror()
     head = cut_head(data.base, mirror)
@@ -86,24 +88,24 @@ def build_arrays(data: MakeHuman, embedding: Embedding, sample_count: int | None
 
 
 def leveling_turn() -> FloatArray:
-    """(3, 3): lifts the nose by LEVEL."""
+    """(3, 3) rotation that raises the nose by LEVEL."""
     sine, cosine = np.sin(np.radians(LEVEL)), np.cos(np.radians(LEVEL))
     return np.array([[1.0, 0.0, 0.0], [0.0, cosine, sine], [0.0, -sine, cosine]])
 
 
 def neutral_heads(data: MakeHuman, head: Head, count: int, seed: int) -> FloatArray:
-    """Draws (2 count, V, 3) neutral heads in meters and model axes: each head and its mirror image."""
-    drawn = draw_heads(data, head.vertices, count, seed) * SCALE
-    both = np.concatenate([drawn, drawn[:, head.mirror] * MIRROR])
+    """Sample (2 count, V, 3) neutral heads in meters and model axes: each head and its mirror image."""
+    sampled = sample_heads(data, head.vertices, count, seed) * SCALE
+    both = np.concatenate([sampled, sampled[:, head.mirror] * MIRROR])
     closed = close_lips(both, data.base, head)
     return align(closed, int(np.searchsorted(head.vertices, SELLION)), upper_face(data.base, head))
 
 
 def principal_components(heads: FloatArray, count: int) -> Identity:
-    """Mean and the first count principal components of (N, V, 3) heads, scaled to one standard deviation each.
+    """Mean and the first ``count`` principal components of (N, V, 3) heads, scaled to one standard deviation each.
 
-    The sign of a component is the one that makes its largest entry on the face's left half positive: the solver's
-    is arbitrary, and the right half mirrors the left, so that the whole face has its largest entry twice.
+    The sign of a component is chosen so that its largest entry on the face's left half is positive: the solver's sign
+    is arbitrary, and on the whole face the largest entry occurs twice because of symmetry.
     """
     mean = heads.mean(axis=0)
     centered = (heads - mean).reshape(len(heads), -1)
@@ -117,12 +119,12 @@ def principal_components(heads: FloatArray, count: int) -> Identity:
 
 
 def _rounded(values: FloatArray) -> NDArray[np.float32]:
-    """Rounds to 0.1 micrometer, far above the noise of a linear algebra library, so that builds agree bit for bit."""
+    """Round to 0.1 micrometer, far above numerical noise, so that builds are reproducible to the bit."""
     return (np.round(values * 1e7) / 1e7).astype(np.float32) + np.float32(0.0)
 
 
 def _quantized(values: FloatArray, step: float) -> NDArray[np.int16]:
     quantized = np.round(values / step)
     if np.abs(quantized).max() > np.iinfo(np.int16).max:
-        raise ValueError(f"offsets up to {np.abs(values).max():.4f} m do not fit 16 bits of {step} m")
+        raise ValueError(f"expected offsets that fit 16 bits of {step} m, got up to {np.abs(values).max():.4f} m")
     return quantized.astype(np.int16)

@@ -1,8 +1,8 @@
-"""Finds where FaceMesh's 478 points lie on the open model's mesh.
+"""Fits the positions of FaceMesh's 478 points on the open model's mesh.
 
-For every point the place on the surface (triangle and barycentric coordinates) is chosen that, carried along by each
-render's identity, expression and pose, comes nearest to where FaceMesh saw the point, in the least squares of a
-robust (trimmed) set of renders. No ray is cast: a lip that hides behind the other needs no special case.
+For every point, the position on the surface (triangle and barycentric coordinates) is selected whose projection is
+nearest to the FaceMesh landmark over all renders, in the trimmed least squares sense. No rays are cast, so occluded
+lips need no special case.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
 _NEAREST_VERTICES = 12
-_KEPT = 0.7  # of the renders, those that agree best, decide
+_KEPT = 0.7  # fraction of the renders, those with the smallest errors, in the trimmed least squares
 _ROUNDS = 4
-# FaceMesh's points on the margins of lids and lips, the subject's right eye and the mouth from right to left.
+# FaceMesh points on the margins of lids and lips, from the subject's right to left.
 RIGHT_UPPER_LID = (246, 161, 160, 159, 158, 157, 173)
 RIGHT_LOWER_LID = (7, 163, 144, 145, 153, 154, 155)
 RIGHT_EYE_CORNERS = (33, 133)
@@ -56,24 +56,24 @@ REGIONS = {
 
 
 def find_embedding(model: MorphableModel, observations: Sequence[Observation], margins: Margins) -> Embedding:
-    """The embedding that explains the observations best, made symmetric with the mesh's mirror."""
+    """The embedding with the smallest errors on the observations, made symmetric with the mesh's mirror."""
     pixels = np.stack([o.pixels * o.millimeters for o in observations]).astype(np.float64)
-    seen = np.stack([o.landmarks * o.millimeters for o in observations]).astype(np.float64)
+    landmarks = np.stack([o.landmarks * o.millimeters for o in observations]).astype(np.float64)
     neutral = np.array([o.neutral for o in observations])
     allowed = [_allowed_triangles(model, k, margins) for k in range(LANDMARK_COUNT)]
-    found = [_best_place(model, pixels, seen[:, k], allowed[k], neutral) for k in range(LANDMARK_COUNT)]
+    found = [_best_position(model, pixels, landmarks[:, k], allowed[k], neutral) for k in range(LANDMARK_COUNT)]
     return _symmetric(model, _as_embedding(found), allowed)
 
 
 def residuals(model: MorphableModel, embedding: Embedding, observations: Sequence[Observation]) -> FloatArray:
-    """(n, 478) distances in millimeters at the face between the embedded points and FaceMesh's."""
+    """(n, 478) distances between the embedded points and the FaceMesh landmarks, millimeters at the face."""
     points = (model.points(o.pixels, embedding.triangle, embedding.barycentric) for o in observations)
     pairs = zip(points, observations, strict=True)
     return np.stack([np.linalg.norm(p - o.landmarks, axis=1) * o.millimeters for p, o in pairs])
 
 
 def residual_table(model: MorphableModel, embedding: Embedding, observations: Sequence[Observation]) -> str:
-    """Mean residuals by region, in a table of Markdown: all renders, and those with a neutral expression."""
+    """A Markdown table of mean residuals by region: all renders, and those with a neutral expression."""
     millimeters = residuals(model, embedding, observations)
     pixels = millimeters / np.array([[o.millimeters] for o in observations])
     neutral = np.array([o.neutral for o in observations])
@@ -85,13 +85,13 @@ def residual_table(model: MorphableModel, embedding: Embedding, observations: Se
     return "\n".join(rows)
 
 
-def _as_embedding(places: Sequence[tuple[int, FloatArray]]) -> Embedding:
-    triangle = np.array([triangle for triangle, _ in places], np.int32)
-    return Embedding(triangle, np.array([weights for _, weights in places], np.float32))
+def _as_embedding(positions: Sequence[tuple[int, FloatArray]]) -> Embedding:
+    triangle = np.array([triangle for triangle, _ in positions], np.int32)
+    return Embedding(triangle, np.array([weights for _, weights in positions], np.float32))
 
 
 def _allowed_triangles(model: MorphableModel, landmark: int, margins: Margins) -> IntArray:
-    """Irises lie on their eyeballs, lids and inner lips on their margins, everything else on the outer skin."""
+    """Triangles for a landmark: eyeballs for irises, margins for lids and inner lips, otherwise the outer skin."""
     skin = model.part_names.index("skin")
     if landmark in RIGHT_IRIS + LEFT_IRIS:
         side = "right" if landmark in RIGHT_IRIS else "left"
@@ -107,21 +107,21 @@ def _allowed_triangles(model: MorphableModel, landmark: int, margins: Margins) -
     return np.flatnonzero((model.vertex_part[model.triangles] == skin).all(axis=1))
 
 
-def _best_place(
-    model: MorphableModel, pixels: FloatArray, seen: FloatArray, allowed: IntArray, neutral: NDArray[np.bool_]
+def _best_position(
+    model: MorphableModel, pixels: FloatArray, landmarks: FloatArray, allowed: IntArray, neutral: NDArray[np.bool_]
 ) -> tuple[int, FloatArray]:
-    """The triangle and weights nearest to the points seen (n, 2) in the images of the vertices (n, V, 2)."""
+    """The triangle and weights nearest to the landmarks (n, 2) in images of the vertices (n, V, 2)."""
     vertices = np.unique(model.triangles[allowed])
-    few = np.flatnonzero(neutral)[:80]
-    distances = np.linalg.norm(pixels[few][:, vertices] - seen[few, None], axis=2)
+    subset = np.flatnonzero(neutral)[:80]
+    distances = np.linalg.norm(pixels[subset][:, vertices] - landmarks[subset, None], axis=2)
     nearest = vertices[np.argsort(_trimmed_mean(distances))[:_NEAREST_VERTICES]]
     triangles = allowed[np.isin(model.triangles[allowed], nearest).any(axis=1)]
     corners = model.triangles[triangles]
     used = np.ones((len(pixels), len(triangles)), bool)
     for _ in range(_ROUNDS):
-        weights = _least_squares_weights(pixels[:, corners], seen, used)
+        weights = _least_squares_weights(pixels[:, corners], landmarks, used)
         points = np.einsum("ntkc,tk->ntc", pixels[:, corners], weights)
-        distances = np.linalg.norm(points - seen[:, None], axis=2)
+        distances = np.linalg.norm(points - landmarks[:, None], axis=2)
         used = distances <= np.quantile(distances, _KEPT, axis=0)
     best = int(np.argmin(_trimmed_mean(distances)))
     return int(triangles[best]), weights[best]
@@ -132,10 +132,10 @@ def _trimmed_mean(distances: FloatArray) -> FloatArray:
     return np.asarray(kept.mean(axis=0))
 
 
-def _least_squares_weights(corners: FloatArray, seen: FloatArray, used: NDArray[np.bool_]) -> FloatArray:
-    """(t, 3) barycentric coordinates inside t triangles with corners (n, t, 3, 2) nearest to seen (n, 2)."""
+def _least_squares_weights(corners: FloatArray, landmarks: FloatArray, used: NDArray[np.bool_]) -> FloatArray:
+    """(t, 3) barycentric coordinates inside t triangles with corners (n, t, 3, 2) nearest to landmarks (n, 2)."""
     edges = corners[:, :, 1:] - corners[:, :, :1]
-    offset = (seen[:, None] - corners[:, :, 0]) * used[:, :, None]
+    offset = (landmarks[:, None] - corners[:, :, 0]) * used[:, :, None]
     normal = np.einsum("ntic,ntjc,nt->tij", edges, edges, used)
     target = np.einsum("ntic,ntc->ti", edges, offset)
     free = np.einsum("tij,tj->ti", np.linalg.pinv(normal), target)
@@ -146,7 +146,7 @@ def _least_squares_weights(corners: FloatArray, seen: FloatArray, used: NDArray[
 
 
 def _on_the_border(normal: FloatArray, target: FloatArray) -> FloatArray:
-    """The best point on a triangle's three sides for the quadratic b.normal.b / 2 - target.b of its last weights."""
+    """Weights of the point on a triangle's sides that minimizes b.normal.b / 2 - target.b over its last two weights."""
     candidates = []
     for start, end in (((0.0, 0.0), (1.0, 0.0)), ((0.0, 0.0), (0.0, 1.0)), ((1.0, 0.0), (0.0, 1.0))):
         origin, along = np.array(start), np.array(end) - start
@@ -158,20 +158,20 @@ def _on_the_border(normal: FloatArray, target: FloatArray) -> FloatArray:
 
 
 def _symmetric(model: MorphableModel, embedding: Embedding, allowed: Sequence[IntArray]) -> Embedding:
-    """Averages each point with the mirror image of its counterpart and puts it back on the surface."""
+    """Average each point with the mirror image of its counterpart and project it onto the surface."""
     points = model.points(model.mean.astype(np.float64), embedding.triangle, embedding.barycentric)
     mirrored = points * (-1.0, 1.0, 1.0)
     counterpart = np.array([np.argmin(np.linalg.norm(mirrored - p, axis=1)) for p in points])
     for side, other in ((RIGHT_IRIS, LEFT_IRIS), (LEFT_IRIS, RIGHT_IRIS)):
         counterpart[list(side)] = [other[0], other[3], other[2], other[1], other[4]]
     paired = counterpart[counterpart] == np.arange(len(points))
-    wanted = np.where(paired[:, None], (points + mirrored[counterpart]) / 2, points)
-    places = [_nearest_place(model, point, triangles) for point, triangles in zip(wanted, allowed, strict=True)]
-    return _as_embedding(places)
+    symmetric = np.where(paired[:, None], (points + mirrored[counterpart]) / 2, points)
+    pairs = zip(symmetric, allowed, strict=True)
+    return _as_embedding([_nearest_position(model, point, triangles) for point, triangles in pairs])
 
 
-def _nearest_place(model: MorphableModel, point: FloatArray, triangles: IntArray) -> tuple[int, FloatArray]:
-    """The place on some triangles of the mean face nearest to a point (3,)."""
+def _nearest_position(model: MorphableModel, point: FloatArray, triangles: IntArray) -> tuple[int, FloatArray]:
+    """The position on some triangles of the mean face that is nearest to a point (3,)."""
     corners = model.mean[model.triangles[triangles]].astype(np.float64)
     near = np.argsort(np.linalg.norm(corners.mean(axis=1) - point, axis=1))[:40]
     edges = corners[near, 1:] - corners[near, :1]

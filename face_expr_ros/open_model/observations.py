@@ -1,4 +1,4 @@
-"""Renders of many people with what FaceMesh sees on them: the data from which the embedding is found and judged."""
+"""Renders of many people with their FaceMesh landmarks, to fit and validate the embedding."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TEXTURE_WIDTH = 512
 _SHAPE_DEVIATION = 0.8
 # Standard deviation and limit, degrees.
 _YAW, _PITCH, _ROLL = (16.0, 32.0), (11.0, 26.0), (6.0, 15.0)
-# What moves in the expressive third of the renders, so that lids and lips come apart: name -> highest value.
+# Maximum values of blendshapes in the third of the renders with expressions, which separate lids and lips.
 _MOVES = {
     "jawOpen": 0.9, "eyeBlinkLeft": 0.7, "eyeBlinkRight": 0.7, "mouthSmileLeft": 0.8, "mouthSmileRight": 0.8,
     "mouthFunnel": 0.6, "mouthPucker": 0.7, "mouthUpperUpLeft": 0.7, "mouthUpperUpRight": 0.7,
@@ -39,10 +39,10 @@ class Observation:
     """One render on which FaceMesh found the face.
 
     Attributes:
-        pixels: (V, 2) float32 the model's vertices in the image, the center of the first pixel at (0, 0).
-        landmarks: (478, 2) float32 FaceMesh's points in the image.
-        millimeters: of one pixel at the distance of the face.
-        neutral: whether the expression was zero.
+        pixels: (V, 2) float32 pixels of the model's vertices, the center of the first pixel is (0, 0).
+        landmarks: (478, 2) float32 pixels of the FaceMesh landmarks.
+        millimeters: size of a pixel at the distance of the face.
+        neutral: whether the expression is zero.
     """
 
     pixels: NDArray[np.float32]
@@ -52,7 +52,7 @@ class Observation:
 
 
 def observe(model: MorphableModel, count: int, seed: int) -> Iterator[Observation]:
-    """Renders count faces of random people, light, pose and expression, and yields those that FaceMesh finds."""
+    """Render ``count`` faces with random identity, light, pose and expression, and yield those that FaceMesh finds."""
     rng = np.random.default_rng(seed)
     middle = (IMAGE_SIZE - 1) / 2
     matrix = np.array([[FOCAL_LENGTH, 0.0, middle], [0.0, FOCAL_LENGTH, middle], [0.0, 0.0, 1.0]])
@@ -60,12 +60,12 @@ def observe(model: MorphableModel, count: int, seed: int) -> Iterator[Observatio
     finder = MediapipeSolutions(LandmarksConfig())
     for k in range(count):
         if k % PEOPLE_PER_APPEARANCE == 0:
-            looks = Appearance.random(int(rng.integers(1 << 30)))
-            renderer = FaceRenderer(model, looks, texture_width=_TEXTURE_WIDTH)
+            appearance = Appearance.random(int(rng.integers(1 << 30)))
+            renderer = FaceRenderer(model, appearance, texture_width=_TEXTURE_WIDTH)
         neutral = bool(rng.uniform() < 0.65)
-        expression = np.zeros(len(model.expression_names)) if neutral else _draw_expression(rng, model)
+        expression = np.zeros(len(model.expression_names)) if neutral else _sample_expression(rng, model)
         vertices = model.vertices(_clipped(rng, _SHAPE_DEVIATION, 2.5, len(model.identity)), expression)
-        pose = _draw_pose(rng)
+        pose = _sample_pose(rng)
         image = renderer.render(vertices, pose, camera, Light.random(rng))
         points = vertices @ pose.rotation.T + pose.position
         pixels = (FOCAL_LENGTH * points[:, :2] / points[:, 2:] + middle).astype(np.float32)
@@ -77,14 +77,14 @@ def observe(model: MorphableModel, count: int, seed: int) -> Iterator[Observatio
 
 
 def _find(finder: MediapipeSolutions, frame: Frame, crop: Roi) -> NDArray[np.float32] | None:
-    """The points as they settle when the face stays: each look crops the image by the points of the last."""
+    """The landmarks after three passes; each pass crops the image around the landmarks of the previous one."""
     finder.reset()
     track = Track("f1", crop, None, fresh=False)
-    (seen,) = [finder(frame, [track]) for _ in range(3)][-1]
-    return None if seen is None else seen.points[:, :2]
+    (found,) = [finder(frame, [track]) for _ in range(3)][-1]
+    return None if found is None else found.points[:, :2]
 
 
-def _draw_expression(rng: np.random.Generator, model: MorphableModel) -> NDArray[np.float64]:
+def _sample_expression(rng: np.random.Generator, model: MorphableModel) -> NDArray[np.float64]:
     expression = np.zeros(len(model.expression_names))
     for name, highest in _MOVES.items():
         if rng.uniform() < 0.3:
@@ -92,7 +92,7 @@ def _draw_expression(rng: np.random.Generator, model: MorphableModel) -> NDArray
     return expression
 
 
-def _draw_pose(rng: np.random.Generator) -> Pose:
+def _sample_pose(rng: np.random.Generator) -> Pose:
     yaw, pitch, roll = (_clipped(rng, *limits, 1)[0] for limits in (_YAW, _PITCH, _ROLL))
     turn = Rotation.from_euler("yxz", [yaw, pitch, roll], degrees=True).as_matrix()
     depth = rng.uniform(0.45, 0.75)

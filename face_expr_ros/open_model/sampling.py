@@ -1,7 +1,7 @@
-"""Draws a broad, seeded sample of neutral heads from MakeHuman's macro targets and local face targets.
+"""Samples neutral heads, reproducibly, from MakeHuman's macro targets and local face targets.
 
-How macro targets combine follows MakeHuman's macro.json: each target is named after the corners of the ranges it
-stands for, and its weight is the product of the (linear) weights of those corners.
+Macro targets are combined as in MakeHuman's macro.json: each target is named after the corners of its ranges, and its
+weight is the product of the linear interpolation weights of these corners.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _RANGE_CORNERS = {
 }
 _ANCESTRIES = ("african", "asian", "caucasian")
 
-# Mean and standard deviation of a local target's coefficient (1.0 is MakeHuman's slider end), by the first pattern
-# that matches. Both zero: the target moves the head as a whole, or is an expression rather than an identity. The
-# means bring MakeHuman's broad heads to adult anthropometry (bfm/README.md has the table).
+# Mean and standard deviation of a local target's coefficient (1.0 is the end of MakeHuman's slider), by the first
+# matching pattern. Both are zero for targets that move the whole head or are expressions. The means adjust MakeHuman's
+# broad heads to adult anthropometry (table in bfm/README.md).
 _LOCAL_DISTRIBUTIONS = (
     (r"^head/head-(trans|angle)|^neck/.*trans|^neck/measure", 0.0, 0.0),
     (r"^head/head-scale-horiz", -0.33, 0.12),
@@ -48,7 +48,7 @@ _LOCAL_DISTRIBUTIONS = (
     (r"^eyes/.*(height|trans|push)", 0.0, 0.2),
     (r"", 0.0, 0.25),
 )
-_SIDE_DEVIATION = 0.12  # of a local coefficient between the left and the right side, relative to its own deviation
+_SIDE_DEVIATION = 0.12  # left-right difference of a local coefficient, relative to its deviation
 _LOCAL_FOLDERS = ("cheek", "chin", "ears", "eyebrows", "eyes", "forehead", "head", "mouth", "neck", "nose", "asym")
 _OPPOSITES = (
     ("incr", "decr"), ("up", "down"), ("out", "in"), ("forward", "backward"), ("convex", "concave"),
@@ -58,7 +58,7 @@ _OPPOSITES = (
 
 @dataclass(frozen=True)
 class Person:
-    """The macro parameters of one drawn person; all but age_years and ancestry lie in 0..1, 0.5 is average."""
+    """Macro parameters of one sampled person; all but age_years and ancestry are in 0..1, 0.5 is average."""
 
     male: float
     age_years: float
@@ -74,8 +74,8 @@ class LocalSlider:
     """One local slider of MakeHuman: a positive and a negative target, for one or both sides of the face.
 
     Attributes:
-        positive, negative: for each side a target name; negative is empty where the target has no opposite.
-        mean, deviation: of the coefficient.
+        positive, negative: a target name for each side; negative is empty if the target has no opposite.
+        mean, deviation: mean and standard deviation of the coefficient.
     """
 
     positive: tuple[str, ...]
@@ -84,8 +84,8 @@ class LocalSlider:
     deviation: float
 
 
-def draw_person(random: np.random.RandomState) -> Person:
-    """Sex mostly near either end, age uniform, ancestry mixed (Dirichlet 0.5), the rest normal about average."""
+def sample_person(random: np.random.RandomState) -> Person:
+    """Sample a person: sex mostly near either end, age uniform, ancestry Dirichlet(0.5), other values normal."""
     muscle, weight, height, proportions = np.clip(0.5 + random.normal(size=4) * (0.15, 0.2, 0.04, 0.15), 0.0, 1.0)
     ancestry = random.dirichlet((0.5, 0.5, 0.5))
     return Person(
@@ -100,7 +100,7 @@ def draw_person(random: np.random.RandomState) -> Person:
 
 
 def macro_weights(person: Person) -> dict[str, float]:
-    """The weight of every macro target that is not zero for this person, by target name."""
+    """The nonzero weights of the macro targets for this person, by target name."""
     sexes = {"male": person.male, "female": 1.0 - person.male}
     ages = _corner_weights(person.age_years, _AGE_CORNERS)
     build = [_range_weights(name, value) for name, value in (("muscle", person.muscle), ("weight", person.weight))]
@@ -118,7 +118,7 @@ def macro_weights(person: Person) -> dict[str, float]:
 
 
 def local_sliders(data: MakeHuman) -> list[LocalSlider]:
-    """All local face sliders of the wheel, in a fixed order, left and right sides tied together."""
+    """All local face sliders of the wheel, in a fixed order, with left and right sides combined."""
     names = [name for folder in _LOCAL_FOLDERS for name in data.folder(folder) if "asymm-" not in name]
     pairs = _pair_opposites(names)
     sliders = []
@@ -133,8 +133,8 @@ def local_sliders(data: MakeHuman) -> list[LocalSlider]:
     return sliders
 
 
-def draw_local_weights(random: np.random.RandomState, sliders: list[LocalSlider]) -> dict[str, float]:
-    """Normal coefficients clipped to the slider's range; a slider without an opposite takes only the positive half."""
+def sample_local_weights(random: np.random.RandomState, sliders: list[LocalSlider]) -> dict[str, float]:
+    """Normal coefficients, clipped to the slider's range; sliders without an opposite have no negative values."""
     weights = {}
     for slider in sliders:
         common, *sides = random.normal(size=1 + len(slider.positive)) * slider.deviation
@@ -148,23 +148,23 @@ def draw_local_weights(random: np.random.RandomState, sliders: list[LocalSlider]
     return weights
 
 
-def draw_people(data: MakeHuman, count: int, seed: int) -> list[tuple[Person, dict[str, float]]]:
-    """Draws count people, each with the weight of every target, by name.
+def sample_people(data: MakeHuman, count: int, seed: int) -> list[tuple[Person, dict[str, float]]]:
+    """Sample ``count`` people, each with the target weights by name.
 
-    RandomState is used because its streams are guaranteed to stay the same in every NumPy version.
+    RandomState is used because its streams are guaranteed not to change between NumPy versions.
     """
     random = np.random.RandomState(seed)
     sliders = local_sliders(data)
     people = []
     for _ in range(count):
-        person = draw_person(random)
-        people.append((person, macro_weights(person) | draw_local_weights(random, sliders)))
+        person = sample_person(random)
+        people.append((person, macro_weights(person) | sample_local_weights(random, sliders)))
     return people
 
 
-def draw_heads(data: MakeHuman, vertices: NDArray[np.int64], count: int, seed: int) -> FloatArray:
-    """Draws (count, len(vertices), 3) heads in MakeHuman's decimeters and axes."""
-    people = [weights for _, weights in draw_people(data, count, seed)]
+def sample_heads(data: MakeHuman, vertices: NDArray[np.int64], count: int, seed: int) -> FloatArray:
+    """Sample (count, len(vertices), 3) heads in MakeHuman's decimeters and axes."""
+    people = [weights for _, weights in sample_people(data, count, seed)]
     names = sorted({name for weights in people for name in weights if data.has_target(name)})
     weights = np.array([[weights.get(name, 0.0) for name in names] for weights in people])
     targets = np.stack([data.target(name)[vertices] for name in names])
@@ -182,7 +182,7 @@ def _range_weights(name: str, value: float) -> dict[str, float]:
 
 
 def _pair_opposites(names: list[str]) -> dict[str, str]:
-    """Maps every positive (or single) target to its opposite, or to an empty name."""
+    """Map every positive (or single) target to its opposite, or to an empty name."""
     known, pairs = set(names), {}
     for name in names:
         stem, _, ending = name.rpartition("-")

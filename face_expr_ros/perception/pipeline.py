@@ -1,22 +1,24 @@
-"""The line from an image to faces. Reading ``Pipeline.__call__`` is knowing the system."""
+"""The pipeline from an image to faces; ``Pipeline.__call__`` shows all of its stages."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import compress
+from typing import Any
 
 import numpy as np
 
 from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.core.facemesh_regions import IBUG68
 from face_expr_ros.core.geometry import bounding_box, crop_from_landmarks
-from face_expr_ros.core.types import Blendshapes, Detection, Face, FaceFit, Frame, Landmarks, Roi, Track
+from face_expr_ros.core.types import Blendshapes, Face, FaceFit, Frame, Landmarks, Roi, Track
 from face_expr_ros.models.bundle import open_bundle
 from face_expr_ros.perception.detection import open_detector
-from face_expr_ros.perception.detection.boxes import best_of, overlap
+from face_expr_ros.perception.detection.boxes import overlap
+from face_expr_ros.perception.detection_scheduler import DetectionScheduler
 from face_expr_ros.perception.expression import open_expression
 from face_expr_ros.perception.expression.readouts import ReadoutReader
 from face_expr_ros.perception.fitting import open_fitter
@@ -24,21 +26,20 @@ from face_expr_ros.perception.landmarks import open_landmarks
 from face_expr_ros.perception.smoothing import Smoother
 from face_expr_ros.perception.tracker import Tracker
 
-# Intersection over union of two crops: a network reads a face that is 0.2 crops aside nearly as well as one in the
-# middle of its crop, and one that is 0.3 aside not.
-_MOVED = 0.6
+# Intersection over union of two crops: a network reads a face that is off by 0.2 crops nearly as well as a centered
+# one, but not a face that is off by 0.3.
+_MIN_CROP_OVERLAP = 0.6
 _IBUG68 = np.array(IBUG68)
-_SAME = 0.5  # intersection over union from which on two detections are one face
-_SOON_NS = 50_000_000  # nanoseconds: a face that somebody finds has hardly moved when the next frame is taken
-_LOOKS, _LOOK_NS = 3, 33_333_333  # at a still picture, nanoseconds apart
+_STILL_FRAMES, _STILL_STEP_NS = 3, 33_333_333  # how often a still image is processed, and the nanoseconds between
 
 
 class Pipeline:
-    """Images in, faces out. It remembers faces from frame to frame and belongs to one thread.
+    """Detects and tracks faces in a sequence of images. It has state and must be used by one thread.
 
     Attributes:
         model: the face model that shape and expression refer to.
-        stage_seconds: what each stage took for the last frame.
+        stage_seconds: seconds that each stage took for the last frame.
+        resumable: whether `state_dict` is available; landmarks.backend mediapipe_tasks keeps its state in MediaPipe.
     """
 
     def __init__(self, config: PerceptionConfig) -> None:
@@ -52,33 +53,35 @@ class Pipeline:
         self.model = bundle.model
         self.stage_seconds: dict[str, float] = {}
         self._detector = open_detector(config.detection, bundle.detector_path)
-        self._tracker = Tracker(config.tracker, config.landmarks.max_faces, config.detection.interval)
+        self._tracker = Tracker(config.tracker, config.landmarks.max_faces)
+        self._scheduler = DetectionScheduler(self._detector, self._tracker, config.detection.interval)
         self._landmarks = open_landmarks(config.landmarks)
         self._fitter = open_fitter(config.fitting, bundle)
         self._expression = open_expression(config.expression, self.model, self._fitter)
         self._smoother = Smoother(config.smoothing)
         self._readouts = ReadoutReader(config.expression)
         self._last_stamp_ns: int | None = None
-        self._ahead: Frame | None = None  # the last frame, where the next one wants to know who else is in it
-        self._early: list[Detection] | None = None  # the answer
+        self.resumable = self._landmarks.resumable
 
     def __call__(self, frame: Frame, thorough: bool = False) -> tuple[Face, ...]:
-        """The faces in the frame, in the order of their ids; none is a good answer. Its image must stay as it is until
-        the next one.
+        """The faces in the frame, in the order of their ids; may be empty.
 
-        A stamp before the last one (a bag that starts again) resets the memory; ids are never used twice.
-        ``thorough`` lets the detector take its time.
+        A stamp before the previous one, as when a bag is played again, resets the pipeline; ids are never reused.
+
+        Args:
+            frame: its image must not change until the next call.
+            thorough: search longer and for smaller faces, for a single image.
         """
-        soon = self._notice_time(frame.stamp_ns)
+        self._reset_after_time_jump(frame.stamp_ns)
         with self._stage("detector"):
-            detections = self._detect(frame, thorough, soon)
+            detections = self._scheduler(frame, self._landmarks.untracked_detections, thorough)
         with self._stage("tracker"):
             tracks = self._tracker(detections, frame.stamp_ns)
         with self._stage("landmarks"):
             tracks = [_with_landmarks(*pair) for pair in zip(tracks, self._landmarks(frame, tracks), strict=True)]
         with self._stage("fitter"):
             fits = self._fitter(frame, tracks)
-        tracks, fits = self._followed(tracks, fits, frame.stamp_ns)
+        tracks, fits = self._accepted(tracks, fits, frame.stamp_ns)
         with self._stage("expression"):
             self._expression.keep(self._tracker.ids)
             blendshapes = self._expression(frame, tracks, fits)
@@ -86,79 +89,76 @@ class Pipeline:
             faces = self._smoother(_faces(tracks, fits, blendshapes), frame.stamp_ns)
         with self._stage("readouts"):
             faces = self._readouts(faces)
-        self._ahead = frame if soon and self._tracker.wants_detector(frame.stamp_ns) else None
+        self._scheduler.defer(frame)
         return faces
 
     def run_deferred_detection(self) -> None:
-        """Do now what the next frame would begin with: where frames come fast, more faces are looked for in the last.
+        """Run a deferred detection pass now; call after publishing, so that faces do not wait for the detector.
 
-        The faces are the same without it. Whoever passes faces on at once calls it afterwards, so that they need not
-        wait for the detector.
+        Without this call it runs at the start of the next frame, with the same result.
         """
-        if self._ahead is not None:
-            self._early, self._ahead = self._look(self._ahead, thorough=False), None
+        self._scheduler.run_deferred()
 
     def still(self, frame: Frame) -> tuple[Face, ...]:
-        """The faces in a picture that has nothing to do with the last: seen for three frames, the third answer counts.
+        """The faces in a single image, unrelated to earlier frames. It is processed three times, without smoothing.
 
-        The landmark network needs a frame or two to find its place after the detector's rough box. What it saw before
-        it was there does not count: the answer is not smoothed.
+        The landmark network needs one or two frames to converge from the detector's approximate box.
         """
         self.reset()
-        for look in range(_LOOKS):
+        for step in range(_STILL_FRAMES):
             self._smoother.reset()
-            faces = self(replace(frame, stamp_ns=frame.stamp_ns + look * _LOOK_NS), thorough=look == 0)
+            faces = self(replace(frame, stamp_ns=frame.stamp_ns + step * _STILL_STEP_NS), thorough=step == 0)
         return faces
 
     def calibrate_neutral(self) -> int:
-        """Take what the last frame's faces showed for a second as their rest; the number of faces."""
+        """Store the last second of each face in view as its neutral expression; returns the number of faces."""
         return self._expression.calibrate()
 
     def reset(self) -> None:
-        """Forget all faces and their rest offsets; the next id is still a new one."""
-        for stage in (
-            self._detector, self._tracker, self._landmarks, self._fitter, self._expression, self._smoother,
-            self._readouts,
-        ):  # fmt: skip
+        """Delete all tracks and neutral expressions; ids continue."""
+        for stage in self._stages().values():
             stage.reset()
-        self._ahead = self._early = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state between two frames: nested dicts and lists of arrays, numbers and strings.
+
+        A pipeline with the same settings that loads it continues with the same output. See `resumable`.
+        """
+        stages = {name: stage.state_dict() for name, stage in self._stages().items()}
+        return {"last_stamp_ns": self._last_stamp_ns, "stages": stages}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        for name, stage in self._stages().items():
+            stage.load_state_dict(state["stages"][name])
+        self._last_stamp_ns = state["last_stamp_ns"]
 
     def close(self) -> None:
         """Free the networks."""
         self._detector.close()
         self._landmarks.close()
 
-    def _detect(self, frame: Frame, thorough: bool, soon: bool) -> list[Detection] | None:
-        """What the detector finds, in the last frame where that is ``soon`` enough and somebody is followed, and what
-        the landmark network finds by itself. None where nobody needs to look."""
-        untracked_detections = self._landmarks.untracked_detections
-        urgent = bool(untracked_detections) or self._tracker.needs_detector(frame.stamp_ns)
-        found = None
-        if urgent or (not soon and self._tracker.wants_detector(frame.stamp_ns)):
-            found = self._look(frame, thorough)
-        elif soon:
-            self.run_deferred_detection()
-            found = self._early
-        self._ahead = self._early = None
-        return None if found is None else best_of([*found, *untracked_detections], _SAME)
+    def _stages(self) -> dict[str, Any]:
+        return {
+            "scheduler": self._scheduler,  # first: its deferred detection changes the detector's state
+            "detector": self._detector,
+            "tracker": self._tracker,
+            "landmarks": self._landmarks,
+            "fitter": self._fitter,
+            "expression": self._expression,
+            "smoother": self._smoother,
+            "readouts": self._readouts,
+        }
 
-    def _look(self, frame: Frame, thorough: bool) -> list[Detection]:
-        """What the detector finds in the image and, looking closer, at the faces that nobody vouches for."""
-        found = self._detector(frame.image, thorough, self._tracker.followed())
-        closer = [self._detector.closer(frame.image, roi) for roi in self._tracker.doubted()]
-        return [*found, *(seen for seen in closer if seen is not None)]
+    def _accepted(self, tracks: list[Track], fits: list[FaceFit], stamp_ns: int) -> tuple[list[Track], list[FaceFit]]:
+        """The tracks that the tracker keeps after it has seen their fits."""
+        accepted = self._tracker.update(tracks, fits, stamp_ns)
+        return list(compress(tracks, accepted)), list(compress(fits, accepted))
 
-    def _followed(self, tracks: list[Track], fits: list[FaceFit], stamp_ns: int) -> tuple[list[Track], list[FaceFit]]:
-        """The tracks whose fits hold a face; the tracker follows those."""
-        held = self._tracker.update(tracks, fits, stamp_ns)
-        return list(compress(tracks, held)), list(compress(fits, held))
-
-    def _notice_time(self, stamp_ns: int) -> bool:
-        """Whether the last frame was taken shortly before; memory is reset where it was taken later."""
+    def _reset_after_time_jump(self, stamp_ns: int) -> None:
         last, self._last_stamp_ns = self._last_stamp_ns, stamp_ns
         if last is not None and stamp_ns < last:
             self.reset()
-        return last is not None and 0 < stamp_ns - last <= _SOON_NS
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
@@ -168,12 +168,14 @@ class Pipeline:
 
 
 def _with_landmarks(track: Track, landmarks: Landmarks | None) -> Track:
-    """The track with its points of this frame. Where the face has left its crop, they say where it is now; otherwise
-    the crop of the last fit is better, for FaceMesh errs in profile."""
+    """The track with its landmarks of this frame.
+
+    Its crop comes from them only where the face has left the crop of the last fit, which is more reliable in profile.
+    """
     if landmarks is None:
         return track
     crop = crop_from_landmarks(landmarks.points[_IBUG68])
-    if overlap(crop, track.crop) < _MOVED and not track.fresh:
+    if overlap(crop, track.crop) < _MIN_CROP_OVERLAP and not track.fresh:
         return replace(track, landmarks=landmarks, crop=crop, fresh=True)
     return replace(track, landmarks=landmarks)
 

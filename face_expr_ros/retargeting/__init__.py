@@ -1,1 +1,1 @@
-"""Faces for robot heads and avatars."""
+"""Joint targets for robot heads and packets for avatars, from faces."""

@@ -1,4 +1,4 @@
-"""One target: a thread that sends its avatar's packets at a steady rate, whatever the network says."""
+"""A sender thread for one target: sends packets at a constant rate; network errors do not stop it."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ from dataclasses import dataclass
 
 from face_expr_ros.retargeting import ifacialmocap, live_link, openseeface, vmc
 from face_expr_ros.retargeting.avatar_config import TargetConfig
-from face_expr_ros.retargeting.avatar_stream import AvatarStream, Shown
+from face_expr_ros.retargeting.avatar_stream import AvatarState, AvatarStream
 
 Address = tuple[str, int]
 
-RESOLVE_AGAIN = 5.0  # seconds until a name that could not be resolved is tried again
-CLOSE_TIMEOUT = 2.0  # seconds that a thread has to end
-HELLO_SIZE = 256  # bytes; longer ones are no hello
-MOST_HELLOS = 64  # datagrams that are read before a packet is sent, which a flood of them must not prevent
+RESOLVE_INTERVAL = 5.0  # seconds between attempts to resolve a host name
+CLOSE_TIMEOUT = 2.0  # seconds to wait for the thread
+MAX_HELLO_SIZE = 256  # bytes
+MAX_HELLOS = 64  # datagrams read before each packet, so that a flood does not stop the sending
 
 
 @dataclass
-class Tally:
-    """What a sender did: datagrams that went out and that did not, and why the last one did not."""
+class SenderStats:
+    """Counts of sent and failed datagrams, and the last error."""
 
     sent: int = 0
     failed: int = 0
     last_error: str = ""
 
 
-def packets(target: TargetConfig, shown: Shown, seconds: float) -> list[bytes]:
-    """The datagrams of one moment in the target's protocol; none where it has nothing to say.
+def packets(target: TargetConfig, avatar: AvatarState, seconds: float) -> list[bytes]:
+    """Datagrams for one time in the target's protocol; may be empty.
 
     Raises:
-        ValueError: the face lacks ARKit's blendshapes.
+        ValueError: the face has no ARKit blendshapes.
     """
-    state = shown.state
+    state = avatar.state
     if target.protocol == "vmc":
-        return vmc.encode(state, seconds=seconds, tracked=shown.tracked, config=target.vmc)
+        return vmc.encode(state, seconds=seconds, tracked=avatar.tracked, config=target.vmc)
     if target.protocol == "live_link":
         return [live_link.encode(state, seconds=seconds, rate=max(1, round(target.rate)), config=target.live_link)]
     if target.protocol == "ifacialmocap":
         return [ifacialmocap.encode(state)]
-    packet = openseeface.encode(state, seconds=seconds, config=target.openseeface) if shown.tracked else b""
+    packet = openseeface.encode(state, seconds=seconds, config=target.openseeface) if avatar.tracked else b""
     return [packet] if packet else []
 
 
@@ -50,13 +50,13 @@ class Sender:
     """Sends until it is closed.
 
     Args:
-        target: where to, what and how often.
-        stream: what the avatar shows.
-        report: called with a sentence when something could not be sent; it may be called often.
-        clock: seconds, as the stream's.
+        target: receiver, protocol and rate.
+        stream: state of the avatar.
+        report: called with a message for each error; may be called at the sending rate.
+        clock: seconds, the same clock as the stream's.
 
     Raises:
-        OSError: the port at which a hello is waited for is not free.
+        OSError: the port for the receiver's start message is in use.
     """
 
     def __init__(
@@ -67,28 +67,28 @@ class Sender:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.target = target
-        self.tally = Tally()
+        self.stats = SenderStats()
         self._stream, self._report, self._clock = stream, report, clock
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
-        self._waits = target.protocol == "ifacialmocap" and target.ifacialmocap.wait_for_hello
-        if self._waits:
+        self._waits_for_hello = target.protocol == "ifacialmocap" and target.ifacialmocap.wait_for_hello
+        if self._waits_for_hello:
             try:
                 self._socket.bind(("", target.port_number))
             except OSError:
                 self._socket.close()
                 raise
         self._address: Address | None = None
-        self._ask_again = 0.0
+        self._next_resolve = 0.0
         self._separator = "-"
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name=target.label, daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """End the thread; safe to call twice.
+        """Stop the thread; may be called twice.
 
-        Nobody waits for a name server that does not answer: that thread ends with the process.
+        A thread that still waits for a name server is not joined; it ends with the process.
         """
         self._closed.set()
         self._thread.join(CLOSE_TIMEOUT)
@@ -100,48 +100,48 @@ class Sender:
         while not self._closed.is_set():
             now = self._clock()
             self._tick(now, now - start)
-            # Counted from the start, so that the rate does not drift; ticks that were missed are left out.
+            # Times are multiples of the period, so that the rate does not drift; late ticks are skipped.
             count = max(count + 1, int((self._clock() - start) / period))
             self._closed.wait(max(0.0, start + count * period - self._clock()))
 
     def _tick(self, now: float, seconds: float) -> None:
         try:
-            self._listen()
-            address = self._find(now)
+            self._receive_hellos()
+            address = self._resolve(now)
             if address is not None:
                 self._send(address, now, seconds)
-        except Exception as error:  # whatever it is, the next packet may go out
-            self.tally.failed += 1
-            self.tally.last_error = f"{self.target.label}: {error}"
-            self._report(f"not sent to {self.tally.last_error}")
+        except Exception as error:  # any error: the next packet may succeed
+            self.stats.failed += 1
+            self.stats.last_error = f"{self.target.label}: {error}"
+            self._report(f"cannot send to {self.stats.last_error}")
 
     def _send(self, address: Address, now: float, seconds: float) -> None:
         for packet in self._packets(self._stream.at(now), seconds):
             self._socket.sendto(packet, address)
-            self.tally.sent += 1
+            self.stats.sent += 1
 
-    def _packets(self, shown: Shown, seconds: float) -> list[bytes]:
-        if self._waits:
-            return [ifacialmocap.encode(shown.state, separator=self._separator)]
-        return packets(self.target, shown, seconds)
+    def _packets(self, avatar: AvatarState, seconds: float) -> list[bytes]:
+        if self._waits_for_hello:
+            return [ifacialmocap.encode(avatar.state, separator=self._separator)]
+        return packets(self.target, avatar, seconds)
 
-    def _find(self, now: float) -> Address | None:
-        """The receiver's address; a name that is not known is asked for again after a while."""
-        if self._address is None and not self._waits and now >= self._ask_again:
-            self._ask_again = now + RESOLVE_AGAIN
-            found = socket.getaddrinfo(self.target.host, self.target.port_number, socket.AF_INET, socket.SOCK_DGRAM)
-            host, port = found[0][4][:2]
+    def _resolve(self, now: float) -> Address | None:
+        """The receiver's address; a failed name lookup is repeated after RESOLVE_INTERVAL."""
+        if self._address is None and not self._waits_for_hello and now >= self._next_resolve:
+            self._next_resolve = now + RESOLVE_INTERVAL
+            addresses = socket.getaddrinfo(self.target.host, self.target.port_number, socket.AF_INET, socket.SOCK_DGRAM)
+            host, port = addresses[0][4][:2]
             self._address = str(host), int(port)
         return self._address
 
-    def _listen(self) -> None:
-        """Take the newest hello, where one is waited for."""
-        for _ in range(MOST_HELLOS if self._waits else 0):
+    def _receive_hellos(self) -> None:
+        """Read the receivers' start messages; the latest receiver is sent to."""
+        for _ in range(MAX_HELLOS if self._waits_for_hello else 0):
             try:
-                data, (host, _port) = self._socket.recvfrom(HELLO_SIZE)
+                data, (host, _port) = self._socket.recvfrom(MAX_HELLO_SIZE)
             except BlockingIOError:
                 return
             if data.startswith(ifacialmocap.HELLO):
-                second = data[len(ifacialmocap.HELLO) :].startswith(ifacialmocap.SECOND_VERSION)
-                self._separator = "&" if second else "-"
+                second_version = data[len(ifacialmocap.HELLO) :].startswith(ifacialmocap.SECOND_VERSION)
+                self._separator = "&" if second_version else "-"
                 self._address = host, self.target.ifacialmocap.reply_port

@@ -1,4 +1,4 @@
-"""What one avatar shows at any moment: the chosen face, between two images and after it is lost."""
+"""State of one avatar over time: the selected face, interpolated between images, and neutral after it is lost."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from face_expr_ros.core.types import FaceState
-from face_expr_ros.retargeting.avatar_axes import RESTING, arkit_values, between, mirrored, relaxed
+from face_expr_ros.retargeting.avatar_axes import NEUTRAL_FACE, arkit_values, interpolate, mirrored, relaxed
 from face_expr_ros.retargeting.avatar_config import TargetConfig
-from face_expr_ros.retargeting.config import FOLLOWED, HeadControlConfig
-from face_expr_ros.retargeting.follow import FaceChooser
+from face_expr_ros.retargeting.config import FOLLOW_MODES, HeadControlConfig
+from face_expr_ros.retargeting.follow import FaceSelector
 
-LONGEST_STEP = 0.25  # seconds between two images that are still bridged
+MAX_INTERVAL = 0.25  # seconds between two images for interpolation
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What the avatar shows.
+class AvatarState:
+    """State of the avatar at one time.
 
     Attributes:
         state: the face.
-        tracked: somebody is seen.
+        tracked: a face is tracked.
     """
 
     state: FaceState
@@ -31,69 +31,71 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class _Arrival:
+class _Sample:
     state: FaceState
     seconds: float
 
 
 class AvatarStream:
-    """Takes faces as they come and gives the face of any later moment; from two threads, if need be.
+    """Stores the latest faces and evaluates the avatar at any later time. Thread-safe.
 
-    Times are arguments: seconds of a clock that nobody sets.
+    Times are arguments, in seconds of a monotonic clock.
 
     Args:
-        target: which face, mirror, interpolation.
-        lost_after: a face that is not seen for so many seconds is lost.
-        relax: seconds of the way back to rest.
+        target: face selection, mirroring, interpolation.
+        lost_after: time without the face after which it is lost, seconds.
+        relax: time to return to neutral, seconds.
     """
 
     def __init__(self, target: TargetConfig, lost_after: float, relax: float) -> None:
         self._target = target
         self._lost_after, self._relax = lost_after, relax
-        self._choose = FaceChooser(_following(target.face))
+        self._select = FaceSelector(_selection(target.face))
         self._lock = threading.Lock()
-        self._newest: _Arrival | None = None
-        self._before: _Arrival | None = None
+        self._latest: _Sample | None = None
+        self._previous: _Sample | None = None
 
     def put(self, faces: Sequence[FaceState], seconds: float) -> None:
-        """The faces of one image.
+        """Update with the faces of one image.
 
         Raises:
-            ValueError: the chosen face lacks ARKit's blendshapes, or has numbers that are not finite.
+            ValueError: the selected face has no ARKit blendshapes, or values that are not finite.
         """
-        state = self._choose(faces, round(seconds * 1e9))
+        state = self._select(faces, round(seconds * 1e9))
         if state is None:
             return
-        arkit_values(state.blendshapes)  # here, where it is known who sent a bad face
+        arkit_values(state.blendshapes)  # raises here, in the caller's thread
         if not np.isfinite(state.landmarks).all():
-            raise ValueError(f"finite landmarks were wanted for {state.id!r}, some that are not were given")
+            raise ValueError(f"expected finite landmarks for the face {state.id!r}, got NaN or infinity")
         with self._lock:
-            newest = _Arrival(mirrored(state) if self._target.mirror else state, seconds)
-            continued = self._newest is not None and self._newest.state.id == state.id
-            self._before, self._newest = self._newest if continued else None, newest
+            latest = _Sample(mirrored(state) if self._target.mirror else state, seconds)
+            same_face = self._latest is not None and self._latest.state.id == state.id
+            self._previous, self._latest = self._latest if same_face else None, latest
 
-    def at(self, seconds: float) -> Shown:
-        """The face to show now; at rest while nobody was seen yet."""
+    def at(self, seconds: float) -> AvatarState:
+        """The avatar at a time; neutral before the first face."""
         with self._lock:
-            newest, before = self._newest, self._before
-        if newest is None:
-            return Shown(RESTING, False)
-        age = seconds - newest.seconds
-        state = newest.state if before is None or not self._target.interpolate else _bridge(before, newest, age)
+            latest, previous = self._latest, self._previous
+        if latest is None:
+            return AvatarState(NEUTRAL_FACE, False)
+        age = seconds - latest.seconds
+        state = latest.state
+        if previous is not None and self._target.interpolate:
+            state = _interpolated(previous, latest, age)
         if age <= self._lost_after:
-            return Shown(state, True)
-        way = min(1.0, (age - self._lost_after) / self._relax) if self._relax else 1.0
-        return Shown(relaxed(state, way * way * (3 - 2 * way)), False)
+            return AvatarState(state, True)
+        fraction = min(1.0, (age - self._lost_after) / self._relax) if self._relax else 1.0
+        return AvatarState(relaxed(state, fraction * fraction * (3 - 2 * fraction)), False)
 
 
-def _bridge(before: _Arrival, newest: _Arrival, age: float) -> FaceState:
-    step = newest.seconds - before.seconds
-    if not 0.0 < step <= LONGEST_STEP:
-        return newest.state
-    return between(before.state, newest.state, min(1.0, max(0.0, age / step)))
+def _interpolated(previous: _Sample, latest: _Sample, age: float) -> FaceState:
+    interval = latest.seconds - previous.seconds
+    if not 0.0 < interval <= MAX_INTERVAL:
+        return latest.state
+    return interpolate(previous.state, latest.state, min(1.0, max(0.0, age / interval)))
 
 
-def _following(face: str) -> HeadControlConfig:
-    if face in FOLLOWED:
+def _selection(face: str) -> HeadControlConfig:
+    if face in FOLLOW_MODES:
         return HeadControlConfig(follow=face)
     return HeadControlConfig(follow="id", face_id=face)

@@ -1,4 +1,4 @@
-"""Where the eyes look: eye in head plus head pose, as directions in the camera frame."""
+"""Gaze directions in the camera frame, from eye-in-head angles and the head pose."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from face_expr_ros.core.facemesh_regions import IRISES
 from face_expr_ros.core.types import FaceState, FloatArray, Pose
 from face_expr_ros.retargeting.avatar_axes import arkit_values, eye_rotation, gaze_angles, in_face_axes
 
-_OUT_OF_THE_FACE = np.array([0.0, 0.0, 1.0])
-# Iris, outer and inner corner of left and right eye.
+_FORWARD = np.array([0.0, 0.0, 1.0])
+# Iris, outer and inner eye corner: left eye, right eye.
 _EYES = ((IRISES[1][0], 263, 362), (IRISES[0][0], 33, 133))
-# Radians for an iris that is off the middle between the corners by the width of the eye, aside and up, and how far up
-# it is at rest. An eyeball turns about its center, 0.34 widths behind, which gives 2.9; FaceMesh follows irises by 0.9
-# of that aside. Up and down it follows by a fifth, with as much error again: twice the factor errs least on drawn
-# people (evaluation/gaze.py), more would enlarge the errors.
-_PER_WIDTH = np.array([3.2, 6.3])
-_AT_REST = np.array([0.0, 0.035])
+# Eye angle in radians per offset of the iris from the midpoint of the eye corners, in eye widths, and the offset of the
+# neutral gaze: horizontal, vertical. The eyeball rotates about a center 0.34 widths behind the corners: factor 2.9.
+# Horizontally, FaceMesh's iris moves 0.9 of the true offset. Vertically it moves a fifth, with errors of the same size:
+# twice the factor minimizes the error on rendered faces (evaluation/gaze.py); more would amplify the noise.
+_ANGLE_PER_WIDTH = np.array([3.2, 6.3])
+_NEUTRAL_OFFSET = np.array([0.0, 0.035])
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Gaze:
     """Unit vectors in the camera frame.
 
     Attributes:
-        left, right: (3,) of the subject's own eyes.
-        combined: (3,) between them.
+        left, right: (3,) of the subject's left and right eye.
+        combined: (3,) their normalized mean.
     """
 
     left: FloatArray
@@ -37,12 +37,12 @@ class Gaze:
 
 
 def gaze(state: FaceState) -> Gaze:
-    """From the eyeLook blendshapes, which the expression head reads from irises, lids and the picture of the eyes.
+    """Gaze from the eyeLook blendshapes, or from the irises if the face has no ARKit blendshapes.
 
-    Where the face has none of them, from the irises alone.
+    The expression head estimates the eyeLook blendshapes from irises, eyelids and the image of the eyes.
 
     Raises:
-        ValueError: there are neither blendshapes nor irises.
+        ValueError: the face has neither ARKit blendshapes nor landmarks.
     """
     if set(ARKIT_NAMES) <= set(state.blendshapes.names):
         return _directions(gaze_angles(arkit_values(state.blendshapes)), state.pose)
@@ -50,38 +50,38 @@ def gaze(state: FaceState) -> Gaze:
 
 
 def gaze_from_irises(state: FaceState) -> Gaze:
-    """From FaceMesh's iris centers and corners of the eyes alone; noisier up and down than :func:`gaze`.
+    """Gaze from FaceMesh's iris centers and eye corners; vertically noisier than :func:`gaze`.
 
     Raises:
-        ValueError: FaceMesh does not see the face.
+        ValueError: the face has no landmarks.
     """
     return _directions(iris_angles(state), state.pose)
 
 
 def iris_angles(state: FaceState) -> FloatArray:
-    """(2, 2) radians of the eyes in the head, left eye first: to the subject's left and up.
+    """Angles (2, 2) of the eyes in the head, radians: left eye first; to the subject's left, and up.
 
     Raises:
-        ValueError: FaceMesh does not see the face.
+        ValueError: the face has no landmarks.
     """
     points = in_face_axes(state)
     offsets = []
     for iris, outer, inner in _EYES:
         width = max(float(np.linalg.norm(points[outer] - points[inner])), 1e-9)
         offsets.append((points[iris] - (points[outer] + points[inner]) / 2)[:2] / width)
-    angles: FloatArray = (np.array(offsets) - _AT_REST) * _PER_WIDTH
+    angles: FloatArray = (np.array(offsets) - _NEUTRAL_OFFSET) * _ANGLE_PER_WIDTH
     return angles
 
 
-def gaze_axes(looking: Gaze, pose: Pose) -> FloatArray:
-    """(3, 3) axes in the camera frame, as columns: z along the gaze, x to the subject's right, y to the chin."""
-    z = looking.combined
+def gaze_axes(directions: Gaze, pose: Pose) -> FloatArray:
+    """Axes (3, 3) in the camera frame, as columns: z along the gaze, x to the subject's right, y towards the chin."""
+    z = directions.combined
     x = np.cross(-pose.rotation[:, 1], z)
     x = x / np.linalg.norm(x)
     return np.column_stack([x, np.cross(z, x), z])
 
 
 def _directions(angles: FloatArray, pose: Pose) -> Gaze:
-    left, right = (pose.rotation @ eye_rotation(*eye) @ _OUT_OF_THE_FACE for eye in angles)
+    left, right = (pose.rotation @ eye_rotation(*eye) @ _FORWARD for eye in angles)
     both = left + right
     return Gaze(left, right, both / np.linalg.norm(both))

@@ -1,151 +1,150 @@
-"""From faces to joints: the robot's head follows a face, within its limits, and goes back to rest without one."""
+"""Joint targets from faces: the robot head follows a face within its joint limits and returns to rest without one."""
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from face_expr_ros.core.types import FaceState
 from face_expr_ros.retargeting.config import HeadControlConfig
-from face_expr_ros.retargeting.follow import FaceChooser
+from face_expr_ros.retargeting.follow import FaceSelector
 from face_expr_ros.retargeting.joints import Joint, JointTargets
 from face_expr_ros.retargeting.limiter import advance
 from face_expr_ros.retargeting.sources import weighted_sum
 
 SECOND = 10**9  # nanoseconds
-LONGEST_STEP = 0.5  # seconds; a longer silence of the caller is a jump of its clock, or the joints have stood meanwhile
-OLDEST_IMAGE = 1.0  # seconds; older stamps, and those of the future, are of another clock
+MAX_STEP = 0.5  # seconds between two calls; a longer step is a time jump, or the joints have stopped meanwhile
+MAX_IMAGE_AGE = 1.0  # seconds; older stamps, and stamps in the future, come from another clock
 
 
 class HeadController:
-    """Called at a rate of its own, so that the limits hold between the faces. It reads no clock.
+    """Computes joint targets at a fixed rate, independent of the rate of the faces. Time is an argument.
 
     Args:
-        joints: the joint table.
-        config: which face, and what happens without one; may be replaced while it works.
-        say: told in words of a jump in time.
+        joints: the joint table, by joint name.
+        config: face selection and timeouts; see :meth:`configure`.
+        warn: called with a message after a time jump.
     """
 
-    def __init__(self, joints: Sequence[Joint], config: HeadControlConfig, say: Callable[[str], None]) -> None:
-        self.joints = tuple(joints)
+    def __init__(self, joints: Mapping[str, Joint], config: HeadControlConfig, warn: Callable[[str], None]) -> None:
+        self.joints = dict(joints)
         self.config = config
         self.followed = ""  # id of the face; empty without one
-        self.refused = 0  # faces whose pose, and values of sources, that were not finite or not there
-        self._say = say
-        self._chooser = FaceChooser(config)
+        self.rejected = 0  # poses and source values that were not finite or missing
+        self._warn = warn
+        self._selector = FaceSelector(config)
         self._now_ns: int | None = None
-        self._heard_ns = 0  # the last message
-        self._lost_ns: int | None = None  # since when nobody is in view
+        self._message_ns = 0  # time of the last message
+        self._lost_ns: int | None = None  # time since which no face is in view
         self._resting = True
-        self._aims = [joint.rest for joint in self.joints]
+        self._goals = [joint.rest for joint in self.joints.values()]
         self._velocities = [0.0] * len(self.joints)
-        self._positions = list(self._aims)
-        self._past: deque[tuple[int, list[float]]] = deque()  # positions of the last second
+        self._positions = list(self._goals)
+        self._past: deque[tuple[int, list[float]]] = deque()  # times and positions of the last second
 
-    def place(self, positions: Sequence[float]) -> None:
-        """The joints stand here: where the robot says so, before the first call."""
+    def set_positions(self, positions: Sequence[float]) -> None:
+        """Set the measured joint positions, before the first call."""
         self._positions = list(positions)
 
     def configure(self, config: HeadControlConfig) -> None:
-        """Other settings from now on."""
-        self.config = self._chooser.config = config
+        """Replace the config."""
+        self.config = self._selector.config = config
 
     def __call__(self, faces: Sequence[FaceState] | None, now_ns: int) -> JointTargets:
-        """Where the joints should be now.
+        """Compute the joint targets.
 
         Args:
-            faces: of a message that has come since the last call, empty where nobody is; None where none has come.
-            now_ns: time in nanoseconds, of the clock that stamps the images.
+            faces: of the message received since the last call, may be empty; None if no message was received.
+            now_ns: time in nanoseconds, of the clock of the image stamps.
         """
         elapsed = self._elapsed(now_ns)
         if faces is not None:
-            self._see(faces, now_ns)
-        self._miss(now_ns)
+            self._update_goals(faces, now_ns)
+        self._update_timeouts(now_ns)
         self._move(elapsed)
-        self._remember(now_ns)
-        names = tuple(joint.name for joint in self.joints)
-        return JointTargets(names, tuple(self._positions), tuple(self._velocities))
+        self._record(now_ns)
+        return JointTargets(tuple(self.joints), tuple(self._positions), tuple(self._velocities))
 
     def _elapsed(self, now_ns: int) -> float:
-        """Seconds to move on; after a jump in time all that was timed is forgotten, the joints stay where they are.
+        """Seconds since the last call; a time jump resets all timers and keeps the joint positions.
 
-        Backwards they go on as if a period had passed: a robot does not know of clocks. Forwards they have stood still
-        at the last target for a while, and start anew.
+        After a jump backwards the motion continues as after one period. After a jump forwards the joints have stopped
+        at the last target, and the motion starts from rest.
         """
         last_ns, self._now_ns = self._now_ns, now_ns
         elapsed = 0.0 if last_ns is None else (now_ns - last_ns) / SECOND
-        if last_ns is not None and 0.0 <= elapsed <= LONGEST_STEP:
+        if last_ns is not None and 0.0 <= elapsed <= MAX_STEP:
             return elapsed
         if last_ns is not None:
-            self._say(f"the time jumped by {elapsed:.3f} s: the head goes on from where it is")
-        self._heard_ns = now_ns
+            self._warn(f"time jumped by {elapsed:.3f} s: timers are reset, joint positions are kept")
+        self._message_ns = now_ns
         self._lost_ns = None if self._lost_ns is None else now_ns
         self._past.clear()
-        self._chooser.forget()
+        self._selector.reset()
         if elapsed < 0.0:
             return 1.0 / self.config.rate
         self._velocities = [0.0] * len(self.joints)
         return 0.0
 
-    def _see(self, faces: Sequence[FaceState], now_ns: int) -> None:
-        self._heard_ns = now_ns
-        placed = [face for face in faces if _is_placed(face)]
-        self.refused += len(faces) - len(placed)
-        face = self._chooser(placed, now_ns)
+    def _update_goals(self, faces: Sequence[FaceState], now_ns: int) -> None:
+        self._message_ns = now_ns
+        valid = [face for face in faces if _has_finite_pose(face)]
+        self.rejected += len(faces) - len(valid)
+        face = self._selector(valid, now_ns)
         if face is None:
-            self._lose(now_ns)
+            self._start_lost_timer(now_ns)
             return
         self.followed, self._lost_ns, self._resting = face.id, None, False
         positions = self._positions_at(face.stamp_ns, now_ns)
-        for index, joint in enumerate(self.joints):
+        for index, joint in enumerate(self.joints.values()):
             value = weighted_sum(face, joint.source)
             if math.isfinite(value):
-                self._aims[index] = joint.target(value, positions[index])
+                self._goals[index] = joint.target(value, positions[index])
             else:
-                self.refused += 1
+                self.rejected += 1
 
-    def _lose(self, now_ns: int) -> None:
+    def _start_lost_timer(self, now_ns: int) -> None:
         if self._lost_ns is None:
             self._lost_ns = now_ns
 
-    def _miss(self, now_ns: int) -> None:
-        """Silence is as nobody in view; back to rest after a while."""
-        if now_ns - self._heard_ns > self.config.input_timeout * SECOND:
-            self._lose(now_ns)
+    def _update_timeouts(self, now_ns: int) -> None:
+        """After ``input_timeout`` without messages no face is in view; ``hold`` later the joints return to rest."""
+        if now_ns - self._message_ns > self.config.input_timeout * SECOND:
+            self._start_lost_timer(now_ns)
         if not self._resting and self._lost_ns is not None and now_ns - self._lost_ns >= self.config.hold * SECOND:
             self.followed, self._resting = "", True
-            self._aims = [joint.rest for joint in self.joints]
-            self._chooser.forget()
+            self._goals = [joint.rest for joint in self.joints.values()]
+            self._selector.reset()
 
     def _move(self, elapsed: float) -> None:
-        part = self.config.return_speed if self._resting else 1.0
-        for index, joint in enumerate(self.joints):
+        speed = self.config.return_speed if self._resting else 1.0
+        for index, joint in enumerate(self.joints.values()):
             self._positions[index], self._velocities[index] = advance(
                 self._positions[index],
                 self._velocities[index],
-                self._aims[index],
-                joint.velocity * part,
+                self._goals[index],
+                joint.velocity * speed,
                 joint.acceleration,
                 elapsed,
             )
 
-    def _remember(self, now_ns: int) -> None:
+    def _record(self, now_ns: int) -> None:
         self._past.append((now_ns, list(self._positions)))
-        while now_ns - self._past[0][0] > OLDEST_IMAGE * SECOND:
+        while now_ns - self._past[0][0] > MAX_IMAGE_AGE * SECOND:
             self._past.popleft()
 
     def _positions_at(self, stamp_ns: int, now_ns: int) -> list[float]:
-        """Where the joints were when the image was taken; where they are, if its stamp is of another clock."""
-        known = self._past and 0 <= now_ns - stamp_ns <= OLDEST_IMAGE * SECOND
-        if not known or not any(joint.relative for joint in self.joints):
+        """Joint positions at an image stamp; the current ones if the stamp is of another clock."""
+        known = self._past and 0 <= now_ns - stamp_ns <= MAX_IMAGE_AGE * SECOND
+        if not known or not any(joint.relative for joint in self.joints.values()):
             return self._positions
         ages = [(then - now_ns) / SECOND for then, _ in self._past]
         past = np.array([positions for _, positions in self._past])
         return [float(np.interp((stamp_ns - now_ns) / SECOND, ages, column)) for column in past.T]
 
 
-def _is_placed(face: FaceState) -> bool:
+def _has_finite_pose(face: FaceState) -> bool:
     return bool(np.isfinite(face.pose.position).all() and np.isfinite(face.pose.rotation).all())

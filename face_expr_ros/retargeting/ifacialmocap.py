@@ -1,4 +1,4 @@
-"""iFacialMocap's text over UDP: ifacialmocap.com/for-developer."""
+"""iFacialMocap protocol, text over UDP: ifacialmocap.com/for-developer."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from face_expr_ros.core.types import FaceState
 from face_expr_ros.retargeting.avatar_axes import arkit_values, gaze_angles, head_rotation, right_handed_degrees
 
 HELLO = b"iFacialMocap_sahuasouryya9218sauhuiayeta91555dy3719"
-SECOND_VERSION = b"|sendDataVersion=v2"  # after the hello: values are separated by &, so that none looks negative
+SECOND_VERSION = b"|sendDataVersion=v2"  # after HELLO: values are separated by &, which cannot be read as a minus sign
 
-# jawLeft and its like are directions and keep their name, mouthSmileLeft is the left one of two.
+# These are directions and keep their names; other names that end in Left or Right denote a side.
 _DIRECTIONS = ("jawLeft", "jawRight", "mouthLeft", "mouthRight")
 NAMES = tuple(
     name if name in _DIRECTIONS else re.sub("(Left|Right)$", lambda side: f"_{side[0][0]}", name)
@@ -23,21 +23,21 @@ NAMES = tuple(
 
 
 def encode(state: FaceState, *, separator: str = "-") -> bytes:
-    """One packet: blendshapes in whole percent, angles in degrees, the head's place in meters.
+    """Encode one packet: blendshapes in integer percent, angles in degrees, the head position in meters.
 
-    Head and eyes are Euler angles x, y, z of right-handed axes (x to the subject's left, y up, z out of the face),
-    the place is in the camera's axes with y up and z towards the face's viewer.
+    Head and eyes are Euler angles x, y, z in right-handed axes (x to the subject's left, y up, z out of the face).
+    The position is in camera axes with y up and z towards the camera.
 
     Raises:
-        ValueError: the face lacks ARKit's blendshapes.
+        ValueError: the face has no ARKit blendshapes.
     """
     shapes = arkit_values(state.blendshapes)
     parts = [f"{name}{separator}{value:.0f}" for name, value in zip(NAMES, 100 * shapes, strict=True)]
     head = [*right_handed_degrees(head_rotation(state.pose)), *(FACING_CAMERA @ state.pose.position)]
-    left, right = ([-above, aside, 0.0] for aside, above in np.degrees(gaze_angles(shapes)))
-    text = f"{'|'.join(parts)}|=head#{_numbers(head)}|rightEye#{_numbers(right)}|leftEye#{_numbers(left)}|"
+    left_eye, right_eye = ([-up, left, 0.0] for left, up in np.degrees(gaze_angles(shapes)))
+    text = f"{'|'.join(parts)}|=head#{_numbers(head)}|rightEye#{_numbers(right_eye)}|leftEye#{_numbers(left_eye)}|"
     return text.encode("ascii")
 
 
 def _numbers(values: list[float]) -> str:
-    return ",".join(f"{round(value, 6) + 0.0:.6f}" for value in values)  # + 0.0: no minus before a zero
+    return ",".join(f"{round(value, 6) + 0.0:.6f}" for value in values)  # + 0.0 turns -0.0 into 0.0

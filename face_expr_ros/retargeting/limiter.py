@@ -1,4 +1,4 @@
-"""A joint's way to its target within its velocity and acceleration: time-optimal, without overshoot."""
+"""Time-optimal motion of a joint to its target within limits of velocity and acceleration, without overshoot."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import math
 def advance(
     position: float, velocity: float, target: float, max_velocity: float, acceleration: float, elapsed: float
 ) -> tuple[float, float]:
-    """Position and velocity ``elapsed`` seconds later, on the fastest way from here to standing still at the target.
+    """Position and velocity after ``elapsed`` seconds on the time-optimal trajectory that ends at rest at the target.
 
-    The way is the trapezoid of velocity over time: accelerate, cruise, brake (Kröger, "On-Line Trajectory Generation in
-    Robotic Systems", Springer 2010, type II). It is solved in closed form and read at ``elapsed``, so that the limits
-    hold exactly, at any and at varying periods. A joint that could stop before a place still can after a step towards
-    any target on this side of it: targets within the limits of position keep the joint within them.
+    The velocity profile is a trapezoid: accelerate, cruise, decelerate (Kröger, "On-Line Trajectory Generation in
+    Robotic Systems", Springer 2010, type II). It is solved in closed form and evaluated at ``elapsed``, so that the
+    limits hold exactly for any and for varying periods. If a joint can stop before a position, it still can after a
+    step towards any target on the near side: targets within the position limits keep the joint within them.
 
     Args:
-        position, velocity: now, in the joint's unit and per second.
-        target: where to stand still, finite.
-        max_velocity, acceleration: limits, above 0; a joint that is faster than the limit slows down first.
+        position, velocity: current, in the joint's unit and per second.
+        target: final position, finite.
+        max_velocity, acceleration: limits, positive; a joint that exceeds the velocity limit decelerates first.
         elapsed: seconds, 0 or more.
     """
     direction = _direction(position, velocity, target, acceleration)
-    way, speed = direction * (target - position), direction * velocity  # both in the direction of the way
-    peak = min(max_velocity, math.sqrt(max(acceleration * way + speed * speed / 2, 0.0)))
-    for change, duration in _phases(way, speed, peak, acceleration):
+    distance, speed = direction * (target - position), direction * velocity
+    peak = min(max_velocity, math.sqrt(max(acceleration * distance + speed * speed / 2, 0.0)))
+    for change, duration in _phases(distance, speed, peak, acceleration):
         step = min(elapsed, duration)
         position += direction * step * (speed + change * step / 2)
         speed += change * step
@@ -35,18 +35,18 @@ def advance(
 
 
 def _direction(position: float, velocity: float, target: float, acceleration: float) -> float:
-    """1.0 or -1.0: on which side of the target the joint would stand if it braked now, seen from there."""
+    """Direction of the motion, 1.0 or -1.0: from where the joint would stop if it decelerated now, to the target."""
     shortfall = target - position - velocity * abs(velocity) / (2 * acceleration)
     return math.copysign(1.0, shortfall or -velocity)
 
 
-def _phases(way: float, speed: float, peak: float, acceleration: float) -> tuple[tuple[float, float], ...]:
-    """Acceleration and duration of speeding up (or slowing down) to the peak, cruising and braking."""
+def _phases(distance: float, speed: float, peak: float, acceleration: float) -> tuple[tuple[float, float], ...]:
+    """Acceleration and duration of the three phases: to the peak velocity, cruise, decelerate."""
     to_peak = (peak - speed) / acceleration
     cruise = 0.0
     if peak > 0.0:
         covered = abs(to_peak) * (speed + peak) / 2 + peak * peak / (2 * acceleration)
-        cruise = max(0.0, (way - covered) / peak)
+        cruise = max(0.0, (distance - covered) / peak)
     return (
         (math.copysign(acceleration, to_peak), abs(to_peak)),
         (0.0, cruise),

@@ -1,7 +1,7 @@
-"""OpenSeeFace's packets: 1785 bytes a face to port 11573 (VSeeFace, VTube Studio's receivers, Godot, Inochi2D).
+"""OpenSeeFace protocol: 1785 bytes per face to port 11573 (VSeeFace, VTube Studio, Godot, Inochi2D).
 
-Its tracker fits a face with x to the subject's right, y up and z out of the face, in units of its own, to pixels in the
-order row, column, and its solver settles on negative depths. docs/avatars.md derives what follows from that.
+OpenSeeFace fits a face with x to the subject's right, y up and z out of the face, in its own units, to pixels in the
+order row, column, and its solver converges to negative depths. docs/avatars.md derives the resulting conventions.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from face_expr_ros.retargeting.avatar_axes import arkit_values, in_face_axes
 from face_expr_ros.retargeting.avatar_config import OpenSeeFaceConfig
 
 SIZE = 1785
-# The 68 points without the outer corners of the mouth, then the pupils of right and left eye.
+# The 68 iBUG points without the mouth corners 48 and 54, then the right and left pupil.
 POINTS = (*(point for number, point in enumerate(IBUG68) if number not in (48, 54)), IRISES[0][0], IRISES[1][0])
-UNIT = 0.122  # meters: its pupils are 0.516 units apart, an adult's 63 mm
-PUPILS = 0.516  # units between the pupils
-EYEBALL_DEPTH = 0.385  # from the middle between an eye's corners to its center, in widths of the eye
+UNIT = 0.122  # meters per unit: pupils are 0.516 units apart, 63 mm in adults
+PUPIL_DISTANCE = 0.516  # units
+EYEBALL_DEPTH = 0.385  # from the midpoint of the eye corners to the center of the eyeball, in eye widths
 
-_AXES = np.diag([-1.0, 1.0, 1.0])  # its face's axes in model axes, and back
+_AXES = np.diag([-1.0, 1.0, 1.0])  # OpenSeeFace's face axes to model axes, and back
 _ROWS_FIRST = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
 _NOSE, _CORNERS = 30, ((36, 39), (42, 45))
 
 
 def encode(state: FaceState, *, seconds: float, config: OpenSeeFaceConfig) -> bytes:
-    """One packet; empty where FaceMesh does not see the face, as OpenSeeFace is silent then.
+    """Encode one packet; empty if the face has no landmarks, when OpenSeeFace sends nothing either.
 
     Args:
         state: the face.
-        seconds: its time.
-        config: size of the image.
+        seconds: time since the sender started.
+        config: image size.
 
     Raises:
-        ValueError: the face lacks ARKit's blendshapes.
+        ValueError: the face has no ARKit blendshapes.
     """
     shapes = dict(zip(ARKIT_NAMES, arkit_values(state.blendshapes).tolist(), strict=True))
     if not len(state.landmarks):
@@ -64,26 +64,26 @@ def encode(state: FaceState, *, seconds: float, config: OpenSeeFaceConfig) -> by
 
 
 def solver_rotation(pose: Pose) -> FloatArray:
-    """The (3, 3) that OpenSeeFace's solver finds for a head.
+    """The rotation (3, 3) that OpenSeeFace's solver finds for a head.
 
-    Its mirrored face before a camera whose depths are negative: the head turned half around the ray to it.
+    The face is mirrored and its depths are negative, which is a half turn of the head about the camera ray.
     """
     ray = pose.position / np.linalg.norm(pose.position)
     half_turn = 2.0 * np.outer(ray, ray) - np.eye(3)
-    found: FloatArray = _ROWS_FIRST @ half_turn @ pose.rotation @ _AXES
-    return found
+    rotation: FloatArray = _ROWS_FIRST @ half_turn @ pose.rotation @ _AXES
+    return rotation
 
 
 def _euler_degrees(rotation: FloatArray) -> tuple[float, float, float]:
-    """x, y, z of Rz Ry Rx."""
+    """Angles x, y, z of Rz Ry Rx."""
     (r00, _, _), (r10, _, _), (r20, r21, r22) = rotation.tolist()
     y = math.asin(min(1.0, max(-1.0, -r20)))
     return math.degrees(math.atan2(r21, r22)), math.degrees(y), math.degrees(math.atan2(r10, r00))
 
 
 def points(state: FaceState) -> FloatArray:
-    """(70, 3) in OpenSeeFace's axes and units, from the tip of the nose: its 68, then centers of right and left eye."""
-    face = (in_face_axes(state) * PUPILS) @ _AXES
+    """Points (70, 3) in OpenSeeFace's axes and units, relative to the nose tip; the eyeball centers are last."""
+    face = (in_face_axes(state) * PUPIL_DISTANCE) @ _AXES
     face = face - face[IBUG68[_NOSE]]
     centers = []
     for outer, inner in _CORNERS:
@@ -94,9 +94,9 @@ def points(state: FaceState) -> FloatArray:
 
 
 def features(shapes: dict[str, float]) -> list[float]:
-    """The 14 features, -1..1 about the person's usual face: eyes, brows, corners of the mouth, mouth.
+    """The 14 features, -1..1 relative to the neutral face: eyes, brows, mouth corners, mouth.
 
-    Eyes are 0 open and -1 closed; brows > 0 up, steeper, bent; corners of the mouth > 0 down and out.
+    Eyes are 0 open and -1 closed; positive brows are up, steeper, bent; positive mouth corners are down and out.
     """
     sides = ("Left", "Right")
     eyes = [shapes[f"eyeWide{side}"] - shapes[f"eyeBlink{side}"] for side in sides]
@@ -124,6 +124,6 @@ def _limited(value: float) -> float:
 
 
 def _number(face_id: str) -> int:
-    """The digits of an id: 12 for "f12"; 0 without any."""
-    found = re.search(r"\d+", face_id)
-    return int(found[0]) if found else 0
+    """The number in an id, 12 for "f12"; 0 if there is none."""
+    match = re.search(r"\d+", face_id)
+    return int(match[0]) if match else 0

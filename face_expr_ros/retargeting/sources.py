@@ -1,4 +1,4 @@
-"""The quantities of a face that a joint can follow, by name."""
+"""Quantities of a face that can drive a joint, by name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from face_expr_ros.core.geometry import euler_angles
 from face_expr_ros.core.types import FaceState
 from face_expr_ros.perception.expression import facs
 
-# Angles in radians; seen from the camera, so that a joint that carries the camera can follow them, too.
+# Angles in radians, relative to the camera, so that they also suit joints that move the camera.
 QUANTITIES: dict[str, Callable[[FaceState], float]] = {
     "yaw": lambda face: euler_angles(face.pose.rotation)[0],
     "pitch": lambda face: euler_angles(face.pose.rotation)[1],
@@ -27,18 +27,18 @@ NAMES = (*QUANTITIES, *ARKIT_NAMES, *ACTION_UNITS)
 
 
 def bearing_and_elevation(face: FaceState) -> tuple[float, float]:
-    """Where the sellion is, seen from the camera, in radians: positive to image right, and positive upwards."""
+    """Direction from the camera to the sellion, radians: positive to image right, and positive up."""
     x, y, z = face.pose.position.tolist()
     return math.atan2(x, z), math.atan2(-y, math.hypot(x, z))
 
 
 def distance(face: FaceState) -> float:
-    """From the camera to the sellion, meters."""
+    """Distance from the camera to the sellion, meters."""
     return math.dist(face.pose.position.tolist(), (0.0, 0.0, 0.0))
 
 
 def quantity(face: FaceState, name: str) -> float:
-    """One of ``NAMES`` of a face; NaN where the face does not say it."""
+    """The value of one of ``NAMES``; NaN if the face does not have it."""
     if name in QUANTITIES:
         return QUANTITIES[name](face)
     readouts, shapes = face.readouts, face.blendshapes
@@ -49,5 +49,5 @@ def quantity(face: FaceState, name: str) -> float:
 
 
 def weighted_sum(face: FaceState, weights: Mapping[str, float]) -> float:
-    """The sum of weight times quantity; NaN or infinite where a quantity is."""
+    """The weighted sum of quantities; NaN or infinite if one of them is."""
     return sum(weight * quantity(face, name) for name, weight in weights.items())

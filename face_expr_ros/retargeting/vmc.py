@@ -1,6 +1,6 @@
-"""VMC: OSC bundles over UDP that move a VRM avatar (VSeeFace, EVMC4U, VRM4U, Godot, Blender, Warudo).
+"""VMC protocol: OSC bundles over UDP for VRM avatars (VSeeFace, EVMC4U, VRM4U, Godot, Blender, Warudo).
 
-Format: protocol.vmc.info, "Marionette". Unity's axes, left-handed: x to the avatar's right, y up, z forward.
+Format: protocol.vmc.info, "Marionette". Axes: Unity's, left-handed; x to the avatar's right, y up, z forward.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from face_expr_ros.retargeting.avatar_axes import (
 )
 from face_expr_ros.retargeting.avatar_config import VmcConfig
 
-LARGEST_BUNDLE = 1400  # bytes; a datagram that fits into one Ethernet frame is not lost in pieces
+MAX_BUNDLE = 1400  # bytes; fits into one Ethernet frame, which avoids fragmentation
 
 
 def _both(name: str, weight: float) -> dict[str, float]:
     return {f"{name}Left": weight / 2, f"{name}Right": weight / 2}
 
 
-# VRM 0's blendshapes as weighted sums of ARKit's, kept within 0..1. docs/avatars.md shows the same table.
+# VRM 0 blendshapes as weighted sums of ARKit blendshapes, clipped to 0..1; docs/avatars.md has the same table.
 VRM0: Mapping[str, Mapping[str, float]] = {
     "A": {"jawOpen": 1.5, "mouthFunnel": -1.0, "mouthPucker": -0.5},
     "I": {**_both("mouthStretch", 1.0), "jawOpen": -0.5},
@@ -51,7 +51,7 @@ _VRM0 = np.array([[weights.get(name, 0.0) for name in ARKIT_NAMES] for weights i
 
 
 def vrm0_values(values: FloatArray) -> dict[str, float]:
-    """VRM 0's blendshapes from ARKit's (52,); together the vowels are at most 1, as they share one mouth."""
+    """VRM 0 blendshapes from ARKit values (52,); vowels are scaled so that their sum is at most 1."""
     result = dict(zip(VRM0, np.clip(_VRM0 @ values, 0.0, 1.0).tolist(), strict=True))
     total = sum(result[vowel] for vowel in VOWELS)
     if total > 1.0:
@@ -60,16 +60,16 @@ def vrm0_values(values: FloatArray) -> dict[str, float]:
 
 
 def encode(state: FaceState, *, seconds: float, tracked: bool, config: VmcConfig) -> list[bytes]:
-    """The datagrams of one moment, in the order in which they are sent.
+    """Encode one frame as datagrams, in sending order.
 
     Args:
         state: the face.
-        seconds: the sender's time since it started.
-        tracked: somebody is seen; False while the avatar goes to rest and stays there.
-        config: names, neck and eyes.
+        seconds: time since the sender started.
+        tracked: a face is tracked; False while the avatar returns to neutral and afterwards.
+        config: settings of the target.
 
     Raises:
-        ValueError: the face lacks ARKit's blendshapes.
+        ValueError: the face has no ARKit blendshapes.
     """
     values = arkit_values(state.blendshapes)
     messages = [
@@ -90,7 +90,7 @@ def _blendshapes(values: FloatArray, config: VmcConfig) -> dict[str, float]:
 
 
 def _bones(state: FaceState, values: FloatArray, config: VmcConfig) -> dict[str, FloatArray]:
-    """Rotations (3, 3) in model axes, each against its parent: the head's is what the neck leaves to it."""
+    """Rotations (3, 3) in model axes, relative to the parent bone; neck and head share the head rotation."""
     head = head_rotation(state.pose)
     neck = (Rotation.from_matrix(head) ** config.neck_share).as_matrix()
     bones: dict[str, FloatArray] = {"Neck": neck, "Head": neck.T @ head}
@@ -101,10 +101,10 @@ def _bones(state: FaceState, values: FloatArray, config: VmcConfig) -> dict[str,
 
 
 def _message(address: str, *arguments: str | int | float) -> bytes:
-    """One OSC message; its numbers come last.
+    """One OSC message, with its numbers last.
 
-    The library writes and reads back each message that it builds. That is done once for each address and name; from
-    then on only the numbers at the end are exchanged, which takes less than half the time.
+    python-osc builds and parses every message. The bytes before the numbers are therefore built once per address and
+    name and cached, which halves the time.
     """
     texts = tuple(argument for argument in arguments if isinstance(argument, str))
     numbers = [argument for argument in arguments if not isinstance(argument, str)]
@@ -126,11 +126,11 @@ def _message_start(address: str, texts: tuple[str, ...], types: str) -> bytes:
 
 
 def _bundles(messages: Iterable[bytes]) -> list[bytes]:
-    """As few bundles as hold the messages in their order, none larger than LARGEST_BUNDLE."""
+    """Pack the messages, in order, into bundles of at most MAX_BUNDLE bytes."""
     bundles = [_EMPTY_BUNDLE]
     for message in messages:
         element = struct.pack(">i", len(message)) + message
-        if len(bundles[-1]) + len(element) > LARGEST_BUNDLE:
+        if len(bundles[-1]) + len(element) > MAX_BUNDLE:
             bundles.append(_EMPTY_BUNDLE)
         bundles[-1] += element
     return bundles

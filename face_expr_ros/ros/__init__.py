@@ -1,1 +1,1 @@
-"""The ROS side of the wall: parameters, decoding, encoding and diagnostics."""
+"""ROS interfaces: parameters, message conversion, publishers, diagnostics and node execution."""

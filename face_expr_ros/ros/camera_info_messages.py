@@ -1,4 +1,4 @@
-"""Cameras of the pipeline as sensor_msgs/CameraInfo."""
+"""Conversion of the pipeline's cameras to sensor_msgs/CameraInfo."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from face_expr_ros.core.types import Camera
 
 
 def info_from_camera(camera: Camera | None, width: int, height: int, header: Header) -> CameraInfo:
-    """The CameraInfo of an image; K stays all zeros, which means uncalibrated, where the camera is unknown."""
+    """The CameraInfo of an image; for an unknown camera K is all zeros, which means uncalibrated."""
     info = CameraInfo(header=header, width=width, height=height)
     if camera is None:
         return info

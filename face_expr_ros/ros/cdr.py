@@ -1,12 +1,12 @@
-"""Messages as ready CDR bytes for ``publish(bytes)``: what is large goes in as an array instead of message objects.
+"""Serialization of messages to CDR for ``publish(bytes)``, with large fields given as arrays.
 
-rclpy turns every element of a sequence into a Python object and back: half a second for the marker of a mesh of 38,000
-vertices. Here the layout is read from the installed message type when a writer is made, whatever fields it has, and
-held against ROS's own serialization, so that nothing about a type is written down twice.
+rclpy converts every element of a sequence to a Python object and back, which takes half a second for the marker of a
+mesh of 38,000 vertices. A writer derives the layout from the installed message type and verifies it against ROS's own
+serialization when it is created, so that no message layout is repeated here.
 
-The format is XCDR1, little endian (OMG DDS-XTypes 1.3, section 7.4): every number is aligned to its size, counted after
-the four bytes of the encapsulation; a string is its length with the closing zero, its bytes and the zero; a sequence is
-its length and its elements.
+The format is XCDR1, little endian (OMG DDS-XTypes 1.3, section 7.4): every number is aligned to its size, counted from
+the end of the four encapsulation bytes; a string is its length including the terminating zero, its bytes and the zero;
+a sequence is its length followed by its elements.
 """
 
 from __future__ import annotations
@@ -27,88 +27,92 @@ from face_expr_ros.ros.message_fields import (
     message_class,
     message_fields,
     message_object,
-    replaced,
-    uniform,
+    uniform_layout,
+    with_fields,
 )
 
 ENCAPSULATION = b"\x00\x01\x00\x00"
-PADDING = b"\x00"  # a reader skips it, whatever it is
-_LARGE = 1024  # bytes of an array that is not copied before all is joined
-# As the module struct has them.
-_CODES = {
+PADDING = b"\x00"  # readers ignore its value
+_LARGE = 1024  # bytes from which an array is referenced until the parts are joined, instead of copied
+_STRUCT_CODES = {
     "boolean": "?", "octet": "c", "uint8": "B", "int8": "b", "uint16": "H", "int16": "h", "uint32": "I", "int32": "i",
     "uint64": "Q", "int64": "q", "float": "f", "double": "d",
 }  # fmt: skip
-_SAMPLES = range(9)  # the lengths of their strings bring about every alignment
+_SAMPLES = range(9)  # their string lengths produce every alignment
 
 Write = Callable[["_Stream", Any], None]
 Writer = Callable[..., Any]
 
 
 class CdrLayoutError(RuntimeError):
-    """The installed message type is not laid out as expected, or has something in it that is not written here."""
+    """The installed message type has an unexpected layout or an unsupported field type."""
 
 
 class CdrWriter:
     """Serializes messages of one type.
 
     Args:
-        kind: the message class.
+        message_type: the message class.
 
     Raises:
-        CdrLayoutError: what is written is not what ROS reads; :func:`open_writer` falls back to objects.
+        CdrLayoutError: ROS does not read back what is written; :func:`create_writer` falls back to message objects.
     """
 
-    def __init__(self, kind: type[Any]) -> None:
-        self._write = _message(kind)
+    def __init__(self, message_type: type[Any]) -> None:
+        self._write = _message(message_type)
         for number in _SAMPLES:
-            self._check(kind, number)
+            self._verify(message_type, number)
 
     def __call__(self, message: Any, **fields: Any) -> bytes:
-        """The CDR of ``message``, with ``fields`` in place of its own.
+        """The CDR of ``message``, with its own fields replaced by ``fields``.
 
-        A message may be a mapping; what it lacks has the type's default. A sequence of numbers may be any array,
-        one of messages that hold numbers of one type only, such as Point or ColorRGBA, a (n, numbers) array.
+        A message may be a mapping; missing fields have the type's defaults. A sequence of numbers may be any array.
+        A sequence of messages that consist of numbers of one type, such as Point or ColorRGBA, may be an array of
+        shape (n, numbers).
 
         Raises:
-            ValueError: an array does not have the shape of its field, or there is no field of such a name.
+            ValueError: an array does not have the shape of its field, or a field does not exist.
         """
         stream = _Stream()
-        self._write(stream, replaced(message, fields) if fields else message)
+        self._write(stream, with_fields(message, fields) if fields else message)
         return stream.joined()
 
-    def _check(self, kind: type[Any], number: int) -> None:
-        message = message_object(kind, _sample(kind, number))
+    def _verify(self, message_type: type[Any], number: int) -> None:
+        message = message_object(message_type, _sample(message_type, number))
         encapsulation = serialize_message(message)[:4]
         if encapsulation != ENCAPSULATION:
-            raise CdrLayoutError(f"little-endian CDR was wanted, the encapsulation {encapsulation.hex()} was given")
+            raise CdrLayoutError(f"expected little-endian CDR, got the encapsulation {encapsulation.hex()}")
         try:
-            given = deserialize_message(self(message), kind)
-        except Exception as error:  # rclpy's own are private
-            raise CdrLayoutError(f"sample {number} of {kind.__name__} cannot be read: {error}") from error
-        if given != message:
-            raise CdrLayoutError(f"sample {number} of {kind.__name__} did not come back as it was written")
+            decoded = deserialize_message(self(message), message_type)
+        except Exception as error:  # rclpy's exception classes are private
+            raise CdrLayoutError(
+                f"sample {number} of {message_type.__name__} cannot be deserialized: {error}"
+            ) from error
+        if decoded != message:
+            raise CdrLayoutError(f"sample {number} of {message_type.__name__} differs after deserialization")
 
 
-def open_writer(kind: type[Any], warn: Callable[[str], None]) -> Writer:
-    """A CdrWriter, or message objects and a warning where the installed type is laid out differently."""
+def create_writer(message_type: type[Any], warn: Callable[[str], None]) -> Writer:
+    """A CdrWriter; if the installed type has another layout, a function that makes message objects, and a warning."""
     try:
-        return CdrWriter(kind)
+        return CdrWriter(message_type)
     except CdrLayoutError as error:
-        warn(f"{kind.__name__} is written the slow way, as message objects: {error}")
-        return lambda message, **fields: message_object(kind, replaced(message, fields) if fields else message)
+        warn(f"{message_type.__name__} is published as message objects, which is slower: {error}")
+        return lambda message, **fields: message_object(
+            message_type, with_fields(message, fields) if fields else message
+        )
 
 
 class _Stream:
-    """Bytes that grow; large arrays are not copied until all is joined."""
+    """Output buffer; large arrays are not copied until the parts are joined."""
 
     def __init__(self) -> None:
         self._parts: list[Any] = [ENCAPSULATION]
-        self._before = 0
+        self._part_bytes = 0  # without the encapsulation
         self.tail = bytearray()
 
     def align(self, size: int) -> None:
-        missing = -(self._before + len(self.tail)) % size
+        missing = -(self._part_bytes + len(self.tail)) % size
         if missing:
             self.tail += PADDING * missing
 
@@ -117,18 +121,18 @@ class _Stream:
             self.tail += values.tobytes()
             return
         self._parts += [self.tail, values.reshape(-1).view(np.uint8).data]
-        self._before += len(self.tail) + values.nbytes
+        self._part_bytes += len(self.tail) + values.nbytes
         self.tail = bytearray()
 
     def joined(self) -> bytes:
         return b"".join([*self._parts, self.tail])
 
 
-def _message(kind: type[Any]) -> Write:
-    if not message_fields(kind):
-        raise CdrLayoutError(f"{kind.__name__} has no fields; such messages are not written here")
-    defaults = kind()
-    fields = [(name, _field(entry), getattr(defaults, name)) for name, entry in message_fields(kind).items()]
+def _message(message_type: type[Any]) -> Write:
+    if not message_fields(message_type):
+        raise CdrLayoutError(f"{message_type.__name__} has no fields, which is not supported")
+    defaults = message_type()
+    fields = [(name, _field(entry), getattr(defaults, name)) for name, entry in message_fields(message_type).items()]
 
     def write(stream: _Stream, value: Any) -> None:
         if isinstance(value, Mapping):
@@ -142,29 +146,29 @@ def _message(kind: type[Any]) -> Write:
 
 
 def _field(entry: FieldType) -> Write:
-    if not entry.many:
-        return _single(entry.element)
+    if not entry.is_collection:
+        return _element(entry.element)
     if entry.element == STRING and entry.count is None:
         return _strings
-    same = uniform_or_refuse(entry.element)
-    return _many(_single(entry.element), entry.count) if same is None else _array(entry, *same)
+    layout = _uniform_layout(entry.element)
+    return _collection(_element(entry.element), entry.count) if layout is None else _array(entry, *layout)
 
 
-def uniform_or_refuse(element: str) -> tuple[str, int] | None:
-    """As `uniform`. Raises CdrLayoutError for types that are not written here, such as wide strings."""
+def _uniform_layout(element: str) -> tuple[str, int] | None:
+    """As `uniform_layout`. Raises CdrLayoutError for unsupported types, such as wide strings."""
     try:
-        return uniform(element)
+        return uniform_layout(element)
     except (AttributeError, ImportError) as error:
-        raise CdrLayoutError(f"fields of type {element} are not written here") from error
+        raise CdrLayoutError(f"fields of type {element} are not supported") from error
 
 
 @cache
-def _single(element: str) -> Write:
+def _element(element: str) -> Write:
     if element == STRING:
         return _string
     if element in NUMBERS:
         return _number(element)
-    uniform_or_refuse(element)
+    _uniform_layout(element)
     return _message(message_class(element))
 
 
@@ -176,22 +180,22 @@ def _string(stream: _Stream, value: str) -> None:
 
 def _strings(stream: _Stream, values: Sequence[str]) -> None:
     stream.align(4)
-    if isinstance(values, tuple):  # names that stay the same from message to message
-        stream.tail += _strings_at_four(values)
+    if isinstance(values, tuple):  # constant names
+        stream.tail += _aligned_strings(values)
     else:
-        _many(_string, None)(stream, values)
+        _collection(_string, None)(stream, values)
 
 
 @lru_cache(maxsize=64)
-def _strings_at_four(values: tuple[str, ...]) -> bytes:
-    """Nothing in a sequence of strings is aligned to more than four bytes: its bytes are the same everywhere."""
+def _aligned_strings(values: tuple[str, ...]) -> bytes:
+    """The bytes of a sequence of strings at a four-byte boundary; no element has a larger alignment."""
     stream = _Stream()
-    _many(_string, None)(stream, values)
+    _collection(_string, None)(stream, values)
     return bytes(stream.tail)
 
 
 def _number(element: str) -> Write:
-    size, pack = np.dtype(NUMBERS[element]).itemsize, struct.Struct("<" + _CODES[element]).pack
+    size, pack = np.dtype(NUMBERS[element]).itemsize, struct.Struct("<" + _STRUCT_CODES[element]).pack
 
     def write(stream: _Stream, value: Any) -> None:
         stream.align(size)
@@ -200,7 +204,7 @@ def _number(element: str) -> Write:
     return write
 
 
-def _many(write_element: Write, count: int | None) -> Write:
+def _collection(write_element: Write, count: int | None) -> Write:
     def write(stream: _Stream, values: Any) -> None:
         _write_count(stream, len(values), count)
         for value in values:
@@ -210,8 +214,8 @@ def _many(write_element: Write, count: int | None) -> Write:
 
 
 def _array(entry: FieldType, dtype: str, width: int) -> Write:
-    """Elements of numbers of one type: an array, or where they are message objects, one after the other."""
-    size, write_objects = np.dtype(dtype).itemsize, _many(_single(entry.element), entry.count)
+    """Elements that consist of numbers of one type: written as an array, message objects one by one."""
+    size, write_objects = np.dtype(dtype).itemsize, _collection(_element(entry.element), entry.count)
 
     def write(stream: _Stream, values: Any) -> None:
         if entry.is_message and not isinstance(values, np.ndarray):
@@ -220,7 +224,7 @@ def _array(entry: FieldType, dtype: str, width: int) -> Write:
         raw = isinstance(values, bytes) and size == 1
         numbers = np.frombuffer(values, dtype) if raw else np.ascontiguousarray(values, dtype)
         if entry.is_message and numbers.shape[1:] != (width,):
-            raise ValueError(f"(n, {width}) numbers for {entry.element} were wanted, {numbers.shape} were given")
+            raise ValueError(f"expected an array of shape (n, {width}) for {entry.element}, got {numbers.shape}")
         _write_count(stream, len(numbers) if entry.is_message else numbers.size, entry.count)
         if numbers.size:
             stream.align(size)
@@ -229,26 +233,26 @@ def _array(entry: FieldType, dtype: str, width: int) -> Write:
     return write
 
 
-def _write_count(stream: _Stream, given: int, wanted: int | None) -> None:
-    """A sequence begins with its length; an array does not, but has to have the right one."""
-    if wanted is None:
+def _write_count(stream: _Stream, count: int, expected: int | None) -> None:
+    """Write the length of a sequence; check that of an array, which is not written."""
+    if expected is None:
         stream.align(4)
-        stream.tail += struct.pack("<I", given)
-    elif given != wanted:
-        raise ValueError(f"an array of {wanted} elements was wanted, {given} were given")
+        stream.tail += struct.pack("<I", count)
+    elif count != expected:
+        raise ValueError(f"expected an array of {expected} elements, got {count}")
 
 
-def _sample(kind: type[Any], number: int) -> dict[str, Any]:
-    """Small values for every field; strings and sequences of many lengths."""
-    fields = message_fields(kind).items()
-    return {name: _sample_field(entry, number + place) for place, (name, entry) in enumerate(fields)}
+def _sample(message_type: type[Any], number: int) -> dict[str, Any]:
+    """Small values for every field; strings and sequences of varying lengths."""
+    fields = message_fields(message_type).items()
+    return {name: _sample_field(entry, number + index) for index, (name, entry) in enumerate(fields)}
 
 
 def _sample_field(entry: FieldType, number: int) -> Any:
-    if not entry.many:
+    if not entry.is_collection:
         return _sample_element(entry.element, number)
     count = number % 3 if entry.count is None else entry.count
-    return [_sample_element(entry.element, number + place) for place in range(count)]
+    return [_sample_element(entry.element, number + index) for index in range(count)]
 
 
 def _sample_element(element: str, number: int) -> Any:

@@ -1,4 +1,4 @@
-"""A node as a child process: stopped cleanly, heard when it fails."""
+"""A Python module of this package, such as a node, as a child process."""
 
 from __future__ import annotations
 
@@ -12,50 +12,50 @@ from typing import Any
 
 from face_expr_ros.core.resources import resource_path
 
-STOP_TIMEOUT = 20.0  # seconds from Ctrl-C to the end, on a loaded machine
+STOP_TIMEOUT = 20.0  # seconds from SIGINT to the exit, on a loaded machine
 
 
 class Child:
-    """A module of face_expr_ros.nodes in a process of its own.
+    """A module in a process of its own.
 
     Args:
-        name: of the module.
-        arguments: its command line, see `ros_arguments` for a node with its parameter file.
+        module: dotted name below face_expr_ros, such as "nodes.camera".
+        arguments: its command line; `node_arguments` makes that of a node with its parameter file.
 
     Attributes:
-        name: as given.
-        pid: of the process.
+        name: last part of the module's name.
+        pid: process id.
     """
 
-    def __init__(self, name: str, *arguments: str) -> None:
-        self.name = name
-        # Appending: reading here must not move the place where the process writes.
+    def __init__(self, module: str, *arguments: str) -> None:
+        self.name = module.rpartition(".")[2]
+        # Append mode: reading here does not move the position at which the process writes.
         self._output = tempfile.TemporaryFile(mode="a+", errors="replace")  # noqa: SIM115  closed by close()
         self._log = tempfile.TemporaryFile(mode="a+", errors="replace")  # noqa: SIM115  closed by close()
-        command = [sys.executable, "-m", f"face_expr_ros.nodes.{name}", *arguments]
+        command = [sys.executable, "-m", f"face_expr_ros.{module}", *arguments]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._output, stderr=self._log)
         self.pid = self._process.pid
 
     @property
     def status(self) -> int | None:
-        """The exit status; None while it runs."""
+        """The exit status; None while the process runs."""
         return self._process.poll()
 
     @property
     def output(self) -> str:
-        """What it wrote on stdout so far."""
+        """What the process has written to stdout so far."""
         self._output.seek(0)
         return self._output.read()
 
     def last_stderr_line(self) -> str:
-        """The last line that it wrote on stderr: the sentence of a node that could not start."""
+        """The last line on stderr; the error message of a node that could not start takes precedence."""
         self._log.seek(0)
         lines = [line.strip() for line in self._log if line.strip()]
-        sentences = [line for line in lines if line.startswith(f"{self.name}: ")]
-        return (sentences or lines or [f"{self.name} ended without a word"])[-1]
+        errors = [line for line in lines if line.startswith(f"{self.name}: ")]
+        return (errors or lines or [f"{self.name} exited without an error message"])[-1]
 
     def stop(self) -> None:
-        """Ask it to end, as Ctrl-C does; a process that does not listen is killed."""
+        """Send SIGINT and wait; a process that does not exit within STOP_TIMEOUT is killed."""
         if self.status is None:
             self._process.send_signal(signal.SIGINT)
             try:
@@ -65,14 +65,14 @@ class Child:
                 self._process.wait()
 
     def close(self) -> None:
-        """End it and forget what it wrote."""
+        """Stop the process and delete its output."""
         self.stop()
         self._output.close()
         self._log.close()
 
 
-def ros_arguments(name: str, overrides: Mapping[str, Any]) -> list[str]:
-    """The command line of a node: its parameter file, then the parameters that differ from it."""
+def node_arguments(name: str, overrides: Mapping[str, Any]) -> list[str]:
+    """The command line of a node: its parameter file, then the parameters that override it."""
     arguments = ["--ros-args", "--params-file", str(resource_path(f"config/{name}.yaml"))]
     for parameter, value in overrides.items():
         arguments += ["-p", f"{parameter}:={json.dumps(value, ensure_ascii=False)}"]  # JSON is YAML with quotes

@@ -1,4 +1,4 @@
-"""What nodes say about themselves on /diagnostics."""
+"""Status of the nodes on /diagnostics."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ FPS_WINDOW = 2.0  # seconds
 
 @dataclass(frozen=True)
 class InputStatus:
-    """What the health of a node depends on besides its own work.
+    """State of the perception node's inputs.
 
     Attributes:
-        publishers: of the image topic.
-        input_timeout: silence of the image topic, in seconds, that is worth a warning.
-        camera_problem: why CameraInfo cannot be used, or an empty text.
+        publishers: number of publishers of the image topic.
+        input_timeout: time without an image after which a warning is published, seconds.
+        camera_problem: why CameraInfo cannot be used; empty if it can.
     """
 
     publishers: int
@@ -31,11 +31,11 @@ class InputStatus:
 
 @dataclass
 class Health:
-    """Counts and times of one perception node. Times are seconds of a monotonic clock that the caller reads.
+    """Counters and timings of one perception node. Times are in seconds of a monotonic clock.
 
     Attributes:
-        topic: the image topic, as others see it.
-        facts: constant lines, such as the model's name and hash.
+        topic: resolved name of the image topic.
+        facts: constant values, such as the model's name and hash.
     """
 
     topic: str
@@ -50,58 +50,59 @@ class Health:
     input_age: float = 0.0
     _last_input: float | None = None
     _last_failure: float | None = None
-    _done: deque[float] = field(default_factory=lambda: deque(maxlen=1000))
+    _published: deque[float] = field(default_factory=lambda: deque(maxlen=1000))
 
     def start(self, now: float) -> None:
-        """The node became active: silence counts from now."""
+        """Record the activation of the node, from which the input timeout counts."""
         self.started = now
         self._last_input = self._last_failure = None
 
-    def arrived(self, now: float, dropped: bool) -> None:
-        """An image came in; ``dropped``: an older one had to go for it."""
+    def image_received(self, now: float, dropped: bool) -> None:
+        """Record the arrival of an image; ``dropped``: it replaced one that was still waiting."""
         self._last_input = now
         self.dropped += dropped
 
-    def succeeded(self, now: float, faces: int, stage_seconds: Mapping[str, float], input_age: float) -> None:
-        """A frame was published; ``input_age`` is the time from the image's stamp to now."""
+    def frame_published(self, now: float, faces: int, stage_seconds: Mapping[str, float], input_age: float) -> None:
+        """Record a published frame; ``input_age`` is the time from the image's stamp to now."""
         self.frames += 1
         self.faces = faces
         self.stage_seconds = dict(stage_seconds)
         self.input_age = input_age
-        self._done.append(now)
+        self._published.append(now)
 
-    def failed(self, now: float, error: str) -> None:
-        """A frame could not be used."""
+    def frame_failed(self, now: float, error: str) -> None:
+        """Record an image that could not be processed."""
         self.bad_frames += 1
         self.last_error = error
         self._last_failure = now
 
     def fps(self, now: float) -> float:
         """Frames published per second over the last two seconds."""
-        recent = sum(1 for done in self._done if done > now - FPS_WINDOW)
+        recent = sum(1 for published in self._published if published > now - FPS_WINDOW)
         return recent / min(FPS_WINDOW, max(now - self.started, 1e-3))
 
-    def problem(self, now: float, surroundings: InputStatus) -> tuple[bytes, str]:
-        """The level and the sentence that a person should read first."""
-        timeout = surroundings.input_timeout
+    def summary(self, now: float, inputs: InputStatus) -> tuple[bytes, str]:
+        """The level and the message of the status."""
+        timeout = inputs.input_timeout
         silence = now - (self.started if self._last_input is None else self._last_input)
-        if silence > timeout and surroundings.publishers == 0:
-            return DiagnosticStatus.WARN, f"no image arrives: nobody publishes {self.topic}"
+        if silence > timeout and inputs.publishers == 0:
+            return DiagnosticStatus.WARN, f"no images: {self.topic} has no publisher"
         if silence > timeout and self._last_input is None:
             return DiagnosticStatus.WARN, (
-                f"no image has arrived on {self.topic} though it is published: check its QoS, and `face_expr doctor`"
+                f"no images: {self.topic} has a publisher but nothing is received; check its QoS, "
+                "and run `face_expr doctor`"
             )
         if silence > timeout:
-            return DiagnosticStatus.WARN, f"the image topic {self.topic} has stopped"
+            return DiagnosticStatus.WARN, f"no images: nothing received on {self.topic} for over {timeout:g} s"
         if self._last_failure is not None and now - self._last_failure < timeout:
-            return DiagnosticStatus.ERROR, f"bad images on {self.topic}: {self.last_error}"
-        if surroundings.camera_problem:
-            return DiagnosticStatus.WARN, surroundings.camera_problem
-        return DiagnosticStatus.OK, "faces" if self.faces else "nobody in view"
+            return DiagnosticStatus.ERROR, f"invalid images on {self.topic}: {self.last_error}"
+        if inputs.camera_problem:
+            return DiagnosticStatus.WARN, inputs.camera_problem
+        return DiagnosticStatus.OK, "faces detected" if self.faces else "no faces detected"
 
-    def status(self, name: str, now: float, surroundings: InputStatus) -> DiagnosticStatus:
-        """Everything, in the order in which a person looks for it."""
-        level, message = self.problem(now, surroundings)
+    def status(self, name: str, now: float, inputs: InputStatus) -> DiagnosticStatus:
+        """The complete status: message and values."""
+        level, message = self.summary(now, inputs)
         silence = "never" if self._last_input is None else f"{now - self._last_input:.1f}"
         values = {
             "image topic": self.topic,
@@ -120,15 +121,15 @@ class Health:
         return DiagnosticStatus(level=level, name=name, message=message, hardware_id=self.topic, values=pairs)
 
 
-def status_of(node: Node, level: bytes, message: str, topic: str, values: Mapping[str, object]) -> DiagnosticStatus:
-    """A node's status.
+def node_status(node: Node, level: bytes, message: str, topic: str, values: Mapping[str, object]) -> DiagnosticStatus:
+    """The status of a node.
 
     Args:
-        node: whose name it has.
+        node: provides the name of the status.
         level: DiagnosticStatus.OK, WARN or ERROR.
-        message: the sentence that a person should read first.
-        topic: what the node listens to.
-        values: in the order in which a person looks for them.
+        message: summary in one sentence.
+        topic: the node's input topic.
+        values: details, in this order.
     """
     pairs = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
     name = node.get_fully_qualified_name().lstrip("/")
@@ -136,17 +137,17 @@ def status_of(node: Node, level: bytes, message: str, topic: str, values: Mappin
 
 
 class DiagnosticsPublisher:
-    """Publishes a status on /diagnostics once a second, and logs its sentence when it becomes a worse or another one.
+    """Publishes a status on /diagnostics once a second, and logs a warning when the message changes.
 
     Args:
-        node: its clock stamps the messages; the pace is steady, so that a simulation that pauses is reported, too.
-        status: what to say.
+        node: its clock stamps the messages; the timer uses steady time, so that a paused simulation is reported, too.
+        status: returns the current status, or None while there is nothing to publish.
     """
 
     def __init__(self, node: Node, status: Callable[[], DiagnosticStatus | None]) -> None:
         self._node = node
         self._status = status
-        self._said = ""
+        self._last_message = ""
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
         node.create_timer(1.0, self._publish, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
@@ -156,6 +157,6 @@ class DiagnosticsPublisher:
             return
         header = Header(stamp=self._node.get_clock().now().to_msg())
         self._publisher.publish(DiagnosticArray(header=header, status=[status]))
-        if status.level == DiagnosticStatus.WARN and status.message != self._said:
+        if status.level == DiagnosticStatus.WARN and status.message != self._last_message:
             self._node.get_logger().warning(status.message)
-        self._said = status.message
+        self._last_message = status.message

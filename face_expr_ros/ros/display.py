@@ -1,23 +1,26 @@
-"""Where the demo's annotated images go: a window, or a video where there is no screen."""
+"""Outputs of the demo's annotated images: a window, or a video file on machines without a display."""
 
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from face_expr_ros.core.atomic_files import atomic_path
 from face_expr_ros.core.latest_item import LatestItemWorker
+from face_expr_ros.drawing.video_writer import video_writer
 
-TITLE = "face_expr (q ends)"
+TITLE = "face_expr (q quits)"
 Bgr = NDArray[np.uint8]
 
 
-class Show(Protocol):
-    """Takes images; ``closed`` once the user has seen enough."""
+class ImageSink(Protocol):
+    """A context that consumes annotated images; ``closed`` is set when the user closes it."""
 
     closed: bool
 
@@ -25,46 +28,51 @@ class Show(Protocol):
 
     def refresh(self) -> None: ...
 
-    def close(self) -> None: ...
+    def __enter__(self) -> ImageSink: ...
+
+    def __exit__(self, *problem: Any) -> None: ...
 
 
-def has_screen() -> bool:
-    """True where a window can be opened."""
+def has_display() -> bool:
+    """Whether a window can be opened."""
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 class Window:
-    """An OpenCV window; q, Escape or its close button end it."""
+    """An OpenCV window; q, Escape or its close button closes it."""
 
     def __init__(self) -> None:
         self.closed = False
-        self._shown = False
+        self._is_open = False
 
     def __call__(self, image: Bgr, stamp: float) -> None:
         """Show an image."""
         cv2.imshow(TITLE, image)
-        self._shown = True
+        self._is_open = True
 
     def refresh(self) -> None:
-        """Let the window live."""
-        if not self._shown:
+        """Process the window's events."""
+        if not self._is_open:
             return
         key = cv2.waitKey(1) & 0xFF
         gone = cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1
         self.closed = self.closed or gone or key in (ord("q"), 27)
 
-    def close(self) -> None:
-        """Take the window away."""
+    def __enter__(self) -> Window:
+        return self
+
+    def __exit__(self, *problem: Any) -> None:
         cv2.destroyAllWindows()
 
 
 class Video:
-    """An mp4 file that plays in real time: an image is repeated until the next one's stamp.
+    """An mp4 file that plays in real time: each image is repeated until the stamp of the next one.
 
-    Encoding has a thread of its own, so that it does not delay the messages that are measured.
+    A context: the file replaces an older one when the context is left without an error, see `atomic_path`. Images are
+    encoded in a separate thread, so that encoding does not delay the messages whose latency is measured.
 
     Args:
-        path: of the file; folders are made.
+        path: path of the file; missing folders are created.
         rate: frames per second of the file.
 
     Raises:
@@ -73,22 +81,23 @@ class Video:
 
     def __init__(self, path: Path, rate: float) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.open("wb").close()
         self.closed = False
         self._path = path
+        self._stack = ExitStack()
+        self._draft = self._stack.enter_context(atomic_path(path))
         self._rate = rate
         self._writer: cv2.VideoWriter | None = None
         self._first_stamp = 0.0
-        self._last = np.zeros((0, 0, 3), np.uint8)
+        self._last_image = np.zeros((0, 0, 3), np.uint8)
         self._written = 0
         self._size = (0, 0)
         self._worker = LatestItemWorker(self._write, "video")
 
     def __call__(self, image: Bgr, stamp: float) -> None:
-        """Write an image with its stamp in seconds; one that comes too fast for the encoder is left out.
+        """Write an image with its stamp in seconds; images that arrive while the encoder is busy are dropped.
 
         Raises:
-            ValueError: the file's name does not end as a video's.
+            ValueError: the file's extension is not that of a video.
         """
         if self._writer is None:
             self._writer = self._open(image)
@@ -98,29 +107,27 @@ class Video:
     def refresh(self) -> None:
         """Nothing to do between images."""
 
-    def close(self) -> None:
-        """Finish the file."""
+    def __enter__(self) -> Video:
+        return self
+
+    def __exit__(self, *problem: Any) -> None:
         self._worker.close()
-        if self._writer is not None:
-            self._writer.release()
+        self._stack.__exit__(*problem)
 
     def _open(self, image: Bgr) -> cv2.VideoWriter:
         self._size = (image.shape[1], image.shape[0])
-        writer = cv2.VideoWriter(str(self._path), cv2.VideoWriter.fourcc(*"mp4v"), self._rate, self._size)
-        if not writer.isOpened():
-            raise ValueError(f"a file that ends in .mp4 was wanted for the video, {str(self._path)!r} was given")
-        return writer
+        return self._stack.enter_context(video_writer(self._draft, self._rate, self._size, self._path))
 
     def _write(self, item: tuple[Bgr, float]) -> None:
         assert self._writer is not None
         image, stamp = item
         if (image.shape[1], image.shape[0]) != self._size:  # a folder of images of different sizes
             image = np.asarray(cv2.resize(image, self._size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-        place = round((stamp - self._first_stamp) * self._rate)
-        while self._written < place:
-            self._writer.write(self._last)
+        index = round((stamp - self._first_stamp) * self._rate)
+        while self._written < index:
+            self._writer.write(self._last_image)
             self._written += 1
-        if self._written == place:  # of two images for one frame of the file the first counts
+        if self._written == index:  # the first of several images within one frame of the file is kept
             self._writer.write(image)
             self._written += 1
-        self._last = image
+        self._last_image = image

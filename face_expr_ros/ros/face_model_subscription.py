@@ -1,4 +1,4 @@
-"""The face model of a latched FaceModel message."""
+"""Conversion of FaceModel messages to face models."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from face_expr_ros.models.bundle import manifest, open_face_model
 from face_expr_ros.msg import FaceModel
 
 
-def announced_model(message: FaceModel) -> MorphableModel:
-    """The model that a message announces: the installed one with the same hash, which knows more, or what it holds.
+def resolve_face_model(message: FaceModel) -> MorphableModel:
+    """The installed model with the message's hash, else a model of the message's content, which has fewer attributes.
 
     Raises:
-        ValueError: the message's arrays do not fit its counts.
+        ValueError: the sizes of the message's arrays do not match its counts.
     """
     for bundle in manifest():
         try:
@@ -27,16 +27,16 @@ def announced_model(message: FaceModel) -> MorphableModel:
 
 
 def _from_message(message: FaceModel) -> MorphableModel:
-    count, size = message.vertex_count, (-1, message.vertex_count, 3)
+    count, shape = message.vertex_count, (-1, message.vertex_count, 3)
     triangles = np.array(message.triangles, np.uint32).reshape(-1, 3)
     if triangles.size and triangles.max() >= count:
-        raise ValueError(f"triangles of vertices below {count} were wanted, {triangles.max()} is among them")
+        raise ValueError(f"expected triangles with vertex indices below {count}, got {triangles.max()}")
     model = MorphableModel(
         name=message.model,
         sha256=message.sha256,
         mean=np.array(message.mean, np.float32).reshape(count, 3),
-        identity=_basis(message.identity, size),
-        expression=_basis(message.expression, size),
+        identity=_basis(message.identity, shape),
+        expression=_basis(message.expression, shape),
         expression_names=tuple(message.blendshape_names),
         triangles=triangles.astype(np.int32),
         uv=np.zeros((0, 2), np.float32),
@@ -49,11 +49,12 @@ def _from_message(message: FaceModel) -> MorphableModel:
         facemesh_triangle=np.zeros(0, np.int32),
         facemesh_barycentric=np.zeros((0, 3), np.float32),
     )
-    given, wanted = (len(model.identity), len(model.expression)), (message.identity_count, message.expression_count)
-    if given != wanted:
-        raise ValueError(f"bases of {wanted} vectors were wanted, {given} were given")
+    expected = (message.identity_count, message.expression_count)
+    actual = (len(model.identity), len(model.expression))
+    if actual != expected:
+        raise ValueError(f"expected {expected} identity and expression vectors, got {actual}")
     return model
 
 
-def _basis(values: object, size: tuple[int, int, int]) -> NDArray[np.float32]:
-    return np.array(values, np.float32).reshape(size)
+def _basis(values: object, shape: tuple[int, int, int]) -> NDArray[np.float32]:
+    return np.array(values, np.float32).reshape(shape)

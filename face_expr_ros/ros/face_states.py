@@ -1,4 +1,4 @@
-"""FaceArray messages as values."""
+"""Conversion of FaceArray messages to face states."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from face_expr_ros.perception.landmarks import LANDMARK_COUNT
 
 
 def face_states(message: FaceArray) -> tuple[FaceState, ...]:
-    """The faces of a message, in its order.
+    """The faces of a message, in the same order.
 
     Raises:
-        ValueError: a face's lists do not fit each other, its landmarks are neither 478 nor none, or its pose is not
-            finite or its quaternion zero.
+        ValueError: a face has names without values or values without names, a number of landmarks other than 0 or 478,
+            a pose that is not finite, or a zero quaternion.
     """
     stamp_ns = Time.from_msg(message.header.stamp).nanoseconds
     return tuple(_face_state(face, stamp_ns) for face in message.faces)
@@ -44,11 +44,11 @@ def _face_state(face: Face, stamp_ns: int) -> FaceState:
 def _pose(message: FacePose) -> Pose:
     q, p = message.pose.orientation, message.pose.position
     quaternion, position = np.array([q.x, q.y, q.z, q.w]), np.array([p.x, p.y, p.z])
-    within_single = np.abs(position) < np.finfo(np.float32).max  # what others of its numbers can hold
-    if not (within_single.all() and np.isfinite(quaternion).all() and quaternion.any()):
+    in_range = np.abs(position) < np.finfo(np.float32).max  # consumers convert it to float32
+    if not (in_range.all() and np.isfinite(quaternion).all() and quaternion.any()):
         raise ValueError(
-            f"a pose of finite numbers was wanted for {message.face_id!r}, "
-            f"position {position.tolist()} and quaternion {quaternion.tolist()} were given"
+            f"expected a finite pose and a nonzero quaternion for face {message.face_id!r}, "
+            f"got position {position.tolist()} and quaternion {quaternion.tolist()}"
         )
     return Pose(Rotation.from_quat(quaternion).as_matrix() @ FACE_FRAME.T, position, message.metric)
 
@@ -57,8 +57,8 @@ def _landmarks(face: Face) -> NDArray[np.float32]:
     numbers = np.array(face.landmarks, np.float32)
     if numbers.size not in (0, 3 * LANDMARK_COUNT):
         raise ValueError(
-            f"{LANDMARK_COUNT} landmarks of 3 numbers, or none, were wanted for {face.face_id!r}, "
-            f"{numbers.size} numbers were given"
+            f"expected 0 or {LANDMARK_COUNT} landmarks with 3 values each for face {face.face_id!r}, "
+            f"got {numbers.size} values"
         )
     return numbers.reshape(-1, 3)
 
@@ -66,12 +66,12 @@ def _landmarks(face: Face) -> NDArray[np.float32]:
 def _blendshapes(message: FaceExpression) -> Blendshapes:
     names, values = tuple(message.blendshape_names), np.array(message.blendshapes)
     if len(names) != len(values):
-        raise ValueError(f"a value for each of {len(names)} blendshapes was wanted, {len(values)} were given")
+        raise ValueError(f"expected a value for each of {len(names)} blendshape names, got {len(values)} values")
     return Blendshapes(names, values)
 
 
 def _readouts(message: FaceExpression) -> Readouts:
     names, values = tuple(message.action_unit_names), np.array(message.action_units)
     if len(names) != len(values):
-        raise ValueError(f"a value for each of {len(names)} action units was wanted, {len(values)} were given")
+        raise ValueError(f"expected a value for each of {len(names)} action unit names, got {len(values)} values")
     return Readouts(names, values, message.valence, message.arousal, message.label, message.mouth_open)

@@ -1,7 +1,7 @@
-"""What Fast DDS does with shared memory, read from the outside: its profile, its segments, what killed processes left.
+"""Inspection of Fast DDS's shared memory: profile, segment size, and stale segments of killed processes.
 
-The numbers that matter: without a profile a segment has 512 KB, less than one 640x480 color image, and best-effort
-images between processes are lost.
+Without a profile a segment has 512 KB, less than one 640x480 color image, and best-effort images between processes are
+lost.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree
 
-DEFAULT_SEGMENT = 512 * 1024  # bytes, Fast DDS without a profile
+DEFAULT_SEGMENT = 512 * 1024  # bytes, Fast DDS's default
 PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")  # up to Jazzy; from Kilted
 
 
@@ -20,15 +20,15 @@ class ProfileError(ValueError):
 
 
 def profile_path(environment: Mapping[str, str]) -> str:
-    """The Fast DDS profile of processes that are started from here; empty without one."""
+    """Path of the Fast DDS profile of processes with this environment; empty without a profile."""
     return next((environment[name] for name in PROFILE_VARIABLES if environment.get(name)), "")
 
 
 def segment_size(profile: Path) -> int:
-    """Bytes of shared memory that a process takes under this profile.
+    """Size in bytes of the shared-memory segment of a process with this profile.
 
     Raises:
-        ProfileError: there is no such file, it is no XML, or its size is no number.
+        ProfileError: the file cannot be read, is not XML, or its segment size is not a number.
     """
     try:
         elements = list(ElementTree.parse(profile).iter())
@@ -47,14 +47,14 @@ def stale_segments(folder: Path, processes: Path = Path("/proc")) -> list[Path]:
     for maps in processes.glob("[0-9]*/maps"):
         try:
             lines = maps.read_text(errors="replace").splitlines()
-        except OSError:  # it ended meanwhile, or is another user's
+        except OSError:  # the process has exited or belongs to another user
             continue
         mapped.update(line.rpartition(" ")[2] for line in lines)
     return [path for path in _segments(folder) if str(path) not in mapped]
 
 
 def _segments(folder: Path) -> list[Path]:
-    """Segments only: ports are used again by the next process, `_el` files are locks and never mapped."""
+    """Segments only: the next process reuses ports, and `_el` files are locks, which are never mapped."""
     files = [path for prefix in ("fastdds", "fastrtps") for path in folder.glob(f"{prefix}_*")]
     segments = [path for path in files if not path.name.endswith("_el") and "_port" not in path.name]
     return sorted(path for path in segments if path.stat().st_uid == os.getuid())

@@ -1,4 +1,4 @@
-"""The true parameters of rendered faces as a FaceArray."""
+"""Ground truth of rendered faces as a FaceArray."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from face_expr_ros.sources.source_frame import Truth
 
 
 def truth_array(truths: Sequence[Truth], model: MorphableModel, camera: Camera, header: Header) -> FaceArray:
-    """What was rendered, in the message of what is found: true pose, shape, expression and landmarks.
+    """True pose, shape, expression and landmarks of the rendered faces, in the message type of the results.
 
-    Ids are "t1", "t2", ... in the order of the truths; they have nothing to do with the ids of the tracker.
+    Ids are "t1", "t2", ... in the order of ``truths``; they are unrelated to the tracker's ids.
     """
     faces = [true_face(f"t{number}", truth, model, camera) for number, truth in enumerate(truths, start=1)]
     return face_array(faces, camera, model.name, header)
 
 
 def true_face(face_id: str, truth: Truth, model: MorphableModel, camera: Camera) -> Face:
-    """One rendered face; its landmarks are the model's FaceMesh points, hidden ones included.
+    """One rendered face; its landmarks are the model's FaceMesh points, including occluded ones.
 
-    Depth is counted from the sellion, see `geometry.pixels_with_depth`.
+    Depth is relative to the sellion, see `geometry.pixels_with_depth`.
     """
     vertices = to_camera(model.vertices(truth.shape, truth.expression), truth.pose)
     landmarks = pixels_with_depth(model.facemesh_points(vertices), truth.pose, camera).astype(np.float32)
     landmarks68 = pixels_with_depth(vertices[model.landmarks68], truth.pose, camera)
-    apparent = weak_perspective(truth.pose, camera)
+    projection = weak_perspective(truth.pose, camera)
     blendshapes = Blendshapes(model.expression_names, truth.expression)
     return Face(
         id=face_id,
         confidence=1.0,
         roi=bounding_box(landmarks),
         landmarks=Landmarks(landmarks, 1.0),
-        fit=FaceFit(truth.pose, truth.shape, truth.expression, 0.0, landmarks68, apparent, confidence=1.0),
+        fit=FaceFit(truth.pose, truth.shape, truth.expression, 0.0, landmarks68, projection, confidence=1.0),
         blendshapes=blendshapes,
         readouts=read_once(blendshapes, ExpressionConfig()),
     )

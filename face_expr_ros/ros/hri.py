@@ -1,4 +1,4 @@
-"""Topics and frames of REP-155 (ROS4HRI), where hri_msgs is installed (it is not on PyPI)."""
+"""Topics and frames of REP-155 (ROS4HRI); they require hri_msgs, which is not on PyPI."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rclpy.publisher import Publisher
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
-from face_expr_ros.core.config import setting
+from face_expr_ros.core.settings import setting
 from face_expr_ros.core.types import FaceState
 from face_expr_ros.retargeting import hri_values
 from face_expr_ros.retargeting.hri_values import ImageSize, hri_id
@@ -33,7 +33,7 @@ from face_expr_ros.ros.transforms import transform_message_type
 
 FACES = "/humans/faces"
 HOW_TO_INSTALL = (
-    "hri_msgs is not installed, so there is nothing to do: sudo apt install ros-$ROS_DISTRO-hri-msgs "
+    "hri_bridge requires hri_msgs, which is not installed: sudo apt install ros-$ROS_DISTRO-hri-msgs "
     "(Humble and Jazzy), or build github.com/ros4hri/hri_msgs in your workspace"
 )
 
@@ -42,28 +42,34 @@ HOW_TO_INSTALL = (
 class HriBridgeConfig:
     """Settings of the node ``hri_bridge``."""
 
-    image_transport: str = setting("raw", "subscribe image or image/compressed", choices=("raw", "compressed"))
-    crop_width: int = setting(128, "of the pictures of faces", unit="pixels", minimum=16, maximum=2048)
-    crop_height: int = setting(128, "of the pictures of faces", unit="pixels", minimum=16, maximum=2048)
-    gaze_tf: bool = setting(True, "broadcast the frames gaze_<id>, where tf2_msgs is installed")
-    face_tf: bool = setting(False, "broadcast the frames face_<id> too; perception does so already")
+    image_transport: str = setting("raw", "subscribe to image or to image/compressed", choices=("raw", "compressed"))
+    crop_width: int = setting(128, "width of the cropped face images", unit="pixels", minimum=16, maximum=2048)
+    crop_height: int = setting(128, "height of the cropped face images", unit="pixels", minimum=16, maximum=2048)
+    gaze_tf: bool = setting(True, "broadcast the frames gaze_<id>, if tf2_msgs is installed")
+    face_tf: bool = setting(False, "broadcast the frames face_<id>, which perception broadcasts by default")
     input_timeout: float = setting(
-        1.0, "silence of the topic faces after which nobody is in view", unit="s", minimum=0.05, maximum=60.0
+        1.0,
+        "time without a message on the topic faces after which all faces are removed",
+        unit="s",
+        minimum=0.05,
+        maximum=60.0,
     )
 
 
-class HriFaces:
-    """/humans/faces/tracked, and for each face in view its own topics, which come and go with it.
+class HriPublisher:
+    """Publishes /humans/faces/tracked, the topics of each face, and its frames.
+
+    The topics of a face are created when it appears and destroyed when it disappears.
 
     Args:
-        node: publishes.
+        node: creates the publishers.
         types, config: see there.
-        report: called with a sentence for whatever is left out of an image's faces, and why.
+        report: called with a message for each output that is skipped.
     """
 
     def __init__(self, node: Node, types: HriTypes, config: HriBridgeConfig, report: Callable[[str], None]) -> None:
         self._node, self._types, self._config, self._report = node, types, config, report
-        self._kinds: dict[str, type[Any]] = {
+        self._topic_types: dict[str, type[Any]] = {
             "roi": types.roi,
             "cropped": Image,
             "landmarks": types.landmarks,
@@ -76,8 +82,8 @@ class HriFaces:
         self._tf = node.create_publisher(self._tf_type, "/tf", 100) if self._tf_type else None
 
     @property
-    def wants_images(self) -> bool:
-        """Somebody listens to the picture of a face."""
+    def needs_images(self) -> bool:
+        """Whether the cropped image of a face is subscribed."""
         return any(topics["cropped"].get_subscription_count() for topics in self._topics.values())
 
     def __call__(
@@ -86,81 +92,81 @@ class HriFaces:
         """Publish the faces of one image.
 
         Args:
-            faces: all of them; faces that are not among them lose their topics.
-            header: of the image.
-            size: of the image; without it there are no boxes and no landmarks.
-            image: (height, width, 3) BGR; without it there are no pictures of faces.
+            faces: all faces of the image; the topics of all other faces are destroyed.
+            header: header of the image.
+            size: size of the image; without it no boxes and landmarks are published.
+            image: (height, width, 3) BGR; without it no cropped images are published.
         """
-        named = self._named(faces)
-        self._come_and_go(set(named))
-        self._tracked.publish(self._types.ids(header=header, ids=list(named)))
-        for name, face in named.items():
-            for topic, make in self._wanted(name, face, header, size, image).items():
-                message = self._made(topic, face, make)
+        by_id = self._by_hri_id(faces)
+        self._update_topics(set(by_id))
+        self._tracked.publish(self._types.ids(header=header, ids=list(by_id)))
+        for name, face in by_id.items():
+            for topic, build in self._message_builders(name, face, header, size, image).items():
+                message = self._try_build(topic, face, build)
                 if message is not None:
                     self._topics[name][topic].publish(message)
         if self._tf is not None and self._tf_type is not None and header.frame_id:
-            transforms = self._transforms(named, header)
+            transforms = self._transforms(by_id, header)
             if transforms:
                 self._tf.publish(self._tf_type(transforms=transforms))
 
-    def _named(self, faces: Sequence[FaceState]) -> dict[str, FaceState]:
-        """The faces by their ids as REP-155 wants them."""
-        named: dict[str, FaceState] = {}
+    def _by_hri_id(self, faces: Sequence[FaceState]) -> dict[str, FaceState]:
+        """The faces by their REP-155 ids; of several faces with the same id the first is kept."""
+        result: dict[str, FaceState] = {}
         for face in faces:
-            if named.setdefault(hri_id(face.id), face) is not face:
-                self._report(f"face {face.id!r} left out: another face of the image is {hri_id(face.id)!r}, too")
-        return named
+            if result.setdefault(hri_id(face.id), face) is not face:
+                self._report(f"face {face.id!r} skipped: its id {hri_id(face.id)!r} is that of another face")
+        return result
 
-    def _come_and_go(self, present: set[str]) -> None:
+    def _update_topics(self, present: set[str]) -> None:
         for name in self._topics.keys() - present:
             for publisher in self._topics.pop(name).values():
                 self._node.destroy_publisher(publisher)
         for name in present - self._topics.keys():
             self._topics[name] = {
-                topic: self._node.create_publisher(kind, f"{FACES}/{name}/{topic}", 10)
-                for topic, kind in self._kinds.items()
+                topic: self._node.create_publisher(message_type, f"{FACES}/{name}/{topic}", 10)
+                for topic, message_type in self._topic_types.items()
             }
 
-    def _wanted(
+    def _message_builders(
         self, name: str, face: FaceState, header: Header, size: ImageSize | None, image: NDArray[np.uint8] | None
     ) -> dict[str, Callable[[], Any]]:
-        """How to make what somebody listens to and what can be said."""
-        heard = {topic for topic, publisher in self._topics[name].items() if publisher.get_subscription_count()}
+        """Functions that make the messages of the subscribed topics for which the data is available."""
+        subscribed = {topic for topic, publisher in self._topics[name].items() if publisher.get_subscription_count()}
         result: dict[str, Callable[[], Any]] = {}
-        if "roi" in heard and size is not None:
+        if "roi" in subscribed and size is not None:
             result["roi"] = partial(roi_message, self._types, face, size, header)
-        if "landmarks" in heard and size is not None and len(face.landmarks):
+        if "landmarks" in subscribed and size is not None and len(face.landmarks):
             result["landmarks"] = partial(landmarks_message, self._types, face, size, header)
-        if "cropped" in heard and image is not None:
-            result["cropped"] = partial(self._picture, face, image, header)
-        if "facs" in heard:
+        if "cropped" in subscribed and image is not None:
+            result["cropped"] = partial(self._cropped_image, face, image, header)
+        if "facs" in subscribed:
             result["facs"] = partial(facs_message, self._types, face, header)
-        if "expression" in heard and face.readouts.label:
+        if "expression" in subscribed and face.readouts.label:
             result["expression"] = partial(expression_message, self._types, face, header)
         return result
 
-    def _picture(self, face: FaceState, image: NDArray[np.uint8], header: Header) -> Image:
+    def _cropped_image(self, face: FaceState, image: NDArray[np.uint8], header: Header) -> bytes:
         width, height = self._config.crop_width, self._config.crop_height
         return image_bytes(hri_values.cropped(image, face.roi, width, height), header)
 
-    def _transforms(self, named: Mapping[str, FaceState], header: Header) -> list[TransformStamped]:
+    def _transforms(self, by_id: Mapping[str, FaceState], header: Header) -> list[TransformStamped]:
         frames: list[tuple[str, Callable[[str, FaceState, Header], TransformStamped]]] = []
         if self._config.face_tf:
             frames.append(("frame", face_transform))
         if self._config.gaze_tf:
             frames.append(("gaze", gaze_transform))
-        made = [
-            self._made(what, face, partial(transform, name, face, header))
-            for name, face in named.items()
-            for what, transform in frames
+        transforms = [
+            self._try_build(label, face, partial(build, name, face, header))
+            for name, face in by_id.items()
+            for label, build in frames
         ]
-        return [transform for transform in made if transform is not None]
+        return [transform for transform in transforms if transform is not None]
 
-    def _made(self, what: str, face: FaceState, make: Callable[[], Any]) -> Any:
-        """What ``make`` gives; None where the face lacks what it takes, which is no reason to leave out the rest."""
+    def _try_build(self, label: str, face: FaceState, build: Callable[[], Any]) -> Any:
+        """The result of ``build``; None, with a report, if the face lacks the data."""
         try:
-            return make()
+            return build()
         except ValueError as error:
-            self._report(f"{what} of face {face.id!r} left out: {error}")
+            self._report(f"{label} of face {face.id!r} skipped: {error}")
             return None

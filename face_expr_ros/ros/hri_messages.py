@@ -1,4 +1,4 @@
-"""A face in the messages and frames of REP-155 (ROS4HRI)."""
+"""Conversion of faces to the messages and frames of REP-155 (ROS4HRI)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from face_expr_ros.ros.encode import pose_message
 
 @dataclass(frozen=True)
 class HriTypes:
-    """The message classes of hri_msgs that faces need."""
+    """The message classes of hri_msgs for faces."""
 
     ids: type[Any]
     roi: type[Any]
@@ -30,7 +30,7 @@ class HriTypes:
 
 
 def hri_types() -> HriTypes | None:
-    """The classes; None where hri_msgs is not installed."""
+    """The classes; None if hri_msgs is not installed."""
     try:
         from hri_msgs import msg
     except ImportError:
@@ -55,7 +55,7 @@ def landmarks_message(types: HriTypes, face: FaceState, size: ImageSize, header:
     """hri_msgs/FacialLandmarks.
 
     Raises:
-        ValueError: FaceMesh does not see the face, or a landmark is not finite.
+        ValueError: the face has no landmarks, or a landmark is not finite.
     """
     points = [types.point(x=x, y=y, c=c) for x, y, c in hri_values.normalized_points(face, size).tolist()]
     return types.landmarks(header=header, landmarks=points, height=size.height, width=size.width)
@@ -71,11 +71,11 @@ def expression_message(types: HriTypes, face: FaceState, header: Header) -> Any:
     """hri_msgs/Expression.
 
     Raises:
-        ValueError: hri_msgs has no word for the label.
+        ValueError: hri_msgs has no constant for the label.
     """
     readouts = face.readouts
     if readouts.label not in EXPRESSIONS:
-        raise ValueError(f"a label of {', '.join(EXPRESSIONS)} was wanted, {readouts.label!r} was given")
+        raise ValueError(f"expected a label of {', '.join(EXPRESSIONS)}, got {readouts.label!r}")
     return types.expression(
         header=header,
         expression=EXPRESSIONS[readouts.label],
@@ -86,20 +86,20 @@ def expression_message(types: HriTypes, face: FaceState, header: Header) -> Any:
 
 
 def face_transform(name: str, face: FaceState, header: Header) -> TransformStamped:
-    """face_<id>: x out of the face, y to the subject's left, z to the scalp, at the sellion."""
+    """face_<id>: origin at the sellion, x out of the face, y to the subject's left, z to the scalp."""
     pose = pose_message(face.pose)
     return _transform(f"face_{name}", face, pose.orientation, header)
 
 
 def gaze_transform(name: str, face: FaceState, header: Header) -> TransformStamped:
-    """gaze_<id>: where the face frame is, with z along the gaze, x to the subject's right and y down.
+    """gaze_<id>: origin of the face frame, z along the gaze, x to the subject's right, y down.
 
     Raises:
         ValueError: the face has neither ARKit's blendshapes nor landmarks, or they are not finite.
     """
     axes = gaze_axes(gaze(face), face.pose)
     if not np.isfinite(axes).all():
-        raise ValueError("finite blendshapes of the eyes, or landmarks, were wanted, some that are not were given")
+        raise ValueError("expected finite blendshapes of the eyes or landmarks, got NaN or infinity")
     x, y, z, w = Rotation.from_matrix(axes).as_quat().tolist()
     return _transform(f"gaze_{name}", face, Quaternion(x=x, y=y, z=z, w=w), header)
 

@@ -1,6 +1,6 @@
-"""Do images get from one process to another here? A publisher in a second process, counted in this one.
+"""Test of image transport between processes: a second process publishes, this one counts.
 
-`python -m face_expr_ros.ros.image_probe TOPIC SECONDS` is the publisher's side; it prints how many images it sent.
+`python -m face_expr_ros.ros.image_probe TOPIC SECONDS` is the publisher; it prints the number of images it sent.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
 WIDTH, HEIGHT, RATE = 1280, 720, 30.0  # pixels, pixels, Hz
-MATCH_TIMEOUT = 10.0  # seconds until publisher and subscription have found each other
+MATCH_TIMEOUT = 10.0  # seconds for the discovery of publisher and subscription
 BEST_EFFORT = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """Images of 1280x720 bgr8 sent best-effort by another process, and received here.
+    """Numbers of 1280x720 bgr8 images sent best-effort by another process, and received here.
 
     Attributes:
-        sent: 0 when publisher and subscription did not find each other.
-        error: what the publisher's process said when it failed, else empty.
+        sent: 0 if discovery failed.
+        error: error message of the publisher's process; empty if it succeeded.
     """
 
     sent: int
@@ -38,7 +38,7 @@ class ProbeResult:
 
 
 def probe_images(topic: str, seconds: float) -> ProbeResult:
-    """Start the publisher for `seconds` on `topic` and count what arrives."""
+    """Start the publisher for `seconds` on `topic` and count the received images."""
     context = Context()
     rclpy.init(context=context)
     try:
@@ -56,15 +56,15 @@ def _spin_while_publishing(node: Node, context: Context, topic: str, seconds: fl
     executor = SingleThreadedExecutor(context=context)
     executor.add_node(node)
     command = [sys.executable, "-m", __spec__.name, topic, str(seconds)]
-    patience = 2 * MATCH_TIMEOUT + seconds
-    deadline = time.monotonic() + patience
+    timeout = 2 * MATCH_TIMEOUT + seconds
+    deadline = time.monotonic() + timeout
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as publisher:
         while publisher.poll() is None and time.monotonic() < deadline:
             executor.spin_once(timeout_sec=0.05)
         publisher.kill()
         output, errors = publisher.communicate()
     executor.shutdown()
-    lines = errors.strip().splitlines() or [f"the publisher did not end within {patience:.0f} s"]
+    lines = errors.strip().splitlines() or [f"the publisher did not exit within {timeout:.0f} s"]
     return (int(output), "") if output.strip().isdecimal() else (0, lines[-1])
 
 

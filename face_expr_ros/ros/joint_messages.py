@@ -1,4 +1,4 @@
-"""Joint targets as messages, and measured joints as values."""
+"""Conversion of joint targets to messages, and of joint states to positions."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from face_expr_ros.retargeting.joints import JointTargets
 
 
 def joint_state(targets: JointTargets, stamp: Time) -> JointState:
-    """Names, positions and velocities; there is no effort."""
+    """Names, positions and velocities of the joints; the effort is empty."""
     header = Header(stamp=stamp)
     return JointState(header=header, name=targets.names, position=targets.positions, velocity=targets.velocities)
 
 
 def joint_trajectory(targets: JointTargets, period: float) -> JointTrajectory:
-    """One point, to be reached ``period`` seconds after the message comes: its stamp of 0 says so."""
+    """A single point to be reached ``period`` seconds after the message is received, as its zero stamp specifies."""
     point = JointTrajectoryPoint(
         positions=targets.positions,
         velocities=targets.velocities,
@@ -31,7 +31,7 @@ def joint_trajectory(targets: JointTargets, period: float) -> JointTrajectory:
 
 
 def measured_positions(message: JointState, names: Sequence[str]) -> tuple[float, ...] | None:
-    """The positions of these joints; None where the message lacks one of them, or its position is not finite."""
-    known = dict(zip(message.name, message.position, strict=False))
-    positions = tuple(known.get(name, math.nan) for name in names)
+    """The positions of these joints; None if one of them is missing or its position is not finite."""
+    by_name = dict(zip(message.name, message.position, strict=False))
+    positions = tuple(by_name.get(name, math.nan) for name in names)
     return positions if all(map(math.isfinite, positions)) else None

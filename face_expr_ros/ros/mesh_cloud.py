@@ -11,30 +11,32 @@ from std_msgs.msg import Header
 
 from face_expr_ros.core.geometry import to_camera
 from face_expr_ros.ros.cdr import Writer
-from face_expr_ros.ros.meshes import Drawing, DrawnFace
+from face_expr_ros.ros.meshes import ColoredMesh, MeshSet
 
-# "rgb" as PCL and RViz have it: a float32 whose bits are 0x00RRGGBB.
+# "rgb" as PCL and RViz define it: a float32 whose bits are 0x00RRGGBB.
 _POINT = np.dtype([("xyz", "<f4", 3), ("bgr", "u1", 4)])
 _FIELDS = [
-    PointField(name=name, offset=4 * place, datatype=PointField.FLOAT32, count=1)
-    for place, name in enumerate(("x", "y", "z", "rgb"))
+    PointField(name=name, offset=4 * index, datatype=PointField.FLOAT32, count=1)
+    for index, name in enumerate(("x", "y", "z", "rgb"))
 ]
 
 
-def mesh_cloud(drawing: Drawing, header: Header, write: Writer) -> bytes | PointCloud2:
-    """x, y, z in meters and a color for each vertex, the faces one after the other; empty when nobody is there.
+def mesh_cloud(mesh_set: MeshSet, header: Header, write: Writer) -> bytes | PointCloud2:
+    """x, y, z in meters and a color for each vertex, one face after the other; empty without faces.
 
     Args:
-        write: of PointCloud2, from :func:`face_expr_ros.ros.cdr.open_writer`.
+        mesh_set: the meshes of the image's faces.
+        header: header of the image.
+        write: writer of PointCloud2, from :func:`face_expr_ros.ros.cdr.create_writer`.
     """
-    points = np.concatenate([np.zeros(0, _POINT), *map(_points, drawing.faces)])
+    points = np.concatenate([np.zeros(0, _POINT), *map(_points, mesh_set.meshes)])
     cloud: Any = PointCloud2(header=header, height=1, width=len(points), fields=_FIELDS, is_dense=True)
     cloud.point_step, cloud.row_step = _POINT.itemsize, points.nbytes
     return write(cloud, data=points.view(np.uint8))
 
 
-def _points(drawn: DrawnFace) -> NDArray[Any]:
-    points = np.zeros(len(drawn.vertices), _POINT)
-    points["xyz"] = to_camera(drawn.vertices, drawn.face.fit.pose)
-    points["bgr"][:, :3] = np.rint(255 * drawn.colors[:, 2::-1])
+def _points(mesh: ColoredMesh) -> NDArray[Any]:
+    points = np.zeros(len(mesh.vertices), _POINT)
+    points["xyz"] = to_camera(mesh.vertices, mesh.face.fit.pose)
+    points["bgr"][:, :3] = np.rint(255 * mesh.colors[:, 2::-1])
     return points

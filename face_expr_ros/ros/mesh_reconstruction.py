@@ -1,11 +1,11 @@
-"""The light way to a mesh: a subscriber rebuilds the vertices from the latched FaceModel and a face's coefficients.
+"""Reconstruction of meshes in a subscriber, from the latched FaceModel and the coefficients of a face.
 
-The model comes once, some megabytes; after that a face is its pose and its coefficients, less than the corners of a
-hundred triangles:
+The model, some megabytes, is transferred once. After that a face consists of its pose and coefficients, which is less
+data than the corners of a hundred triangles:
 
     node.create_subscription(FaceModel, "face_model", on_model, QoSProfile(depth=1, durability=TRANSIENT_LOCAL))
-    rebuilder = MeshReconstructor(model_message)
-    vertices = rebuilder.in_camera(face)  # for a Face of the topic faces: (V, 3), triangles are rebuilder.triangles
+    reconstructor = MeshReconstructor(model_message)
+    vertices = reconstructor.in_camera(face)  # Face of the topic faces -> (V, 3); reconstructor.triangles: (T, 3)
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class MeshReconstructor:
         triangles: (T, 3) vertex indices, counter-clockwise seen from outside.
 
     Raises:
-        ValueError: the message's arrays do not fit its counts.
+        ValueError: the sizes of the message's arrays do not match its counts.
     """
 
     def __init__(self, message: FaceModel) -> None:
@@ -39,30 +39,30 @@ class MeshReconstructor:
         self._expression = np.array(message.expression, np.float32).reshape(message.expression_count, size)
 
     def in_model_axes(self, shape: ArrayLike, expression: ArrayLike) -> FloatArray:
-        """(V, 3) meters, x to the subject's left, y up, z out of the face, for coefficients of both kinds.
+        """Vertices (V, 3) in meters for coefficients; x to the subject's left, y up, z out of the face.
 
-        Raises ValueError when there are not as many coefficients as the model has.
+        Raises ValueError if the number of coefficients is not that of the model.
         """
         return self._vertices(np.asarray(shape, np.float32), np.asarray(expression, np.float32)).reshape(-1, 3)
 
     def in_camera(self, face: Face) -> FloatArray:
-        """(V, 3) meters in the frame of the face's header.
+        """Vertices (V, 3) in the frame of the face's header, meters.
 
-        Raises ValueError when the face was fitted with another model.
+        Raises ValueError if the face was fitted with another model.
         """
         if face.shape.model != self.model:
-            raise ValueError(f"a face of the model {self.model!r} was wanted, one of {face.shape.model!r} was given")
+            raise ValueError(f"expected a face of the model {self.model!r}, got one of {face.shape.model!r}")
         return to_header_frame(self.in_model_axes(face.shape.coefficients, face.expression.coefficients), face.pose)
 
     def _vertices(self, shape: NDArray[np.float32], expression: NDArray[np.float32]) -> NDArray[np.float32]:
-        for what, given, basis in (("shape", shape, self._identity), ("expression", expression, self._expression)):
-            if given.shape != (len(basis),):
-                raise ValueError(f"{len(basis)} {what} coefficients were wanted, {given.size} were given")
+        for name, values, basis in (("shape", shape, self._identity), ("expression", expression, self._expression)):
+            if values.shape != (len(basis),):
+                raise ValueError(f"expected {len(basis)} {name} coefficients, got {values.size}")
         return self._mean + shape @ self._identity + expression @ self._expression
 
 
 def to_header_frame(vertices: FloatArray, message: FacePose) -> FloatArray:
-    """Vertices (V, 3) in model axes, where a FacePose puts them: meters in the frame of its header."""
+    """Transform vertices (V, 3) from model axes to the frame of a FacePose's header; meters."""
     q, p = message.pose.orientation, message.pose.position
     rotation = Rotation.from_quat([q.x, q.y, q.z, q.w]).as_matrix() @ FACE_FRAME.T
     return vertices @ rotation.T + np.array([p.x, p.y, p.z])

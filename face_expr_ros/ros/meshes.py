@@ -1,4 +1,4 @@
-"""The faces of one image as meshes with colors, made once for all topics that show them."""
+"""Colored meshes of the faces of one image, computed once for all topics that show them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from face_expr_ros.core.config import OutputConfig
 from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.types import Face, FloatArray, Frame
 from face_expr_ros.drawing.mesh_detail import drawn_model
-from face_expr_ros.drawing.vertex_colors import lit, seen_in_image, vertex_colors
+from face_expr_ros.drawing.vertex_colors import colors_from_image, lit, vertex_colors
 from face_expr_ros.kernels.surface import vertex_normals
 
 
 @dataclass(frozen=True)
-class DrawnFace:
-    """One face's mesh.
+class ColoredMesh:
+    """The mesh of one face.
 
     Attributes:
         vertices: (V, 3) model axes, meters.
@@ -31,28 +31,29 @@ class DrawnFace:
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """The meshes of one image.
+class MeshSet:
+    """The meshes of one image, which share their topology.
 
     Attributes:
-        corners: indices of vertices: two for each wire, or three for each triangle.
-        wires: draw edges, not triangles.
+        meshes: one for each face.
+        corners: vertex indices: two for each edge of a wireframe, else three for each triangle.
+        wireframe: ``corners`` are edges.
     """
 
-    faces: list[DrawnFace]
+    meshes: list[ColoredMesh]
     corners: NDArray[np.intp]
-    wires: bool
+    wireframe: bool
 
 
-class Meshes:
-    """Draws faces in the detail and style of the configuration; each detail is computed once.
+class MeshBuilder:
+    """Builds meshes in the configured detail and style; the topology of each detail is computed once.
 
     Args:
         model: the face model that the faces were fitted with.
-        config: what is prepared at once.
+        config: settings whose topology is computed in advance.
 
     Raises:
-        BundleError: the model cannot be drawn in the detail that the configuration wants.
+        ConfigError: the model does not have the configured mesh_detail.
     """
 
     def __init__(self, model: MorphableModel, config: OutputConfig) -> None:
@@ -60,13 +61,13 @@ class Meshes:
         self._surfaces: dict[str, _Surface] = {}
         self._surface(config.mesh_detail)
 
-    def __call__(self, faces: Sequence[Face], frame: Frame, config: OutputConfig) -> Drawing | None:
-        """The faces of an image; None for a model without a surface. Raises BundleError as above."""
+    def __call__(self, faces: Sequence[Face], frame: Frame, config: OutputConfig) -> MeshSet | None:
+        """The meshes of an image's faces; None for a model without a surface. Raises ConfigError as above."""
         if self._model.sparse:
             return None
-        surface, wires = self._surface(config.mesh_detail), config.mesh_style == "wireframe"
-        drawn = [surface.draw(face, frame, config) for face in faces]
-        return Drawing(drawn, surface.edges if wires else surface.triangles, wires)
+        surface, wireframe = self._surface(config.mesh_detail), config.mesh_style == "wireframe"
+        meshes = [surface.build(face, frame, config) for face in faces]
+        return MeshSet(meshes, surface.edges if wireframe else surface.triangles, wireframe)
 
     def _surface(self, detail: str) -> _Surface:
         if detail not in self._surfaces:
@@ -84,11 +85,11 @@ class _Surface:
         sides = np.sort(model.triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
         self.edges = np.unique(sides, axis=0).ravel().astype(np.intp)
 
-    def draw(self, face: Face, frame: Frame, config: OutputConfig) -> DrawnFace:
+    def build(self, face: Face, frame: Frame, config: OutputConfig) -> ColoredMesh:
         vertices = self._model.vertices(face.fit.shape, face.fit.expression)
         normals = vertex_normals(vertices, self._model.triangles)
         colors = np.full((len(vertices), 4), config.mesh_opacity, dtype=np.float32)
         colors[:, :3] = lit(self._colors, normals, face.fit.pose)
         if config.mesh_style == "textured":
-            colors[:, :3] = seen_in_image(colors[:, :3], vertices, normals, face.fit.pose, frame)
-        return DrawnFace(face, vertices, colors)
+            colors[:, :3] = colors_from_image(colors[:, :3], vertices, normals, face.fit.pose, frame)
+        return ColoredMesh(face, vertices, colors)

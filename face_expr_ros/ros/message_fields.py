@@ -1,4 +1,4 @@
-"""What a message type is made of, read from the installed class; and messages as ordinary objects from plain values."""
+"""Fields of message types, read from the installed classes, and conversion of plain values to message objects."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-# IDL's names of numbers -> NumPy's, little endian.
+# IDL's number types -> NumPy's, little endian.
 NUMBERS = {
     "boolean": "?", "octet": "S1", "uint8": "u1", "int8": "i1", "uint16": "<u2", "int16": "<i2", "uint32": "<u4",
     "int32": "<i4", "uint64": "<u8", "int64": "<i8", "float": "<f4", "double": "<f8",
 }  # fmt: skip
 STRING = "string"
-# Sequences of numbers that rclpy holds as an array.array.
+# Type codes of the sequences that rclpy stores as array.array.
 _TYPECODES = {
     "uint8": "B", "int8": "b", "uint16": "H", "int16": "h", "uint32": "I", "int32": "i", "uint64": "Q", "int64": "q",
     "float": "f", "double": "d",
@@ -26,7 +26,7 @@ _TYPECODES = {
 _SEQUENCE = re.compile(r"sequence<(.*?)(?:, \d+)?>")
 _ARRAY = re.compile(r"(.*)\[(\d+)\]")
 _STRING = re.compile(r"string<\d+>")
-_KNOWN: dict[type[Any], dict[str, FieldType]] = {}
+_FIELDS: dict[type[Any], dict[str, FieldType]] = {}
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,13 @@ class FieldType:
     """The type of one field.
 
     Attributes:
-        element: IDL's name of a number, "string", or a message such as "geometry_msgs/Point".
-        many: the field is a sequence or an array.
-        count: of an array's elements; None for a sequence, and for a single element.
+        element: IDL's name of a number type, "string", or a message such as "geometry_msgs/Point".
+        is_collection: the field is a sequence or an array.
+        count: number of elements of an array; None for a sequence and for a single element.
     """
 
     element: str
-    many: bool = False
+    is_collection: bool = False
     count: int | None = None
 
     @property
@@ -49,16 +49,18 @@ class FieldType:
         return self.element not in NUMBERS and self.element != STRING
 
 
-def message_fields(kind: type[Any]) -> dict[str, FieldType]:
+def message_fields(message_type: type[Any]) -> dict[str, FieldType]:
     """Name -> type of every field of a message class, in the order of serialization."""
-    if kind not in _KNOWN:
-        _KNOWN[kind] = {name: _field_type(text) for name, text in kind.get_fields_and_field_types().items()}
-    return _KNOWN[kind]
+    if message_type not in _FIELDS:
+        _FIELDS[message_type] = {
+            name: _field_type(text) for name, text in message_type.get_fields_and_field_types().items()
+        }
+    return _FIELDS[message_type]
 
 
 @cache
 def message_class(name: str) -> Any:
-    """The class of "geometry_msgs/Point". Raises AttributeError where ``name`` is not a message, such as "wstring"."""
+    """The class of "geometry_msgs/Point". Raises AttributeError if ``name`` is not a message, such as "wstring"."""
     package, _, message = name.rpartition("/")
     if not package:
         raise AttributeError(f"{name!r} is not a message")
@@ -66,16 +68,16 @@ def message_class(name: str) -> Any:
 
 
 @cache
-def uniform(name: str) -> tuple[str, int] | None:
-    """(NumPy dtype, numbers) of a number, or of a message that consists of numbers of one type, without padding."""
+def uniform_layout(name: str) -> tuple[str, int] | None:
+    """(NumPy dtype, count) of a number, or of a message of numbers of one type without padding; None for others."""
     if name in NUMBERS:
         return NUMBERS[name], 1
     if name == STRING:
         return None
     parts = []
     for entry in message_fields(message_class(name)).values():
-        part = uniform(entry.element)
-        if part is None or (entry.many and entry.count is None):
+        part = uniform_layout(entry.element)
+        if part is None or (entry.is_collection and entry.count is None):
             return None
         parts.append((part[0], part[1] * (entry.count or 1)))
     if len({dtype for dtype, _ in parts}) != 1:
@@ -83,48 +85,49 @@ def uniform(name: str) -> tuple[str, int] | None:
     return parts[0][0], sum(count for _, count in parts)
 
 
-def replaced(message: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """All fields of a message by name, some of them replaced. Raises ValueError for one that it does not have."""
+def with_fields(message: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """All fields of a message by name, with some replaced. Raises ValueError for a field that does not exist."""
     values = {name: getattr(message, name) for name in message_fields(type(message))}
     if unknown := sorted(fields.keys() - values.keys()):
         names = ", ".join(values)
-        raise ValueError(f"{type(message).__name__} has the fields {names}; {', '.join(unknown)} was given")
+        raise ValueError(f"expected fields of {type(message).__name__} ({names}), got {', '.join(unknown)}")
     return values | dict(fields)
 
 
-def message_object(kind: type[Any], values: Any) -> Any:
-    """The message of plain values: a mapping (what is missing has its default), the numbers of a row, or a message."""
-    if isinstance(values, kind):
+def message_object(message_type: type[Any], values: Any) -> Any:
+    """A message of plain values: a mapping (missing fields have defaults), a row of numbers, or a message itself."""
+    if isinstance(values, message_type):
         return values
-    fields = message_fields(kind)
+    fields = message_fields(message_type)
     if not isinstance(values, Mapping):
-        values = _named(fields, values)
-    return kind(**{name: _object(fields[name], value) for name, value in values.items()})
+        values = _split_row(fields, values)
+    return message_type(**{name: _field_value(fields[name], value) for name, value in values.items()})
 
 
-def _named(fields: Mapping[str, FieldType], row: Any) -> dict[str, Any]:
-    """A row of numbers cut into the fields of a uniform message."""
-    named, start = {}, 0
+def _split_row(fields: Mapping[str, FieldType], row: Any) -> dict[str, Any]:
+    """The fields of a uniform message from a row of numbers."""
+    values, start = {}, 0
     for name, entry in fields.items():
-        part = uniform(entry.element)
+        part = uniform_layout(entry.element)
         assert part is not None
         stop = start + part[1] * (entry.count or 1)
-        named[name] = row[start] if stop == start + 1 and not (entry.many or entry.is_message) else row[start:stop]
+        is_number = not (entry.is_collection or entry.is_message)
+        values[name] = row[start] if is_number else row[start:stop]
         start = stop
-    return named
+    return values
 
 
-def _object(entry: FieldType, value: Any) -> Any:
+def _field_value(entry: FieldType, value: Any) -> Any:
     if entry.is_message:
-        kind = message_class(entry.element)
-        if not entry.many:
-            return message_object(kind, value)
+        message_type = message_class(entry.element)
+        if not entry.is_collection:
+            return message_object(message_type, value)
         rows = value.tolist() if isinstance(value, np.ndarray) else value
-        return [message_object(kind, row) for row in rows]
-    if entry.many and entry.element in _TYPECODES:
+        return [message_object(message_type, row) for row in rows]
+    if entry.is_collection and entry.element in _TYPECODES:
         numbers = np.ascontiguousarray(value, NUMBERS[entry.element]).ravel()
         return numbers if entry.count is not None else array(_TYPECODES[entry.element], numbers.tobytes())
-    if entry.many:
+    if entry.is_collection:
         return value.tolist() if isinstance(value, np.ndarray) else list(value)
     if entry.element in ("float", "double"):
         return float(value)
@@ -133,9 +136,9 @@ def _object(entry: FieldType, value: Any) -> Any:
 
 @cache
 def _field_type(text: str) -> FieldType:
-    many, count = False, None
+    is_collection, count = False, None
     if match := _SEQUENCE.fullmatch(text):
-        text, many = match[1], True
+        text, is_collection = match[1], True
     elif match := _ARRAY.fullmatch(text):
-        text, many, count = match[1], True, int(match[2])
-    return FieldType(STRING if _STRING.fullmatch(text) else text, many, count)
+        text, is_collection, count = match[1], True, int(match[2])
+    return FieldType(STRING if _STRING.fullmatch(text) else text, is_collection, count)

@@ -1,4 +1,4 @@
-"""Names of topics that belong together."""
+"""Resolution of image and camera_info topic names."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from rclpy.node import Node
 
 
 def image_topic(node: Node, transport: str) -> str:
-    """The image topic after remapping; image transports append their name to the topic of the raw image."""
+    """The image topic after remapping; a transport other than raw appends its name, as image_transport does."""
     base = node.resolve_topic_name("image")
     return base if transport == "raw" else f"{base}/{transport}"
 
 
 def camera_info_topic(node: Node) -> str:
-    """``camera_info`` where it is remapped itself, else the sibling of the image topic, as image_transport has it."""
+    """The remapped ``camera_info``; without a remapping the one next to the image topic, as in image_transport."""
     remapped = node.resolve_topic_name("camera_info")
     if remapped != node.resolve_topic_name("camera_info", only_expand=True):
         return remapped

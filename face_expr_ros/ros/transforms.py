@@ -1,4 +1,4 @@
-"""tf frames of faces, where tf2 is installed (it is not on PyPI)."""
+"""tf frames of faces; they require tf2_msgs, which is not on PyPI."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from face_expr_ros.serialization.message_dicts import transform_values
 
 
 def transform_message_type() -> type[Any] | None:
-    """tf2_msgs/TFMessage, which /tf carries and tf2_ros's broadcaster publishes as it is; None without tf2."""
+    """tf2_msgs/TFMessage, the type of /tf, which is published without tf2_ros; None if tf2_msgs is not installed."""
     try:
         from tf2_msgs.msg import TFMessage
     except ImportError:
@@ -23,7 +23,7 @@ def transform_message_type() -> type[Any] | None:
 
 
 def face_transforms(faces: Iterable[Face], header: Header) -> list[TransformStamped]:
-    """``face_<id>`` of REP-155 for each face, parent: the image's frame; none where the image names no frame."""
+    """``face_<id>`` of REP-155 for each face, with the image's frame as parent; empty if the image has no frame_id."""
     if not header.frame_id:
         return []
     return [message_object(TransformStamped, transform_values(face, header)) for face in faces]

@@ -1,6 +1,6 @@
-"""sensor_msgs images as BGR arrays, by a table of OpenCV conversions.
+"""Decodes sensor_msgs images to BGR arrays, by a table of OpenCV conversions.
 
-The messages are ROS's or a bag's: any object with their fields. ROS itself is not needed.
+Messages may come from ROS or from a bag: any object with the same fields. ROS is not needed.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
     from sensor_msgs.msg import CompressedImage, Image
 
 Bgr = NDArray[np.uint8]
-MAX_SIDE = 16384  # pixels; more is a damaged message, and would ask for gigabytes
+MAX_SIDE = 16384  # pixels; a larger value indicates a damaged message and would allocate gigabytes
 
 
 class DecodeError(ValueError):
-    """An image message that cannot be read; the text names what was wanted and what was given."""
+    """An image message that cannot be decoded; the message says what was expected and what it contains."""
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """How the bytes of one encoding become BGR.
+    """How an encoding is converted to BGR.
 
     Attributes:
-        channels: values of one pixel in a row.
-        conversion: OpenCV's code to BGR; None where the channels are BGR already.
-        bits: of one value.
-        even: sides that must be even, of "width" and "height".
-        chroma_rows: rows of a chroma plane below the image, per row of the image.
+        channels: values per pixel.
+        conversion: OpenCV's code to BGR; None if the channels are already BGR.
+        bits: per value.
+        even: which of "width" and "height" must be even.
+        chroma_rows: rows of the chroma plane below the image, per image row.
     """
 
     channels: int
@@ -46,7 +46,7 @@ class Encoding:
 
 _UYVY = Encoding(2, cv2.COLOR_YUV2BGR_UYVY, even=("width",))
 _YUYV = Encoding(2, cv2.COLOR_YUV2BGR_YUY2, even=("width",))
-# ROS names a Bayer pattern by its first two rows from the left; OpenCV's long names do the same.
+# ROS names a Bayer pattern by its first two rows; so do OpenCV's long names.
 _BAYER = {
     "bayer_rggb": cv2.COLOR_BayerRGGB2BGR,
     "bayer_bggr": cv2.COLOR_BayerBGGR2BGR,
@@ -87,11 +87,11 @@ def decode_image(message: Image) -> Bgr:
     from 0..65535 to 0..255, as cv_bridge does.
 
     Raises:
-        DecodeError: encoding, size, step or length do not fit together.
+        DecodeError: encoding, size, step and length are inconsistent.
     """
     encoding = ENCODINGS.get(message.encoding)
     if encoding is None:
-        raise DecodeError(f"an encoding of {', '.join(ENCODINGS)} was wanted, {message.encoding!r} was given")
+        raise DecodeError(f"expected an encoding of {', '.join(ENCODINGS)}, got {message.encoding!r}")
     _check_size(message.width, message.height, encoding, message.encoding)
     pixels = np.ascontiguousarray(_pixels(message, encoding))
     if encoding.conversion is None:
@@ -103,21 +103,21 @@ def decode_image(message: Image) -> Bgr:
 def decode_compressed(message: CompressedImage) -> Bgr:
     """A JPEG or PNG image as (height, width, 3) uint8 BGR; 16-bit PNG keeps its high byte, alpha is dropped.
 
-    The bytes say what they are: ``format`` differs between publishers ("jpeg", "bgr8; jpeg compressed bgr8").
+    The format is detected from the bytes: ``format`` differs between publishers ("jpeg", "bgr8; jpeg compressed bgr8").
 
     Raises:
-        DecodeError: the bytes are no complete JPEG or PNG, or the image is too large.
+        DecodeError: the data is not a complete JPEG or PNG image, or the image is too large.
     """
     data = bytes(message.data)
     try:
         width, height = compressed_size(data)
     except CompressedSizeError as error:
-        raise DecodeError(f"{error}, format {message.format!r} with {len(data)} bytes was given") from error
+        raise DecodeError(f"{error}, got format {message.format!r} with {len(data)} bytes") from error
     _check_side_lengths(width, height)
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if image is None:
         raise DecodeError(
-            f"a complete JPEG or PNG image was wanted, damaged data was given: {message.format!r}, {len(data)} bytes"
+            f"expected a complete JPEG or PNG image, got damaged data: {message.format!r}, {len(data)} bytes"
         )
     return np.asarray(image, dtype=np.uint8)
 
@@ -126,14 +126,12 @@ def _check_size(width: int, height: int, encoding: Encoding, name: str) -> None:
     _check_side_lengths(width, height)
     for side, length in (("width", width), ("height", height)):
         if side in encoding.even and length % 2:
-            raise DecodeError(f"{name} wants an even {side}, {length} was given")
+            raise DecodeError(f"expected an even {side} for {name}, got {length}")
 
 
 def _check_side_lengths(width: int, height: int) -> None:
     if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
-        raise DecodeError(
-            f"a width and height from 1 to {MAX_SIDE} pixels were wanted, {width} x {height} pixels were given"
-        )
+        raise DecodeError(f"expected a width and height from 1 to {MAX_SIDE} pixels, got {width} x {height} pixels")
 
 
 def _pixels(message: Image, encoding: Encoding) -> NDArray[Any]:
@@ -141,14 +139,14 @@ def _pixels(message: Image, encoding: Encoding) -> NDArray[Any]:
     pixel_bytes = encoding.channels * encoding.bits // 8
     if message.step < message.width * pixel_bytes:
         raise DecodeError(
-            f"a step of at least {message.width * pixel_bytes} bytes was wanted for {message.width} pixels of "
-            f"{message.encoding}, {message.step} was given"
+            f"expected a step of at least {message.width * pixel_bytes} bytes for {message.width} pixels of "
+            f"{message.encoding}, got {message.step}"
         )
     rows = int(message.height * (1 + encoding.chroma_rows))
     if len(message.data) != message.step * rows:
         raise DecodeError(
-            f"{message.step * rows} bytes of data were wanted for {rows} rows of {message.step} bytes, "
-            f"{len(message.data)} were given"
+            f"expected {message.step * rows} bytes of data for {rows} rows of {message.step} bytes, "
+            f"got {len(message.data)}"
         )
     kind = np.dtype(np.uint8) if encoding.bits == 8 else np.dtype(">u2" if message.is_bigendian else "<u2")
     shape: tuple[int, ...] = (rows, message.width, encoding.channels)

@@ -1,4 +1,4 @@
-"""Faces as plain numbers and texts, for JSON. Angles are in degrees, positions in meters in the optical frame."""
+"""Faces as numbers and strings for JSON. Angles are in degrees, positions in meters in the optical frame."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def face_record(face: Face) -> dict[str, Any]:
 
 
 def readouts_record(readouts: Readouts) -> dict[str, Any]:
-    """What is read from the blendshapes, action units by their names."""
+    """The read-outs, with action units by name."""
     return {
         "action_units": dict(zip(readouts.action_unit_names, _rounded(readouts.action_units, 5), strict=True)),
         "valence": round(readouts.valence, 5),
@@ -38,7 +38,7 @@ def readouts_record(readouts: Readouts) -> dict[str, Any]:
 
 
 def pose_record(pose: Pose) -> dict[str, Any]:
-    """A pose: place and orientation of REP-155's face frame, and the angles with AFLW2000-3D's signs."""
+    """A pose: position and orientation of REP-155's face frame, and the angles with AFLW2000-3D's signs."""
     yaw, pitch, roll = np.degrees(euler_angles(pose.rotation)).tolist()
     return {
         "position": _rounded(pose.position, 6),

@@ -1,6 +1,6 @@
-"""Faces as the fields of messages: plain values by name, for ROS's message classes and for bags alike.
+"""Faces as message fields: plain values by name, for ROS's message classes and for bags.
 
-A header is whatever the messages of one side hold: ROS's object, or a mapping of the same fields.
+A header is a ROS object, or a mapping with the same fields.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def header_values(stamp_ns: int, frame_id: str) -> Values:
 
 
 def face_array_values(faces: Iterable[Face], camera: Camera, model_name: str, header: Any) -> Values:
-    """All faces of one image; none is an empty list."""
+    """All faces of one image; may be empty."""
     return {"header": header, "faces": [face_values(face, camera, model_name, header) for face in faces]}
 
 
@@ -61,14 +61,14 @@ def face_shape_values(face: Face, model_name: str, header: Any) -> Values:
 
 
 def face_expression_values(face: Face, model_name: str, header: Any, names: bool = True) -> Values:
-    """The expression in the model's own basis and as blendshapes, and what is read from those.
+    """The expression in the model's own basis and as blendshapes, and the read-outs.
 
     Args:
-        face: whose.
+        face: the face.
         model_name: of the face model.
         header: of the image.
-        names: False leaves out the names of the blendshapes, whose order FaceModel has, and all of the action units,
-            whose order nobody would know then: two thirds of the message.
+        names: False omits the blendshape names, whose order is in FaceModel, and the action units, whose order would be
+            unknown: two thirds of the message.
     """
     readouts = face.readouts
     return {
@@ -95,7 +95,7 @@ def pose_values(pose: Pose) -> Values:
 
 
 def roi_values(roi: Roi, width: int, height: int) -> Values:
-    """The whole pixels that the box touches, clipped to the image; all zero where they do not overlap."""
+    """The pixels that the box overlaps, clipped to the image; all zero if there are none."""
     left, top = max(0, round(roi.x)), max(0, round(roi.y))
     right, bottom = min(width, round(roi.x + roi.width) + 1), min(height, round(roi.y + roi.height) + 1)
     if right <= left or bottom <= top:
@@ -117,7 +117,7 @@ def transform_values(face: Face, header: Any) -> Values:
 
 
 def face_model_values(model: MorphableModel, blendshape_names: Iterable[str], header: Any) -> Values:
-    """What a subscriber needs to rebuild vertices from coefficients."""
+    """The data with which a subscriber computes vertices from coefficients."""
     return {
         "header": header,
         "model": model.name,

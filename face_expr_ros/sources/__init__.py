@@ -1,4 +1,4 @@
-"""Where images come from on a machine without a camera driver: a source is a file, the setting's form is its name."""
+"""Image sources that need no camera driver: rendered faces, cameras, video files and image files."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".p
 
 
 def is_live(source: str) -> bool:
-    """True for what never ends by itself: the synthetic camera and devices."""
+    """Whether a source never ends by itself: the synthetic camera and devices."""
     return source == "synthetic" or source.startswith("device:")
 
 
 def device_number(source: str) -> int:
-    """N of device:N.
+    """The number N of the source device:N.
 
     Raises:
-        SourceError: N is no number.
+        SourceError: N is not a number of one to three digits.
     """
     match = re.fullmatch(r"device:(\d{1,3})", source)
     if match is None:
-        raise SourceError(f"source device:N with a number such as device:0 was wanted, {source!r} was given")
+        raise SourceError(f"expected a source device:N with a number, such as device:0, got {source!r}")
     return int(match[1])
 
 
 def open_source(config: CameraConfig, warn: Warn) -> Source:
-    """The source that ``config.source`` names.
+    """Open the source that ``config.source`` names.
 
     Args:
         config: ``source`` is synthetic, device:N, a video file, an image file or a folder of images.
-        warn: called with one sentence for what is left out while reading.
+        warn: called with one sentence for every file or part that is skipped.
 
     Raises:
-        SourceError: the source is not there or cannot be read.
+        SourceError: the source does not exist or cannot be read.
     """
     if config.source == "synthetic":
         from face_expr_ros.sources.synthetic import SyntheticSource

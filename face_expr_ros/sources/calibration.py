@@ -1,4 +1,4 @@
-"""Camera calibration files as ROS's camera_calibration writes them."""
+"""Camera calibration files in the format of ROS's camera_calibration."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ COEFFICIENTS = {"plumb_bob": (4, 5), "rational_polynomial": (8, 12, 14)}
 
 
 def read_calibration(path: Path) -> Camera | None:
-    """The camera in the file ``<path>.yaml`` beside a video or folder; None when there is no such file.
+    """The camera in the file ``<path>.yaml`` beside a video or folder; None if there is no such file.
 
     Raises:
-        SourceError: the file is no camera calibration, or of a lens that OpenCV's distortion cannot describe.
+        SourceError: the file is not a camera calibration, or its distortion model is not supported.
     """
     file = path.with_name(path.name + ".yaml")
     if not file.is_file():
@@ -27,7 +27,7 @@ def read_calibration(path: Path) -> Camera | None:
         return _camera(yaml.safe_load(file.read_text(encoding="utf-8")))
     except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
-        raise SourceError(f"{file} is not a camera calibration as camera_calibration writes it: {reason}") from error
+        raise SourceError(f"{file} is not a calibration file of camera_calibration: {reason}") from error
 
 
 def _camera(content: dict[str, Any]) -> Camera:
@@ -35,8 +35,8 @@ def _camera(content: dict[str, Any]) -> Camera:
     distortion = np.array(content["distortion_coefficients"]["data"], dtype=np.float64)
     model = content["distortion_model"]
     if model not in COEFFICIENTS or len(distortion) not in COEFFICIENTS[model]:
-        wanted = " or ".join(f"{name} with {counts} coefficients" for name, counts in COEFFICIENTS.items())
-        raise ValueError(f"{wanted} was wanted, {model} with {len(distortion)} coefficients was given")
+        expected = " or ".join(f"{name} with {counts} coefficients" for name, counts in COEFFICIENTS.items())
+        raise ValueError(f"expected {expected}, got {model} with {len(distortion)} coefficients")
     if not (np.isfinite(matrix).all() and np.isfinite(distortion).all() and matrix[0, 0] > 0 and matrix[1, 1] > 0):
-        raise ValueError(f"finite numbers and focal lengths above 0 were wanted, {matrix.tolist()} was given")
+        raise ValueError(f"expected finite numbers and focal lengths above 0, got {matrix.tolist()}")
     return Camera(int(content["image_width"]), int(content["image_height"]), matrix, distortion, metric=True)

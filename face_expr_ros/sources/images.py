@@ -13,13 +13,13 @@ from face_expr_ros.sources.source_frame import SourceError, SourceFrame, Warn
 
 
 class ImagesSource:
-    """Images in the order of their names; one that cannot be read is left out with a warning.
+    """Images in the order of their names; unreadable ones are skipped with a warning.
 
     Raises:
-        SourceError: there is no image.
+        SourceError: there is no image file.
     """
 
-    ahead = True
+    can_read_ahead = True
 
     def __init__(self, path: Path, suffixes: Sequence[str], *, loop: bool, warn: Warn) -> None:
         self._files = _image_files(path, suffixes)
@@ -28,35 +28,35 @@ class ImagesSource:
         self._warn = warn
         self._camera = read_calibration(path)
         self._next = 0
-        self._read_this_round = 0
+        self._decoded_in_pass = 0
 
     def read(self, t: float) -> SourceFrame | None:
-        """The next image that can be read; after the last one the first again, or None without ``loop``."""
+        """The next readable image; after the last one the first again with ``loop``, otherwise None."""
         while True:
             if self._next == len(self._files):
-                if not self._read_this_round:
-                    raise SourceError(f"none of the {len(self._files)} images in {self._path} can be read")
+                if not self._decoded_in_pass:
+                    raise SourceError(f"none of the {len(self._files)} images in {self._path} can be decoded")
                 if not self._loop:
                     return None
-                self._next = self._read_this_round = 0
+                self._next = self._decoded_in_pass = 0
             file = self._files[self._next]
             self._next += 1
             image = cv2.imread(str(file), cv2.IMREAD_COLOR)
             if image is not None:
-                self._read_this_round += 1
+                self._decoded_in_pass += 1
                 return SourceFrame(np.asarray(image, dtype=np.uint8), self._camera)
-            self._warn(f"{file} cannot be read as an image and is left out")
+            self._warn(f"{file} cannot be decoded as an image and is skipped")
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Does nothing: no file is kept open."""
 
 
 def _image_files(path: Path, suffixes: Sequence[str]) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise SourceError(f"there is no image {str(path)!r}")
+        raise SourceError(f"expected an image file or a folder of images, there is none at {str(path)!r}")
     files = sorted(file for file in path.iterdir() if file.suffix.lower() in suffixes and file.is_file())
     if not files:
-        raise SourceError(f"images ({', '.join(suffixes)}) were wanted in the folder {str(path)!r}, it has none")
+        raise SourceError(f"expected images ({', '.join(suffixes)}) in the folder {str(path)!r}, found none")
     return files

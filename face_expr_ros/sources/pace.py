@@ -1,4 +1,4 @@
-"""When which image of a source is read: ahead of its time where that is possible."""
+"""Timing of a source: images are read ahead of their tick where the source allows it."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Callable
 from face_expr_ros.sources.source_frame import Source, SourceFrame
 
 
-class Ended(Exception):
+class EndOfSource(Exception):
     """The source has no more images."""
 
 
 class Pace:
-    """Gives the images of a source at ticks; what can be read ahead of its tick is, so that it is there in time.
+    """Returns the images of a source at the ticks of a timer; images are read ahead of their tick where possible.
 
-    A source that is too slow for the rate gives fewer images. Its time is that of the clock, not a count of images:
-    what it shows moves in larger steps, but never slower than it should.
+    A source that is too slow for the rate returns fewer images. Image times follow the clock, not an image count, so
+    that motion has larger steps but the correct speed.
 
     Args:
-        source: gives the images.
+        source: source of the images.
         rate: ticks per second.
-        clock: seconds; never goes back.
+        clock: monotonic time in seconds.
     """
 
     def __init__(self, source: Source, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -29,36 +29,36 @@ class Pace:
         self._period = 1 / rate
         self._clock = clock
         self._start: float | None = None  # of the first tick
-        self._taken = self._due = 0.0  # seconds since then: the last image was taken, the next one is due
-        self._spent = 0.0  # seconds from one image taken to the next one prepared
-        self._next = source.read(0.0) if source.ahead else None
+        self._taken = self._due = 0.0  # seconds since then at which the last image was taken and the next one is due
+        self._spent = 0.0  # seconds from taking one image to having prepared the next
+        self._next = source.read(0.0) if source.can_read_ahead else None
 
     def take(self) -> SourceFrame | None:
-        """The image of this tick; None when it is not due yet.
+        """The image of this tick; None if it is not due yet.
 
         Raises:
-            Ended: there are no more.
-            SourceError: there should be one, but it cannot be read.
+            EndOfSource: there are no more images.
+            SourceError: the next image cannot be read.
         """
         now = self._now()
-        if now < self._due - self._period / 2:  # a timer that was kept waiting fires too early once
+        if now < self._due - self._period / 2:  # a timer that fired late fires the next time early
             return None
-        shot = self._next if self._source.ahead else self._source.read(now)
-        if shot is None:
-            raise Ended
+        frame = self._next if self._source.can_read_ahead else self._source.read(now)
+        if frame is None:
+            raise EndOfSource
         self._taken = now
-        return shot
+        return frame
 
     def prepare(self) -> None:
-        """Read the next image for the moment at which it can be there.
+        """Read the next image, for the earliest time at which it can be ready.
 
-        Call it when the image of :meth:`take` is on its way.
+        Call it after publishing the image of :meth:`take`.
 
         Raises:
-            SourceError: there should be one, but it cannot be read.
+            SourceError: the next image cannot be read.
         """
-        if self._source.ahead:
-            self._due = self._taken + max(self._period, self._spent)  # as long as the last one took
+        if self._source.can_read_ahead:
+            self._due = self._taken + max(self._period, self._spent)  # assumes the duration of the last one
             self._next = self._source.read(self._due)
             self._spent = self._now() - self._taken
 

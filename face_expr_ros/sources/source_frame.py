@@ -1,4 +1,4 @@
-"""What every source gives."""
+"""The interface of all sources, and the frames they return."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Warn = Callable[[str], None]
 
 
 class SourceError(ValueError):
-    """A source that is not there or cannot be read; the text says what was wanted and what to do."""
+    """A source does not exist or cannot be read; the message says what was expected and what to do."""
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What was rendered.
+    """Ground truth of one rendered face.
 
     Attributes:
         pose: the head in the camera frame.
@@ -39,8 +39,8 @@ class SourceFrame:
 
     Attributes:
         image: (height, width, 3) uint8, BGR.
-        camera: the camera that took it; None where nothing is known of it.
-        truths: the faces that were rendered into it; None where the image is not rendered.
+        camera: the camera of the image; None if unknown.
+        truths: ground truth of the rendered faces; None if the image is not rendered.
     """
 
     image: NDArray[np.uint8]
@@ -49,20 +49,20 @@ class SourceFrame:
 
 
 class Source(Protocol):
-    """Gives one image after the other.
+    """A sequence of images.
 
     Attributes:
-        ahead: the image of a time can be read before that time, as a camera cannot.
+        can_read_ahead: whether an image can be read before the time it shows; False for cameras.
     """
 
-    ahead: bool
+    can_read_ahead: bool
 
     def read(self, t: float) -> SourceFrame | None:
-        """The next image, which is shown at ``t`` seconds from the first; None after the last one.
+        """The next image, to be shown ``t`` seconds after the first; None after the last one.
 
         Raises:
-            SourceError: there should be one, but it cannot be read.
+            SourceError: the next image cannot be read.
         """
 
     def close(self) -> None:
-        """Free the device or file."""
+        """Release the device or file."""

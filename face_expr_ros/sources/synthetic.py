@@ -1,4 +1,4 @@
-"""A camera that needs no hardware: rendered people whose pose, shape and expression are known exactly."""
+"""A simulated camera: rendered faces with exact ground truth of pose, shape and expression."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from face_expr_ros.synthetic.appearance import Appearance
 from face_expr_ros.synthetic.background import studio_wall, unit_noise
 from face_expr_ros.synthetic.scene import FaceRenderer, SceneFace, render_scene
 
-_APART = 0.24  # meters between the faces of a group
-_GROUP_DISTANCE = 0.16  # meters that a group stands farther away than one person, per additional person
-_LATER = 11.0  # seconds between the scripts of neighbors
-_MILDNESS = 0.6  # of the demo's identities, relative to the population's spread
+_FACE_SPACING = 0.24  # meters between the faces of a group
+_GROUP_DISTANCE = 0.16  # meters of additional distance to the camera per additional face
+_SCRIPT_OFFSET = 11.0  # seconds between the scripts of neighboring faces
+_IDENTITY_SCALE = 0.6  # standard deviation of the identities, relative to that of the population
 _EVALUATION_TEXTURE = 512
 
 
 class SyntheticSource:
-    """The source ``synthetic``: people who move by a script that repeats every `actor.LOOP` seconds.
+    """The source ``synthetic``: rendered faces that follow a script, which repeats every `actor.LOOP` seconds.
 
     Args:
-        config: size, field of view, number of faces and seed; the same config gives the same images.
-        model: the face model; None opens the open one.
-        texture_width: of the faces' textures, pixels; a smaller one starts faster.
+        config: image size, field of view, number of faces and seed; equal configs give equal images.
+        model: the face model; None loads the model of the open bundle.
+        texture_width: width of the face textures in pixels; smaller ones are built faster.
     """
 
-    ahead = True
+    can_read_ahead = True
 
     def __init__(self, config: CameraConfig, model: MorphableModel | None = None, *, texture_width: int = 768) -> None:
         self._model = model or open_face_model("open")
@@ -45,57 +45,58 @@ class SyntheticSource:
         self._shapes = [self._shape(number) for number in range(config.faces)]
         self._neutral = [self._model.vertices(shape) for shape in self._shapes]
         self._renderers = [
-            FaceRenderer(self._model, self._look(number), texture_width=texture_width) for number in range(config.faces)
+            FaceRenderer(self._model, self._appearance(number), texture_width=texture_width)
+            for number in range(config.faces)
         ]
 
     def read(self, t: float) -> SourceFrame:
-        """The image at ``t`` seconds of the script."""
+        """The image at time ``t`` of the script, in seconds."""
         frame, truths = self.at(t)
         return SourceFrame(frame.image, frame.camera, truths)
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Does nothing: no device or file is open."""
 
     def at(self, t: float) -> tuple[Frame, tuple[Truth, ...]]:
-        """The frame at a time in seconds, and who is in it, from image left to image right."""
+        """The frame at a time in seconds, and the ground truth of its faces from image left to image right."""
         truths = tuple(self.truth_at(t, number) for number in range(self._config.faces))
         scene = [
-            SceneFace(renderer, self._moved(neutral, truth), truth.pose)
+            SceneFace(renderer, self._with_expression(neutral, truth), truth.pose)
             for renderer, neutral, truth in zip(self._renderers, self._neutral, truths, strict=True)
         ]
         image = render_scene(scene, self.camera)
         return Frame(image, round(t * 1e9), self._config.frame_id, self.camera), truths
 
     def frames(self, rate: float) -> Iterator[tuple[Frame, tuple[Truth, ...]]]:
-        """Frames without end, `rate` to a second of the script."""
+        """Endless frames, ``rate`` per second of the script."""
         count = 0
         while True:
             yield self.at(count / rate)
             count += 1
 
     def truth_at(self, t: float, number: int = 0) -> Truth:
-        """What person `number` does at a time in seconds."""
-        state = actor.state_at(t + number * _LATER, self._model.expression_names)
+        """Ground truth of face ``number`` at a time in seconds."""
+        state = actor.state_at(t + number * _SCRIPT_OFFSET, self._model.expression_names)
         others = self._config.faces - 1
-        beside = np.array([(number - others / 2) * _APART, 0.0, others * _GROUP_DISTANCE])
+        beside = np.array([(number - others / 2) * _FACE_SPACING, 0.0, others * _GROUP_DISTANCE])
         return Truth(replace(state.pose, position=state.pose.position + beside), self._shapes[number], state.expression)
 
-    def _moved(self, neutral: FloatArray, truth: Truth) -> FloatArray:
-        """`MorphableModel.vertices`, without the sums that stay the same or are zero."""
+    def _with_expression(self, neutral: FloatArray, truth: Truth) -> FloatArray:
+        """Equal to `MorphableModel.vertices`, without the terms that are constant or zero."""
         active = np.flatnonzero(truth.expression)
         moved: FloatArray = neutral + np.tensordot(truth.expression[active], self._model.expression[active], axes=1)
         return moved
 
     def _shape(self, number: int) -> FloatArray:
         rng = np.random.default_rng([self._config.seed, number, 1])
-        return actor.random_shape(rng, len(self._model.identity), _MILDNESS)
+        return actor.random_shape(rng, len(self._model.identity), _IDENTITY_SCALE)
 
-    def _look(self, number: int) -> Appearance:
+    def _appearance(self, number: int) -> Appearance:
         return Appearance.random(self._config.seed + 1000 * number)
 
 
 def random_truth(model: MorphableModel, camera: Camera, rng: np.random.Generator) -> Truth:
-    """A random person in a random state: see `actor.random_pose`, `random_shape` and `random_expression`."""
+    """Random ground truth, see `actor.random_pose`, `random_shape` and `random_expression`."""
     return Truth(
         actor.random_pose(rng, camera),
         actor.random_shape(rng, len(model.identity)),
@@ -106,13 +107,13 @@ def random_truth(model: MorphableModel, camera: Camera, rng: np.random.Generator
 def random_frame(
     model: MorphableModel, camera: Camera, rng: np.random.Generator, truth: Truth | None = None
 ) -> tuple[Frame, Truth]:
-    """One picture of a random person with random looks, light, wall and sensor noise, for evaluation and training.
+    """An image of a random face with random appearance, light, background and sensor noise.
 
     Args:
         model: the open face model.
-        camera: a pinhole.
-        rng: everything is drawn from it.
-        truth: pose, shape and expression; None draws them.
+        camera: a pinhole camera.
+        rng: source of all random numbers.
+        truth: pose, shape and expression; None samples them.
     """
     truth = truth or random_truth(model, camera, rng)
     look = Appearance.random(int(rng.integers(1 << 31)))

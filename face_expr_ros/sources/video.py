@@ -10,42 +10,48 @@ import numpy as np
 from face_expr_ros.sources.calibration import read_calibration
 from face_expr_ros.sources.source_frame import SourceError, SourceFrame, Warn
 
-COMPLETE = 0.9  # of the frames that the container names; some containers name a few too many
+COMPLETE = 0.9  # share of the container's frame count; some containers count a few frames too many
+# Clockwise rotation in degrees, from the container's display matrix, that makes a frame upright.
+ROTATIONS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
 class VideoSource:
-    """Frames of a video in their order.
+    """Frames of a video file in order, upright as a player shows them.
+
+    Phones store frames as the sensor delivers them, with a display matrix that says how to rotate them. A calibration
+    file refers to the upright frames.
 
     Raises:
-        SourceError: no such file, or no frame of it can be decoded.
+        SourceError: there is no such file, or no frame of it can be decoded.
     """
 
-    ahead = True
+    can_read_ahead = True
 
     def __init__(self, path: Path, *, loop: bool, warn: Warn) -> None:
         if not path.is_file():
             raise SourceError(
-                f"source synthetic, device:N, a video file or a folder of images was wanted, there is no {str(path)!r}"
+                f"expected synthetic, device:N, a video file or a folder of images, there is no file {str(path)!r}"
             )
         self._path = path
         self._loop = loop
         self._warn = warn
         self._camera = read_calibration(path)
         self._capture = self._open()
+        self._rotation = ROTATIONS.get(round(self._capture.get(cv2.CAP_PROP_ORIENTATION_META)) % 360)
         self._decoded = 0
 
     @property
     def rate(self) -> float:
-        """Frames per second as the container says, 0 when it does not."""
+        """Frames per second according to the container; 0 if unknown."""
         return float(self._capture.get(cv2.CAP_PROP_FPS))
 
     @property
     def frame_count(self) -> int | None:
-        """Frames as the container says, None when it does not; often a few more than can be decoded."""
+        """Number of frames according to the container, which may be slightly too high; None if unknown."""
         return max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))) or None
 
     def read(self, t: float) -> SourceFrame | None:
-        """The next frame; after the last one the first again, or None without ``loop``."""
+        """The next frame; after the last one the first again with ``loop``, otherwise None."""
         good, image = self._capture.read()
         if not good:
             self._check_end()
@@ -58,28 +64,31 @@ class VideoSource:
         if not good:
             raise SourceError(f"{self._path} can no longer be read")
         self._decoded += 1
+        if self._rotation is not None:
+            image = cv2.rotate(image, self._rotation)
         return SourceFrame(np.asarray(image, dtype=np.uint8), self._camera)
 
     def close(self) -> None:
-        """Free the file."""
+        """Release the file."""
         self._capture.release()
 
     def _open(self) -> cv2.VideoCapture:
         capture = cv2.VideoCapture(str(self._path), cv2.CAP_FFMPEG)
         if not capture.isOpened():
             raise SourceError(
-                f"{self._path} cannot be read as a video: it is damaged, or of a format FFmpeg does not know"
+                f"{self._path} cannot be read as a video: it is damaged, or FFmpeg does not support its format"
             )
+        capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)  # whether OpenCV rotates by itself depends on its version
         return capture
 
     def _check_end(self) -> None:
         if not self._decoded:
-            raise SourceError(f"{self._path} is damaged: not one frame of it can be decoded")
-        claimed = self.frame_count or 0
-        if self._decoded < COMPLETE * claimed:
-            self._warn(f"{self._path} ends early: {self._decoded} of {claimed} frames can be decoded")
-            self._warn = _silent  # once is enough
+            raise SourceError(f"{self._path} is damaged: no frame can be decoded")
+        expected = self.frame_count or 0
+        if self._decoded < COMPLETE * expected:
+            self._warn(f"{self._path} ends early: {self._decoded} of {expected} frames can be decoded")
+            self._warn = _ignore  # warns once
 
 
-def _silent(_: str) -> None:
+def _ignore(_: str) -> None:
     pass

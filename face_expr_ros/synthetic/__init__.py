@@ -1,1 +1,1 @@
-"""A rendered person with known pose, shape and expression."""
+"""Rendering of synthetic faces with known pose, shape and expression."""

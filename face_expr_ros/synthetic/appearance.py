@@ -1,4 +1,4 @@
-"""What a person looks like beyond the shape of the head: colors of skin, hair, eyes and clothes."""
+"""Appearance of a synthetic person beyond the shape of the head: colors, skin details and everything worn."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from face_expr_ros.synthetic.styles import Beard, Color, Glasses, Hairdo, Headwear, Occluder
+from face_expr_ros.synthetic.styles import Beard, Color, Glasses, Hairstyle, Headwear, Occluder
 
 _SKINS: tuple[Color, ...] = (
     (180, 199, 236), (166, 187, 228), (150, 176, 220), (128, 158, 207), (108, 140, 192), (86, 118, 170),
@@ -26,30 +26,30 @@ _CLOTHES: tuple[Color, ...] = (
 
 @dataclass(frozen=True)
 class Appearance:
-    """Colors are sRGB blue, green, red in 0..255.
+    """Appearance parameters; colors are sRGB blue, green, red in 0..255.
 
     Attributes:
-        seed: of the strokes and the grain.
-        skin: of the cheek in white light.
-        hair: of the scalp hair; the brows and lashes are a little darker.
-        iris: of the middle of the iris.
-        clothes: of the pullover.
-        redness: of cheeks, nose and ears, 0..1.
-        lip_color: how far the lips differ from the skin, 0..1.
+        seed: random seed of hair strands and texture noise.
+        skin: color of the cheek in white light.
+        hair: color of the scalp hair; brows and lashes are a little darker.
+        iris: color of the middle of the iris.
+        clothes: color of the pullover.
+        redness: redness of cheeks, nose and ears, 0..1.
+        lip_color: color difference between lips and skin, 0..1.
         brow_density: 0.5 (sparse) to 1.5.
         brow_width: factor on the brow's height.
-        lashes: length factor.
+        lashes: factor on the length of the lashes.
         stubble: 0 (none) to 1.
-        hair_volume: meters of hair above the scalp.
-        hairline: meters up (positive) or down.
+        hair_volume: thickness of the hair on the scalp, meters.
+        hairline: offset of the hairline, meters, positive is up.
         freckles: 0..1.
-        brows: of the brows before they are darkened; None is the hair's color.
-        bald: how far hair has left the crown and the forehead, 0..1.
-        hairdo, beard, glasses, headwear, occluder: what stands off the head; None is nothing.
-        wrinkles: lines of age, 0..1; blemishes: spots, 0..1; eye_bags: dark skin below the eyes, 0..1.
+        brows: color of the brows before darkening; None uses the hair color.
+        baldness: hair loss at the crown and the forehead, 0..1; more than 1.15 is no hair.
+        hairstyle, beard, glasses, headwear, occluder: items with geometry of their own; None is absent.
+        wrinkles, blemishes, eye_bags: strength, 0..1.
         gloss: factor on the skin's reflections.
-        lipstick, eye_shadow: their color, or None.
-        collar: meters by which a scarf or a high collar rises over the pullover's.
+        lipstick, eye_shadow: colors, or None.
+        collar: height of a high collar or a scarf above the pullover's collar, meters.
     """
 
     seed: int = 0
@@ -67,8 +67,8 @@ class Appearance:
     hairline: float = 0.0
     freckles: float = 0.0
     brows: Color | None = None
-    bald: float = 0.0
-    hairdo: Hairdo | None = None
+    baldness: float = 0.0
+    hairstyle: Hairstyle | None = None
     beard: Beard | None = None
     glasses: Glasses | None = None
     headwear: Headwear | None = None
@@ -83,7 +83,7 @@ class Appearance:
 
     @staticmethod
     def random(seed: int) -> Appearance:
-        """A person's looks from a seed: tones vary together, as they do in people, and independently of the shape."""
+        """A random appearance; skin, hair and iris colors are correlated as in people, independent of the shape."""
         rng = np.random.default_rng([seed, 77])
         tone = float(np.clip(rng.beta(1.3, 1.9) * (len(_SKINS) - 1), 0, len(_SKINS) - 1))
         darkness = tone / (len(_SKINS) - 1)
@@ -91,7 +91,7 @@ class Appearance:
         iris = rng.integers(0, len(_IRISES)) if darkness < 0.45 and hair > 1 else rng.integers(0, 3)
         return Appearance(
             seed=seed,
-            skin=_varied(rng, _between(_SKINS, tone), 0.03),
+            skin=_varied(rng, _interpolate(_SKINS, tone), 0.03),
             hair=_varied(rng, _HAIRS[hair], 0.10),
             iris=_varied(rng, _IRISES[iris], 0.10),
             clothes=_varied(rng, _CLOTHES[rng.integers(0, len(_CLOTHES))], 0.2),
@@ -107,9 +107,9 @@ class Appearance:
         )
 
 
-def _between(colors: tuple[Color, ...], place: float) -> Color:
+def _interpolate(colors: tuple[Color, ...], position: float) -> Color:
     index = np.arange(len(colors))
-    blue, green, red = (float(np.interp(place, index, [color[k] for color in colors])) for k in range(3))
+    blue, green, red = (float(np.interp(position, index, [color[k] for color in colors])) for k in range(3))
     return blue, green, red
 
 

@@ -1,4 +1,4 @@
-"""A calm, blurred studio wall behind the face."""
+"""The default background, a blurred studio wall, and image noise."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-_NOISE_PERIOD = 1_000_003  # samples; a prime, so that no row of an image repeats below another one
+_NOISE_PERIOD = 1_000_003  # samples; prime, so that the noise does not repeat in columns of an image
 
 
 @functools.lru_cache(maxsize=1)
@@ -19,9 +19,9 @@ def _noise_loop() -> NDArray[np.float32]:
 
 
 def unit_noise(rng: np.random.Generator, count: int) -> NDArray[np.float32]:
-    """(count,) normal noise of standard deviation 1: a piece of one endless loop, from a random place of it.
+    """(count,) Gaussian noise of standard deviation 1: a precomputed loop, read from a random offset.
 
-    Drawing a number for each sample of an image would cost more than drawing the face.
+    Generating a number per sample would take longer than rendering the face.
     """
     loop, start = _noise_loop(), int(rng.integers(_NOISE_PERIOD))
     rounds = (count + start) // _NOISE_PERIOD
@@ -30,7 +30,7 @@ def unit_noise(rng: np.random.Generator, count: int) -> NDArray[np.float32]:
 
 @functools.lru_cache(maxsize=4)
 def studio_wall(width: int, height: int, seed: int = 0) -> NDArray[np.uint8]:
-    """A read-only (height, width, 3) BGR picture: a soft pool of light, a few blurred shapes, a vignette."""
+    """A read-only (height, width, 3) uint8 BGR image: a soft light spot, a few blurred shapes and a vignette."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:18, 0:32] / np.array([17.0, 31.0])[:, None, None]
     base = np.array([118.0, 104.0, 92.0]) + (rng.normal(0, 14) + rng.normal(0, 5, 3) if seed else 0.0)
@@ -41,7 +41,7 @@ def studio_wall(width: int, height: int, seed: int = 0) -> NDArray[np.uint8]:
         spot = np.exp(-((((x - cx) ** 2 + (0.56 * (y - cy)) ** 2) / radius**2) ** 2))
         wall += spot[..., None] * rng.uniform(-14, 18) * np.array([0.8, 0.95, 1.1])
     smooth = cv2.resize(wall.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
-    # Noise of one level keeps the gradient from showing bands, also after JPEG or video coding.
+    # Noise of about one level prevents visible banding of the gradient, also after JPEG or video compression.
     smooth += unit_noise(rng, smooth.size).reshape(smooth.shape) * np.float32(0.8)
     picture = np.clip(smooth, 0, 255, out=smooth).astype(np.uint8)
     picture.setflags(write=False)

@@ -1,6 +1,6 @@
-"""What anatomy lies under each texel of the head's texture: lips, lids, cheeks, beard, strands of hair.
+"""Anatomical masks and noise for each texel of the head's texture: lips, lids, cheeks, beard, strands of hair.
 
-Computed once for a model; a person's colors are then laid over these fields.
+They are computed once for a model; painting combines them with the colors of an appearance.
 """
 
 from __future__ import annotations
@@ -18,26 +18,27 @@ from face_expr_ros.synthetic.eyes import FIELD as EYE_FIELD
 from face_expr_ros.synthetic.head import HeadGeometry, scalp_weight
 from face_expr_ros.synthetic.lids import lid_margins
 from face_expr_ros.synthetic.masks import head_masks
+from face_expr_ros.synthetic.smoothstep import smoothstep
 
-__all__ = ["EYE_FIELD", "Fields", "fields_of"]
+__all__ = ["EYE_FIELD", "TextureFields", "texture_fields"]
 
 Float32 = NDArray[np.float32]
 Bool = NDArray[np.bool_]
 
 _COLLAR = 0.045  # meters from the cut to the edge of the collar
 _CROWN = (0.0, 0.10, -0.125)
-_LOWEST_HAIRLINE = -0.02  # meters; nobody's hair grows farther down than with this
-_BLOCK = 1 << 15  # texels whose fields fit into a core's cache together
+_LOWEST_HAIRLINE = -0.02  # meters; lower limit of the hairline offset
+_BLOCK = 1 << 15  # texels per block; the fields of a block fit into a core's cache
 
 
 @dataclass(frozen=True, eq=False)
-class Fields:
-    """Fields over the N texels of `HeadGeometry.texels`; (N,) float32 in 0..1 unless said otherwise.
+class TextureFields:
+    """Values for the N texels of `HeadGeometry.texels`; (N,) float32 in 0..1 unless stated otherwise.
 
     Attributes:
-        position: (N, 3) on the mean face, meters.
-        part_names, parts: names and (N,) index of the part of the mesh.
-        grain, mottle: fine and coarse noise about 0.
+        position: (N, 3) position on the mean face, meters.
+        part_names, parts: names of the mesh's parts, and (N,) index of each texel's part.
+        grain, mottle: fine and coarse noise with zero mean.
     """
 
     position: Float32
@@ -67,13 +68,13 @@ class Fields:
 
     def part(self, name: str) -> Bool:
         """(N,) whether each texel belongs to a part of the mesh."""
-        of: Bool = self.parts == self.part_names.index(name)
-        return of
+        belongs: Bool = self.parts == self.part_names.index(name)
+        return belongs
 
-    def blocks(self) -> Iterator[tuple[slice, Fields]]:
-        """The fields piece by piece: which texels, and their fields.
+    def blocks(self) -> Iterator[tuple[slice, TextureFields]]:
+        """Iterate over blocks of texels: their slice and their fields.
 
-        What is computed for one piece stays in the processor's cache, and most pieces lack most features.
+        The data of a block stay in the processor's cache, and features that are absent from a block are skipped.
         """
         arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "part_names"}
         for start in range(0, len(self.position), _BLOCK):
@@ -81,15 +82,15 @@ class Fields:
             yield block, replace(self, **{name: array[block] for name, array in arrays.items()})
 
     def scalp(self, hairline: float) -> Float32:
-        """(N,) how much hair grows, with the forehead's hairline raised by `hairline` meters."""
-        grown = scalp_weight(self.position, hairline, 0.024)
-        bare = (self.ears > 0.3) | ~self.part("skin")
-        return np.where(bare, np.float32(0), grown)
+        """(N,) density of the scalp hair, with the forehead's hairline raised by `hairline` meters."""
+        density = scalp_weight(self.position, hairline, 0.024)
+        hairless = (self.ears > 0.3) | ~self.part("skin")
+        return np.where(hairless, np.float32(0), density)
 
 
 @functools.lru_cache(maxsize=2)
-def fields_of(geometry: HeadGeometry) -> Fields:
-    """The fields of a prepared head, computed once."""
+def texture_fields(geometry: HeadGeometry) -> TextureFields:
+    """The fields of a head geometry, computed once."""
     model, texels = geometry.model, geometry.texels
     position = texels.interpolate(model.mean, model.triangles)
     parts = model.triangle_part[texels.triangle]
@@ -98,8 +99,9 @@ def fields_of(geometry: HeadGeometry) -> Fields:
     x, y, z = position.T
     skin = parts == model.part_names.index("skin")
     mouth = parts == model.part_names.index("inner_mouth")
-    beard = _ramp(-0.030 - 0.45 * np.abs(x) - y, 0.03) * _ramp(z + 0.095, 0.04) * _ramp(y + 0.125, 0.02) * (1 - lips)
-    return Fields(
+    beard = smoothstep(-0.030 - 0.45 * np.abs(x) - y, 0.03) * smoothstep(z + 0.095, 0.04)
+    beard = beard * smoothstep(y + 0.125, 0.02) * (1 - lips)
+    return TextureFields(
         position, model.part_names, parts,
         lips * skin, lids * skin, ears * skin,
         _bump(position, (0.043, -0.036, -0.012), (0.020, 0.016, 0.03)),
@@ -115,17 +117,12 @@ def fields_of(geometry: HeadGeometry) -> Fields:
     )  # fmt: skip
 
 
-def _ramp(distance: NDArray, width: float) -> NDArray:
-    t = np.clip(distance / width, 0.0, 1.0)
-    return t * t * (3 - 2 * t)
-
-
 def _bump(position: Float32, center: tuple[float, float, float], size: tuple[float, float, float]) -> Float32:
-    """A soft spot on both sides of the face, 0 where less than 1e-5 would be left of it."""
+    """A Gaussian spot on both sides of the face, cut off where it is below 1e-5."""
     x = np.abs(position[:, 0])
     near = np.flatnonzero(np.abs(position[:, 1] - np.float32(center[1])) < 3.5 * size[1])
-    places = (x[near], position[near, 1], position[near, 2])
-    squares = sum(((p - np.float32(c)) / np.float32(s)) ** 2 for p, c, s in zip(places, center, size, strict=True))
+    nearby = (x[near], position[near, 1], position[near, 2])
+    squares = sum(((p - np.float32(c)) / np.float32(s)) ** 2 for p, c, s in zip(nearby, center, size, strict=True))
     spot = np.zeros(len(x), np.float32)
     spot[near] = np.exp(-squares)
     return spot
@@ -138,7 +135,7 @@ def _noise(texels: object) -> tuple[Float32, Float32, Float32, Float32]:
     scale = columns / 1024
 
     def smooth(sigma: float) -> NDArray:
-        # What a broad blur leaves needs no fine grid.
+        # A broad blur is computed at a quarter of the resolution.
         step = 4 if sigma > 8 else 1
         source = cv2.resize(white, (columns // step, rows // step), interpolation=cv2.INTER_AREA)
         soft = cv2.GaussianBlur(source, (0, 0), max(sigma * scale / step, 0.5))
@@ -155,7 +152,7 @@ def _noise(texels: object) -> tuple[Float32, Float32, Float32, Float32]:
 
 
 def _lash_line(geometry: HeadGeometry, position: Float32, skin: Bool) -> Float32:
-    """The dark line of lash roots along the lids, stronger above."""
+    """The dark line of lash roots along the lids, stronger on the upper lids."""
     margins = lid_margins(geometry.model)
     line = np.zeros(len(position), np.float32)
     near = np.flatnonzero(skin & (np.abs(position[:, 1]) < 0.02) & (position[:, 2] > -0.045))
@@ -165,7 +162,7 @@ def _lash_line(geometry: HeadGeometry, position: Float32, skin: Bool) -> Float32
     return line
 
 
-def _lip_gap(geometry: HeadGeometry, position: Float32, of: Bool) -> Float32:
+def _lip_gap(geometry: HeadGeometry, position: Float32, candidates: Bool) -> Float32:
     """The dark line where closed lips meet, along the inner lip points."""
     model = geometry.model
     inner = model.mean[model.landmarks68[[48, 60, 61, 62, 63, 64, 54]]]
@@ -173,44 +170,44 @@ def _lip_gap(geometry: HeadGeometry, position: Float32, of: Bool) -> Float32:
     x = np.linspace(inner[0, 0], inner[-1, 0], 80)
     line = np.column_stack([x, *(np.interp(x, inner[:, 0], inner[:, k]) for k in (1, 2))])
     gap = np.zeros(len(position), np.float32)
-    near = np.flatnonzero(of & (np.abs(position[:, 1] + 0.072) < 0.02) & (np.abs(position[:, 0]) < 0.035))
+    near = np.flatnonzero(candidates & (np.abs(position[:, 1] + 0.072) < 0.02) & (np.abs(position[:, 0]) < 0.035))
     distance, _ = cKDTree(line).query(position[near], distance_upper_bound=0.01)
     gap[near] = np.exp(-((distance / 0.0016) ** 2))
     return gap
 
 
 def _tooth_gaps(position: Float32) -> Float32:
-    """Dark lines between the teeth, by the way along the arch."""
+    """Dark lines between the teeth, by the angle along the dental arch."""
     along = np.arctan2(position[:, 0], position[:, 2] + 0.05)
     phase = along / 0.19 + 0.5 * 0
     return np.exp(-(((phase - np.round(phase)) / 0.15) ** 2)).astype(np.float32)
 
 
 def _strands(position: Float32) -> tuple[Float32, Float32]:
-    """Hair that flows from the crown: noise stretched along it, 0..1: locks with hairs in them, and hairs alone."""
-    grown = np.flatnonzero(scalp_weight(position, _LOWEST_HAIRLINE, 0.024))
-    x, y, z = (position[grown, k] - np.float32(_CROWN[k]) for k in range(3))
-    turn = np.arctan2(x, z + np.float32(0.35) * y) * np.float32(0.5 / np.pi) + np.float32(0.5)
+    """Hair strands from the crown as stretched noise in 0..1: locks with single hairs, and single hairs only."""
+    scalp = np.flatnonzero(scalp_weight(position, _LOWEST_HAIRLINE, 0.024))
+    x, y, z = (position[scalp, k] - np.float32(_CROWN[k]) for k in range(3))
+    angle = np.arctan2(x, z + np.float32(0.35) * y) * np.float32(0.5 / np.pi) + np.float32(0.5)
     length = np.sqrt(x * x + y * y + z * z)
     rng = np.random.default_rng(9)
     fine = cv2.GaussianBlur(rng.standard_normal((64, 1024)).astype(np.float32), (0, 0), 1.1, sigmaY=3.0)
     broad = cv2.GaussianBlur(rng.standard_normal((64, 1024)).astype(np.float32), (0, 0), 7.0, sigmaY=6.0)
     fine, broad = fine / fine.std(), broad / broad.std()
-    waved = turn + np.float32(0.006) * np.sin(length * np.float32(90))
-    place = (waved * 1023).astype(np.int32) % 1024 + 1024 * ((length * np.float32(63 / 0.25)).astype(np.int32) % 64)
+    waved = angle + np.float32(0.006) * np.sin(length * np.float32(90))
+    index = (waved * 1023).astype(np.int32) % 1024 + 1024 * ((length * np.float32(63 / 0.25)).astype(np.int32) % 64)
     values = np.zeros((2, len(position)), np.float32)
     for row, noise in zip(values, (0.5 + 0.22 * (0.7 * fine + 0.6 * broad), 0.5 + 0.25 * fine), strict=True):
-        row[grown] = np.clip(noise, 0, 1).astype(np.float32).ravel()[place]
+        row[scalp] = np.clip(noise, 0, 1).astype(np.float32).ravel()[index]
     return values[0], values[1]
 
 
 def _garment(geometry: HeadGeometry, position: Float32) -> tuple[Float32, Float32]:
-    """Where the pullover lies on the skin, up to a few centimeters above the model's cut, and its collar's edge."""
+    """Coverage of the skin by the pullover, up to a few centimeters above the model's cut, and its collar's edge."""
     cut = geometry.model.mean[geometry.torso.border]
     low = np.flatnonzero(position[:, 1] < -0.11)
     distance = np.full(len(position), 1.0, np.float32)
     distance[low] = cKDTree(cut).query(position[low])[0]
     edge = _COLLAR - distance
-    return _ramp(edge + 0.0006, 0.0012).astype(np.float32), np.exp(-((np.maximum(edge, -1) / 0.0035) ** 2)).astype(
+    return smoothstep(edge + 0.0006, 0.0012).astype(np.float32), np.exp(-((np.maximum(edge, -1) / 0.0035) ** 2)).astype(
         np.float32
     )

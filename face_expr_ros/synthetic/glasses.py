@@ -1,4 +1,4 @@
-"""Glasses: rims, a bridge, temples to the ears, and lenses that let through, tint and mirror."""
+"""Glasses: rims, bridge, temples, and lenses with transparency, tint and glare."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from face_expr_ros.synthetic.styles import Glasses
 from face_expr_ros.synthetic.worn import Piece
 
 _SPOKES = 24
-_OPAQUE = 0.85  # from this opacity on nothing is seen through a lens
-_EAR_TOP = np.array([0.0755, -0.004, -0.088])  # where the temple rests, subject's left, mean head
-_FRONT = 0.0105  # meters of the lenses' plane before the sellion, at the nose
-_WRAP = 0.16  # radians each lens turns outwards
-_PANTO = 0.12  # radians the lenses lean in at the bottom
+_OPAQUE = 0.85  # lenses of at least this opacity are rendered opaque
+_EAR_TOP = np.array([0.0755, -0.004, -0.088])  # support of the temple at the subject's left ear, mean head, meters
+_FRONT = 0.0105  # distance of the lens plane in front of the sellion, at the nose, meters
+_WRAP = 0.16  # face-form (wrap) angle of each lens, radians
+_PANTO = 0.12  # pantoscopic tilt of the lenses, radians
 
 
 def glasses_pieces(style: Glasses, rng: np.random.Generator) -> list[Piece]:
-    """The pieces of a pair of glasses on the mean head."""
+    """The surfaces of a pair of glasses on the mean head."""
     frame = plain(style.color, 150 if style.shiny else 40)
     material = SHINY if style.shiny else CLOTH
     glass = _lens_texture(style, rng)
@@ -44,23 +44,23 @@ def glasses_pieces(style: Glasses, rng: np.random.Generator) -> list[Piece]:
         pieces.append(_lens(outline, style, glass))
     nose = _bridge(style)
     pieces.append(tube(nose, 0.0010 + 0.65 * style.rim, 0.0013 + 0.72 * style.rim, frame, material))
-    return sorted(pieces, key=lambda piece: piece.see_through)
+    return sorted(pieces, key=lambda piece: piece.transparent)
 
 
 def _depth(x: NDArray, y: NDArray, slip: float) -> NDArray:
-    """z of the lenses' surface: it wraps around the face and leans in below."""
+    """z of the curved and tilted lens surface at x, y, meters."""
     return _FRONT + 0.6 * slip - np.abs(x) * np.tan(_WRAP) - 2.2 * x * x + np.tan(_PANTO) * (y + 0.004)
 
 
 def _outline(style: Glasses, center: NDArray) -> NDArray:
-    """(n, 3) superellipse, wider above, counter-clockwise from in front."""
-    turn = np.linspace(0, 2 * np.pi, _SPOKES, endpoint=False)
+    """(n, 3) superellipse, wider at the top, counter-clockwise from the front."""
+    angle = np.linspace(0, 2 * np.pi, _SPOKES, endpoint=False)
     power = 2 / style.roundness
-    x = np.sign(np.cos(turn)) * np.abs(np.cos(turn)) ** power * style.width / 2
-    y = np.sign(np.sin(turn)) * np.abs(np.sin(turn)) ** power * style.height / 2
+    x = np.sign(np.cos(angle)) * np.abs(np.cos(angle)) ** power * style.width / 2
+    y = np.sign(np.sin(angle)) * np.abs(np.sin(angle)) ** power * style.height / 2
     x = x * (1 + 0.10 * y / style.height)
-    place = np.column_stack([x + center[0], y + center[1] - 0.002])
-    return np.column_stack([place, _depth(place[:, 0], place[:, 1], style.slip)])
+    plane = np.column_stack([x + center[0], y + center[1] - 0.002])
+    return np.column_stack([plane, _depth(plane[:, 0], plane[:, 1], style.slip)])
 
 
 def _rim(outline: NDArray, style: Glasses, texture: NDArray[np.uint8], material: int) -> list[Piece]:
@@ -82,7 +82,7 @@ def _bridge(style: Glasses) -> NDArray:
 
 
 def _lens(outline: NDArray, style: Glasses, texture: NDArray[np.uint8]) -> Piece:
-    """A lens of few triangles: where see-through ones meet in a pixel, too little is laid over it."""
+    """A lens of few triangles: blending is too weak in pixels where transparent triangles meet."""
     corners = outline[::2]
     low, high = outline.min(axis=0), outline.max(axis=0)
     uv = (corners - low)[:, :2] / (high - low)[:2] * [1, -1] + [0, 1]
@@ -91,14 +91,14 @@ def _lens(outline: NDArray, style: Glasses, texture: NDArray[np.uint8]) -> Piece
     strip = np.vstack(
         [np.column_stack([ahead[:-1], ahead[1:], behind[:-1]]), np.column_stack([ahead[1:], behind[1:], behind[:-1]])]
     )
-    return Piece(corners, strip.astype(np.int32), uv, texture, SHINY, see_through=style.opacity < _OPAQUE)
+    return Piece(corners, strip.astype(np.int32), uv, texture, SHINY, transparent=style.opacity < _OPAQUE)
 
 
 def _lens_texture(style: Glasses, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Tint, and a slanted stripe of what is mirrored."""
+    """Tint and a slanted stripe of glare."""
     y, x = np.mgrid[0:1:32j, 0:1:128j]
-    tilt, place, width = rng.uniform(-0.8, 0.8), rng.uniform(0.1, 0.9), rng.uniform(0.05, 0.3)
-    stripe = style.glare * np.exp(-(((x + tilt * (y - 0.5) - place) / width) ** 4))
+    tilt, offset, width = rng.uniform(-0.8, 0.8), rng.uniform(0.1, 0.9), rng.uniform(0.05, 0.3)
+    stripe = style.glare * np.exp(-(((x + tilt * (y - 0.5) - offset) / width) ** 4))
     opacity = style.opacity + (1 - style.opacity) * 0.6 * stripe
     share = (0.6 * stripe / opacity)[..., None]
     color = np.array(style.lens) * (1 - share) + 235.0 * share

@@ -1,4 +1,4 @@
-"""Draws heads into images: full perspective, studio light, several faces in one z-buffer."""
+"""Renders heads with full perspective, studio light and a common z-buffer for several faces."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from face_expr_ros.synthetic.appearance import Appearance
 from face_expr_ros.synthetic.background import studio_wall
 from face_expr_ros.synthetic.head import HeadGeometry, head_geometry
 from face_expr_ros.synthetic.painting import Paint, paint_head
-from face_expr_ros.synthetic.wardrobe import wear
-from face_expr_ros.synthetic.worn import Worn
+from face_expr_ros.synthetic.wardrobe import build_worn_items
+from face_expr_ros.synthetic.worn import WornItems
 
 Image = NDArray[np.uint8]
 
-# Lashes grow out of the lids, which are drawn before them: they still show this fraction of the depth inside.
+# Lashes start inside the lids; they are visible up to this fraction of the depth behind the surface.
 _LASH_BIAS = 0.0015
-_FINE_HAIR = 900.0  # pixels per meter from which on the fine texture of what is worn is taken
+_FINE_HAIR = 900.0  # pixels per meter from which on worn items use the full-resolution texture
 
 
-_LAST = threading.local()  # its target: the memory of a thread's last picture serves the next one
+_THREAD_STATE = threading.local()  # its target: the buffers of a thread's last image are reused for the next one
 
 
 @functools.lru_cache(maxsize=8)
@@ -39,12 +39,12 @@ def _light_maps(light: Light) -> NDArray[np.float32]:
 
 
 class FaceRenderer:
-    """One person, ready to be drawn.
+    """Renders one person.
 
     Args:
-        model: the face model, with the parts of the open model.
-        appearance: colors, hair.
-        texture_width: of the skin's texture in pixels; the cost of the constructor grows with its square.
+        model: a face model with the mesh parts of the open model.
+        appearance: appearance of the person; None uses the defaults.
+        texture_width: width of the skin's texture, pixels; the cost of the constructor grows with its square.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class FaceRenderer:
         self.texture_width = texture_width
         self.geometry: HeadGeometry = head_geometry(model, texture_width)
         self._paint: Paint = paint_head(self.geometry, self.appearance)
-        self._worn: Worn | None = wear(model, self.appearance)
+        self._worn: WornItems | None = build_worn_items(model, self.appearance)
 
     def render(
         self,
@@ -66,10 +66,10 @@ class FaceRenderer:
         background: Image | None = None,
         samples: int = 2,
     ) -> Image:
-        """Draws this person alone; see `render_scene`.
+        """Render this person alone; see `render_scene`.
 
         Args:
-            vertices: (V, 3) of the model in model axes, meters, or (shape, expression) coefficients.
+            vertices: (V, 3) vertices of the model in model axes, meters, or (shape, expression) coefficients.
         """
         if isinstance(vertices, tuple):
             vertices = self.model.vertices(*vertices)
@@ -78,7 +78,7 @@ class FaceRenderer:
 
 @dataclass(frozen=True)
 class SceneFace:
-    """One person in a scene: who, with which vertices (V, 3) in model axes, and where."""
+    """One person in a scene: the renderer, vertices (V, 3) in model axes, and the pose."""
 
     renderer: FaceRenderer
     vertices: NDArray
@@ -87,14 +87,14 @@ class SceneFace:
 
 @dataclass(frozen=True, eq=False)
 class _Layer:
-    """One mesh of one person on the image: points in pixels, the solid mesh and the see-through one over them.
+    """One mesh of one person: vertices in pixels, and the opaque and transparent mesh over them.
 
-    The look of a layer that nobody sees is never made.
+    The shading inputs are computed only if the layer is inside the image.
     """
 
     pixels: NDArray[np.float32]
     solid: rasterizer.Mesh
-    glass: rasterizer.Mesh
+    transparent: rasterizer.Mesh
     bias: float
     look: Callable[[NDArray[np.float32]], rasterizer.Look]
 
@@ -106,18 +106,18 @@ def render_scene(
     background: Image | None = None,
     samples: int = 2,
 ) -> Image:
-    """Draws people into one image.
+    """Render people into one image.
 
     Args:
-        faces: the people; nearer ones hide farther ones.
-        camera: a pinhole; its distortion must be zero.
-        light: the studio.
-        background: (height, width, 3) BGR of the camera's size; None is a studio wall. It is not changed.
-        samples: edge smoothing: samples x samples a pixel.
+        faces: the people; nearer ones occlude farther ones.
+        camera: a pinhole camera without distortion.
+        light: lamps and ambient light; None is the default studio.
+        background: (height, width, 3) uint8 BGR of the camera's size, not modified; None is a studio wall.
+        samples: antialiasing, samples x samples per pixel.
     Returns:
-        (height, width, 3) uint8 BGR. A point of the camera frame is where cv2.projectPoints puts it.
+        (height, width, 3) uint8 BGR. Projection agrees with cv2.projectPoints.
     Raises:
-        ValueError: for a camera with distortion or a background of another size.
+        ValueError: the camera has distortion, or the background has another size.
     """
     return render_scene_with_coverage(faces, camera, light, background, samples)[0]
 
@@ -129,15 +129,15 @@ def render_scene_with_coverage(
     background: Image | None = None,
     samples: int = 2,
 ) -> tuple[Image, Image]:
-    """The image of `render_scene`, and how much of each pixel the people cover.
+    """The image of `render_scene`, and the coverage of each pixel by people.
 
     Returns:
-        The image, and (height, width) uint8: 0 is background alone, 255 people alone.
+        The image, and the coverage (height, width) uint8: 0 is background only, 255 is people only.
     Raises:
         ValueError: as `render_scene`.
     """
     if np.any(camera.distortion):
-        raise ValueError("the renderer draws through a pinhole: a camera with distortion 0 is needed")
+        raise ValueError(f"expected a pinhole camera without distortion, got distortion {camera.distortion}")
     image = _background(background, camera)
     coverage = np.zeros((camera.height, camera.width), np.uint8)
     maps = _light_maps(light or Light())
@@ -146,8 +146,8 @@ def render_scene_with_coverage(
     if box is None:
         return image, coverage
     left, top, right, bottom = box
-    target = rasterizer.Target(right - left, bottom - top, samples, reuse=getattr(_LAST, "target", None))
-    _LAST.target = target
+    target = rasterizer.Target(right - left, bottom - top, samples, reuse=getattr(_THREAD_STATE, "target", None))
+    _THREAD_STATE.target = target
     offset = np.array([left, top, 0], np.float32)
     first = 0
     for layer in layers:
@@ -157,7 +157,7 @@ def render_scene_with_coverage(
     for layer in layers:
         look = layer.look(layer.pixels)
         rasterizer.shade(target, layer.pixels - offset, layer.solid, look, first=first)
-        rasterizer.blend(target, layer.pixels - offset, layer.glass, look, bias=layer.bias)
+        rasterizer.blend(target, layer.pixels - offset, layer.transparent, look, bias=layer.bias)
         first += len(layer.solid.triangles)
     rasterizer.composite(target, image[top:bottom, left:right])
     coverage[top:bottom, left:right] = np.round(np.minimum(target.canvas[..., 3], 1) * 255)
@@ -168,22 +168,24 @@ def _background(background: Image | None, camera: Camera) -> Image:
     if background is None:
         return studio_wall(camera.width, camera.height).copy()
     if background.shape != (camera.height, camera.width, 3) or background.dtype != np.uint8:
-        wanted = (camera.height, camera.width, 3)
-        raise ValueError(f"background must be uint8 of the shape {wanted}, not {background.dtype} {background.shape}")
+        expected = (camera.height, camera.width, 3)
+        raise ValueError(
+            f"background: expected uint8 of shape {expected}, got {background.dtype} of shape {background.shape}"
+        )
     return background.copy()
 
 
 def _layers(face: SceneFace, camera: Camera, maps: NDArray[np.float32]) -> list[_Layer]:
     layers = [_head_layer(face, camera, maps)]
     if face.renderer._worn is not None:
-        layers.append(_worn_layer(face.renderer._worn, face, camera, maps))
+        layers.append(_worn_items_layer(face.renderer._worn, face, camera, maps))
     return layers
 
 
 def _head_layer(face: SceneFace, camera: Camera, maps: NDArray[np.float32]) -> _Layer:
     renderer, geometry = face.renderer, face.renderer.geometry
     local = geometry.surface(face.vertices, renderer.appearance)
-    points = torso.bend(local, geometry.torso_share, face.pose)
+    points = torso.bend_neck(local, geometry.torso_share, face.pose)
 
     def look(pixels: NDArray[np.float32]) -> rasterizer.Look:
         normals = geometry.normals(local, face.vertices) @ face.pose.rotation.T.astype(np.float32)
@@ -193,20 +195,20 @@ def _head_layer(face: SceneFace, camera: Camera, maps: NDArray[np.float32]) -> _
     return _Layer(to_pixels(points, camera), geometry.solid, geometry.lashes, _LASH_BIAS, look)
 
 
-def _worn_layer(worn: Worn, face: SceneFace, camera: Camera, maps: NDArray[np.float32]) -> _Layer:
+def _worn_items_layer(worn: WornItems, face: SceneFace, camera: Camera, maps: NDArray[np.float32]) -> _Layer:
     local = worn.surface(face.vertices)
-    points = torso.bend(local, worn.share, face.pose)
+    points = torso.bend_neck(local, worn.torso_share, face.pose)
 
     def look(pixels: NDArray[np.float32]) -> rasterizer.Look:
         normals = worn.normals(local) @ face.pose.rotation.T.astype(np.float32)
-        # A lock of hair is about two millimeters: finer texels than pixels would only sparkle.
+        # A lock of hair is about two millimeters wide: texels finer than pixels would cause aliasing.
         coarse = camera.matrix[0, 0] / max(float(face.pose.position[2]), 1e-3) < _FINE_HAIR
-        return rasterizer.Look(facing_normals(normals, points), worn.tint, worn.levels[int(coarse)], maps)
+        return rasterizer.Look(facing_normals(normals, points), worn.tint, worn.texture_levels[int(coarse)], maps)
 
-    return _Layer(to_pixels(points, camera), worn.solid, worn.glass, 0.0, look)
+    return _Layer(to_pixels(points, camera), worn.solid, worn.transparent, 0.0, look)
 
 
 def _texels_per_pixel(geometry: HeadGeometry, pixels: NDArray) -> float:
-    """Texels of the full texture across one pixel of the picture, over the face."""
+    """Texels of the full-resolution texture per image pixel, averaged over the face."""
     spread = pixels[geometry.face_vertices, :2].std(axis=0)
     return float(geometry.face_texels / max(float(np.hypot(*spread)), 1e-6))

@@ -1,4 +1,4 @@
-"""What a person may have on the head: hair, a beard, glasses, something over the hair, something before the face."""
+"""Styles of hair, beards, glasses, headwear and occluders."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ Color = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
-class Hairdo:
-    """Hair as a surface of its own, over the hair painted on the scalp. Lengths in meters, angles in radians.
+class Hairstyle:
+    """Hair with volume, in addition to the hair painted on the scalp. Lengths in meters, angles in radians.
 
     Attributes:
-        length: from the middle of the skull (a finger above the eyes) down to the tips of what hangs; 0 is hair that
+        length: from the center of the skull, slightly above the eyes, down to the tips of hanging hair; 0 is hair that
             ends at the hairline.
-        face_edge: azimuth of the foremost hanging hair: 1.0 covers the cheeks' sides, 1.5 the ears, 2.0 hangs behind.
-        parting: azimuth at which the front hair parts.
-        top, side: height of the hair over the skin on top and at the sides.
-        waves: amplitude of waves along the strands; curls: of bumps all over.
-        fall: how fast hanging hair follows the head inwards; 0 hangs straight down.
-        bangs: how far hair falls into the forehead, from the hairline 0 to the brows 1 and farther.
-        sweep: azimuth by which bangs are combed aside.
-        tail: a bunch at the back: "", "bun", "top" or "pony".
+        face_edge: azimuth of the foremost hanging hair: 1.0 covers the sides of the cheeks, 1.5 the ears, 2.0 neither.
+        parting: azimuth of the parting.
+        top, side: height of the hair above the skin on top and at the sides.
+        waves: amplitude of waves along the strands; curls: amplitude of bumps.
+        fall: how fast hanging hair approaches the neck on its way down, meters per meter; 0 hangs straight down.
+        bangs: length of the bangs, from 0 at the hairline to 1 at the brows and more.
+        sweep: azimuth by which bangs are combed to the side.
+        tail: "" (none), "bun", "top" (top knot) or "pony" (ponytail).
     """
 
     length: float = 0.0
@@ -39,14 +39,14 @@ class Hairdo:
 
 @dataclass(frozen=True)
 class Beard:
-    """A beard. Everything 0..1 but the length.
+    """A beard; values in 0..1 except the length.
 
     Attributes:
-        density: from a shadow to closed.
-        length: meters at the chin.
-        mustache, chin, cheeks: how much grows on the upper lip, on the chin, on jaw and cheeks.
-        sideburns: how much grows before the ears.
-        gray: how gray it is against the hair.
+        density: 0 (sparse) to 1 (dense).
+        length: at the chin, meters.
+        mustache, chin, cheeks: density on the upper lip, on the chin, on jaw and cheeks.
+        sideburns: density in front of the ears.
+        gray: 0 has the color of the hair, 1 is gray.
     """
 
     density: float = 0.9
@@ -63,13 +63,13 @@ class Glasses:
     """Glasses; lengths in meters.
 
     Attributes:
-        width, height: of a lens.
-        roundness: 2 is an ellipse, 6 nearly a rectangle.
-        rim: thickness of the rims; 0 has none. half_rim: only above the lenses.
-        color: of the frame; shiny: metal or lacquer.
+        width, height: size of a lens.
+        roundness: exponent of the superellipse; 2 is an ellipse, 6 nearly a rectangle.
+        rim: thickness of the rims, 0 is rimless; half_rim: rims only above the lenses.
+        color: color of the frame; shiny: glossy material.
         lens: color of the lenses; opacity: 0.04 (clear) to 0.97.
-        glare: brightness of what the lenses mirror, 0..1.
-        slip: how far they have slid down the nose.
+        glare: strength of reflections on the lenses, 0..1.
+        slip: distance by which the glasses have slipped down the nose.
     """
 
     width: float = 0.050
@@ -87,36 +87,36 @@ class Glasses:
 
 @dataclass(frozen=True)
 class Headwear:
-    """Something over the hair.
+    """Headwear.
 
     Attributes:
         kind: "beanie", "cap", "brim", "hood", "scarf" (around face and neck), "band", "turban" or "headphones".
-        color: of the cloth; second: of stripes, visor or band.
-        height: of its edge over the usual one, meters.
-        turn: azimuth of a visor; 0 is forwards.
+        color: color of the cloth; second_color: color of stripes, visor or band.
+        height: offset of the edge from its usual height, meters.
+        turn: azimuth of a visor, radians; 0 is forwards.
     """
 
     kind: str = "beanie"
     color: Color = (60, 50, 44)
-    second: Color = (90, 90, 90)
+    second_color: Color = (90, 90, 90)
     height: float = 0.0
     turn: float = 0.0
 
 
 @dataclass(frozen=True)
 class Occluder:
-    """Something before the face that does not belong to it.
+    """An object in front of the face.
 
     Attributes:
         kind: "hand", "fingers", "microphone", "mug" or "phone".
         side: 1 comes from the subject's left, -1 from the right.
-        place: (3,) of its middle, or of the fingertips, on the mean head, model axes, meters.
-        color: of a thing; a hand has the color of the skin.
-        tilt: radians it leans to the side.
+        position: (3,) center of the object, or of the fingertips, on the mean head, model axes, meters.
+        color: color of the object; hands have the color of the skin.
+        tilt: angle to the side, radians.
     """
 
     kind: str = "hand"
     side: int = 1
-    place: tuple[float, float, float] = (0.02, -0.11, 0.02)
+    position: tuple[float, float, float] = (0.02, -0.11, 0.02)
     color: Color = (40, 40, 40)
     tilt: float = 0.0

@@ -1,4 +1,4 @@
-"""Shoulders in a pullover below the model's cut, and a neck that bends, so that the head does not float."""
+"""Shoulders below the model's open border at the neck, and a neck that bends with the pose of the head."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from face_expr_ros.core.types import Pose
 Float32 = NDArray[np.float32]
 
 _RINGS = 13
-_NECK = np.array([0.0, -0.115, -0.095])  # the joint about which head and torso turn, model axes, meters
-_FOLLOW = 0.25  # share of the head's rotation that the torso follows
+_NECK = np.array([0.0, -0.115, -0.095])  # joint between head and torso, model axes, meters
+_TORSO_ROTATION_SHARE = 0.25  # fraction of the head's rotation that is applied to the torso
 
 
 @dataclass(frozen=True)
 class Torso:
-    """A skirt of rings that continues the model's cut.
+    """Rings of vertices that continue the model's open border.
 
     Attributes:
-        border: (n,) model vertices along the cut, in order.
+        border: (n,) vertex indices of the model along the border, in order.
         spread: (rings, n, 3) offsets of each ring from the border, meters.
         triangles: (t, 3) indices into border followed by the rings' vertices.
         uv: (n + rings * n, 2) in 0..1.
@@ -42,17 +42,17 @@ class Torso:
 
 
 def torso(mean: NDArray, skin_triangles: NDArray) -> Torso:
-    """The torso for a mean face (V, 3) whose skin ends in one open border at the collar."""
+    """The torso for a mean head (V, 3) whose skin has an open border at the collar."""
     border = _border(skin_triangles)
     ring = mean[border].astype(np.float64)
     center = ring.mean(axis=0)
     away = ring - center
     share = (np.arange(1, _RINGS + 1) / _RINGS)[:, None]
-    # Out to the shoulders within the upper rings, then down.
+    # The upper rings extend out to the shoulders, the lower ones down.
     out = np.sin(np.minimum(share / 0.6, 1.0) * np.pi / 2)
     down = np.broadcast_to(0.02 * share + 0.42 * share**2 + 0.56 * share**5, (_RINGS, len(ring)))
     spread = np.stack([out * away[:, 0] * 0.85, -down, out * away[:, 2] * 0.35], axis=-1)
-    # The border is not level: lower rings are.
+    # The border is not horizontal; the lower rings are.
     spread[..., 1] -= share * away[:, 1]
     count = len(border)
     index = np.arange((_RINGS + 1) * count).reshape(_RINGS + 1, count)
@@ -68,7 +68,7 @@ def torso(mean: NDArray, skin_triangles: NDArray) -> Torso:
 
 
 def _border(triangles: NDArray) -> NDArray[np.intp]:
-    """The longest open border, as it is met walking with the surface on the left."""
+    """Vertices of the longest open border, against the orientation of its triangles."""
     edges = {(int(a), int(b)) for t in triangles for a, b in ((t[0], t[1]), (t[1], t[2]), (t[2], t[0]))}
     following = defaultdict(list)
     for a, b in edges:
@@ -88,19 +88,19 @@ def _border(triangles: NDArray) -> NDArray[np.intp]:
 
 
 def torso_share(points: NDArray) -> Float32:
-    """How far points (n, 3) of the mean face belong to the torso (1) and not to the head (0)."""
+    """Weights (n,) from head (0) to torso (1) of points (n, 3) of the mean head."""
     front = np.maximum(points[:, 2] + 0.055, 0.0)
     share = np.clip((-0.098 - points[:, 1] - 1.6 * front) / 0.085, 0.0, 1.0)
     return (share * share * (3 - 2 * share)).astype(np.float32)
 
 
-def bend(points: NDArray, share: NDArray, pose: Pose) -> Float32:
-    """Points (n, 3) in model axes with the torso's share turned back towards upright, in the camera frame.
+def bend_neck(points: NDArray, share: NDArray, pose: Pose) -> Float32:
+    """Points (n, 3) in model axes, transformed to the camera frame with the torso kept more upright than the head.
 
-    Where `share` is 0, this is exactly the pose.
+    Points whose torso share (n,) is 0 are transformed by exactly the pose.
     """
-    turned, _ = cv2.Rodrigues(FACING_CAMERA @ pose.rotation)
-    upright = FACING_CAMERA @ cv2.Rodrigues(_FOLLOW * turned)[0]
+    head_rotation, _ = cv2.Rodrigues(FACING_CAMERA @ pose.rotation)
+    upright = FACING_CAMERA @ cv2.Rodrigues(_TORSO_ROTATION_SHARE * head_rotation)[0]
     bent = (points @ pose.rotation.T + pose.position).astype(np.float32)
     below = np.flatnonzero(share)
     neck = pose.rotation @ _NECK + pose.position - upright @ _NECK

@@ -1,7 +1,6 @@
-"""People as photographs show them: looks drawn from hairdos, beards, glasses, hats and all else, from a seed.
+"""Random appearances with the variety of photographs: hairstyles, beards, glasses, headwear, make-up and age.
 
-How often each thing is drawn is meant for portraits of adults on the web; the shape of the head is drawn elsewhere and
-independently.
+Frequencies are chosen to match portraits of adults on the web. The shape of the head is sampled independently.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_expr_ros.synthetic.appearance import Appearance
-from face_expr_ros.synthetic.styles import Beard, Color, Glasses, Hairdo, Headwear, Occluder
+from face_expr_ros.synthetic.styles import Beard, Color, Glasses, Hairstyle, Headwear, Occluder
 
 _FRAMES: tuple[Color, ...] = (
     (18, 18, 20), (24, 26, 34), (30, 44, 78), (60, 60, 64), (70, 110, 150), (160, 160, 165),
@@ -23,7 +22,7 @@ _FRAMES: tuple[Color, ...] = (
 _LIPSTICKS: tuple[Color, ...] = (
     (40, 30, 170), (60, 50, 200), (80, 40, 130), (110, 90, 205), (120, 110, 190), (50, 30, 100), (90, 95, 180),
 )  # fmt: skip
-# Where fingertips rest, for the left side: chin, cheek, mouth, temple.
+# Positions of fingertips for the left side, meters: chin, cheek, mouth, temple.
 _HANDS = (
     (0.020, -0.112, 0.022),
     (0.055, -0.060, 0.012),
@@ -35,35 +34,39 @@ _FINGERTIPS = ((0.012, -0.085, 0.024), (0.040, -0.050, 0.006), (0.020, -0.112, 0
 
 
 def varied_appearance(seed: int) -> Appearance:
-    """One person."""
+    """A random appearance, reproducible from the seed."""
     rng = np.random.default_rng([seed, 78])
-    look = Appearance.random(int(rng.integers(1 << 30)))
+    appearance = Appearance.random(int(rng.integers(1 << 30)))
     feminine, age = bool(rng.random() < 0.5), float(rng.random())
-    look = replace(_aged(rng, look, feminine, age), seed=seed, glasses=_glasses(rng) if rng.random() < 0.26 else None)
+    appearance = replace(
+        _with_age(rng, appearance, feminine, age), seed=seed, glasses=_glasses(rng) if rng.random() < 0.26 else None
+    )
     if feminine:
-        look = _made_up(rng, replace(look, stubble=0.0))
+        appearance = _with_makeup(rng, replace(appearance, stubble=0.0))
     elif rng.random() < 0.50:
-        look = replace(look, beard=_beard(rng), stubble=min(look.stubble, 0.4))
-    look = _with_hair(rng, look, feminine, age)
+        appearance = replace(appearance, beard=_beard(rng), stubble=min(appearance.stubble, 0.4))
+    appearance = _with_hair(rng, appearance, feminine, age)
     clothes = tuple(float(v) for v in np.clip(rng.normal(rng.uniform(20, 220), 30, 3), 8, 245))
-    look = replace(look, clothes=(clothes[0], clothes[1], clothes[2]))
+    appearance = replace(appearance, clothes=(clothes[0], clothes[1], clothes[2]))
     if rng.random() < 0.14:
-        look = replace(look, collar=float(rng.choice([rng.uniform(0.004, 0.016), rng.uniform(0.02, 0.045)])))
-    return replace(look, occluder=_occluder(rng) if rng.random() < 0.07 else None)
+        appearance = replace(
+            appearance, collar=float(rng.choice([rng.uniform(0.004, 0.016), rng.uniform(0.02, 0.045)]))
+        )
+    return replace(appearance, occluder=_occluder(rng) if rng.random() < 0.07 else None)
 
 
-def _aged(rng: np.random.Generator, look: Appearance, feminine: bool, age: float) -> Appearance:
-    """Skin of one person; lines, gray and bags come with the age (0..1)."""
+def _with_age(rng: np.random.Generator, appearance: Appearance, feminine: bool, age: float) -> Appearance:
+    """Vary skin and hair; wrinkles and gray hair appear with age (0..1)."""
     old = max(0.0, age - 0.55) / 0.45
-    hair = np.array(look.hair)
+    hair = np.array(appearance.hair)
     if rng.random() < 0.7 * old:
         hair = hair + rng.uniform(0.4, 1.0) * (np.array([150.0, 154.0, 156.0]) * rng.uniform(0.7, 1.2) - hair)
     elif rng.random() < (0.06 if feminine else 0.01):
         hair = rng.uniform(20, 190, 3)  # dyed
     brows = hair * rng.uniform(0.6, 1.6) if rng.random() < 0.5 else hair
-    skin = np.array(look.skin) * (1 + rng.normal(0, 0.06)) * (1 + rng.normal(0, 0.022, 3))
+    skin = np.array(appearance.skin) * (1 + rng.normal(0, 0.06)) * (1 + rng.normal(0, 0.022, 3))
     return replace(
-        look,
+        appearance,
         hair=_color(hair),
         brows=_color(brows),
         skin=_color(skin),
@@ -82,50 +85,52 @@ def _color(values: NDArray) -> Color:
     return float(blue), float(green), float(red)
 
 
-def _made_up(rng: np.random.Generator, look: Appearance) -> Appearance:
+def _with_makeup(rng: np.random.Generator, appearance: Appearance) -> Appearance:
     lipstick = _LIPSTICKS[int(rng.integers(len(_LIPSTICKS)))] if rng.random() < 0.42 else None
     shadow = _color(rng.uniform(20, 140, 3)) if rng.random() < 0.22 else None
-    return replace(look, lipstick=lipstick, eye_shadow=shadow)
+    return replace(appearance, lipstick=lipstick, eye_shadow=shadow)
 
 
-def _with_hair(rng: np.random.Generator, look: Appearance, feminine: bool, age: float) -> Appearance:
-    """Hair and what is worn over it, which must fit each other."""
-    bald = float(rng.uniform(0.3, 1.15)) if not feminine and rng.random() < 0.10 + 0.25 * age else 0.0
-    hairdo = _hairdo(rng, feminine) if bald < 0.3 else None
+def _with_hair(rng: np.random.Generator, appearance: Appearance, feminine: bool, age: float) -> Appearance:
+    """Choose hair and headwear that are compatible."""
+    baldness = float(rng.uniform(0.3, 1.15)) if not feminine and rng.random() < 0.10 + 0.25 * age else 0.0
+    hairstyle = _hairstyle(rng, feminine) if baldness < 0.3 else None
     headwear = _headwear(rng, feminine) if rng.random() < 0.17 else None
-    if headwear is not None and headwear.kind not in ("band", "headphones") and hairdo is not None:
-        hangs = hairdo.length > 0 and headwear.kind not in ("scarf", "turban")
-        hairdo = replace(hairdo, tail="", bangs=min(hairdo.bangs, 0.9)) if hangs else None
-    hairline = look.hairline + (0.008 if hairdo is not None and hairdo.length > 0 else 0.0)
-    flat = hairdo is not None or headwear is not None or bald > 0
-    volume = min(look.hair_volume, 0.003) if flat else look.hair_volume
-    return replace(look, bald=bald, hairdo=hairdo, headwear=headwear, hairline=hairline, hair_volume=volume)
+    if headwear is not None and headwear.kind not in ("band", "headphones") and hairstyle is not None:
+        hangs = hairstyle.length > 0 and headwear.kind not in ("scarf", "turban")
+        hairstyle = replace(hairstyle, tail="", bangs=min(hairstyle.bangs, 0.9)) if hangs else None
+    hairline = appearance.hairline + (0.008 if hairstyle is not None and hairstyle.length > 0 else 0.0)
+    flat = hairstyle is not None or headwear is not None or baldness > 0
+    volume = min(appearance.hair_volume, 0.003) if flat else appearance.hair_volume
+    return replace(
+        appearance, baldness=baldness, hairstyle=hairstyle, headwear=headwear, hairline=hairline, hair_volume=volume
+    )
 
 
-def _hairdo(rng: np.random.Generator, feminine: bool) -> Hairdo | None:
-    """Long hair for most of one half of the people and for few of the other."""
+def _hairstyle(rng: np.random.Generator, feminine: bool) -> Hairstyle | None:
+    """A random hairstyle, or None for hair without volume; long hair is more frequent if ``feminine``."""
     long, big = (0.78, 0.07) if feminine else (0.12, 0.08)
     kind = rng.random()
     if kind < long:
         return _long(rng)
     if kind < long + big:
         height = float(rng.uniform(0.025, 0.085))
-        return Hairdo(top=height, side=height * float(rng.uniform(0.6, 1.0)), curls=float(rng.uniform(0.002, 0.005)))
+        return Hairstyle(top=height, side=height * float(rng.uniform(0.6, 1.0)), curls=float(rng.uniform(0.002, 0.005)))
     if kind < long + big + 0.35:
         return None
     high = float(rng.uniform(0.008, 0.04))
     curls = float(rng.choice([0.0, 0.0, 0.002, 0.003]))
     bangs = float(rng.choice([0.0, 0.0, 0.0, rng.uniform(0.2, 1.0)]))
     side = min(high, float(rng.uniform(0.004, 0.018)))
-    return Hairdo(top=high, side=side, curls=curls, bangs=bangs, sweep=float(rng.normal(0, 0.2)))
+    return Hairstyle(top=high, side=side, curls=curls, bangs=bangs, sweep=float(rng.normal(0, 0.2)))
 
 
-def _long(rng: np.random.Generator) -> Hairdo:
+def _long(rng: np.random.Generator) -> Hairstyle:
     edge = float(
         rng.choice([rng.uniform(0.85, 1.15), rng.uniform(1.1, 1.4), rng.uniform(1.85, 2.1)], p=[0.45, 0.35, 0.20])
     )
     wavy = rng.random() < 0.45
-    return Hairdo(
+    return Hairstyle(
         length=float(rng.choice([rng.uniform(0.08, 0.16), rng.uniform(0.16, 0.30)], p=[0.35, 0.65])),
         face_edge=edge,
         parting=float(rng.choice([0.0, rng.uniform(-0.5, 0.5)])),
@@ -193,7 +198,7 @@ def _headwear(rng: np.random.Generator, feminine: bool) -> Headwear:
     return Headwear(
         kind=str(rng.choice(kinds, p=share)),
         color=colors[0],
-        second=colors[1] if rng.random() < 0.5 else colors[0],
+        second_color=colors[1] if rng.random() < 0.5 else colors[0],
         height=float(rng.normal(0, 0.005)),
         turn=float(rng.choice([rng.normal(0, 0.1), np.pi], p=[0.88, 0.12])),
     )
@@ -209,6 +214,6 @@ def _occluder(rng: np.random.Generator) -> Occluder:
         "mug": (0.0, -0.115, 0.060),
         "phone": (0.098, -0.05, -0.07),
     }[kind]
-    place = np.array([x * side, y, z]) + rng.normal(0, [0.008, 0.010, 0.003])
-    return Occluder(kind, side, (float(place[0]), float(place[1]), float(place[2])), _color(rng.uniform(10, 230, 3)),
-                    float(rng.normal(0, 0.3)))  # fmt: skip
+    position = np.array([x * side, y, z]) + rng.normal(0, [0.008, 0.010, 0.003])
+    center = (float(position[0]), float(position[1]), float(position[2]))
+    return Occluder(kind, side, center, _color(rng.uniform(10, 230, 3)), float(rng.normal(0, 0.3)))

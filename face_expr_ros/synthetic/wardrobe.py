@@ -1,4 +1,4 @@
-"""Everything that one person wears, made from the looks."""
+"""Builds the geometry of everything that a person wears from an appearance."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.synthetic.appearance import Appearance
 from face_expr_ros.synthetic.glasses import glasses_pieces
 from face_expr_ros.synthetic.hair import hair_pieces
-from face_expr_ros.synthetic.headwear import collar_pieces, headwear_pieces, pressed_below
+from face_expr_ros.synthetic.headwear import collar_pieces, headwear_pieces, pressed_hair_drop
 from face_expr_ros.synthetic.occluders import occluder_pieces
-from face_expr_ros.synthetic.shell import shell_of
-from face_expr_ros.synthetic.worn import Piece, Worn, assemble
+from face_expr_ros.synthetic.shell import head_shell
+from face_expr_ros.synthetic.worn import Piece, WornItems, assemble
 
 
-def wear(model: MorphableModel, look: Appearance) -> Worn | None:
-    """What a person wears besides the painted skin; None where that is nothing."""
-    rng = np.random.default_rng([look.seed, 6])
-    shell = shell_of(model)
+def build_worn_items(model: MorphableModel, appearance: Appearance) -> WornItems | None:
+    """The items of an appearance that have geometry of their own; None if there are none."""
+    rng = np.random.default_rng([appearance.seed, 6])
+    shell = head_shell(model)
     pieces: list[Piece] = []
-    if look.hairdo is not None:
-        under = pressed_below(look.headwear) if look.headwear is not None else 0.0
-        pieces += hair_pieces(shell, look.hairdo, look.hair, rng, under)
-    if look.headwear is not None:
-        pieces += headwear_pieces(shell, look.headwear, rng)
-    if look.collar > 0:
-        pieces += collar_pieces(shell, look.clothes, look.collar, rng)
-    if look.occluder is not None:
-        pieces += occluder_pieces(look.occluder, look.skin, look.clothes, rng)
-    if look.glasses is not None:
-        pieces += glasses_pieces(look.glasses, rng)
+    if appearance.hairstyle is not None:
+        under = pressed_hair_drop(appearance.headwear) if appearance.headwear is not None else 0.0
+        pieces += hair_pieces(shell, appearance.hairstyle, appearance.hair, rng, under)
+    if appearance.headwear is not None:
+        pieces += headwear_pieces(shell, appearance.headwear, rng)
+    if appearance.collar > 0:
+        pieces += collar_pieces(shell, appearance.clothes, appearance.collar, rng)
+    if appearance.occluder is not None:
+        pieces += occluder_pieces(appearance.occluder, appearance.skin, appearance.clothes, rng)
+    if appearance.glasses is not None:
+        pieces += glasses_pieces(appearance.glasses, rng)
     return assemble(model, pieces)

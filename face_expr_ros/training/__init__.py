@@ -1,1 +1,1 @@
-"""Training of the project's own networks, on rendered faces only."""
+"""Training of the package's networks on synthetic faces."""

@@ -1,4 +1,4 @@
-"""Procedural pictures to put behind and before a drawn face: no photograph is used."""
+"""Procedural backgrounds and textures for synthetic faces; no photographs are used."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Image = NDArray[np.uint8]
 
 
 def random_background(rng: np.random.Generator, side: int) -> Image:
-    """(side, side, 3): clutter in many sizes, smooth or sharp, gray or colorful."""
+    """(side, side, 3) uint8 BGR clutter: noise, shapes and stripes of many sizes, sharp or blurred, gray or colored."""
     image = _noise(rng, side) if rng.random() < 0.7 else np.full((side, side, 3), _color(rng), np.float32)
     for _ in range(rng.integers(0, 9)):
         _shape(rng, image)
@@ -22,7 +22,7 @@ def random_background(rng: np.random.Generator, side: int) -> Image:
 
 
 def random_texture(rng: np.random.Generator, side: int) -> Image:
-    """(side, side, 3): one material, such as a hand's skin or a cloth, for what stands before a face."""
+    """(side, side, 3) uint8 BGR texture of one material, such as skin or cloth, for objects that occlude a face."""
     skin = np.array([rng.uniform(40, 190), rng.uniform(60, 205), rng.uniform(90, 240)])
     base = np.sort(skin) if rng.random() < 0.5 else _color(rng)
     grain = _grain(rng, side, float(np.exp(rng.uniform(np.log(1.0), np.log(side / 3)))))[..., None]
@@ -35,13 +35,13 @@ def _color(rng: np.random.Generator) -> NDArray[np.float32]:
 
 
 def _grain(rng: np.random.Generator, side: int, size: float) -> NDArray[np.float32]:
-    """(side, side) noise of about unit variance whose spots are ``size`` pixels wide."""
+    """(side, side) noise of about unit variance with a grain size of ``size`` pixels."""
     cells = max(2, round(side / size))
     return cv2.resize(rng.normal(0, 1, (cells, cells)).astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC)
 
 
 def _noise(rng: np.random.Generator, side: int) -> NDArray[np.float32]:
-    """Octaves of noise between two colors, as nature has them: strength goes with size."""
+    """Fractal noise that blends two colors: lower amplitude at higher frequencies, as in natural images."""
     tone = np.zeros((side, side), np.float32)
     falloff = rng.uniform(0.4, 1.0)
     for octave in range(6):

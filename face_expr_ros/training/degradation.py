@@ -1,4 +1,4 @@
-"""What cameras, screens and the web do to pictures, for training."""
+"""Image degradation for training: the effects of cameras, lighting, resizing and compression."""
 
 from __future__ import annotations
 
@@ -12,21 +12,24 @@ Image = NDArray[np.uint8]
 
 
 def degrade(image: Image, rng: np.random.Generator) -> Image:
-    """A worse picture (h, w, 3) of the same size: color, shade, blur, few pixels, noise, JPEG; often little of each."""
+    """Degrade an image (side, side, 3) at random: color, shading, blur, low resolution, noise and JPEG compression.
+
+    Each step is often mild or skipped. The result has the shape of the input.
+    """
     image = _colors(image, rng)
     if rng.random() < 0.35:
-        image = np.clip(image * _shade(rng, len(image)), 0, 255).astype(np.uint8)
+        image = np.clip(image * _shading(rng, len(image)), 0, 255).astype(np.uint8)
     if rng.random() < 0.4:
         image = _blur(image, rng)
     if rng.random() < 0.25:
-        image = _few_pixels(image, rng)
+        image = _reduce_resolution(image, rng)
     if rng.random() < 0.5:
-        image = _noisy(image, rng)
-    return _jpeg(image, rng) if rng.random() < 0.4 else image
+        image = _add_noise(image, rng)
+    return _compress(image, rng) if rng.random() < 0.4 else image
 
 
 def _colors(image: Image, rng: np.random.Generator) -> Image:
-    """Saturation (some pictures are gray), then exposure, color of the light, contrast and gamma."""
+    """Change saturation (some images become gray), then exposure, white balance, contrast and gamma."""
     saturation = 0.0 if rng.random() < 0.1 else float(np.clip(rng.normal(1.0, 0.3), 0, 2))
     mixed = saturation * np.eye(3) + (1 - saturation) * np.array([0.114, 0.587, 0.299])
     light = np.exp(rng.normal(0, 0.2) + rng.normal(0, 0.07, 3))
@@ -39,19 +42,19 @@ def _colors(image: Image, rng: np.random.Generator) -> Image:
 
 @functools.cache
 def _unit_noise() -> NDArray[np.float32]:
-    """A long row of noise; every picture takes a piece from a random place."""
+    """A long vector of Gaussian noise; each image uses a slice at a random offset."""
     return np.random.default_rng(13).standard_normal(1 << 21, np.float32)
 
 
-def _noisy(image: Image, rng: np.random.Generator) -> Image:
+def _add_noise(image: Image, rng: np.random.Generator) -> Image:
     noise, begin = _unit_noise(), int(rng.integers((1 << 21) - image.size))
     strength = np.float32(np.exp(rng.uniform(0, np.log(16))))
-    drawn = (strength * noise[begin : begin + image.size]).reshape(image.shape)
-    return np.asarray(cv2.add(image, drawn, dtype=cv2.CV_8U), np.uint8)
+    scaled = (strength * noise[begin : begin + image.size]).reshape(image.shape)
+    return np.asarray(cv2.add(image, scaled, dtype=cv2.CV_8U), np.uint8)
 
 
-def _shade(rng: np.random.Generator, side: int) -> NDArray[np.float32]:
-    """(side, side, 1) factors: a shadow or a patch of sun, soft or sharp, across the picture."""
+def _shading(rng: np.random.Generator, side: int) -> NDArray[np.float32]:
+    """(side, side, 1) brightness factors of a shadow or a bright area with a soft or sharp edge."""
     angle, place = rng.uniform(0, 2 * np.pi), rng.uniform(0.2, 0.8) * side
     y, x = np.mgrid[0:side, 0:side].astype(np.float32)
     along = (x - side / 2) * np.cos(angle) + (y - side / 2) * np.sin(angle) + side / 2 - place
@@ -71,7 +74,7 @@ def _blur(image: Image, rng: np.random.Generator) -> Image:
     return np.asarray(cv2.filter2D(image, -1, kernel / kernel.sum()), np.uint8)
 
 
-def _few_pixels(image: Image, rng: np.random.Generator) -> Image:
+def _reduce_resolution(image: Image, rng: np.random.Generator) -> Image:
     side = len(image)
     small = int(side / np.exp(rng.uniform(0, np.log(3.5))))
     reduced = cv2.resize(image, (small, small), interpolation=int(rng.choice([cv2.INTER_AREA, cv2.INTER_LINEAR])))
@@ -79,6 +82,6 @@ def _few_pixels(image: Image, rng: np.random.Generator) -> Image:
     return np.asarray(enlarged, np.uint8)
 
 
-def _jpeg(image: Image, rng: np.random.Generator) -> Image:
-    packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 95))])[1]
-    return cv2.imdecode(packed, cv2.IMREAD_COLOR).astype(np.uint8, copy=False)
+def _compress(image: Image, rng: np.random.Generator) -> Image:
+    encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 95))])[1]
+    return cv2.imdecode(encoded, cv2.IMREAD_COLOR).astype(np.uint8, copy=False)

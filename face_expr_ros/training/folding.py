@@ -1,4 +1,4 @@
-"""Batch normalization as part of the layer before it."""
+"""Folds batch normalization into the preceding layer."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from face_expr_ros.training.running import array
+from face_expr_ros.training.checkpoints_and_schedule import float32_array
 
 
-def folded(convolution: nn.Conv2d, norm: nn.Module) -> tuple[NDArray[Any], NDArray[Any]]:
+def fold_batch_norm(convolution: nn.Conv2d, norm: nn.Module) -> tuple[NDArray[Any], NDArray[Any]]:
     """Weight and bias, float32, of a convolution without bias and the batch normalization after it."""
     scale, offset = _scale_and_offset(norm)
-    return array(convolution.weight * scale[:, None, None, None]), array(offset)
+    return float32_array(convolution.weight * scale[:, None, None, None]), float32_array(offset)
 
 
-def folded_linear(linear: nn.Linear, norm: nn.Module) -> tuple[NDArray[Any], NDArray[Any]]:
+def fold_batch_norm_linear(linear: nn.Linear, norm: nn.Module) -> tuple[NDArray[Any], NDArray[Any]]:
     """Weight and bias, float32, of a linear layer and the batch normalization after it."""
     scale, offset = _scale_and_offset(norm)
-    return array(linear.weight * scale[:, None]), array(linear.bias * scale + offset)
+    return float32_array(linear.weight * scale[:, None]), float32_array(linear.bias * scale + offset)
 
 
 def _scale_and_offset(norm: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:

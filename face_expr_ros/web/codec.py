@@ -1,4 +1,4 @@
-"""Faces as the bytes of the stream: at most 300 of them a face. docs/web.md has the layout with its offsets."""
+"""Binary encoding of the stream: at most 300 bytes per face; docs/web.md defines the layout with its offsets."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from face_expr_ros.core.types import FloatArray, Roi
 from face_expr_ros.perception.expression.affect import LABELS
 
 MAGIC, VERSION = 0xFE, 1
-FACE_LIMIT = 300  # bytes
+MAX_FACE_SIZE = 300  # bytes
 SHAPE_STEP = 4 / 127  # standard deviations
 NO_LABEL = 255
 
-# All little-endian and without padding.
+# Little-endian, without padding.
 _HEADER = struct.Struct("<BBHIddIIffff")
 _FACE = struct.Struct("<If3f4f4HBBbbB")
-HEADER_SIZE = _HEADER.size  # bytes of a frame before its faces
-FACE_HEADER_SIZE = _FACE.size  # bytes of a face before its blendshapes
+HEADER_SIZE = _HEADER.size  # bytes of a frame before the faces
+FACE_HEADER_SIZE = _FACE.size  # bytes of a face before the blendshapes
 _METRIC, _MOUTH_OPEN, _SHAPE, _EXPRESSION = 1, 2, 4, 8
 
 
 class CodecError(ValueError):
-    """Bytes that are no frame of the stream, or values that do not fit into one."""
+    """Data that is not a frame of the stream, or values that do not fit into their fields."""
 
 
 @dataclass(frozen=True)
@@ -33,17 +33,17 @@ class StreamFace:
     """One face of a frame.
 
     Attributes:
-        id: the number in its id: 12 for "f12".
+        id: the number of the face id: 12 for "f12".
         confidence: 0..1.
         position: (3,) the sellion in the camera's optical frame, meters.
         quaternion: (4,) x, y, z, w of the rotation from model axes to the camera frame.
-        roi: whole pixels in 0..65535.
+        roi: integer pixels in 0..65535.
         metric, mouth_open: as in Pose and Readouts.
         label: one of ``LABELS``, or empty.
         valence, arousal: -1..1.
-        blendshapes: (B,) 0..1 in the order of hello's names.
-        shape: (S,) standard deviations in -4..4; None where this frame does not carry it.
-        expression: (E,) in the model's own basis; None for a model whose basis are the blendshapes.
+        blendshapes: (B,) 0..1 in the order of the names in hello.
+        shape: (S,) standard deviations in -4..4; None if not part of this frame.
+        expression: (E,) in the model's own basis; None if that basis is the blendshapes.
     """
 
     id: int
@@ -66,10 +66,10 @@ class StreamFrame:
     """The faces of one image.
 
     Attributes:
-        sequence: counts the frames.
-        stamp, sent: seconds: of the image, and when it was sent by the server's clock.
-        width, height: of the image, pixels; 0 where unknown.
-        focal, center: fx, fy and cx, cy of the camera, pixels; 0 where unknown.
+        sequence: frame number.
+        stamp, sent: seconds: image stamp, and time of sending by the server's clock.
+        width, height: of the image, pixels; 0 if unknown.
+        focal, center: fx, fy and cx, cy of the camera, pixels; 0 if unknown.
     """
 
     sequence: int
@@ -83,10 +83,10 @@ class StreamFrame:
 
 
 def encode_frame(frame: StreamFrame) -> bytes:
-    """The bytes of a frame.
+    """Encode a frame.
 
     Raises:
-        CodecError: a face needs more than 300 bytes, or a number does not fit into its field.
+        CodecError: a face needs more than 300 bytes, or a value does not fit into its field.
     """
     try:
         header = _HEADER.pack(
@@ -95,19 +95,19 @@ def encode_frame(frame: StreamFrame) -> bytes:
         )  # fmt: skip
         return header + b"".join(_encode_face(face) for face in frame.faces)
     except (struct.error, OverflowError) as error:
-        raise CodecError(f"numbers that fit into their fields were wanted: {error}") from error
+        raise CodecError(f"a value does not fit into its field: {error}") from error
 
 
 def decode_frame(data: bytes) -> StreamFrame:
-    """The frame of some bytes.
+    """Decode a frame.
 
     Raises:
-        CodecError: they are no frame, of another version, too short or too long.
+        CodecError: not a frame, of another version, too short or too long.
     """
     reader = _Reader(data)
     magic, version, count, sequence, stamp, sent, width, height, *camera = reader.unpack(_HEADER)
     if (magic, version) != (MAGIC, VERSION):
-        raise CodecError(f"magic {MAGIC:#x} and version {VERSION} were wanted, {magic:#x} and {version} were given")
+        raise CodecError(f"expected magic {MAGIC:#x} and version {VERSION}, got {magic:#x} and {version}")
     faces = tuple(_decode_face(reader) for _ in range(count))
     reader.expect_end()
     focal, center = (camera[0], camera[1]), (camera[2], camera[3])
@@ -117,9 +117,9 @@ def decode_frame(data: bytes) -> StreamFrame:
 def _encode_face(face: StreamFace) -> bytes:
     flags = face.metric * _METRIC | face.mouth_open * _MOUTH_OPEN
     flags |= (face.shape is not None) * _SHAPE | (face.expression is not None) * _EXPRESSION
-    roi = (_whole(value, 0, 65535) for value in (face.roi.x, face.roi.y, face.roi.width, face.roi.height))
+    roi = (_integer(value, 0, 65535) for value in (face.roi.x, face.roi.y, face.roi.width, face.roi.height))
     label = LABELS.index(face.label) if face.label in LABELS else NO_LABEL
-    affect = (_whole(127 * value, -127, 127) for value in (face.valence, face.arousal))
+    affect = (_integer(127 * value, -127, 127) for value in (face.valence, face.arousal))
     parts = [
         _FACE.pack(
             face.id, face.confidence, *face.position, *face.quaternion, *roi, flags, label, *affect,
@@ -132,8 +132,8 @@ def _encode_face(face: StreamFace) -> bytes:
     if face.expression is not None:
         parts += [struct.pack("B", len(face.expression)), np.asarray(face.expression, "<f4").tobytes()]
     data = b"".join(parts)
-    if len(data) > FACE_LIMIT:
-        raise CodecError(f"a face of at most {FACE_LIMIT} bytes was wanted, this one needs {len(data)}")
+    if len(data) > MAX_FACE_SIZE:
+        raise CodecError(f"expected at most {MAX_FACE_SIZE} bytes per face, got {len(data)}")
     return data
 
 
@@ -142,7 +142,7 @@ def _decode_face(reader: _Reader) -> StreamFace:
     position, quaternion, roi = rest[:3], rest[3:7], rest[7:11]
     flags, label, valence, arousal, count = rest[11:]
     if label != NO_LABEL and label >= len(LABELS):
-        raise CodecError(f"a label below {len(LABELS)} or {NO_LABEL} was wanted, {label} was given")
+        raise CodecError(f"expected a label below {len(LABELS)} or {NO_LABEL}, got {label}")
     blendshapes = reader.array("<u2", count) / 65535
     shape = reader.array("i1", reader.byte()) * SHAPE_STEP if flags & _SHAPE else None
     expression = reader.array("<f4", reader.byte()).astype(np.float64) if flags & _EXPRESSION else None
@@ -163,8 +163,8 @@ def _decode_face(reader: _Reader) -> StreamFace:
     )
 
 
-def _whole(value: float, low: int, high: int) -> int:
-    """The nearest whole number in the bounds; 0 for what is no number."""
+def _integer(value: float, low: int, high: int) -> int:
+    """The nearest integer within the bounds; 0 if not finite."""
     return int(min(high, max(low, round(value)))) if np.isfinite(value) else 0
 
 
@@ -174,11 +174,11 @@ def _quantized(values: FloatArray, scale: float, low: int, high: int, kind: str)
 
 
 class _Reader:
-    """Takes the bytes of a frame from front to back."""
+    """Reads a frame sequentially."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self._place = 0
+        self._offset = 0
 
     def unpack(self, layout: struct.Struct) -> tuple[Any, ...]:
         return layout.unpack(self._take(layout.size))
@@ -190,11 +190,11 @@ class _Reader:
         return np.frombuffer(self._take(count * np.dtype(kind).itemsize), kind)
 
     def expect_end(self) -> None:
-        if self._place != len(self._data):
-            raise CodecError(f"{self._place} bytes were wanted, {len(self._data)} were given")
+        if self._offset != len(self._data):
+            raise CodecError(f"expected {self._offset} bytes, got {len(self._data)}")
 
     def _take(self, size: int) -> bytes:
-        start, self._place = self._place, self._place + size
-        if self._place > len(self._data):
-            raise CodecError(f"at least {self._place} bytes were wanted, {len(self._data)} were given")
-        return self._data[start : self._place]
+        start, self._offset = self._offset, self._offset + size
+        if self._offset > len(self._data):
+            raise CodecError(f"expected at least {self._offset} bytes, got {len(self._data)}")
+        return self._data[start : self._offset]

@@ -1,4 +1,4 @@
-"""What the server counts, for people, programs and Prometheus."""
+"""Health and counters of the server, as JSON and for Prometheus."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from face_expr_ros.web.hub import Hub
 
 @dataclass(frozen=True)
 class Health:
-    """How the server does.
+    """Health of the server.
 
     Attributes:
-        ok: a frame came in the last seconds.
-        clients: streams that are open.
-        faces: in the last frame.
-        frames: since the start.
-        dropped: frames that clients were too slow for.
+        ok: a frame was received in the last seconds.
+        clients: open face streams.
+        faces: number of faces in the last frame.
+        frames: number of frames since the start.
+        dropped: number of frames and pictures that clients were too slow for.
         uptime_s: seconds since the start.
-        source: what the faces come from.
+        source: description of the source of the faces.
     """
 
     ok: bool
@@ -32,7 +32,7 @@ class Health:
 
 
 def health_of(hub: Hub) -> Health:
-    """The health at this moment."""
+    """The current health."""
     return Health(
         ok=hub.alive, clients=len(hub.streams), faces=hub.faces, frames=hub.frames, dropped=hub.dropped,
         uptime_s=_uptime(hub), source=hub.source,
@@ -40,21 +40,26 @@ def health_of(hub: Hub) -> Health:
 
 
 def metrics_text(hub: Hub) -> str:
-    """The counts in Prometheus's text format."""
+    """The counters in the Prometheus text format."""
     rows: list[tuple[str, str, str, list[tuple[str, float]]]] = [
-        ("clients", "gauge", "streams that are open", [("", len(hub.streams))]),
-        ("camera_clients", "gauge", "camera streams that are open", [("", len(hub.cameras))]),
+        ("clients", "gauge", "open face streams", [("", len(hub.streams))]),
+        ("camera_clients", "gauge", "open camera streams", [("", len(hub.cameras))]),
         ("faces", "gauge", "faces in the last frame", [("", hub.faces)]),
         ("frame_rate", "gauge", "frames per second", [("", round(hub.frame_rate, 3))]),
         ("frames_total", "counter", "frames since the start", [("", hub.frames)]),
         ("pictures_total", "counter", "camera pictures since the start", [("", hub.pictures)]),
-        ("dropped_total", "counter", "frames that clients were too slow for", [("", hub.dropped)]),
-        ("left_out_total", "counter", "frames with numbers that do not fit", [("", hub.left_out)]),
+        ("dropped_total", "counter", "frames and pictures that clients were too slow for", [("", hub.dropped)]),
+        (
+            "left_out_total",
+            "counter",
+            "frames not sent, with a value out of range",
+            [("", hub.left_out)],
+        ),
         ("uptime_seconds", "gauge", "since the start", [("", _uptime(hub))]),
         (
             "refused_total",
             "counter",
-            "requests refused before they were looked at",
+            "requests refused by access control",
             [(f'{{status="{status}"}}', count) for status, count in sorted(hub.refused.items())],
         ),
     ]
@@ -66,5 +71,5 @@ def metrics_text(hub: Hub) -> str:
 
 
 def _uptime(hub: Hub) -> float:
-    """Seconds, in whole milliseconds."""
+    """Seconds, rounded to milliseconds."""
     return round(time.monotonic() - hub.started, 3)

@@ -1,4 +1,4 @@
-"""Pictures that clients send: one worker thread looks at them, and whoever comes too early is told so."""
+"""Face detection in images that clients send, in one worker thread; requests while it is busy are refused."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ from typing import Any
 import numpy as np
 from fastapi import Request, WebSocket, WebSocketDisconnect
 
-from face_expr_ros.core.config import PerceptionConfig, from_mapping
+from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.core.face_model import BundleError
 from face_expr_ros.core.geometry import default_camera
+from face_expr_ros.core.settings import from_mapping
 from face_expr_ros.core.types import Face, Frame, Landmarks, face_state
 from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.serialization.json_records import face_record
 from face_expr_ros.web.codec import encode_frame
 from face_expr_ros.web.config import WebConfig
-from face_expr_ros.web.limits import Refused, check_picture, decode_picture, read_picture
+from face_expr_ros.web.limits import RequestError, check_image, decode_image, read_image
 from face_expr_ros.web.model_file import blendshapes_are_expression, shape_units
-from face_expr_ros.web.security import refusal
+from face_expr_ros.web.security import error_response
 from face_expr_ros.web.stream_frames import numeric_id, stream_frame
-from face_expr_ros.web.streams import UNSUPPORTED, accept
+from face_expr_ros.web.streams import UNSUPPORTED_DATA, accept
 
-MOST_UPLOADS = 4  # pictures that may be on their way at the same time
-IDLE = 1000  # close code: the client has ended its work, or seems to have
+MAX_UPLOADS = 4  # concurrent uploads
+NORMAL_CLOSURE = 1000  # close code of RFC 6455
 
 
 class Inference:
-    """Endpoints of ``/api/infer`` and ``/ws/infer``. The pipelines belong to one thread, which MediaPipe wants so."""
+    """Endpoints ``/api/infer`` and ``/ws/infer``. All pipelines run in one thread, as MediaPipe requires."""
 
     def __init__(self, config: WebConfig) -> None:
         self._config = config
@@ -44,33 +45,34 @@ class Inference:
         self._webcams = 0
 
     async def infer(self, request: Request) -> dict[str, Any]:
-        """The faces of a picture.
+        """The faces in an image.
 
         Raises:
-            Refused: the picture cannot be taken, or another one is in work.
+            RequestError: the image is not valid, or another image is being processed.
         """
         self._refuse_while_busy()
         self._uploads += 1
         try:
-            data = await read_picture(request, self._config)
+            data = await read_image(request, self._config)
         finally:
             self._uploads -= 1
         self._refuse_while_busy()
         self._busy = True
         try:
-            return await self._in_worker(self._look_at_still, data)
+            return await self._in_worker(self._process_still, data)
         finally:
             self._busy = False
 
     def _refuse_while_busy(self) -> None:
-        """Asked before a picture is read and after it: who uploads slowly must not keep the others waiting."""
-        if self._busy or self._uploads >= MOST_UPLOADS:
-            raise Refused(503, "other pictures are in work", retry_after=1)
+        """Called before and after the upload, so that slow uploads do not block other clients."""
+        if self._busy or self._uploads >= MAX_UPLOADS:
+            raise RequestError(503, "busy with other images", retry_after=1)
 
     async def webcam(self, websocket: WebSocket) -> None:
-        """Answer each picture with a frame of the stream before the next is taken."""
+        """Answer each image with a frame of the stream before the next one is read."""
         if self._webcams >= self._config.max_webcams:
-            await websocket.send_denial_response(refusal(Refused(503, "there are too many webcams", retry_after=5)))
+            error = RequestError(503, "too many webcams", retry_after=5)
+            await websocket.send_denial_response(error_response(error))
             return
         self._webcams += 1
         try:
@@ -78,17 +80,17 @@ class Inference:
             try:
                 await accept(websocket)
                 await self._answer(websocket, pipeline, websocket.query_params.get("landmarks") == "1")
-            except WebSocketDisconnect:  # while an answer was made
+            except WebSocketDisconnect:  # during processing
                 pass
             finally:
                 await self._in_worker(pipeline.close)
         except BundleError as error:
-            await websocket.send_denial_response(refusal(Refused(503, str(error), retry_after=60)))
+            await websocket.send_denial_response(error_response(RequestError(503, str(error), retry_after=60)))
         finally:
             self._webcams -= 1
 
     async def close(self) -> None:
-        """Free the pipelines and end the thread."""
+        """Close the pipeline and stop the thread."""
         if self._stills is not None:
             await self._in_worker(self._stills.close)
         self._worker.shutdown()
@@ -99,17 +101,17 @@ class Inference:
             try:
                 message = await asyncio.wait_for(websocket.receive(), self._config.idle_timeout)
             except asyncio.TimeoutError:
-                await websocket.close(IDLE, "no picture came")
+                await websocket.close(NORMAL_CLOSURE, "no image received")
                 return
             if message["type"] != "websocket.receive":
                 return
             if message.get("bytes") is None:
-                await websocket.close(UNSUPPORTED, "pictures were wanted")
+                await websocket.close(UNSUPPORTED_DATA, "expected binary images")
                 return
             sequence += 1
             try:
-                frame, faces = await self._in_worker(self._look_at_frame, pipeline, message["bytes"])
-            except Refused as error:
+                frame, faces = await self._in_worker(self._process_frame, pipeline, message["bytes"])
+            except RequestError as error:
                 answer = {"type": "error", "status": error.status, "message": str(error)}
                 await websocket.send_text(json.dumps(answer))
                 continue
@@ -120,7 +122,7 @@ class Inference:
     async def _in_worker(self, work: Any, *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._worker, work, *arguments)
 
-    def _look_at_still(self, data: bytes) -> dict[str, Any]:
+    def _process_still(self, data: bytes) -> dict[str, Any]:
         started = time.perf_counter()
         if self._stills is None:
             self._stills = Pipeline(self._settings)
@@ -129,13 +131,13 @@ class Inference:
         height, width = frame.image.shape[:2]
         return {"faces": faces, "width": width, "height": height, "seconds": round(time.perf_counter() - started, 4)}
 
-    def _look_at_frame(self, pipeline: Pipeline, data: bytes) -> tuple[Frame, tuple[Face, ...]]:
-        check_picture(data, self._config)
+    def _process_frame(self, pipeline: Pipeline, data: bytes) -> tuple[Frame, tuple[Face, ...]]:
+        check_image(data, self._config)
         frame = self._frame(data)
         return frame, pipeline(frame)
 
     def _frame(self, data: bytes) -> Frame:
-        image = decode_picture(data)
+        image = decode_image(data)
         height, width = image.shape[:2]
         camera = default_camera(width, height, self._config.field_of_view)
         return Frame(image, time.time_ns(), "client", camera)

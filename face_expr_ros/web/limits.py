@@ -1,4 +1,4 @@
-"""Bounds on what clients may use: connections, requests, bytes, pixels and time."""
+"""Limits on connections, request rates, upload sizes, pixels and durations."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from face_expr_ros.serialization.image_headers import CompressedSizeError, compressed_size
 from face_expr_ros.web.config import WebConfig
 
-HEADER_TIMEOUT = 10.0  # seconds that a connection may take to say what it wants
-REMEMBERED = 4096  # addresses whose requests are counted
-PICTURE_TYPES = ("image/jpeg", "image/png")
-MOST_DISCARDED = 64_000_000  # bytes of a refused upload that are read, so that its client gets to read the answer
-DISCARD_PAUSE = 1.0  # seconds without a byte of it after which no more is waited for
-DISCARD_TIMEOUT = 20.0  # seconds after which no more of it is read
-STREAM_BUFFER = 32_768  # bytes in the kernel for a stream: more would only be old when they are read
+HEADER_TIMEOUT = 10.0  # seconds from connection, or from the last response, to a complete request header
+MAX_ADDRESSES = 4096  # addresses whose request rates are tracked
+IMAGE_TYPES = ("image/jpeg", "image/png")
+MAX_DISCARDED = 64_000_000  # bytes of a refused upload that are read, so that its client can read the response
+DISCARD_PAUSE = 1.0  # seconds without data after which reading stops
+DISCARD_TIMEOUT = 20.0  # seconds after which reading stops
+STREAM_BUFFER = 32_768  # bytes of the send buffer of a stream; a larger one would only add delay
 
 _FULL = (
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n"
-    b"Content-Type: text/plain\r\nContent-Length: 31\r\n\r\nthe server has too many clients"
+    b"Content-Type: text/plain\r\nContent-Length: 20\r\n\r\ntoo many connections"
 )
 
 
-class Refused(ValueError):
-    """A request that is not answered; the text says what was wanted and what was given.
+class RequestError(ValueError):
+    """A request that is refused.
 
     Attributes:
-        status: of HTTP.
-        retry_after: seconds after which it may work; None where it will not.
+        status: HTTP status.
+        retry_after: seconds after which the request may succeed; None if a retry is useless.
     """
 
     def __init__(self, status: int, text: str, retry_after: int | None = None) -> None:
@@ -47,30 +47,31 @@ class Refused(ValueError):
         self.retry_after = retry_after
 
 
-class RateLimit:
-    """Requests of each address: a bucket that holds ``burst`` of them and fills with ``rate`` a second."""
+class RateLimiter:
+    """Token bucket for each address, with ``burst`` tokens that are refilled at ``rate`` per second."""
 
     def __init__(self, rate: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate, self._burst, self._clock = rate, burst, clock
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # requests left, and when that was
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # tokens, and time of the last request
 
     def take(self, address: str) -> bool:
-        """Whether the address may make a request now."""
+        """Whether the address may send a request now."""
         now = self._clock()
-        left, then = self._buckets.pop(address, (float(self._burst), now))
-        left = min(self._burst, left + (now - then) * self._rate)
-        allowed = left >= 1
-        self._buckets[address] = (left - allowed, now)
-        if len(self._buckets) > REMEMBERED:
+        tokens, then = self._buckets.pop(address, (float(self._burst), now))
+        tokens = min(self._burst, tokens + (now - then) * self._rate)
+        allowed = tokens >= 1
+        self._buckets[address] = (tokens - allowed, now)
+        if len(self._buckets) > MAX_ADDRESSES:
             self._buckets.popitem(last=False)
         return allowed
 
 
 def limited_protocol(config: WebConfig) -> type[H11Protocol]:
-    """uvicorn's HTTP protocol with a bound on connections and on the time that a request's head may take.
+    """uvicorn's HTTP protocol with a limit on connections and a timeout for request headers.
 
-    uvicorn itself bounds neither silent connections nor WebSockets. The transport is handed on in the scope's state, so
-    that a client which takes nothing can be cut off.
+    uvicorn's ``limit_concurrency`` is checked only once a request header is complete and not for WebSockets, and its
+    timeouts start after the first response: connections that send nothing would be unlimited in number and duration.
+    The transport is stored in the scope's state, so that clients that do not read can be disconnected.
     """
 
     class LimitedProtocol(H11Protocol):
@@ -81,65 +82,65 @@ def limited_protocol(config: WebConfig) -> type[H11Protocol]:
                 transport.write(_FULL)
                 transport.close()
             else:
-                self._expect_request()
+                self._start_header_timeout()
 
         def on_response_complete(self) -> None:
             super().on_response_complete()
-            self._expect_request()
+            self._start_header_timeout()
 
-        def _expect_request(self) -> None:
-            self.loop.call_later(HEADER_TIMEOUT, self._abort_if_silent, self.cycle)
+        def _start_header_timeout(self) -> None:
+            self.loop.call_later(HEADER_TIMEOUT, self._abort_if_unchanged, self.cycle)
 
-        def _abort_if_silent(self, before: Any) -> None:
-            if self.cycle is before and self.transport.get_protocol() is self:
+        def _abort_if_unchanged(self, cycle: Any) -> None:
+            if self.cycle is cycle and self.transport.get_protocol() is self:
                 self.transport.abort()
 
     return LimitedProtocol
 
 
-class Discard:
-    """Takes the rest of a request that is answered before all of it has come.
+class DiscardBody:
+    """Reads and discards the rest of a request body when the response is sent before the body is complete.
 
-    A connection that is closed while its client still sends is reset, and the client never sees the answer. So the
-    answer goes out, what else comes is thrown away, and then the connection ends; a client that announces more than
-    `MOST_DISCARDED` bytes, or asks first (``Expect``), is not waited for.
+    If a connection is closed while the client still sends, it is reset and the client cannot read the response.
+    Therefore the rest of the body is discarded before the response ends. Bodies of more than `MAX_DISCARDED` bytes and
+    requests with ``Expect`` are not read.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand on, and look after the body."""
-        if scope["type"] != "http" or not _is_discarded(Headers(scope=scope)):
+        """Run the application, then discard the rest of the body."""
+        if scope["type"] != "http" or not _has_discardable_body(Headers(scope=scope)):
             await self._app(scope, receive, send)
             return
-        whole = False
+        complete = False
 
-        async def noticing() -> Message:
-            nonlocal whole
+        async def track_body() -> Message:
+            nonlocal complete
             message = await receive()
-            whole = not message.get("more_body", False)
+            complete = not message.get("more_body", False)
             return message
 
-        async def answering(message: Message) -> None:
-            if message["type"] == "http.response.body" and not message.get("more_body", False) and not whole:
+        async def discard_before_end(message: Message) -> None:
+            if message["type"] == "http.response.body" and not message.get("more_body", False) and not complete:
                 await send({**message, "more_body": True})
-                await _discard(noticing)
+                await _discard(track_body)
                 message = {"type": "http.response.body"}
             await send(message)
 
-        await self._app(scope, noticing, answering)
+        await self._app(scope, track_body, discard_before_end)
 
 
-async def read_picture(request: Request, config: WebConfig) -> bytes:
-    """The body of a request, read no further than the limits allow.
+async def read_image(request: Request, config: WebConfig) -> bytes:
+    """Read the image in the body of a request, up to the size limit.
 
     Raises:
-        Refused: it is no JPEG or PNG, too large, too slow, or its head says that it has too many pixels.
+        RequestError: not a JPEG or PNG file, too many bytes or pixels, or upload timeout.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in PICTURE_TYPES:
-        raise Refused(415, f"Content-Type {' or '.join(PICTURE_TYPES)} was wanted, {kind or 'none'!r} was given")
+    if kind not in IMAGE_TYPES:
+        raise RequestError(415, f"expected Content-Type {' or '.join(IMAGE_TYPES)}, got {kind or 'none'!r}")
     limit = int(config.upload_megabytes * 1e6)
     length = request.headers.get("content-length", "0")
     if not length.isdecimal() or int(length) > limit:
@@ -147,49 +148,47 @@ async def read_picture(request: Request, config: WebConfig) -> bytes:
     try:
         data = await asyncio.wait_for(_body(request, limit, config), config.upload_timeout)
     except asyncio.TimeoutError:
-        raise Refused(408, f"a picture within {config.upload_timeout:g} s was wanted") from None
+        raise RequestError(408, f"expected the image within {config.upload_timeout:g} s") from None
     except ClientDisconnect:
-        raise Refused(400, "the client went away") from None
-    check_picture(data, config)
+        raise RequestError(400, "the client disconnected") from None
+    check_image(data, config)
     return data
 
 
-def check_picture(data: bytes, config: WebConfig) -> None:
-    """Raise Refused unless the bytes are a whole JPEG or PNG within the limits; nothing is decoded."""
+def check_image(data: bytes, config: WebConfig) -> None:
+    """Raise RequestError unless the data is a complete JPEG or PNG file within the limits; nothing is decoded."""
     if len(data) > config.upload_megabytes * 1e6:
         raise _too_large(config)
     try:
         width, height = compressed_size(data)
     except CompressedSizeError as error:
-        raise Refused(400, str(error)) from error
+        raise RequestError(400, str(error)) from error
     if width * height > config.upload_megapixels * 1e6 or not width * height:
-        raise Refused(
-            413, f"1 to {config.upload_megapixels:g} million pixels were wanted, {width} x {height} were given"
-        )
+        raise RequestError(413, f"expected 1 to {config.upload_megapixels:g} million pixels, got {width} x {height}")
 
 
-def decode_picture(data: bytes) -> NDArray[np.uint8]:
-    """(height, width, 3) BGR of checked bytes. Raises Refused where they are damaged."""
+def decode_image(data: bytes) -> NDArray[np.uint8]:
+    """Decode checked data to (height, width, 3) BGR. Raises RequestError if the file is damaged."""
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:  # OpenCV's own limits, which are set by the environment
+    except cv2.error:  # limits of OpenCV that environment variables set
         pixels = None
     if pixels is None:
-        raise Refused(400, "a whole picture was wanted, this one is damaged")
+        raise RequestError(400, "expected a valid image, got a damaged file")
     return pixels.astype(np.uint8, copy=False)
 
 
-def _is_discarded(headers: Headers) -> bool:
-    """Whether a request has a body whose rest is worth reading."""
+def _has_discardable_body(headers: Headers) -> bool:
+    """Whether the body of a request may be discarded."""
     length = headers.get("content-length", "0")
-    announced = length.isdecimal() and 0 < int(length) <= MOST_DISCARDED
+    announced = length.isdecimal() and 0 < int(length) <= MAX_DISCARDED
     return (announced or "transfer-encoding" in headers) and "expect" not in headers
 
 
 async def _discard(receive: Receive) -> None:
-    """Read a body to its end, or to a pause, or as far as the bounds."""
+    """Read a body until it ends, pauses, or exceeds the limits."""
     size, more, end = 0, True, time.monotonic() + DISCARD_TIMEOUT
-    while more and size <= MOST_DISCARDED and time.monotonic() < end:
+    while more and size <= MAX_DISCARDED and time.monotonic() < end:
         try:
             message = await asyncio.wait_for(receive(), DISCARD_PAUSE)
         except asyncio.TimeoutError:
@@ -207,5 +206,5 @@ async def _body(request: Request, limit: int, config: WebConfig) -> bytes:
     return bytes(body)
 
 
-def _too_large(config: WebConfig) -> Refused:
-    return Refused(413, f"at most {config.upload_megabytes:g} MB were wanted, more were given")
+def _too_large(config: WebConfig) -> RequestError:
+    return RequestError(413, f"expected at most {config.upload_megabytes:g} MB, got more")

@@ -1,4 +1,4 @@
-"""The server without ROS: a source, the pipeline and the page in one process."""
+"""The server without ROS: source, pipeline and web server in one process."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from face_expr_ros.core.geometry import default_camera
 from face_expr_ros.core.types import Frame, face_state
 from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.sources import SourceFrame, open_source
-from face_expr_ros.sources.pace import Ended, Pace
+from face_expr_ros.sources.pace import EndOfSource, Pace
 from face_expr_ros.sources.source_frame import Warn
 from face_expr_ros.web.config import WebConfig
 from face_expr_ros.web.picture import PicturePace, camera_picture
 from face_expr_ros.web.security import check_exposure
 from face_expr_ros.web.server import FaceServer
 
-NAP = 0.002  # seconds between two looks at the clock
+POLL_INTERVAL = 0.002  # seconds
 
 
 def serve(
@@ -30,21 +30,21 @@ def serve(
     ready: Callable[[FaceServer], None],
     seconds: float | None = None,
 ) -> int:
-    """Look for faces in a source and send them to the page, until the source ends or for some seconds.
+    """Track the faces in a source and send them to the page, until the source ends or for some seconds.
 
     Args:
-        web, camera, perception: settings of the server, the source and the pipeline.
-        warn: called with a sentence for what is left out of the source.
-        ready: called once the page can be opened.
-        seconds: None: until the source ends, or Ctrl-C.
+        web, camera, perception: settings of server, source and pipeline.
+        warn: called with a message for each skipped part of the source.
+        ready: called when the page is available.
+        seconds: maximum duration; None is unlimited.
 
     Returns:
-        How many images were looked at.
+        Number of processed images.
 
     Raises:
-        SourceError, BundleError, ConfigError, ServerError: something is not there or cannot be used.
+        SourceError, BundleError, ConfigError, ServerError: a part cannot be opened.
     """
-    check_exposure(web)  # before anything that takes long
+    check_exposure(web)  # before the slow parts
     with ExitStack() as stack:
         source = open_source(camera, warn)
         stack.callback(source.close)
@@ -53,24 +53,24 @@ def serve(
         server = FaceServer(web, pipeline.model, camera.source)
         stack.callback(server.close)
         ready(server)
-        line = _Line(pipeline, server, perception.fitting.field_of_view)
+        process = _FrameProcessing(pipeline, server, perception.fitting.field_of_view)
         pace = Pace(source, camera.rate)
         end = time.monotonic() + (float("inf") if seconds is None else seconds)
         while time.monotonic() < end:
             try:
-                shot = pace.take()
-            except Ended:
+                source_frame = pace.take()
+            except EndOfSource:
                 break
-            if shot is None:
-                time.sleep(NAP)
+            if source_frame is None:
+                time.sleep(POLL_INTERVAL)
                 continue
-            line(shot)
+            process(source_frame)
             pace.prepare()
-        return line.images
+        return process.images
 
 
-class _Line:
-    """One image after the other, from the source to the server."""
+class _FrameProcessing:
+    """Processes one frame of the source and sends the result."""
 
     def __init__(self, pipeline: Pipeline, server: FaceServer, field_of_view: float) -> None:
         self.images = 0
@@ -79,13 +79,13 @@ class _Line:
         self._field_of_view = field_of_view
         self._pictures = PicturePace()
 
-    def __call__(self, shot: SourceFrame) -> None:
-        height, width = shot.image.shape[:2]
-        camera = shot.camera or default_camera(width, height, self._field_of_view)
-        frame = Frame(shot.image, time.time_ns(), "camera_optical_frame", camera)
+    def __call__(self, source_frame: SourceFrame) -> None:
+        height, width = source_frame.image.shape[:2]
+        camera = source_frame.camera or default_camera(width, height, self._field_of_view)
+        frame = Frame(source_frame.image, time.time_ns(), "camera_optical_frame", camera)
         faces = self._pipeline(frame)
         states = [face_state(face, frame.stamp_ns, self._pipeline.model.name) for face in faces]
         self._server.publish(states, frame.stamp_ns, camera)
-        if self._server.picture_wanted and self._pictures.due(time.monotonic()):
-            self._server.show(camera_picture(frame.image, frame.stamp_ns))
+        if self._server.has_camera_clients and self._pictures.due(time.monotonic()):
+            self._server.publish_picture(camera_picture(frame.image, frame.stamp_ns))
         self.images += 1

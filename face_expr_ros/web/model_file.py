@@ -1,4 +1,4 @@
-"""The face model as one typed binary for the browser; docs/web.md has the layout."""
+"""The face model as a binary file for the browser; docs/web.md defines the layout."""
 
 from __future__ import annotations
 
@@ -18,22 +18,18 @@ from face_expr_ros.drawing.vertex_colors import vertex_colors
 
 MAGIC = b"FACEMDL1"
 MEDIA_TYPE = "application/vnd.face-expr.model"
-_ALIGNMENT = 4  # typed arrays of the browser want their offsets in whole elements
+_ALIGNMENT = 4  # bytes; JavaScript typed arrays require aligned offsets
 
-# A shape coefficient of 1 that moves the vertices less than this (root mean square, meters), or further, is no
-# standard deviation of faces: the Basel Face Model's coefficients are numbers of another scale.
-_DEVIATIONS = (1e-5, 0.05)
-_UNIT = 5e-3  # meters, root mean square, that 1 stands for in the stream then
+# Plausible displacement (root mean square, meters) of the vertices for a shape coefficient of one standard deviation.
+# Outside this range the coefficients have another scale, as those of the Basel Face Model.
+_PLAUSIBLE_RMS = (1e-5, 0.05)
+_UNIT = 5e-3  # meters, root mean square: displacement for 1 in the stream for such models
 
 Section = tuple[NDArray[Any], str | None]  # the array, and the name of the section with its scales
 
 
-class ModelFileError(ValueError):
-    """Bytes that are no model file."""
-
-
 def model_bytes(model: MorphableModel) -> bytes:
-    """The model: magic, length of the header, header as JSON, then the sections; meters, model axes."""
+    """Encode a model: magic, header length, JSON header, sections; meters, model axes."""
     sections = _sections(model)
     places, size = [], 0
     for name, (array, scale) in sections.items():
@@ -57,41 +53,20 @@ def model_bytes(model: MorphableModel) -> bytes:
     return MAGIC + struct.pack("<I", len(text)) + text + b"".join(_padded(array) for array, _ in sections.values())
 
 
-def read_model(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """The header and the sections of a model file, the bases in meters: what the page does, in Python.
-
-    Raises:
-        ModelFileError: the bytes are no model file.
-    """
-    try:
-        (length,) = struct.unpack_from("<I", data, len(MAGIC))
-        start = len(MAGIC) + 4 + length
-        header = json.loads(data[len(MAGIC) + 4 : start])
-        arrays = {entry["name"]: _array(data, start, entry) for entry in header["sections"]}
-        for entry in header["sections"]:
-            if entry["scale"]:
-                arrays[entry["name"]] = arrays[entry["name"]] * arrays[entry["scale"]][:, None, None]
-    except (struct.error, ValueError, KeyError, TypeError) as error:
-        raise ModelFileError(f"a whole model file was wanted: {error}") from error
-    if data[: len(MAGIC)] != MAGIC:
-        raise ModelFileError(f"{MAGIC!r} was wanted at the beginning, {data[: len(MAGIC)]!r} was given")
-    return header, arrays
-
-
 def blendshapes_are_expression(model: MorphableModel) -> bool:
-    """Whether the model's expression basis are ARKit's blendshapes in their order."""
+    """Whether the expression basis of the model is the ARKit blendshapes in their order."""
     return model.expression_names == ARKIT_NAMES
 
 
 def shape_units(model: MorphableModel) -> FloatArray:
-    """(I,) what 1 of the stream's shape is in the model's coefficients: 1 where those are standard deviations."""
-    moves = np.sqrt((np.asarray(model.identity, np.float64) ** 2).sum(axis=2).mean(axis=1))
-    deviations = (_DEVIATIONS[0] <= moves) & (moves <= _DEVIATIONS[1])
-    return np.where(deviations | (moves == 0), 1.0, _UNIT / np.where(moves > 0, moves, 1.0))
+    """(I,) model coefficients for 1 in the stream's shape; 1 if the coefficients are standard deviations."""
+    rms = np.sqrt((np.asarray(model.identity, np.float64) ** 2).sum(axis=2).mean(axis=1))
+    plausible = (_PLAUSIBLE_RMS[0] <= rms) & (rms <= _PLAUSIBLE_RMS[1])
+    return np.where(plausible | (rms == 0), 1.0, _UNIT / np.where(rms > 0, rms, 1.0))
 
 
 def etag(data: bytes) -> str:
-    """The entity tag of some bytes: their sha256."""
+    """The entity tag of some data: its sha256."""
     return f'"{hashlib.sha256(data).hexdigest()}"'
 
 
@@ -118,14 +93,14 @@ def _sections(model: MorphableModel) -> Mapping[str, Section]:
 
 
 def _quantized(basis: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """A basis (n, V, 3) as int16 and the scale (n,) of each of its vectors."""
-    largest = np.abs(basis).reshape(len(basis), -1).max(axis=1, initial=0.0)
-    scale = np.where(largest > 0, largest / 32767, 1.0)
+    """A basis (n, V, 3) as int16, and the scale (n,) of each vector."""
+    maximum = np.abs(basis).reshape(len(basis), -1).max(axis=1, initial=0.0)
+    scale = np.where(maximum > 0, maximum / 32767, 1.0)
     return np.rint(basis / scale[:, None, None]).astype("<i2"), scale.astype("<f4")
 
 
 def _vertex_uv(model: MorphableModel) -> NDArray[Any]:
-    """(V, 2): the texture coordinate of each vertex; at a seam one of those that it has."""
+    """(V, 2): the texture coordinate of each vertex; one of several at a seam."""
     uv = np.zeros((len(model.mean), 2), "<f4")
     uv[model.triangles.ravel()] = model.uv[model.uv_triangles.ravel()]
     return uv
@@ -134,9 +109,3 @@ def _vertex_uv(model: MorphableModel) -> NDArray[Any]:
 def _padded(array: NDArray[Any]) -> bytes:
     data = np.ascontiguousarray(array).tobytes()
     return data + bytes(-len(data) % _ALIGNMENT)
-
-
-def _array(data: bytes, start: int, entry: Mapping[str, Any]) -> NDArray[Any]:
-    kind = np.dtype(entry["dtype"]).newbyteorder("<")
-    count = int(np.prod(entry["shape"]))
-    return np.frombuffer(data, kind, count, start + entry["offset"]).reshape(entry["shape"])

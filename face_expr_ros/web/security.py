@@ -1,4 +1,4 @@
-"""Who may ask: host, origin, token and rate of every request, and the headers of every answer. docs/web.md says why."""
+"""Access control by host, origin, token and request rate, and security headers; docs/web.md has the reasons."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from face_expr_ros.core.config import ConfigError
+from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.web.config import WebConfig
 from face_expr_ros.web.hub import Hub
-from face_expr_ros.web.limits import RateLimit, Refused
+from face_expr_ros.web.limits import RateLimiter, RequestError
 
 SUBPROTOCOL, TOKEN_PREFIX = "face-expr", "token."
-LEAST_TOKEN = 16  # characters
-PROTECTED = ("/api/", "/ws/", "/metrics")  # the page itself holds no secret and cannot send a token for its files
+MIN_TOKEN_LENGTH = 16  # characters
+PROTECTED = ("/api/", "/ws/", "/metrics")  # the files of the page are public, and browsers cannot send a token for them
 
 _POLICY = (
     "default-src 'self'; connect-src 'self' blob:; img-src 'self' blob: data:; media-src blob:; "
@@ -38,37 +38,37 @@ _HEADERS = {
 
 
 def check_exposure(config: WebConfig) -> None:
-    """Raise ConfigError where the server would be open to others without a good token, or an origin is none."""
-    if config.token and not re.fullmatch(rf"[A-Za-z0-9._~-]{{{LEAST_TOKEN},}}", config.token):
+    """Raise ConfigError for an invalid token or origin, and for a non-loopback host without a token."""
+    if config.token and not re.fullmatch(rf"[A-Za-z0-9._~-]{{{MIN_TOKEN_LENGTH},}}", config.token):
         raise ConfigError(
-            f"token must be at least {LEAST_TOKEN} letters, digits and - . _ ~, {len(config.token)} characters were "
-            "given; make one with: python3 -c 'import secrets; print(secrets.token_urlsafe())'"
+            f"token: expected at least {MIN_TOKEN_LENGTH} letters, digits, - . _ ~, got {len(config.token)}; "
+            "create one with: python3 -c 'import secrets; print(secrets.token_urlsafe())'"
         )
     if not is_loopback(config.host) and not config.token:
         raise ConfigError(
-            f"host {config.host!r} lets other machines in, and that wants a token, which was not given; "
-            "make one with: python3 -c 'import secrets; print(secrets.token_urlsafe())'"
+            f"host {config.host!r} is reachable from other machines and requires a token; "
+            "create one with: python3 -c 'import secrets; print(secrets.token_urlsafe())'"
         )
     for origin in allowed_origins(config):
         if not _is_origin(origin):
             raise ConfigError(
-                f"allowed_origins must be origins such as https://robot.example:8443, separated by commas, "
-                f"{origin!r} was given"
+                f"allowed_origins: expected origins such as https://robot.example:8443, separated by commas, "
+                f"got {origin!r}"
             )
 
 
 def _is_origin(text: str) -> bool:
-    """Whether it is a scheme, a name and perhaps a port, and nothing else."""
+    """Whether the text consists of a scheme, a host name and optionally a port."""
     try:
         parts = urlsplit(text)
-        named = bool(parts.hostname) and parts.port != 0
-    except ValueError:  # of a port
+        has_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # invalid port
         return False
-    return named and parts.scheme in ("http", "https") and text == f"{parts.scheme}://{parts.netloc}"
+    return has_host and parts.scheme in ("http", "https") and text == f"{parts.scheme}://{parts.netloc}"
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address to listen on is this machine's own alone."""
+    """Whether an address to listen on is reachable only from this machine."""
     if host.lower() == "localhost":
         return True
     try:
@@ -78,15 +78,15 @@ def is_loopback(host: str) -> bool:
 
 
 def allowed_origins(config: WebConfig) -> tuple[str, ...]:
-    """The origins of the setting."""
+    """The origins in the setting."""
     return tuple(origin.strip().lower() for origin in config.allowed_origins.split(",") if origin.strip())
 
 
-class Guard:
-    """Refuses what may not ask, before anything else sees it.
+class AccessControl:
+    """Middleware that refuses unauthorized requests before they reach the application.
 
-    A name in the Host header that is not this machine's belongs to a page that has pointed its own name here (DNS
-    rebinding). Numeric addresses cannot be forged that way.
+    An unknown name in the Host header indicates DNS rebinding: a page that has pointed its own name to this server.
+    Numeric addresses cannot be forged that way.
     """
 
     def __init__(self, app: ASGIApp, config: WebConfig, hub: Hub) -> None:
@@ -94,47 +94,47 @@ class Guard:
         self._token = config.token
         self._origins = allowed_origins(config)
         self._hub = hub
-        self._rate = RateLimit(config.request_rate, config.request_burst)
-        own = {"localhost", config.host, socket.gethostname(), f"{socket.gethostname()}.local", socket.getfqdn()}
-        self._hosts = {name.lower() for name in own} | {urlsplit(origin).hostname or "" for origin in self._origins}
+        self._rate = RateLimiter(config.request_rate, config.request_burst)
+        names = {"localhost", config.host, socket.gethostname(), f"{socket.gethostname()}.local", socket.getfqdn()}
+        self._hosts = {name.lower() for name in names} | {urlsplit(origin).hostname or "" for origin in self._origins}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or hand on with the headers added."""
+        """Refuse the request, or run the application and add the security headers."""
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        guarded = _with_headers(send)
+        send_with_headers = _with_headers(send)
         try:
             self._check(scope)
-        except Refused as error:
+        except RequestError as error:
             self._hub.refused[error.status] = self._hub.refused.get(error.status, 0) + 1
-            await refusal(error)(scope, receive, guarded)
+            await error_response(error)(scope, receive, send_with_headers)
         else:
-            await self._app(scope, receive, guarded)
+            await self._app(scope, receive, send_with_headers)
 
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
         address = scope["client"][0] if scope.get("client") else ""
         if not self._rate.take(address):
-            raise Refused(429, "too many requests from this address", retry_after=1)
+            raise RequestError(429, "too many requests from this address", retry_after=1)
         host = headers.get("host", "")
-        if not self._knows(host):
-            raise Refused(421, "this server does not go by that Host; name it in allowed_origins")
+        if not self._is_known_host(host):
+            raise RequestError(421, "unknown Host; add it to allowed_origins")
         origin = headers.get("origin")
-        if origin is not None and not self._allows(origin.lower(), host.lower()):
-            raise Refused(403, "pages of that Origin may not connect; name it in allowed_origins")
-        if self._wants_token(scope) and not self._has_token(scope, headers):
-            raise Refused(401, "a token was wanted: Authorization: Bearer TOKEN, or ?token=TOKEN")
+        if origin is not None and not self._is_allowed_origin(origin.lower(), host.lower()):
+            raise RequestError(403, "Origin not allowed; add it to allowed_origins")
+        if self._requires_token(scope) and not self._has_token(scope, headers):
+            raise RequestError(401, "expected a valid token: Authorization: Bearer TOKEN, or ?token=TOKEN")
 
-    def _wants_token(self, scope: Scope) -> bool:
-        """Browsers ask with OPTIONS whether they may send a token at all, and without it."""
-        asks_first = scope["type"] == "http" and scope["method"] == "OPTIONS"
-        return bool(self._token) and scope["path"].startswith(PROTECTED) and not asks_first
+    def _requires_token(self, scope: Scope) -> bool:
+        """Whether a path is protected; CORS preflight requests (OPTIONS) carry no token."""
+        preflight = scope["type"] == "http" and scope["method"] == "OPTIONS"
+        return bool(self._token) and scope["path"].startswith(PROTECTED) and not preflight
 
-    def _knows(self, host: str) -> bool:
+    def _is_known_host(self, host: str) -> bool:
         try:
             name = urlsplit(f"//{host}").hostname or ""
-            urlsplit(f"//{host}").port  # noqa: B018  raises for what is no port
+            urlsplit(f"//{host}").port  # noqa: B018  raises for an invalid port
         except ValueError:
             return False
         if name in self._hosts:
@@ -145,22 +145,22 @@ class Guard:
             return False
         return True
 
-    def _allows(self, origin: str, host: str) -> bool:
+    def _is_allowed_origin(self, origin: str, host: str) -> bool:
         scheme, _, netloc = origin.partition("://")
         return (scheme in ("http", "https") and netloc == host) or origin in self._origins
 
     def _has_token(self, scope: Scope, headers: Headers) -> bool:
-        given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [])
+        tokens = parse_qs(scope["query_string"].decode("latin-1")).get("token", [])
         scheme, _, value = headers.get("authorization", "").partition(" ")
-        given += [value] if scheme.lower() == "bearer" else []
-        given += [
+        tokens += [value] if scheme.lower() == "bearer" else []
+        tokens += [
             name.removeprefix(TOKEN_PREFIX) for name in scope.get("subprotocols", []) if name.startswith(TOKEN_PREFIX)
         ]
-        return any(hmac.compare_digest(token.encode(), self._token.encode()) for token in given)
+        return any(hmac.compare_digest(token.encode(), self._token.encode()) for token in tokens)
 
 
-def refusal(error: Refused) -> JSONResponse:
-    """The answer to a refused request, also to the handshake of a WebSocket."""
+def error_response(error: RequestError) -> JSONResponse:
+    """The response to a refused request or WebSocket handshake."""
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
@@ -168,12 +168,12 @@ def refusal(error: Refused) -> JSONResponse:
 
 
 def _with_headers(send: Send) -> Send:
-    async def guarded(message: Message) -> None:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] in ("http.response.start", "websocket.http.response.start"):
             headers = MutableHeaders(scope=message)
             for name, value in _HEADERS.items():
                 headers[name] = value
-            headers.setdefault("Cache-Control", "no-cache")  # ask whether it is still the same
+            headers.setdefault("Cache-Control", "no-cache")  # revalidate before reuse
         await send(message)
 
-    return guarded
+    return send_with_headers

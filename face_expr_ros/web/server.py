@@ -1,4 +1,4 @@
-"""The server in a thread of its own; whoever has faces hands them over and goes on."""
+"""The web server in its own thread; faces are handed over without waiting."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 import uvicorn
 
 from face_expr_ros.core.face_model import MorphableModel
+from face_expr_ros.core.latest_item import LatestItem
 from face_expr_ros.core.types import Camera, FaceState
 from face_expr_ros.web.app import create_app
 from face_expr_ros.web.config import WebConfig
@@ -21,25 +22,27 @@ from face_expr_ros.web.limits import limited_protocol
 from face_expr_ros.web.security import check_exposure
 
 START_TIMEOUT = 30.0  # seconds
-STOP_TIMEOUT = 3  # seconds that clients get to say goodbye
+STOP_TIMEOUT = 3  # seconds for closing the connections
 BACKLOG = 128
+
+_log = logging.getLogger(__name__)
 
 
 class ServerError(RuntimeError):
-    """The server cannot start; the text says why and what to do."""
+    """The server cannot start."""
 
 
 class FaceServer:
-    """Serves the page, the model and the faces. All methods may be called from any thread.
+    """Serves the page, the model and the faces. Thread-safe.
 
     Args:
         config: settings.
-        model: the face model that is shown until another is announced.
-        source: what the faces come from, in words.
+        model: the initial face model; see :meth:`announce`.
+        source: description of the source of the faces.
 
     Raises:
-        ConfigError: the settings would let others in without a token.
-        ServerError: the address cannot be listened on.
+        ConfigError: the settings would expose the server without a token.
+        ServerError: the server cannot listen on the address.
     """
 
     def __init__(self, config: WebConfig, model: MorphableModel, source: str) -> None:
@@ -48,8 +51,7 @@ class FaceServer:
         self._config = config
         self._socket = _listen(config)
         self._loop = asyncio.new_event_loop()
-        self._lock = threading.Lock()
-        self._update: Update | None = None
+        self._updates: LatestItem[Update] = LatestItem()
         self._server = uvicorn.Server(_uvicorn_config(config, self.hub))
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
         self._thread.start()
@@ -57,51 +59,60 @@ class FaceServer:
 
     @property
     def url(self) -> str:
-        """Where the page is, with the token."""
+        """URL of the page, with the token."""
         host, port = self._socket_name[:2]
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
         return f"http://{host}:{port}/" + (f"?token={self._config.token}" if self._config.token else "")
 
     @property
-    def picture_wanted(self) -> bool:
-        """Whether a client looks at the camera's picture."""
+    def has_camera_clients(self) -> bool:
+        """Whether a client is connected to the camera stream."""
         return bool(self.hub.cameras)
 
     def publish(self, states: Sequence[FaceState], stamp_ns: int, camera: Camera | None) -> None:
-        """Send the faces of an image; what the server did not come to before is dropped."""
-        with self._lock:
-            waiting, self._update = self._update, Update(tuple(states), stamp_ns, camera)
-        if waiting is None:
-            self._call(self._hand_over)
+        """Send the faces of an image; an earlier update that is still waiting is dropped."""
+        self._call(self._updates.put, Update(tuple(states), stamp_ns, camera))
 
-    def show(self, picture: bytes) -> None:
-        """Send a camera picture, made by `picture.camera_picture`."""
-        self._call(self.hub.show, picture)
+    def publish_picture(self, picture: bytes) -> None:
+        """Send a camera picture, encoded by `picture.camera_picture`."""
+        self._call(self.hub.publish_picture, picture)
 
     def announce(self, model: MorphableModel) -> None:
-        """Another face model from now on."""
+        """Replace the face model."""
         self._call(self.hub.announce, model_file(model))
 
     def close(self) -> None:
-        """End the streams and free the port."""
+        """Close all streams and the port."""
         self._server.should_exit = True
         self._thread.join()
         self._socket.close()
 
-    def _hand_over(self) -> None:
-        with self._lock:
-            update, self._update = self._update, None
-        if update is not None:
-            self.hub.publish(update)
+    def _call(self, function: Callable[..., object], *arguments: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and so are all connections
+            self._loop.call_soon_threadsafe(function, *arguments)
 
-    def _call(self, work: Callable[..., None], *arguments: Any) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has ended, with everybody who could have listened
-            self._loop.call_soon_threadsafe(work, *arguments)
+    async def _serve(self) -> None:
+        publishing = asyncio.ensure_future(self._publish_updates())
+        try:
+            await self._server.serve(sockets=[self._socket])
+        finally:
+            publishing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await publishing
+
+    async def _publish_updates(self) -> None:
+        while True:
+            update = await self._updates.take()
+            try:
+                if update is not None:
+                    self.hub.publish(update)
+            except Exception:  # the next update may be valid
+                _log.exception("faces not published")
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         try:
-            self._loop.run_until_complete(self._server.serve(sockets=[self._socket]))
+            self._loop.run_until_complete(self._serve())
         finally:
             self._loop.close()
 
@@ -111,13 +122,13 @@ class FaceServer:
         deadline = START_TIMEOUT
         while not self._server.started:
             if not self._thread.is_alive() or deadline <= 0:
-                raise ServerError("the server did not start; the lines above say why")
+                raise ServerError("the server did not start; see the log above")
             ended.wait(0.02)
             deadline -= 0.02
 
 
 def _listen(config: WebConfig) -> socket.socket:
-    """A socket on the address of the settings."""
+    """A listening socket on the configured address."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(
             config.host.strip("[]"), config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -132,30 +143,30 @@ def _listen(config: WebConfig) -> socket.socket:
             raise
     except OSError as error:
         raise ServerError(
-            f"{config.host} port {config.port} cannot be listened on ({error.strerror}): "
-            "another program may use it; choose another port, or 0 for a free one"
+            f"cannot listen on {config.host} port {config.port}: {error.strerror}; "
+            "another program may use the port: choose another one, or 0 for a free one"
         ) from error
     return listening
 
 
-def _worth_a_line(record: logging.LogRecord) -> bool:
-    """uvicorn calls every refused handshake an error of the application; nobody may fill the log that way."""
+def _is_application_error(record: logging.LogRecord) -> bool:
+    """False for refused handshakes, which uvicorn logs as errors and with which clients could fill the log."""
     return "without completing handshake" not in record.getMessage()
 
 
 def _uvicorn_config(config: WebConfig, hub: Hub) -> uvicorn.Config:
-    logging.getLogger("uvicorn.error").addFilter(_worth_a_line)
+    logging.getLogger("uvicorn.error").addFilter(_is_application_error)
     return uvicorn.Config(
         create_app(config, hub),
         http=limited_protocol(config),
         ws="websockets-sansio",
         ws_max_size=int(config.upload_megabytes * 1e6),
-        ws_per_message_deflate=False,  # the frames are dense; it would only cost time
+        ws_per_message_deflate=False,  # frames hardly compress
         ws_ping_interval=config.slow_timeout,
         ws_ping_timeout=config.slow_timeout,
         proxy_headers=False,
         server_header=False,
-        access_log=False,  # would write tokens
+        access_log=False,  # would contain tokens
         log_level="error",
         log_config=None,
         backlog=BACKLOG,

@@ -1,4 +1,4 @@
-"""Faces as they come from the pipeline or a topic, in the values that the stream sends."""
+"""Conversion of face states to frames of the stream."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from face_expr_ros.core.arkit import ARKIT_NAMES
 from face_expr_ros.core.types import Camera, FaceState, FloatArray
-from face_expr_ros.web.codec import FACE_HEADER_SIZE, FACE_LIMIT, StreamFace, StreamFrame
+from face_expr_ros.web.codec import FACE_HEADER_SIZE, MAX_FACE_SIZE, StreamFace, StreamFrame
 
 
 def stream_frame(
@@ -26,34 +26,33 @@ def stream_frame(
     shape_units: FloatArray | None = None,
     own_basis: bool = False,
 ) -> StreamFrame:
-    """A frame of faces.
+    """Build a frame.
 
     Args:
         states: the faces.
         stamp_ns: of the image.
-        camera: None where unknown.
+        camera: None if unknown.
         sequence, sent: as in StreamFrame.
-        shape_units: (I,) `model_file.shape_units`; None leaves the shape out.
-        own_basis: the model's expression basis are not the blendshapes: send its coefficients, too.
+        shape_units: (I,) `model_file.shape_units`; None omits the shapes.
+        own_basis: the expression basis of the model is not the blendshapes: also send its coefficients.
 
-    Of a model with more coefficients than 300 bytes hold, the first ones are sent, which move the face most.
+    Coefficients that do not fit into 300 bytes are omitted; the first ones, which have the largest effect, are sent.
     """
-    known = camera is not None
-    matrix = camera.matrix if camera is not None else np.zeros((3, 3))
+    width, height, matrix = (0, 0, np.zeros((3, 3))) if camera is None else (camera.width, camera.height, camera.matrix)
     return StreamFrame(
         sequence=sequence,
         stamp=stamp_ns / 1e9,
         sent=sent,
-        width=camera.width if camera is not None else 0,
-        height=camera.height if camera is not None else 0,
-        focal=(float(matrix[0, 0]), float(matrix[1, 1])) if known else (0.0, 0.0),
-        center=(float(matrix[0, 2]), float(matrix[1, 2])) if known else (0.0, 0.0),
+        width=width,
+        height=height,
+        focal=(float(matrix[0, 0]), float(matrix[1, 1])),
+        center=(float(matrix[0, 2]), float(matrix[1, 2])),
         faces=tuple(_stream_face(state, shape_units, own_basis) for state in states),
     )
 
 
 def _stream_face(state: FaceState, shape_units: FloatArray | None, own_basis: bool) -> StreamFace:
-    room = FACE_LIMIT - FACE_HEADER_SIZE - 2 * len(ARKIT_NAMES)
+    room = MAX_FACE_SIZE - FACE_HEADER_SIZE - 2 * len(ARKIT_NAMES)
     shape = expression = None
     if own_basis:
         expression = state.expression[: (room - 1) // 4]
@@ -78,18 +77,18 @@ def _stream_face(state: FaceState, shape_units: FloatArray | None, own_basis: bo
 
 
 def numeric_id(face_id: str) -> int:
-    """12 for "f12"; for an id of another form a number that is always the same."""
+    """12 for "f12"; a constant hash for ids of another form."""
     match = re.fullmatch(r"[A-Za-z]*(\d{1,9})", face_id)
     return int(match[1]) if match else zlib.crc32(face_id.encode())
 
 
 def _in_order(names: tuple[str, ...], values: FloatArray) -> FloatArray:
-    """The values in the order of ARKIT_NAMES; 0 for a name that is not among them."""
-    return np.append(values, 0.0)[_places(names)]
+    """The values in the order of ARKIT_NAMES; 0 for missing names."""
+    return np.append(values, 0.0)[_indices(names)]
 
 
-@lru_cache(maxsize=16)  # the names come from messages: whoever sends others all the time must not fill the memory
-def _places(names: tuple[str, ...]) -> NDArray[np.intp]:
-    """(52,) where each of ARKIT_NAMES is among the names; their number for one that is not."""
-    place = {name: number for number, name in enumerate(names)}
-    return np.array([place.get(name, len(names)) for name in ARKIT_NAMES])
+@lru_cache(maxsize=16)  # bounded, because the names come from messages
+def _indices(names: tuple[str, ...]) -> NDArray[np.intp]:
+    """(52,) index of each of ARKIT_NAMES in the names; the number of names if missing."""
+    index = {name: number for number, name in enumerate(names)}
+    return np.array([index.get(name, len(names)) for name in ARKIT_NAMES])

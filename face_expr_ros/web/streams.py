@@ -1,4 +1,4 @@
-"""The WebSockets that send: faces, and the camera's picture."""
+"""The WebSockets that send faces and the camera image."""
 
 from __future__ import annotations
 
@@ -16,38 +16,41 @@ from face_expr_ros.core.arkit import ARKIT_NAMES
 from face_expr_ros.web.codec import VERSION
 from face_expr_ros.web.config import WebConfig
 from face_expr_ros.web.hub import Client, Hub, StreamClient
-from face_expr_ros.web.limits import STREAM_BUFFER, RateLimit, Refused
-from face_expr_ros.web.security import SUBPROTOCOL, refusal
+from face_expr_ros.web.limits import STREAM_BUFFER, RateLimiter, RequestError
+from face_expr_ros.web.security import SUBPROTOCOL, error_response
 
 AnyClient = TypeVar("AnyClient", bound=Client[Any])
 
-UNSUPPORTED, TOO_MUCH = 1003, 1008  # close codes of RFC 6455, 7.4.1
-LONGEST_MESSAGE = 256  # characters of a ping
+UNSUPPORTED_DATA, POLICY_VIOLATION = 1003, 1008  # close codes of RFC 6455, 7.4.1
+MAX_MESSAGE_LENGTH = 256  # characters of a ping
 PING_RATE, PING_BURST = 10.0, 20
 
 
 class Streams:
-    """Endpoints of the WebSockets ``/ws/stream`` and ``/ws/camera``."""
+    """Endpoints ``/ws/stream`` and ``/ws/camera``."""
 
     def __init__(self, hub: Hub, config: WebConfig) -> None:
         self._hub = hub
         self._config = config
 
     async def stream(self, websocket: WebSocket) -> None:
-        """Hello, then the newest frame again and again; pings are answered, and anything else ends it."""
-        client = StreamClient(self._hub.count_drop)
+        """Send hello, then the latest frames; answer pings, and close on any other message."""
+        client = StreamClient()
         await self._serve(websocket, client, self._hub.streams, self._send_frames, _answer_pings)
 
     async def camera(self, websocket: WebSocket) -> None:
-        """The newest picture again and again."""
+        """Send the latest camera pictures."""
         if not self._config.camera_picture:
-            await websocket.send_denial_response(refusal(Refused(404, "camera_picture is false")))
+            await websocket.send_denial_response(error_response(RequestError(404, "camera_picture is false")))
             return
-        client: Client[bytes] = Client(self._hub.count_drop)
+        client: Client[bytes] = Client()
         await self._serve(websocket, client, self._hub.cameras, self._send_pictures, _refuse_messages)
 
-    async def watch(self) -> None:
-        """Cut off the clients that take nothing; for ever."""
+    async def abort_stuck_clients(self) -> None:
+        """Disconnect clients that read nothing for ``slow_timeout``; runs until cancelled.
+
+        uvicorn closes a WebSocket whose pings are not answered, but waits for its send buffer, which never empties.
+        """
         while True:
             await asyncio.sleep(min(1.0, self._config.slow_timeout / 4))
             for client in self._hub.stuck(self._config.slow_timeout):
@@ -60,27 +63,28 @@ class Streams:
         client: AnyClient,
         clients: set[AnyClient],
         send: Callable[[WebSocket, AnyClient], Awaitable[None]],
-        hear: Callable[[WebSocket], Awaitable[None]],
+        receive: Callable[[WebSocket], Awaitable[None]],
     ) -> None:
-        """Send and listen until one of both ends."""
+        """Send and receive until either ends."""
         if len(clients) >= self._config.max_clients:
-            await websocket.send_denial_response(refusal(Refused(503, "there are too many clients", retry_after=5)))
+            error = RequestError(503, "too many clients", retry_after=5)
+            await websocket.send_denial_response(error_response(error))
             return
         await accept(websocket)
-        _send_at_once(websocket)
+        _limit_buffering(websocket)
         clients.add(client)
         sender = client.task = asyncio.ensure_future(send(websocket, client))
-        listener = asyncio.ensure_future(hear(websocket))
+        receiver = asyncio.ensure_future(receive(websocket))
         try:
-            await asyncio.wait({sender, listener}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({sender, receiver}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             clients.discard(client)
             stuck = sender.cancelled()
             sender.cancel()
-            listener.cancel()
-            results = await asyncio.gather(sender, listener, return_exceptions=True)
+            receiver.cancel()
+            results = await asyncio.gather(sender, receiver, return_exceptions=True)
         if stuck:
-            cut_off(websocket)
+            _abort(websocket)
         for result in results:
             if isinstance(result, Exception) and not isinstance(result, (WebSocketDisconnect, asyncio.CancelledError)):
                 raise result
@@ -112,51 +116,51 @@ class Streams:
 
 
 async def accept(websocket: WebSocket) -> None:
-    """Take a WebSocket; with the subprotocol, where the client has offered it beside its token."""
+    """Accept a WebSocket, with the subprotocol if the client has offered it along with its token."""
     offered = websocket.scope.get("subprotocols", [])
     await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
 
 
-def cut_off(websocket: WebSocket) -> None:
-    """End a connection without a word: the words would wait behind what the client does not take."""
+def _abort(websocket: WebSocket) -> None:
+    """Close the connection without a close frame, which would wait behind the unread data."""
     websocket.scope["state"]["transport"].abort()
 
 
-def _send_at_once(websocket: WebSocket) -> None:
-    """Little is buffered on the way, so that a slow client finds a new frame after the next, and not old ones."""
+def _limit_buffering(websocket: WebSocket) -> None:
+    """Keep the buffers small, so that a slow client receives recent frames."""
     transport = websocket.scope["state"]["transport"]
     transport.set_write_buffer_limits(high=0)
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, STREAM_BUFFER)
 
 
 async def _timed(client: Client[Any], sending: Awaitable[None]) -> None:
-    """Send, and let the client's clock run meanwhile."""
+    """Send and record the start time in the client."""
     client.sending_since = time.monotonic()
     await sending
     client.sending_since = None
 
 
 async def _answer_pings(websocket: WebSocket) -> None:
-    rate = RateLimit(PING_RATE, PING_BURST)
+    rate = RateLimiter(PING_RATE, PING_BURST)
     while (message := await websocket.receive())["type"] == "websocket.receive":
         sent = _ping_time(message.get("text"))
         if sent is None:
-            await websocket.close(UNSUPPORTED, "a ping was wanted")
+            await websocket.close(UNSUPPORTED_DATA, "expected a ping")
             return
         if not rate.take(""):
-            await websocket.close(TOO_MUCH, "too many pings")
+            await websocket.close(POLICY_VIOLATION, "too many pings")
             return
         await websocket.send_text(json.dumps({"type": "pong", "t": sent, "server": time.time()}))
 
 
 async def _refuse_messages(websocket: WebSocket) -> None:
     if (await websocket.receive())["type"] == "websocket.receive":
-        await websocket.close(UNSUPPORTED, "this stream takes no messages")
+        await websocket.close(UNSUPPORTED_DATA, "this stream accepts no messages")
 
 
 def _ping_time(text: str | None) -> float | None:
-    """``t`` of {"type": "ping", "t": number}; None for anything else."""
-    if text is None or len(text) > LONGEST_MESSAGE:
+    """``t`` of a message {"type": "ping", "t": number}; None for any other message."""
+    if text is None or len(text) > MAX_MESSAGE_LENGTH:
         return None
     try:
         message = json.loads(text)

@@ -1,4 +1,4 @@
-"""Bags: what an annotated one holds."""
+"""Contents of an annotated bag."""
 
 from __future__ import annotations
 
@@ -33,14 +33,13 @@ from face_expr_ros.bags.job import Job
 from face_expr_ros.bags.messages import FACE_ARRAY, FACE_MODEL, TF, cdr, package_types
 from face_expr_ros.bags.reading import Recording
 from face_expr_ros.cli import face_expr
-from face_expr_ros.core.config import PerceptionConfig, from_mapping
+from face_expr_ros.core.config import PerceptionConfig
+from face_expr_ros.core.settings import from_mapping
 
-Picture = NDArray[np.uint8]
+Image = NDArray[np.uint8]
 
 
-def test_every_image_has_its_faces_and_all_that_was_recorded_is_there(
-    bag: Path, annotated: tuple[Path, dict[str, Any]]
-) -> None:
+def test_images_have_faces_and_recorded_messages_are_copied(bag: Path, annotated: tuple[Path, dict[str, Any]]) -> None:
     out, result = annotated
     assert (result["messages_in"], result["frames"], result["faces"]) == (3 * COUNT, COUNT, COUNT)
     assert result["ids"] == ["f1"]
@@ -50,12 +49,12 @@ def test_every_image_has_its_faces_and_all_that_was_recorded_is_there(
     stamps = [(array.header.stamp.sec * 10**9 + array.header.stamp.nanosec) for array in arrays]
     assert stamps == [START_NS + number * 10**9 // RATE for number in range(COUNT)]
     assert {array.header.frame_id for array in arrays} == {"lens"}
-    assert all(array.faces[0].pose.metric for array in arrays), "the first CameraInfo counts from the first image on"
+    assert all(array.faces[0].pose.metric for array in arrays), "the first CameraInfo is used from the first image on"
     assert [face.face_id for face in of_topic(out, "/pose")] == ["f1"] * COUNT
     assert len(of_topic(out, "/shape")) == len(of_topic(out, "/expression")) == len(of_topic(out, "/tf")) == COUNT
 
 
-def test_the_annotated_bag_says_what_its_types_are(annotated: tuple[Path, dict[str, Any]]) -> None:
+def test_annotated_bag_defines_its_message_types(annotated: tuple[Path, dict[str, Any]]) -> None:
     with Recording(annotated[0]) as recording:
         faces, model = recording.connection("/faces"), recording.connection("/face_model")
         assert "MSG: face_expr_ros/Face" in faces.msgdef.data
@@ -67,7 +66,7 @@ def test_the_annotated_bag_says_what_its_types_are(annotated: tuple[Path, dict[s
         assert images.ext.offered_qos_profiles[0].reliability.name == "BEST_EFFORT"
 
 
-def test_ros_reads_the_faces_of_the_bag(annotated: tuple[Path, dict[str, Any]]) -> None:
+def test_ros_deserializes_the_faces_of_the_bag(annotated: tuple[Path, dict[str, Any]]) -> None:
     from face_expr_ros.msg import FaceArray
     from rclpy.serialization import deserialize_message
 
@@ -85,8 +84,8 @@ def test_ros_reads_the_faces_of_the_bag(annotated: tuple[Path, dict[str, Any]]) 
     [("sqlite3", "none", "raw"), ("sqlite3", "message", "compressed"), ("mcap", "storage", "raw"),
      ("sqlite3", "file", "compressed")],
 )  # fmt: skip
-def test_every_kind_of_bag_is_read(
-    portrait: Picture, fresh: None, tmp_path: Path, storage: str, compression: str, transport: str
+def test_storage_and_compression_formats_are_read(
+    portrait: Image, fresh: None, tmp_path: Path, storage: str, compression: str, transport: str
 ) -> None:
     source = record(tmp_path / "a", portrait, 3, transport, storage=storage, compression=compression)
     result = annotate(Job(source, tmp_path / "b", storage="sqlite3"), bar=False)
@@ -94,7 +93,7 @@ def test_every_kind_of_bag_is_read(
     assert len(rows(tmp_path / "b")) == 9 + 1 + 3 * 5
 
 
-def test_a_part_of_a_bag_is_annotated(bag: Path, fresh: None, tmp_path: Path) -> None:
+def test_part_of_a_bag_is_annotated(bag: Path, fresh: None, tmp_path: Path) -> None:
     result = annotate(Job(bag, tmp_path / "part", start=0.2, stop=0.4), bar=False)
     times = [time_ns for _, time_ns, _ in rows(tmp_path / "part")]
     assert result["frames"] == 3
@@ -108,10 +107,8 @@ def static_transform(child: str, x: float) -> bytes:
     return cdr(TF, {"transforms": [{"header": header(0), "child_frame_id": child, "transform": transform}]})
 
 
-def test_what_was_latched_before_the_part_is_told_at_its_beginning(
-    portrait: Picture, fresh: None, tmp_path: Path
-) -> None:
-    """Transforms add up; of other topics the last message counts, and what is not latched is not told."""
+def test_latched_messages_are_repeated_at_the_start_of_a_part(portrait: Image, fresh: None, tmp_path: Path) -> None:
+    """All transforms, the last message of other latched topics, and none of topics that are not latched."""
     transforms = [static_transform(*given) for given in (("arm", 1.0), ("arm", 1.0), ("leg", 2.0))]
     maps = [cdr(STRING, {"data": text}) for text in ("old map", "map")]
     with BagFile(tmp_path / "a") as file:
@@ -126,15 +123,15 @@ def test_what_was_latched_before_the_part_is_told_at_its_beginning(
     assert result["frames"] == 2
     with Recording(tmp_path / "b") as recording:
         topics = ("/tf_static", "/map", "/chatter")
-        told = [(m.connection.topic, m.time_ns, m.data) for m in recording.messages() if m.connection.topic in topics]
+        copied = [(m.connection.topic, m.time_ns, m.data) for m in recording.messages() if m.connection.topic in topics]
     start_ns = START_NS + round(3.9e9 / RATE)
-    assert told[:3] == [
+    assert copied[:3] == [
         ("/tf_static", start_ns, transforms[1]), ("/map", start_ns, maps[1]), ("/tf_static", start_ns, transforms[2])
     ]  # fmt: skip
-    assert [topic for topic, _, _ in told[3:]] == ["/chatter", "/chatter"]
+    assert [topic for topic, _, _ in copied[3:]] == ["/chatter", "/chatter"]
 
 
-def test_camera_info_counts_from_when_it_changes(portrait: Picture, fresh: None, tmp_path: Path) -> None:
+def test_changed_camera_info_is_used_from_its_time_on(portrait: Image, fresh: None, tmp_path: Path) -> None:
     """Twice the focal length: the face is twice as far away."""
     with BagFile(tmp_path / "a") as file:
         for number in range(6):
@@ -148,25 +145,25 @@ def test_camera_info_counts_from_when_it_changes(portrait: Picture, fresh: None,
     assert distances[-1] > 1.3 * distances[0]
 
 
-def test_one_of_several_image_topics_has_to_be_named(portrait: Picture, tmp_path: Path) -> None:
+def test_one_of_several_image_topics_must_be_selected(portrait: Image, tmp_path: Path) -> None:
     with BagFile(tmp_path / "a") as file:
         for topic in ("/left/image", "/right/image"):
             file.write(topic, IMAGE, 0, raw(portrait, header(0)))
         file.write("/chatter", STRING, 1, cdr(STRING, {"data": "hello"}))
-    wanted: dict[str | None, str] = {
-        None: "several topics of images, name one with --topic: /left/image, /right/image",
+    expected: dict[str | None, str] = {
+        None: "several image topics, select one with --topic: /left/image, /right/image",
         "/up/image": "has no topic '/up/image'; it has /chatter, /left/image, /right/image",
-        "/chatter": "/chatter has std_msgs/msg/String, images were wanted: /left/image, /right/image",
+        "/chatter": r"expected an image topic \(/left/image, /right/image\), got /chatter with std_msgs/msg/String",
     }
-    for given, words in wanted.items():
+    for given, words in expected.items():
         with pytest.raises(BagError, match=words):
             annotate(Job(tmp_path / "a", tmp_path / "b", topic=given), bar=False)
 
 
-def test_faces_that_are_there_already_are_not_mixed_with_new_ones(
+def test_existing_face_topics_are_not_mixed_with_new_ones(
     annotated: tuple[Path, dict[str, Any]], fresh: None, tmp_path: Path
 ) -> None:
-    with pytest.raises(BagError, match="has a topic '/faces' already: give --namespace"):
+    with pytest.raises(BagError, match="already has a topic '/faces': give --namespace"):
         annotate(Job(annotated[0], tmp_path / "b"), bar=False)
     result = annotate(Job(annotated[0], tmp_path / "b", namespace="/again"), bar=False)
     once, twice = of_topic(tmp_path / "b", "/faces"), of_topic(tmp_path / "b", "/again/faces")
@@ -174,7 +171,7 @@ def test_faces_that_are_there_already_are_not_mixed_with_new_ones(
     assert of_topic(tmp_path / "b", "/tf") != []
 
 
-def test_the_command_writes_what_its_contract_says(bag: Path, fresh: None, tmp_path: Path) -> None:
+def test_command_writes_its_result_as_json(bag: Path, fresh: None, tmp_path: Path) -> None:
     arguments = ["annotate", str(bag), str(tmp_path / "out"), "--to", "0.2", "--json", str(tmp_path / "result.json")]
     answer = CliRunner().invoke(face_expr, arguments)
     assert answer.exit_code == 0, answer.output
@@ -183,4 +180,4 @@ def test_the_command_writes_what_its_contract_says(bag: Path, fresh: None, tmp_p
     assert result["frames"] == 3
     wrong = CliRunner().invoke(face_expr, [*arguments[:3], "--from", "2", "--to", "1"])
     assert wrong.exit_code == 2
-    assert "--to must be after --from (2 s), 1 s was given" in wrong.output
+    assert "expected --to after --from (2 s), got 1 s" in wrong.output

@@ -1,4 +1,4 @@
-"""Bags: what can still be read of a damaged one, and what is refused."""
+"""Damaged bags: what can still be read, and what is refused."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from face_expr_ros.bags.messages import FACE_ARRAY, UNKNOWN_HASH, cdr
 from face_expr_ros.bags.reading import Recording
 from face_expr_ros.bags.writing import work_folder
 
-Picture = NDArray[np.uint8]
+Image = NDArray[np.uint8]
 
 
 @pytest.mark.parametrize(("storage", "share"), [("mcap", 0.55), ("sqlite3", 0.55)])
 @pytest.mark.parametrize("metadata", [True, False], ids=["metadata", "no metadata"])
-def test_a_truncated_bag_is_annotated_up_to_the_damage(
-    portrait: Picture, fresh: None, tmp_path: Path, storage: str, share: float, metadata: bool
+def test_truncated_bag_is_annotated_up_to_the_damage(
+    portrait: Image, fresh: None, tmp_path: Path, storage: str, share: float, metadata: bool
 ) -> None:
     source = record(tmp_path / "a", portrait, 6, storage=storage).rename(tmp_path / "talk #1 ?")
     file = next(file for file in source.iterdir() if file.suffix != ".yaml")
@@ -47,22 +47,22 @@ def test_a_truncated_bag_is_annotated_up_to_the_damage(
         (source / "metadata.yaml").unlink()
     result = annotate(Job(source, tmp_path / "b"), bar=False)
     assert 2 <= result["frames"] <= 4
-    assert "is damaged: it was read for 0." in result["damage"]
+    assert "is damaged: read 0." in result["damage"]
     assert len(of_topic(tmp_path / "b", "/faces")) == result["frames"]
 
 
-def test_a_file_that_is_no_bag_is_refused(tmp_path: Path) -> None:
+def test_file_that_is_not_a_bag_is_refused(tmp_path: Path) -> None:
     for name in ("noise.mcap", "noise.db3"):
         (tmp_path / name).write_bytes(b"not a bag at all" * 100)
         with pytest.raises(BagError, match=r"nothing of .*noise.* can be read"):
             Recording(tmp_path / name)
-    with pytest.raises(BagError, match=r"a rosbag2 folder with \.mcap or \.db3 files in it"):
+    with pytest.raises(BagError, match=r"expected a rosbag2 folder or a \.mcap or \.db3 file, got '.*nowhere'"):
         Recording(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(("storage", "compression"), [("mcap", "none"), ("mcap", "storage"), ("sqlite3", "none")])
-def test_wrong_bytes_anywhere_end_the_reading_or_are_refused(tmp_path: Path, storage: str, compression: str) -> None:
-    """Whatever they hit: never an error that is none of ours, and never more messages than there were."""
+def test_corrupted_bytes_end_reading_or_raise_bag_error(tmp_path: Path, storage: str, compression: str) -> None:
+    """Wherever they are: no other error than BagError, and no more messages than there were."""
     with BagFile(tmp_path / "good", storage, compression) as file:
         for number in range(20):
             file.write("/chatter", STRING, number, cdr(STRING, {"data": f"word {number}"}))
@@ -82,7 +82,7 @@ def test_wrong_bytes_anywhere_end_the_reading_or_are_refused(tmp_path: Path, sto
     assert min(read) == -1
 
 
-def test_bad_images_are_counted_and_the_next_ones_work(portrait: Picture, fresh: None, tmp_path: Path) -> None:
+def test_bad_images_are_counted_and_the_next_ones_are_processed(portrait: Image, fresh: None, tmp_path: Path) -> None:
     images = list(moving(portrait, 4))
     with BagFile(tmp_path / "a") as file:
         for number, image in enumerate(images):
@@ -90,11 +90,11 @@ def test_bad_images_are_counted_and_the_next_ones_work(portrait: Picture, fresh:
             file.write("/image", IMAGE, number, data[:1000] if number == 2 else data)
     result = annotate(Job(tmp_path / "a", tmp_path / "b"), bar=False)
     assert (result["frames"], result["images_left_out"]) == (2, 2)
-    assert "'rgb7' was given" in result["problem"]
+    assert "got 'rgb7'" in result["problem"]
 
 
-def test_a_camera_info_that_is_cut_off_is_named_and_the_one_before_goes_on_to_count(
-    portrait: Picture, fresh: None, tmp_path: Path
+def test_truncated_camera_info_is_reported_and_the_previous_one_kept(
+    portrait: Image, fresh: None, tmp_path: Path
 ) -> None:
     with BagFile(tmp_path / "a") as file:
         for number in range(3):
@@ -103,12 +103,12 @@ def test_a_camera_info_that_is_cut_off_is_named_and_the_one_before_goes_on_to_co
             file.write("/camera_info", CAMERA_INFO, number + 0.1, info[:40] if number == 1 else info)
     result = annotate(Job(tmp_path / "a", tmp_path / "b"), bar=False)
     assert (result["frames"], result["images_left_out"]) == (3, 0)
-    assert "a CameraInfo on /camera_info is damaged and does not count" in result["problem"]
+    assert "a CameraInfo on /camera_info cannot be decoded and is ignored" in result["problem"]
     assert [array.faces[0].pose.metric for array in of_topic(tmp_path / "b", "/faces")] == [True] * 3
 
 
 def only(path: Path, image: bytes, definition: str, storage: str = "mcap", time_ns: int = START_NS) -> Path:
-    """A bag of one message on a topic of images that the bag defines in this way."""
+    """A bag of one message on an image topic with this type definition."""
     with Writer(path, version=8, storage_plugin=StoragePlugin[storage.upper()]) as writer:
         images = writer.add_connection("/image", IMAGE, msgdef=definition, rihs01=UNKNOWN_HASH)
         writer.write(images, time_ns, image)
@@ -116,48 +116,42 @@ def only(path: Path, image: bytes, definition: str, storage: str = "mcap", time_
 
 
 @pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
-def test_images_that_the_bag_does_not_define_are_what_ros_defines(
-    portrait: Picture, fresh: None, tmp_path: Path, storage: str
-) -> None:
+def test_undefined_image_type_is_the_one_of_ros(portrait: Image, fresh: None, tmp_path: Path, storage: str) -> None:
     bag = only(tmp_path / "a", raw(portrait, header(0)), "", storage)
     assert annotate(Job(bag, tmp_path / "b"), bar=False)["faces"] == 1
 
 
 @pytest.mark.parametrize("definition", ["string other\n", "this is { no definition", "uint32[ width\n"])
-def test_a_bag_whose_images_are_something_else_is_refused(
-    portrait: Picture, fresh: None, tmp_path: Path, definition: str
+def test_bag_whose_images_have_another_type_is_refused(
+    portrait: Image, fresh: None, tmp_path: Path, definition: str
 ) -> None:
     bag = only(tmp_path / "a", raw(portrait, header(0)), definition)
-    with pytest.raises(BagError, match=r"images that can be read were wanted|the bag's definition of .* cannot be"):
+    with pytest.raises(BagError, match=r"no image of .* can be processed|the definition of .* cannot be parsed"):
         annotate(Job(bag, tmp_path / "b"), bar=False)
     assert not (tmp_path / "b").exists()
     assert not work_folder(tmp_path / "b").exists()
 
 
-def test_a_part_without_an_image_and_a_time_that_no_stamp_can_say_are_refused(
-    portrait: Picture, fresh: None, tmp_path: Path
-) -> None:
+def test_part_without_images_and_unrepresentable_time_are_refused(portrait: Image, fresh: None, tmp_path: Path) -> None:
     bag = only(tmp_path / "a", raw(portrait, header(0)), "")
-    with pytest.raises(BagError, match="has none: no message on /image in the part that was asked for"):
+    with pytest.raises(BagError, match="can be processed: no message on /image in the selected part"):
         annotate(Job(bag, tmp_path / "b", start=5.0), bar=False)
     late = only(tmp_path / "late", raw(portrait, header(0)), "", time_ns=2**63)
-    with pytest.raises(BagError, match="of the years 1970 to 2038 was wanted, a message at 9223372036854775808 ns"):
+    with pytest.raises(BagError, match="of the years 1970 to 2038, got a message at 9223372036854775808 ns"):
         annotate(Job(late, tmp_path / "b"), bar=False)
 
 
 @pytest.mark.parametrize("note", ["[1]", "no JSON", "{}", '{"made_of": 1}'])
-def test_a_bag_of_somebody_else_is_not_overwritten(portrait: Picture, tmp_path: Path, note: str) -> None:
+def test_bag_of_another_program_is_not_overwritten(portrait: Image, tmp_path: Path, note: str) -> None:
     bag = only(tmp_path / "a", raw(portrait, header(0)), "")
     (tmp_path / "b").mkdir()
     text = f"rosbag2_bagfile_information: {{custom_data: {{face_expr_ros: '{note}'}}}}"
     (tmp_path / "b/metadata.yaml").write_text(text)
-    with pytest.raises(BagError, match="is there already and is not overwritten"):
+    with pytest.raises(BagError, match="already exists and is not overwritten"):
         annotate(Job(bag, tmp_path / "b"), bar=False)
 
 
-def test_a_message_of_faces_that_is_cut_off_is_counted_and_the_next_one_is_exported(
-    annotated: tuple[Path, dict[str, int]], tmp_path: Path
-) -> None:
+def test_truncated_face_message_is_counted_and_skipped(annotated: tuple[Path, dict[str, int]], tmp_path: Path) -> None:
     with Recording(annotated[0]) as recording, BagFile(tmp_path / "a") as file:
         for number, message in enumerate(recording.messages([recording.connection("/faces")])):
             file.write("/faces", FACE_ARRAY, number, bytes(message.data)[: 500 if number == 2 else None])
@@ -168,9 +162,11 @@ def test_a_message_of_faces_that_is_cut_off_is_counted_and_the_next_one_is_expor
     assert len((tmp_path / "a.csv").read_text().splitlines()) == count
 
 
-def test_a_disk_without_links_gets_a_bag_too(portrait: Picture, fresh: None, tmp_path: Path, monkeypatch: Any) -> None:
+def test_file_system_without_hard_links_is_supported(
+    portrait: Image, fresh: None, tmp_path: Path, monkeypatch: Any
+) -> None:
     def link(*_: Any) -> None:
-        raise PermissionError("no links here")
+        raise PermissionError("no links")
 
     monkeypatch.setattr("os.link", link)
     bag = only(tmp_path / "a", raw(portrait, header(0)), "")
@@ -178,9 +174,9 @@ def test_a_disk_without_links_gets_a_bag_too(portrait: Picture, fresh: None, tmp
     assert len(of_topic(tmp_path / "b", "/faces")) == 1
 
 
-def test_sqlite_does_not_write_to_another_place(portrait: Picture, fresh: None, tmp_path: Path) -> None:
+def test_sqlite_refuses_paths_that_it_would_misread(portrait: Image, fresh: None, tmp_path: Path) -> None:
     bag = only(tmp_path / "a", raw(portrait, header(0)), "")
-    with pytest.raises(BagError, match=r"a path without # was wanted .* give --storage mcap"):
+    with pytest.raises(BagError, match=r"expected a path without # for a sqlite3 bag, got .* or --storage mcap"):
         annotate(Job(bag, tmp_path / "talk #1", storage="sqlite3"), bar=False)
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     assert annotate(Job(bag, tmp_path / "talk #1"), bar=False)["frames"] == 1

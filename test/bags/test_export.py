@@ -1,9 +1,11 @@
-"""What other programs get of an annotated bag: tables and keyframes."""
+"""Export of an annotated bag: tables and keyframes."""
 
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +56,7 @@ def check(row: dict[str, Any]) -> None:
     assert (row["label"], float(row["AU26"]), str(row["mouth_open"])) == ("surprised", 0.5, "True")
 
 
-def test_a_table_has_a_row_for_each_face_of_each_image(bag: Path) -> None:
+def test_table_has_one_row_per_face_and_image(bag: Path) -> None:
     result = export(bag, table=bag.with_suffix(".csv"))
     with bag.with_suffix(".csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -66,7 +68,7 @@ def test_a_table_has_a_row_for_each_face_of_each_image(bag: Path) -> None:
         check(row)
 
 
-def test_parquet_has_the_same_rows_with_their_types(bag: Path) -> None:
+def test_parquet_has_the_same_rows_with_types(bag: Path) -> None:
     try:
         from pyarrow import parquet
     except ImportError as error:
@@ -79,7 +81,7 @@ def test_parquet_has_the_same_rows_with_their_types(bag: Path) -> None:
         check(row)
 
 
-def test_a_bag_in_which_nobody_was_in_view_gives_tables_without_rows(tmp_path: Path) -> None:
+def test_bag_without_faces_in_view_gives_empty_tables(tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     with BagFile(tmp_path / "a") as file:
         empty = face_array_values([], CAMERA, "open", header_values(START_NS, "lens"))
@@ -90,13 +92,13 @@ def test_a_bag_in_which_nobody_was_in_view_gives_tables_without_rows(tmp_path: P
     assert parquet.read_table(str(tmp_path / "a.parquet")).num_rows == 0
 
 
-def test_keyframes_hold_what_stays_and_move_what_moves(bag: Path) -> None:
+def test_keyframes_describe_constant_and_changing_values(bag: Path) -> None:
     export(bag, keys=bag.with_suffix(".json"))
     result = json.loads(bag.with_suffix(".json").read_text())
     track = result["faces"]["f1"]["morphs"]["jawOpen"]
     step = 30 / RATE  # frames of 1/30 s between two images
     assert track == [[0, 0.0], [step, 0.0], [2 * step, 0.5], [4 * step, 0.5], [5 * step, 0.25], [7 * step, 0.25]]
-    assert result["faces"]["f1"]["morphs"].keys() == set(NAMES), "action units are read from the morphs"
+    assert result["faces"]["f1"]["morphs"].keys() == set(NAMES), "action units are derived from the morphs"
     bone = result["faces"]["f1"]["bones"]["head"][0]
     assert bone["position"] == pytest.approx([0.1, 0.2, -0.7])
     # Yaw > 0 turns the nose to image left, away from x: about y by a negative angle.
@@ -105,27 +107,41 @@ def test_keyframes_hold_what_stays_and_move_what_moves(bag: Path) -> None:
     assert result["start_ns"] == START_NS
 
 
-def test_no_faces_are_no_keyframes() -> None:
+def test_without_faces_there_are_no_keyframes() -> None:
     assert Keyframes().result()["faces"] == {}
 
 
-def test_a_bag_without_faces_says_what_to_do(tmp_path: Path) -> None:
+def test_bag_without_face_topics_is_refused_with_advice(tmp_path: Path) -> None:
     with BagFile(tmp_path / "a") as file:
         file.write("/chatter", STRING, 0, cdr(STRING, {"data": "hello"}))
     with pytest.raises(BagError, match="has no faces: run face_expr annotate on it first"):
         export(tmp_path / "a", table=tmp_path / "a.csv")
 
 
-def test_faces_whose_blendshapes_change_their_names_are_refused(tmp_path: Path) -> None:
+def test_faces_with_different_blendshapes_are_refused(tmp_path: Path) -> None:
     with BagFile(tmp_path / "a") as file:
         for number, names in enumerate((NAMES, ("jawOpen", "cheekPuff"))):
             values = face_array_values([face("f1", 0.0, names)], CAMERA, "open", header_values(0, "lens"))
             file.write("/faces", FACE_ARRAY, number, cdr(FACE_ARRAY, values))
-    with pytest.raises(BagError, match=r"same blendshapes throughout were wanted; .*cheekPuff, eyeBlinkLeft is not"):
+    with pytest.raises(
+        BagError,
+        match="expected the same blendshapes for all faces, got faces with and without cheekPuff, eyeBlinkLeft",
+    ):
         export(tmp_path / "a", table=tmp_path / "a.csv")
 
 
-def test_the_command_wants_something_to_write(bag: Path) -> None:
+def test_interrupt_keeps_the_old_files(bag: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("a.csv", "a.parquet", "a.json")
+    for name in names:
+        (tmp_path / name).write_text("old")
+    monkeypatch.setattr(Keyframes, "result", lambda _: signal.raise_signal(signal.SIGINT))
+    table, parquet, keys = (tmp_path / name for name in names)
+    with pytest.raises(KeyboardInterrupt):
+        export(bag, table=table, parquet=parquet if importlib.util.find_spec("pyarrow") else None, keys=keys)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir() if path.is_file()} == dict.fromkeys(names, "old")
+
+
+def test_command_requires_an_output(bag: Path) -> None:
     answer = CliRunner().invoke(face_expr, ["export", str(bag)])
     assert answer.exit_code == 2
     assert "give --csv, --parquet or --vmd-like" in answer.output

@@ -1,4 +1,4 @@
-"""Which topics of a bag are the camera's: one camera, several, raw and compressed."""
+"""Selection of image and CameraInfo topics: one camera, several, raw and compressed."""
 
 from __future__ import annotations
 
@@ -12,48 +12,55 @@ from face_expr_ros.bags.messages import COMPRESSED_IMAGE
 from face_expr_ros.bags.reading import Recording
 from face_expr_ros.bags.topics import camera_info_connection, checked_namespace, image_connection
 
-# Topics of a bag, the topic that is asked for, the preferred transport -> the images and their CameraInfo, or an error.
+# Topics of a bag, requested topic, preferred transport -> image and CameraInfo topics, or an error.
 LEFT, RIGHT = {"/left/image": IMAGE, "/left/camera_info": CAMERA_INFO}, {"/right/image": IMAGE}
 BOTH = {"/image": IMAGE, "/image/compressed": COMPRESSED_IMAGE, "/camera_info": CAMERA_INFO}
 CASES: dict[str, tuple[dict[str, str], str | None, str, tuple[str, str | None] | str]] = {
     "one camera": (LEFT, None, "raw", ("/left/image", "/left/camera_info")),
-    "one that is not as preferred": (LEFT, None, "compressed", ("/left/image", "/left/camera_info")),
-    "two, one named": (LEFT | RIGHT, "/left/image", "raw", ("/left/image", "/left/camera_info")),
-    "another one's CameraInfo is not its own": (LEFT | RIGHT, "/right/image", "raw", ("/right/image", None)),
-    "two, none named": (LEFT | RIGHT, None, "raw", "several topics of images, name one with --topic: /left/image, /ri"),
+    "one, not preferred": (LEFT, None, "compressed", ("/left/image", "/left/camera_info")),
+    "two, one selected": (LEFT | RIGHT, "/left/image", "raw", ("/left/image", "/left/camera_info")),
+    "CameraInfo of another camera": (LEFT | RIGHT, "/right/image", "raw", ("/right/image", None)),
+    "two, none selected": (
+        LEFT | RIGHT,
+        None,
+        "raw",
+        "several image topics, select one with --topic: /left/image, /ri",
+    ),
     "both forms, raw": (BOTH, None, "raw", ("/image", "/camera_info")),
     "both forms, compressed": (BOTH, None, "compressed", ("/image/compressed", "/camera_info")),
-    "named against the preference": (BOTH, "/image/compressed", "raw", ("/image/compressed", "/camera_info")),
-    "something else beside it": ({"/image": IMAGE, "/camera_info": STRING}, None, "raw", ("/image", None)),
-    "nothing": ({"/chatter": STRING}, None, "raw", "has no topic of images"),
-    "no images": (LEFT, "/left/camera_info", "raw", "/left/camera_info has sensor_msgs/msg/CameraInfo, images were"),
+    "selected against the preference": (BOTH, "/image/compressed", "raw", ("/image/compressed", "/camera_info")),
+    "other type": ({"/image": IMAGE, "/camera_info": STRING}, None, "raw", ("/image", None)),
+    "no camera": ({"/chatter": STRING}, None, "raw", "has no image topic"),
+    "not an image topic": (LEFT, "/left/camera_info", "raw", "got /left/camera_info with sensor_msgs/msg/CameraInfo"),
 }
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_images_and_their_camera_info_are_found(case: str, tmp_path: Path) -> None:
-    topics, asked, transport, wanted = CASES[case]
+def test_image_and_camera_info_topics_are_selected(case: str, tmp_path: Path) -> None:
+    topics, requested, transport, expected = CASES[case]
     with BagFile(tmp_path / "a") as file:
         for topic, kind in topics.items():
             file.write(topic, kind, 0, bytes(4))
     with Recording(tmp_path / "a") as recording:
-        if isinstance(wanted, str):
-            with pytest.raises(BagError, match=wanted):
-                image_connection(recording, asked, transport)
+        if isinstance(expected, str):
+            with pytest.raises(BagError, match=expected):
+                image_connection(recording, requested, transport)
             return
-        images = image_connection(recording, asked, transport)
+        images = image_connection(recording, requested, transport)
         infos = camera_info_connection(recording, images)
-        assert (images.topic, infos.topic if infos else None) == wanted
+        assert (images.topic, infos.topic if infos else None) == expected
 
 
 @pytest.mark.parametrize(
-    ("given", "wanted"), [("", ""), ("/", ""), ("robot", "/robot"), ("/robot/", "/robot"), ("/a/b_1", "/a/b_1")]
+    ("given", "expected"), [("", ""), ("/", ""), ("robot", "/robot"), ("/robot/", "/robot"), ("/a/b_1", "/a/b_1")]
 )
-def test_a_namespace_gets_its_slash(given: str, wanted: str) -> None:
-    assert checked_namespace(given) == wanted
+def test_namespace_gets_a_leading_slash(given: str, expected: str) -> None:
+    assert checked_namespace(given) == expected
 
 
 @pytest.mark.parametrize("given", ["a b", "1st", "/a//b", "a-b", "é", "~"])
-def test_a_namespace_that_no_topic_can_have_is_refused(given: str) -> None:
-    with pytest.raises(BagError, match=f"a namespace such as /robot was wanted, .*'{given}' was given"):
+def test_invalid_namespace_is_refused(given: str) -> None:
+    with pytest.raises(
+        BagError, match=f"expected a namespace of letters, digits and underscores, such as /robot, got '{given}'"
+    ):
         checked_namespace(given)

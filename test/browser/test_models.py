@@ -1,4 +1,4 @@
-"""Face models of other kinds on the page: with a basis of their own, without FaceMesh's points, without a surface."""
+"""Other face models on the page: own expression basis, no FaceMesh points, no triangles."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ pytestmark = [pytest.mark.slow, needs_chromium]
 
 
 def own_basis() -> MorphableModel:
-    """The open model, whose expressions have names that are not ARKit's."""
+    """The open model with expression names that are not ARKit's."""
     model = open_face_model("open")
     names = tuple(f"exp_{number}" for number in range(len(model.expression)))
     return replace(model, name="own basis", sha256="1" * 64, expression_names=names)
 
 
-def surface_alone() -> MorphableModel:
-    """A mesh of which nothing else is known, as the Basel Face Model's."""
-    none = {
+def mesh_only() -> MorphableModel:
+    """A mesh without any annotations, as in the Basel Face Model."""
+    empty = {
         "uv": np.zeros((0, 2), np.float32),
         "uv_triangles": np.zeros((0, 3), np.int32),
         "vertex_part": np.zeros(0, np.uint8),
@@ -36,16 +36,16 @@ def surface_alone() -> MorphableModel:
         "facemesh_triangle": np.zeros(0, np.int32),
         "facemesh_barycentric": np.zeros((0, 3), np.float32),
     }
-    return replace(own_basis(), name="surface alone", sha256="2" * 64, part_names=(), **none)
+    return replace(own_basis(), name="mesh only", sha256="2" * 64, part_names=(), **empty)
 
 
-def points_alone() -> MorphableModel:
-    """The 68 iBUG points, as 3ddfa_v2 without its dense file."""
-    model = surface_alone()
+def points_only() -> MorphableModel:
+    """The 68 iBUG points without triangles, as 3ddfa_v2 without its dense file."""
+    model = mesh_only()
     points = model.landmarks68
     return replace(
         model,
-        name="points alone",
+        name="points only",
         sha256="3" * 64,
         mean=model.mean[points],
         identity=model.identity[:, points],
@@ -72,40 +72,38 @@ def person(server: FaceServer) -> Iterator[Person]:
 
 @pytest.fixture(scope="module")
 def page(browser: Browser, server: FaceServer, person: Person) -> Iterator[Page]:
-    """One page for all tests, which must not complain."""
-    with open_page(browser, server.url) as (page, complaints):
+    """One page for all tests; checks that there were no errors."""
+    with open_page(browser, server.url) as (page, errors):
         yield page
-        assert complaints == []
+        assert errors == []
 
 
 def announce(server: FaceServer, page: Page, person: Person, model: MorphableModel) -> None:
-    """Let the page draw this model with its mouth closed."""
-    person.relax()
+    """Show this model on the page, with its mouth closed."""
+    person.reset()
     page.locator("input[value=stream]").evaluate("source => source.click()")
     server.announce(model)
     until(page, f"faceExpr.model === '{model.name}' && faceExpr.faces.join() === '1'")
     settle(page)
 
 
-def test_coefficients_of_a_basis_of_its_own_move_the_face_and_the_sliders_do_not(
-    server: FaceServer, page: Page, person: Person
-) -> None:
+def test_an_own_basis_is_driven_by_the_stream_not_the_sliders(server: FaceServer, page: Page, person: Person) -> None:
     announce(server, page, person, own_basis())
     person.jaw = 0.9
     until(page, f"faceExpr.mouthOpening() > {OPEN}")
     page.evaluate("faceExpr.setManual('jawOpen', 0.9)")
     until(page, f"faceExpr.mouthOpening() < {CLOSED}")
-    assert "has expressions of its own: the sliders move an avatar alone" in page.locator("#toast").inner_text()
+    assert "has no ARKit blendshapes: the sliders only drive avatars" in page.locator("#toast").inner_text()
 
 
-@pytest.mark.parametrize("make", [surface_alone, points_alone])
-def test_a_model_that_lacks_something_is_drawn_in_every_look_and_moves(
+@pytest.mark.parametrize("make", [mesh_only, points_only])
+def test_a_reduced_model_is_rendered_in_every_mode(
     server: FaceServer, page: Page, person: Person, make: Callable[[], MorphableModel]
 ) -> None:
     announce(server, page, person, make())
-    for look in "2341":
+    for mode in "2341":
         count = page.evaluate("faceExpr.drawn") + 2
-        page.keyboard.press(look)
+        page.keyboard.press(mode)
         until(page, f"faceExpr.drawn > {count}")
     settle(page)
     closed = page.locator("#canvas").screenshot()
@@ -114,12 +112,12 @@ def test_a_model_that_lacks_something_is_drawn_in_every_look_and_moves(
     assert page.locator("#canvas").screenshot() != closed
 
 
-def test_a_model_that_is_none_is_said_and_asked_for_again(browser: Browser, server: FaceServer) -> None:
+def test_an_invalid_model_is_reported_and_requested_again(browser: Browser, server: FaceServer) -> None:
     context = browser.new_context()
     page = context.new_page()
     page.route("**/api/model", lambda route: route.fulfill(body=b"no model"))
     page.goto(server.url)
-    until(page, "document.getElementById('toast').textContent === 'What the server calls a face model is none'")
+    until(page, "document.getElementById('toast').textContent === 'The server sent an invalid face model'")
     page.unroute("**/api/model")
     until(page, "faceExpr.model !== null")
     context.close()

@@ -1,4 +1,4 @@
-"""The page in a real browser, on a real server; and that the committed build is that of the sources."""
+"""The page in a real browser with a real server, and the committed build."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from support.paths import ROOT
 
 SOURCES = ("index.html", "package-lock.json", "package.json", "public", "src", "tsconfig.json", "vite.config.ts")
 STATIC = ROOT / "face_expr_ros/web/static"
-LARGEST = 1.5e6  # bytes of the whole page, compressed
+MAX_SIZE = 1.5e6  # bytes of the whole page, compressed
 in_browser = [pytest.mark.slow, needs_chromium]
 
 
@@ -27,11 +27,11 @@ def files_under(path: Path) -> list[Path]:
 
 
 def hash_of(root: Path, files: list[Path]) -> str:
-    """As web/vite.config.ts computes it."""
-    found = hashlib.sha256()
+    """The hash computed by web/vite.config.ts."""
+    sha256 = hashlib.sha256()
     for name, file in sorted((file.relative_to(root).as_posix(), file) for file in files):
-        found.update(name.encode() + b"\0" + file.read_bytes() + b"\0")
-    return found.hexdigest()
+        sha256.update(name.encode() + b"\0" + file.read_bytes() + b"\0")
+    return sha256.hexdigest()
 
 
 def built_hash(folder: Path) -> str:
@@ -41,24 +41,24 @@ def built_hash(folder: Path) -> str:
 def test_the_committed_build_belongs_to_the_sources() -> None:
     stamp = json.loads((STATIC / "build.json").read_text())
     sources = hash_of(ROOT / "web", [file for name in SOURCES for file in files_under(ROOT / "web" / name)])
-    assert stamp["sources_sha256"] == sources, "web/ has changed: build it again with `npm run build` there"
-    assert stamp["build_sha256"] == built_hash(STATIC), "static/ was changed by hand: build it again"
+    assert stamp["sources_sha256"] == sources, "web/ has changed: run `npm run build` there"
+    assert stamp["build_sha256"] == built_hash(STATIC), "static/ was edited: run `npm run build` in web/"
 
 
-def test_the_page_is_small_and_needs_nobody_else() -> None:
-    # A font is compressed as it is.
+def test_the_page_is_small_and_loads_nothing_from_other_hosts() -> None:
+    # Fonts are already compressed.
     sizes = {file: len(gzip.compress(file.read_bytes(), 9)) for file in files_under(STATIC)}
     print(f"\nthe page, compressed: {sum(sizes.values()) / 1e3:.0f} kB")
-    assert sum(sizes.values()) < LARGEST
+    assert sum(sizes.values()) < MAX_SIZE
     page = (STATIC / "index.html").read_text()
     assert "://" not in page
     assert "three.js" in (STATIC / "licenses.txt").read_text()
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("node"), reason="there is no Node.js here")
-@pytest.mark.skipif(not (ROOT / "web/node_modules").is_dir(), reason="the page's packages are not here: npm ci in web/")
-def test_the_sources_build_to_what_is_committed(tmp_path: Path) -> None:
+@pytest.mark.skipif(not shutil.which("node"), reason="Node.js is not installed")
+@pytest.mark.skipif(not (ROOT / "web/node_modules").is_dir(), reason="packages are not installed: npm ci in web/")
+def test_building_the_sources_gives_the_committed_files(tmp_path: Path) -> None:
     command = ["npx", "vite", "build", "--outDir", str(tmp_path / "static"), "--logLevel", "error"]
     done = subprocess.run(command, cwd=ROOT / "web", capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -72,7 +72,7 @@ def pixels(page: Page) -> bytes:
 class TestPage:
     pytestmark = in_browser
 
-    def test_the_mouth_opens_as_the_stream_says(self, page: Page, person: Person) -> None:
+    def test_the_mouth_follows_the_stream(self, page: Page, person: Person) -> None:
         until(page, f"faceExpr.mouthOpening() < {CLOSED}")
         closed = pixels(page)
         person.jaw = 0.9
@@ -81,7 +81,7 @@ class TestPage:
         person.jaw = 0.0
         until(page, f"faceExpr.mouthOpening() < {CLOSED}")
 
-    def test_faces_come_and_go(self, page: Page, person: Person) -> None:
+    def test_faces_appear_and_disappear(self, page: Page, person: Person) -> None:
         person.count = 2
         until(page, "faceExpr.faces.join() === '1,2'")
         page.get_by_role("button", name="Face 2").evaluate("button => button.click()")
@@ -90,12 +90,12 @@ class TestPage:
         person.count = 0
         until(page, "faceExpr.faces.join() === '0'")
         until(page, "document.getElementById('hint').textContent === 'No face in view'")
-        assert page.locator("#mouth").inner_text() == "Mouth \N{EN DASH}", "nobody's mouth is neither open nor closed"
+        assert page.locator("#mouth").inner_text() == "Mouth \N{EN DASH}", "the mouth state is unknown without a face"
 
-    def test_a_slider_takes_the_face_over_and_live_gives_it_back(self, page: Page, person: Person) -> None:
+    def test_a_slider_switches_to_manual_and_m_back_to_live(self, page: Page, person: Person) -> None:
         page.locator("input[data-name=jawOpen]").press("End")
         until(page, f"faceExpr.source === 'manual' && faceExpr.mouthOpening() > {OPEN}")
-        page.get_by_role("button", name="Relax").click()
+        page.locator("#reset-sliders").click()
         until(page, f"faceExpr.mouthOpening() < {CLOSED}")
         page.evaluate("faceExpr.setManual('jawOpen', 0.8)")
         until(page, f"faceExpr.mouthOpening() > {OPEN}")
@@ -108,7 +108,7 @@ class TestPage:
         page.get_by_role("button", name="Close mouth").click()
         until(page, f"faceExpr.mouthOpening() < {CLOSED}")
 
-    def test_everything_is_reached_by_keyboard_and_has_a_name(self, page: Page) -> None:
+    def test_all_controls_have_names_and_are_reachable_by_keyboard(self, page: Page) -> None:
         reached = set()
         for _ in range(140):
             page.keyboard.press("Tab")
@@ -117,7 +117,7 @@ class TestPage:
             "connection",
             "theme",
             "help",
-            "look",
+            "mode",
             "viewpoint",
             "mirror",
             "reset",
@@ -128,9 +128,9 @@ class TestPage:
         nameless = "[...document.querySelectorAll('button, input, canvas')].filter(e => !e.hidden && !(e.ariaLabel || \
             e.textContent.trim() || e.labels?.length)).map(e => e.outerHTML)"
         assert page.evaluate(nameless) == []
-        for key, look in (("2", "wireframe"), ("3", "landmarks"), ("4", "texture"), ("1", "mesh")):
+        for key, mode in (("2", "wireframe"), ("3", "landmarks"), ("4", "texture"), ("1", "mesh")):
             page.keyboard.press(key)
-            assert page.evaluate("document.querySelector('input[name=look]:checked').value") == look
+            assert page.evaluate("document.querySelector('input[name=mode]:checked').value") == mode
         page.keyboard.press("?")
         assert page.get_by_role("dialog").is_visible()
         page.keyboard.press("Escape")
@@ -138,7 +138,7 @@ class TestPage:
         page.keyboard.press("t")
         assert page.evaluate("document.documentElement.dataset.theme") != theme
 
-    def test_the_own_camera_is_asked_for_and_looked_at(self, page: Page) -> None:
+    def test_the_device_camera_requires_consent_and_is_processed(self, page: Page) -> None:
         page.get_by_text("My camera", exact=True).click()
         assert page.get_by_role("dialog").is_visible()
         page.get_by_role("button", name="Start camera").click()
@@ -148,11 +148,13 @@ class TestPage:
         page.keyboard.press("m")
         until(page, "faceExpr.source === 'manual'")
 
-    def test_it_is_quick(self, page: Page) -> None:
+    def test_script_time_and_latency_are_measured(self, page: Page) -> None:
         begun, drawn = time.monotonic(), page.evaluate("faceExpr.drawn")
         until(page, f"faceExpr.drawn > {drawn + 120}")  # the medians are those of 120 frames
         rate = 120 / (time.monotonic() - begun)
         script, latency = page.evaluate("[faceExpr.scriptMs, faceExpr.latencyMs]")
-        print(f"\nscript {script:.1f} ms a frame, stamp to drawn {latency:.0f} ms (medians); {rate:.0f} Hz in software")
+        print(
+            f"\nscript {script:.1f} ms per frame, stamp to render {latency:.0f} ms (medians); {rate:.0f} Hz in software"
+        )
         assert script > 0
         assert latency > 0

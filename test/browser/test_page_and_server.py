@@ -1,4 +1,4 @@
-"""The page with servers that come and go, that want a token, and with the whole live line; on screens of all sizes."""
+"""The page with restarting servers, tokens, the complete live pipeline, and different screen sizes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.web.server import FaceServer
 
 pytestmark = [pytest.mark.slow, needs_chromium]
-MOVED = 0.004  # meters that the lips of the synthetic person move apart within its half minute
+MIN_OPENING = 0.004  # meters by which the mouth of the synthetic person opens within half a minute
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def server() -> Iterator[FaceServer]:
     one.close()
 
 
-def test_the_page_comes_back_after_the_server_has_restarted(browser: Browser, portrait: NDArray[np.uint8]) -> None:
+def test_the_page_reconnects_after_a_server_restart(browser: Browser, portrait: NDArray[np.uint8]) -> None:
     first = running_server()
     port, person = port_of(first), Person(first, lambda: portrait)
     with open_page(browser, first.url) as (page, _):
@@ -36,7 +36,7 @@ def test_the_page_comes_back_after_the_server_has_restarted(browser: Browser, po
         person.leave()
         first.close()
         until(page, "faceExpr.state === 'closed' && faceExpr.faces.join() === '0'")
-        assert page.locator("#no-picture").is_visible(), "an old picture would look as if it were live"
+        assert page.locator("#no-picture").is_visible(), "an old picture would seem live"
         assert page.locator("#hint").inner_text() == "Waiting for the server"
         second = running_server(port=port)
         person, before = Person(second), page.evaluate("faceExpr.frames")
@@ -45,15 +45,13 @@ def test_the_page_comes_back_after_the_server_has_restarted(browser: Browser, po
         second.close()
 
 
-def test_a_page_to_which_no_image_comes_asks_for_the_camera(browser: Browser, server: FaceServer) -> None:
-    with open_page(browser, server.url) as (page, complaints):
+def test_without_images_the_page_hints_at_the_camera(browser: Browser, server: FaceServer) -> None:
+    with open_page(browser, server.url) as (page, errors):
         until(page, "document.getElementById('hint').textContent.startsWith('Waiting for the first image')")
-        assert complaints == []
+        assert errors == []
 
 
-def test_a_model_that_is_announced_while_another_is_loaded_is_loaded_after_it(
-    browser: Browser, server: FaceServer
-) -> None:
+def test_a_model_announced_during_loading_is_loaded_next(browser: Browser, server: FaceServer) -> None:
     other = replace(open_face_model("open"), name="other", sha256="1" * 64)
 
     def hold(route: Route) -> None:
@@ -72,14 +70,14 @@ def test_a_model_that_is_announced_while_another_is_loaded_is_loaded_after_it(
     context.close()
 
 
-def test_the_page_asks_for_the_token_and_keeps_it_out_of_the_address(browser: Browser) -> None:
+def test_the_page_asks_for_the_token_and_removes_it_from_the_url(browser: Browser) -> None:
     server = running_server(token="a-token-of-some-length")
     context = browser.new_context(viewport={"width": SMALL[0], "height": SMALL[1]})
     page = context.new_page()
     page.goto(server.url.split("?")[0])
     page.locator("#token-input").fill("another-token-of-some-length")
     page.get_by_role("button", name="Connect", exact=True).click()
-    until(page, "document.getElementById('token-text').textContent.startsWith('The server does not know the token')")
+    until(page, "document.getElementById('token-text').textContent.startsWith('The server rejected the token')")
     page.locator("#token-input").fill("a-token-of-some-length")
     page.keyboard.press("Enter")
     until(page, "faceExpr.state === 'open' && faceExpr.model === 'open'")
@@ -93,12 +91,12 @@ def test_the_page_asks_for_the_token_and_keeps_it_out_of_the_address(browser: Br
 @pytest.mark.parametrize(
     ("device", "size"), [("desktop", (1280, 800)), ("phone", (390, 844)), ("small phone", (320, 568))]
 )
-def test_it_fits_on_desktops_and_phones_in_dark_and_light(
+def test_the_layout_fits_desktops_and_phones_in_both_themes(
     browser: Browser, server: FaceServer, portrait: NDArray[np.uint8], device: str, size: tuple[int, int]
 ) -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     person = Person(server, lambda: portrait)
-    with open_page(browser, server.url, size=size, scheme="light", phone="phone" in device) as (page, complaints):
+    with open_page(browser, server.url, size=size, scheme="light", phone="phone" in device) as (page, errors):
         until(page, "faceExpr.faces.join() === '1' && document.getElementById('no-picture').hidden")
         for theme in ("light", "dark"):
             assert page.evaluate("document.documentElement.dataset.theme") == theme
@@ -111,12 +109,12 @@ def test_it_fits_on_desktops_and_phones_in_dark_and_light(
         assert page.evaluate(f"{beside}.map(e => e.id)") == []
         box = page.locator("#canvas").bounding_box()
         assert box is not None
-        assert box["width"] * box["height"] > 0.3 * size[0] * size[1], "the face has the largest part"
-        assert complaints == []
+        assert box["width"] * box["height"] > 0.3 * size[0] * size[1], "the face has a large part of the screen"
+        assert errors == []
     person.leave()
 
 
-def test_camera_perception_bridge_and_page_are_one_live_line(browser: Browser, start: Any, graph: Any) -> None:
+def test_camera_perception_bridge_and_page_run_live(browser: Browser, start: Any, graph: Any) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -124,21 +122,21 @@ def test_camera_perception_bridge_and_page_are_one_live_line(browser: Browser, s
     start("perception", "-r", "__ns:=/page")
     start("camera", "-r", "__ns:=/page", "-p", "width:=640", "-p", "height:=480", "-p", "rate:=15.0")
     graph.until(lambda: listens(port), "the bridge")
-    with open_page(browser, f"http://127.0.0.1:{port}/") as (page, complaints):
+    with open_page(browser, f"http://127.0.0.1:{port}/") as (page, errors):
         until(page, "faceExpr.lastFrame()?.faces.length === 1 && document.getElementById('no-picture').hidden")
         openings: list[float] = []
-        while not openings or max(openings) - min(openings) < MOVED:
+        while not openings or max(openings) - min(openings) < MIN_OPENING:
             until(page, f"faceExpr.drawn > {page.evaluate('faceExpr.drawn')}")
             openings.append(page.evaluate("faceExpr.mouthOpening()"))
         settled = page.evaluate("faceExpr.drawn") + 30
         until(page, f"faceExpr.latencyMs > 0 && faceExpr.drawn > {settled}")
         print(
-            "\nlive: script {:.1f} ms a frame, stamp to drawn {:.0f} ms".format(
+            "\nlive: script {:.1f} ms per frame, stamp to render {:.0f} ms".format(
                 *page.evaluate("[faceExpr.scriptMs, faceExpr.latencyMs]")
             )
         )
         assert page.evaluate("faceExpr.lastFrame().camera[0]") > 100, "the camera is known"
-        assert complaints == []
+        assert errors == []
 
 
 def listens(port: int) -> bool:

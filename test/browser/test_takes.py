@@ -1,4 +1,4 @@
-"""Takes that the page records, downloaded as JSON, CSV and animated glTF."""
+"""Takes recorded by the page and downloaded as JSON, CSV and animated glTF."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def floats(document: dict[str, Any], binary: bytes, accessor: int) -> NDArray[np
 
 
 def check_animation(data: bytes, frames: list[dict[str, Any]]) -> None:
-    """The .glb moves its morph targets as the take's JSON says."""
+    """Check that the .glb animates its morph targets as in the JSON take."""
     document, binary = glb_parts(data)
     mesh = document["meshes"][0]
     assert mesh["extras"]["targetNames"] == list(ARKIT_NAMES)
@@ -74,6 +74,6 @@ def check_animation(data: bytes, frames: list[dict[str, Any]]) -> None:
     assert times == pytest.approx([frame["stamp"] - frames[0]["stamp"] for frame in frames], abs=1e-3)
     weights = floats(document, binary, samplers["weights"]["output"]).reshape(len(frames), 52)
     assert weights == pytest.approx(np.array([frame["faces"][0]["blendshapes"] for frame in frames]), abs=1e-4)
-    # A face that looks straight into the camera is not turned at all in glTF's axes.
-    turns = floats(document, binary, samplers["rotation"]["output"]).reshape(-1, 4)
-    assert np.abs(turns) == pytest.approx(np.tile([0, 0, 0, 1], (len(frames), 1)), abs=1e-4)
+    # A face that looks into the camera has the identity rotation in glTF axes.
+    rotations = floats(document, binary, samplers["rotation"]["output"]).reshape(-1, 4)
+    assert np.abs(rotations) == pytest.approx(np.tile([0, 0, 0, 1], (len(frames), 1)), abs=1e-4)

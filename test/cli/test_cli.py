@@ -1,4 +1,4 @@
-"""The command line over files, and what it says when it cannot do what is asked: one sentence and exit status 2."""
+"""The verbs image and video: results, and one sentence with exit status 2 for wrong usage or input."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from face_expr_ros.models import bundle
 
 @dataclass(frozen=True)
 class Done:
-    """What a verb left behind."""
+    """Exit status and output of a verb."""
 
     status: int
     out: str
@@ -54,13 +54,13 @@ def noise(width: int, height: int) -> NDArray[np.uint8]:
 
 
 def sentences(done: Done) -> list[str]:
-    """Lines of stderr that are the program's own; MediaPipe's C++ logs there, too."""
+    """The lines of stderr that the program itself writes; MediaPipe's C++ code logs there as well."""
     return [line for line in done.err.splitlines() if line.startswith(("face_expr: ", "Error: "))]
 
 
-def test_an_image_gives_its_face_and_a_picture(face_expr: FaceExpr, portrait: NDArray[np.uint8]) -> None:
+def test_image_gives_its_face_and_a_drawn_image(face_expr: FaceExpr, portrait: NDArray[np.uint8]) -> None:
     cv2.imwrite("face.png", portrait)
-    done = face_expr("image", "face.png", "--out", "seen.png", "--json", "face.json")
+    done = face_expr("image", "face.png", "--out", "drawn.png", "--json", "face.json")
     assert (done.status, done.out) == (0, "faces: 1\n")
     (face,) = json.loads(Path("face.json").read_text())["faces"]
     assert abs(face["pose"]["yaw_deg"]) < 5
@@ -68,45 +68,43 @@ def test_an_image_gives_its_face_and_a_picture(face_expr: FaceExpr, portrait: ND
     assert len(face["blendshapes"]) == 52
     assert face["action_units"].keys() >= {"AU1", "AU12", "AU45"}
     assert (face["label"], face["mouth_open"]) == ("neutral", False)
-    assert cv2.imread("seen.png").shape == portrait.shape
+    assert cv2.imread("drawn.png").shape == portrait.shape
 
 
-def test_a_video_gives_one_line_for_each_frame(face_expr: FaceExpr, portrait: NDArray[np.uint8]) -> None:
+def test_video_gives_one_json_line_per_frame(face_expr: FaceExpr, portrait: NDArray[np.uint8]) -> None:
     write_video(Path("clip.avi"), portrait, 5)
-    done = face_expr("video", "clip.avi", "--jsonl", "faces.jsonl", "--out", "seen.mp4")
+    done = face_expr("video", "clip.avi", "--jsonl", "faces.jsonl", "--out", "drawn.mp4")
     assert done.status == 0, done.err
     assert "frames_with_face: 5" in done.out
     lines = [json.loads(line) for line in Path("faces.jsonl").read_text().splitlines()]
     assert [line["frame"] for line in lines] == [0, 1, 2, 3, 4]
     assert lines[4]["stamp"] == pytest.approx(0.2)
     assert {face["id"] for line in lines for face in line["faces"]} == {"f1"}
-    assert Path("seen.mp4").stat().st_size > 1000
+    assert Path("drawn.mp4").stat().st_size > 1000
 
 
-def test_a_face_of_a_video_is_neutral_from_the_given_time_on(face_expr: FaceExpr, portrait: NDArray[np.uint8]) -> None:
+def test_face_is_neutral_from_the_given_time_on(face_expr: FaceExpr, portrait: NDArray[np.uint8]) -> None:
     writer = cv2.VideoWriter("still.avi", cv2.VideoWriter.fourcc(*"MJPG"), 20.0, (640, 480))
     for _ in range(20):
         writer.write(portrait)
     writer.release()
     shown = {}
-    for name, options in {"as it is": [], "from its rest": ["--neutral-at", "0.5"]}.items():
+    for name, options in {"uncalibrated": [], "calibrated": ["--neutral-at", "0.5"]}.items():
         done = face_expr("video", "still.avi", "--smooth", "none", "--jsonl", "faces.jsonl", *options)
         assert done.status == 0, done.err
         lines = [json.loads(line) for line in Path("faces.jsonl").read_text().splitlines()]
         shown[name] = np.array([list(line["faces"][0]["blendshapes"].values()) for line in lines])
-    np.testing.assert_allclose(shown["from its rest"][:11], shown["as it is"][:11], atol=1e-4)
-    assert shown["from its rest"][11:].sum() < shown["as it is"][11:].sum()
+    np.testing.assert_allclose(shown["calibrated"][:11], shown["uncalibrated"][:11], atol=1e-4)
+    assert shown["calibrated"][11:].sum() < shown["uncalibrated"][11:].sum()
 
 
-@pytest.mark.parametrize(
-    ("seconds", "reason"), [("0", "no face is in view then"), ("9.5", "the video ends after 0.10 s")]
-)
-def test_a_neutral_face_where_there_is_none_is_refused(face_expr: FaceExpr, seconds: str, reason: str) -> None:
+@pytest.mark.parametrize(("seconds", "reason"), [("0", "no face is in view"), ("9.5", "the video ends after 0.10 s")])
+def test_neutral_time_without_a_face_is_refused(face_expr: FaceExpr, seconds: str, reason: str) -> None:
     write_video(Path("clip.avi"), noise(64, 48), 2)
     done = face_expr("video", "clip.avi", "--neutral-at", seconds)
     assert done.status == 2
     assert sentences(done) == [
-        f"face_expr: a face at rest was wanted at {seconds} s, {reason}: give another time to --neutral-at"
+        f"face_expr: expected a neutral face at {seconds} s, but {reason}: give another time to --neutral-at"
     ]
 
 
@@ -122,21 +120,21 @@ def test_several_images_give_a_line_each(face_expr: FaceExpr, portrait: NDArray[
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 400), (400, 1), (3, 2)])
-def test_a_tiny_image_has_no_face_and_does_no_harm(face_expr: FaceExpr, size: tuple[int, int]) -> None:
+def test_tiny_image_has_no_face(face_expr: FaceExpr, size: tuple[int, int]) -> None:
     cv2.imwrite("tiny.png", noise(*size))
-    assert face_expr("image", "tiny.png", "--out", "seen.png").out == "faces: 0\n"
-    assert cv2.imread("seen.png").shape == (size[1], size[0], 3)
+    assert face_expr("image", "tiny.png", "--out", "drawn.png").out == "faces: 0\n"
+    assert cv2.imread("drawn.png").shape == (size[1], size[0], 3)
 
 
 @pytest.mark.parametrize("kind", ["gray", "16 bits", "alpha"])
-def test_images_of_other_kinds_are_read(face_expr: FaceExpr, portrait: NDArray[np.uint8], kind: str) -> None:
+def test_images_of_other_formats_are_read(face_expr: FaceExpr, portrait: NDArray[np.uint8], kind: str) -> None:
     gray = cv2.cvtColor(portrait, cv2.COLOR_BGR2GRAY)
     images = {"gray": gray, "16 bits": gray.astype(np.uint16) * 257, "alpha": np.dstack([portrait, gray])}
     cv2.imwrite("face.png", images[kind])
     assert face_expr("image", "face.png").out == "faces: 1\n"
 
 
-def test_a_video_that_breaks_off_gives_what_there_is_and_says_so(face_expr: FaceExpr) -> None:
+def test_truncated_video_is_processed_with_a_warning(face_expr: FaceExpr) -> None:
     write_video(Path("whole.avi"), noise(64, 48), 40)
     data = Path("whole.avi").read_bytes()
     Path("broken.avi").write_bytes(data[: len(data) // 2])
@@ -155,18 +153,18 @@ BAD_USAGE = {
     "missing video": (["video", "missing.mp4"], "'missing.mp4' does not exist"),
     "a folder": (["image", "."], "is a directory"),
     "several images": (["image", "good.png", "text.txt"], "several images need --jsonl"),
-    "lines and a drawing": (
+    "lines and an image": (
         ["image", "good.png", "--jsonl", "x.jsonl", "--out", "x.png"],
-        "--jsonl goes without --out, --export and --json",
+        "--jsonl cannot be combined with --out, --export and --json",
     ),
-    "no image": (["image", "text.txt"], "an image was wanted, 'text.txt' cannot be read as one"),
-    "empty image": (["image", "empty"], "an image was wanted, 'empty' cannot be read as one"),
+    "no image": (["image", "text.txt"], "expected an image file, 'text.txt' cannot be decoded as an image"),
+    "empty image": (["image", "empty"], "expected an image file, 'empty' cannot be decoded as an image"),
     "no video": (["video", "text.txt"], "text.txt cannot be read as a video"),
     "empty video": (["video", "empty"], "empty cannot be read as a video"),
     "bundle": (["image", "good.png", "--bundle", "3ddfa_v2"], "bundle '3ddfa_v2' is not installed in "),
-    "image folder": (["image", "good.png", "--out", "no/x.png"], "'no/x.png' cannot be written as an image"),
+    "image folder": (["image", "good.png", "--out", "no/x.png"], "No such file or directory: 'no/x.png'"),
     "image suffix": (["image", "good.png", "--out", "x.what"], "'x.what' cannot be written as an image"),
-    "video folder": (["video", "good.avi", "--out", "no/x.mp4"], "'no/x.mp4' cannot be written as a video"),
+    "video folder": (["video", "good.avi", "--out", "no/x.mp4"], "No such file or directory: 'no/x.mp4'"),
     "lines folder": (["video", "good.avi", "--jsonl", "no/x.jsonl"], "No such file or directory: 'no/x.jsonl'"),
     "json folder": (["image", "good.png", "--json", "no/x.json"], "No such file or directory: 'no/x.json'"),
     "no protocol": (["evaluate"], ""),
@@ -174,7 +172,7 @@ BAD_USAGE = {
     "no frames": (["evaluate", "synthetic", "--frames", "0"], "0 is not in the range x>=1"),
     "evaluated bundle": (
         ["evaluate", "synthetic", "--bundle", "x"],
-        "bundle must be one of open, 3ddfa_v2, 'x' was given",
+        "bundle: expected one of open, 3ddfa_v2, got 'x'",
     ),
     "no time": (["demo", "--seconds", "0"], "0.0 is not in the range x>0"),
     "no number": (["demo", "--seconds", "long"], "'long' is not a valid float"),
@@ -201,25 +199,23 @@ def test_wrong_usage_ends_with_status_2_and_one_sentence(
         assert "Usage: " in done.err
 
 
-def test_a_damaged_bundle_is_one_sentence_and_no_traceback(
-    face_expr: FaceExpr, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_damaged_bundle_is_one_sentence_without_traceback(face_expr: FaceExpr, monkeypatch: pytest.MonkeyPatch) -> None:
     entry = {"face_model": {"file": "package.xml", "sha256": "0" * 64}}
     monkeypatch.setattr(bundle, "manifest", lambda: {"open": entry})
     cv2.imwrite("good.png", noise(64, 48))
     done = face_expr("image", "good.png")
     assert done.status == 2
     assert len(sentences(done)) == 1
-    assert "is not the file that bundle 'open' needs: its sha256 should be 000" in sentences(done)[0]
-    with pytest.raises(ValueError, match="is not the file"):  # what users catch
+    assert "of bundle 'open': expected a file with sha256 000" in sentences(done)[0]
+    with pytest.raises(ValueError, match="expected a file with sha256"):
         bundle.open_face_model("open")
 
 
-def test_a_mistake_of_the_program_is_not_hidden(face_expr: FaceExpr, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_internal_error_is_not_hidden(face_expr: FaceExpr, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: object) -> None:
-        raise RuntimeError("a mistake")
+        raise RuntimeError("a bug")
 
     monkeypatch.setattr("face_expr_ros.cli.process_files.analyze_image", fail)
     cv2.imwrite("good.png", noise(64, 48))
-    with pytest.raises(RuntimeError, match="a mistake"):
+    with pytest.raises(RuntimeError, match="a bug"):
         face_expr("image", "good.png")

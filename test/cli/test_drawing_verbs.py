@@ -1,4 +1,4 @@
-"""`face_expr image` and `video`: what is drawn, exported and smoothed, and what is refused in one sentence."""
+"""The verbs image and video: drawing, export and smoothing, and errors in one sentence."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def write_video(path: str, image: NDArray[np.uint8], frames: int) -> None:
 
 
 @pytest.mark.parametrize("kind", DRAW_MODES)
-def test_an_image_is_drawn_in_every_kind(face_expr: Run, portrait: NDArray[np.uint8], kind: str) -> None:
+def test_image_is_drawn_in_every_mode(face_expr: Run, portrait: NDArray[np.uint8], kind: str) -> None:
     cv2.imwrite("face.png", portrait)
     assert face_expr("image", "face.png", "--out", "drawn.png", "--draw", kind) == (0, "faces: 1\n", "")
     drawn = cv2.imread("drawn.png")
@@ -50,7 +50,7 @@ def test_an_image_is_drawn_in_every_kind(face_expr: Run, portrait: NDArray[np.ui
     assert drawn.std() > 5
 
 
-def test_an_image_with_nobody_in_it_is_drawn_as_it_is(face_expr: Run) -> None:
+def test_image_without_faces_is_copied(face_expr: Run) -> None:
     empty = np.full((60, 80, 3), 90, np.uint8)
     cv2.imwrite("empty.png", empty)
     assert face_expr("image", "empty.png", "--out", "drawn.png", "--draw", "3d", "--export", "obj")[0] == 0
@@ -59,7 +59,7 @@ def test_an_image_with_nobody_in_it_is_drawn_as_it_is(face_expr: Run) -> None:
 
 
 @pytest.mark.parametrize(("kind", "ends"), [("obj", [".obj", ".mtl", "_texture.png"]), ("ply", [".ply"])])
-def test_files_are_exported_beside_the_picture_and_named(
+def test_3d_files_are_exported_beside_the_image_and_listed(
     face_expr: Run, portrait: NDArray[np.uint8], kind: str, ends: list[str]
 ) -> None:
     cv2.imwrite("face.png", portrait)
@@ -72,7 +72,7 @@ def test_files_are_exported_beside_the_picture_and_named(
 
 
 @pytest.mark.parametrize("kind", ["3d", "uv_tex"])
-def test_a_video_is_drawn_and_its_face_exported(face_expr: Run, portrait: NDArray[np.uint8], kind: str) -> None:
+def test_video_is_drawn_and_its_face_exported(face_expr: Run, portrait: NDArray[np.uint8], kind: str) -> None:
     write_video("clip.avi", portrait, 4)
     status, out, _ = face_expr("video", "clip.avi", "--out", "drawn.mp4", "--draw", kind, "--export", "ply")
     assert status == 0
@@ -83,34 +83,34 @@ def test_a_video_is_drawn_and_its_face_exported(face_expr: Run, portrait: NDArra
     assert all(frame.shape == portrait.shape and frame.std() > 5 for frame in frames)
 
 
-def test_smoothing_is_chosen(face_expr: Run, portrait: NDArray[np.uint8]) -> None:
+def test_smoothing_methods_differ_in_delay(face_expr: Run, portrait: NDArray[np.uint8]) -> None:
     write_video("clip.avi", portrait, 8)
-    places = {}
+    positions = {}
     for method in ("none", "one_euro", "window"):
         assert face_expr("video", "clip.avi", "--jsonl", "faces.jsonl", "--smooth", method)[0] == 0
         lines = [json.loads(line) for line in Path("faces.jsonl").read_text().splitlines()]
-        places[method] = [line["faces"][0]["landmarks68"][30][0] for line in lines]
-    end = {method: values[-1] for method, values in places.items()}
-    assert end["one_euro"] < end["window"] < end["none"], "the face moves to the right, a pixel in every frame"
-    assert end["none"] - end["window"] < 2, "pixels; the delay is a third of 0.15 s, which is a frame"
+        positions[method] = [line["faces"][0]["landmarks68"][30][0] for line in lines]
+    end = {method: values[-1] for method, values in positions.items()}
+    assert end["one_euro"] < end["window"] < end["none"], "the face moves right by one pixel per frame"
+    assert end["none"] - end["window"] < 2, "pixels; the delay is a third of 0.15 s, one frame"
 
 
-WRONG = {
+BAD_REQUESTS = {
     "unknown kind": (["image", "good.png", "--out", "x.png", "--draw", "4d"], "'4d' is not one of 'annotated'"),
     "unknown format": (["image", "good.png", "--out", "x.png", "--export", "stl"], "'stl' is not one of 'obj', 'ply'"),
     "unknown filter": (["video", "good.avi", "--smooth", "kalman"], "'kalman' is not one of 'none', 'one_euro'"),
-    "kind without out": (["image", "good.png", "--draw", "depth"], "depth wants --out"),
-    "export without out": (["image", "good.png", "--export", "ply"], "ply wants --out"),
-    "video export without out": (["video", "good.avi", "--export", "obj"], "obj wants --out"),
+    "kind without out": (["image", "good.png", "--draw", "depth"], "depth requires --out"),
+    "export without out": (["image", "good.png", "--export", "ply"], "ply requires --out"),
+    "video export without out": (["video", "good.avi", "--export", "obj"], "obj requires --out"),
 }
 
 
-@pytest.mark.parametrize("case", WRONG)
-def test_what_cannot_be_done_is_refused_in_one_sentence(face_expr: Run, case: str) -> None:
+@pytest.mark.parametrize("case", BAD_REQUESTS)
+def test_unsupported_request_is_refused_in_one_sentence(face_expr: Run, case: str) -> None:
     image = np.full((48, 64, 3), 90, np.uint8)
     cv2.imwrite("good.png", image)
     write_video("good.avi", image, 2)
-    arguments, words = WRONG[case]
+    arguments, words = BAD_REQUESTS[case]
     status, _, error = face_expr(*arguments)
     assert status == 2
     assert words in error

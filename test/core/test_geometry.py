@@ -90,7 +90,7 @@ def test_a_pose_survives_the_way_to_a_weak_perspective_and_back(
 @given(x=st.floats(-2, 2), y=st.floats(-2, 2), z=st.floats(0.01, 3.0))
 def test_a_direction_is_turned_into_the_axis_the_shortest_way(x: float, y: float, z: float) -> None:
     direction = np.array([x, y, z])
-    turn = geometry.turn_to_axis(direction)
+    turn = geometry.rotation_to_axis(direction)
     assert turn @ direction == pytest.approx([0.0, 0.0, np.linalg.norm(direction)], abs=1e-9)
     assert turn @ turn.T == pytest.approx(np.eye(3), abs=1e-9)
     assert np.linalg.norm(Rotation.from_matrix(turn).as_rotvec()) == pytest.approx(

@@ -1,49 +1,54 @@
-"""The newest item wins; what waits is dropped, what is in work is finished."""
+"""Only the latest waiting item is processed; closing finishes the current one."""
 
 from __future__ import annotations
 
 import threading
 
+import pytest
+
 from face_expr_ros.core.latest_item import LatestItemWorker
 
 
-def test_items_that_wait_are_replaced_by_newer_ones() -> None:
-    begun, go_on, done = threading.Event(), threading.Event(), threading.Event()
-    worked: list[int] = []
+def test_a_waiting_item_is_replaced_by_a_newer_one() -> None:
+    started, go_on, done = threading.Event(), threading.Event(), threading.Event()
+    processed: list[int] = []
 
     def work(item: int) -> None:
-        begun.set()
+        started.set()
         go_on.wait(10)
-        worked.append(item)
+        processed.append(item)
         if item == 4:
             done.set()
 
     worker = LatestItemWorker(work, "test")
     assert not worker.put(1)
-    assert begun.wait(10)
+    assert started.wait(10)
     assert [worker.put(item) for item in (2, 3, 4)] == [False, True, True]
     go_on.set()
     assert done.wait(10)
     worker.close()
-    assert worked == [1, 4]
+    assert processed == [1, 4]
 
 
-def test_closing_finishes_the_item_in_work_and_drops_the_one_that_waits() -> None:
-    begun, go_on = threading.Event(), threading.Event()
-    worked: list[int] = []
+def test_closing_finishes_the_current_item_and_drops_the_waiting_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The current item is released when ``close`` joins the thread, and has thus already been called."""
+    started, go_on = threading.Event(), threading.Event()
+    processed: list[int] = []
+    join = threading.Thread.join
 
     def work(item: int) -> None:
-        begun.set()
+        started.set()
         go_on.wait(10)
-        worked.append(item)
+        processed.append(item)
+
+    def release_and_join(thread: threading.Thread, timeout: float | None = None) -> None:
+        go_on.set()
+        join(thread, timeout)
 
     worker = LatestItemWorker(work, "test")
     worker.put(1)
-    assert begun.wait(10)
+    assert started.wait(10)
     worker.put(2)
-    closing = threading.Thread(target=worker.close)
-    closing.start()
-    go_on.set()
-    closing.join(10)
-    assert not closing.is_alive()
-    assert worked in ([1], [1, 2])
+    monkeypatch.setattr(threading.Thread, "join", release_and_join)
+    worker.close()
+    assert processed == [1]

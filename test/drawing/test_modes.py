@@ -1,4 +1,4 @@
-"""Every kind of drawing against faces whose place, depth and color are known."""
+"""All drawing modes, with faces of known position, depth and color."""
 
 from __future__ import annotations
 
@@ -20,15 +20,14 @@ from face_expr_ros.core.geometry import (
     weak_perspective,
 )
 from face_expr_ros.core.types import Blendshapes, Face, FaceFit, Frame, Pose
-from face_expr_ros.drawing import modes as kinds
-from face_expr_ros.drawing import surface
+from face_expr_ros.drawing import modes, surface
 from face_expr_ros.drawing.depth import normalized_coordinates
-from face_expr_ros.drawing.modes import check_kind, draw, draw_in_frame
+from face_expr_ros.drawing.modes import check_mode, draw, draw_in_frame
 from face_expr_ros.drawing.projection import fit_in_image, fit_pixels
 from face_expr_ros.models.bundle import open_face_model
 
 WIDTH, HEIGHT = 640, 480
-DENSE_KINDS = [kind for kind in DRAW_MODES if kind not in ("annotated", "2d_sparse", "pose")]
+DENSE_MODES = [mode for mode in DRAW_MODES if mode not in ("annotated", "2d_sparse", "pose")]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +37,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def basel_like():
-    """A face model with a surface and nothing else, as the Basel Face Model is: a shallow bowl, 30 x 30 vertices."""
+    """A face model with only a surface, as the Basel Face Model: a shallow bowl of 30 x 30 vertices."""
     x, y = np.meshgrid(np.linspace(-0.07, 0.07, 30), np.linspace(-0.09, 0.06, 30))
     grid = np.stack([x, y, -8 * (x**2 + y**2)], axis=-1).reshape(-1, 3)
     corner = (np.arange(29)[:, None] * 30 + np.arange(29)).ravel()
@@ -85,69 +84,69 @@ def pixel_of(model, face, frame, vertex):
     return np.round(project(to_camera(model.mean[[vertex]], face.fit.pose), frame.camera)[0]).astype(int)
 
 
-def test_the_table_has_every_kind_in_the_order_of_the_settings() -> None:
-    assert tuple(kinds._DRAWERS) == DRAW_MODES
+def test_table_has_every_mode_in_the_order_of_the_settings() -> None:
+    assert tuple(modes._DRAWERS) == DRAW_MODES
 
 
-@pytest.mark.parametrize("kind", DRAW_MODES)
-def test_every_kind_draws_two_faces_and_leaves_the_frame_alone(model, kind) -> None:
+@pytest.mark.parametrize("mode", DRAW_MODES)
+def test_every_mode_draws_two_faces_and_does_not_modify_the_frame(model, mode) -> None:
     frame = frame_of()
     faces = [face_at(model, frame, -0.1), face_at(model, frame, 0.1, face_id="f2")]
-    picture = draw_in_frame(kind, frame, faces, model)
+    picture = draw_in_frame(mode, frame, faces, model)
     assert (frame.image == 120).all()
     assert (picture.shape, picture.dtype) == (frame.image.shape, np.uint8)
-    halves = np.hsplit((picture != draw_in_frame(kind, frame, [], model)).any(axis=2), 2)
+    halves = np.hsplit((picture != draw_in_frame(mode, frame, [], model)).any(axis=2), 2)
     assert all(half.sum() > 300 for half in halves)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (40, 30), (2000, 20)])
-@pytest.mark.parametrize("kind", DRAW_MODES)
-def test_images_of_any_size_are_drawn(model, kind, size) -> None:
+@pytest.mark.parametrize("mode", DRAW_MODES)
+def test_images_of_any_size_are_drawn(model, mode, size) -> None:
     frame = frame_of(*size)
-    assert draw_in_frame(kind, frame, [face_at(model, frame_of())], model).shape == frame.image.shape
+    assert draw_in_frame(mode, frame, [face_at(model, frame_of())], model).shape == frame.image.shape
 
 
-@pytest.mark.parametrize("kind", DRAW_MODES)
+@pytest.mark.parametrize("mode", DRAW_MODES)
 @pytest.mark.parametrize("position", [np.full(3, np.nan), np.array([0, 0, -1.0]), np.array([9.0, 0, 1.0])])
-def test_a_face_that_cannot_be_seen_is_drawn_without_harm(model, kind, position) -> None:
+def test_invalid_or_invisible_faces_raise_no_errors(model, mode, position) -> None:
     frame = frame_of()
     face = face_at(model, frame)
     face = replace(face, fit=replace(face.fit, pose=replace(face.fit.pose, position=position)))
-    assert draw_in_frame(kind, frame, [face], model).shape == frame.image.shape
+    assert draw_in_frame(mode, frame, [face], model).shape == frame.image.shape
 
 
-@pytest.mark.parametrize("kind", DRAW_MODES)
-def test_a_model_without_parts_mirror_and_landmark_places_is_drawn(basel_like, kind) -> None:
+@pytest.mark.parametrize("mode", DRAW_MODES)
+def test_model_without_parts_mirror_and_facemesh_points_is_drawn(basel_like, mode) -> None:
     frame = frame_of()
-    picture = draw_in_frame(kind, frame, [face_at(basel_like, frame)], basel_like)
-    assert (picture != draw_in_frame(kind, frame, [], basel_like)).any()
+    picture = draw_in_frame(mode, frame, [face_at(basel_like, frame)], basel_like)
+    assert (picture != draw_in_frame(mode, frame, [], basel_like)).any()
 
 
-@pytest.mark.parametrize("kind", DENSE_KINDS)
-def test_a_sparse_model_refuses_what_wants_a_surface_and_says_what_to_do(sparse, kind) -> None:
-    with pytest.raises(BundleError, match=f"^{kind} wants the dense face model.*bfm_noneck_v3.pkl"):
-        draw(kind, frame_of(), [], sparse)
+@pytest.mark.parametrize("mode", DENSE_MODES)
+def test_sparse_model_rejects_modes_that_require_a_surface(sparse, mode) -> None:
+    with pytest.raises(BundleError, match=f"^{mode} requires the dense face model.*bfm_noneck_v3.pkl"):
+        draw(mode, frame_of(), [], sparse)
 
 
-@pytest.mark.parametrize("kind", ["annotated", "2d_sparse", "pose"])
-def test_a_sparse_model_draws_what_68_points_are_enough_for(sparse, kind) -> None:
+@pytest.mark.parametrize("mode", ["annotated", "2d_sparse", "pose"])
+def test_sparse_model_draws_modes_that_need_only_68_points(sparse, mode) -> None:
     frame = frame_of()
-    assert (draw(kind, frame, [face_at(sparse, frame)], sparse) != 120).any()
+    assert (draw(mode, frame, [face_at(sparse, frame)], sparse) != 120).any()
 
 
-def test_a_model_without_texture_coordinates_has_no_texture(basel_like) -> None:
+def test_model_without_texture_coordinates_rejects_uv_tex(basel_like) -> None:
     bare = replace(basel_like, uv=np.zeros((0, 2), np.float32))
-    check_kind("3d", bare)
-    with pytest.raises(BundleError, match="uv_tex wants texture coordinates, the face model 'basel' has none"):
-        check_kind("uv_tex", bare)
+    check_mode("3d", bare)
+    with pytest.raises(BundleError, match="uv_tex requires texture coordinates, but the face model 'basel' has none"):
+        check_mode("uv_tex", bare)
 
 
-def test_an_unknown_kind_is_refused_with_those_there_are(model) -> None:
-    with pytest.raises(ValueError, match=r"kind must be one of annotated, .*, uv_tex; '4d' was given"):
+def test_unknown_mode_is_rejected_with_the_list_of_modes(model) -> None:
+    with pytest.raises(ValueError, match=r"expected a drawing mode of annotated, .*, uv_tex, got '4d'"):
         draw("4d", frame_of(), [], model)
 
 
-def test_the_weak_perspective_of_a_far_face_is_its_image_within_half_a_pixel(model) -> None:
+def test_weak_perspective_of_a_distant_face_is_exact_to_half_a_pixel(model) -> None:
     frame = frame_of()
     face = face_at(model, frame, z=12.0, yaw=30)
     pixels = fit_pixels(face.fit, model.mean, HEIGHT)
@@ -156,8 +155,8 @@ def test_the_weak_perspective_of_a_far_face_is_its_image_within_half_a_pixel(mod
     assert pixels[nose, 2] < 0, "the nose is nearer than the sellion"
 
 
-def test_vertices_are_drawn_where_the_fit_has_its_68_points(model) -> None:
-    """A fit through the lens keeps it; one in weak perspective keeps that, although the pose is the same."""
+def test_vertices_are_projected_consistently_with_the_fit(model) -> None:
+    """A fit in full perspective keeps it; one in weak perspective keeps that, although the pose is the same."""
     frame = frame_of()
     fit = face_at(model, frame, z=0.3, yaw=30).fit
     weak = replace(fit, landmarks68=fit_pixels(fit, model.mean[model.landmarks68], HEIGHT))
@@ -168,7 +167,7 @@ def test_vertices_are_drawn_where_the_fit_has_its_68_points(model) -> None:
         assert pixels[model.sellion, 2] == pytest.approx(0.3, abs=1e-5)
 
 
-def test_depth_falls_by_equal_steps_from_the_nearest_to_the_farthest(model) -> None:
+def test_gray_levels_are_linear_in_depth(model) -> None:
     frame = frame_of()
     face = face_at(model, frame)
     picture = draw("depth", frame, [face], model)
@@ -177,13 +176,13 @@ def test_depth_falls_by_equal_steps_from_the_nearest_to_the_farthest(model) -> N
     near, far = depth[front.vertices].min(), depth[front.vertices].max()
     for vertex in model.landmarks68[[30, 27, 8, 19, 24]]:
         x, y = pixel_of(model, face, frame, vertex)
-        wanted = 255 - (depth[vertex] - near) / (far - near) * (255 - 32)
-        assert picture[y, x, 0] == pytest.approx(wanted, abs=5), "levels; a level is 0.5 mm, a pixel 1 mm"
+        expected = 255 - (depth[vertex] - near) / (far - near) * (255 - 32)
+        assert picture[y, x, 0] == pytest.approx(expected, abs=5), "levels; a level is 0.5 mm, a pixel 1 mm"
     assert picture.max() >= 253
     assert (picture[0] == 0).all()
 
 
-def test_pncc_says_where_on_the_face_a_pixel_lies(model) -> None:
+def test_pncc_encodes_the_position_on_the_face(model) -> None:
     frame = frame_of()
     face = face_at(model, frame, yaw=25)
     picture = draw("pncc", frame, [face], model)
@@ -195,29 +194,29 @@ def test_pncc_says_where_on_the_face_a_pixel_lies(model) -> None:
     assert picture[left[1], left[0], 2] > picture[right[1], right[0], 2], "red grows to the subject's left"
 
 
-@pytest.mark.parametrize("kind", ["3d", "depth", "pncc", "2d_dense"])
-def test_the_nearer_face_hides_the_farther_one_whatever_their_order(model, kind) -> None:
+@pytest.mark.parametrize("mode", ["3d", "depth", "pncc", "2d_dense"])
+def test_nearer_face_occludes_the_farther_one_in_any_order(model, mode) -> None:
     frame = frame_of()
     near, far = face_at(model, frame, 0.02, 0.5, face_id="f1"), face_at(model, frame, -0.04, 0.7, face_id="f2")
-    pictures = [draw(kind, frame, faces, model) for faces in ([near, far], [far, near])]
+    pictures = [draw(mode, frame, faces, model) for faces in ([near, far], [far, near])]
     assert np.array_equal(*pictures)
     x, y = pixel_of(model, near, frame, model.landmarks68[30])
-    if kind != "depth":  # whose scale is shared
-        alone = draw(kind, frame, [near], model)
+    if mode != "depth":  # depth has one scale for all faces
+        alone = draw(mode, frame, [near], model)
         assert np.array_equal(pictures[0][y - 8 : y + 8, x - 8 : x + 8], alone[y - 8 : y + 8, x - 8 : x + 8])
 
 
-@pytest.mark.parametrize("kind", ["3d", "depth", "pncc", "2d_dense"])
-def test_a_face_drawn_in_pieces_is_the_same(model, kind, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("mode", ["3d", "depth", "pncc", "2d_dense"])
+def test_drawing_in_tiles_gives_the_same_image(model, mode, monkeypatch: pytest.MonkeyPatch) -> None:
     frame = frame_of()
     faces = [face_at(model, frame, 0.02, 0.4), face_at(model, frame, -0.1, 0.5, yaw=40, face_id="f2")]
-    at_once = draw(kind, frame, faces, model)
+    at_once = draw(mode, frame, faces, model)
     for pixels in (97, 5000):
         monkeypatch.setattr(surface, "_TILE", pixels)
-        assert np.abs(draw(kind, frame, faces, model).astype(int) - at_once).max() <= 1
+        assert np.abs(draw(mode, frame, faces, model).astype(int) - at_once).max() <= 1
 
 
-def test_the_points_of_2d_sparse_are_at_the_68_points(sparse) -> None:
+def test_2d_sparse_draws_dots_at_the_68_points(sparse) -> None:
     frame = frame_of()
     face = face_at(sparse, frame)
     picture = draw("2d_sparse", frame, [face], sparse)
@@ -225,16 +224,16 @@ def test_the_points_of_2d_sparse_are_at_the_68_points(sparse) -> None:
     assert (picture[y, x].min(axis=1) > 160).all(), "white dots"
 
 
-def test_a_head_hides_its_own_far_side(model) -> None:
+def test_head_occludes_its_own_far_side(model) -> None:
     frame = frame_of()
-    placed = surface.place(face_at(model, frame, yaw=70).fit, model, frame.camera, HEIGHT)
-    assert placed is not None
-    (tile,) = surface.tiles([placed], surface.front(model), WIDTH, HEIGHT)
-    seen = tile.sees(placed.pixels[model.landmarks68[[0, 36, 30, 45, 14]]])
+    projected = surface.project_face(face_at(model, frame, yaw=70).fit, model, frame.camera, HEIGHT)
+    assert projected is not None
+    (tile,) = surface.tiles([projected], surface.front(model), WIDTH, HEIGHT)
+    seen = tile.visible(projected.pixels[model.landmarks68[[0, 36, 30, 45, 14]]])
     assert seen.tolist() == [False, False, True, True, True], "the nose points to the subject's right"
 
 
-def test_the_front_of_the_pose_box_moves_to_where_the_nose_points(sparse) -> None:
+def test_front_of_the_pose_box_moves_in_the_direction_of_the_nose(sparse) -> None:
     frame = frame_of()
     middle = []
     for yaw in (-40, 40):
@@ -245,8 +244,8 @@ def test_the_front_of_the_pose_box_moves_to_where_the_nose_points(sparse) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", DRAW_MODES)
-def test_a_face_that_fills_an_image_of_100_megapixels_is_drawn(model, kind) -> None:
+@pytest.mark.parametrize("mode", DRAW_MODES)
+def test_face_that_fills_an_image_of_100_megapixels_is_drawn(model, mode) -> None:
     frame = frame_of(10_000, 10_000)
-    picture = draw(kind, frame, [face_at(model, frame, z=0.45)], model)
+    picture = draw(mode, frame, [face_at(model, frame, z=0.45)], model)
     assert cv2.countNonZero(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)) > 1000

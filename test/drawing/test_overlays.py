@@ -1,4 +1,4 @@
-"""Overlays: what is drawn, where, and that no face can break them."""
+"""Overlays: contents and positions, and robustness against invalid faces."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def face_at(model, frame, position, face_id="1"):
     return Face(face_id, 1.0, bounding_box(pixels), Landmarks(points, 1.0), fit, blendshapes)
 
 
-def test_the_frame_is_not_changed_and_no_faces_draw_nothing(frame, face, model):
+def test_annotate_does_not_modify_the_frame_and_draws_only_faces(frame, face, model):
     annotate(frame, (face,), model, mesh=True)
     assert (frame.image == 120).all()
     assert (annotate(frame, (), model) == 120).all()
 
 
-def test_the_axes_start_at_the_sellion_and_have_their_colors(frame, face, model):
+def test_axes_start_at_the_sellion_and_have_their_colors(frame, face, model):
     image = annotate(frame, (face,), model).astype(int)
     x, y = np.round(project(face.fit.pose.position[None], frame.camera)[0]).astype(int)
     up, left = image[y - 30, x], image[y, x + 30]
@@ -63,7 +63,7 @@ def test_the_axes_start_at_the_sellion_and_have_their_colors(frame, face, model)
     assert left[1] > left[0] + 60, "y, to the subject's left, which is image right, is green"
 
 
-def test_the_box_the_landmarks_and_the_bars_are_drawn_where_they_belong(frame, face, model):
+def test_box_landmarks_and_bars_are_at_the_expected_positions(frame, face, model):
     drawn = (annotate(frame, (face,), model) != 120).any(axis=2)
     roi = face.roi
     assert drawn[round(roi.y), round(roi.x) : round(roi.x) + 5].all()
@@ -72,13 +72,13 @@ def test_the_box_the_landmarks_and_the_bars_are_drawn_where_they_belong(frame, f
     assert drawn[:, round(roi.x + roi.width) + 14 :].any()
 
 
-def test_the_bars_go_to_the_other_side_of_a_neighbor(frame, model):
+def test_bars_are_on_the_side_without_a_neighboring_face(frame, model):
     left, right = (face_at(model, frame, np.array([x, 0.0, 0.9])) for x in (-0.09, 0.09))
     drawn = (annotate(frame, (left, right), model) != 120).any(axis=2)
     assert drawn[:, : round(left.roi.x) - 14].any()
 
 
-def test_the_mesh_covers_the_face_and_shows_the_image_through(frame, face, model):
+def test_mesh_covers_the_face_and_is_transparent(frame, face, model):
     striped = replace(frame, image=frame.image.copy())
     striped.image[:, ::2] = 40
     image = annotate(striped, (replace(face, blendshapes=Blendshapes((), np.zeros(0))),), model, mesh=True).astype(int)
@@ -90,7 +90,7 @@ def test_the_mesh_covers_the_face_and_shows_the_image_through(frame, face, model
 
 @pytest.mark.parametrize("mesh", [False, True])
 @pytest.mark.parametrize(
-    "break_it",
+    "invalidate",
     [
         lambda f: replace(f, landmarks=None),
         lambda f: replace(f, landmarks=Landmarks(np.full((478, 3), np.nan, np.float32), 0.0)),
@@ -107,8 +107,8 @@ def test_the_mesh_covers_the_face_and_shows_the_image_through(frame, face, model
         lambda f: replace(f, id="anna"),
     ],
 )
-def test_a_face_out_of_the_image_or_not_finite_is_drawn_without_harm(frame, face, model, break_it, mesh):
-    image = annotate(frame, (break_it(face),), model, mesh=mesh)
+def test_faces_outside_the_image_or_not_finite_raise_no_errors(frame, face, model, invalidate, mesh):
+    image = annotate(frame, (invalidate(face),), model, mesh=mesh)
     assert image.shape == frame.image.shape
 
 

@@ -1,4 +1,4 @@
-"""A painted face in an image gives its paint back, as a texture and in 3D files that others can read."""
+"""Textures and 3D files of synthetic faces with known vertex colors reproduce these colors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from face_expr_ros.drawing import surface
 from face_expr_ros.drawing import texture_sampling as sampling
 from face_expr_ros.drawing.depth import _FLAT_LIGHT, _PLAIN, normalized_coordinates
 from face_expr_ros.drawing.mesh_export import export_faces
-from face_expr_ros.drawing.uv_texture import face_texture, layout_of
+from face_expr_ros.drawing.uv_texture import face_texture, texture_layout
 from face_expr_ros.kernels.rasterizer import Look
 from face_expr_ros.models.bundle import open_face_model
 
@@ -38,7 +38,7 @@ def model():
 
 
 def paint(model: MorphableModel) -> NDArray[np.float32]:
-    """(V, 3) of 0..1, the same left and right, different up, down and in depth."""
+    """(V, 3) vertex colors in 0..1, symmetric, varying with height and depth."""
     code = normalized_coordinates(model)
     return np.column_stack([np.abs(code[:, 0] * 2 - 1), code[:, 1], code[:, 2]]).astype(np.float32)
 
@@ -53,83 +53,85 @@ def fit_at(model: MorphableModel, x: float, yaw: float, shape: NDArray, camera: 
     )  # fmt: skip
 
 
-def painted(model: MorphableModel, fits: list[FaceFit], background: int = 0) -> tuple[NDArray, list[surface.Placed]]:
+def painted(
+    model: MorphableModel, fits: list[FaceFit], background: int = 0
+) -> tuple[NDArray, list[surface.ProjectedFace]]:
     """An image of painted faces."""
     front, colors = surface.front(model), paint(model)
     image = np.full((480, 640, 3), background, np.uint8)
-    placed = surface.place_all(fits, model, CAMERA, 480)
+    projected = surface.project_faces(fits, model, CAMERA, 480)
     look = Look(np.broadcast_to(np.array([0, 0, -1], np.float32), colors.shape), colors, _PLAIN, _FLAT_LIGHT)
-    for tile in surface.tiles(placed, front, 640, 480):
-        canvas = surface.paint(tile, placed, front, [look] * len(placed))
+    for tile in surface.tiles(projected, front, 640, 480):
+        canvas = surface.shade(tile, projected, front, [look] * len(projected))
         image[tile.window] = np.where(canvas[..., 3:] > 0, np.round(canvas[..., :3] * 255), background)
-    return image, placed
+    return image, projected
 
 
-def seen_from_the_front(model: MorphableModel) -> NDArray[np.bool_]:
-    """(N,) which texels of the face can be seen when it looks straight into the camera."""
+def visible_in_frontal_view(model: MorphableModel) -> NDArray[np.bool_]:
+    """(N,) which texels are visible in a frontal view of the face."""
     solid = surface.whole(model)
-    (placed,) = surface.place_all([fit_at(model, 0.0, 0.0, np.zeros(1))], model, CAMERA, 480)
-    (tile,) = surface.tiles([placed], solid, 640, 480)
-    seen = tile.sees(placed.pixels) & (placed.facing(solid) > 0.3)
-    return seen[solid.mesh.triangles].all(axis=1)[layout_of(model, WIDTH).under.triangle]
+    (projected,) = surface.project_faces([fit_at(model, 0.0, 0.0, np.zeros(1))], model, CAMERA, 480)
+    (tile,) = surface.tiles([projected], solid, 640, 480)
+    seen = tile.visible(projected.pixels) & (projected.facing(solid) > 0.3)
+    return seen[solid.mesh.triangles].all(axis=1)[texture_layout(model, WIDTH).under.triangle]
 
 
 def error(model: MorphableModel, texture: NDArray, low: float, high: float) -> NDArray:
-    """Levels by which texels of the face's middle, x from low to high in meters, differ from the paint."""
-    layout, solid = layout_of(model, WIDTH), surface.whole(model)
+    """Error in gray levels of texels near the face's center, for x from low to high in meters."""
+    layout, solid = texture_layout(model, WIDTH), surface.whole(model)
     under = layout.under.interpolate(np.column_stack([paint(model), model.mean]), solid.mesh.triangles)
     x, y, z = under[:, 3:].T
-    there = seen_from_the_front(model) & (z > -0.03) & (y > -0.08) & (y < 0.06) & (x > low) & (x < high)
-    wanted, given = under[there, :3] * 255, texture[layout.under.rows[there], layout.under.columns[there]]
-    assert there.sum() > 1000
-    return np.abs(wanted - given).max(axis=1)
+    chosen = visible_in_frontal_view(model) & (z > -0.03) & (y > -0.08) & (y < 0.06) & (x > low) & (x < high)
+    expected, actual = under[chosen, :3] * 255, texture[layout.under.rows[chosen], layout.under.columns[chosen]]
+    assert chosen.sum() > 1000
+    return np.abs(expected - actual).max(axis=1)
 
 
-def test_a_texture_has_the_colors_of_the_image(model) -> None:
-    image, placed = painted(model, [fit_at(model, 0.0, 0.0, np.zeros(1))])
-    off = error(model, face_texture(image, placed[0], placed, model, WIDTH), -0.04, 0.04)
+def test_texture_has_the_colors_of_the_image(model) -> None:
+    image, projected = painted(model, [fit_at(model, 0.0, 0.0, np.zeros(1))])
+    off = error(model, face_texture(image, projected[0], projected, model, WIDTH), -0.04, 0.04)
     assert np.median(off) < 2.5, "levels; a pixel of the image is 1 mm and 2 levels"
-    assert np.percentile(off, 90) < 8, "but at nostrils and lids"
+    assert np.percentile(off, 90) < 8, "except at nostrils and lids"
 
 
 @pytest.mark.parametrize("with_mirror", [True, False])
-def test_the_hidden_side_of_a_turned_face_is_filled_from_the_other(model, with_mirror) -> None:
+def test_hidden_side_of_a_rotated_face_is_filled_from_the_other_side(model, with_mirror) -> None:
     one = model if with_mirror else replace(model, mirror=np.zeros(0, np.int32), sha256="found by place")
-    image, placed = painted(one, [fit_at(one, 0.0, 55.0, np.zeros(1))])
-    texture = face_texture(image, placed[0], placed, one, WIDTH)
+    image, projected = painted(one, [fit_at(one, 0.0, 55.0, np.zeros(1))])
+    texture = face_texture(image, projected[0], projected, one, WIDTH)
     hidden = error(one, texture, -0.045, -0.02)
     assert np.median(hidden) < 4
     assert np.percentile(hidden, 80) < 12
 
 
-def test_what_another_face_hides_is_not_taken_from_it(model) -> None:
-    """White paint where a nearer face is: before the right half of the farther one."""
-    image, placed = painted(model, [fit_at(model, 0.0, 0.0, np.zeros(1))])
-    before = surface.Placed(placed[0].points, placed[0].pixels + np.array([-90, 0, -0.1], np.float32))
+def test_occluded_texels_are_not_sampled_from_the_occluding_face(model) -> None:
+    """A white, nearer face is in front of the right half of the farther one."""
+    image, projected = painted(model, [fit_at(model, 0.0, 0.0, np.zeros(1))])
+    before = surface.ProjectedFace(projected[0].points, projected[0].pixels + np.array([-90, 0, -0.1], np.float32))
     image[:, :305] = 255
-    texture = face_texture(image, placed[0], [placed[0], before], model, WIDTH)
+    texture = face_texture(image, projected[0], [projected[0], before], model, WIDTH)
     off = error(model, texture, -0.045, -0.02)
     assert np.median(off) < 6, "levels: mirrored, not white"
 
 
-def test_a_face_that_is_not_in_the_image_is_gray(model) -> None:
-    image, placed = painted(model, [fit_at(model, 0.0, 0.0, np.zeros(1))])
-    outside = surface.Placed(placed[0].points, placed[0].pixels + np.array([900, 0, 0], np.float32))
+def test_face_outside_the_image_has_a_gray_texture(model) -> None:
+    image, projected = painted(model, [fit_at(model, 0.0, 0.0, np.zeros(1))])
+    outside = surface.ProjectedFace(projected[0].points, projected[0].pixels + np.array([900, 0, 0], np.float32))
     texture = face_texture(image, outside, [outside], model, WIDTH)
     assert set(np.unique(texture)) == {0, 128}
 
 
-def test_the_face_stands_upright_in_its_texture(model) -> None:
-    layout, solid = layout_of(model, WIDTH), surface.whole(model)
+def test_face_is_upright_in_its_texture(model) -> None:
+    layout, solid = texture_layout(model, WIDTH), surface.whole(model)
     x, y, _ = layout.under.interpolate(model.mean, solid.mesh.triangles).T
-    skin = np.isin(solid.picked[layout.under.triangle], surface.skin(model).picked)
-    face = skin & seen_from_the_front(model)
+    skin = np.isin(solid.triangle_indices[layout.under.triangle], surface.skin(model).triangle_indices)
+    face = skin & visible_in_frontal_view(model)
     assert np.corrcoef(layout.under.columns[face], x[face])[0, 1] > 0.9, "the subject's left is right"
     assert np.corrcoef(layout.under.rows[face], y[face])[0, 1] < -0.9, "up is up"
 
 
-def test_the_mirror_of_a_model_without_one_is_found_by_place(model) -> None:
-    found = sampling.mirror_of(replace(model, mirror=np.zeros(0, np.int32), sha256="by place"))
+def test_mirror_of_a_model_without_one_is_found_by_position(model) -> None:
+    found = sampling.mirror_indices(replace(model, mirror=np.zeros(0, np.int32), sha256="by place"))
     skin = surface.skin(model).vertices
     offset = model.mean[found[skin]] * [-1, 1, 1] - model.mean[skin]
     assert np.median(np.linalg.norm(offset, axis=1)) < 0.0005, "meters"
@@ -137,7 +139,7 @@ def test_the_mirror_of_a_model_without_one_is_found_by_place(model) -> None:
 
 @dataclass(frozen=True)
 class Obj:
-    """What an OBJ file holds; indices from 0."""
+    """Contents of an OBJ file; indices start at 0."""
 
     comment: str
     vertices: NDArray
@@ -160,7 +162,7 @@ def read_obj(path: Path) -> Obj:
 
 
 def read_ply(path: Path) -> tuple[str, NDArray, NDArray]:
-    """Header, vertices and faces of a binary little-endian PLY file, by what its header says."""
+    """Header, vertices and faces of a binary little-endian PLY file, parsed according to its header."""
     head, body = path.read_bytes().split(b"end_header\n", 1)
     header, kinds = head.decode(), {"float": "<f4", "uchar": "u1"}
     elements = header.split("element ")[1:]
@@ -175,7 +177,7 @@ def read_ply(path: Path) -> tuple[str, NDArray, NDArray]:
 
 
 def scene(model: MorphableModel, *ids: str) -> tuple[Frame, list[Face]]:
-    """Painted faces side by side, the first broader than the mean."""
+    """Faces with known vertex colors side by side, the first broader than the mean."""
     shapes = [np.array([1.5, -1.0]), np.zeros(2)]
     places = [0.0] if len(ids) == 1 else [-0.1, 0.1]
     fits = [fit_at(model, x, 0.0, shape) for x, shape in zip(places, shapes, strict=False)]
@@ -187,7 +189,7 @@ def scene(model: MorphableModel, *ids: str) -> tuple[Frame, list[Face]]:
     return Frame(image, 0, "camera", CAMERA), faces
 
 
-def test_an_obj_file_holds_the_face_in_meters_with_its_texture(model, tmp_path: Path) -> None:
+def test_obj_file_contains_the_face_in_meters_with_its_texture(model, tmp_path: Path) -> None:
     frame, faces = scene(model, "f1")
     files = export_faces("obj", tmp_path / "anna.png", frame, faces, model)
     assert [file.name for file in files] == ["anna.obj", "anna.mtl", "anna_texture.png"]
@@ -201,14 +203,16 @@ def test_an_obj_file_holds_the_face_in_meters_with_its_texture(model, tmp_path: 
     texture = cv2.imread(str(tmp_path / obj.material["map_Kd"]))
     assert 0 <= obj.uv.min() <= obj.uv.max() <= 1
     at = (obj.uv * [1, -1] + [0, 1]) * texture.shape[1::-1] - 0.5
-    corners = obj.corners[np.isin(surface.whole(model).picked, surface.skin(model).picked)].reshape(-1, 3)
+    corners = obj.corners[np.isin(surface.whole(model).triangle_indices, surface.skin(model).triangle_indices)].reshape(
+        -1, 3
+    )
     near = (obj.vertices[corners[:, 0], 2] > -0.02) & (np.abs(obj.vertices[corners[:, 0], 0]) < 0.04)
     column, row = at[corners[near, 1]].round().astype(int).T
     off = np.abs(texture[row, column] - paint(model)[corners[near, 0]] * 255)
     assert np.median(off) < 3, "levels: v runs up in the file and down in the image"
 
 
-def test_a_ply_file_holds_the_face_in_meters_with_its_colors(model, tmp_path: Path) -> None:
+def test_ply_file_contains_the_face_in_meters_with_its_colors(model, tmp_path: Path) -> None:
     frame, faces = scene(model, "f1")
     (file,) = export_faces("ply", tmp_path / "anna.png", frame, faces, model)
     header, vertices, triangles = read_ply(file)
@@ -223,22 +227,22 @@ def test_a_ply_file_holds_the_face_in_meters_with_its_colors(model, tmp_path: Pa
     assert np.median(np.abs(colors[front] - paint(model)[front] * 255)) < 3, "levels"
 
 
-def test_several_faces_have_files_with_their_ids(model, tmp_path: Path) -> None:
+def test_files_of_several_faces_have_the_ids_in_their_names(model, tmp_path: Path) -> None:
     frame, faces = scene(model, "f3", "f7")
     files = export_faces("ply", tmp_path / "two.people.jpg", frame, faces, model)
     assert [file.name for file in files] == ["two.people_f3.ply", "two.people_f7.ply"]
 
 
-def test_no_face_has_no_file(model, tmp_path: Path) -> None:
+def test_export_without_faces_writes_no_file(model, tmp_path: Path) -> None:
     frame, _ = scene(model, "f1")
-    assert export_faces("obj", tmp_path / "nobody.png", frame, [], model) == []
+    assert export_faces("obj", tmp_path / "empty.png", frame, [], model) == []
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_sparse_model_cannot_be_exported(model, tmp_path: Path) -> None:
+def test_export_of_a_sparse_model_or_without_uv_is_rejected(model, tmp_path: Path) -> None:
     frame, faces = scene(model, "f1")
     sparse = replace(model, triangles=np.zeros((0, 3), np.int32), name="3ddfa_v2")
-    with pytest.raises(BundleError, match=r"an export to ply wants the dense face model.*bfm_noneck_v3\.pkl"):
+    with pytest.raises(BundleError, match=r"an export to ply requires the dense face model.*bfm_noneck_v3\.pkl"):
         export_faces("ply", tmp_path / "x.png", frame, faces, sparse)
-    with pytest.raises(BundleError, match="obj wants texture coordinates"):
+    with pytest.raises(BundleError, match="obj requires texture coordinates"):
         export_faces("obj", tmp_path / "x.png", frame, faces, replace(model, uv=np.zeros((0, 2), np.float32)))

@@ -1,4 +1,4 @@
-"""The protocol of AFLW2000-3D on points whose errors are known, and the reading of both of the data set's layouts."""
+"""The AFLW2000-3D protocol with known errors, and both layouts of the data set."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import pytest
 from scipy.io import savemat
 from support.paths import ROOT
 
-from face_expr_ros.core.geometry import pinhole_camera, rotation_from_euler, turn_to_axis, weak_perspective
+from face_expr_ros.core.geometry import pinhole_camera, rotation_from_euler, rotation_to_axis, weak_perspective
 from face_expr_ros.core.types import FloatArray, Pose
 from face_expr_ros.evaluation.aflw2000 import (
     CURVE_NME,
     MIRRORED,
-    Answer,
     GroundTruth,
+    Prediction,
     apparent_rotation,
     expression_r2,
     measure,
@@ -50,9 +50,9 @@ def made_up_truth(count: int = COUNT, seed: int = 0) -> GroundTruth:
     return GroundTruth(names, points, points + 2.0, angles, rng.normal(size=(count, 29)))
 
 
-def perfect(truth: GroundTruth) -> list[Answer]:
+def perfect(truth: GroundTruth) -> list[Prediction]:
     rows = zip(truth.original, truth.angles, truth.expression, strict=True)
-    return [Answer(points, rotation_from_euler(*angles), expression[:10]) for points, angles, expression in rows]
+    return [Prediction(points, rotation_from_euler(*angles), expression[:10]) for points, angles, expression in rows]
 
 
 @pytest.fixture
@@ -60,20 +60,20 @@ def truth() -> GroundTruth:
     return made_up_truth()
 
 
-def test_a_shift_of_3_and_4_pixels_in_a_box_of_120_by_30_is_an_error_of_5_sixtieths(truth: GroundTruth) -> None:
+def test_shift_of_5_pixels_in_a_120_by_30_box_is_an_nme_of_5_sixtieths(truth: GroundTruth) -> None:
     assert nme(truth.original + np.array([3.0, 4.0]), truth.original) == pytest.approx(np.full(COUNT, 100 * 5 / 60))
 
 
-def test_the_mouth_alone_is_measured_in_the_size_of_the_whole_face(truth: GroundTruth) -> None:
+def test_mouth_nme_is_normalized_by_the_size_of_the_whole_face(truth: GroundTruth) -> None:
     moved = truth.original.copy()
     moved[:, 48:68] += [0.0, 6.0]
-    errors = measure(truth, [replace(answer, landmarks68=p) for answer, p in zip(perfect(truth), moved, strict=True)])
+    errors = measure(truth, [replace(one, landmarks68=p) for one, p in zip(perfect(truth), moved, strict=True)])
     assert errors.mouth_nme["original"] == pytest.approx(np.full(COUNT, 10.0))
     assert errors.nme["original"] == pytest.approx(np.full(COUNT, 10.0 * 20 / 68))
 
 
-def test_each_ground_truth_is_compared_and_the_original_also_without_its_count_from_one(truth: GroundTruth) -> None:
-    errors = measure(truth, [replace(answer, landmarks68=answer.landmarks68 - 1) for answer in perfect(truth)])
+def test_original_points_are_compared_with_and_without_their_offset(truth: GroundTruth) -> None:
+    errors = measure(truth, [replace(one, landmarks68=one.landmarks68 - 1) for one in perfect(truth)])
     assert errors.nme["original_from_zero"] == pytest.approx(np.zeros(COUNT))
     assert errors.nme["original"] == pytest.approx(np.full(COUNT, 100 * np.sqrt(2) / 60))
     assert errors.nme["reannotated"] == pytest.approx(np.full(COUNT, 100 * np.sqrt(18) / 60))
@@ -82,13 +82,13 @@ def test_each_ground_truth_is_compared_and_the_original_also_without_its_count_f
 @pytest.mark.parametrize(
     ("yaw_deg", "number"), [(0, 0), (30, 0), (-30, 0), (30.01, 1), (-45, 1), (60, 1), (60.01, 2), (-95, 2)]
 )
-def test_an_edge_of_the_bins_belongs_to_the_lower_one(yaw_deg: float, number: int) -> None:
+def test_edge_between_bins_belongs_to_the_lower_bin(yaw_deg: float, number: int) -> None:
     assert yaw_bins(np.array([yaw_deg])).tolist() == [number]
 
 
-def test_perfect_answers_have_no_errors(truth: GroundTruth) -> None:
-    answers = perfect(truth)
-    result = summarize(truth, answers, measure(truth, answers), basel=True)
+def test_perfect_predictions_have_no_errors(truth: GroundTruth) -> None:
+    predictions = perfect(truth)
+    result = summarize(truth, predictions, measure(truth, predictions), basel=True)
     assert result["nme"]["original"] == {"bins": [0, 0, 0], "mean_of_bins": 0, "mean": 0}
     assert result["pose_mae_deg"] == pytest.approx({"yaw": 0, "pitch": 0, "roll": 0, "mean": 0}, abs=1e-6)
     assert result["geodesic_deg"] == pytest.approx({"mean": 0, "median": 0}, abs=1e-5)
@@ -97,88 +97,88 @@ def test_perfect_answers_have_no_errors(truth: GroundTruth) -> None:
     assert result["images_by_bin"] == [2, 2, 2]
 
 
-def test_the_mean_of_the_bins_weighs_bins_and_the_plain_mean_weighs_images() -> None:
+def test_mean_of_bins_weights_bins_and_plain_mean_weights_images() -> None:
     truth = made_up_truth(5)  # 0, 20 | 40, 60 | 80 degrees
     moved = truth.original + np.array([0, 0, 0, 0, 6.0])[:, None, None] * [1.0, 0.0]
-    answers = [replace(answer, landmarks68=points) for answer, points in zip(perfect(truth), moved, strict=True)]
-    figures = summarize(truth, answers, measure(truth, answers), basel=False)["nme"]["original"]
+    predictions = [replace(one, landmarks68=points) for one, points in zip(perfect(truth), moved, strict=True)]
+    figures = summarize(truth, predictions, measure(truth, predictions), basel=False)["nme"]["original"]
     assert figures["bins"] == pytest.approx([0, 0, 10])
     assert figures["mean_of_bins"] == pytest.approx(10 / 3)
     assert figures["mean"] == pytest.approx(2)
 
 
-def test_a_face_that_is_not_found_lowers_the_detection_rate_and_the_curve_but_is_no_error(truth: GroundTruth) -> None:
-    answers = [*perfect(truth)[:-1], None]
-    errors = measure(truth, answers)
-    result = summarize(truth, answers, errors, basel=True)
+def test_missed_face_lowers_detection_rate_and_curve_but_not_the_nme(truth: GroundTruth) -> None:
+    predictions = [*perfect(truth)[:-1], None]
+    errors = measure(truth, predictions)
+    result = summarize(truth, predictions, errors, basel=True)
     assert result["detection_rate"] == {"bins": [1, 1, 0.5], "all": pytest.approx(5 / 6)}
     assert result["nme"]["original"]["bins"] == [0, 0, 0]
     assert result["cumulative"]["original"] == pytest.approx([5 / 6] * len(CURVE_NME))
     assert np.isnan([errors.nme["original"][-1], errors.geodesic[-1], *errors.angles[-1]]).all()
 
 
-def test_nothing_found_gives_no_figures_and_no_warning(truth: GroundTruth) -> None:
-    answers: list[Answer | None] = [None] * COUNT
-    result = summarize(truth, answers, measure(truth, answers), basel=True)
+def test_no_detections_give_no_results_and_no_warnings(truth: GroundTruth) -> None:
+    predictions: list[Prediction | None] = [None] * COUNT
+    result = summarize(truth, predictions, measure(truth, predictions), basel=True)
     assert result["nme"]["original"] == {"bins": [None, None, None], "mean_of_bins": None, "mean": None}
     assert result["pose_mae_deg"] == {"yaw": None, "pitch": None, "roll": None, "mean": None}
     assert result["expression_r2"] is None
     assert result["detection_rate"]["all"] == 0
 
 
-def test_an_empty_bin_leaves_no_mean_of_bins() -> None:
+def test_empty_bin_leaves_no_mean_of_bins() -> None:
     truth = made_up_truth(2)
-    answers = perfect(truth)
-    figures = summarize(truth, answers, measure(truth, answers), basel=True)["nme"]["original"]
+    predictions = perfect(truth)
+    figures = summarize(truth, predictions, measure(truth, predictions), basel=True)["nme"]["original"]
     assert figures["bins"] == [0, None, None]
     assert figures["mean_of_bins"] is None
 
 
-def test_angles_have_the_sign_of_answer_less_truth_and_the_turn_between_them_is_the_geodesic(
+def test_angle_errors_are_prediction_minus_truth_and_geodesic_matches(
     truth: GroundTruth,
 ) -> None:
     frontal = replace(truth, angles=np.zeros((COUNT, 3)))
-    turned = [replace(answer, rotation=rotation_from_euler(np.radians(12), 0.0, 0.0)) for answer in perfect(truth)]
+    turned = [replace(one, rotation=rotation_from_euler(np.radians(12), 0.0, 0.0)) for one in perfect(truth)]
     errors = measure(frontal, turned)
     assert errors.angles == pytest.approx(np.tile([12.0, 0.0, 0.0], (COUNT, 1)), abs=1e-9)
     assert errors.geodesic == pytest.approx(np.full(COUNT, 12.0))
 
 
-def test_the_error_of_an_angle_goes_the_short_way_around(truth: GroundTruth) -> None:
+def test_angle_errors_wrap_around_at_180_degrees(truth: GroundTruth) -> None:
     rolled = replace(truth, angles=np.radians([[0.0, 0.0, 179.0]] * COUNT))
-    answers = [replace(answer, rotation=rotation_from_euler(0, 0, np.radians(-179))) for answer in perfect(truth)]
-    assert measure(rolled, answers).angles[:, 2] == pytest.approx(np.full(COUNT, 2.0))
+    predictions = [replace(one, rotation=rotation_from_euler(0, 0, np.radians(-179))) for one in perfect(truth)]
+    assert measure(rolled, predictions).angles[:, 2] == pytest.approx(np.full(COUNT, 2.0))
 
 
-def test_faces_with_any_angle_beyond_99_degrees_are_left_out_of_the_pose_only(truth: GroundTruth) -> None:
+def test_faces_beyond_99_degrees_are_excluded_from_the_pose_only(truth: GroundTruth) -> None:
     angles = truth.angles.copy()
     angles[:3] = np.radians([[0, 0, 99.5], [0, -99.5, 0], [0, 0, 98.5]])
-    answers = perfect(truth)
-    result = summarize(truth, answers, measure(replace(truth, angles=angles), answers), basel=True)
+    predictions = perfect(truth)
+    result = summarize(truth, predictions, measure(replace(truth, angles=angles), predictions), basel=True)
     assert (result["pose_images"], result["pose_excluded"]) == (COUNT - 3, 3)  # the sixth has a yaw of 100 degrees
     assert result["found"] == COUNT
 
 
 @pytest.mark.parametrize("position", [(0.0, 0.0, 0.5), (0.2, -0.1, 0.6)])
-def test_the_apparent_rotation_is_the_head_along_the_ray_to_it(position: tuple[float, ...]) -> None:
+def test_apparent_rotation_is_relative_to_the_viewing_ray(position: tuple[float, ...]) -> None:
     pose = Pose(rotation_from_euler(0.4, -0.2, 0.1), np.array(position), metric=True)
     seen = apparent_rotation(weak_perspective(pose, pinhole_camera(450, 450, 63.0)))
-    assert seen == pytest.approx(turn_to_axis(pose.position) @ pose.rotation)
+    assert seen == pytest.approx(rotation_to_axis(pose.position) @ pose.rotation)
 
 
-def test_the_mirrored_points_are_those_of_the_face_models_other_side() -> None:
+def test_mirrored_points_agree_with_the_mirror_of_the_face_model() -> None:
     model = open_face_model("open")
     assert (model.mirror[model.landmarks68] == model.landmarks68[MIRRORED]).all()
 
 
-def test_expression_explained_in_part_is_counted_by_variance(truth: GroundTruth) -> None:
+def test_expression_r2_is_weighted_by_variance(truth: GroundTruth) -> None:
     means = truth.expression[:, :10].mean(axis=0)
-    guessed = [replace(answer, expression=means) for answer in perfect(truth)]
+    guessed = [replace(prediction, expression=means) for prediction in perfect(truth)]
     assert expression_r2(truth, guessed) == {"all": pytest.approx(0), "by_coefficient": [pytest.approx(0)] * 10}
 
 
-def test_one_answer_for_each_image_is_wanted(truth: GroundTruth) -> None:
-    with pytest.raises(ValueError, match="6 answers were wanted, one for each image; 5 were given"):
+def test_wrong_number_of_predictions_is_rejected(truth: GroundTruth) -> None:
+    with pytest.raises(ValueError, match="expected 6 predictions, one per image, got 5"):
         measure(truth, perfect(truth)[:-1])
 
 
@@ -220,7 +220,9 @@ def assert_same(read: GroundTruth, truth: GroundTruth) -> None:
 
 
 @pytest.mark.parametrize("write", [write_npz, write_mat])
-def test_both_layouts_read_alike(tmp_path: Path, truth: GroundTruth, write: Callable[..., None]) -> None:
+def test_both_layouts_give_the_same_ground_truth(
+    tmp_path: Path, truth: GroundTruth, write: Callable[..., None]
+) -> None:
     write(tmp_path, truth)
     dataset = open_dataset(tmp_path)
     assert_same(dataset.truth, truth)
@@ -228,21 +230,21 @@ def test_both_layouts_read_alike(tmp_path: Path, truth: GroundTruth, write: Call
     assert read_image(dataset.paths[0]).shape == (450, 450, 3)
 
 
-def test_the_npz_may_come_without_reannotated_points(tmp_path: Path, truth: GroundTruth) -> None:
+def test_npz_without_reannotated_points_is_read(tmp_path: Path, truth: GroundTruth) -> None:
     write_npz(tmp_path, truth, pts68_reannotated=None)
     read = open_dataset(tmp_path).truth
     assert read.reannotated is None
     assert set(measure(read, perfect(truth)).nme) == {"original", "original_from_zero"}
 
 
-def test_reannotated_points_beside_the_original_files_are_read(tmp_path: Path, truth: GroundTruth) -> None:
+def test_reannotated_points_next_to_the_original_files_are_read(tmp_path: Path, truth: GroundTruth) -> None:
     write_mat(tmp_path, truth)
     assert open_dataset(tmp_path).truth.reannotated is None
     np.save(tmp_path / "AFLW2000-3D-Reannotated.pts68.npy", axes_first(truth.reannotated))
     assert open_dataset(tmp_path).truth.reannotated == pytest.approx(truth.reannotated)
 
 
-def test_a_npz_of_reannotated_points_may_have_an_order_of_its_own(tmp_path: Path, truth: GroundTruth) -> None:
+def test_npz_of_reannotated_points_may_have_another_order(tmp_path: Path, truth: GroundTruth) -> None:
     write_mat(tmp_path, truth)
     points = axes_first(truth.reannotated)[::-1]
     np.savez(tmp_path / "reannotated.npz", names=np.array(truth.names[::-1]), pts68_reannotated=points)
@@ -282,51 +284,49 @@ def mat(**changes: object) -> Callable[[Path, GroundTruth], None]:
 
 OBJECTS = np.array([object()] * COUNT, dtype=object)
 BAD_DATA: dict[str, tuple[Callable[[Path, GroundTruth], Any], str]] = {
-    "nothing": (lambda folder, truth: None, "has neither"),
-    "npz lacks an array": (npz(pose_para=None), "lacks pose_para; it has"),
+    "nothing": (lambda folder, truth: None, "got neither"),
+    "npz lacks an array": (npz(pose_para=None), "missing array pose_para; found"),
     "npz of other sizes": (
         npz(pts68=np.zeros((COUNT, 3, 21))),
-        r"pts68 of shape \(6, None, 68\) was wanted \(None: any\), \(6, 3, 21\) was given",
+        r"expected pts68 of shape \(6, None, 68\) \(None: any\), got \(6, 3, 21\)",
     ),
-    "npz without images": (npz(names=np.zeros(0, "U9")), "names no image"),
-    "npz not finite": (npz(pts68=np.full((COUNT, 3, 68), np.nan)), "values that are not finite"),
+    "npz without images": (npz(names=np.zeros(0, "U9")), "expected names of images, got none"),
+    "npz not finite": (npz(pts68=np.full((COUNT, 3, 68), np.nan)), "expected finite values in pts68, got NaN"),
     "npz of objects": (npz(names=OBJECTS), "cannot be read"),
     "npz damaged": (lambda folder, truth: (folder / "ground_truth.npz").write_bytes(b"PK\3\4"), "cannot be read"),
-    "image missing": (leave_out_an_image, "image00002.jpg' that the ground truth names is missing"),
-    "mat lacks an array": (mat(Pose_Para=None), "lacks Pose_Para"),
-    "mat of other sizes": (mat(pt3d_68=np.zeros((3, 21))), r"pt3d_68 of shape \(None, 68\) was wanted"),
-    "mat with a short pose": (mat(Pose_Para=np.zeros((1, 2))), "of at least 3 .* 2 and 29 were given"),
+    "image missing": (leave_out_an_image, "missing image .*image00002.jpg', which the ground truth refers to"),
+    "mat lacks an array": (mat(Pose_Para=None), "missing array Pose_Para"),
+    "mat of other sizes": (mat(pt3d_68=np.zeros((3, 21))), r"expected pt3d_68 of shape \(None, 68\)"),
+    "mat with a short pose": (mat(Pose_Para=np.zeros((1, 2))), "of at least 3 .* got 2 and 29"),
     "mat damaged": (damage_a_mat, "image00001.mat' cannot be read"),
-    "too few reannotated": (with_npy(np.zeros((2, 2, 68))), r"points of shape \(6, None, 68\) was wanted"),
-    "reannotated others": (reannotate_other_images, "has no points of image00000.jpg and 5 other images"),
+    "too few reannotated": (with_npy(np.zeros((2, 2, 68))), r"expected points of shape \(6, None, 68\)"),
+    "reannotated others": (reannotate_other_images, "missing points of image00000.jpg and 5 other images"),
 }
 
 
 @pytest.mark.parametrize("case", BAD_DATA)
-def test_bad_data_is_one_sentence_with_the_file_and_what_was_wanted(
-    tmp_path: Path, truth: GroundTruth, case: str
-) -> None:
+def test_invalid_data_are_rejected_with_file_and_expectation(tmp_path: Path, truth: GroundTruth, case: str) -> None:
     write, words = BAD_DATA[case]
     write(tmp_path, truth)
     with pytest.raises(ValueError, match=words):
         open_dataset(tmp_path)
 
 
-def test_an_image_that_cannot_be_decoded_is_named(tmp_path: Path) -> None:
+def test_undecodable_image_is_named_in_the_error(tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff")
-    with pytest.raises(ValueError, match=r"an image was wanted, '.*broken.jpg' cannot be read as one"):
+    with pytest.raises(ValueError, match=r"expected an image, got '.*broken.jpg', which cannot be decoded"):
         read_image(tmp_path / "broken.jpg")
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the photographs of AFLW2000-3D are not here; they are not shipped")
-def test_what_the_published_network_says_of_the_real_images_has_its_known_errors() -> None:
+def test_published_network_reproduces_its_published_errors() -> None:
     """The output of the original implementation on 400 of the images, by its own script's rules."""
     dataset = open_dataset(REAL)
     with np.load(REAL / "ground_truth.npz") as arrays:
         points, parameters = arrays["mb05_pts68"][:, :2].transpose(0, 2, 1), arrays["mb05_params"]
     rows = zip(points, parameters, strict=True)
-    answers = [Answer(p, apparent_rotation(q[:12].reshape(3, 4)), q[52:]) for p, q in rows]
-    result = summarize(dataset.truth, answers, measure(dataset.truth, answers), basel=True)
+    predictions = [Prediction(p, apparent_rotation(q[:12].reshape(3, 4)), q[52:]) for p, q in rows]
+    result = summarize(dataset.truth, predictions, measure(dataset.truth, predictions), basel=True)
     original, reannotated = result["nme"]["original"], result["nme"]["reannotated"]
     assert original["bins"] == pytest.approx([2.972, 3.629, 4.614], abs=5e-4)
     assert original["mean_of_bins"] == pytest.approx(3.738, abs=5e-4)

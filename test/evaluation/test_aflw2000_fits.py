@@ -20,12 +20,12 @@ from face_expr_ros.core.geometry import (
     pinhole_camera,
     project,
     rotation_from_euler,
+    rotation_to_axis,
     to_camera,
-    turn_to_axis,
 )
 from face_expr_ros.core.types import FloatArray, Pose
 from face_expr_ros.evaluation import aflw2000_fits, curves
-from face_expr_ros.evaluation.aflw2000 import Answer, GroundTruth, measure, summarize
+from face_expr_ros.evaluation.aflw2000 import GroundTruth, Prediction, measure, summarize
 from face_expr_ros.evaluation.aflw2000_data import Dataset
 from face_expr_ros.evaluation.aflw2000_fits import Evaluation, mirror_points
 from face_expr_ros.evaluation.report import result_lines, write_report
@@ -48,7 +48,7 @@ def people() -> tuple[list[Any], GroundTruth]:
         vertices = model.vertices(truth.shape, truth.expression)[model.landmarks68]
         images.append(frame.image)
         points.append(project(to_camera(vertices, truth.pose), camera) + 1.0)
-        angles.append(euler_angles(turn_to_axis(truth.pose.position) @ truth.pose.rotation))
+        angles.append(euler_angles(rotation_to_axis(truth.pose.position) @ truth.pose.rotation))
     names = tuple(f"image{number:05}.jpg" for number in range(PEOPLE))
     original = np.array(points)
     return images, GroundTruth(names, original, original - 1.0, np.array(angles), np.zeros((PEOPLE, 29)))
@@ -92,7 +92,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 
 
 @pytest.mark.parametrize("options", [[], ["--flip"], ["--tracking"]], ids=["crops", "flip", "tracking"])
-def test_rendered_people_are_measured_well(
+def test_rendered_people_have_small_errors(
     folder: Path,
     options: list[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -125,7 +125,7 @@ def test_rendered_people_are_measured_well(
     assert (folder / "report" / "report.html").exists()
 
 
-def test_mirrored_points_of_a_mirrored_face_are_the_face(people: tuple[list[Any], GroundTruth]) -> None:
+def test_mirroring_points_twice_gives_the_original(people: tuple[list[Any], GroundTruth]) -> None:
     points = people[1].original[0]
     assert mirror_points(mirror_points(points, 451), 451) == pytest.approx(points)
     assert mirror_points(points, 451)[36] == pytest.approx([451 - points[45, 0], points[45, 1]])
@@ -133,7 +133,7 @@ def test_mirrored_points_of_a_mirrored_face_are_the_face(people: tuple[list[Any]
 
 @pytest.mark.parametrize("roll", [-120.0, -40.0, 0.0, 25.0])
 @pytest.mark.parametrize("yaw", [0.0, 60.0, 90.0])
-def test_the_roll_of_the_points_is_that_of_the_head_even_in_profile(yaw: float, roll: float) -> None:
+def test_roll_of_the_points_is_that_of_the_head_even_in_profile(yaw: float, roll: float) -> None:
     model, camera = open_face_model("open"), pinhole_camera(450, 450, 20.0)
     pose = Pose(rotation_from_euler(*np.radians([yaw, 0.0, roll])), np.array([0.0, 0.0, 1.0]), metric=True)
     points = project(to_camera(model.mean[model.landmarks68], pose), camera)
@@ -141,31 +141,29 @@ def test_the_roll_of_the_points_is_that_of_the_head_even_in_profile(yaw: float, 
     assert abs((turned + 180.0) % 360.0 - 180.0) < LARGEST_ROLL_ERROR
 
 
-def test_flipping_averages_the_landmarks_of_the_image_and_its_mirror(people: tuple[list[Any], GroundTruth]) -> None:
+def test_flip_averages_the_landmarks_of_image_and_mirror_image(people: tuple[list[Any], GroundTruth]) -> None:
     """A fitter that is always 3 pixels too far right is right on average."""
     image, truth = people[0][0], people[1].original[0]
 
-    def look(image: Any, points: FloatArray) -> Answer:
-        return Answer(points - 1.0 + np.array([3.0, 1.0]), np.eye(3), np.zeros(10))
+    def look(image: Any, points: FloatArray) -> Prediction:
+        return Prediction(points - 1.0 + np.array([3.0, 1.0]), np.eye(3), np.zeros(10))
 
-    answer = aflw2000_fits.with_mirror(look)(image, truth)
-    assert answer is not None
-    assert answer.landmarks68 == pytest.approx(truth - 1.0 + np.array([0.0, 1.0]))
+    prediction = aflw2000_fits.with_flip(look)(image, truth)
+    assert prediction is not None
+    assert prediction.landmarks68 == pytest.approx(truth - 1.0 + np.array([0.0, 1.0]))
 
 
 @pytest.mark.parametrize("lost", ["straight", "mirrored"])
-def test_flipping_counts_a_face_that_only_the_image_itself_shows(
-    lost: str, people: tuple[list[Any], GroundTruth]
-) -> None:
+def test_flip_keeps_a_face_found_only_in_the_original_image(lost: str, people: tuple[list[Any], GroundTruth]) -> None:
     image, truth = people[0][0], people[1].original[0]
     looks = iter([lost == "straight", lost == "mirrored"])
 
-    def look(image: Any, points: FloatArray) -> Answer | None:
-        return None if next(looks) else Answer(points - 1.0, np.eye(3), np.zeros(10))
+    def look(image: Any, points: FloatArray) -> Prediction | None:
+        return None if next(looks) else Prediction(points - 1.0, np.eye(3), np.zeros(10))
 
-    answer = aflw2000_fits.with_mirror(look)(image, truth)
-    assert (answer is None) == (lost == "straight")
-    assert answer is None or answer.landmarks68 == pytest.approx(truth - 1.0)
+    prediction = aflw2000_fits.with_flip(look)(image, truth)
+    assert (prediction is None) == (lost == "straight")
+    assert prediction is None or prediction.landmarks68 == pytest.approx(truth - 1.0)
 
 
 # The report.
@@ -173,18 +171,18 @@ def test_flipping_counts_a_face_that_only_the_image_itself_shows(
 
 @pytest.fixture
 def evaluated(tmp_path: Path, people: tuple[list[Any], GroundTruth]) -> tuple[Dataset, Evaluation]:
-    """Perfect answers, but for the last face, which is not found."""
+    """Perfect predictions, but for the last face, which is not found."""
     images, truth = people
     rows = zip(truth.original, truth.angles, strict=True)
-    exact = [Answer(points, rotation_from_euler(*angles), np.zeros(10)) for points, angles in rows]
-    answers = [*exact[:-1], None]
-    errors = measure(truth, answers)
+    exact = [Prediction(points, rotation_from_euler(*angles), np.zeros(10)) for points, angles in rows]
+    predictions = [*exact[:-1], None]
+    errors = measure(truth, predictions)
     described = {"bundle": "<made up>", "fitter": "exact", "notes": ["3 images."]}
-    result = described | summarize(truth, answers, errors, basel=True)
-    return Dataset(write_images(tmp_path / "images", images, truth), truth), Evaluation(answers, errors, result)
+    result = described | summarize(truth, predictions, errors, basel=True)
+    return Dataset(write_images(tmp_path / "images", images, truth), truth), Evaluation(predictions, errors, result)
 
 
-def test_the_table_has_a_row_for_each_image_and_no_errors_where_no_face_was_found(
+def test_table_has_a_row_per_image_and_empty_cells_without_a_face(
     tmp_path: Path, evaluated: tuple[Dataset, Evaluation]
 ) -> None:
     write_report(tmp_path, *evaluated)
@@ -197,9 +195,7 @@ def test_the_table_has_a_row_for_each_image_and_no_errors_where_no_face_was_foun
     assert rows[-1]["nme_original"] == rows[-1]["geodesic_deg"] == rows[-1]["yaw_error_deg"] == ""
 
 
-def test_the_page_is_one_file_with_the_figures_the_curves_and_every_face(
-    tmp_path: Path, evaluated: tuple[Dataset, Evaluation]
-) -> None:
+def test_page_is_one_file_with_results_curves_and_faces(tmp_path: Path, evaluated: tuple[Dataset, Evaluation]) -> None:
     write_report(tmp_path, *evaluated)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "&lt;made up&gt;" in page
@@ -211,23 +207,23 @@ def test_the_page_is_one_file_with_the_figures_the_curves_and_every_face(
     assert "<td>66.667</td>" in page
 
 
-def test_a_report_of_nothing_found_is_drawn_all_the_same(tmp_path: Path, evaluated: tuple[Dataset, Evaluation]) -> None:
+def test_report_without_detections_is_written(tmp_path: Path, evaluated: tuple[Dataset, Evaluation]) -> None:
     dataset, evaluation = evaluated
-    answers: list[Answer | None] = [None] * len(dataset.paths)
-    errors = measure(dataset.truth, answers)
-    result = evaluation.result | summarize(dataset.truth, answers, errors, basel=True)
-    write_report(tmp_path, dataset, Evaluation(answers, errors, result))
+    predictions: list[Prediction | None] = [None] * len(dataset.paths)
+    errors = measure(dataset.truth, predictions)
+    result = evaluation.result | summarize(dataset.truth, predictions, errors, basel=True)
+    write_report(tmp_path, dataset, Evaluation(predictions, errors, result))
     assert "Largest errors" not in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
-def test_the_lines_for_a_terminal_show_bins_means_and_what_is_missing(evaluated: tuple[Dataset, Evaluation]) -> None:
+def test_terminal_lines_show_bins_means_and_missing_values(evaluated: tuple[Dataset, Evaluation]) -> None:
     lines = result_lines(evaluated[1].result)
     assert lines[0].split() == ["NME,", "percent", "0-30", "30-60", "60-90", "of", "bins", "plain"]
     assert next(line for line in lines if line.startswith("faces found")).split()[-2:] == ["-", "66.667"]
     assert lines[-1] == "3 images."
 
 
-def test_without_matplotlib_a_report_is_refused_before_the_work(
+def test_report_without_matplotlib_is_rejected_before_the_evaluation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(curves, "find_spec", lambda name: None)
@@ -241,14 +237,14 @@ def test_without_matplotlib_a_report_is_refused_before_the_work(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ([], "'.' has neither"),
-        (["--fitter", "guess"], "fitting.backend must be one of"),
-        (["--field-of-view", "180"], "fitting.field_of_view must be a number from 5 to 170 (degrees), 180.0 was given"),
-        (["--bundle", "closed"], "bundle must be one of"),
+        ([], "expected AFLW2000-3D in '.'"),
+        (["--fitter", "guess"], "fitting.backend: expected one of"),
+        (["--field-of-view", "180"], "fitting.field_of_view: expected a number from 5 to 170 (degrees), got 180.0"),
+        (["--bundle", "closed"], "bundle: expected one of"),
         (["--out", "file/report"], "Not a directory"),
     ],
 )
-def test_what_cannot_be_evaluated_is_one_sentence_and_status_2(
+def test_invalid_options_give_a_one_line_error_and_status_2(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

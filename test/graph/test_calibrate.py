@@ -1,4 +1,4 @@
-"""`face_expr calibrate` beside a node that offers the service: its answer, its exit status, and nobody there."""
+"""`face_expr calibrate`: output and exit status with and without a node that provides the service."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Serve = Callable[[str, bool, str], None]
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Offers ``calibrate_neutral`` with a fixed answer under a node's name, in a thread of its own."""
+    """Provides ``calibrate_neutral`` with a fixed response under a node's name, in a separate thread."""
     context = Context()
     rclpy.init(args=[], context=context)
     executor = SingleThreadedExecutor(context=context)
     thread = threading.Thread(target=executor.spin)
 
     def offer(name: str, success: bool, message: str) -> None:
-        node = rclpy.create_node("stand_in", context=context)
+        node = rclpy.create_node("calibration_server", context=context)
 
         def answer(request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
             response.success, response.message = success, message
@@ -53,26 +53,32 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 @pytest.mark.parametrize(
     ("name", "arguments", "success", "status"),
     [("/perception", [], True, 0), ("/robot/eyes", ["--node", "/robot/eyes"], True, 0), ("/perception", [], False, 1)],
-    ids=["default", "in a namespace", "nobody in view"],
+    ids=["default", "in a namespace", "no face"],
 )
-def test_the_nodes_own_sentence_is_printed_and_its_success_is_the_exit_status(
+def test_the_response_is_printed_and_determines_the_exit_status(
     serve: Serve, monkeypatch, capsys, name: str, arguments: list[str], success: bool, status: int
 ) -> None:
-    serve(name, success, "what the node says")
+    serve(name, success, "the message of the node")
     assert run(monkeypatch, *arguments, "--timeout", "30") == status
-    assert capsys.readouterr().out == "what the node says\n"
+    assert capsys.readouterr().out == "the message of the node\n"
 
 
-def test_a_node_that_is_not_there_is_one_sentence_and_status_2(monkeypatch, capsys) -> None:
+def test_a_missing_node_is_reported_with_exit_status_2(monkeypatch, capsys) -> None:
     assert run(monkeypatch, "--node", "/nowhere", "--timeout", "0.2") == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert (
-        "/nowhere/calibrate_neutral was wanted and is not there after 0.2 s: start the perception node" in captured.err
-    )
+    assert "/nowhere/calibrate_neutral is not available after 0.2 s: start the perception node" in captured.err
 
 
-@pytest.mark.parametrize("name", ["", "two words", "/a//b"])
-def test_a_name_that_no_node_can_have_is_one_sentence_and_status_2(monkeypatch, capsys, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("", "the service /calibrate_neutral is not available"),
+        ("two words", "expected a node name such as /perception, got 'two words'"),
+        ("/a//b", "expected a node name such as /perception, got '/a//b'"),
+    ],
+)
+def test_an_invalid_node_name_is_reported_with_exit_status_2(monkeypatch, capsys, name: str, message: str) -> None:
     assert run(monkeypatch, "--node", name, "--timeout", "0.2") == 2
-    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert message in line

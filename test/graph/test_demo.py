@@ -1,4 +1,4 @@
-"""The demo, headless, from its first line to its numbers."""
+"""The headless demo: output, exit status and errors."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from face_expr_ros.nodes.demo import camera_overrides, free_port
 from face_expr_ros.nodes.demo import run_demo as start_demo
-from face_expr_ros.nodes.demo_monitor import DemoError, listens
-from face_expr_ros.ros.child_process import ros_arguments
+from face_expr_ros.nodes.demo_monitor import DemoError, is_listening
+from face_expr_ros.ros.child_process import node_arguments
 from face_expr_ros.ros.environment import prepare_environment
 from face_expr_ros.web.config import WebConfig
 
@@ -41,7 +41,7 @@ def run_demo(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-def test_the_synthetic_demo_finds_its_face_and_writes_numbers_and_a_video(tmp_path: Path) -> None:
+def test_the_synthetic_demo_writes_results_and_a_video(tmp_path: Path) -> None:
     done = run_demo("--seconds", "4", "--json", "result.json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "result.json").read_text())
@@ -52,83 +52,83 @@ def test_the_synthetic_demo_finds_its_face_and_writes_numbers_and_a_video(tmp_pa
     assert result["latency_ms"].keys() >= {"p50", "p95", "p99"}
     assert "out/demo.mp4" in done.stderr
     assert "fps" in done.stderr
-    good, frame = cv2.VideoCapture(str(tmp_path / "out/demo.mp4")).read()
-    assert good
+    success, frame = cv2.VideoCapture(str(tmp_path / "out/demo.mp4")).read()
+    assert success
     assert frame.shape == (720, 1280, 3)
 
 
 @pytest.mark.slow
-def test_the_headless_demo_serves_the_page_where_it_is_asked_to(tmp_path: Path) -> None:
+def test_the_headless_demo_serves_the_page_with_web(tmp_path: Path) -> None:
     done = run_demo("--web", "--seconds", "2", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "the page is at http://127.0.0.1:" in done.stderr
+    assert "serving the page at http://127.0.0.1:" in done.stderr
 
 
-def test_the_page_takes_another_port_where_its_own_is_taken() -> None:
+def test_another_port_is_used_if_the_preferred_one_is_in_use() -> None:
     with socket.socket() as other:
         other.bind((WebConfig().host, 0))
         other.listen()
         address = other.getsockname()
-        assert listens(address)
+        assert is_listening(address)
         assert free_port(address[1]) != address[1]
-    assert not listens(address)
+    assert not is_listening(address)
     assert free_port(address[1]) == address[1]
 
 
 @pytest.mark.slow
-def test_a_video_is_played_once_and_the_demo_ends_by_itself(tmp_path: Path, portrait: NDArray[np.uint8]) -> None:
+def test_the_demo_ends_after_a_video(tmp_path: Path, portrait: NDArray[np.uint8]) -> None:
     write_clip(tmp_path / "clip.avi", portrait)
-    done = run_demo("--source", "clip.avi", "--json", "r.json", "--out", "seen.mp4", cwd=tmp_path)
+    done = run_demo("--source", "clip.avi", "--json", "r.json", "--out", "annotated.mp4", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "clip.avi is played once" in done.stderr
+    assert "playing clip.avi once" in done.stderr
     assert json.loads((tmp_path / "r.json").read_text())["frames_in"] <= 30
-    assert (tmp_path / "seen.mp4").stat().st_size > 1000
+    assert (tmp_path / "annotated.mp4").stat().st_size > 1000
 
 
 @pytest.mark.slow
-def test_a_video_without_a_face_is_no_success_and_says_so(tmp_path: Path) -> None:
+def test_a_video_without_a_face_is_reported_with_exit_status_1(tmp_path: Path) -> None:
     write_clip(tmp_path / "wall.avi", np.full((480, 640, 3), 120, np.uint8), frames=6)
     done = run_demo("--source", "wall.avi", cwd=tmp_path)
     assert done.returncode == 1
-    assert "no face was found in any image" in done.stderr
+    assert "no face was detected in any image" in done.stderr
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
-        (["--source", "missing.mp4"], "there is no 'missing.mp4'"),
-        (["--source", "device:one"], "device:N with a number such as device:0 was wanted"),
+        (["--source", "missing.mp4"], "there is no file 'missing.mp4'"),
+        (["--source", "device:one"], "expected a source device:N with a number"),
         (["--bundle", "3ddfa_v2"], "bundle '3ddfa_v2' is not installed in "),
-        (["--window"], "--headless and --window exclude each other"),
-        (["--bundle", "unknown"], "bundle must be one of open, 3ddfa_v2, 'unknown' was given"),
+        (["--bundle", "unknown"], "bundle: expected one of open, 3ddfa_v2, got 'unknown'"),
+        (["--window"], "expected at most one of --headless and --window"),
     ],
 )
-def test_a_demo_that_cannot_start_says_why_in_one_sentence(
-    arguments: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_startup_error_is_reported_with_exit_status_2(
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FACE_EXPR_HOME", str(tmp_path))
     done = run_demo(*arguments, "--seconds", "1", cwd=tmp_path)
     assert done.returncode == 2
-    assert words in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_window_wants_a_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_window_requires_a_display(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    with pytest.raises(DemoError, match="a screen was wanted for --window and there is none"):
+    with pytest.raises(DemoError, match="--window: expected a display, got none"):
         start_demo(window=True)
 
 
-def test_a_video_keeps_its_own_rate(tmp_path: Path, portrait: NDArray[np.uint8]) -> None:
+def test_a_video_is_published_at_its_own_rate(tmp_path: Path, portrait: NDArray[np.uint8]) -> None:
     clip = write_clip(tmp_path / "clip.avi", portrait, frames=5)
     assert camera_overrides(str(clip), loop=True) == {"source": str(clip), "loop": True, "rate": 15.0}
     assert camera_overrides("synthetic", loop=False) == {"source": "synthetic", "loop": False}
 
 
 @pytest.mark.parametrize("value", ["a b: c.mp4", "1.5", "ö'\".mp4", True, 2.5])
-def test_any_value_survives_the_command_line_of_a_node(make_node: Any, value: Any) -> None:
-    arguments = ros_arguments("camera", {"frame_id": value})[1:]
+def test_node_arguments_preserve_values(make_node: Any, value: Any) -> None:
+    arguments = node_arguments("camera", {"frame_id": value})[1:]
     node = make_node(*arguments, name="camera")
     assert node.get_parameter("frame_id").value == value
 
@@ -143,7 +143,7 @@ def test_any_value_survives_the_command_line_of_a_node(make_node: Any, value: An
         ({"FASTDDS_DEFAULT_PROFILES_FILE": "mine.xml"}, set()),
     ],
 )
-def test_the_profile_is_given_in_the_one_variable_that_this_ros_reads_unless_the_user_has_his_own(
+def test_the_fast_dds_profile_is_set_unless_the_user_has_one(
     monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], added: set[str]
 ) -> None:
     environment = {"ROS_DOMAIN_ID": "1", **environment}

@@ -1,4 +1,4 @@
-"""The node head_control as a process: FaceArray in, joints out; real rclpy, real DDS."""
+"""The node head_control as a process: joint targets for live FaceArray messages."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NEAR = 0.002  # radians
 
 
 def message(*yaws: float, stamp: Time | None = None) -> FaceArray:
-    """A message with a face for each yaw, one meter before the camera, with its mouth half open."""
+    """A message with one face per yaw, at 1 m, 2 m, ... from the camera, with its mouth half open."""
     faces = []
     for number, yaw in enumerate(yaws, start=1):
         face = Face(face_id=f"f{number}")
@@ -45,7 +45,7 @@ def message(*yaws: float, stamp: Time | None = None) -> FaceArray:
 
 
 def last(states: list[JointState], joint: str = "neck_yaw") -> float:
-    """The newest target of a joint; NaN before there is one."""
+    """The latest target of a joint; NaN before the first one."""
     return states[-1].position[states[-1].name.index(joint)] if states else math.nan
 
 
@@ -57,11 +57,11 @@ def seconds(state: JointState) -> float:
     return Moment.from_msg(state.header.stamp).nanoseconds / 1e9
 
 
-def speak(publisher: Publisher, *yaws: float) -> Callable[[], None]:
+def publish_faces(publisher: Publisher, *yaws: float) -> Callable[[], None]:
     return lambda: publisher.publish(message(*yaws))
 
 
-def test_faces_become_joint_states_and_trajectories_and_bad_ones_are_left_out(graph: Any, start: Any) -> None:
+def test_joint_targets_follow_valid_faces(graph: Any, start: Any) -> None:
     states: list[JointState] = graph.listen(JointState, "/robot/joint_targets")
     trajectories: list[JointTrajectory] = graph.listen(JointTrajectory, "/robot/joint_trajectory")
     diagnostics: list[DiagnosticArray] = graph.listen(DiagnosticArray, "/diagnostics")
@@ -69,23 +69,23 @@ def test_faces_become_joint_states_and_trajectories_and_bad_ones_are_left_out(gr
     head = start("head_control", "-r", "__ns:=/robot", "-p", "output:=both", "-p", "hold:=0.2")
     graph.until(lambda: states and trajectories, "joints at rest")
     assert set(states[0].position) == {0.0}
-    graph.until(reaches(states, YAW - DEAD_BAND), "the head that follows", each=speak(faces, YAW, -YAW))
-    graph.until(reaches(states, 0.6 * (0.5 - 0.03), "jaw"), "the jaw that follows", each=speak(faces, YAW))
+    graph.until(reaches(states, YAW - DEAD_BAND), "the yaw target", each=publish_faces(faces, YAW, -YAW))
+    graph.until(reaches(states, 0.6 * (0.5 - 0.03), "jaw"), "the jaw target", each=publish_faces(faces, YAW))
 
-    bad = message(math.nan)
+    invalid = message(math.nan)
     count = len(states)
-    graph.until(lambda: "faces left out" in head.output, "the refusal", each=lambda: faces.publish(bad))
-    graph.until(lambda: len(states) > count + 5, "joints all the same")
-    assert "a pose of finite numbers was wanted for 'f1'" in head.output
-    graph.until(reaches(states, -(YAW - DEAD_BAND)), "the next good face", each=speak(faces, -YAW))
+    graph.until(lambda: "faces skipped" in head.output, "the error", each=lambda: faces.publish(invalid))
+    graph.until(lambda: len(states) > count + 5, "more joint states")
+    assert "expected a finite pose and a nonzero quaternion for face 'f1'" in head.output
+    graph.until(reaches(states, -(YAW - DEAD_BAND)), "the next valid face", each=publish_faces(faces, -YAW))
 
     change = SetParameters.Request(parameters=[Parameter("follow", value="id").to_parameter_msg()])
     change.parameters.append(Parameter("face_id", value="f2").to_parameter_msg())
     answer = graph.call(SetParameters, "/robot/head_control/set_parameters", change)
     assert all(result.successful for result in answer.results)
-    graph.until(reaches(states, YAW - DEAD_BAND), "the other face", each=speak(faces, -YAW, YAW))
+    graph.until(reaches(states, YAW - DEAD_BAND), "the other face", each=publish_faces(faces, -YAW, YAW))
 
-    graph.until(reaches(states, 0.0), "rest without a face", each=speak(faces))
+    graph.until(reaches(states, 0.0), "rest without a face", each=publish_faces(faces))
     for before, after in pairwise(states):
         step = after.position[0] - before.position[0]
         assert abs(step) <= VELOCITY * (seconds(after) - seconds(before)) * 1.001
@@ -93,23 +93,25 @@ def test_faces_become_joint_states_and_trajectories_and_bad_ones_are_left_out(gr
     assert trajectories[-1].joint_names == states[-1].name
     assert len(point.positions) == len(point.velocities) == 8
     assert (point.time_from_start.sec, point.time_from_start.nanosec) == (0, 20_000_000)
-    assert trajectories[-1].header.stamp == Time(), "a trajectory begins when it arrives"
+    assert trajectories[-1].header.stamp == Time(), "a trajectory without a stamp starts on arrival"
 
-    def said() -> dict[str, str]:
-        mine = [status for array in diagnostics for status in array.status if status.name == "robot/head_control"]
-        return {pair.key: pair.value for pair in mine[-1].values} if mine else {}
+    def values() -> dict[str, str]:
+        own = [status for array in diagnostics for status in array.status if status.name == "robot/head_control"]
+        return {pair.key: pair.value for pair in own[-1].values} if own else {}
 
-    graph.until(lambda: int(said().get("bad messages", 0)) > 0, "the count of bad messages", each=speak(faces, YAW))
-    assert int(said()["messages"]) > 10
+    graph.until(
+        lambda: int(values().get("bad messages", 0)) > 0, "the count of bad messages", each=publish_faces(faces, YAW)
+    )
+    assert int(values()["messages"]) > 10
     assert head.stop() == 0, head.output
 
 
-def test_a_simulated_clock_may_start_again(graph: Any, start: Any) -> None:
+def test_targets_continue_when_the_simulated_clock_restarts(graph: Any, start: Any) -> None:
     states: list[JointState] = graph.listen(JointState, "/sim/joint_targets")
     clock = graph.node.create_publisher(Clock, "/clock", 10)
     faces = graph.node.create_publisher(FaceArray, "/sim/faces", 10)
     head = start("head_control", "-r", "__ns:=/sim", "-p", "use_sim_time:=true")
-    graph.until(lambda: "nothing has come on /clock: the head stands" in head.output, "a word about the clock")
+    graph.until(lambda: "nothing is received on /clock: paused" in head.output, "the warning about the clock")
     assert not states
     now_ns = 100 * 10**9
 
@@ -120,20 +122,20 @@ def test_a_simulated_clock_may_start_again(graph: Any, start: Any) -> None:
         clock.publish(Clock(clock=stamp))
         faces.publish(message(YAW, stamp=stamp))
 
-    graph.until(reaches(states, YAW - DEAD_BAND), "the head that follows", each=tick)
+    graph.until(reaches(states, YAW - DEAD_BAND), "the yaw target", each=tick)
     for _ in range(3):
         now_ns, count = 10**9, len(states)
         graph.until(lambda count=count: len(states) > count + 10, "joints after the jump", each=tick)
         assert last(states) == pytest.approx(YAW - DEAD_BAND, abs=NEAR)
-    assert "the time jumped by -" in head.output
+    assert "time jumped by -" in head.output
     assert head.stop() == 0, head.output
 
 
-def test_a_head_that_asks_where_it_stands_begins_there(graph: Any, start: Any) -> None:
+def test_the_head_starts_from_its_measured_positions(graph: Any, start: Any) -> None:
     states: list[JointState] = graph.listen(JointState, "/real/joint_targets")
     measured = graph.node.create_publisher(JointState, "/real/joint_states", 10)
     head = start("head_control", "-r", "__ns:=/real", "-p", "start:=measured", "-p", "table:=pan_tilt")
-    graph.until(lambda: measured.get_subscription_count(), "the question")
+    graph.until(lambda: measured.get_subscription_count(), "the subscription")
     measured.publish(JointState(name=["pan"], position=[0.7]))  # the tilt is missing
     measured.publish(JointState(name=["pan", "tilt"], position=[0.7, math.nan]))
     both = JointState(name=["tilt", "wheel", "pan"], position=[0.3, 9.0, 0.7])
@@ -144,10 +146,13 @@ def test_a_head_that_asks_where_it_stands_begins_there(graph: Any, start: Any) -
     assert head.stop() == 0, head.output
 
 
-def test_a_head_that_cannot_work_says_why_and_ends(start: Any, tmp_path: Path) -> None:
+def test_an_invalid_joint_table_stops_the_node_with_a_message(start: Any, tmp_path: Path) -> None:
     table = tmp_path / "mine.yaml"
     table.write_text("joints: {neck: {source: yaww, minimum: -1, maximum: 1, velocity: 1, acceleration: 1}}")
     head = start("head_control", "-p", f"table:={table}")
     assert head.wait() == 2
-    assert "mine.yaml: neck.source must be a quantity of a face, 'yaww' was given, did you mean yaw?" in head.output
+    assert (
+        "mine.yaml, line 1: joints.neck.source: expected a quantity of a face, got 'yaww', did you mean 'yaw'?"
+        in head.output
+    )
     assert "Traceback" not in head.output

@@ -1,11 +1,8 @@
-"""The bridge to REP-155 with real hri_msgs: built for these tests where they are not installed."""
+"""The node hri_bridge with real hri_msgs, which are built for these tests if they are not installed."""
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +14,6 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
-from support import interfaces
 from support.faces import CAMERA, make_face
 
 from face_expr_ros.core.config import ExpressionConfig
@@ -28,32 +24,18 @@ from face_expr_ros.perception.expression.readouts import ReadoutReader
 from face_expr_ros.retargeting.gaze import gaze
 from face_expr_ros.ros.encode import face_array
 
-pytestmark = pytest.mark.slow
-INSTALLED = find_spec("hri_msgs") is not None
-needs_hri_msgs = pytest.mark.skipif(not INSTALLED, reason="runs below, with hri_msgs built for it")
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # building hri_msgs takes a minute on a loaded machine
 SENSOR_DATA = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 FACES = "/humans/faces"
 
 
-@pytest.mark.skipif(INSTALLED, reason="hri_msgs is installed, the tests of this file run with it")
-@pytest.mark.timeout(900)  # half a minute of building, on a machine that has time
-def test_this_file_passes_with_hri_msgs_built_for_it(tmp_path: Path) -> None:
-    interfaces.write_package(tmp_path / "src", "hri_msgs", "std_msgs", interfaces.HRI_MSGS)
-    if find_spec("tf2_msgs") is None:
-        interfaces.write_package(tmp_path / "src", "tf2_msgs", "geometry_msgs", interfaces.TF2_MSGS)
-    interfaces.build(tmp_path)
-    done = interfaces.run_in(tmp_path, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "11 passed" in done.stdout
-
-
 class Scene:
-    """A camera and a perception node whose faces the test chooses."""
+    """A camera and a perception node that publish the faces of a test."""
 
     def __init__(self, graph: Any, bridge: Any) -> None:
         self.graph, self.bridge = graph, bridge
         self.faces: list[Face] = []
-        self.broken = False
+        self.invalid = False
         self.encoding = "bgr8"
         self._count = 0
         self._infos = self._publisher(CameraInfo, "/hri/camera_info", SENSOR_DATA)
@@ -68,12 +50,12 @@ class Scene:
         return self.graph.node.create_publisher(kind, topic, qos)
 
     def face(self, face_id: str, **blendshapes: float) -> Face:
-        """A face around the middle of the image, read by the read-outs."""
-        seen = make_face(self._model, face_id, Roi(256.0, 192.0, 127.0, 95.0), **blendshapes)
-        return ReadoutReader(ExpressionConfig())((seen,))[0]
+        """A face in the center of the image, with its readouts."""
+        face = make_face(self._model, face_id, Roi(256.0, 192.0, 127.0, 95.0), **blendshapes)
+        return ReadoutReader(ExpressionConfig())((face,))[0]
 
     def step(self) -> None:
-        """One image and its faces."""
+        """Publish one image and its faces."""
         self._count += 1
         header = Header(stamp=Time(sec=self._count), frame_id="lens")
         self._infos.publish(CameraInfo(header=header, width=640, height=480))
@@ -81,7 +63,7 @@ class Scene:
         image.data = self._pixels
         self._images.publish(image)
         message = face_array(self.faces, CAMERA, self._model.name, header)
-        if self.broken:
+        if self.invalid:
             message.faces[0].expression.blendshapes.pop()
         self._arrays.publish(message)
 
@@ -93,29 +75,28 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def scene(graph: Any, start: Any) -> Scene:
-    bridge = start("hri_bridge", "-r", "__ns:=/hri", "-p", "face_tf:=true", "-p", "input_timeout:=2.0")
+def scene(graph: Any, start: Any, hri_environment: dict[str, str]) -> Scene:
+    arguments = ("-r", "__ns:=/hri", "-p", "face_tf:=true", "-p", "input_timeout:=2.0")
+    bridge = start("hri_bridge", *arguments, environment=hri_environment)
     return Scene(graph, bridge)
 
 
-@needs_hri_msgs
-def test_a_faces_topics_appear_with_it_and_go_with_it(scene: Scene) -> None:
+def test_the_topics_of_a_face_exist_while_it_is_tracked(scene: Scene) -> None:
     from hri_msgs.msg import IdsList
 
     tracked = scene.graph.listen(IdsList, f"{FACES}/tracked")
     scene.faces = [scene.face("f1"), scene.face("f2")]
-    wanted = {f"{FACES}/f1/{topic}" for topic in ("roi", "cropped", "landmarks", "facs", "expression")}
-    scene.until(lambda: wanted <= scene.topics(), "the topics of f1")
+    expected = {f"{FACES}/f1/{topic}" for topic in ("roi", "cropped", "landmarks", "facs", "expression")}
+    scene.until(lambda: expected <= scene.topics(), "the topics of f1")
     scene.until(lambda: tracked and list(tracked[-1].ids) == ["f1", "f2"], "two ids")
     assert tracked[-1].header.frame_id == "lens"
     scene.faces = scene.faces[1:]
-    scene.until(lambda: not wanted & scene.topics(), "the end of the topics of f1")
+    scene.until(lambda: not expected & scene.topics(), "the end of the topics of f1")
     assert f"{FACES}/f2/roi" in scene.topics()
     scene.until(lambda: list(tracked[-1].ids) == ["f2"], "one id")
 
 
-@needs_hri_msgs
-def test_box_and_landmarks_are_normalized(scene: Scene) -> None:
+def test_roi_and_landmarks_are_normalized(scene: Scene) -> None:
     from hri_msgs.msg import FacialLandmarks, NormalizedRegionOfInterest2D
 
     boxes = scene.graph.listen(NormalizedRegionOfInterest2D, f"{FACES}/f3/roi")
@@ -125,16 +106,15 @@ def test_box_and_landmarks_are_normalized(scene: Scene) -> None:
     box, points = boxes[-1], landmarks[-1]
     assert (box.xmin, box.ymin, box.xmax, box.ymax, box.c) == pytest.approx((0.4, 0.4, 0.6, 0.6, 0.75))
     assert (points.width, points.height, len(points.landmarks)) == (640, 480, 70)
-    given = scene.faces[0].landmarks
-    assert given is not None
-    for place, point in ((30, IBUG68[30]), (68, IRISES[0][0]), (69, IRISES[1][0])):
-        x, y, _ = given.points[point]
-        assert points.landmarks[place].x == pytest.approx((x + 0.5) / 640, abs=1e-6)
-        assert points.landmarks[place].y == pytest.approx((y + 0.5) / 480, abs=1e-6)
+    landmarks_of_face = scene.faces[0].landmarks
+    assert landmarks_of_face is not None
+    for index, point in ((30, IBUG68[30]), (68, IRISES[0][0]), (69, IRISES[1][0])):
+        x, y, _ = landmarks_of_face.points[point]
+        assert points.landmarks[index].x == pytest.approx((x + 0.5) / 640, abs=1e-6)
+        assert points.landmarks[index].y == pytest.approx((y + 0.5) / 480, abs=1e-6)
 
 
-@needs_hri_msgs
-def test_action_units_and_expression_are_those_of_the_face(scene: Scene) -> None:
+def test_action_units_and_expression_equal_those_of_the_face(scene: Scene) -> None:
     from hri_msgs.msg import Expression, FacialActionUnits
 
     units = scene.graph.listen(FacialActionUnits, f"{FACES}/f4/facs")
@@ -150,11 +130,10 @@ def test_action_units_and_expression_are_those_of_the_face(scene: Scene) -> None
     assert expressions[-1].arousal == pytest.approx(readouts.arousal, abs=1e-6)
 
 
-@needs_hri_msgs
-def test_the_picture_of_a_face_is_cut_from_the_image_of_its_stamp(scene: Scene) -> None:
+def test_the_cropped_image_is_from_the_image_with_the_same_stamp(scene: Scene) -> None:
     pictures = scene.graph.listen(Image, f"{FACES}/f5/cropped")
     scene.faces = [scene.face("f5")]
-    scene.until(lambda: pictures, "a picture")
+    scene.until(lambda: pictures, "a cropped image")
     picture = pictures[-1]
     assert (picture.width, picture.height, picture.encoding, picture.header.frame_id) == (128, 128, "bgr8", "lens")
     pixels = np.reshape(picture.data, (128, 128, 3))
@@ -162,8 +141,7 @@ def test_the_picture_of_a_face_is_cut_from_the_image_of_its_stamp(scene: Scene) 
     assert (pixels[:, 65:] == 250).all()
 
 
-@needs_hri_msgs
-def test_tf_has_the_face_and_its_gaze(scene: Scene) -> None:
+def test_tf_contains_the_face_frame_and_the_gaze_frame(scene: Scene) -> None:
     from tf2_msgs.msg import TFMessage
 
     messages = scene.graph.listen(TFMessage, "/tf", 100)
@@ -174,44 +152,41 @@ def test_tf_has_the_face_and_its_gaze(scene: Scene) -> None:
         return {transform.child_frame_id: transform for transform in found}
 
     scene.until(lambda: {"face_f6", "gaze_f6"} <= frames().keys(), "the frames of f6")
-    looking, face = frames()["gaze_f6"], frames()["face_f6"]
-    assert looking.header.frame_id == face.header.frame_id == "lens"
-    assert looking.transform.translation == face.transform.translation
-    q = looking.transform.rotation
-    along = Rotation.from_quat([q.x, q.y, q.z, q.w]).apply([0, 0, 1])
-    np.testing.assert_allclose(along, gaze(face_state(scene.faces[0], 0, "open")).combined, atol=1e-6)
+    gaze_frame, face_frame = frames()["gaze_f6"], frames()["face_f6"]
+    assert gaze_frame.header.frame_id == face_frame.header.frame_id == "lens"
+    assert gaze_frame.transform.translation == face_frame.transform.translation
+    q = gaze_frame.transform.rotation
+    direction = Rotation.from_quat([q.x, q.y, q.z, q.w]).apply([0, 0, 1])
+    np.testing.assert_allclose(direction, gaze(face_state(scene.faces[0], 0, "open")).combined, atol=1e-6)
 
 
-@needs_hri_msgs
-def test_a_damaged_message_is_left_out_and_the_next_one_works(scene: Scene) -> None:
+def test_an_invalid_message_is_skipped_and_the_next_one_is_used(scene: Scene) -> None:
     from hri_msgs.msg import IdsList
 
     bridge = scene.bridge
-    scene.faces, scene.broken = [scene.face("f7")], True
-    scene.until(lambda: "faces left out: a value for each of 52 blendshapes was wanted" in bridge.output, "a complaint")
-    scene.broken = False
+    scene.faces, scene.invalid = [scene.face("f7")], True
+    scene.until(lambda: "faces skipped: expected a value for each of 52" in bridge.output, "the error")
+    scene.invalid = False
     tracked = scene.graph.listen(IdsList, f"{FACES}/tracked")
-    scene.until(lambda: tracked and list(tracked[-1].ids) == ["f7"], "the face after the damage")
+    scene.until(lambda: tracked and list(tracked[-1].ids) == ["f7"], "the face of a valid message")
     assert bridge.running
 
 
-@needs_hri_msgs
-def test_an_image_that_cannot_be_read_costs_the_picture_and_nothing_else(scene: Scene) -> None:
+def test_an_image_that_cannot_be_decoded_affects_only_cropped(scene: Scene) -> None:
     from hri_msgs.msg import FacialActionUnits
 
     pictures = scene.graph.listen(Image, f"{FACES}/f12/cropped")
     units = scene.graph.listen(FacialActionUnits, f"{FACES}/f12/facs")
     scene.faces, scene.encoding = [scene.face("f12")], "32FC1"
-    scene.until(lambda: "image left out: an encoding of bgr8" in scene.bridge.output, "a complaint")
+    scene.until(lambda: "image skipped: " in scene.bridge.output, "the error")
     units.clear()
-    scene.until(lambda: units, "action units beside it")
+    scene.until(lambda: units, "action units without an image")
     assert not pictures
     scene.encoding = "bgr8"
-    scene.until(lambda: pictures, "a picture")
+    scene.until(lambda: pictures, "a cropped image")
 
 
-@needs_hri_msgs
-def test_a_label_that_hri_msgs_does_not_have_is_not_sent_and_the_rest_is(scene: Scene) -> None:
+def test_an_unknown_label_affects_only_the_expression(scene: Scene) -> None:
     from hri_msgs.msg import Expression, FacialActionUnits
 
     units = scene.graph.listen(FacialActionUnits, f"{FACES}/f8/facs")
@@ -220,40 +195,38 @@ def test_a_label_that_hri_msgs_does_not_have_is_not_sent_and_the_rest_is(scene: 
     scene.faces = [replace(face, readouts=replace(face.readouts, label="bored"))]
     scene.until(lambda: len(units) > 5, "action units")
     assert not expressions
-    scene.until(lambda: "of face 'f8' left out: a label of neutral, happy" in scene.bridge.output, "a complaint")
+    scene.until(lambda: "of face 'f8' skipped: expected a label of neutral, happy" in scene.bridge.output, "the error")
     scene.faces = [face]
     scene.until(lambda: expressions, "an expression")
     assert scene.bridge.running
 
 
-@needs_hri_msgs
-def test_a_face_without_eyes_keeps_its_frame_and_the_others_keep_their_gaze(scene: Scene) -> None:
-    """Neither ARKit's blendshapes nor landmarks, as another face model has it in profile."""
+def test_a_face_without_gaze_affects_only_its_gaze_frame(scene: Scene) -> None:
+    """A face without ARKit's blendshapes and without landmarks, as of another face model in profile view."""
     from diagnostic_msgs.msg import DiagnosticArray
     from tf2_msgs.msg import TFMessage
 
     messages = scene.graph.listen(TFMessage, "/tf", 100)
     diagnostics = scene.graph.listen(DiagnosticArray, "/diagnostics")
     face = scene.face("f10")
-    blind = replace(face, id="f9", landmarks=None, blendshapes=Blendshapes((), np.zeros(0)))
-    scene.faces = [blind, face]
+    without = replace(face, id="f9", landmarks=None, blendshapes=Blendshapes((), np.zeros(0)))
+    scene.faces = [without, face]
 
     def frames() -> set[str]:
         return {transform.child_frame_id for message in messages for transform in message.transforms}
 
     def counted() -> list[dict[str, str]]:
         found = [{pair.key: pair.value for pair in status.values} for each in diagnostics for status in each.status]
-        return [values for values in found if "gaze of face 'f9' left out" in values.get("last error", "")]
+        return [values for values in found if "gaze of face 'f9' skipped" in values.get("last error", "")]
 
     scene.until(lambda: {"face_f9", "face_f10", "gaze_f10"} <= frames(), "the frames of both")
     assert "gaze_f9" not in frames()
     scene.until(counted, "a count")
-    assert int(counted()[-1]["left out"]) > 0
+    assert int(counted()[-1]["skipped"]) > 0
     assert scene.bridge.running
 
 
-@needs_hri_msgs
-def test_of_two_faces_that_get_one_name_the_first_counts(scene: Scene) -> None:
+def test_the_first_of_two_faces_with_the_same_hri_id_is_published(scene: Scene) -> None:
     from hri_msgs.msg import IdsList
 
     tracked = scene.graph.listen(IdsList, f"{FACES}/tracked")
@@ -262,13 +235,12 @@ def test_of_two_faces_that_get_one_name_the_first_counts(scene: Scene) -> None:
     assert scene.bridge.running
 
 
-@needs_hri_msgs
-def test_silence_empties_the_room_and_the_node_ends_well(scene: Scene) -> None:
+def test_faces_are_removed_after_the_input_timeout(scene: Scene) -> None:
     from hri_msgs.msg import IdsList
 
     tracked = scene.graph.listen(IdsList, f"{FACES}/tracked")
     scene.faces = [scene.face("f11")]
     scene.until(lambda: tracked and list(tracked[-1].ids) == ["f11"], "a face")
-    scene.graph.until(lambda: not tracked[-1].ids, "nobody")
+    scene.graph.until(lambda: not tracked[-1].ids, "an empty list of ids")
     assert f"{FACES}/f11/roi" not in scene.topics()
     assert scene.bridge.stop() == 0, scene.bridge.output

@@ -1,4 +1,4 @@
-"""Meshes between processes: what ordinary subscribers receive of the node's bytes is one and the same face."""
+"""Meshes between processes: marker, cloud and reconstruction show the same face in a subscriber."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def points_of(marker: Marker) -> NDArray[np.float64]:
 
 
 @pytest.mark.slow
-def test_marker_cloud_and_rebuilt_mesh_show_the_same_face_and_go_with_it(graph: Any, start: Any) -> None:
+def test_marker_cloud_and_reconstructed_mesh_show_the_same_face(graph: Any, start: Any) -> None:
     options = ("output.mesh_detail:=facemesh", "output.mesh_landmarks:=true", "output.mesh_axes:=true")
     perception = start("perception", "-r", "__ns:=/mesh", *[part for option in options for part in ("-p", option)])
     camera = start("camera", "-r", "__ns:=/mesh", "-p", "width:=640", "-p", "height:=480", "-p", "rate:=10.0")
@@ -44,8 +44,8 @@ def test_marker_cloud_and_rebuilt_mesh_show_the_same_face_and_go_with_it(graph: 
     markers: list[Marker] = graph.listen(Marker, "/mesh/mesh_markers", 50)
 
     def common() -> set[tuple[int, int]]:
-        drawn = {stamp(marker) for marker in markers if marker.id == AXES}
-        return drawn & {stamp(cloud) for cloud in clouds if cloud.width} & {stamp(m) for m in faces if m.faces}
+        marked = {stamp(marker) for marker in markers if marker.id == AXES}
+        return marked & {stamp(cloud) for cloud in clouds if cloud.width} & {stamp(m) for m in faces if m.faces}
 
     graph.until(lambda: models and common(), "a face, its markers and its cloud with one stamp")
     moment = max(common())
@@ -61,8 +61,8 @@ def test_marker_cloud_and_rebuilt_mesh_show_the_same_face_and_go_with_it(graph: 
     np.testing.assert_allclose(points_of(landmarks)[:468], in_cloud, atol=ROUNDING)
     nearest = np.linalg.norm(corners[:, None] - in_cloud[None], axis=2).min(axis=1)
     assert nearest.max() < ROUNDING
-    rebuilt = open_face_model("open").facemesh_points(MeshReconstructor(models[0]).in_camera(face))
-    np.testing.assert_allclose(rebuilt[:468], in_cloud, atol=ROUNDING)
+    reconstructed = open_face_model("open").facemesh_points(MeshReconstructor(models[0]).in_camera(face))
+    np.testing.assert_allclose(reconstructed[:468], in_cloud, atol=ROUNDING)
     position = face.pose.pose.position
     np.testing.assert_allclose(points_of(axes)[0], [position.x, position.y, position.z], atol=ROUNDING)
     assert camera.stop() == 0, camera.output

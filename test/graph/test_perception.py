@@ -1,4 +1,4 @@
-"""The perception node as a process on a real graph: what it answers to images."""
+"""The perception node as a process: results for images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
-from support.perception_dialog import FRAME_ID, Dialog, values
+from support.perception_client import FRAME_ID, PerceptionClient, values
 from visualization_msgs.msg import Marker
 
 from face_expr_ros.core.geometry import pinhole_camera
@@ -26,17 +26,17 @@ BAD_INFO = CameraInfo(width=640, height=480, distortion_model="plumb_bob", k=[ma
 
 
 @pytest.fixture(scope="module")
-def dialog(graph: Any, start: Any, portrait: NDArray[np.uint8]) -> Dialog:
-    """One node for all tests of this file."""
+def client(graph: Any, start: Any, portrait: NDArray[np.uint8]) -> PerceptionClient:
+    """One node for all tests of this module, which has already processed an image without CameraInfo."""
     start("perception", "-r", "__ns:=/main")
-    result = Dialog(graph, "/main", portrait)
+    result = PerceptionClient(graph, "/main", portrait)
     result.ask()
     return result
 
 
-def test_a_face_is_found_under_the_header_of_its_image(dialog: Dialog) -> None:
-    image = dialog.image()
-    answer = dialog.ask(image)
+def test_a_face_is_published_with_the_header_of_its_image(client: PerceptionClient) -> None:
+    image = client.image()
+    answer = client.ask(image)
     (face,) = answer.faces
     assert answer.header == image.header
     assert face.pose.header == face.shape.header == face.expression.header == image.header
@@ -46,8 +46,8 @@ def test_a_face_is_found_under_the_header_of_its_image(dialog: Dialog) -> None:
     assert 200 < face.roi.x_offset + face.roi.width / 2 < 440
 
 
-def test_an_image_without_a_face_is_answered_with_nobody(dialog: Dialog) -> None:
-    answer = dialog.ask(dialog.image(picture=np.full((480, 640, 3), 90, np.uint8)))
+def test_an_image_without_a_face_has_an_empty_result(client: PerceptionClient) -> None:
+    answer = client.ask(client.image(picture=np.full((480, 640, 3), 90, np.uint8)))
     assert not answer.faces
 
 
@@ -59,11 +59,11 @@ def test_an_image_without_a_face_is_answered_with_nobody(dialog: Dialog) -> None
         ("bgra8", lambda bgr: np.dstack([bgr, bgr[:, :, :1]])),
     ],
 )
-def test_other_encodings_are_seen_too(dialog: Dialog, encoding: str, convert: Any) -> None:
-    rows = np.ascontiguousarray(convert(dialog.picture))
+def test_a_face_is_detected_in_other_encodings(client: PerceptionClient, encoding: str, convert: Any) -> None:
+    rows = np.ascontiguousarray(convert(client.picture))
     data = array("B", rows.tobytes())
-    image = dialog.image(encoding=encoding, step=rows.strides[0], data=data)
-    assert len(dialog.ask(image).faces) == 1
+    image = client.image(encoding=encoding, step=rows.strides[0], data=data)
+    assert len(client.ask(image).faces) == 1
 
 
 BAD_IMAGES: dict[str, dict[str, Any]] = {
@@ -78,42 +78,44 @@ BAD_IMAGES: dict[str, dict[str, Any]] = {
 }
 
 
-def test_bad_images_are_counted_and_named_and_the_next_good_one_works(dialog: Dialog) -> None:
+def test_invalid_images_are_reported_and_the_next_one_is_processed(client: PerceptionClient) -> None:
     for name, changes in BAD_IMAGES.items():
-        dialog.say(dialog.image(**changes))
-        assert len(dialog.ask().faces) == 1, name
-    last = dialog.image(encoding="32FC1")
-    status = dialog.status(lambda status: status.level == DiagnosticStatus.ERROR, "an error", lambda: dialog.say(last))
-    assert "bad images on /main/image: an encoding of bgr8" in status.message
-    assert "'32FC1' was given" in values(status)["last error"]
+        client.publish(client.image(**changes))
+        assert len(client.ask().faces) == 1, name
+    last = client.image(encoding="32FC1")
+    status = client.status(
+        lambda status: status.level == DiagnosticStatus.ERROR, "an error", lambda: client.publish(last)
+    )
+    assert "invalid images on /main/image: " in status.message
+    assert "'32FC1'" in values(status)["last error"]
     assert int(values(status)["bad frames"]) >= 1
-    assert len(dialog.ask().faces) == 1
+    assert len(client.ask().faces) == 1
 
 
-def test_the_pose_is_metric_with_camera_info_and_not_with_a_bad_one(dialog: Dialog) -> None:
-    assert not dialog.ask().faces[0].pose.metric
-    face = dialog.inform(GOOD_INFO, metric=True).faces[0]
+def test_the_pose_is_metric_only_with_a_valid_camera_info(client: PerceptionClient) -> None:
+    assert not client.answers[0].faces[0].pose.metric
+    face = client.send_info(GOOD_INFO, metric=True).faces[0]
     assert face.pose.pose.position.z == pytest.approx(0.6, rel=0.15)  # meters, a face of unknown size
-    dialog.inform(BAD_INFO, metric=False)
-    status = dialog.status(
-        lambda status: "CameraInfo cannot be used" in status.message, "the problem", lambda: dialog.ask()
+    client.send_info(BAD_INFO, metric=False)
+    status = client.status(
+        lambda status: "CameraInfo cannot be used" in status.message, "the problem", lambda: client.ask()
     )
     assert status.level == DiagnosticStatus.WARN
     assert "fx and fy above 0 was wanted" in status.message
-    dialog.inform(GOOD_INFO, metric=True)
+    client.send_info(GOOD_INFO, metric=True)
 
 
-def test_time_may_stand_still_or_jump_back(dialog: Dialog) -> None:
-    later = dialog.ask(dialog.image(stamp=50_000_000_000))
-    again = dialog.ask(dialog.image(stamp=50_000_000_000))
-    back = dialog.ask(dialog.image(stamp=10_000_000_000))
-    after = dialog.ask(dialog.image(stamp=10_100_000_000))
+def test_constant_and_decreasing_stamps_are_handled(client: PerceptionClient) -> None:
+    later = client.ask(client.image(stamp=50_000_000_000))
+    again = client.ask(client.image(stamp=50_000_000_000))
+    back = client.ask(client.image(stamp=10_000_000_000))
+    after = client.ask(client.image(stamp=10_100_000_000))
     assert all(len(answer.faces) == 1 for answer in (later, again, back, after))
-    assert back.faces[0].face_id != later.faces[0].face_id, "an id is never used again"
+    assert back.faces[0].face_id != later.faces[0].face_id, "ids are not reused"
     assert after.faces[0].face_id == back.faces[0].face_id
 
 
-def test_every_output_carries_the_header_of_the_image(dialog: Dialog) -> None:
+def test_every_output_carries_the_header_of_the_image(client: PerceptionClient) -> None:
     kinds = {
         "pose": FacePose,
         "shape": FaceShape,
@@ -121,9 +123,9 @@ def test_every_output_carries_the_header_of_the_image(dialog: Dialog) -> None:
         "mesh_markers": Marker,
         "annotated": Image,
     }
-    received = {topic: dialog.listen(kind, topic) for topic, kind in kinds.items()}
-    dialog.ask_until(lambda _: all(received.values()), "on every topic")
-    stamps = {(answer.header.stamp.sec, answer.header.stamp.nanosec) for answer in dialog.answers}
+    received = {topic: client.listen(kind, topic) for topic, kind in kinds.items()}
+    client.ask_until(lambda _: all(received.values()), "on every topic")
+    stamps = {(answer.header.stamp.sec, answer.header.stamp.nanosec) for answer in client.answers}
     for messages in received.values():
         assert messages[-1].header.frame_id == FRAME_ID
         assert (messages[-1].header.stamp.sec, messages[-1].header.stamp.nanosec) in stamps
@@ -131,8 +133,8 @@ def test_every_output_carries_the_header_of_the_image(dialog: Dialog) -> None:
     assert (received["annotated"][-1].width, received["annotated"][-1].height) == (640, 480)
 
 
-def test_a_late_subscriber_gets_the_face_model(dialog: Dialog) -> None:
-    models: list[FaceModel] = dialog.listen(FaceModel, "face_model", LATCHED)
-    dialog.graph.until(lambda: models, "the face model")
+def test_a_late_subscriber_receives_the_face_model(client: PerceptionClient) -> None:
+    models: list[FaceModel] = client.listen(FaceModel, "face_model", LATCHED)
+    client.graph.until(lambda: models, "the face model")
     assert len(models[0].mean) == 3 * models[0].vertex_count
-    assert models[0].model == dialog.ask().faces[0].shape.model
+    assert models[0].model == client.ask().faces[0].shape.model

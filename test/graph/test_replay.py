@@ -1,4 +1,4 @@
-"""A bag published into a graph: all of it, in its order, at its times; live answers are those of the annotated bag."""
+"""Replay of bags: messages, order, times and errors; live results equal those of the annotated bag."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from face_expr_ros.nodes.replay import Player, ReplayOptions
 
 SENSOR_DATA = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
 Picture = NDArray[np.uint8]
-SAME = 1e-5  # of any number of a face, live against offline; both are float32 of the same computation
+TOLERANCE = 1e-5  # of float32 values of the same computation
 COMMAND = "import sys; from face_expr_ros.cli import main; sys.exit(main())"
 
 
@@ -46,7 +46,7 @@ def replay(bag: Path, *options: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", COMMAND, "replay", str(bag), *options], stdout=subprocess.DEVNULL)
 
 
-def test_a_bag_comes_out_as_it_was_recorded(graph: Any, bag: Path, tmp_path: Path) -> None:
+def test_all_messages_of_a_bag_are_published(graph: Any, bag: Path, tmp_path: Path) -> None:
     words: list[String] = graph.listen(String, "/chatter", SENSOR_DATA)
     images: list[Image] = graph.listen(Image, "/camera/image", SENSOR_DATA)
     infos: list[CameraInfo] = graph.listen(CameraInfo, "/camera/camera_info", SENSOR_DATA)
@@ -61,39 +61,38 @@ def test_a_bag_comes_out_as_it_was_recorded(graph: Any, bag: Path, tmp_path: Pat
     assert stamps == [START_NS + number * 10**9 // RATE for number in range(8)]
     times = [Time.from_msg(message.clock).nanoseconds for message in clock]
     assert times == sorted(times)
-    assert len(times) > 24, "the clock goes on between messages"
+    assert len(times) > 24, "the clock advances between messages"
     answer = json.loads(result.read_text())
     assert (answer["messages_in"], answer["frames"], answer["faces"]) == (24, 8, 0)
     assert answer["realtime_factor"] <= 1.0
 
 
-def test_a_loop_ends_with_control_c(graph: Any, bag: Path, tmp_path: Path) -> None:
+def test_a_loop_is_stopped_by_ctrl_c(graph: Any, bag: Path, tmp_path: Path) -> None:
     words: list[String] = graph.listen(String, "/chatter", SENSOR_DATA)
     result = tmp_path / "result.json"
     options = ("--loop", "--rate", "4", "--topics", "/chatter", "--wait-for", "/chatter", "--json", str(result))
     process = replay(bag, *options)
-    graph.until(lambda: len(words) > 20, "the third time")
+    graph.until(lambda: len(words) > 20, "the third repetition")
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 0
     assert json.loads(result.read_text())["frames"] == 0
     assert [word.data for word in words[:10]] == [f"word {number % 8}" for number in range(10)]
 
 
-def test_topics_that_are_not_there_are_refused(graph: Any, bag: Path) -> None:
+def test_unknown_topics_are_rejected(graph: Any, bag: Path) -> None:
     with Recording(bag) as recording, pytest.raises(BagError, match="has no topic '/nobody'; it has /camera"):
         Player(graph.node, recording, ReplayOptions(topics=("/nobody",)))
     with Recording(bag) as recording:
         player = Player(graph.node, recording, ReplayOptions(topics=("/chatter",), wait_for=("/camera/image",)))
-        with pytest.raises(BagError, match="/camera/image is waited for but not published; /chatter are"):
+        with pytest.raises(BagError, match="expected one of the published topics /chatter, got /camera/image"):
             player.play()
 
 
-def test_faces_of_another_version_are_left_out(graph: Any, tmp_path: Path) -> None:
-    """Their bytes would be read as something else."""
+def test_faces_with_another_message_definition_are_skipped(graph: Any, tmp_path: Path) -> None:
     with Writer(tmp_path / "old", version=8, storage_plugin=StoragePlugin.MCAP) as writer:
         faces = writer.add_connection("/faces", FACE_ARRAY, msgdef="string face\n", rihs01=UNKNOWN_HASH)
         writer.write(faces, START_NS, bytes(8))
-    words = "face_expr_ros/msg/FaceArray was recorded with another definition than the installed one"
+    words = "face_expr_ros/msg/FaceArray was recorded with a definition that differs from the installed one"
     with Recording(tmp_path / "old") as recording:
         assert words in Player(graph.node, recording, ReplayOptions()).left_out["/faces"]
         with pytest.raises(BagError, match=f"/faces cannot be published: .*{words}"):
@@ -105,12 +104,12 @@ ODD_TOPICS = {
     "a service": ("/t", "std_srvs/srv/Trigger", "std_srvs/srv/Trigger is not installed"),
     "no class": ("/t", "std_msgs/msg/__doc__", "std_msgs/msg/__doc__ is not installed"),
     "nothing": ("/t", "//", "// is not installed"),
-    "a name with a space": ("/a b", "std_msgs/msg/String", "'/a b' is no name of a topic"),
+    "a name with a space": ("/a b", "std_msgs/msg/String", "expected a valid topic name, got '/a b'"),
 }
 
 
 @pytest.mark.parametrize("case", ODD_TOPICS)
-def test_topics_that_nobody_could_subscribe_to_are_left_out(graph: Any, tmp_path: Path, case: str) -> None:
+def test_topics_without_an_installed_type_or_valid_name_are_skipped(graph: Any, tmp_path: Path, case: str) -> None:
     topic, kind, words = ODD_TOPICS[case]
     with Writer(tmp_path / "a", version=8, storage_plugin=StoragePlugin.MCAP) as writer:
         odd = writer.add_connection(topic, kind, msgdef="uint8 a\n", rihs01=UNKNOWN_HASH)
@@ -119,7 +118,7 @@ def test_topics_that_nobody_could_subscribe_to_are_left_out(graph: Any, tmp_path
         assert words in Player(graph.node, recording, ReplayOptions()).left_out[topic]
 
 
-def test_damaged_faces_are_published_as_they_are_and_not_counted(graph: Any, tmp_path: Path) -> None:
+def test_truncated_faces_are_published_unchanged_and_not_counted(graph: Any, tmp_path: Path) -> None:
     with BagFile(tmp_path / "a") as file:
         file.write("/faces", FACE_ARRAY, 0, b"\0\1\0\0")
         file.write("/faces", FACE_ARRAY, 1, cdr(FACE_ARRAY, {"header": header(1), "faces": []}))
@@ -127,20 +126,23 @@ def test_damaged_faces_are_published_as_they_are_and_not_counted(graph: Any, tmp
         player = Player(graph.node, recording, ReplayOptions(rate=0.0))
         player.play()
     assert (player.counts.messages, player.counts.faces) == (2, 0)
-    assert "faces that cannot be counted" in player.counts.problem
+    assert "the faces of a message cannot be counted" in player.counts.problem
 
 
-def test_a_time_that_the_clock_cannot_say_is_refused(graph: Any, tmp_path: Path) -> None:
+def test_a_time_outside_the_range_of_the_clock_is_rejected(graph: Any, tmp_path: Path) -> None:
     with Writer(tmp_path / "a", version=8, storage_plugin=StoragePlugin.MCAP) as writer:
         words = writer.add_connection("/chatter", STRING, typestore=package_types())
         writer.write(words, 2**63, cdr(STRING, {"data": "late"}))
-    with Recording(tmp_path / "a") as recording, pytest.raises(BagError, match="of the years 1970 to 2038 was wanted"):
+    with (
+        Recording(tmp_path / "a") as recording,
+        pytest.raises(BagError, match="expected a recording of the years 1970 to 2038"),
+    ):
         Player(graph.node, recording, ReplayOptions(rate=0.0, clock=True)).play()
 
 
 @pytest.mark.slow
-def test_live_answers_are_those_of_the_annotated_bag(graph: Any, start: Any, bag: Path, tmp_path: Path) -> None:
-    """No frame is dropped: each image is shown when the last one is answered."""
+def test_live_results_equal_those_of_the_annotated_bag(graph: Any, start: Any, bag: Path, tmp_path: Path) -> None:
+    """Each image is published after the result of the previous one, so that no frame is dropped."""
     annotate(Job(bag, tmp_path / "faces"), bar=False)
     with Recording(tmp_path / "faces") as recording:
         offline = [
@@ -149,12 +151,16 @@ def test_live_answers_are_those_of_the_annotated_bag(graph: Any, start: Any, bag
         ]
     live: list[FaceArray] = []
     with Recording(bag) as recording:
-        # The node has to know the player before it subscribes: CameraInfo may be lost otherwise.
+        # Created before the node subscribes, because CameraInfo may be lost otherwise.
         player = Player(graph.node, recording, ReplayOptions(topics=("/camera/image", "/camera/camera_info")))
         start("perception", "-r", "__ns:=/camera")
         lockstep = Lockstep(graph, "/camera")
         info = next(recording.messages([recording.connection("/camera/camera_info")]))
-        for later in (3, 4, 5):  # seconds; nobody says when CameraInfo has come, and going back forgets these images
+        for later in (
+            3,
+            4,
+            5,
+        ):  # seconds; there is no event for the receipt of CameraInfo; jumping back resets the tracks
             player.publish(info)
             assert not lockstep.show(np.zeros((480, 640, 3), np.uint8), START_NS + later * SECOND).faces
         for message in recording.messages():
@@ -169,7 +175,9 @@ def test_live_answers_are_those_of_the_annotated_bag(graph: Any, start: Any, bag
         (face,), (twin,) = one.faces, other.faces
         assert (face.face_id, face.pose.metric, face.roi) == (twin.face_id, twin.pose.metric, twin.roi)
         for name in ("landmarks", "confidence"):
-            np.testing.assert_allclose(getattr(face, name), getattr(twin, name), rtol=SAME, atol=SAME)
-        np.testing.assert_allclose(face.expression.blendshapes, twin.expression.blendshapes, atol=SAME)
-        np.testing.assert_allclose(face.shape.coefficients, twin.shape.coefficients, atol=SAME)
-        np.testing.assert_allclose(face.pose.weak_perspective, twin.pose.weak_perspective, rtol=SAME, atol=SAME)
+            np.testing.assert_allclose(getattr(face, name), getattr(twin, name), rtol=TOLERANCE, atol=TOLERANCE)
+        np.testing.assert_allclose(face.expression.blendshapes, twin.expression.blendshapes, atol=TOLERANCE)
+        np.testing.assert_allclose(face.shape.coefficients, twin.shape.coefficients, atol=TOLERANCE)
+        np.testing.assert_allclose(
+            face.pose.weak_perspective, twin.pose.weak_perspective, rtol=TOLERANCE, atol=TOLERANCE
+        )

@@ -1,4 +1,4 @@
-"""Several cameras in one process, and what a camera that is too fast or a listener that is too slow does: nothing."""
+"""Several cameras in one process; a camera that is too fast and a subscriber that is too slow."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ SENSOR_DATA = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 NAMESPACES = ("/front", "/rear/left")
 FRAMES = 12
 
-# Subscribes to everything large, says so, and then never takes a message.
-SLEEPER = """
+# Subscribes to the large topics, reports this, and never takes a message.
+IDLE_SUBSCRIBER = """
 import sys, time
 import rclpy
 from rclpy.node import Node
@@ -40,7 +40,7 @@ from face_expr_ros.msg import FaceArray
 from sensor_msgs.msg import Image
 from visualization_msgs.msg import Marker
 rclpy.init(args=[])
-node = Node("sleeper")
+node = Node("idle_subscriber")
 for kind, topic in ((FaceArray, "faces"), (Marker, "mesh_markers"), (Image, "annotated")):
     node.create_subscription(kind, f"{sys.argv[1]}/{topic}", print, 10)
 print("subscribed", flush=True)
@@ -50,7 +50,7 @@ rclpy.try_shutdown()
 
 
 class Feed:
-    """Images for one namespace, and the answers that came."""
+    """Publishes images in one namespace and receives the results."""
 
     def __init__(self, graph: Any, namespace: str, picture: NDArray[np.uint8], since: int = 0) -> None:
         self._picture = picture
@@ -72,14 +72,14 @@ class Feed:
     def with_faces(self) -> list[FaceArray]:
         return [answer for answer in self.answers if answer.faces]
 
-    def is_its_own(self) -> bool:
+    def has_only_own_results(self) -> bool:
         return {answer.header.frame_id for answer in self.answers} == {self._frame_id}
 
 
 @pytest.fixture(scope="module")
 def two_cameras(graph: Any, start: Any) -> Iterator[None]:
-    """One process that serves both namespaces; it ends cleanly."""
-    # The namespace of the command line is that of all nodes of a process: each one's own comes first.
+    """One process with a node in each namespace, which is stopped cleanly at the end."""
+    # The namespace of the command line applies to all nodes of a process; the nodes' own ones take precedence.
     process = start("perception", "-r", "__ns:=/ignored", "--", "--namespaces", *NAMESPACES)
     graph.until(lambda: all(graph.node.count_subscribers(f"{name}/image") for name in NAMESPACES), "both nodes")
     yield
@@ -87,72 +87,72 @@ def two_cameras(graph: Any, start: Any) -> Iterator[None]:
     assert "Traceback" not in process.output
 
 
-def test_one_process_serves_two_cameras_and_keeps_them_apart(
+def test_two_cameras_in_one_process_have_separate_results(
     graph: Any, two_cameras: None, portrait: NDArray[np.uint8]
 ) -> None:
     empty = np.full((480, 640, 3), 90, np.uint8)
-    faces, nobody = Feed(graph, NAMESPACES[0], portrait), Feed(graph, NAMESPACES[1], empty)
+    faces, no_faces = Feed(graph, NAMESPACES[0], portrait), Feed(graph, NAMESPACES[1], empty)
 
     def feed() -> None:
         faces.publish()
-        nobody.publish()
+        no_faces.publish()
 
-    graph.until(lambda: len(faces.with_faces()) >= 5 and len(nobody.answers) >= 5, "answers to both cameras", feed)
-    assert faces.is_its_own()
-    assert nobody.is_its_own()
-    assert not nobody.with_faces()
-    assert {face.face_id for answer in faces.with_faces() for face in answer.faces} == {"f1"}
+    graph.until(lambda: len(faces.with_faces()) >= 5 and len(no_faces.answers) >= 5, "results of both cameras", feed)
+    assert faces.has_only_own_results()
+    assert no_faces.has_only_own_results()
+    assert not no_faces.with_faces()
+    assert len({face.face_id for answer in faces.with_faces() for face in answer.faces}) == 1
 
 
-def test_of_a_camera_that_is_too_fast_the_newest_image_wins_and_the_others_are_counted(
+def test_only_the_latest_image_of_a_fast_camera_is_processed(
     graph: Any, two_cameras: None, portrait: NDArray[np.uint8]
 ) -> None:
     feed = Feed(graph, NAMESPACES[0], portrait, since=1000)
-    said: list[DiagnosticArray] = graph.listen(DiagnosticArray, "/diagnostics")
+    diagnostics: list[DiagnosticArray] = graph.listen(DiagnosticArray, "/diagnostics")
 
     def dropped() -> int:
         name = f"{NAMESPACES[0].strip('/')}/perception"
-        mine = [status for message in said for status in message.status if status.name == name]
+        own = [status for message in diagnostics for status in message.status if status.name == name]
         return max(
-            (int(pair.value) for status in mine for pair in status.values if pair.key == "dropped frames"), default=0
+            (int(pair.value) for status in own for pair in status.values if pair.key == "dropped frames"), default=0
         )
 
     def flood() -> None:
         for _ in range(5):
             feed.publish()
 
-    graph.until(lambda: dropped() > 0, "a count of images that were left out", flood)
-    graph.until(feed.last_is_answered, "the answer to the last image")
+    graph.until(lambda: dropped() > 0, "the count of dropped images", flood)
+    graph.until(feed.last_is_answered, "the result of the last image")
     stamps = [answer.header.stamp.sec * 10**9 + answer.header.stamp.nanosec for answer in feed.answers]
-    stamps = [stamp for stamp in stamps if stamp > 1000 * 10**9]  # without an image of the test before
-    assert stamps == sorted(set(stamps)), "in order, each at most once"
+    stamps = [stamp for stamp in stamps if stamp > 1000 * 10**9]  # without results of other tests
+    assert stamps == sorted(set(stamps)), "in order and at most once"
     assert len(stamps) < feed.published
 
 
 @pytest.mark.parametrize(
-    ("namespaces", "words"),
+    ("namespaces", "message"),
     [
-        (["front"], "a namespace such as /front was wanted, 'front' was given"),
-        (["/front", "/re ar"], "a namespace such as /front was wanted, '/re ar' was given"),
-        (["/front", "/rear", "/front"], "a namespace for each camera was wanted, '/front' was given twice"),
+        (["front"], "expected a namespace such as /front, got 'front'"),
+        (["/front", "/re ar"], "expected a namespace such as /front, got '/re ar'"),
+        (["/front", "/rear", "/front"], "expected a different namespace for each camera, got '/front' twice"),
     ],
 )
-def test_namespaces_that_cannot_be_stop_the_process_with_a_sentence(namespaces: list[str], words: str) -> None:
-    with pytest.raises(StartError, match=words) as caught:
+def test_invalid_namespaces_are_rejected_with_one_line(namespaces: list[str], message: str) -> None:
+    with pytest.raises(StartError, match=message) as caught:
         create_all(namespaces)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.slow
-def test_two_pipelines_in_two_threads_see_what_each_sees_alone(portrait: NDArray[np.uint8]) -> None:
-    films = [[shifted(portrait, direction * number) for number in range(FRAMES)] for direction in (-4, 4)]
-    alone = [see(film) for film in films]
+def test_pipelines_in_two_threads_do_not_affect_each_other(portrait: NDArray[np.uint8]) -> None:
+    clips = [[shifted(portrait, direction * number) for number in range(FRAMES)] for direction in (-4, 4)]
+    alone = [run_pipeline(clip) for clip in clips]
     together: list[Any] = [None, None]
 
-    def watch(place: int) -> None:
-        together[place] = see(films[place])
+    def run(index: int) -> None:
+        together[index] = run_pipeline(clips[index])
 
-    threads = [threading.Thread(target=watch, args=(place,)) for place in range(2)]
+    threads = [threading.Thread(target=run, args=(index,)) for index in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -165,12 +165,12 @@ def shifted(picture: NDArray[np.uint8], pixels: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.roll(picture, pixels, axis=1))
 
 
-def see(film: list[NDArray[np.uint8]]) -> NDArray[np.float64]:
+def run_pipeline(clip: list[NDArray[np.uint8]]) -> NDArray[np.float64]:
     """(frames, 3 + 52): position and blendshapes of the only face of each frame."""
     pipeline = Pipeline(PerceptionConfig())
     camera = default_camera(640, 480, 63.0)
     rows = []
-    for number, image in enumerate(film):
+    for number, image in enumerate(clip):
         (face,) = pipeline(Frame(image, round(number * 1e9 / 30), "lens", camera))
         rows.append(np.concatenate([face.fit.pose.position, face.blendshapes.values]))
     pipeline.close()
@@ -178,9 +178,9 @@ def see(film: list[NDArray[np.uint8]]) -> NDArray[np.float64]:
 
 
 @pytest.fixture
-def sleeper() -> Iterator[subprocess.Popen[str]]:
+def idle_subscriber() -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        [sys.executable, "-c", SLEEPER, "/busy"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", IDLE_SUBSCRIBER, "/busy"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     yield process
     process.kill()
@@ -188,17 +188,17 @@ def sleeper() -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.mark.slow
-def test_a_listener_that_takes_nothing_delays_nobody(
-    graph: Any, start: Any, portrait: NDArray[np.uint8], sleeper: subprocess.Popen[str]
+def test_a_stopped_subscriber_does_not_delay_others(
+    graph: Any, start: Any, portrait: NDArray[np.uint8], idle_subscriber: subprocess.Popen[str]
 ) -> None:
     process = start("perception", "-r", "__ns:=/busy")
     feed = Feed(graph, "/busy", portrait)
-    assert sleeper.stdout is not None
-    assert sleeper.stdout.readline() == "subscribed\n"
-    graph.until(lambda: graph.node.count_subscribers("/busy/mesh_markers"), "the listener")
-    graph.until(feed.with_faces, "an answer", feed.publish)
-    sleeper.send_signal(signal.SIGSTOP)  # it does not even acknowledge any more
+    assert idle_subscriber.stdout is not None
+    assert idle_subscriber.stdout.readline() == "subscribed\n"
+    graph.until(lambda: graph.node.count_subscribers("/busy/mesh_markers"), "the subscriber")
+    graph.until(feed.with_faces, "a result", feed.publish)
+    idle_subscriber.send_signal(signal.SIGSTOP)  # it no longer acknowledges messages
     before = len(feed.answers)
-    # More than any queue holds, so that a node that waits for the sleeper would stand still.
-    graph.until(lambda: len(feed.answers) >= before + 30, "thirty more answers", feed.publish)
+    # More than the depth of any queue, so that a node that waits for the subscriber would block.
+    graph.until(lambda: len(feed.answers) >= before + 30, "thirty more results", feed.publish)
     assert process.stop(signal.SIGINT) == 0, process.output

@@ -12,7 +12,8 @@ import pytest
 from support.paths import ROOT
 
 from face_expr_ros.cli import face_expr
-from face_expr_ros.core.config import CameraConfig, PerceptionConfig, settings
+from face_expr_ros.core.config import CameraConfig, PerceptionConfig
+from face_expr_ros.core.settings import settings
 from face_expr_ros.docs_figures.architecture import architecture_drawing
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The launch file of a robot's head, executed with small stand-ins for the launch classes."""
+"""The launch file of a robot head, executed with replacements of the launch classes."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def log_info(launch_stand_ins: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def started(**arguments: str) -> dict[str, Any]:
-    """What the launch file starts with these arguments: nodes by their executable, the rest by its class."""
+    """The actions that the launch file returns for these arguments: nodes by executable, others by class name."""
     assert arguments.keys() <= defaults(FILE).keys()
     (start,) = actions(FILE, "OpaqueFunction")
     made = start.named["function"](SimpleNamespace(launch_configurations=defaults(FILE) | arguments))
     return {action.named.get("executable", type(action).__name__): action.named for action in made}
 
 
-def test_the_head_its_model_and_perception_start_together() -> None:
+def test_head_control_robot_model_and_perception_are_started() -> None:
     nodes = started()
     assert list(nodes) == ["head_control", "robot_state_publisher", "IncludeLaunchDescription"]
     assert nodes["head_control"]["parameters"][0] == str(CONFIG / "head_control.yaml")
@@ -36,14 +36,14 @@ def test_the_head_its_model_and_perception_start_together() -> None:
     assert '<robot name="neck">' in description["robot_description"].positional[0]
 
 
-def test_perception_takes_the_arguments_and_opens_no_view_of_its_own() -> None:
-    passed_on = dict(started(source="device:0", namespace="robot")["IncludeLaunchDescription"]["launch_arguments"])
-    assert (passed_on["source"], passed_on["namespace"]) == ("device:0", "robot")
-    assert (passed_on["rviz"], passed_on["web"]) == ("false", "false")
-    assert passed_on.keys() <= defaults("demo.launch.py").keys()
+def test_arguments_are_forwarded_to_the_demo_without_views() -> None:
+    forwarded = dict(started(source="device:0", namespace="robot")["IncludeLaunchDescription"]["launch_arguments"])
+    assert (forwarded["source"], forwarded["namespace"]) == ("device:0", "robot")
+    assert (forwarded["rviz"], forwarded["web"]) == ("false", "false")
+    assert forwarded.keys() <= defaults("demo.launch.py").keys()
 
 
-def test_arguments_reach_the_head() -> None:
+def test_arguments_are_passed_to_head_control() -> None:
     head = started(table="pan_tilt", use_sim_time="true", namespace="robot", params_file="mine.yaml")["head_control"]
     assert parameter(head, "table").positional == ("pan_tilt",)
     assert parameter(head, "use_sim_time") is True
@@ -51,17 +51,17 @@ def test_arguments_reach_the_head() -> None:
     assert "mine.yaml" in head["parameters"]
 
 
-def test_a_robot_that_publishes_its_model_itself_gets_joints_only() -> None:
+def test_the_robot_model_and_perception_are_optional() -> None:
     assert list(started(urdf="none", perception="false")) == ["head_control"]
 
 
-def test_another_robot_is_shown(tmp_path: Path) -> None:
+def test_another_urdf_is_used(tmp_path: Path) -> None:
     (tmp_path / "mine.urdf").write_text("<robot name='mine'/>")
     (description,) = started(urdf=str(tmp_path / "mine.urdf"))["robot_state_publisher"]["parameters"]
     assert description["robot_description"].positional == ("<robot name='mine'/>",)
 
 
-def test_without_robot_state_publisher_the_head_starts_and_a_line_says_what_is_missing(
+def test_a_missing_robot_state_publisher_is_logged(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def missing(name: str) -> str:
@@ -73,7 +73,7 @@ def test_without_robot_state_publisher_the_head_starts_and_a_line_says_what_is_m
     assert "robot_state_publisher is not installed" in nodes["LogInfo"]["msg"]
 
 
-def test_rviz_shows_the_robot_and_the_image() -> None:
+def test_rviz_displays_the_robot_and_the_image() -> None:
     rviz = started(rviz="true", namespace="robot")["rviz2"]
     assert rviz["arguments"] == ["-d", str(CONFIG / "head.rviz")]
     assert rviz["namespace"] == "robot"

@@ -1,4 +1,4 @@
-"""The launch files, executed with small stand-ins for the launch classes (ROS 2 wheels have no launch)."""
+"""The launch files, executed with replacements of the launch classes (ROS 2 wheels do not contain launch)."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ def nodes(file: str, **arguments: str) -> dict[str, dict[str, Any]]:
     return {node.named["executable"]: node.named for node in start.named["function"](context)}
 
 
-def test_the_demo_has_the_arguments_that_the_documentation_names() -> None:
-    wanted = {"source", "bundle", "rviz", "web", "namespace", "use_sim_time", "params_file"}
-    assert defaults("demo.launch.py").keys() == wanted
+def test_the_demo_has_the_documented_arguments() -> None:
+    expected = {"source", "bundle", "rviz", "web", "namespace", "use_sim_time", "params_file"}
+    assert defaults("demo.launch.py").keys() == expected
 
 
-def test_every_argument_says_what_it_is_for_and_switches_take_true_and_false_only() -> None:
+def test_arguments_have_descriptions_and_boolean_ones_have_choices() -> None:
     for file in ("demo.launch.py", "perception.launch.py"):
         for argument in actions(file, "DeclareLaunchArgument"):
             assert argument.named["description"]
-            is_switch = argument.named["default_value"] == "false"
-            assert argument.named["choices"] == (["true", "false"] if is_switch else None)
+            is_boolean = argument.named["default_value"] == "false"
+            assert argument.named["choices"] == (["true", "false"] if is_boolean else None)
 
 
-def test_the_demo_starts_camera_and_includes_perception() -> None:
+def test_the_demo_starts_the_camera_and_includes_perception() -> None:
     assert nodes("demo.launch.py").keys() == {"camera"}
     (include,) = actions("demo.launch.py", "IncludeLaunchDescription")
     assert Path(include.positional[0].positional[0]) == LAUNCH / "perception.launch.py"
-    passed_on = {name for name, _ in include.named["launch_arguments"]}
-    assert passed_on <= defaults("perception.launch.py").keys()
+    forwarded = {name for name, _ in include.named["launch_arguments"]}
+    assert forwarded <= defaults("perception.launch.py").keys()
 
 
-def test_without_a_source_no_camera_is_started() -> None:
+def test_no_camera_is_started_for_the_source_none() -> None:
     assert nodes("demo.launch.py", source="none") == {}
 
 
@@ -50,17 +50,15 @@ def test_without_a_source_no_camera_is_started() -> None:
     ("file", "executable", "argument"),
     [("demo.launch.py", "camera", "source"), ("perception.launch.py", "perception", "bundle")],
 )
-def test_an_argument_that_is_not_given_leaves_the_parameter_files_alone(
-    file: str, executable: str, argument: str
-) -> None:
+def test_an_empty_argument_does_not_override_the_parameter_files(file: str, executable: str, argument: str) -> None:
     assert parameter(nodes(file)[executable], argument) is None
     given = parameter(nodes(file, **{argument: "7"})[executable], argument)
     assert given.positional == ("7",)
-    assert given.named == {"value_type": str}  # a text stays a text, whatever it looks like
+    assert given.named == {"value_type": str}  # not converted to a number
 
 
 @pytest.mark.parametrize(("file", "executable"), [("demo.launch.py", "camera"), ("perception.launch.py", "perception")])
-def test_the_users_parameters_come_after_the_shipped_ones(file: str, executable: str) -> None:
+def test_the_users_parameter_file_overrides_the_default_one(file: str, executable: str) -> None:
     node = nodes(file, params_file="/mine.yaml", use_sim_time="true", namespace="head")[executable]
     assert node["parameters"][:2] == [str(CONFIG / f"{executable}.yaml"), "/mine.yaml"]
     assert parameter(node, "use_sim_time") is True
@@ -68,23 +66,23 @@ def test_the_users_parameters_come_after_the_shipped_ones(file: str, executable:
 
 
 @pytest.mark.parametrize("name", ["camera", "perception", "web_bridge"])
-def test_the_shipped_parameters_reach_the_node_in_any_namespace(name: str) -> None:
+def test_default_parameter_files_apply_in_any_namespace(name: str) -> None:
     assert list(yaml.safe_load((CONFIG / f"{name}.yaml").read_text(encoding="utf-8"))) == [f"/**/{name}"]
 
 
-def test_perception_takes_another_image_topic() -> None:
+def test_the_image_topic_of_perception_is_remapped() -> None:
     assert nodes("perception.launch.py")["perception"]["remappings"] == []
     other = nodes("perception.launch.py", image="/front/image_raw")["perception"]
     assert other["remappings"] == [("image", "/front/image_raw")]
 
 
-def test_rviz_gets_the_shipped_view_in_the_same_namespace() -> None:
+def test_rviz_is_started_in_the_same_namespace() -> None:
     rviz = nodes("demo.launch.py", rviz="true", namespace="head")["rviz2"]
     assert rviz["arguments"] == ["-d", str(CONFIG / "face_expr.rviz")]
     assert rviz["namespace"] == "head"
 
 
-def test_the_page_is_served_where_it_is_asked_for() -> None:
+def test_the_web_page_is_optional() -> None:
     given = {"web": "true", "namespace": "head", "params_file": "/mine.yaml", "bundle": "open"}
     assert nodes("demo.launch.py", **given).keys() == {"camera", "web_bridge"}
     bridge = nodes("demo.launch.py", **given)["web_bridge"]
@@ -97,7 +95,7 @@ def test_the_page_is_served_where_it_is_asked_for() -> None:
     ("distro", "variable"),
     [("jazzy", "FASTRTPS_DEFAULT_PROFILES_FILE"), ("kilted", "FASTDDS_DEFAULT_PROFILES_FILE")],
 )
-def test_the_nodes_get_the_fast_dds_profile_unless_the_user_has_one(
+def test_the_fast_dds_profile_is_set_unless_the_user_has_one(
     distro: str, variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ROS_DISTRO", distro)
@@ -109,7 +107,7 @@ def test_the_nodes_get_the_fast_dds_profile_unless_the_user_has_one(
     assert setting.positional == (variable, "/mine.xml")
 
 
-def test_rviz_shows_image_meshes_and_frames() -> None:
+def test_rviz_displays_image_meshes_and_frames() -> None:
     view = yaml.safe_load((CONFIG / "face_expr.rviz").read_text(encoding="utf-8"))["Visualization Manager"]
     topics = {display["Class"].split("/")[1]: display.get("Topic", {}).get("Value") for display in view["Displays"]}
     assert topics == {"Image": "annotated", "Marker": "mesh_markers", "PointCloud2": "mesh_cloud", "TF": None}

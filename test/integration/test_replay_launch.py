@@ -1,4 +1,4 @@
-"""The launch file that plays a bag, executed with stand-ins for the launch classes."""
+"""The launch file that replays a bag, executed with replacements of the launch classes."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ pytestmark = pytest.mark.usefixtures("launch_stand_ins")
 
 
 def started(**arguments: str) -> list[Any]:
-    """What is started for these arguments."""
+    """The actions that the launch file returns for these arguments."""
     assert arguments.keys() <= defaults("replay.launch.py").keys()
     context = types.SimpleNamespace(launch_configurations=defaults("replay.launch.py") | arguments)
     (start,) = actions("replay.launch.py", "OpaqueFunction")
     return start.named["function"](context)
 
 
-def test_the_bag_is_played_with_the_clock_of_the_recording() -> None:
+def test_the_bag_is_played_with_clock_and_options() -> None:
     (player,) = started(bag="/data/talk")
-    wanted = "ros2 bag play /data/talk --clock --rate 1.0 --delay 5.0"
-    assert player.named["cmd"] == wanted.split()
+    expected = "ros2 bag play /data/talk --clock --rate 1.0 --delay 5.0"
+    assert player.named["cmd"] == expected.split()
     (again,) = started(bag="/data/talk", loop="true", topics="/a /b")
-    assert again.named["cmd"] == [*wanted.split(), "--loop", "--topics", "/a", "/b"]
+    assert again.named["cmd"] == [*expected.split(), "--loop", "--topics", "/a", "/b"]
 
 
-def test_perception_runs_in_simulated_time_on_the_bags_topic() -> None:
+def test_perception_uses_simulated_time_and_the_image_topic() -> None:
     (include,) = actions("replay.launch.py", "IncludeLaunchDescription")
     assert Path(include.positional[0].positional[0]) == LAUNCH / "perception.launch.py"
     given = dict(include.named["launch_arguments"])
@@ -37,6 +37,6 @@ def test_perception_runs_in_simulated_time_on_the_bags_topic() -> None:
     assert given["image"].positional == ("image",)
 
 
-def test_the_bag_has_to_be_named_and_rviz_asked_for() -> None:
+def test_the_bag_is_required_and_rviz_is_optional() -> None:
     assert defaults("replay.launch.py")["bag"] is None
     assert [type(action).__name__ for action in started(bag="/a", rviz="true")] == ["ExecuteProcess", "Node"]

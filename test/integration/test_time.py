@@ -1,4 +1,4 @@
-"""Time as it comes from bags and simulations: back, standing, zero, far ahead; through the node and the pipeline."""
+"""Stamps of bags and simulations (decreasing, constant, zero, far ahead) in the node and the pipeline."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from face_expr_ros.nodes.replay import Player, ReplayOptions
 from face_expr_ros.perception.pipeline import Pipeline
 
 FAR = 4_000_000_000 * SECOND  # the year 2096
-LATEST = 2**31 - 1  # seconds, the last that a stamp can say
+MAX_STAMP = 2**31 - 1  # seconds
 Picture = NDArray[np.uint8]
 
-# Stamps in tenths of a second -> how often the pipeline starts anew.
-COURSES = {
+# Stamps in tenths of a second, and the number of resets of the pipeline.
+SEQUENCES = {
     "forward": ([10, 11, 12, 13], 0),
     "a loop": ([10, 11, 12, 10, 11, 12], 1),
     "twice the same": ([10, 10, 10, 11], 0),
@@ -46,26 +46,24 @@ def pipeline() -> Iterator[Pipeline]:
     result.close()
 
 
-@pytest.mark.parametrize("case", COURSES)
-def test_the_pipeline_sees_the_face_whatever_time_does(pipeline: Pipeline, portrait: Picture, case: str) -> None:
-    """A jump back is a new beginning, once; anything else is not, unless the face was away for longer than ids wait."""
-    course, resets = COURSES[case]
+@pytest.mark.parametrize("case", SEQUENCES)
+def test_the_pipeline_tracks_the_face_for_all_stamp_sequences(pipeline: Pipeline, portrait: Picture, case: str) -> None:
+    """Only a jump back, or one ahead beyond the lost-track timeout, starts a new track."""
+    tenths, resets = SEQUENCES[case]
     pipeline.reset()
     pipeline._last_stamp_ns = None
-    faces = [pipeline(Frame(portrait, tenth * SECOND // 10, "lens", CAMERA)) for tenth in course]
-    assert [len(found) for found in faces] == [1] * len(course)
+    faces = [pipeline(Frame(portrait, tenth * SECOND // 10, "lens", CAMERA)) for tenth in tenths]
+    assert [len(found) for found in faces] == [1] * len(tenths)
     assert all(np.isfinite(found[0].fit.pose.position).all() for found in faces)
     assert all(np.isfinite(found[0].blendshapes.values).all() for found in faces)
     ids = [key for key, _ in itertools.groupby(found[0].id for found in faces)]
-    assert len(set(ids)) == len(ids), "an id is never used again"
-    ahead = sum(later - before > 100 for before, later in itertools.pairwise(course))
+    assert len(set(ids)) == len(ids), "ids are not reused"
+    ahead = sum(later - before > 100 for before, later in itertools.pairwise(tenths))
     assert len(ids) == 1 + resets + ahead
 
 
 @pytest.mark.slow
-def test_a_node_under_simulated_time_starts_anew_once_and_says_so_once(
-    graph: Any, start: Any, portrait: Picture
-) -> None:
+def test_a_node_resets_and_logs_once_when_simulated_time_jumps_back(graph: Any, start: Any, portrait: Picture) -> None:
     node = start("perception", "-r", "__ns:=/jumps", "-p", "use_sim_time:=true")
     lockstep = Lockstep(graph, "/jumps")
     clock = graph.node.create_publisher(Clock, "/clock", 10)
@@ -78,9 +76,9 @@ def test_a_node_under_simulated_time_starts_anew_once_and_says_so_once(
     after = [show(seconds) for seconds in (3.0, 3.1, 3.1, 3.2)]
     assert {answer.faces[0].face_id for answer in before} == {"f1"}
     assert {answer.faces[0].face_id for answer in after} == {"f2"}
-    assert node.output.count("image stamps went back by 97.200 s: all faces are forgotten, ids go on") == 1
-    assert [len(show(seconds).faces) for seconds in (LATEST, 0.0, 0.0)] == [1, 1, 1]
-    assert node.output.count("went back") == 1, "jumps that follow at once are not worth a line each"
+    assert node.output.count("image stamps jumped back by 97.200 s: all tracks are reset") == 1
+    assert [len(show(seconds).faces) for seconds in (MAX_STAMP, 0.0, 0.0)] == [1, 1, 1]
+    assert node.output.count("jumped back") == 1, "repeated jumps are not logged"
     assert node.stop() == 0, node.output
 
 
@@ -90,7 +88,7 @@ def resident_megabytes(pid: int) -> float:
 
 
 @pytest.mark.slow
-def test_a_bag_that_loops_twenty_times_finds_a_new_id_each_time_and_the_memory_as_it_was(
+def test_a_looping_bag_gets_a_new_id_each_time_in_constant_memory(
     graph: Any, start: Any, portrait: Picture, tmp_path: Path
 ) -> None:
     node = start("perception", "-r", "__ns:=/camera")
@@ -105,12 +103,12 @@ def test_a_bag_that_loops_twenty_times_finds_a_new_id_each_time_and_the_memory_a
             memory.append(resident_megabytes(node._process.pid))
     assert memory[-1] - memory[4] < 10.0, f"megabytes after each loop: {memory}"
     assert "Traceback" not in node.output
-    assert "image left out" not in node.output
+    assert "image skipped" not in node.output
     assert node.stop() == 0, node.output
 
 
-def test_time_of_moving_pictures_is_that_of_their_stamps(pipeline: Pipeline, portrait: Picture) -> None:
-    """The same pictures at the same stamps, later: the same answers, whatever the clock on the wall did meanwhile."""
+def test_results_depend_on_stamps_and_not_on_the_wall_clock(pipeline: Pipeline, portrait: Picture) -> None:
+    """The same images with the same stamps have the same results in a later run."""
 
     def run() -> list[Any]:
         pipeline.reset()

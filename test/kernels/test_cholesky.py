@@ -38,13 +38,13 @@ def test_the_matrix_itself_is_left_alone() -> None:
 @pytest.mark.parametrize("bad", [0.0, -1.0, np.nan])
 def test_an_unknown_that_is_not_determined_is_named(bad: float) -> None:
     matrix = np.diag([1.0, 2.0, bad, 3.0])
-    with pytest.raises(np.linalg.LinAlgError, match="its unknown 2 is not determined"):
+    with pytest.raises(np.linalg.LinAlgError, match="unknown 2 is not determined"):
         partial_cholesky(matrix, 3)
 
 
 @pytest.mark.parametrize(("shape", "count"), [((3, 4), 1), ((3,), 1), ((3, 3), 4), ((3, 3), -1)])
 def test_what_is_no_square_matrix_or_no_count_is_refused(shape: tuple[int, ...], count: int) -> None:
-    with pytest.raises(ValueError, match=re.escape(f"not {shape} and {count}")):
+    with pytest.raises(ValueError, match=re.escape(f"got {shape} and {count}")):
         partial_cholesky(np.ones(shape), count)
 
 
@@ -71,5 +71,5 @@ def test_what_is_substituted_is_left_alone() -> None:
 @pytest.mark.parametrize(("count", "size"), [(-1, 3), (4, 3), (2, 2), (2, 4)])
 def test_what_does_not_fit_the_factor_is_refused(count: int, size: int) -> None:
     for substitute in (eliminated, completed):
-        with pytest.raises(ValueError, match="are wanted, not"):
+        with pytest.raises(ValueError, match="expected a matrix"):
             substitute(np.eye(3), count, np.ones(size))

@@ -74,13 +74,13 @@ def test_nothing_and_triangles_without_area_are_no_error() -> None:
 @pytest.mark.parametrize(
     ("shapes", "triangles", "words"),
     [
-        (np.zeros((4, 3)), np.zeros((1, 3), int), "shapes must"),
-        (np.zeros((0, 4, 3)), np.zeros((1, 3), int), "shapes must"),
-        (np.full((1, 4, 3), np.nan), np.zeros((1, 3), int), "shapes must"),
-        (np.zeros((1, 4, 3)), np.zeros((1, 4), int), "triangles must"),
-        (np.zeros((1, 4, 3)), np.zeros((1, 3)), "triangles must"),
-        (np.zeros((1, 4, 3)), np.array([[0, 1, 4]]), r"0\.\.3, not 0\.\.4"),
-        (np.zeros((1, 4, 3)), np.array([[0, 1, -1]]), r"0\.\.3, not -1\.\.1"),
+        (np.zeros((4, 3)), np.zeros((1, 3), int), "expected finite shapes"),
+        (np.zeros((0, 4, 3)), np.zeros((1, 3), int), "expected finite shapes"),
+        (np.full((1, 4, 3), np.nan), np.zeros((1, 3), int), "expected finite shapes"),
+        (np.zeros((1, 4, 3)), np.zeros((1, 4), int), "triangles: expected"),
+        (np.zeros((1, 4, 3)), np.zeros((1, 3)), "triangles: expected"),
+        (np.zeros((1, 4, 3)), np.array([[0, 1, 4]]), r"0\.\.3, got 0\.\.4"),
+        (np.zeros((1, 4, 3)), np.array([[0, 1, -1]]), r"0\.\.3, got -1\.\.1"),
     ],
 )
 def test_what_is_no_mesh_is_refused(shapes: FloatArray, triangles: NDArray, words: str) -> None:

@@ -74,7 +74,7 @@ def test_normal_equations_are_the_same_but_for_rounding(
     monkeypatch.setattr(normal_equations, "_normal_equations", build("_normal_equations", switch))
     narrow = _equations()
     assert narrow.errors == pytest.approx(wide.errors, rel=1e-4, abs=1e-4)
-    for one, other in ((narrow.normal(), wide.normal()), (narrow.slope(), wide.slope())):
+    for one, other in ((narrow.normal(), wide.normal()), (narrow.gradient(), wide.gradient())):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4 * np.abs(other).max())
 
 

@@ -94,7 +94,7 @@ def test_the_sums_equal_numpys(points: int, coefficients: int) -> None:
     assert equations.normal() == pytest.approx(
         jacobian.T @ jacobian, rel=1e-4, abs=1e-5 * (jacobian**2).sum(axis=0).max()
     )
-    assert equations.slope() == pytest.approx(jacobian.T @ equations.errors, rel=1e-6, abs=1e-3)
+    assert equations.gradient() == pytest.approx(jacobian.T @ equations.errors, rel=1e-6, abs=1e-3)
 
 
 def test_a_second_state_leaves_nothing_of_the_first() -> None:
@@ -113,7 +113,7 @@ def test_points_on_their_rays_are_not_off() -> None:
     equations.linearize(
         (moved[:2] / moved[2]).T, problem.depths, problem.rotation, problem.position, 0.0, problem.coefficients
     )
-    assert equations.off < 1e-9  # meters
+    assert equations.residual < 1e-9  # meters
 
 
 @pytest.mark.parametrize("name", ["directions", "depths", "rotation", "position", "coefficients"])
@@ -122,7 +122,7 @@ def test_an_array_of_another_shape_is_refused(name: str) -> None:
     state = {
         key: getattr(problem, key) for key in ("directions", "depths", "rotation", "position", "offset", "coefficients")
     }
-    with pytest.raises(ValueError, match=f"{name} must have the shape"):
+    with pytest.raises(ValueError, match=f"{name}: expected the shape"):
         problem.equations().linearize(**(state | {name: np.zeros((7, 7))}))
 
 
@@ -134,17 +134,17 @@ def test_the_sums_are_numpys_at_the_sizes_around_a_tile(points: int, coefficient
     jacobian = equations.jacobian().astype(np.float64)
     scale = float((jacobian**2).sum(axis=0).max())
     np.testing.assert_allclose(equations.normal(), jacobian.T @ jacobian, rtol=1e-4, atol=1e-5 * scale)
-    np.testing.assert_allclose(equations.slope(), jacobian.T @ equations.errors, rtol=1e-5, atol=1e-3)
+    np.testing.assert_allclose(equations.gradient(), jacobian.T @ equations.errors, rtol=1e-5, atol=1e-3)
 
 
 @pytest.mark.parametrize("shape", [(3, 0, 5), (3, 5, 0), (2, 5, 5), (3, 5)])
 def test_a_face_without_points_or_coefficients_is_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=re.escape(f"(3, n, coefficients), not {shape}")):
+    with pytest.raises(ValueError, match=re.escape(f"(3, n, coefficients), got {shape}")):
         NormalEquations(np.zeros((3, 5)), np.zeros(shape), np.ones(5), np.ones(5))
 
 
 @pytest.mark.parametrize("name", ["mean", "across", "along"])
 def test_a_fixed_part_of_another_shape_is_refused(name: str) -> None:
     parts = {"mean": np.zeros((3, 5)), "across": np.ones(5), "along": np.ones(5)} | {name: np.ones((2, 2))}
-    with pytest.raises(ValueError, match=f"{name} must have the shape"):
+    with pytest.raises(ValueError, match=f"{name}: expected the shape"):
         NormalEquations(basis=np.zeros((3, 5, 2)), **parts)

@@ -58,9 +58,9 @@ def test_no_patches_are_no_work() -> None:
 @pytest.mark.parametrize(
     ("image", "transforms", "side", "words"),
     [
-        (np.zeros((3, 3, 3), np.uint8), np.zeros((1, 2, 3)), 4, "gray image"),
-        (np.zeros((3, 3), np.float32), np.zeros((1, 2, 3)), 4, "gray image"),
-        (np.zeros((0, 3), np.uint8), np.zeros((1, 2, 3)), 4, "gray image"),
+        (np.zeros((3, 3, 3), np.uint8), np.zeros((1, 2, 3)), 4, "gray uint8 image"),
+        (np.zeros((3, 3), np.float32), np.zeros((1, 2, 3)), 4, "gray uint8 image"),
+        (np.zeros((0, 3), np.uint8), np.zeros((1, 2, 3)), 4, "gray uint8 image"),
         (np.zeros((3, 3), np.uint8), np.zeros((2, 3)), 4, "transforms"),
         (np.zeros((3, 3), np.uint8), np.full((1, 2, 3), np.nan), 4, "transforms"),
         (np.zeros((3, 3), np.uint8), np.zeros((1, 2, 3)), 0, "side"),
@@ -87,5 +87,5 @@ def test_every_gray_is_itself_and_a_part_of_an_image_is_read_as_a_copy_of_it() -
 
 @pytest.mark.parametrize("image", [np.zeros((3, 3), np.uint8), np.zeros((0, 3, 3), np.uint8), np.zeros((3, 3, 3))])
 def test_what_is_no_color_image_is_refused(image: NDArray) -> None:
-    with pytest.raises(ValueError, match="color image"):
+    with pytest.raises(ValueError, match="expected a uint8 image"):
         gray_of(image)

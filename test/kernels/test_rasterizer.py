@@ -318,22 +318,25 @@ def test_normals_that_are_not_finite_still_give_finite_colors():
 @pytest.mark.parametrize(
     ("action", "words"),
     [
-        (lambda: rasterizer.depth_map(np.zeros((3, 2)), [[0, 1, 2]], 4, 4), r"points must have the shape \(n, 3\)"),
-        (lambda: rasterizer.depth_map(np.zeros((3, 3)), [[0, 1, 3]], 4, 4), r"triangles must lie in 0..2, not 0..3"),
-        (lambda: rasterizer.depth_map(np.zeros((3, 3)), [[0, -1, 2]], 4, 4), r"triangles must lie in 0..2"),
-        (lambda: rasterizer.depth_map(np.zeros((3, 3)), [[0.5, 1, 2]], 4, 4), r"triangles must be integers"),
+        (lambda: rasterizer.depth_map(np.zeros((3, 2)), [[0, 1, 2]], 4, 4), r"points: expected the shape \(n, 3\)"),
+        (lambda: rasterizer.depth_map(np.zeros((3, 3)), [[0, 1, 3]], 4, 4), r"expected indices in 0..2, got 0..3"),
+        (lambda: rasterizer.depth_map(np.zeros((3, 3)), [[0, -1, 2]], 4, 4), r"triangles: expected indices in 0..2"),
+        (lambda: rasterizer.depth_map(np.zeros((3, 3)), [[0.5, 1, 2]], 4, 4), r"triangles: expected integers"),
         (lambda: Target(4, 4, samples=9), r"1..8 samples"),
         (lambda: Target(-4, 4), r"at least 0"),
-        (lambda: one_triangle_mesh(uv=[[0, 0], [np.nan, 0], [0, 1]]), r"uv must be finite"),
-        (lambda: one_triangle_mesh(uv_triangles=[[0, 1, 3]]), r"uv_triangles must lie in 0..2"),
-        (lambda: one_triangle_mesh(materials=[0, 0]), r"materials must have the shape \(1\)"),
-        (lambda: rasterizer.shade(Target(4, 4), BIG, one_triangle_mesh(materials=[3]), plain_look()), r"1 materials"),
-        (lambda: rasterizer.shade(Target(4, 4), BIG[:2], one_triangle_mesh(), plain_look()), r"points must have"),
+        (lambda: one_triangle_mesh(uv=[[0, 0], [np.nan, 0], [0, 1]]), r"uv: expected finite"),
+        (lambda: one_triangle_mesh(uv_triangles=[[0, 1, 3]]), r"uv_triangles: expected indices in 0..2"),
+        (lambda: one_triangle_mesh(materials=[0, 0]), r"materials: expected the shape \(1\)"),
+        (
+            lambda: rasterizer.shade(Target(4, 4), BIG, one_triangle_mesh(materials=[3]), plain_look()),
+            r"material 3 of the mesh, got 1",
+        ),
+        (lambda: rasterizer.shade(Target(4, 4), BIG[:2], one_triangle_mesh(), plain_look()), r"expected the shape"),
         (
             lambda: rasterizer.composite(Target(4, 4), np.zeros((4, 5, 3), np.uint8)),
-            r"image must be uint8 of the shape",
+            r"image: expected uint8 of the shape",
         ),
-        (lambda: rasterizer.composite(Target(4, 4), np.zeros((4, 4, 3))), r"not float64"),
+        (lambda: rasterizer.composite(Target(4, 4), np.zeros((4, 4, 3))), r"got float64"),
     ],
 )
 def test_wrong_arguments_are_refused_in_a_sentence(action, words):

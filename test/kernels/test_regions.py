@@ -67,10 +67,10 @@ def test_what_is_far_outside_is_the_nearest_edge(far: float) -> None:
 @pytest.mark.parametrize(
     ("image", "transform", "side", "words"),
     [
-        (np.zeros((3, 3), np.uint8), np.zeros((2, 3)), 4, "color image"),
-        (np.zeros((3, 3, 4), np.uint8), np.zeros((2, 3)), 4, "color image"),
-        (np.zeros((3, 3, 3), np.float32), np.zeros((2, 3)), 4, "color image"),
-        (np.zeros((0, 3, 3), np.uint8), np.zeros((2, 3)), 4, "color image"),
+        (np.zeros((3, 3), np.uint8), np.zeros((2, 3)), 4, "expected a uint8 image"),
+        (np.zeros((3, 3, 4), np.uint8), np.zeros((2, 3)), 4, "expected a uint8 image"),
+        (np.zeros((3, 3, 3), np.float32), np.zeros((2, 3)), 4, "expected a uint8 image"),
+        (np.zeros((0, 3, 3), np.uint8), np.zeros((2, 3)), 4, "expected a uint8 image"),
         (np.zeros((3, 3, 3), np.uint8), np.zeros((3, 3)), 4, "map"),
         (np.zeros((3, 3, 3), np.uint8), np.full((2, 3), np.nan), 4, "map"),
         (np.zeros((3, 3, 3), np.uint8), np.zeros((2, 3)), 0, "side"),

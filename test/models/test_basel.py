@@ -82,10 +82,10 @@ def test_the_sparse_model_is_the_dense_one_at_its_68_points(release: dict[str, P
     ("file", "content", "words"),
     [
         ("bfm_noneck_v3.pkl", pickle.dumps({"u": np.zeros((9, 1))}), "lacks 'keypoints'; it has 'u'"),
-        ("tri.pkl", pickle.dumps(np.full((3, 4), 400)), "the model has 400 vertices, the indices go beyond"),
-        ("tri.pkl", pickle.dumps(np.full((4, 3), 1)), r"'triangles' of shape \(4, 3\); \(3, None\) was wanted"),
-        ("indices.npy", b"\x93NUMPY", "indices.npy and BFM_UV.mat are damaged or do not fit"),
-        ("BFM_UV.mat", b"MATLAB", "indices.npy and BFM_UV.mat are damaged or do not fit"),
+        ("tri.pkl", pickle.dumps(np.full((3, 4), 400)), "expected indices below 400, got larger ones"),
+        ("tri.pkl", pickle.dumps(np.full((4, 3), 1)), r"expected 'triangles' of shape \(3, None\) .*, got \(4, 3\)"),
+        ("indices.npy", b"\x93NUMPY", "indices.npy and BFM_UV.mat are damaged or inconsistent"),
+        ("BFM_UV.mat", b"MATLAB", "indices.npy and BFM_UV.mat are damaged or inconsistent"),
     ],
 )
 def test_a_part_that_does_not_fit_is_named(
@@ -99,5 +99,5 @@ def test_a_part_that_does_not_fit_is_named(
 
 def test_mean_and_deviation_of_different_lengths_are_refused(tmp_path: Path) -> None:
     (tmp_path / "x.pkl").write_bytes(pickle.dumps({"mean": np.zeros(62), "std": np.zeros(61)}))
-    with pytest.raises(BundleError, match=r"x\.pkl has mean of \(62,\) and std of \(61,\)"):
+    with pytest.raises(BundleError, match=r"x\.pkl: expected mean and std of the same length, got \(62,\) and \(61,\)"):
         write_mean_and_deviation(tmp_path / "x.pkl", tmp_path / "x.npz", np.zeros(3))

@@ -119,7 +119,7 @@ def test_a_folder_may_have_the_layout_of_the_upstream_repository(folder: Path) -
         (lambda path: path.unlink(), r"released lacks bfm68/w_exp_base\.txt \(\d+ bytes, sha256 [0-9a-f]{64}\)"),
         (
             lambda path: path.write_bytes(path.read_bytes()[:-1]),
-            r"w_exp_base\.txt is not the released file: \d+ bytes with sha256 [0-9a-f]{64} were wanted, it has \d+ ",
+            r"w_exp_base\.txt is not the released file: expected \d+ bytes with sha256 [0-9a-f]{64}, got \d+ ",
         ),
     ],
     ids=["missing", "truncated"],
@@ -148,7 +148,7 @@ def test_a_conversion_that_fails_half_way_leaves_nothing_behind(folder: Path, mo
 def test_a_second_fetch_replaces_the_first(folder: Path) -> None:
     fetch_models("points", folder)
     (bundle_folder("points") / "face_model.npz").write_bytes(b"damaged")
-    with pytest.raises(BundleError, match=r"its sha256 should be .* run face_expr fetch-models points again"):
+    with pytest.raises(BundleError, match=r"expected a file with sha256 .* run face_expr fetch-models points again"):
         open_bundle("points")
     fetch_models("points", folder)
     assert open_bundle("points").sparse
@@ -156,12 +156,12 @@ def test_a_second_fetch_replaces_the_first(folder: Path) -> None:
 
 
 def test_the_open_bundle_is_not_fetched(folder: Path) -> None:
-    with pytest.raises(BundleError, match="bundle 'open' comes with this package: there is nothing to fetch"):
+    with pytest.raises(BundleError, match="bundle 'open' is part of this package"):
         fetch_models("open")
 
 
 def test_a_folder_that_is_not_there_is_named(folder: Path) -> None:
-    with pytest.raises(BundleError, match=r"nowhere is not a folder; --from takes one"):
+    with pytest.raises(BundleError, match=r"--from: expected a folder with the model files, got .*nowhere"):
         fetch_models("points", folder / "nowhere")
 
 
@@ -226,9 +226,12 @@ def test_the_verb_installs_says_what_is_missing_and_writes_json(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["nothing"], "there is no bundle 'nothing' in weights/manifest.yaml; there are points, open"),
-        (["open"], "there is nothing to fetch"),
-        (["points", "--accept-bfm-licence", "--from", "nowhere"], "nowhere is not a folder"),
+        (["nothing"], "expected one of the bundles points, open of weights/manifest.yaml, got 'nothing'"),
+        (["open"], "is part of this package and need not be fetched"),
+        (
+            ["points", "--accept-bfm-licence", "--from", "nowhere"],
+            "expected a folder with the model files, got nowhere",
+        ),
         (["points", "--accept-bfm-licence", "--json", "no/x.json"], "'no/x.json'"),
     ],
 )
@@ -247,11 +250,11 @@ def test_wrong_usage_ends_with_status_2_and_a_sentence(
 
 def test_the_released_files_become_a_sparse_bundle(tddfa_bundle: Path) -> None:
     files = {path.name for path in tddfa_bundle.iterdir()}
-    assert files == {"mb05.onnx", "param_mean_std.npz", "face_model.npz", "faceboxes.onnx", RECORD}
+    assert files == {"mb05.onnx", "param_mean_std.npz", "face_model.npz", "decimation.npz", "faceboxes.onnx", RECORD}
     opened = open_bundle("3ddfa_v2")
     assert opened.sparse
     assert opened.detector_path == tddfa_bundle / "faceboxes.onnx"
     assert opened.network is not None
     assert opened.network.mean.shape == (62,)
-    with pytest.raises(BundleError, match=r"was installed without mb1\.onnx; it has face_model\.npz, "):
+    with pytest.raises(BundleError, match=r"was installed without mb1\.onnx; it has decimation\.npz, "):
         open_bundle("3ddfa_v2", "mb1")

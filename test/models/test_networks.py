@@ -131,9 +131,9 @@ def test_faceboxes_takes_any_size_and_answers_for_every_prior(
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"dw3_1.conv_sep.weight": None}, "lack 'dw3_1.conv_sep.weight'"),
-        ({"extra.weight": np.zeros(3, np.float32)}, "have extra.weight, which the network does not"),
-        ({"conv1.weight": np.full((4, 3, 3, 3), np.nan, np.float32)}, "'conv1.weight' with values that are not finite"),
+        ({"dw3_1.conv_sep.weight": None}, "expected one named 'dw3_1.conv_sep.weight'"),
+        ({"extra.weight": np.zeros(3, np.float32)}, "contain extra.weight, which the network does not have"),
+        ({"conv1.weight": np.full((4, 3, 3, 3), np.nan, np.float32)}, "expected finite numbers in 'conv1.weight'"),
     ],
 )
 def test_weights_of_another_network_are_refused(tmp_path: Path, change: dict[str, Any], words: str) -> None:

@@ -1,4 +1,4 @@
-"""The open face model as it is committed: topology, axes and sizes, symmetry, blendshapes that do what they say."""
+"""The committed open face model: topology, axes, sizes, symmetry and blendshapes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_the_file_is_small():
     assert PATH.stat().st_size < 8_000_000
 
 
-def test_it_has_the_promised_sizes(model):
+def test_arrays_have_the_documented_sizes(model):
     assert model.name == "open"
     assert len(model.identity) == 40
     assert model.expression_names == ARKIT_NAMES
@@ -46,7 +46,7 @@ def test_it_has_the_promised_sizes(model):
     assert ARKIT_NAMES[-1] == "tongueOut"
 
 
-def test_the_axes_are_the_models(model):
+def test_axes_follow_the_model_convention(model):
     """x to the subject's left, y up, z out of the face, the origin at the sellion."""
     np.testing.assert_allclose(model.mean[model.sellion], 0.0, atol=1e-7)
     landmarks = model.mean[model.landmarks68]
@@ -55,7 +55,7 @@ def test_the_axes_are_the_models(model):
     assert landmarks[30, 2] == landmarks[:, 2].max()
 
 
-def test_the_mean_has_the_size_of_an_adult(model):
+def test_mean_has_the_size_of_an_adult(model):
     eyes = np.linalg.norm(model.eye_center(model.mean, "left") - model.eye_center(model.mean, "right"))
     assert eyes == pytest.approx(0.0625, abs=0.0015)
     landmarks = model.mean[model.landmarks68]
@@ -72,7 +72,7 @@ def test_every_identity_component_is_one_standard_deviation(model):
     assert (motion > 0.05 * MILLIMETER).all()
 
 
-def test_identity_keeps_the_origin_and_turns_no_head(model):
+def test_identity_components_contain_no_translation_or_rotation(model):
     assert np.abs(model.identity[:, model.sellion]).max() == 0.0
     face = model.mean[model.landmarks68] - model.mean[model.landmarks68].mean(axis=0)
     for component in model.identity[:, model.landmarks68]:
@@ -80,7 +80,7 @@ def test_identity_keeps_the_origin_and_turns_no_head(model):
         assert np.degrees(np.abs(spin)).max() < 2.0
 
 
-def test_the_mean_and_the_mesh_are_symmetric(model):
+def test_mean_and_mesh_are_symmetric(model):
     np.testing.assert_allclose(model.mean[model.mirror] * MIRROR, model.mean, atol=2e-7)
     np.testing.assert_array_equal(model.mirror[model.mirror], np.arange(len(model.mean)))
     flipped = {frozenset(triangle) for triangle in model.mirror[model.triangles].tolist()}
@@ -89,7 +89,7 @@ def test_the_mean_and_the_mesh_are_symmetric(model):
     np.testing.assert_array_equal(left, model.landmarks68[[16, 26, 35, 45, 54, 64]])
 
 
-def test_every_identity_component_is_even_or_odd_under_the_mirror(model):
+def test_identity_components_are_symmetric_or_antisymmetric(model):
     mirrored = model.identity[:, model.mirror] * MIRROR
     even, odd = (np.abs(mirrored - sign * model.identity).max(axis=(1, 2)) for sign in (1, -1))
     assert np.minimum(even, odd).max() < 2e-6
@@ -104,14 +104,14 @@ def test_left_and_right_blendshapes_mirror_each_other(model, name):
 
 
 @pytest.mark.parametrize("name", ARKIT_NAMES)
-def test_every_blendshape_moves_the_face_and_leaves_the_neck(model, name):
+def test_blendshapes_move_the_face_but_not_the_neck(model, name):
     motion = np.linalg.norm(model.expression[ARKIT_NAMES.index(name)], axis=1)
     assert 1.0 * MILLIMETER < motion.max() < 60.0 * MILLIMETER
     assert motion[model.mean[:, 1] < -0.2].max(initial=0.0) < 0.5 * MILLIMETER
 
 
 @pytest.mark.parametrize("side", ["Left", "Right"])
-def test_one_sided_blendshapes_move_their_own_side(model, side):
+def test_one_sided_blendshapes_move_only_their_side(model, side):
     sign = 1.0 if side == "Left" else -1.0
     for name in ARKIT_NAMES:
         if name.endswith(side) and name not in ("jawLeft", "jawRight", "mouthLeft", "mouthRight"):
@@ -121,7 +121,7 @@ def test_one_sided_blendshapes_move_their_own_side(model, side):
 
 @pytest.mark.parametrize("side", ["Left", "Right"])
 @pytest.mark.parametrize("seed", [None, 1, 2, 3])
-def test_a_blink_closes_the_lids(model, side, seed):
+def test_blink_closes_the_lids(model, side, seed):
     """The lids' margins meet within a millimeter, and no part of the eyeball stands in front of the lids."""
     shape = None if seed is None else np.random.default_rng(seed).normal(size=40)
     expression = np.zeros(52)
@@ -134,7 +134,7 @@ def test_a_blink_closes_the_lids(model, side, seed):
 
 
 @pytest.mark.parametrize("seed", [None, 4, 5, 6, 7])
-def test_at_rest_the_eyes_are_open_and_the_lips_are_closed(model, seed):
+def test_neutral_face_has_open_eyes_and_closed_lips(model, seed):
     shape = None if seed is None else np.clip(np.random.default_rng(seed).normal(size=40), -2.5, 2.5)
     vertices = model.vertices(shape)
     landmarks = vertices[model.landmarks68]
@@ -163,7 +163,7 @@ def visible_in_front(model: MorphableModel, vertices: np.ndarray, part: str) -> 
     return False
 
 
-def test_an_open_jaw_takes_the_lower_teeth_and_the_tongue_along(model):
+def test_open_jaw_moves_the_lower_teeth_and_the_tongue(model):
     assert part_motion(model, "jawOpen", "lower_teeth")[1] < -10.0 * MILLIMETER
     assert part_motion(model, "jawOpen", "tongue")[1] < -10.0 * MILLIMETER
     assert np.abs(part_motion(model, "jawOpen", "upper_teeth")).max() < 0.1 * MILLIMETER
@@ -184,7 +184,7 @@ def test_mouth_close_closes_the_lips_of_an_open_jaw(model):
         ("eyeLookUpRight", 1, 1), ("eyeLookDownRight", 1, -1), ("eyeLookInRight", 0, 1), ("eyeLookOutRight", 0, -1),
     ],
 )  # fmt: skip
-def test_gaze_turns_the_eyeball_and_moves_the_lids(model, name, axis, sign):
+def test_gaze_rotates_the_eyeball_and_moves_the_lids(model, name, axis, sign):
     side = "left" if name.endswith("Left") else "right"
     moved = blendshape(model, **{name: 1.0})
     ball = model.part_vertices(f"{side}_eyeball")
@@ -208,17 +208,17 @@ def test_gaze_turns_the_eyeball_and_moves_the_lids(model, name, axis, sign):
         ("mouthUpperUpRight", 61, 1, 1), ("mouthLowerDownLeft", 65, 1, -1), ("mouthRollLower", 66, 2, -1),
     ],
 )  # fmt: skip
-def test_a_blendshape_moves_its_landmark_its_way(model, name, landmark, axis, sign):
+def test_blendshape_moves_its_landmark_in_the_expected_direction(model, name, landmark, axis, sign):
     motion = model.expression[ARKIT_NAMES.index(name)][model.landmarks68[landmark]]
     assert sign * motion[axis] > 0.4 * MILLIMETER
 
 
-def test_the_tongue_comes_out(model):
+def test_tongue_out_moves_the_tongue_forward(model):
     tongue = model.part_vertices("tongue")
     assert blendshape(model, tongueOut=1.0)[tongue, 2].max() > model.mean[tongue, 2].max() + 10.0 * MILLIMETER
 
 
-def test_every_edge_joins_at_most_two_triangles_that_turn_the_same_way(model):
+def test_mesh_is_manifold_with_consistent_orientation(model):
     edges = model.triangles[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2)
     directed, counts = np.unique(edges, axis=0, return_counts=True)
     assert counts.max() == 1
@@ -227,7 +227,7 @@ def test_every_edge_joins_at_most_two_triangles_that_turn_the_same_way(model):
     assert len(border) < 0.05 * len(keys)
 
 
-def test_the_collar_is_one_clean_loop(model):
+def test_collar_is_a_single_loop(model):
     skin = model.triangles[(model.vertex_part[model.triangles] == 0).all(axis=1)]
     keys = {tuple(edge) for edge in skin[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2).tolist()}
     following = {a: b for a, b in keys if (b, a) not in keys and model.mean[a, 1] < -0.1}
@@ -248,19 +248,19 @@ def test_triangles_face_outward(model, part):
     assert np.linalg.det(corners).sum() / 6 > 1e-7  # the signed volume, cubic meters
 
 
-def test_there_are_no_degenerate_triangles(model):
+def test_mesh_has_no_degenerate_triangles(model):
     corners = model.mean[model.triangles]
     area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
     assert area.min() > 1e-10
 
 
-def test_texture_coordinates_lie_in_the_unit_square(model):
+def test_texture_coordinates_are_in_the_unit_square(model):
     assert model.uv.min() >= 0.0
     assert model.uv.max() <= 1.0
     assert len(model.uv_triangles) == len(model.triangles)
 
 
-def test_the_facemesh_points_lie_where_their_names_say(model):
+def test_facemesh_points_are_at_the_expected_positions(model):
     points = model.facemesh_points(model.mean)
     landmarks = model.mean[model.landmarks68]
     for facemesh, ibug, bound in ((1, 30, 9), (152, 8, 8), (33, 36, 4), (263, 45, 4), (61, 48, 4), (13, 62, 3)):

@@ -1,4 +1,4 @@
-"""The whole line from image to faces on rendered people: who is who, who is there, what is forgotten."""
+"""The whole pipeline on synthetic faces: ids, missing faces, resets."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def facing(x: float, z: float) -> Pose:
     return Pose(rotation_from_euler(0.0, 0.0, 0.0), np.array([x, 0.0, z]), metric=True)
 
 
-def test_two_people_who_cross_keep_their_ids_though_one_hides_the_other(pipeline: Pipeline) -> None:
+def test_two_people_keep_their_ids_while_one_occludes_the_other(pipeline: Pipeline) -> None:
     model = pipeline.model
     near, far = (FaceRenderer(model, Appearance.random(seed), texture_width=256) for seed in (1, 2))
     seen: list[dict[str, float]] = []
@@ -53,29 +53,29 @@ def test_two_people_who_cross_keep_their_ids_though_one_hides_the_other(pipeline
         scene = [SceneFace(near, model.mean, facing(x, 0.75)), SceneFace(far, model.mean, facing(-1.35 * x, 1.0))]
         faces = pipeline(frame(render_scene(scene, CAMERA), number))
         seen.append({face.id: center(face) for face in faces})
-    assert min(len(faces) for faces in seen) == 1, "one is hidden for a while"
+    assert min(len(faces) for faces in seen) == 1, "one is occluded for a while"
     assert seen[0].keys() == seen[-1].keys() == {"f1", "f2"}
     near_id, far_id = sorted(seen[0], key=seen[0].__getitem__)
     assert seen[-1][near_id] > 400 > 240 > seen[-1][far_id]  # pixels
     assert {face_id for faces in seen for face_id in faces} == {"f1", "f2"}
 
 
-def test_nobody_is_a_good_answer_and_who_comes_back_soon_is_the_same(
-    pipeline: Pipeline, portrait: NDArray[np.uint8]
-) -> None:
+def test_a_face_that_returns_soon_keeps_its_id(pipeline: Pipeline, portrait: NDArray[np.uint8]) -> None:
     wall = np.full_like(portrait, 120)
     images = [portrait, portrait, wall, wall, portrait]
     ids = [[face.id for face in pipeline(frame(image, number))] for number, image in enumerate(images)]
     assert ids == [["f1"], ["f1"], [], [], ["f1"]]
 
 
-def test_time_that_jumps_back_forgets_the_faces_and_ids_go_on(pipeline: Pipeline, portrait: NDArray[np.uint8]) -> None:
+def test_a_jump_back_in_time_deletes_the_tracks_and_ids_continue(
+    pipeline: Pipeline, portrait: NDArray[np.uint8]
+) -> None:
     ids = [pipeline(frame(portrait, number))[0].id for number in (100, 100, 101, 3, 4)]
     assert ids == ["f1", "f1", "f1", "f2", "f2"]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (7, 5)])
-def test_an_image_of_any_size_is_answered_and_the_next_one_works(
+def test_an_image_of_any_size_is_processed(
     pipeline: Pipeline, portrait: NDArray[np.uint8], size: tuple[int, int]
 ) -> None:
     assert len(pipeline(frame(portrait, 0))) == 1
@@ -97,25 +97,25 @@ def turning_head(pipeline: Pipeline, frames: int) -> list[tuple[float, tuple[Fac
     return seen
 
 
-def assert_followed_through_profile(seen: list[tuple[float, tuple[Face, ...]]]) -> None:
+def assert_tracked_through_profile(seen: list[tuple[float, tuple[Face, ...]]]) -> None:
     assert {tuple(face.id for face in faces) for _, faces in seen} == {("f1",)}
     profile = [faces[0] for yaw, faces in seen if yaw > 87]
-    assert any(face.landmarks is None for face in profile), "FaceMesh does not see a full profile"
+    assert any(face.landmarks is None for face in profile), "FaceMesh does not find a full profile"
     errors = [abs(np.degrees(euler_angles(faces[0].fit.pose.rotation)[0]) - yaw) for yaw, faces in seen]
     assert max(errors) < 12.0  # degrees; it turns by 4.5 between two frames, and smoothing lags
 
 
-def test_a_head_that_turns_to_profile_and_back_is_one_face(pipeline: Pipeline) -> None:
-    assert_followed_through_profile(turning_head(pipeline, frames=41))
+def test_a_head_is_tracked_through_profile(pipeline: Pipeline) -> None:
+    assert_tracked_through_profile(turning_head(pipeline, frames=41))
 
 
-def test_a_head_that_turns_to_profile_is_one_face_for_the_released_network_too(tddfa_bundle: Path) -> None:
+def test_the_released_network_tracks_a_head_through_profile(tddfa_bundle: Path) -> None:
     pipeline = Pipeline(PerceptionConfig(bundle="3ddfa_v2"))
-    assert_followed_through_profile(turning_head(pipeline, frames=41))
+    assert_tracked_through_profile(turning_head(pipeline, frames=41))
     pipeline.close()
 
 
-def test_a_face_that_only_landmarks_fit_is_lost_in_profile_and_comes_back_as_the_same() -> None:
+def test_least_squares_loses_a_profile_and_recovers_its_id() -> None:
     pipeline = Pipeline(PerceptionConfig(fitting=FittingConfig(backend="least_squares")))
     seen = turning_head(pipeline, frames=41)
     pipeline.close()
@@ -124,17 +124,17 @@ def test_a_face_that_only_landmarks_fit_is_lost_in_profile_and_comes_back_as_the
     assert [face.id for face in seen[-1][1]] == ["f1"]
 
 
-def test_a_face_that_jumps_by_half_its_width_is_followed(pipeline: Pipeline, portrait: NDArray[np.uint8]) -> None:
+def test_a_face_that_jumps_by_half_its_width_is_tracked(pipeline: Pipeline, portrait: NDArray[np.uint8]) -> None:
     seen = []
     for number in range(8):
         image = np.roll(portrait, 90 * (number // 4), axis=1)  # pixels; the face is 180 wide
         seen += [(number, face.id, center(face)) for face in pipeline(frame(image, number))]
     assert {face_id for _, face_id, _ in seen} == {"f1"}
-    assert {number for number, *_ in seen} >= {0, 1, 2, 3, 5, 6, 7}, "the detector looks again when nobody is left"
+    assert {number for number, *_ in seen} >= {0, 1, 2, 3, 5, 6, 7}, "the detector runs again when no face is left"
     assert seen[-1][2] - seen[0][2] == pytest.approx(90, abs=20)  # pixels; the box is smoothed
 
 
-def test_the_small_faces_of_a_group_are_all_found_in_a_picture(portrait: NDArray[np.uint8]) -> None:
+def test_all_small_faces_of_a_group_are_found_in_a_still_image(portrait: NDArray[np.uint8]) -> None:
     pipeline = Pipeline(PerceptionConfig(landmarks=LandmarksConfig(max_faces=8)))
     person = cv2.resize(portrait, (200, 150), interpolation=cv2.INTER_AREA)
     picture = np.full((720, 1280, 3), 120, np.uint8)
@@ -146,17 +146,17 @@ def test_the_small_faces_of_a_group_are_all_found_in_a_picture(portrait: NDArray
     assert sorted(center(face) for face in faces) == pytest.approx(sorted(x + 100 for x, _ in corners), abs=6)
 
 
-def test_a_crowd_is_followed_up_to_as_many_faces_as_are_looked_for(portrait: NDArray[np.uint8]) -> None:
+def test_a_crowd_is_tracked_up_to_max_faces(portrait: NDArray[np.uint8]) -> None:
     pipeline = Pipeline(PerceptionConfig(landmarks=LandmarksConfig(max_faces=10)))
     person = cv2.resize(portrait[:450, 160:480], (256, 360), interpolation=cv2.INTER_AREA)
     picture = np.tile(person, (2, 5, 1))
     camera = pinhole_camera(1280, 720, 45.0)
-    followed = [pipeline(Frame(picture, number * FRAME_NS, "camera_optical_frame", camera)) for number in range(30)]
+    tracked = [pipeline(Frame(picture, number * FRAME_NS, "camera_optical_frame", camera)) for number in range(30)]
     pipeline.close()
-    assert [len(faces) for faces in followed[::9]] == [3, 6, 9, 10]
+    assert [len(faces) for faces in tracked[::9]] == [3, 6, 9, 10]
     columns = [column for column in (128, 384, 640, 896, 1152) for _ in range(2)]
-    assert sorted(map(center, followed[-1])) == pytest.approx(columns, abs=6)  # pixels
-    assert {round(face.roi.width, -1) for face in followed[-1]} == {100}  # pixels
+    assert sorted(map(center, tracked[-1])) == pytest.approx(columns, abs=6)  # pixels
+    assert {round(face.roi.width, -1) for face in tracked[-1]} == {100}  # pixels
 
 
 def test_a_large_face_does_not_hide_a_small_one() -> None:
@@ -165,13 +165,13 @@ def test_a_large_face_does_not_hide_a_small_one() -> None:
     renderer = FaceRenderer(pipeline.model, Appearance.random(3), texture_width=256)
     near, far = facing(-0.12, 0.55), facing(0.35, 1.5)
     image = render_scene([SceneFace(renderer, pipeline.model.mean, pose) for pose in (near, far)], camera)
-    followed = [pipeline(Frame(image, number * FRAME_NS, "camera_optical_frame", camera)) for number in range(36)]
+    tracked = [pipeline(Frame(image, number * FRAME_NS, "camera_optical_frame", camera)) for number in range(36)]
     pipeline.close()
-    assert len(followed[0]) == 1
-    assert len(followed[-1]) == 2
+    assert len(tracked[0]) == 1
+    assert len(tracked[-1]) == 2
 
 
-def test_a_still_picture_is_not_smoothed(portrait: NDArray[np.uint8]) -> None:
+def test_a_still_image_is_not_smoothed(portrait: NDArray[np.uint8]) -> None:
     shown = frame(np.roll(portrait, 7, axis=0), 0)
     answers = []
     for method in ("one_euro", "none"):
@@ -182,7 +182,7 @@ def test_a_still_picture_is_not_smoothed(portrait: NDArray[np.uint8]) -> None:
     np.testing.assert_allclose(answers[0].fit.pose.position, answers[1].fit.pose.position, atol=1e-9)
 
 
-def test_what_everybody_knows_of_a_face_agrees(pipeline: Pipeline, portrait: NDArray[np.uint8]) -> None:
+def test_the_results_of_all_stages_agree(pipeline: Pipeline, portrait: NDArray[np.uint8]) -> None:
     (face,) = [pipeline(frame(portrait, number)) for number in range(3)][-1]
     assert face.landmarks is not None
     assert overlap(face.roi, bounding_box(face.landmarks.points)) > 0.95
@@ -192,7 +192,7 @@ def test_what_everybody_knows_of_a_face_agrees(pipeline: Pipeline, portrait: NDA
     assert face.confidence == face.fit.confidence > 0.7
 
 
-def test_faces_may_come_from_mediapipes_tasks(portrait: NDArray[np.uint8]) -> None:
+def test_the_backend_mediapipe_tasks_tracks_a_face(portrait: NDArray[np.uint8]) -> None:
     task = ROOT.parent / "shared/models/mediapipe/face_landmarker.task"
     if not task.is_file():
         pytest.skip(f"MediaPipe's face_landmarker.task is not in {task.parent}")

@@ -1,4 +1,4 @@
-"""Filters: still at rest, quick when it moves, and time is only what the stamps say."""
+"""Filters: low noise at rest, little lag in movement, and time from the stamps alone."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def face(value: float = 0.0, rotation: Rotation | None = None, face_id: str = "f
     return Face(face_id, 1.0, Roi(0, 0, 100, 100), landmarks, fit, Blendshapes(("jawOpen",), np.array([value])))
 
 
-def test_noise_at_rest_shrinks() -> None:
+def test_noise_of_a_still_value_is_reduced() -> None:
     rng = np.random.default_rng(0)
     smooth = OneEuro(SmoothingConfig(), unit=0.15)
     noise = rng.normal(0, 0.01, 600)
@@ -39,7 +39,7 @@ def test_noise_at_rest_shrinks() -> None:
     assert out[100:].std() < 0.6 * noise.std()
 
 
-def test_a_step_is_nearly_there_after_two_frames() -> None:
+def test_most_of_a_step_passes_within_two_frames() -> None:
     smooth = OneEuro(SmoothingConfig(), unit=0.15)
     for _ in range(30):
         smooth(np.array([0.0]), FRAME_S)
@@ -49,7 +49,7 @@ def test_a_step_is_nearly_there_after_two_frames() -> None:
 
 
 @pytest.mark.parametrize("elapsed", [0.0, -1.0, 5.0])
-def test_time_that_stands_still_goes_back_or_jumps_starts_anew(elapsed: float) -> None:
+def test_a_time_jump_restarts_the_filter(elapsed: float) -> None:
     smooth = OneEuro(SmoothingConfig(), unit=1.0)
     smooth(np.array([0.0]), FRAME_S)
     assert smooth(np.array([1.0]), elapsed)[0] == 1.0
@@ -64,7 +64,7 @@ def test_the_first_frame_passes_unchanged() -> None:
     assert out.fit.weak_perspective == pytest.approx(np.full((3, 4), 0.7))
 
 
-def test_landmarks_may_be_missing_for_a_while_and_start_anew() -> None:
+def test_missing_landmarks_restart_their_filter() -> None:
     smoother = Smoother(SmoothingConfig())
     smoother((face(0.0),), 0)
     (unseen,) = smoother((replace(face(0.0), landmarks=None),), FRAME_NS)
@@ -88,7 +88,7 @@ def test_the_68_points_and_the_weak_perspective_are_smoothed_alike() -> None:
     assert out.fit.weak_perspective[0, 3] < 1.1 * matrix[0, 3]
 
 
-def test_faces_do_not_mix() -> None:
+def test_faces_are_filtered_separately() -> None:
     smoother = Smoother(SmoothingConfig())
     smoother((face(0.0, face_id="f1"), face(1.0, face_id="f2")), 0)
     first, second = smoother((face(0.0, face_id="f1"), face(1.0, face_id="f2")), FRAME_NS)
@@ -96,7 +96,7 @@ def test_faces_do_not_mix() -> None:
     assert second.fit.expression[0] == pytest.approx(1.0)
 
 
-def test_a_turn_through_half_a_circle_does_not_jump() -> None:
+def test_a_rotation_through_180_degrees_is_continuous() -> None:
     smoother = Smoother(SmoothingConfig())
     last = None
     for i in range(80):
@@ -109,13 +109,13 @@ def test_a_turn_through_half_a_circle_does_not_jump() -> None:
         last = got
 
 
-def test_smoothing_can_be_switched_off() -> None:
+def test_method_none_does_not_smooth() -> None:
     smoother = Smoother(SmoothingConfig(method="none"))
     smoother((face(0.0),), 0)
     assert smoother((face(1.0),), FRAME_NS)[0].fit.expression[0] == 1.0
 
 
-def test_the_methods_window_and_one_euro_smooth_a_face_and_none_does_not() -> None:
+def test_window_and_one_euro_reduce_noise() -> None:
     seen = {}
     for method in ("none", "one_euro", "window"):
         smoother = Smoother(SmoothingConfig(method=method))
@@ -127,14 +127,14 @@ def test_the_methods_window_and_one_euro_smooth_a_face_and_none_does_not() -> No
     assert seen["window"] < 0.35
 
 
-def test_a_window_delays_steady_movement_by_a_third_of_itself() -> None:
+def test_the_lag_of_a_window_is_a_third_of_its_length() -> None:
     smooth = WindowMean(0.3)
     step = 0.001
     values = [smooth(np.array([n * step]), step)[0] for n in range(600)]
     assert 599 * step - values[-1] == pytest.approx(0.1, abs=0.002)
 
 
-def test_a_window_forgets_what_is_older_than_itself_whatever_the_frame_rate() -> None:
+def test_a_window_ignores_older_values_at_any_frame_rate() -> None:
     for elapsed in (0.01, 0.04, 0.2):
         smooth = WindowMean(0.15)
         smooth(np.array([100.0]), elapsed)
@@ -142,7 +142,7 @@ def test_a_window_forgets_what_is_older_than_itself_whatever_the_frame_rate() ->
         assert values[-1] == 1.0
 
 
-def test_a_window_weighs_the_newest_most() -> None:
+def test_a_window_weights_the_latest_value_most() -> None:
     smooth = WindowMean(0.1)
     smooth(np.array([0.0]), 0.0)
     smooth(np.array([0.0]), 0.05)
@@ -150,7 +150,13 @@ def test_a_window_weighs_the_newest_most() -> None:
 
 
 @pytest.mark.parametrize("elapsed", [0.0, -1.0, 5.0])
-def test_a_window_starts_anew_where_time_jumps(elapsed: float) -> None:
+def test_a_time_jump_restarts_a_window(elapsed: float) -> None:
     smooth = WindowMean(0.15)
     smooth(np.array([0.0]), FRAME_S)
     assert smooth(np.array([1.0]), elapsed)[0] == 1.0
+
+
+def test_a_value_that_is_not_finite_does_not_affect_the_others() -> None:
+    smooth = OneEuro(SmoothingConfig(), unit=1.0)
+    smooth(np.zeros(3), FRAME_S)
+    assert np.isnan(smooth(np.array([0.0, np.nan, 1.0]), FRAME_S)).tolist() == [False, True, False]

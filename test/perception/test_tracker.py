@@ -1,4 +1,4 @@
-"""Ids that stay: faces that move, cross, leave, come back, are found twice, turn away from the detector."""
+"""Persistent ids: faces that move, cross, leave, return, are detected twice, or turn to profile."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from face_expr_ros.core.types import Detection, FaceFit, Landmarks, Pose, Roi, T
 from face_expr_ros.perception.tracker import Tracker
 
 FRAME_NS = 33_000_000
-LOOK_INTERVAL = 0.165  # seconds: every fifth frame
+DETECTION_INTERVAL = 5  # frames
 SEEN = Landmarks(np.zeros((478, 3), np.float32), 1.0)
 
 
 @dataclass(frozen=True)
 class Head:
-    """A face in the image: center and size of its 68 points in pixels; who sees it, and how sure the fit is."""
+    """A face in the image: center and size of its 68 points in pixels; what finds it, and the fit's confidence."""
 
     x: float
     y: float = 300.0
@@ -46,24 +46,23 @@ class Head:
         )
 
 
-NOBODY = replace(Head(0.0).fit(), confidence=0.0)
+FAILED_FIT = replace(Head(0.0).fit(), confidence=0.0)
 
 
 class Line:
-    """The rest of the pipeline, perfect: every track fits the face nearest to the middle of its crop."""
+    """An ideal pipeline around the tracker: every track fits the face nearest to the center of its crop."""
 
     def __init__(self, config: TrackerConfig | None = None, max_faces: int = 4) -> None:
-        self.tracker = Tracker(
-            config or TrackerConfig(max_distance=0.75, lost_track_timeout=1.0), max_faces, LOOK_INTERVAL
-        )
-        self.looks = 0
+        self.tracker = Tracker(config or TrackerConfig(max_distance=0.75, lost_track_timeout=1.0), max_faces)
+        self.frames_since_detection = DETECTION_INTERVAL
         self.tracks: list[Track] = []
 
     def __call__(self, heads: list[Head], stamp_ns: int) -> dict[str, float]:
         """Id -> column of its face in pixels."""
         detections = None
-        if self.tracker.needs_detector(stamp_ns) or self.tracker.wants_detector(stamp_ns):
-            self.looks += 1
+        self.frames_since_detection += 1
+        if not self.tracker.can_predict(stamp_ns) or self.frames_since_detection >= DETECTION_INTERVAL:
+            self.frames_since_detection = 0
             detections = [head.detection() for head in heads if head.by_detector]
         self.tracks = self.tracker(detections, stamp_ns)
         seen = [self._nearest(track, heads) for track in self.tracks]
@@ -71,7 +70,7 @@ class Line:
             replace(track, landmarks=SEEN if head and head.by_facemesh else None)
             for track, head in zip(self.tracks, seen, strict=True)
         ]
-        held = self.tracker.update(tracks, [head.fit() if head else NOBODY for head in seen], stamp_ns)
+        held = self.tracker.update(tracks, [head.fit() if head else FAILED_FIT for head in seen], stamp_ns)
         return {track.id: head.x for track, head, kept in zip(tracks, seen, held, strict=True) if kept and head}
 
     def _nearest(self, track: Track, heads: list[Head]) -> Head | None:
@@ -89,7 +88,7 @@ def test_a_face_that_moves_keeps_its_id(line: Line) -> None:
     assert {face for i in range(50) for face in line([Head(100 + 15 * i)], i * FRAME_NS)} == {"f1"}
 
 
-def test_the_order_of_the_detector_does_not_matter(line: Line) -> None:
+def test_the_order_of_detections_does_not_matter(line: Line) -> None:
     line([Head(100), Head(500)], 0)
     line.tracker.reset()
     tracker = line.tracker
@@ -116,7 +115,7 @@ def test_a_face_hidden_while_two_cross_gets_its_id_back(line: Line) -> None:
     assert seen == {"f1": left, "f2": right}
 
 
-def test_a_face_that_comes_back_soon_keeps_its_id_and_later_gets_a_new_one(line: Line) -> None:
+def test_a_lost_face_keeps_its_id_until_the_timeout(line: Line) -> None:
     line([Head(100)], 0)
     assert line([], FRAME_NS) == {}
     assert list(line([Head(105)], int(0.5e9))) == ["f1"]
@@ -124,37 +123,37 @@ def test_a_face_that_comes_back_soon_keeps_its_id_and_later_gets_a_new_one(line:
     assert list(line([Head(105)], int(1.6e9))) == ["f2"]
 
 
-def test_a_face_keeps_its_id_while_images_are_left_out_and_not_after_a_long_pause(line: Line) -> None:
+def test_ids_survive_dropped_images_but_not_a_long_pause(line: Line) -> None:
     for stamp in (0.0, 0.9, 2.4):  # seconds; no frame between them shows that it has gone
         assert list(line([Head(100)], int(stamp * 1e9))) == ["f1"]
     assert list(line([Head(100)], int(6e9))) == ["f2"]
 
 
 @pytest.mark.parametrize("gap", [0.4, 0.8, 1.5])
-def test_a_face_that_moved_fast_and_stopped_is_found_after_a_gap(line: Line, gap: float) -> None:
+def test_a_fast_face_that_stopped_during_a_gap_keeps_its_id(line: Line, gap: float) -> None:
     for i in range(10):  # 450 pixels, more than four face widths, per second
         line([Head(100 + 15 * i)], i * FRAME_NS)
     assert list(line([Head(250)], 9 * FRAME_NS + int(gap * 1e9))) == ["f1"]
 
 
-def test_without_keep_lost_an_id_lives_as_long_as_every_frame_shows_its_face() -> None:
+def test_timeout_zero_deletes_a_track_in_the_first_frame_without_it() -> None:
     line = Line(TrackerConfig(lost_track_timeout=0.0))
     assert {face for i in range(5) for face in line([Head(100)], i * FRAME_NS)} == {"f1"}
     line([], 5 * FRAME_NS)
     assert list(line([Head(100)], 6 * FRAME_NS)) == ["f2"]
 
 
-def test_a_face_that_appears_elsewhere_is_another_face(line: Line) -> None:
+def test_a_face_that_appears_elsewhere_gets_a_new_id(line: Line) -> None:
     line([Head(100)], 0)
     assert line([Head(600)], FRAME_NS) == {}
     assert list(line([Head(600)], 2 * FRAME_NS)) == ["f2"]
 
 
-def test_a_face_found_twice_is_one_face(line: Line) -> None:
+def test_duplicate_detections_start_one_track(line: Line) -> None:
     assert len(line.tracker([Head(100).detection(), Head(104).detection()], 0)) == 1
 
 
-def test_two_tracks_on_one_face_become_one_and_the_longer_known_stays(line: Line) -> None:
+def test_of_two_tracks_on_one_face_the_older_is_kept(line: Line) -> None:
     line([Head(100)], 0)
     tracks = line.tracker([Head(100).detection(), Head(210).detection()], FRAME_NS)
     assert [track.id for track in tracks] == ["f1", "f2"]
@@ -162,47 +161,30 @@ def test_two_tracks_on_one_face_become_one_and_the_longer_known_stays(line: Line
     assert held == [True, False]
 
 
-def test_no_more_faces_are_followed_than_wanted_and_the_largest_come_first() -> None:
+def test_max_faces_keeps_the_largest_faces() -> None:
     line = Line(max_faces=2)
     heads = [Head(100, size=60), Head(400, size=120), Head(700, size=90)]
     assert sorted(line(heads, 0).values()) == [400, 700]
     assert sorted(line(heads, FRAME_NS).values()) == [400, 700]
 
 
-def test_ids_are_never_used_again_after_a_reset(line: Line) -> None:
+def test_ids_are_not_reused_after_a_reset(line: Line) -> None:
     line([Head(100)], 10**9)
     line.tracker.reset()
     assert list(line([Head(100)], 0)) == ["f2"]
 
 
 @pytest.mark.parametrize("elapsed_ns", [0, -FRAME_NS])
-def test_stamps_that_stand_still_or_go_back_do_no_harm(line: Line, elapsed_ns: int) -> None:
+def test_equal_or_earlier_stamps_keep_the_id(line: Line, elapsed_ns: int) -> None:
     line([Head(100)], 10**9)
     assert list(line([Head(102)], 10**9 + elapsed_ns)) == ["f1"]
 
 
-def test_nobody_is_a_good_answer(line: Line) -> None:
+def test_an_image_without_faces_gives_no_tracks(line: Line) -> None:
     assert line([], 0) == {}
 
 
-@pytest.mark.parametrize(
-    ("heads", "max_faces", "looks"),
-    [
-        ([], 4, 20),  # nobody is followed
-        ([Head(100)], 1, 1),  # all are followed and seen
-        ([Head(100)], 4, 4),  # there is room for more
-        ([Head(100, by_facemesh=False)], 1, 4),  # somebody must vouch for the face
-    ],
-    ids=["nobody", "full", "room", "unseen by FaceMesh"],
-)
-def test_the_detector_looks_as_often_as_it_must(heads: list[Head], max_faces: int, looks: int) -> None:
-    line = Line(max_faces=max_faces)
-    for i in range(20):
-        line(heads, i * FRAME_NS)
-    assert line.looks == looks
-
-
-def test_a_profile_that_only_the_fit_holds_on_to_keeps_its_id_for_a_while_and_is_then_let_go() -> None:
+def test_an_unconfirmed_profile_is_deleted_after_the_timeout() -> None:
     line = Line(TrackerConfig(unconfirmed_timeout=3.0))
     line([Head(100)], 0)
     profile = Head(100, by_detector=False, by_facemesh=False)
@@ -211,7 +193,7 @@ def test_a_profile_that_only_the_fit_holds_on_to_keeps_its_id_for_a_while_and_is
     assert len(seconds) == pytest.approx(90, abs=3)
 
 
-def test_a_profile_that_the_detector_sees_now_and_then_is_never_let_go() -> None:
+def test_a_profile_that_the_detector_confirms_is_kept() -> None:
     line = Line(TrackerConfig(unconfirmed_timeout=1.0))
     line([Head(100)], 0)
     for i in range(1, 400):
@@ -219,13 +201,13 @@ def test_a_profile_that_the_detector_sees_now_and_then_is_never_let_go() -> None
         assert list(line([head], i * FRAME_NS)) == ["f1"]
 
 
-def test_a_fit_without_confidence_is_lost_at_once_and_its_id_waits(line: Line) -> None:
+def test_a_fit_without_confidence_is_lost_and_can_return(line: Line) -> None:
     line([Head(100)], 0)
     assert line([Head(100, confidence=0.01)], FRAME_NS) == {}
     assert list(line([Head(100)], 2 * FRAME_NS)) == ["f1"]
 
 
-def test_a_new_face_is_fresh_and_a_followed_one_is_looked_for_where_its_fit_was(line: Line) -> None:
+def test_only_new_tracks_and_those_after_a_gap_are_fresh(line: Line) -> None:
     line([Head(100)], 0)
     assert [track.fresh for track in line.tracks] == [True]
     line([Head(110)], FRAME_NS)
@@ -236,20 +218,20 @@ def test_a_new_face_is_fresh_and_a_followed_one_is_looked_for_where_its_fit_was(
     assert [track.fresh for track in line.tracks] == [True], "after a gap the crop may be wrong"
 
 
-def test_a_face_that_jumped_is_looked_for_where_the_detector_found_it(line: Line) -> None:
+def test_a_face_that_jumped_gets_its_crop_from_the_detection(line: Line) -> None:
     line([Head(100)], 0)
     tracks = line.tracker([Head(165).detection()], FRAME_NS)
     assert [(track.id, track.fresh) for track in tracks] == [("f1", True)]
     assert tracks[0].crop.x + tracks[0].crop.width / 2 == pytest.approx(165)
 
 
-def test_the_roll_of_a_track_is_that_of_its_last_fit(line: Line) -> None:
+def test_the_roll_of_a_track_comes_from_its_last_fit(line: Line) -> None:
     tracks = line.tracker([Head(100).detection()], 0)
     line.tracker.update(tracks, [Head(100).fit(roll=0.4)], 0)
     assert line.tracker(None, FRAME_NS)[0].roll == pytest.approx(0.4)
 
 
-def test_a_lost_face_is_known_until_its_id_is_given_up() -> None:
+def test_a_lost_id_is_listed_until_the_timeout() -> None:
     line = Line(TrackerConfig(lost_track_timeout=1.0))
     line([Head(300.0)], 0)
     line([Head(300.0)], FRAME_NS)

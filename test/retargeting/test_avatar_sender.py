@@ -1,4 +1,4 @@
-"""Packets of any face, and senders on real sockets."""
+"""Packets of arbitrary faces, and senders on real sockets."""
 
 from __future__ import annotations
 
@@ -15,22 +15,21 @@ from support.avatar_faces import ROUNDING, every_shape, make_state
 from support.avatar_receivers import VmcAvatar, ifacialmocap, live_link, openseeface
 
 from face_expr_ros.core.arkit import ARKIT_NAMES
-from face_expr_ros.core.config import from_mapping
 from face_expr_ros.core.types import Blendshapes
 from face_expr_ros.retargeting import avatar_sender
 from face_expr_ros.retargeting import ifacialmocap as ifacialmocap_protocol
 from face_expr_ros.retargeting.avatar_config import PORTS, TargetConfig
 from face_expr_ros.retargeting.avatar_sender import Sender, packets
-from face_expr_ros.retargeting.avatar_stream import AvatarStream, Shown
+from face_expr_ros.retargeting.avatar_stream import AvatarState, AvatarStream
 
 PATIENCE = 30.0  # seconds
 
 
 def make_target(protocol: str, **settings: Any) -> TargetConfig:
-    return from_mapping(TargetConfig, {"protocol": protocol, **settings})
+    return TargetConfig.model_validate({"protocol": protocol, **settings})
 
 
-def test_whatever_the_face_does_every_receiver_reads_it_and_every_number_is_in_its_range() -> None:
+def test_random_faces_decode_to_values_within_range() -> None:
     random = np.random.default_rng(1)
     for _ in range(60):
         yaw, pitch, roll = random.choice([-180.0, -90.0, -30.0, 0.0, 20.0, 90.0], 3).tolist()
@@ -38,7 +37,7 @@ def test_whatever_the_face_does_every_receiver_reads_it_and_every_number_is_in_i
         state = make_state(yaw, pitch, roll, (x, y, 0.5))
         state = replace(state, blendshapes=Blendshapes(ARKIT_NAMES, random.uniform(-1.0, 2.0, 52)))
         for protocol in PORTS:
-            (*_, packet) = sent = packets(make_target(protocol), Shown(state, True), 1.0)
+            (*_, packet) = sent = packets(make_target(protocol), AvatarState(state, True), 1.0)
             if protocol == "vmc":
                 avatar = VmcAvatar()
                 for datagram in sent:
@@ -67,7 +66,7 @@ def receiver() -> Iterator[socket.socket]:
 
 @pytest.fixture
 def send() -> Iterator[Callable[..., Sender]]:
-    """Starts senders of a face whose 52 values differ."""
+    """Starts senders of a face with 52 different values."""
     senders: list[Sender] = []
 
     def start(target: TargetConfig, report: Callable[[str], None] = lambda _: None) -> Sender:
@@ -85,7 +84,7 @@ def port(receiver: socket.socket) -> int:
     return int(receiver.getsockname()[1])
 
 
-def test_all_52_names_arrive_over_vmc(receiver: socket.socket, send: Callable[..., Sender]) -> None:
+def test_vmc_transmits_all_52_names(receiver: socket.socket, send: Callable[..., Sender]) -> None:
     send(make_target("vmc", port=port(receiver), rate=200.0))
     avatar = VmcAvatar()
     while not avatar.applied:
@@ -93,39 +92,37 @@ def test_all_52_names_arrive_over_vmc(receiver: socket.socket, send: Callable[..
     assert avatar.blendshapes == pytest.approx(every_shape(), abs=ROUNDING)
 
 
-def test_all_52_names_arrive_over_live_link(receiver: socket.socket, send: Callable[..., Sender]) -> None:
+def test_live_link_transmits_all_52_names(receiver: socket.socket, send: Callable[..., Sender]) -> None:
     send(make_target("live_link", port=port(receiver), rate=200.0))
     _, values = live_link(receiver.recv(65536))
     assert list(values.values())[:52] == pytest.approx(list(every_shape().values()), abs=ROUNDING)
 
 
-def test_all_52_names_arrive_over_ifacialmocap(receiver: socket.socket, send: Callable[..., Sender]) -> None:
+def test_ifacialmocap_transmits_all_52_names(receiver: socket.socket, send: Callable[..., Sender]) -> None:
     send(make_target("ifacialmocap", port=port(receiver), rate=200.0))
     shapes, _ = ifacialmocap(receiver.recv(65536))
     assert list(shapes.values()) == [round(100 * value) for value in every_shape().values()]
 
 
-def test_openseeface_sends_faces_and_nothing_while_nobody_is_seen(
-    receiver: socket.socket, send: Callable[..., Sender]
-) -> None:
+def test_openseeface_sends_a_tracked_face(receiver: socket.socket, send: Callable[..., Sender]) -> None:
     send(make_target("openseeface", port=port(receiver), rate=200.0))
     assert openseeface(receiver.recv(65536)).id == 12
 
 
 @pytest.mark.parametrize(("version", "separator"), [(b"", "-"), (b"|sendDataVersion=v2", "&")])
-def test_ifacialmocap_waits_for_the_hello_and_answers_to_whom_said_it(
+def test_ifacialmocap_sends_to_the_sender_of_the_hello(
     receiver: socket.socket, send: Callable[..., Sender], version: bytes, separator: str
 ) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind(("127.0.0.1", 0))
         place = free.getsockname()
-    settings = {"ifacialmocap.wait_for_hello": True, "ifacialmocap.reply_port": port(receiver)}
-    sender = send(make_target("ifacialmocap", port=place[1], rate=200.0, **settings))
+    settings = {"wait_for_hello": True, "reply_port": port(receiver)}
+    sender = send(make_target("ifacialmocap", port=place[1], rate=200.0, ifacialmocap=settings))
     receiver.sendto(b"who are you?", place)
     receiver.settimeout(0.2)
     with pytest.raises(TimeoutError):
         receiver.recv(65536)
-    assert sender.tally.sent == 0
+    assert sender.stats.sent == 0
     receiver.settimeout(PATIENCE)
     receiver.sendto(b"iFacialMocap_sahuasouryya9218sauhuiayeta91555dy3719" + version, place)
     shapes, _ = ifacialmocap(receiver.recv(65536), separator)
@@ -133,7 +130,7 @@ def test_ifacialmocap_waits_for_the_hello_and_answers_to_whom_said_it(
 
 
 class FloodedSocket:
-    """A hello, and then datagrams without end that are none."""
+    """One hello, followed by endless other datagrams."""
 
     def __init__(self, *_: Any) -> None:
         self.sent = threading.Event()
@@ -150,38 +147,38 @@ class FloodedSocket:
     def close(self) -> None: ...
 
 
-def test_a_flood_of_datagrams_does_not_keep_the_packets(
+def test_a_flood_of_datagrams_does_not_stop_the_packets(
     monkeypatch: pytest.MonkeyPatch, send: Callable[..., Sender]
 ) -> None:
     flooded = FloodedSocket()
     monkeypatch.setattr(avatar_sender.socket, "socket", lambda *_: flooded)
-    send(make_target("ifacialmocap", **{"ifacialmocap.wait_for_hello": True}))
+    send(make_target("ifacialmocap", ifacialmocap={"wait_for_hello": True}))
     assert flooded.sent.wait(PATIENCE)
 
 
-def test_a_port_for_hellos_that_is_taken_is_refused_at_start(receiver: socket.socket) -> None:
-    target = make_target("ifacialmocap", port=port(receiver), **{"ifacialmocap.wait_for_hello": True})
+def test_a_hello_port_in_use_raises_at_start(receiver: socket.socket) -> None:
+    target = make_target("ifacialmocap", port=port(receiver), ifacialmocap={"wait_for_hello": True})
     with pytest.raises(OSError, match="in use"):
         Sender(target, AvatarStream(target, 0.5, 1.0), lambda _: None)
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "255.255.255.255"])
-def test_a_receiver_that_cannot_be_reached_is_counted_and_reported(host: str, send: Callable[..., Sender]) -> None:
-    said: list[str] = []
+def test_an_unreachable_receiver_is_counted_and_reported(host: str, send: Callable[..., Sender]) -> None:
+    reports: list[str] = []
     failed = threading.Event()
 
-    def report(sentence: str) -> None:
-        said.append(sentence)
+    def report(message: str) -> None:
+        reports.append(message)
         failed.set()
 
     sender = send(make_target("vmc", host=host, rate=200.0), report)
     assert failed.wait(PATIENCE)
-    assert said[0].startswith(f"not sent to vmc {host}:39539: ")
-    assert sender.tally.failed >= 1
-    assert sender.tally.sent == 0
+    assert reports[0].startswith(f"cannot send to vmc {host}:39539: ")
+    assert sender.stats.failed >= 1
+    assert sender.stats.sent == 0
 
 
-def test_a_name_server_that_does_not_answer_keeps_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_close_does_not_wait_for_a_name_server(monkeypatch: pytest.MonkeyPatch) -> None:
     asked, answer = threading.Event(), threading.Event()
 
     def ask(*_: Any) -> Any:
@@ -199,9 +196,7 @@ def test_a_name_server_that_does_not_answer_keeps_nobody(monkeypatch: pytest.Mon
     sender.close()
 
 
-def test_a_receiver_that_does_not_listen_does_not_stop_the_sender(
-    receiver: socket.socket, send: Callable[..., Sender]
-) -> None:
+def test_a_closed_receiver_does_not_stop_the_sender(receiver: socket.socket, send: Callable[..., Sender]) -> None:
     place = port(receiver)
     receiver.close()
     sender = send(make_target("vmc", port=place, rate=200.0))
@@ -209,4 +204,4 @@ def test_a_receiver_that_does_not_listen_does_not_stop_the_sender(
         late.settimeout(PATIENCE)
         late.bind(("127.0.0.1", place))
         assert late.recv(65536).startswith(b"#bundle\0")
-    assert sender.tally.failed == 0
+    assert sender.stats.failed == 0

@@ -1,4 +1,4 @@
-"""A robot is drawn from its URDF where its joints put it."""
+"""Rendering of a robot from its URDF and joint positions."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def drawn(tmp_path: Path, base: str = "box size='0.001 0.001 0.001'", **position
 
 
 def place(picture: NDArray[np.uint8], channel: int) -> list[float]:
-    """y to the robot's left and z upwards, meters, of the middle of what is blue (0) or red (2)."""
+    """y (robot's left) and z (up), meters, of the centroid of the blue (0) or red (2) pixels."""
     others = picture[..., [c for c in range(3) if c != channel]].max(axis=-1)
     rows, columns = np.nonzero(picture[..., channel].astype(int) > others.astype(int) + 60)
     return [(columns.mean() - 100) / 201, (100 - rows.mean()) / 201]
@@ -55,7 +55,7 @@ def place(picture: NDArray[np.uint8], channel: int) -> list[float]:
         ({"turn": np.pi, "slide": -0.05}, (0.0, 0.15)),
     ],
 )
-def test_joints_move_what_hangs_on_them(
+def test_joints_move_their_child_links(
     tmp_path: Path, positions: dict[str, float], expected: tuple[float, float]
 ) -> None:
     assert place(drawn(tmp_path, **positions), 0) == pytest.approx(expected, abs=HALF_PIXEL)
@@ -69,10 +69,10 @@ def test_joints_move_what_hangs_on_them(
         ("cylinder radius='0.1' length='0.1'", 0.2 * 0.1),
     ],
 )
-def test_shapes_have_their_size(tmp_path: Path, shape: str, area: float) -> None:
+def test_shapes_are_rendered_at_their_size(tmp_path: Path, shape: str, area: float) -> None:
     picture = drawn(tmp_path, base=shape).astype(int)
     covered = np.count_nonzero(picture[..., 2] > picture[..., 1] + 60) / 201**2
-    assert covered == pytest.approx(area, rel=0.35)  # the near side is nearer than 1 m and so appears larger
+    assert covered == pytest.approx(area, rel=0.35)  # the near side is closer than 1 m and appears larger
     assert covered > area * 0.98
     assert place(drawn(tmp_path, base=shape), 2) == pytest.approx([0.0, 0.0], abs=HALF_PIXEL)
 
@@ -80,7 +80,7 @@ def test_shapes_have_their_size(tmp_path: Path, shape: str, area: float) -> None
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_the_neck_closes_each_lid_over_its_eye(side: str) -> None:
     robot, view = Robot(resource_path("config/heads/neck.urdf")), FRONT.copy()
-    view[1, 3] = 0.308  # the eyes, 0.1 m nearer than the base, are in the middle of the height
+    view[1, 3] = 0.308  # the eyes, 0.1 m in front of the base, are at mid-height
     column = 100 + round((1 if side == "left" else -1) * 0.0412 / 0.9 * 201)
     open_eye = robot.draw({}, CAMERA, view)[100, column].astype(int)
     closed_eye = robot.draw({f"{side}_lid": 1.2}, CAMERA, view)[100, column].astype(int)

@@ -1,4 +1,4 @@
-"""What of a face a joint can follow."""
+"""Quantities of a face that a joint can follow."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from face_expr_ros.retargeting.sources import ACTION_UNITS, quantity, weighted_s
         ("AU12", 0.3),
     ],
 )
-def test_a_quantity_of_a_face_is_what_was_computed_by_hand(name: str, expected: float) -> None:
+def test_quantities_match_values_computed_by_hand(name: str, expected: float) -> None:
     assert quantity(face(yaw=0.3, pitch=-0.2, roll=0.1, position=(0.3, -1.2, 0.4), jawOpen=0.7), name) == pytest.approx(
         expected
     )
 
 
-def test_a_weighted_sum_adds_up_and_says_what_is_missing() -> None:
-    seen = face(jawOpen=0.5, mouthClose=0.2)
-    assert weighted_sum(seen, {"jawOpen": 2.0, "mouthClose": -1.0}) == pytest.approx(0.8)
-    assert math.isnan(weighted_sum(seen, {"jawOpen": 1.0, "eyeBlinkLeft": 0.5}))
+def test_a_weighted_sum_is_nan_if_a_quantity_is_missing() -> None:
+    state = face(jawOpen=0.5, mouthClose=0.2)
+    assert weighted_sum(state, {"jawOpen": 2.0, "mouthClose": -1.0}) == pytest.approx(0.8)
+    assert math.isnan(weighted_sum(state, {"jawOpen": 1.0, "eyeBlinkLeft": 0.5}))
     assert "AU12" in ACTION_UNITS

@@ -1,4 +1,4 @@
-"""Faces in the numbers of REP-155, and the bridge where hri_msgs is missing: no hri_msgs needed."""
+"""Values of REP-155 messages, and the bridge without hri_msgs."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from face_expr_ros.retargeting import hri_values
 from face_expr_ros.retargeting.hri_values import ImageSize
 
 SIZE = ImageSize(640, 480)
-# hri_msgs/Expression's words.
-HRI_WORDS = {
+# Labels of hri_msgs/Expression.
+HRI_LABELS = {
     "neutral", "angry", "sad", "happy", "surprised", "disgusted", "scared", "pleading", "vulnerable", "despaired",
     "guilty", "disappointed", "embarrassed", "horrified", "skeptical", "annoyed", "furious", "suspicious", "rejected",
     "bored", "tired", "asleep", "confused", "amazed", "excited",
@@ -32,25 +32,26 @@ def read(state: FaceState) -> FaceState:
 
 
 @pytest.mark.parametrize(
-    ("given", "wanted"), [("f1", "f1"), ("12", "f12"), ("face-3", "face_3"), ("", "f"), ("_a", "f_a"), ("f1 é", "f1__")]
+    ("given", "expected"),
+    [("f1", "f1"), ("12", "f12"), ("face-3", "face_3"), ("", "f"), ("_a", "f_a"), ("f1 é", "f1__")],
 )
-def test_an_id_starts_with_a_letter_and_can_be_part_of_a_topic(given: str, wanted: str) -> None:
-    assert hri_values.hri_id(given) == wanted
+def test_hri_id_is_valid_in_a_topic_name(given: str, expected: str) -> None:
+    assert hri_values.hri_id(given) == expected
 
 
 @pytest.mark.parametrize(
-    ("roi", "wanted"),
+    ("roi", "expected"),
     [
         (Roi(64, 48, 128, 96), (0.1, 0.1, 0.3, 0.3)),
         (Roi(0, 0, 640, 480), (0, 0, 1, 1)),
         (Roi(-64, -48, 128, 1000), (0, 0, 0.1, 1)),
     ],
 )
-def test_a_box_is_normalized_and_stays_in_the_image(roi: Roi, wanted: tuple[float, ...]) -> None:
-    assert hri_values.normalized_box(roi, SIZE) == pytest.approx(wanted)
+def test_a_box_is_normalized_and_clipped(roi: Roi, expected: tuple[float, ...]) -> None:
+    assert hri_values.normalized_box(roi, SIZE) == pytest.approx(expected)
 
 
-def test_landmarks_are_dlibs_68_and_the_pupils_of_right_and_left_eye() -> None:
+def test_landmarks_are_dlibs_68_and_the_pupils() -> None:
     state = make_state(10, 5, 0)
     points = hri_values.normalized_points(state, SIZE)
     pixels = points[:, :2] * (640, 480) - 0.5
@@ -62,7 +63,7 @@ def test_landmarks_are_dlibs_68_and_the_pupils_of_right_and_left_eye() -> None:
     assert (points[:, 2] == 0.75).all()
 
 
-def test_a_landmark_outside_of_the_image_stays_at_its_edge_without_confidence() -> None:
+def test_a_landmark_outside_the_image_is_clipped_with_confidence_0() -> None:
     state = make_state()
     outside = np.array(state.landmarks)
     outside[IBUG68[8]] = (320.0, 500.0, 0.0)
@@ -70,8 +71,8 @@ def test_a_landmark_outside_of_the_image_stays_at_its_edge_without_confidence() 
     assert points[8].tolist() == pytest.approx([320.5 / 640, 1.0, 0.0])
 
 
-def test_landmarks_that_are_not_there_are_refused() -> None:
-    with pytest.raises(ValueError, match="FaceMesh does not see the face 'f12'"):
+def test_missing_landmarks_are_rejected() -> None:
+    with pytest.raises(ValueError, match="expected landmarks, got none for the face 'f12'"):
         hri_values.normalized_points(replace(make_state(), landmarks=np.zeros((0, 3), np.float32)), SIZE)
 
 
@@ -122,12 +123,12 @@ def test_units_that_are_not_finite_or_have_no_place_are_not_known() -> None:
     assert not intensity[[1, 12, 46]].any()
 
 
-def test_every_label_has_its_word_in_hri_msgs() -> None:
+def test_every_label_maps_to_a_label_of_hri_msgs() -> None:
     assert set(hri_values.EXPRESSIONS) == set(LABELS)
-    assert set(hri_values.EXPRESSIONS.values()) <= HRI_WORDS
+    assert set(hri_values.EXPRESSIONS.values()) <= HRI_LABELS
 
 
-def test_a_picture_of_a_face_is_its_box_in_the_wanted_size() -> None:
+def test_a_crop_is_the_box_at_the_requested_size() -> None:
     image = np.zeros((120, 200, 3), np.uint8)
     image[40:80, 60:100] = (10, 20, 30)
     same = hri_values.cropped(image, Roi(60, 40, 40, 40), 40, 40)
@@ -138,7 +139,7 @@ def test_a_picture_of_a_face_is_its_box_in_the_wanted_size() -> None:
     assert not wide[:, :28].any()
 
 
-def test_a_picture_of_a_face_at_the_edge_is_black_outside() -> None:
+def test_a_crop_is_black_outside_the_image() -> None:
     image = np.full((100, 100, 3), 200, np.uint8)
     corner = hri_values.cropped(image, Roi(-50, -50, 100, 100), 100, 100)
     assert not corner[:50].any()
@@ -147,7 +148,7 @@ def test_a_picture_of_a_face_at_the_edge_is_black_outside() -> None:
 
 
 @pytest.mark.skipif(find_spec("hri_msgs") is not None, reason="hri_msgs is installed")
-def test_without_hri_msgs_the_bridge_says_how_to_get_it_and_ends_well(start: Any) -> None:
+def test_without_hri_msgs_the_bridge_explains_and_exits_with_0(start: Any) -> None:
     bridge = start("hri_bridge", "-r", "__ns:=/nobody")
     assert bridge.wait() == 0, bridge.output
     assert "sudo apt install ros-$ROS_DISTRO-hri-msgs" in bridge.output

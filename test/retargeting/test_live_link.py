@@ -18,14 +18,14 @@ from face_expr_ros.retargeting.avatar_config import LiveLinkConfig
 # Live Link Face
 
 
-def sent_by_live_link(state: FaceState, **settings: Any) -> tuple[dict[str, Any], dict[str, float]]:
+def decoded_live_link(state: FaceState, **settings: Any) -> tuple[dict[str, Any], dict[str, float]]:
     return live_link(llf.encode(state, seconds=1.51, rate=60, config=LiveLinkConfig(**settings)))
 
 
-def test_unreal_gets_all_52_under_their_names() -> None:
-    header, values = sent_by_live_link(make_state(**every_shape()), subject="Grüße")
-    wanted = {name[0].upper() + name[1:]: value for name, value in every_shape().items()}
-    assert {name: values[name] for name in wanted} == pytest.approx(wanted, abs=ROUNDING)
+def test_live_link_has_all_52_names() -> None:
+    header, values = decoded_live_link(make_state(**every_shape()), subject="Grüße")
+    expected = {name[0].upper() + name[1:]: value for name, value in every_shape().items()}
+    assert {name: values[name] for name in expected} == pytest.approx(expected, abs=ROUNDING)
     assert header["subject"] == "Grüße"
     assert (header["frame"], header["rate"]) == (90, (60, 1))
     assert header["subframe"] == pytest.approx(0.6, abs=1e-6)
@@ -34,15 +34,15 @@ def test_unreal_gets_all_52_under_their_names() -> None:
 @pytest.mark.parametrize(
     ("turn", "name"), [("left", "HeadYaw"), ("up", "HeadPitch"), ("tilt to the right", "HeadRoll")]
 )
-def test_unreal_gets_the_turn_of_the_head_in_radians(turn: str, name: str) -> None:
-    _, values = sent_by_live_link(make_state(*TURNS[turn]))
+def test_live_link_has_the_head_rotation_in_radians(turn: str, name: str) -> None:
+    _, values = decoded_live_link(make_state(*TURNS[turn]))
     angles = {axis: value for axis, value in values.items() if axis.startswith("Head")}
     assert angles == pytest.approx(dict.fromkeys(angles, 0.0) | {name: math.pi / 6}, abs=ROUNDING)
 
 
-def test_unreal_gets_the_eyes() -> None:
+def test_live_link_has_the_eye_rotations() -> None:
     state = make_state(eyeLookOutLeft=1.0, eyeLookInRight=0.5, eyeLookUpLeft=0.5, eyeLookDownRight=1.0)
-    _, values = sent_by_live_link(state, full_angle=28.0)
+    _, values = decoded_live_link(state, full_angle=28.0)
     eyes = {name: value for name, value in values.items() if "Eye" in name and name.endswith(("Yaw", "Pitch", "Roll"))}
     assert eyes == pytest.approx(
         {
@@ -57,12 +57,12 @@ def test_unreal_gets_the_eyes() -> None:
     )
 
 
-def test_angles_beyond_one_stay_at_one() -> None:
-    _, values = sent_by_live_link(make_state(*TURNS["left"]), full_angle=20.0)
+def test_live_link_angles_are_clipped_to_1() -> None:
+    _, values = decoded_live_link(make_state(*TURNS["left"]), full_angle=20.0)
     assert values["HeadYaw"] == 1.0
 
 
-def test_a_live_link_packet_is_byte_for_byte_the_one_written_by_hand() -> None:
+def test_a_live_link_packet_equals_the_bytes_written_by_hand() -> None:
     config = LiveLinkConfig(subject="face", full_angle=60.0)
     given = llf.encode(make_state(*TURNS["left"], jawOpen=0.5, tongueOut=1.0), seconds=0.5, rate=60, config=config)
     device = given[5:41]
@@ -70,21 +70,21 @@ def test_a_live_link_packet_is_byte_for_byte_the_one_written_by_hand() -> None:
     assert len(device) == 36
     values = [0.0] * 61
     values[17], values[51], values[52] = 0.5, 1.0, 0.5
-    wanted = b"\x06\0\0\0$" + device + b"\0\0\0\x04face" + b"\0\0\0\x1e\0\0\0\0" + b"\0\0\0\x3c\0\0\0\x01" + b"\x3d"
-    wanted += b"".join(struct.pack(">f", value) for value in values)
+    expected = b"\x06\0\0\0$" + device + b"\0\0\0\x04face" + b"\0\0\0\x1e\0\0\0\0" + b"\0\0\0\x3c\0\0\0\x01" + b"\x3d"
+    expected += b"".join(struct.pack(">f", value) for value in values)
     assert len(given) == 4 + 37 + 4 + 4 + 8 + 8 + 1 + 244
     rounded = struct.unpack(">61f", given[-244:])
     assert rounded == pytest.approx(values, abs=ROUNDING)
-    assert given[:-244] == wanted[:-244]
-    assert given[-244:-36] == wanted[-244:-36]
+    assert given[:-244] == expected[:-244]
+    assert given[-244:-36] == expected[-244:-36]
 
 
 # iFacialMocap
 
 
-def test_an_ifacialmocap_packet_is_byte_for_byte_the_one_written_by_hand() -> None:
+def test_an_ifacialmocap_packet_equals_the_text_written_by_hand() -> None:
     state = make_state(*TURNS["left"], position=(0.1, 0.05, 0.6), jawOpen=0.12, mouthSmileRight=0.4, jawLeft=0.07)
-    wanted = (
+    expected = (
         "eyeBlink_L-0|eyeLookDown_L-0|eyeLookIn_L-0|eyeLookOut_L-0|eyeLookUp_L-0|eyeSquint_L-0|eyeWide_L-0|"
         "eyeBlink_R-0|eyeLookDown_R-0|eyeLookIn_R-0|eyeLookOut_R-0|eyeLookUp_R-0|eyeSquint_R-0|eyeWide_R-0|"
         "jawForward-0|jawLeft-7|jawRight-0|jawOpen-12|mouthClose-0|mouthFunnel-0|mouthPucker-0|mouthLeft-0|"
@@ -96,26 +96,26 @@ def test_an_ifacialmocap_packet_is_byte_for_byte_the_one_written_by_hand() -> No
         "=head#0.000000,30.000000,0.000000,0.100000,-0.050000,-0.600000|"
         "rightEye#0.000000,0.000000,0.000000|leftEye#0.000000,0.000000,0.000000|"
     )
-    assert ifm.encode(state) == wanted.encode()
+    assert ifm.encode(state) == expected.encode()
 
 
 @pytest.mark.parametrize(
     ("turn", "angles"), [("left", (0, 30, 0)), ("up", (-30, 0, 0)), ("tilt to the right", (0, 0, 30))]
 )
-def test_ifacialmocap_turns_the_head_in_degrees(turn: str, angles: tuple[float, ...]) -> None:
+def test_ifacialmocap_has_the_head_rotation_in_degrees(turn: str, angles: tuple[float, ...]) -> None:
     _, parts = ifacialmocap(ifm.encode(make_state(*TURNS[turn])))
     assert parts["head"][:3] == pytest.approx(angles, abs=1e-5)
 
 
-def test_ifacialmocaps_eyes_look_down_and_in_with_the_signs_of_its_own_example() -> None:
-    """It shows rightEye#6.0,2.4 with eyeLookDown_R 17 and eyeLookIn_R 6, and leftEye#6.0,-1.7 with In_L 4."""
+def test_ifacialmocap_eye_signs_match_the_published_example() -> None:
+    """The example has rightEye#6.0,2.4 with eyeLookDown_R 17 and eyeLookIn_R 6, and leftEye#6.0,-1.7 with In_L 4."""
     state = make_state(eyeLookDownLeft=0.17, eyeLookDownRight=0.17, eyeLookInRight=0.06, eyeLookInLeft=0.04)
     _, parts = ifacialmocap(ifm.encode(state))
     assert parts["rightEye"] == pytest.approx((28 * 0.17, 28 * 0.06, 0.0), abs=1e-5)
     assert parts["leftEye"] == pytest.approx((28 * 0.17, -28 * 0.04, 0.0), abs=1e-5)
 
 
-def test_ifacialmocaps_second_version_separates_with_an_ampersand() -> None:
+def test_ifacialmocap_version_2_separates_with_an_ampersand() -> None:
     shapes, _ = ifacialmocap(ifm.encode(make_state(jawOpen=0.5), separator="&"), "&")
     assert len(shapes) == 52
     assert shapes["jawOpen"] == 50

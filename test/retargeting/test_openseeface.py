@@ -1,4 +1,4 @@
-"""OpenSeeFace against packets written by hand, and against its own way of solving for a pose."""
+"""OpenSeeFace packets against bytes written by hand, and poses against its PnP solution."""
 
 from __future__ import annotations
 
@@ -22,18 +22,20 @@ from face_expr_ros.retargeting import openseeface as osf
 from face_expr_ros.retargeting.avatar_config import OpenSeeFaceConfig
 
 
-def sent_by_openseeface(state: FaceState) -> bytes:
+def encoded(state: FaceState) -> bytes:
     return osf.encode(state, seconds=1.5, config=OpenSeeFaceConfig())
 
 
-def test_an_openseeface_packet_starts_with_the_bytes_written_by_hand() -> None:
-    """A face that looks into the camera from one meter (8.19672 units), right eye half closed, jaw half open."""
-    given = sent_by_openseeface(make_state(position=(0.0, 0.0, 1.0), eyeBlinkRight=0.5, jawOpen=0.5))
-    wanted = b"\0\0\0\0\0\0\xf8\x3f" + b"\x0c\0\0\0" + b"\0\0\x20\x44\0\0\xf0\x43" + b"\0\0\0\x3f\0\0\x80\x3f" + b"\x01"
-    assert given[:29] == wanted
+def test_a_packet_starts_with_the_bytes_written_by_hand() -> None:
+    """A face at one meter (8.19672 units) facing the camera, right eye half closed, jaw half open."""
+    given = encoded(make_state(position=(0.0, 0.0, 1.0), eyeBlinkRight=0.5, jawOpen=0.5))
+    expected = (
+        b"\0\0\0\0\0\0\xf8\x3f" + b"\x0c\0\0\0" + b"\0\0\x20\x44\0\0\xf0\x43" + b"\0\0\0\x3f\0\0\x80\x3f" + b"\x01"
+    )
+    assert given[:29] == expected
     numbers = struct.unpack("<11f", given[29:73])
     assert numbers[0] == 0.0
-    # The half turn about the diagonal of x and y: rows and columns change places, and depth its sign.
+    # A half turn about the diagonal of x and y: rows and columns are swapped, and the depth is negated.
     assert np.abs(numbers[1:5]) == pytest.approx((0.5**0.5, 0.5**0.5, 0.0, 0.0), abs=ROUNDING)
     assert (abs(numbers[5]), *numbers[6:8]) == pytest.approx((180.0, 0.0, 90.0), abs=1e-4)
     assert numbers[8:11] == pytest.approx((0.0, 0.0, -8.19672), abs=1e-4)
@@ -42,26 +44,26 @@ def test_an_openseeface_packet_starts_with_the_bytes_written_by_hand() -> None:
     assert given[73:345] == struct.pack("<f", 0.75) * 68
 
 
-def test_openseeface_gets_the_pixels_of_its_points() -> None:
+def test_a_packet_has_the_pixels_of_its_points() -> None:
     state = make_state(20, 5, 0)
-    data = openseeface(sent_by_openseeface(state))
+    data = openseeface(encoded(state))
     order = [number for number in range(68) if number not in (48, 54)]
-    wanted = state.landmarks[[*(IBUG68[number] for number in order), IRISES[0][0], IRISES[1][0]], :2]
-    np.testing.assert_allclose(data.pixels, wanted)
+    expected = state.landmarks[[*(IBUG68[number] for number in order), IRISES[0][0], IRISES[1][0]], :2]
+    np.testing.assert_allclose(data.pixels, expected)
     assert (data.id, data.success, data.width, data.height) == (12, 1, 640, 480)
 
 
-def test_openseefaces_points_are_the_face_turned_back_in_its_axes() -> None:
-    """x to the subject's right, y up, z out of the face; the packet carries x, -y, -z; the pupils are 0.516 apart."""
+def test_points_are_the_unrotated_face_in_openseeface_axes() -> None:
+    """x to the subject's right, y up, z out of the face; the packet has x, -y, -z; pupils are 0.516 units apart."""
     model = open_face_model("open")
     straight = model.facemesh_points(model.mean)[list(osf.POINTS)]
     scale = 0.516 / np.linalg.norm(straight[66] - straight[67])
-    wanted = (straight - straight[30]) * scale * (-1, 1, 1)
+    expected = (straight - straight[30]) * scale * (-1, 1, 1)
     for state in (make_state(), make_state(30, -10, 8, position=(0.15, -0.1, 0.9))):
-        points = np.array(openseeface(sent_by_openseeface(state)).points) * (1, -1, -1)
-        assert np.abs(points[:68] - wanted).max() < 0.07  # under a centimeter: a pinhole's perspective is no weak one
+        points = np.array(openseeface(encoded(state)).points) * (1, -1, -1)
+        assert np.abs(points[:68] - expected).max() < 0.07  # below 1 cm: the camera is not weak-perspective
         assert points[66][0] > 0 > points[67][0]
-        assert (points[[66, 67], 2] > points[[68, 69], 2]).all()  # pupils before the centers of their eyes
+        assert (points[[66, 67], 2] > points[[68, 69], 2]).all()  # pupils in front of the eyeball centers
 
 
 @pytest.mark.parametrize(
@@ -74,27 +76,27 @@ def test_openseefaces_points_are_the_face_turned_back_in_its_axes() -> None:
         ((-20, 10, -15), (0.8, -0.5, 4)),
     ],
 )
-def test_the_pose_is_the_one_that_openseefaces_way_of_solving_finds(
+def test_the_pose_matches_openseefaces_pnp(
     angles: tuple[float, float, float], position: tuple[float, float, float]
 ) -> None:
-    """Its PnP of a mirrored face, rows before columns, goes on from what it found last.
+    """OpenSeeFace solves PnP for a mirrored face, with rows before columns, starting from its last solution.
 
-    From afar, where perspective does not disturb; the first time it starts at zero, near the camera.
+    The faces are distant, which reduces perspective; the first solution starts at zero, near the camera.
     """
     near, _ = solved_as_openseeface(make_state(position=(0.0, 0.0, 0.5)), 640.0, np.zeros(3), np.zeros(3))
     state = make_state(*angles, position=position)
     turn, shift = solved_as_openseeface(state, 3000.0, near, np.array([0.0, 0.0, -position[2] / osf.UNIT]))
-    np.testing.assert_allclose(openseeface(sent_by_openseeface(state)).translation, shift, rtol=0.05, atol=0.3)
+    np.testing.assert_allclose(openseeface(encoded(state)).translation, shift, rtol=0.05, atol=0.3)
     assert _degrees_between(osf.solver_rotation(state.pose), cv2.Rodrigues(turn)[0]) < 4.0
 
 
 def solved_as_openseeface(state: FaceState, focal: float, turn: NDArray, shift: NDArray) -> tuple[NDArray, NDArray]:
-    """Rotation vector and translation in its units."""
+    """Rotation vector and translation in OpenSeeFace units."""
     model = open_face_model("open")
     points = model.mean[model.landmarks68].astype(np.float64)
     camera = np.array([[focal, 0, 320], [0, focal, 320], [0, 0, 1]])
-    seen = to_camera(points, state.pose) @ camera.T
-    rows_first = np.ascontiguousarray((seen[:, :2] / seen[:, 2:])[:, ::-1])
+    projected = to_camera(points, state.pose) @ camera.T
+    rows_first = np.ascontiguousarray((projected[:, :2] / projected[:, 2:])[:, ::-1])
     mirrored = points * (-1, 1, 1) / osf.UNIT
     _, turn, shift = cv2.solvePnP(mirrored, rows_first, camera, np.zeros(4), turn.copy(), shift.copy(), True)
     return turn.ravel(), shift.ravel()
@@ -104,20 +106,20 @@ def _degrees_between(first: NDArray, second: NDArray) -> float:
     return math.degrees(math.acos(min(1.0, (np.trace(first.T @ second) - 1) / 2)))
 
 
-def test_the_quaternion_is_openseefaces_conjugate_one() -> None:
-    """Its tracker computes x from m12 - m21 and so on: the quaternion of the transposed matrix."""
+def test_the_quaternion_is_of_the_transposed_matrix() -> None:
+    """OpenSeeFace computes x from m12 - m21 and so on, which is the quaternion of the transposed matrix."""
     matrix = osf.solver_rotation(make_state(-20, 10, 5).pose)
-    x, y, z, w = openseeface(sent_by_openseeface(make_state(-20, 10, 5))).quaternion
+    x, y, z, w = openseeface(encoded(make_state(-20, 10, 5))).quaternion
     difference = np.array([matrix[1, 2] - matrix[2, 1], matrix[2, 0] - matrix[0, 2], matrix[0, 1] - matrix[1, 0]])
     np.testing.assert_allclose(4 * w * np.array([x, y, z]), difference, atol=1e-5)
     assert math.hypot(x, y, z, w) == pytest.approx(1.0, abs=ROUNDING)
 
 
 @pytest.mark.parametrize("angles", [(5, 5, 5), (-20, 10, 5), (30, -15, -20), (-3, -4, 0)])
-def test_the_angles_are_those_of_openseefaces_decomposition(angles: tuple[float, float, float]) -> None:
+def test_the_angles_match_rq_decomposition(angles: tuple[float, float, float]) -> None:
     state = make_state(*angles)
-    wanted = cv2.RQDecomp3x3(osf.solver_rotation(state.pose))[0]
-    assert openseeface(sent_by_openseeface(state)).euler == pytest.approx(wanted, abs=1e-3)
+    expected = cv2.RQDecomp3x3(osf.solver_rotation(state.pose))[0]
+    assert openseeface(encoded(state)).euler == pytest.approx(expected, abs=1e-3)
 
 
 BROWS = ("browInnerUp", "browOuterUpLeft", "browOuterUpRight")
@@ -133,11 +135,11 @@ FEATURES: dict[str, tuple[dict[str, Any], dict[int, float]]] = {
 
 
 @pytest.mark.parametrize("case", FEATURES)
-def test_openseefaces_features(case: str) -> None:
-    shapes, wanted = FEATURES[case]
-    given = openseeface(sent_by_openseeface(make_state(**shapes))).features
-    assert given == pytest.approx([wanted.get(number, 0.0) for number in range(14)], abs=ROUNDING)
+def test_features_of_single_expressions(case: str) -> None:
+    shapes, nonzero = FEATURES[case]
+    given = openseeface(encoded(make_state(**shapes))).features
+    assert given == pytest.approx([nonzero.get(number, 0.0) for number in range(14)], abs=ROUNDING)
 
 
-def test_openseeface_is_silent_where_facemesh_does_not_see_the_face() -> None:
-    assert sent_by_openseeface(replace(make_state(), landmarks=np.zeros((0, 3), np.float32))) == b""
+def test_a_face_without_landmarks_sends_nothing() -> None:
+    assert encoded(replace(make_state(), landmarks=np.zeros((0, 3), np.float32))) == b""

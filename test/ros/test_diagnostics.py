@@ -1,4 +1,4 @@
-"""What a node says about itself: the sentence a person should read first, and the numbers."""
+"""Level, message and values of the perception node's diagnostics."""
 
 from __future__ import annotations
 
@@ -8,62 +8,62 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from face_expr_ros.ros.diagnostics import Health, InputStatus
 
 TIMEOUT = 2.0
-QUIET = InputStatus(publishers=1, input_timeout=TIMEOUT, camera_problem="")
-ALONE = InputStatus(publishers=0, input_timeout=TIMEOUT, camera_problem="")
+PUBLISHED = InputStatus(publishers=1, input_timeout=TIMEOUT, camera_problem="")
+UNPUBLISHED = InputStatus(publishers=0, input_timeout=TIMEOUT, camera_problem="")
 UNCALIBRATED = InputStatus(publishers=1, input_timeout=TIMEOUT, camera_problem="CameraInfo cannot be used")
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
 
-def health(now: float = 100.0) -> Health:
+def started(now: float = 100.0) -> Health:
     result = Health("/camera/image_raw", {"model": "open"})
     result.start(now)
     return result
 
 
-def working(faces: int = 1) -> Health:
+def running(faces: int = 1) -> Health:
     """Active since 100 s, an image every 0.1 s until 110 s."""
-    result = health()
+    result = started()
     for tenth in range(1, 101):
-        result.arrived(100 + tenth / 10, dropped=tenth % 10 == 0)
-        result.succeeded(100 + tenth / 10, faces, {"landmarks": 0.003}, input_age=0.012)
+        result.image_received(100 + tenth / 10, dropped=tenth % 10 == 0)
+        result.frame_published(100 + tenth / 10, faces, {"landmarks": 0.003}, input_age=0.012)
     return result
 
 
 @pytest.mark.parametrize(
-    ("status", "level", "words"),
+    ("summary", "level", "message"),
     [
-        (health().problem(101.0, ALONE), OK, "nobody in view"),
-        (health().problem(103.0, ALONE), WARN, "nobody publishes /camera/image_raw"),
-        (health().problem(103.0, QUIET), WARN, "no image has arrived on /camera/image_raw though it is published"),
-        (working().problem(110.1, QUIET), OK, "faces"),
-        (working(faces=0).problem(110.1, QUIET), OK, "nobody in view"),
-        (working().problem(112.5, QUIET), WARN, "the image topic /camera/image_raw has stopped"),
-        (working().problem(110.1, UNCALIBRATED), WARN, "CameraInfo cannot be used"),
+        (started().summary(101.0, UNPUBLISHED), OK, "no faces detected"),
+        (started().summary(103.0, UNPUBLISHED), WARN, "no images: /camera/image_raw has no publisher"),
+        (started().summary(103.0, PUBLISHED), WARN, "/camera/image_raw has a publisher but nothing is received"),
+        (running().summary(110.1, PUBLISHED), OK, "faces detected"),
+        (running(faces=0).summary(110.1, PUBLISHED), OK, "no faces detected"),
+        (running().summary(112.5, PUBLISHED), WARN, "no images: nothing received on /camera/image_raw for over 2 s"),
+        (running().summary(110.1, UNCALIBRATED), WARN, "CameraInfo cannot be used"),
     ],
 )
-def test_the_sentence_names_what_is_wrong_and_the_topic(status: tuple[bytes, str], level: bytes, words: str) -> None:
-    assert status[0] == level
-    assert words in status[1]
+def test_the_message_names_the_problem_and_the_topic(summary: tuple[bytes, str], level: bytes, message: str) -> None:
+    assert summary[0] == level
+    assert message in summary[1]
 
 
-def test_a_bad_image_is_an_error_until_images_are_good_again_for_a_while() -> None:
-    state = working()
-    state.failed(110.0, "an encoding of ... was wanted, 'x' was given")
-    state.arrived(110.0, dropped=False)
-    level, words = state.problem(110.5, QUIET)
+def test_an_invalid_image_is_an_error_until_the_input_timeout() -> None:
+    state = running()
+    state.frame_failed(110.0, "expected an encoding of ..., got 'x'")
+    state.image_received(110.0, dropped=False)
+    level, message = state.summary(110.5, PUBLISHED)
     assert level == ERROR
-    assert "bad images on /camera/image_raw: an encoding" in words
-    state.arrived(113.0, dropped=False)
-    assert state.problem(113.0, QUIET)[0] == OK
+    assert "invalid images on /camera/image_raw: expected an encoding" in message
+    state.image_received(113.0, dropped=False)
+    assert state.summary(113.0, PUBLISHED)[0] == OK
 
 
-def test_the_numbers_are_there() -> None:
-    state = working()
-    state.failed(105.0, "a step of at least ...")
-    status = state.status("robot/perception", 110.0, QUIET)
+def test_the_status_contains_counters_rate_and_stage_times() -> None:
+    state = running()
+    state.frame_failed(105.0, "a step of at least ...")
+    status = state.status("robot/perception", 110.0, PUBLISHED)
     values = {pair.key: pair.value for pair in status.values}
     assert (status.name, status.hardware_id) == ("robot/perception", "/camera/image_raw")
-    wanted = {
+    expected = {
         "frames": "100",
         "dropped frames": "10",
         "bad frames": "1",
@@ -75,4 +75,4 @@ def test_the_numbers_are_there() -> None:
         "since last image [s]": "0.0",
         "model": "open",
     }
-    assert {key: values[key] for key in wanted} == wanted
+    assert {key: values[key] for key in expected} == expected

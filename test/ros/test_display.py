@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from face_expr_ros.ros import display as show
+from face_expr_ros.ros import display
 
 
 def gray(level: int, width: int = 64) -> NDArray[np.uint8]:
@@ -28,8 +28,8 @@ def means(path: Path) -> list[float]:
     return result
 
 
-class AtOnce:
-    """In the place of the thread: works on every item."""
+class Synchronous:
+    """Replaces the worker thread: processes every item immediately."""
 
     def __init__(self, work: Callable[[Any], None], name: str) -> None:
         self.put = work
@@ -38,18 +38,30 @@ class AtOnce:
         pass
 
 
-def test_an_image_stays_until_the_next_ones_stamp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second is 0.3 s later and of another size, the third in the same frame of the file, the fourth too early."""
-    monkeypatch.setattr(show, "LatestItemWorker", AtOnce)
-    video = show.Video(tmp_path / "new/a.mp4", rate=10.0)
-    for image, stamp in ((gray(40), 5.0), (gray(200, width=128), 5.3), (gray(0), 5.31), (gray(0), 4.0)):
-        video(image, stamp)
-    video.close()
+def test_an_image_is_repeated_until_the_next_stamp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second image is 0.3 s later and has another size, the third has the same frame, the fourth is too early."""
+    monkeypatch.setattr(display, "LatestItemWorker", Synchronous)
+    with display.Video(tmp_path / "new/a.mp4", rate=10.0) as video:
+        for image, stamp in ((gray(40), 5.0), (gray(200, width=128), 5.3), (gray(0), 5.31), (gray(0), 4.0)):
+            video(image, stamp)
     assert means(tmp_path / "new/a.mp4") == pytest.approx([40.0, 40.0, 40.0, 200.0], abs=6.0)
 
 
-def test_a_name_that_is_no_videos_is_refused(tmp_path: Path) -> None:
-    video = show.Video(tmp_path / "a.txt", rate=10.0)
-    with pytest.raises(ValueError, match=r"a file that ends in \.mp4 was wanted for the video, '.*a\.txt' was given"):
+def test_a_file_name_without_a_video_extension_is_rejected(tmp_path: Path) -> None:
+    message = r"'.*a\.txt' cannot be written as a video: give a name that ends in \.mp4"
+    with pytest.raises(ValueError, match=message), display.Video(tmp_path / "a.txt", rate=10.0) as video:
         video(gray(0), 0.0)
-    video.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_keeps_the_old_video(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_text("old")
+
+    def fail() -> None:
+        with display.Video(tmp_path / "a.mp4", rate=10.0) as video:
+            video(gray(0), 0.0)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]

@@ -1,4 +1,4 @@
-"""Faces as messages: what a subscriber reads after a round trip is what the pipeline said."""
+"""Messages contain the faces of the pipeline after serialization and deserialization."""
 
 from __future__ import annotations
 
@@ -37,33 +37,33 @@ def model() -> MorphableModel:
     return open_face_model("open")
 
 
-def back(message: Any) -> Any:
+def round_trip(message: Any) -> Any:
     return deserialize_message(serialize_message(message), type(message))
 
 
-def test_a_face_array_comes_back_whole(model: MorphableModel) -> None:
+def test_a_face_array_contains_all_values_of_its_faces(model: MorphableModel) -> None:
     faces = [make_face(model, "f1", jawOpen=0.5), make_face(model, "f9")]
-    message: FaceArray = back(encode.face_array(faces, CAMERA, model.name, HEADER))
+    message: FaceArray = round_trip(encode.face_array(faces, CAMERA, model.name, HEADER))
     assert message.header == HEADER
     assert [face.face_id for face in message.faces] == ["f1", "f9"]
-    for given, face in zip(message.faces, faces, strict=True):
-        assert given.confidence == 0.75
+    for received, face in zip(message.faces, faces, strict=True):
+        assert received.confidence == 0.75
         assert face.landmarks is not None
-        np.testing.assert_array_equal(np.reshape(given.landmarks, (478, 3)), face.landmarks.points)
-        np.testing.assert_allclose(given.shape.coefficients, face.fit.shape, rtol=FLOAT32)
-        np.testing.assert_allclose(given.expression.coefficients, face.fit.expression, rtol=FLOAT32)
-        np.testing.assert_allclose(given.expression.blendshapes, face.blendshapes.values, rtol=FLOAT32)
-        assert tuple(given.expression.blendshape_names) == model.expression_names
-        for part in (given.pose, given.shape, given.expression):
+        np.testing.assert_array_equal(np.reshape(received.landmarks, (478, 3)), face.landmarks.points)
+        np.testing.assert_allclose(received.shape.coefficients, face.fit.shape, rtol=FLOAT32)
+        np.testing.assert_allclose(received.expression.coefficients, face.fit.expression, rtol=FLOAT32)
+        np.testing.assert_allclose(received.expression.blendshapes, face.blendshapes.values, rtol=FLOAT32)
+        assert tuple(received.expression.blendshape_names) == model.expression_names
+        for part in (received.pose, received.shape, received.expression):
             assert part.header == HEADER
             assert part.face_id == face.id
-        assert given.shape.model == given.expression.model == model.name
+        assert received.shape.model == received.expression.model == model.name
 
 
-def test_read_outs_come_back_whole(model: MorphableModel) -> None:
+def test_an_expression_contains_the_readouts(model: MorphableModel) -> None:
     smiling = make_face(model, jawOpen=0.5, mouthSmileLeft=0.8, mouthSmileRight=0.8)
     (face,) = ReadoutReader(ExpressionConfig())((smiling,))
-    message: FaceExpression = back(encode.face_expression(face, model.name, HEADER))
+    message: FaceExpression = round_trip(encode.face_expression(face, model.name, HEADER))
     assert tuple(message.action_unit_names) == face.readouts.action_unit_names
     np.testing.assert_allclose(message.action_units, face.readouts.action_units, rtol=FLOAT32)
     assert message.valence == pytest.approx(face.readouts.valence, rel=FLOAT32)
@@ -71,26 +71,26 @@ def test_read_outs_come_back_whole(model: MorphableModel) -> None:
     assert (message.label, message.mouth_open) == ("happy", True)
 
 
-def test_what_was_not_read_is_empty(model: MorphableModel) -> None:
-    message = back(encode.face_expression(make_face(model), model.name, HEADER))
+def test_missing_readouts_are_empty(model: MorphableModel) -> None:
+    message = round_trip(encode.face_expression(make_face(model), model.name, HEADER))
     assert not message.action_unit_names
     assert not message.action_units
     assert (message.valence, message.arousal, message.label, message.mouth_open) == (0.0, 0.0, "", False)
 
 
-def test_a_face_that_facemesh_does_not_see_has_no_landmarks(model: MorphableModel) -> None:
-    unseen = replace(make_face(model), landmarks=None)
-    message: FaceArray = back(encode.face_array([unseen], CAMERA, model.name, HEADER))
+def test_a_face_without_landmarks_has_an_empty_landmark_field(model: MorphableModel) -> None:
+    without = replace(make_face(model), landmarks=None)
+    message: FaceArray = round_trip(encode.face_array([without], CAMERA, model.name, HEADER))
     assert len(message.faces[0].landmarks) == 0
 
 
-def test_nobody_is_an_empty_array_with_the_header_of_the_image(model: MorphableModel) -> None:
-    message = back(encode.face_array([], CAMERA, model.name, HEADER))
+def test_no_faces_are_an_empty_array_with_the_header_of_the_image(model: MorphableModel) -> None:
+    message = round_trip(encode.face_array([], CAMERA, model.name, HEADER))
     assert message.header == HEADER
     assert not message.faces
 
 
-def test_the_angles_and_the_position_are_those_of_the_head(model: MorphableModel) -> None:
+def test_a_face_pose_contains_angles_position_and_projection(model: MorphableModel) -> None:
     message = encode.face_pose(make_face(model), HEADER)
     assert (message.yaw, message.pitch, message.roll) == pytest.approx((YAW, PITCH, ROLL))
     position = message.pose.position
@@ -102,7 +102,7 @@ def test_the_angles_and_the_position_are_those_of_the_head(model: MorphableModel
 @pytest.mark.parametrize(
     ("model_axis", "face_axis"),
     [([0, 0, 1], [1, 0, 0]), ([1, 0, 0], [0, 1, 0]), ([0, 1, 0], [0, 0, 1])],
-    ids=["out of the face is x", "to the subject's left is y", "to the scalp is z"],
+    ids=["x: out of the face", "y: to the subject's left", "z: to the scalp"],
 )
 def test_the_face_frame_is_that_of_rep_155(model: MorphableModel, model_axis: list[int], face_axis: list[int]) -> None:
     face = make_face(model)
@@ -111,14 +111,14 @@ def test_the_face_frame_is_that_of_rep_155(model: MorphableModel, model_axis: li
     np.testing.assert_allclose(from_face_frame.apply(face_axis), face.fit.pose.rotation @ model_axis, atol=1e-12)
 
 
-def test_a_face_that_looks_into_the_camera_points_its_x_axis_at_it(model: MorphableModel) -> None:
+def test_the_x_axis_of_a_frontal_face_points_to_the_camera(model: MorphableModel) -> None:
     pose = Pose(rotation_from_euler(0, 0, 0), np.array([0, 0, 1.0]), metric=True)
     q = encode.pose_message(pose).orientation
     axes = Rotation.from_quat([q.x, q.y, q.z, q.w]).as_matrix()
     np.testing.assert_allclose(axes, [[0, 1, 0], [0, 0, -1], [-1, 0, 0]], atol=1e-12)
 
 
-def test_tf_frames_have_the_pose_and_the_parent_of_the_image(model: MorphableModel) -> None:
+def test_tf_frames_have_the_pose_and_the_frame_of_the_image(model: MorphableModel) -> None:
     face = make_face(model, "f3")
     (transform,) = face_transforms([face], HEADER)
     pose = encode.pose_message(face.fit.pose)
@@ -127,7 +127,7 @@ def test_tf_frames_have_the_pose_and_the_parent_of_the_image(model: MorphableMod
     assert transform.transform.translation.z == pose.position.z
 
 
-def test_an_image_without_a_frame_has_no_tf(model: MorphableModel) -> None:
+def test_an_image_without_a_frame_id_has_no_tf_frames(model: MorphableModel) -> None:
     assert face_transforms([make_face(model)], Header()) == []
 
 
@@ -142,35 +142,36 @@ ROIS = {
 
 
 @pytest.mark.parametrize("case", ROIS)
-def test_a_region_of_interest_is_clipped_to_the_image(case: str) -> None:
-    roi, wanted = ROIS[case]
-    given = encode.region_of_interest(roi, 640, 480)
-    assert (given.x_offset, given.y_offset, given.width, given.height) == wanted
+def test_a_region_of_interest_is_clipped_to_the_image(model: MorphableModel, case: str) -> None:
+    roi, expected = ROIS[case]
+    message = encode.face_array([make_face(model, roi=roi)], CAMERA, model.name, HEADER)
+    clipped = message.faces[0].roi
+    assert (clipped.x_offset, clipped.y_offset, clipped.width, clipped.height) == expected
 
 
 @pytest.mark.parametrize(
     "values", [np.arange(6.0)[::2], [1, 2, 3], np.eye(3), np.zeros((0, 3)), np.arange(3, dtype=">f4")]
 )
-def test_numbers_of_any_layout_become_float32(values: Any) -> None:
-    given = message_object(FaceShape, {"coefficients": values}).coefficients
-    assert given == array("f", np.ravel(values).tolist())
+def test_numbers_of_any_layout_are_converted_to_float32(values: Any) -> None:
+    coefficients = message_object(FaceShape, {"coefficients": values}).coefficients
+    assert coefficients == array("f", np.ravel(values).tolist())
 
 
-def test_a_subscriber_rebuilds_vertices_from_the_face_model_message(model: MorphableModel) -> None:
-    message: FaceModel = back(encode.face_model(model, model.expression_names, HEADER))
+def test_vertices_can_be_computed_from_the_face_model_message(model: MorphableModel) -> None:
+    message: FaceModel = round_trip(encode.face_model(model, model.expression_names, HEADER))
     face = make_face(model, jawOpen=0.7, eyeBlinkLeft=0.4)
     count = message.vertex_count * 3
     identity = np.reshape(message.identity, (message.identity_count, count))
     expression = np.reshape(message.expression, (message.expression_count, count))
     vertices = np.array(message.mean) + face.fit.shape @ identity + face.fit.expression @ expression
-    wanted = model.vertices(face.fit.shape, face.fit.expression)
-    np.testing.assert_allclose(vertices.reshape(-1, 3), wanted, atol=1e-6)  # meters
+    expected = model.vertices(face.fit.shape, face.fit.expression)
+    np.testing.assert_allclose(vertices.reshape(-1, 3), expected, atol=1e-6)  # meters
     np.testing.assert_array_equal(np.reshape(message.triangles, (-1, 3)), model.triangles)
     assert (message.model, message.sha256) == (model.name, model.sha256)
     assert tuple(message.blendshape_names) == model.expression_names
 
 
-def test_an_image_comes_back_as_it_was_even_from_a_view() -> None:
+def test_image_bytes_accept_an_array_that_is_not_contiguous() -> None:
     image = np.arange(10 * 8 * 3, dtype=np.uint8).reshape(10, 8, 3)[:, 1:6]
     message = deserialize_message(encode.image_bytes(image, HEADER), Image)
     assert (message.height, message.width, message.step, message.encoding) == (10, 5, 15, "bgr8")
@@ -179,17 +180,17 @@ def test_an_image_comes_back_as_it_was_even_from_a_view() -> None:
 
 @pytest.mark.parametrize("frame_id", ["", "c", "camera", "camera_optical_frame"])
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (480, 640)])
-def test_the_bytes_of_an_image_are_those_of_its_message(size: tuple[int, int], frame_id: str) -> None:
+def test_image_bytes_deserialize_to_the_image_message(size: tuple[int, int], frame_id: str) -> None:
     image = np.random.default_rng(0).integers(0, 255, (*size, 3), dtype=np.uint8)
     header = Header(stamp=Time(sec=3, nanosec=7), frame_id=frame_id)
     data = array("B", image.tobytes())
-    wanted = Image(header=header, height=size[0], width=size[1], encoding="bgr8", step=3 * size[1], data=data)
-    assert deserialize_message(encode.image_bytes(image, header), Image) == wanted
+    expected = Image(header=header, height=size[0], width=size[1], encoding="bgr8", step=3 * size[1], data=data)
+    assert deserialize_message(encode.image_bytes(image, header), Image) == expected
 
 
-def test_an_annotated_topic_that_the_model_cannot_show_is_refused_at_start(model: MorphableModel, ros: None) -> None:
+def test_an_unsupported_annotated_mode_is_rejected_at_startup(model: MorphableModel, ros: None) -> None:
     sparse = replace(model, name="3ddfa_v2", triangles=np.zeros((0, 3), np.int32))
     node = LifecycleNode("refused")
-    with pytest.raises(BundleError, match="depth wants the dense face model, '3ddfa_v2' is here in its sparse form"):
+    with pytest.raises(BundleError, match="depth requires the dense face model, but '3ddfa_v2' is installed"):
         Outputs(node, sparse, OutputConfig(annotated="depth"))
     node.destroy_node()

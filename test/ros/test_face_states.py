@@ -1,4 +1,4 @@
-"""Faces for those who follow them, from the pipeline and from messages."""
+"""Face states from messages equal those from the pipeline; invalid messages are rejected."""
 
 import numpy as np
 import pytest
@@ -23,45 +23,46 @@ def message(face):
     return face_array([face], CAMERA, "open", header)
 
 
-def test_a_face_comes_back_from_its_message_as_it_went_in(face, message):
-    (seen,), sent = face_states(message), face_state(face, 12_000_000_034, "open")
-    assert (seen.id, seen.stamp_ns, seen.model) == ("f3", 12_000_000_034, "open")
-    assert seen.blendshapes.names == sent.blendshapes.names
-    np.testing.assert_allclose(seen.pose.rotation, sent.pose.rotation, atol=1e-6)
-    np.testing.assert_allclose(seen.pose.position, sent.pose.position, atol=1e-6)
+def test_a_face_survives_the_round_trip_through_a_message(face, message):
+    (received,), sent = face_states(message), face_state(face, 12_000_000_034, "open")
+    assert (received.id, received.stamp_ns, received.model) == ("f3", 12_000_000_034, "open")
+    assert received.blendshapes.names == sent.blendshapes.names
+    np.testing.assert_allclose(received.pose.rotation, sent.pose.rotation, atol=1e-6)
+    np.testing.assert_allclose(received.pose.position, sent.pose.position, atol=1e-6)
     for name in ("shape", "expression", "landmarks"):
-        np.testing.assert_allclose(getattr(seen, name), getattr(sent, name), rtol=1e-6, atol=1e-6)
-    np.testing.assert_allclose(seen.blendshapes.values, sent.blendshapes.values, rtol=1e-6)
-    assert seen.readouts.mouth_open == sent.readouts.mouth_open
+        np.testing.assert_allclose(getattr(received, name), getattr(sent, name), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(received.blendshapes.values, sent.blendshapes.values, rtol=1e-6)
+    assert received.readouts.mouth_open == sent.readouts.mouth_open
 
 
-def test_a_message_without_faces_has_no_states(message):
+def test_a_message_without_faces_has_no_face_states(message):
     message.faces = []
     assert face_states(message) == ()
 
 
 @pytest.mark.parametrize("x", [float("nan"), float("-inf"), 1e39])
-def test_a_pose_that_is_none_is_refused(message, x):
+def test_a_position_that_is_not_finite_is_rejected(message, x):
     message.faces[0].pose.pose.position.x = x
-    with pytest.raises(ValueError, match="pose of finite numbers was wanted for 'f3'"):
+    with pytest.raises(ValueError, match="expected a finite pose and a nonzero quaternion for face 'f3'"):
         face_states(message)
 
 
-def test_a_quaternion_of_zeros_is_refused(message):
+def test_a_zero_quaternion_is_rejected(message):
     orientation = message.faces[0].pose.pose.orientation
     orientation.x = orientation.y = orientation.z = orientation.w = 0.0
     with pytest.raises(ValueError, match="quaternion"):
         face_states(message)
 
 
-def test_a_value_without_a_name_is_refused(message):
+def test_a_blendshape_value_without_a_name_is_rejected(message):
     message.faces[0].expression.blendshape_names = ["jawOpen"]
-    with pytest.raises(ValueError, match="a value for each of 1 blendshapes was wanted, 52 were given"):
+    with pytest.raises(ValueError, match="expected a value for each of 1 blendshape names, got 52 values"):
         face_states(message)
 
 
 @pytest.mark.parametrize("count", [9, 3 * 468, 3 * 478 - 1])
-def test_landmarks_of_another_number_are_refused(message, count):
+def test_a_wrong_number_of_landmarks_is_rejected(message, count):
     message.faces[0].landmarks = [0.5] * count
-    with pytest.raises(ValueError, match=f"478 landmarks of 3 numbers, or none, were wanted for 'f3', {count} numbers"):
+    expected = f"expected 0 or 478 landmarks with 3 values each for face 'f3', got {count} values"
+    with pytest.raises(ValueError, match=expected):
         face_states(message)

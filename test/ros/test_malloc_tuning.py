@@ -1,4 +1,4 @@
-"""Memory of one image is that of the next."""
+"""keep_freed_memory lets images reuse the memory of earlier ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import resource, sys
 import numpy as np
 from face_expr_ros.ros.malloc_tuning import keep_freed_memory
 
-told = keep_freed_memory() if "keep" in sys.argv else None
+accepted = keep_freed_memory() if "keep" in sys.argv else None
 
 def images(count):
     for _ in range(count):
@@ -24,26 +24,27 @@ def images(count):
 images(3)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 images(20)
-print(told, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+print(accepted, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
 def faults(*arguments: str, env: Mapping[str, str] | None = None) -> tuple[str, int]:
-    """What the program was told, and how many new pages 80 images took."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_"))}
+    """The result of keep_freed_memory, and the number of page faults of 80 images."""
+    base = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_"))}
     command = [sys.executable, "-c", PROGRAM, *arguments]
-    out = subprocess.run(command, env=own | dict(env or {}), capture_output=True, text=True, check=True).stdout.split()
-    return out[0], int(out[1])
+    done = subprocess.run(command, env=base | dict(env or {}), capture_output=True, text=True, check=True)
+    accepted, count = done.stdout.split()
+    return accepted, int(count)
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "gnu_get_libc_version"), reason="the C library is not glibc")
-def test_images_reuse_the_memory_of_those_before_them() -> None:
-    told, new = faults("keep")
-    _, usual = faults()
-    assert told == "True"
-    assert new < 100 < usual  # pages; an image has 675
+def test_images_reuse_the_memory_of_earlier_images() -> None:
+    accepted, tuned = faults("keep")
+    _, default = faults()
+    assert accepted == "True"
+    assert tuned < 100 < default  # pages; an image has 675
 
 
 @pytest.mark.parametrize("name", ["MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES"])
-def test_who_set_the_memory_of_the_process_is_not_overruled(name: str) -> None:
+def test_malloc_settings_of_the_user_take_precedence(name: str) -> None:
     assert faults("keep", env={name: "1000000"})[0] == "False"

@@ -1,4 +1,4 @@
-"""A subscriber's mesh from coefficients is the node's own."""
+"""A mesh reconstructed by a subscriber equals that of the node."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def model() -> MorphableModel:
 
 
 @pytest.fixture(scope="module")
-def rebuilder(model: MorphableModel) -> MeshReconstructor:
+def reconstructor(model: MorphableModel) -> MeshReconstructor:
     message = encode.face_model(model, model.expression_names, HEADER)
     return MeshReconstructor(deserialize_message(serialize_message(message), FaceModel))
 
 
 def make_face(model: MorphableModel) -> Face:
-    chance = np.random.default_rng(3)
+    rng = np.random.default_rng(3)
     pose = Pose(rotation_from_euler(0.5, -0.3, 0.2), np.array([0.1, -0.2, 0.9]), metric=True)
-    shape, expression = chance.normal(size=len(model.identity)), chance.random(len(model.expression))
+    shape, expression = rng.normal(size=len(model.identity)), rng.random(len(model.expression))
     fit = FaceFit(pose, shape, expression, 0.0, np.zeros((68, 3)), np.zeros((3, 4)), 1.0)
     return Face("f1", 1.0, Roi(0, 0, 1, 1), None, fit, Blendshapes(model.expression_names, expression))
 
@@ -49,14 +49,14 @@ def received(face: Face, model_name: str) -> FaceMessage:
     return deserialize_message(data, FaceArray).faces[0]
 
 
-def test_rebuilt_vertices_are_where_the_fit_has_them(model: MorphableModel, rebuilder: MeshReconstructor) -> None:
+def test_reconstructed_vertices_equal_the_fitted_ones(model: MorphableModel, reconstructor: MeshReconstructor) -> None:
     face = make_face(model)
-    wanted = to_camera(model.vertices(face.fit.shape, face.fit.expression), face.fit.pose)
-    np.testing.assert_allclose(rebuilder.in_camera(received(face, model.name)), wanted, atol=ROUNDING)
-    np.testing.assert_array_equal(rebuilder.triangles, model.triangles)
+    expected = to_camera(model.vertices(face.fit.shape, face.fit.expression), face.fit.pose)
+    np.testing.assert_allclose(reconstructor.in_camera(received(face, model.name)), expected, atol=ROUNDING)
+    np.testing.assert_array_equal(reconstructor.triangles, model.triangles)
 
 
-def test_pose_and_coefficients_of_a_face_are_under_a_kilobyte_without_names(model: MorphableModel) -> None:
+def test_pose_and_coefficients_without_names_are_below_a_kilobyte(model: MorphableModel) -> None:
     (face,) = ReadoutReader(ExpressionConfig())((make_face(model),))
     messages = (
         encode.face_pose(face, HEADER),
@@ -72,11 +72,11 @@ def test_pose_and_coefficients_of_a_face_are_under_a_kilobyte_without_names(mode
     np.testing.assert_allclose(shape.coefficients, face.fit.shape, rtol=1e-6)
 
 
-def test_a_face_of_another_model_is_refused(model: MorphableModel, rebuilder: MeshReconstructor) -> None:
-    with pytest.raises(ValueError, match="a face of the model 'open' was wanted, one of '3ddfa_v2' was given"):
-        rebuilder.in_camera(received(make_face(model), "3ddfa_v2"))
+def test_a_face_of_another_model_is_rejected(model: MorphableModel, reconstructor: MeshReconstructor) -> None:
+    with pytest.raises(ValueError, match="expected a face of the model 'open', got one of '3ddfa_v2'"):
+        reconstructor.in_camera(received(make_face(model), "3ddfa_v2"))
 
 
-def test_the_wrong_number_of_coefficients_is_refused(rebuilder: MeshReconstructor) -> None:
-    with pytest.raises(ValueError, match="52 expression coefficients were wanted, 10 were given"):
-        rebuilder.in_model_axes(np.zeros(40), np.zeros(10))
+def test_a_wrong_number_of_coefficients_is_rejected(reconstructor: MeshReconstructor) -> None:
+    with pytest.raises(ValueError, match="expected 52 expression coefficients, got 10"):
+        reconstructor.in_model_axes(np.zeros(40), np.zeros(10))

@@ -57,16 +57,16 @@ def test_a_region_of_interest_moves_the_principal_point_and_binning_divides() ->
 
 
 BAD = {
-    "NaN in k": ({"k": [math.nan, *K[1:]]}, "fx and fy above 0 was wanted"),
-    "infinite cx": ({"k": [600.0, 0.0, math.inf, *K[3:]]}, "fx and fy above 0 was wanted"),
-    "zero fx": ({"k": [0.0, *K[1:]]}, "fx and fy above 0 was wanted"),
-    "negative fy": ({"k": [*K[:4], -610.0, *K[5:]]}, "fx and fy above 0 was wanted"),
+    "NaN in k": ({"k": [math.nan, *K[1:]]}, "with fx and fy above 0, got"),
+    "infinite cx": ({"k": [600.0, 0.0, math.inf, *K[3:]]}, "with fx and fy above 0, got"),
+    "zero fx": ({"k": [0.0, *K[1:]]}, "with fx and fy above 0, got"),
+    "negative fy": ({"k": [*K[:4], -610.0, *K[5:]]}, "with fx and fy above 0, got"),
     "transposed k": ({"k": np.reshape(K, (3, 3)).T.ravel()}, "k = [fx 0 cx 0 fy cy 0 0 1]"),
-    "NaN in d": ({"d": [math.nan, 0.0, 0.0, 0.0, 0.0]}, "finite distortion coefficients were wanted"),
-    "wrong count": ({"d": D[:3]}, "0 or 4 or 5 coefficients were wanted for plumb_bob, 3 were given"),
-    "fisheye": ({"distortion_model": "equidistant", "d": D[:4]}, "'equidistant' was given; rectify the image first"),
-    "other size": ({"width": 1280, "height": 960}, "a camera of 640 x 480 pixels, the size of the image, was wanted"),
-    "binned": ({"binning_x": 2, "binning_y": 2}, "binning 2 x 2 was given"),
+    "NaN in d": ({"d": [math.nan, 0.0, 0.0, 0.0, 0.0]}, "expected finite distortion coefficients"),
+    "wrong count": ({"d": D[:3]}, "expected 0 or 4 or 5 coefficients for plumb_bob, got 3"),
+    "fisheye": ({"distortion_model": "equidistant", "d": D[:4]}, "got 'equidistant'; rectify the image first"),
+    "other size": ({"width": 1280, "height": 960}, "expected a camera of 640 x 480 pixels, the size of the image, got"),
+    "binned": ({"binning_x": 2, "binning_y": 2}, "binning 2 x 2"),
 }
 
 

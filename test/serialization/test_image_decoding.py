@@ -144,20 +144,20 @@ def test_the_brightest_16_bit_value_is_white_and_the_darkest_black() -> None:
 
 
 BAD_IMAGES: dict[str, tuple[dict[str, Any], str]] = {
-    "unknown encoding": ({"encoding": "32FC1"}, "'32FC1' was given"),
-    "empty encoding": ({"encoding": ""}, "'' was given"),
-    "zero width": ({"width": 0}, "0 x 24 pixels were given"),
-    "zero height": ({"height": 0}, "32 x 0 pixels were given"),
-    "absurd size": ({"width": 2**31, "step": 2**32 - 1}, "from 1 to 16384 pixels were wanted, 2147483648 x 24"),
-    "step too small": ({"step": 95}, "a step of at least 96 bytes was wanted for 32 pixels of bgr8, 95 was given"),
+    "unknown encoding": ({"encoding": "32FC1"}, "got '32FC1'"),
+    "empty encoding": ({"encoding": ""}, "got ''"),
+    "zero width": ({"width": 0}, "got 0 x 24 pixels"),
+    "zero height": ({"height": 0}, "got 32 x 0 pixels"),
+    "absurd size": ({"width": 2**31, "step": 2**32 - 1}, "from 1 to 16384 pixels, got 2147483648 x 24"),
+    "step too small": ({"step": 95}, "expected a step of at least 96 bytes for 32 pixels of bgr8, got 95"),
     "step zero": ({"step": 0}, "a step of at least 96 bytes"),
-    "step too large": ({"step": 100}, "2400 bytes of data were wanted for 24 rows of 100 bytes, 2304 were given"),
-    "data too short": ({"data": array("B", bytes(2303))}, "2304 bytes of data were wanted"),
-    "data too long": ({"data": array("B", bytes(2305))}, "2305 were given"),
-    "no data": ({"data": array("B")}, "0 were given"),
-    "odd width": ({"encoding": "yuv422", "width": 31}, "yuv422 wants an even width, 31 was given"),
-    "odd height": ({"encoding": "nv12", "height": 23}, "nv12 wants an even height, 23 was given"),
-    "plane missing": ({"encoding": "nv12", "step": 96}, "3456 bytes of data were wanted for 36 rows"),
+    "step too large": ({"step": 100}, "expected 2400 bytes of data for 24 rows of 100 bytes, got 2304"),
+    "data too short": ({"data": array("B", bytes(2303))}, "expected 2304 bytes of data"),
+    "data too long": ({"data": array("B", bytes(2305))}, "got 2305"),
+    "no data": ({"data": array("B")}, "got 0"),
+    "odd width": ({"encoding": "yuv422", "width": 31}, "expected an even width for yuv422, got 31"),
+    "odd height": ({"encoding": "nv12", "height": 23}, "expected an even height for nv12, got 23"),
+    "plane missing": ({"encoding": "nv12", "step": 96}, "expected 3456 bytes of data for 36 rows"),
 }
 
 
@@ -208,7 +208,7 @@ def cut(image: CompressedImage, share: float) -> CompressedImage:
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
 def test_a_truncated_image_is_refused_and_the_next_one_works(suffix: str, share: float) -> None:
     good = compressed(suffix)
-    with pytest.raises(DecodeError, match="was wanted"):
+    with pytest.raises(DecodeError, match="expected a"):
         decode(cut(good, share))
     assert decode(good).shape == BGR.shape
 
@@ -222,12 +222,12 @@ def test_a_damaged_image_is_refused() -> None:
 
 
 def test_other_bytes_are_refused() -> None:
-    with pytest.raises(DecodeError, match="a JPEG or PNG image was wanted, format 'jpeg' with 9 bytes was given"):
+    with pytest.raises(DecodeError, match="expected a JPEG or PNG image, got format 'jpeg' with 9 bytes"):
         decode(CompressedImage(format="jpeg", data=array("B", b"not a jpg")))
 
 
 def test_a_png_that_claims_an_absurd_size_is_refused_before_it_is_decoded() -> None:
     image = compressed(".png")
     image.data[16:24] = array("B", (2**31 - 1).to_bytes(4, "big") * 2)
-    with pytest.raises(DecodeError, match="2147483647 x 2147483647 pixels were given"):
+    with pytest.raises(DecodeError, match="got 2147483647 x 2147483647 pixels"):
         decode(image)

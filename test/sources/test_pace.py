@@ -1,4 +1,4 @@
-"""Images are read for their tick, ahead of it where the source allows, and a slow source keeps real time."""
+"""Images are read ahead of their tick where the source allows it, and a slow source keeps real time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from face_expr_ros.sources import SourceFrame
-from face_expr_ros.sources.pace import Ended, Pace
+from face_expr_ros.sources.pace import EndOfSource, Pace
 
 RATE = 10.0
 BLACK = np.zeros((2, 2, 3), np.uint8)
@@ -24,25 +24,25 @@ class Clock:
 
 @dataclass
 class Source:
-    """Takes ``cost`` seconds to make an image and notes which moment it was asked for, and when."""
+    """Takes ``cost`` seconds per image and records the requested image time and the time of the request."""
 
     clock: Clock
     cost: float
-    ahead: bool = True
+    can_read_ahead: bool = True
     count: int = 1000
-    asked: list[tuple[float, float]] = field(default_factory=list)
+    requests: list[tuple[float, float]] = field(default_factory=list)
 
     def read(self, t: float) -> SourceFrame | None:
-        self.asked.append((t, self.clock.now - 100.0))
+        self.requests.append((t, self.clock.now - 100.0))
         self.clock.now += self.cost
-        return SourceFrame(BLACK) if len(self.asked) <= self.count else None
+        return SourceFrame(BLACK) if len(self.requests) <= self.count else None
 
     def close(self) -> None:
         pass
 
 
 def play(clock: Clock, source: Source, seconds: float) -> list[float]:
-    """Seconds from the start at which images come, by a timer that fires late once and skips what it missed."""
+    """Seconds from the start at which images are published, by a timer that skips missed ticks."""
     pace = Pace(source, RATE, clock)
     clock.now = 100.0
     tick, published = 0, []
@@ -57,48 +57,48 @@ def play(clock: Clock, source: Source, seconds: float) -> list[float]:
 
 
 @pytest.mark.parametrize("cost", [0.0, 0.03, 0.09])
-def test_an_image_is_made_before_its_tick_and_shows_the_moment_of_the_tick(cost: float) -> None:
+def test_image_is_read_before_its_tick_and_shows_its_time(cost: float) -> None:
     clock = Clock()
     source = Source(clock, cost)
     published = play(clock, source, 2.0)
     assert published == pytest.approx(np.arange(20) / RATE)
-    shown = [t for t, _ in source.asked][: len(published)]
+    shown = [t for t, _ in source.requests][: len(published)]
     assert shown == pytest.approx(published)
-    assert all(began + cost <= t + 1e-9 for t, began in source.asked[1:])
+    assert all(began + cost <= t + 1e-9 for t, began in source.requests[1:])
 
 
 @pytest.mark.parametrize("cost", [0.12, 0.25, 0.99])
-def test_a_source_too_slow_for_the_rate_gives_fewer_images_and_keeps_real_time(cost: float) -> None:
+def test_slow_source_gives_fewer_images_in_real_time(cost: float) -> None:
     clock = Clock()
     source = Source(clock, cost)
     published = play(clock, source, 10.0)
-    shown = [t for t, _ in source.asked][: len(published)]
-    # The first slow image is late by its cost; then the cost is known.
+    shown = [t for t, _ in source.requests][: len(published)]
+    # The first slow image is late by its cost, which is known from then on.
     assert shown[2:] == pytest.approx(published[2:], abs=0.01)
     assert np.diff(published)[1:] == pytest.approx(cost, abs=0.01)
     assert shown[-1] > 8.0
 
 
-def test_a_device_is_read_at_its_tick() -> None:
+def test_device_is_read_at_its_tick() -> None:
     clock = Clock()
-    source = Source(clock, 0.0, ahead=False)
+    source = Source(clock, 0.0, can_read_ahead=False)
     published = play(clock, source, 1.0)
-    assert [began for _, began in source.asked] == pytest.approx(published)
+    assert [began for _, began in source.requests] == pytest.approx(published)
 
 
-@pytest.mark.parametrize("ahead", [True, False])
-def test_every_image_of_a_file_is_taken_before_it_ends(ahead: bool) -> None:
+@pytest.mark.parametrize("can_read_ahead", [True, False])
+def test_every_image_of_a_file_is_taken(can_read_ahead: bool) -> None:
     clock = Clock()
-    pace = Pace(Source(clock, 0.0, ahead, count=3), RATE, clock)
+    pace = Pace(Source(clock, 0.0, can_read_ahead, count=3), RATE, clock)
     for _ in range(3):
         assert pace.take() is not None
         pace.prepare()
         clock.now += 1 / RATE
-    with pytest.raises(Ended):
+    with pytest.raises(EndOfSource):
         pace.take()
 
 
-def test_a_tick_that_comes_too_early_is_left_out() -> None:
+def test_early_tick_is_skipped() -> None:
     clock = Clock()
     pace = Pace(Source(clock, 0.0), RATE, clock)
     assert pace.take() is not None

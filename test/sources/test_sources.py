@@ -1,4 +1,4 @@
-"""Images from files and folders, and what is said when there are none."""
+"""Images from files, folders and devices, and the errors of missing and damaged ones."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ def read_all(
     source: str, *, loop: bool = False, limit: int = 50, warnings: list[str] | None = None
 ) -> list[SourceFrame]:
     opened = open_source(CameraConfig(source=source, loop=loop), silent if warnings is None else warnings.append)
-    shots: list[SourceFrame] = []
-    while len(shots) < limit and (shot := opened.read(len(shots) / 25)) is not None:
-        shots.append(shot)
+    frames: list[SourceFrame] = []
+    while len(frames) < limit and (frame := opened.read(len(frames) / 25)) is not None:
+        frames.append(frame)
     opened.close()
-    return shots
+    return frames
 
 
-def levels(shots: list[SourceFrame]) -> list[int]:
+def levels(frames: list[SourceFrame]) -> list[int]:
     """The gray of each image, in steps of 40 so that compression does not matter."""
-    return [round(float(shot.image.mean()) / 40) for shot in shots]
+    return [round(float(frame.image.mean()) / 40) for frame in frames]
 
 
 def gray(level: int) -> np.ndarray:
@@ -61,40 +61,40 @@ def video(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Images of gray 1, 2 and 3, and a file that is none."""
+    """Images of gray 1, 2 and 3, and a text file."""
     path = tmp_path / "images"
     path.mkdir()
     for level, name in ((2, "b.png"), (1, "a.jpg"), (3, "c.JPG")):
         cv2.imwrite(str(path / name), gray(level))
-    (path / "notes.txt").write_text("no image")
+    (path / "notes.txt").write_text("a text")
     return path
 
 
-def test_a_video_is_played_once_without_loop(video: Path) -> None:
+def test_video_is_played_once_without_loop(video: Path) -> None:
     assert levels(read_all(str(video))) == [1, 2, 3, 4, 5]
 
 
-def test_a_video_begins_again_with_loop(video: Path) -> None:
+def test_video_repeats_with_loop(video: Path) -> None:
     assert levels(read_all(str(video), loop=True, limit=12)) == [1, 2, 3, 4, 5, 1, 2, 3, 4, 5, 1, 2]
 
 
-def test_a_folder_is_read_in_the_order_of_its_names(folder: Path) -> None:
+def test_folder_is_read_in_the_order_of_names(folder: Path) -> None:
     assert levels(read_all(str(folder))) == [1, 2, 3]
     assert levels(read_all(str(folder), loop=True, limit=5)) == [1, 2, 3, 1, 2]
 
 
-def test_one_image_is_a_still_camera(folder: Path) -> None:
+def test_single_image_repeats_with_loop(folder: Path) -> None:
     assert levels(read_all(str(folder / "b.png"), loop=True, limit=3)) == [2, 2, 2]
 
 
-def test_an_unreadable_image_is_left_out_with_a_sentence(folder: Path) -> None:
+def test_unreadable_image_is_skipped_with_a_warning(folder: Path) -> None:
     (folder / "b.png").write_bytes(b"not an image")
     warnings: list[str] = []
     assert levels(read_all(str(folder), warnings=warnings)) == [1, 3]
-    assert warnings == [f"{folder / 'b.png'} cannot be read as an image and is left out"]
+    assert warnings == [f"{folder / 'b.png'} cannot be decoded as an image and is skipped"]
 
 
-def test_a_video_that_ends_early_says_so_once(tmp_path: Path) -> None:
+def test_video_that_ends_early_warns_once(tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole.avi", tmp_path / "broken.avi"
     writer = cv2.VideoWriter(str(whole), cv2.VideoWriter.fourcc(*"MJPG"), 25.0, SIZE)
     for image in np.random.default_rng(1).integers(0, 256, (40, SIZE[1], SIZE[0], 3), dtype=np.uint8):
@@ -110,7 +110,7 @@ def test_a_video_that_ends_early_says_so_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("loop", [True, False])
-def test_a_folder_without_a_readable_image_is_refused(tmp_path: Path, loop: bool) -> None:
+def test_folder_without_readable_images_is_refused(tmp_path: Path, loop: bool) -> None:
     (tmp_path / "a.png").write_bytes(b"not an image")
     with pytest.raises(SourceError, match="none of the 1 images"):
         read_all(str(tmp_path), loop=loop)
@@ -119,22 +119,22 @@ def test_a_folder_without_a_readable_image_is_refused(tmp_path: Path, loop: bool
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        ("missing.mp4", "a video file or a folder of images was wanted, there is no"),
-        ("missing.png", "there is no image"),
-        ("device:one", "device:N with a number such as device:0 was wanted, 'device:one' was given"),
+        ("missing.mp4", "a video file or a folder of images, there is no file"),
+        ("missing.png", "expected an image file or a folder of images, there is none at"),
+        ("device:one", "expected a source device:N with a number, such as device:0, got 'device:one'"),
         ("device:", "device:N with a number"),
         ("device:987", "device:987 cannot be opened"),
-        ("syntetic", "source synthetic, device:N, a video file or a folder of images was wanted"),
+        ("syntetic", "expected synthetic, device:N, a video file or a folder of images"),
     ],
 )
-def test_a_source_that_is_not_there_is_refused_in_words(source: str, words: str) -> None:
+def test_missing_source_is_refused_with_the_reason(source: str, words: str) -> None:
     with pytest.raises(SourceError) as refused:
         open_source(CameraConfig(source=source), silent)
     assert words in str(refused.value)
 
 
 class Webcam:
-    """Stands in for cv2.VideoCapture: two images, then it is pulled out."""
+    """Replaces cv2.VideoCapture: two images, then it is disconnected."""
 
     def __init__(self, number: int) -> None:
         self.images = [gray(1), gray(2)]
@@ -152,23 +152,23 @@ class Webcam:
         pass
 
 
-def test_a_device_that_is_pulled_out_gives_its_newest_image_and_then_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_disconnected_device_is_reported_after_its_last_image(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cv2, "VideoCapture", Webcam)
     device = open_source(CameraConfig(source="device:0"), silent)
-    shots: list[SourceFrame] = []
-    with pytest.raises(SourceError, match="device:0 gives no images any more: is it still plugged in"):
-        shots.extend(iter(lambda: device.read(0.0), None))
+    frames: list[SourceFrame] = []
+    with pytest.raises(SourceError, match="no image from device:0 for 5 s: check that it is still connected"):
+        frames.extend(iter(lambda: device.read(0.0), None))
     device.close()
-    assert levels(shots)[-1] == 2
+    assert levels(frames)[-1] == 2
 
 
-def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="it has none"):
+def test_empty_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="found none"):
         open_source(CameraConfig(source=str(tmp_path)), silent)
 
 
 @pytest.mark.parametrize("content", [b"", b"plain text", bytes(5000)])
-def test_a_file_that_is_no_video_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_file_that_is_not_a_video_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "film.mp4"
     path.write_bytes(content)
     with pytest.raises(SourceError, match="cannot be read as a video"):
@@ -176,10 +176,10 @@ def test_a_file_that_is_no_video_is_refused(tmp_path: Path, content: bytes) -> N
 
 
 def test_files_without_calibration_have_an_unknown_camera(video: Path, folder: Path) -> None:
-    assert all(shot.camera is None for source in (video, folder) for shot in read_all(str(source)))
+    assert all(frame.camera is None for source in (video, folder) for frame in read_all(str(source)))
 
 
-def test_a_calibration_beside_a_file_is_its_camera(video: Path) -> None:
+def test_calibration_beside_a_file_is_its_camera(video: Path) -> None:
     video.with_name("five.avi.yaml").write_text(CALIBRATION)
     camera = read_all(str(video))[0].camera
     assert camera is not None
@@ -191,15 +191,15 @@ def test_a_calibration_beside_a_file_is_its_camera(video: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("just text", "is not a camera calibration"),
-        ("a: [", "is not a camera calibration"),
+        ("just text", "is not a calibration file"),
+        ("a: [", "is not a calibration file"),
         ("{}", "'camera_matrix' is missing"),
-        (CALIBRATION.replace("plumb_bob", "equidistant"), "equidistant with 5 coefficients was given"),
-        (CALIBRATION.replace("[50.0,", "[.nan,"), "finite numbers and focal lengths above 0 were wanted"),
+        (CALIBRATION.replace("plumb_bob", "equidistant"), "got equidistant with 5 coefficients"),
+        (CALIBRATION.replace("[50.0,", "[.nan,"), "expected finite numbers and focal lengths above 0"),
         (CALIBRATION.replace("[50.0, 0.0,", "[50.0,"), "cannot reshape"),
     ],
 )
-def test_a_bad_calibration_is_refused_with_its_file(video: Path, text: str, words: str) -> None:
+def test_bad_calibration_is_refused_with_its_file_name(video: Path, text: str, words: str) -> None:
     file = video.with_name("five.avi.yaml")
     file.write_text(text)
     with pytest.raises(SourceError) as refused:
@@ -209,5 +209,5 @@ def test_a_bad_calibration_is_refused_with_its_file(video: Path, text: str, word
 
 
 @pytest.mark.parametrize(("source", "live"), [("synthetic", True), ("device:0", True), ("a.mp4", False), ("x/", False)])
-def test_what_never_ends_is_live(source: str, live: bool) -> None:
+def test_endless_sources_are_live(source: str, live: bool) -> None:
     assert is_live(source) == live

@@ -1,4 +1,4 @@
-"""Receivers of avatars' packets, written from the formats' texts alone: nothing of the senders is used."""
+"""Decoders of the avatar protocols, written from the format descriptions, independent of the encoders."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LIVE_LINK_NAMES = (
 
 @dataclass
 class VmcAvatar:
-    """What a VMC marionette shows: bones and blendshapes take effect with Apply."""
+    """State of a VMC marionette; blendshapes take effect with Apply."""
 
     ok: int | None = None
     seconds: float = -1.0
@@ -86,7 +86,7 @@ def _osc_message(data: bytes) -> tuple[str, list[Any]]:
 def _osc_string(data: bytes, place: int) -> tuple[str, int]:
     end = data.index(b"\0", place)
     assert place % 4 == 0
-    return data[place:end].decode(), end + 4 - end % 4  # at least one zero, up to the next multiple of four
+    return data[place:end].decode(), end + 4 - end % 4  # at least one zero, padded to a multiple of four
 
 
 def live_link(packet: bytes) -> tuple[dict[str, Any], dict[str, float]]:
@@ -122,7 +122,7 @@ def ifacialmocap(packet: bytes, separator: str = "-") -> tuple[dict[str, int], d
 
 @dataclass
 class OpenSeeData:
-    """The fields of OpenSeeFace's packet, in its order."""
+    """The fields of an OpenSeeFace packet, in order."""
 
     time: float
     id: int

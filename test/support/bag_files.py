@@ -1,4 +1,4 @@
-"""Bags for tests: the synthetic actor, recorded without ROS."""
+"""Bags for tests: images of a rendered face, recorded without ROS."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LATCHED = BEST_EFFORT._replace(reliability=QosReliability.RELIABLE, durability=Q
 
 
 def moving(portrait: NDArray[np.uint8], count: int) -> Iterator[NDArray[np.uint8]]:
-    """(480, 640, 3) BGR: the person of the portrait, who moves to and fro and comes nearer."""
+    """(480, 640, 3) BGR: the portrait, moving from side to side and growing."""
     for number in range(count):
         scale, shift = 1.0 + 0.004 * number, 40.0 * math.sin(number / 5)
         matrix = np.array([[scale, 0.0, shift - 320 * (scale - 1)], [0.0, scale, -240 * (scale - 1)]])
@@ -74,7 +74,7 @@ def camera_info(head: dict[str, Any], focal: float | None = None) -> bytes:
 
 
 class BagFile:
-    """A bag that is being recorded; a context."""
+    """A bag open for writing; a context manager."""
 
     def __init__(self, path: Path, storage: str = "mcap", compression: str = "none") -> None:
         self._writer = Writer(path, version=8, storage_plugin=StoragePlugin[storage.upper()])
@@ -91,7 +91,7 @@ class BagFile:
         self._writer.close()
 
     def write(self, topic: str, kind: str, number: float, data: bytes, qos: Qos = BEST_EFFORT) -> None:
-        """A message, recorded when image ``number`` was."""
+        """Write a message at the time of image ``number``."""
         if topic not in self._connections:
             self._connections[topic] = self._writer.add_connection(
                 topic, kind, typestore=package_types(), offered_qos_profiles=[qos]
@@ -102,9 +102,9 @@ class BagFile:
 def record(
     path: Path, portrait: NDArray[np.uint8], count: int = 16, transport: str = "raw", info_at: float = 0.1, **how: str
 ) -> Path:
-    """A bag of images of the moving person, their CameraInfo, and a topic that has nothing to do with them.
+    """A bag with moving images, their CameraInfo, and an unrelated topic.
 
-    ``info_at`` is when CameraInfo comes, in images after the image that it belongs to.
+    ``info_at`` is the delay of CameraInfo after its image, in image periods.
     """
     topic, kind, make = {
         "raw": ("/camera/image", IMAGE, raw), "compressed": ("/camera/image/compressed", COMPRESSED_IMAGE, jpeg)

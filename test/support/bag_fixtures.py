@@ -1,6 +1,6 @@
-"""For tests of bags: one pipeline for all of them, for its networks take long to load, and one annotated bag.
+"""Fixtures of bag tests: a shared pipeline, because its networks load slowly, and one annotated bag.
 
-conftest.py names this file to pytest.
+conftest.py registers this file as a plugin.
 """
 
 from __future__ import annotations
@@ -17,26 +17,24 @@ from numpy.typing import NDArray
 from face_expr_ros.bags import annotate as annotating
 from face_expr_ros.bags.annotate import annotate
 from face_expr_ros.bags.job import Job
-from face_expr_ros.bags.memory import Memory
 from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.perception.pipeline import Pipeline
 from support.bag_files import COUNT, record
 
-Lend = Callable[[], AbstractContextManager[None]]
+SharePipeline = Callable[[], AbstractContextManager[None]]
 
 
 @pytest.fixture(scope="session")
-def lend() -> Iterator[Lend]:
-    """Contexts in which whoever annotates gets the same pipeline each time, which then has seen nothing."""
+def share_pipeline() -> Iterator[SharePipeline]:
+    """Contexts in which `annotate` uses one shared pipeline, reset to its initial state."""
     pipeline = Pipeline(PerceptionConfig())
-    memory = Memory(pipeline)
-    nothing = memory.save()
+    initial = pipeline.state_dict()
 
-    class Borrowed:
-        """Stays open when it is closed."""
+    class SharedPipeline:
+        """The shared pipeline, which stays open after `close`."""
 
         def __init__(self, config: PerceptionConfig) -> None:
-            memory.load(nothing)
+            pipeline.load_state_dict(initial)
 
         def __getattr__(self, name: str) -> Any:
             return getattr(pipeline, name)
@@ -48,20 +46,19 @@ def lend() -> Iterator[Lend]:
             pass
 
     @contextmanager
-    def lent() -> Iterator[None]:
+    def shared_context() -> Iterator[None]:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(annotating, "Pipeline", Borrowed)
-            patch.setattr(annotating, "Memory", lambda borrowed: memory)
+            patch.setattr(annotating, "Pipeline", SharedPipeline)
             yield
 
-    yield lent
+    yield shared_context
     pipeline.close()
 
 
 @pytest.fixture
-def fresh(lend: Lend) -> Iterator[None]:
-    """This test annotates with the pipeline of all tests, fresh for each run."""
-    with lend():
+def fresh(share_pipeline: SharePipeline) -> Iterator[None]:
+    """Annotate with the shared pipeline, reset for each run."""
+    with share_pipeline():
         yield
 
 
@@ -71,8 +68,8 @@ def bag(portrait: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="session")
-def annotated(bag: Path, lend: Lend) -> tuple[Path, dict[str, Any]]:
-    """The annotated bag and what the run said."""
+def annotated(bag: Path, share_pipeline: SharePipeline) -> tuple[Path, dict[str, Any]]:
+    """The annotated bag and the result of the run."""
     out = bag.with_name("talk_faces")
-    with lend():
+    with share_pipeline():
         return out, annotate(Job(bag, out), bar=False)

@@ -1,4 +1,4 @@
-"""A server of files that misbehaves as it is told."""
+"""An HTTP file server with configurable faults."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from typing import Any
 
 @dataclass
 class Server:
-    """A server of files, and how it misbehaves."""
+    """Files, faults and requests of the server."""
 
     files: dict[str, bytes] = field(default_factory=dict)
-    ranges: bool = True  # it knows the header Range
-    cut_after: list[int] = field(default_factory=list)  # bytes after which the next answers break off
-    requests: list[tuple[str, str | None]] = field(default_factory=list)  # path and Range
+    ranges: bool = True  # supports the header Range
+    cut_after: list[int] = field(default_factory=list)  # bytes after which the next responses are cut off
+    requests: list[tuple[str, str | None]] = field(default_factory=list)  # path and header Range
     url: str = ""
 
 
 @contextmanager
 def serving(files: dict[str, bytes]) -> Iterator[Server]:
-    """Serves on a free port of this machine."""
+    """Serve files on a free port of the loopback interface."""
     state = Server(files)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked = self.headers.get("Range")
-            state.requests.append((self.path.removeprefix("/"), asked))
+            requested = self.headers.get("Range")
+            state.requests.append((self.path.removeprefix("/"), requested))
             if self.path.removeprefix("/") not in state.files:
                 return self.send_error(404, "Not Found")
             content = state.files[self.path.removeprefix("/")]
-            first = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and state.ranges else 0
+            first = int(requested.removeprefix("bytes=").removesuffix("-")) if requested and state.ranges else 0
             self.send_response(206 if first else 200)
             if first:
                 self.send_header("Content-Range", f"bytes {first}-{len(content) - 1}/{len(content)}")
@@ -44,7 +44,7 @@ def serving(files: dict[str, bytes]) -> Iterator[Server]:
             return None
 
         def log_message(self, *arguments: Any) -> None:
-            """Quiet."""
+            """Log nothing."""
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})

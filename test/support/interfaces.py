@@ -1,14 +1,18 @@
-"""Interface packages that are not on PyPI, built for the tests with colcon where they are not installed."""
+"""Interface packages that are not on PyPI: built with colcon and imported into the test process."""
 
 from __future__ import annotations
 
+import ctypes
+import os
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from support.paths import ROOT
 
-# Definitions as REP-155's messages have them: fields and constants that faces need.
+# The fields of REP-155's messages that faces use.
 HRI_MSGS = {
     "IdsList": "std_msgs/Header header\nstring[] ids\n",
     "NormalizedRegionOfInterest2D": (
@@ -23,6 +27,11 @@ HRI_MSGS = {
 }
 TF2_MSGS = {"TFMessage": "geometry_msgs/TransformStamped[] transforms\n"}
 
+# In the order of their dependencies.
+_LIBRARIES = (
+    "generator_c", "typesupport_fastrtps_cpp", "typesupport_fastrtps_c", "typesupport_introspection_c",
+    "typesupport_c", "generator_py",
+)  # fmt: skip
 _CMAKE = """cmake_minimum_required(VERSION 3.21)
 project({name} C CXX)
 include({wheels})
@@ -48,7 +57,7 @@ _PACKAGE = """<package format="3">
 
 
 def write_package(folder: Path, name: str, dependency: str, messages: dict[str, str]) -> None:
-    """The sources of an interface package."""
+    """Write the sources of an interface package."""
     (folder / name / "msg").mkdir(parents=True)
     for message, text in messages.items():
         (folder / name / f"msg/{message}.msg").write_text(text, encoding="utf-8")
@@ -58,13 +67,34 @@ def write_package(folder: Path, name: str, dependency: str, messages: dict[str, 
 
 
 def build(workspace: Path) -> None:
-    """Build all packages below a workspace's src."""
+    """Build all packages of a workspace."""
     command = ["colcon", "build", "--cmake-args", "-DBUILD_TESTING=OFF", f"-DPython3_EXECUTABLE={sys.executable}"]
     done = subprocess.run(command, cwd=workspace, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def run_in(workspace: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run a command that sees what was built there, before everything else."""
-    script = f'source "{workspace}/install/local_setup.bash" && exec "$@"'
-    return subprocess.run(["bash", "-c", script, "bash", *command], capture_output=True, text=True, check=False)
+def environment(workspace: Path) -> dict[str, str]:
+    """The environment of a process that uses the packages of a workspace."""
+    script = f'source "{workspace}/install/local_setup.bash" && env -0'
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    return dict(entry.split("=", 1) for entry in done.stdout.split("\0") if "=" in entry)
+
+
+@contextmanager
+def importable(workspace: Path, packages: Sequence[str]) -> Iterator[None]:
+    """Within this context the built packages can be imported in this process.
+
+    Their libraries depend on each other and are not in LD_LIBRARY_PATH, which is read only when a process starts: here
+    they are loaded in the order of their dependencies.
+    """
+    folders = []
+    for package in packages:
+        prefix = workspace / "install" / package
+        folders.append(str(next(prefix.glob("lib/python*/site-packages"))))
+        for kind in _LIBRARIES:
+            ctypes.CDLL(str(prefix / f"lib/lib{package}__rosidl_{kind}.so"), os.RTLD_GLOBAL)
+    sys.path[:0] = folders
+    yield
+    sys.path[:] = [folder for folder in sys.path if folder not in folders]
+    for module in [name for name in sys.modules if name.partition(".")[0] in packages]:
+        del sys.modules[module]

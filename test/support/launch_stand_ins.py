@@ -1,4 +1,4 @@
-"""Stand-ins for the launch classes, which ROS 2 wheels lack: launch files are executed and read with them."""
+"""Replacements of the launch classes, which ROS 2 wheels do not contain, with which launch files are executed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CLASSES = {
 
 
 class StandIn:
-    """Remembers what it was made of."""
+    """Stores its arguments."""
 
     def __init__(self, *positional: Any, **named: Any) -> None:
         self.positional, self.named = positional, named
@@ -53,7 +53,7 @@ def launch_stand_ins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def actions(file: str, kind: str) -> list[Any]:
-    """Actions of one class in a launch file's description."""
+    """The actions of one class in the description of a launch file."""
     description = runpy.run_path(str(LAUNCH / file))["generate_launch_description"]()
     return [action for action in description.positional[0] if type(action).__name__ == kind]
 
@@ -64,6 +64,6 @@ def defaults(file: str) -> dict[str, str]:
 
 
 def parameter(node: dict[str, Any], name: str) -> Any:
-    """The value that is set over the parameter files."""
+    """The value that overrides the parameter files."""
     values = [entry[name] for entry in node["parameters"] if isinstance(entry, dict) and name in entry]
     return values[-1] if values else None

@@ -1,4 +1,4 @@
-"""Images to a live node, one at a time."""
+"""Publishes images to a live node one at a time."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from std_msgs.msg import Header
 from face_expr_ros.ros.encode import image_bytes
 
 SECOND = 1_000_000_000
-SILENCE = 10.0  # seconds after which an image is lost, not only late
+RETRY_INTERVAL = 10.0  # seconds after which an image is considered lost
 SENSOR_DATA = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 Picture = NDArray[np.uint8]
 
 
 class Lockstep:
-    """Publishes one image after the other, each when the node has answered the last one."""
+    """Publishes each image after the result of the previous one has been received."""
 
     def __init__(self, graph: Any, namespace: str) -> None:
         self._graph = graph
@@ -33,7 +33,7 @@ class Lockstep:
         graph.until(self._image.get_subscription_count, "the node's subscription")
 
     def ask(self, publish: Callable[[], None], stamp_ns: int) -> FaceArray:
-        """The answer to an image. Best effort may lose one: after a long silence it is published again."""
+        """The result of an image, which is published again if it is lost, because the QoS is best effort."""
         wanted = Time(nanoseconds=stamp_ns).to_msg()
         count, begun, times = len(self.answers), time.monotonic(), itertools.count()
         due = begun
@@ -41,12 +41,12 @@ class Lockstep:
         def again() -> None:
             nonlocal due
             if time.monotonic() >= due:
-                due = begun + SILENCE * (next(times) + 1)
+                due = begun + RETRY_INTERVAL * (next(times) + 1)
                 publish()
 
         self._graph.until(
             lambda: len(self.answers) > count and self.answers[-1].header.stamp == wanted,
-            f"the answer to {stamp_ns}",
+            f"the result of {stamp_ns}",
             each=again,
         )
         return self.answers[-1]

@@ -1,4 +1,4 @@
-"""Draws web/pictures/page.jpg, the page as the documents show it: ``./run exec python test/page_picture.py``."""
+"""Renders web/pictures/page.jpg for the documents: ``PYTHONPATH=test ./run exec python -m support.page_picture``."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ SMILE = {
 }
 VALUES = np.array([SMILE.get(name, 0.0) for name in ARKIT_NAMES])
 YAW, PITCH = 0.2, 0.05  # radians
-SHOWN_FOR = 14_000  # milliseconds: until the history is full, on a slow machine
+DURATION = 14_000  # milliseconds, to fill the history on a slow machine
 
 
 class Smiling(Person):
-    """Somebody who smiles at the camera, the head a little turned."""
+    """A smiling face with a slightly turned head."""
 
     def _state(self, number: int, stamp: int) -> Any:
         self.yaw, self.pitch = YAW, PITCH
@@ -45,7 +45,7 @@ class Smiling(Person):
 
 
 def portrait() -> NDArray[np.uint8]:
-    """(480, 640, 3) BGR: the same person as the camera sees it."""
+    """The camera image (480, 640, 3), BGR, of the same face."""
     model = open_face_model("open")
     pose = Pose(rotation_from_euler(YAW, PITCH, 0.0), np.array([0.0, 0.0, 0.6]), metric=True)
     return FaceRenderer(model).render(model.vertices(None, VALUES), pose, CAMERA)
@@ -56,7 +56,7 @@ def main() -> None:
     person = Smiling(server, lambda: image)
     with chromium() as browser, open_page(browser, server.url, size=SIZE) as (page, _):
         until(page, "faceExpr.faces.join() === '1' && document.getElementById('no-picture').hidden")
-        page.wait_for_timeout(SHOWN_FOR)
+        page.wait_for_timeout(DURATION)
         page.screenshot(path=PICTURE, type="jpeg", quality=82)
     person.leave()
     server.close()

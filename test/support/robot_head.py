@@ -1,4 +1,4 @@
-"""Faces for a robot's head, and the head: a controller that is called at 50 Hz."""
+"""Faces, and a head controller called at 50 Hz."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SECOND = 1_000_000_000  # ns
 START = 1_700_000_000 * SECOND
 TOLERANCE = 0.001  # of a limit
 NEAR, FAR = (0.0, 0.0, 0.6), (0.0, 0.0, 1.2)  # meters
-YAW = Joint("neck_yaw", {"yaw": 1.0}, minimum=-1.2, maximum=1.2, velocity=2.0, acceleration=8.0)
+YAW = Joint(source={"yaw": 1.0}, minimum=-1.2, maximum=1.2, velocity=2.0, acceleration=8.0)
 
 
 def face(
@@ -48,20 +48,21 @@ def face(
 
 
 class Head:
-    """A controller called at 50 Hz, and everything it said."""
+    """A controller called at 50 Hz, with its warnings and targets."""
 
     def __init__(self, *joints: Joint, **settings: Any) -> None:
-        self.said: list[str] = []
-        self.controller = HeadController(joints or (YAW,), HeadControlConfig(**settings), self.said.append)
+        self.warnings: list[str] = []
+        table = {f"joint_{number}": joint for number, joint in enumerate(joints or (YAW,))}
+        self.controller = HeadController(table, HeadControlConfig(**settings), self.warnings.append)
         self.now_ns = START
         self.targets: list[JointTargets] = []
 
     def run(self, seconds: float, *faces: FaceState, silent: bool = False) -> JointTargets:
-        """Show these faces for a while, 50 messages a second; with their stamps unless they have one."""
+        """Publish these faces at 50 Hz for some seconds; faces without a stamp get the current time."""
         for _ in range(round(seconds * SECOND / PERIOD)):
             self.now_ns += PERIOD
-            seen = [one if one.stamp_ns else replace(one, stamp_ns=self.now_ns) for one in faces]
-            self.targets.append(self.controller(None if silent else tuple(seen), self.now_ns))
+            stamped = [one if one.stamp_ns else replace(one, stamp_ns=self.now_ns) for one in faces]
+            self.targets.append(self.controller(None if silent else tuple(stamped), self.now_ns))
         return self.targets[-1]
 
     @property
@@ -70,9 +71,9 @@ class Head:
 
 
 def excess(targets: list[JointTargets], joints: Sequence[Joint], times: Sequence[float]) -> float:
-    """The largest part by which a limit of velocity or acceleration was exceeded; 0 or less where none was.
+    """The largest relative excess over a limit of velocity or acceleration; negative if all limits hold.
 
-    Velocity and acceleration are taken as said, and as measured from the positions.
+    Both the reported velocities and those measured from the positions are checked.
     """
     positions = np.array([target.positions for target in targets])
     velocities = np.array([target.velocities for target in targets])
@@ -90,7 +91,7 @@ def excess(targets: list[JointTargets], joints: Sequence[Joint], times: Sequence
 
 
 def assert_within_limits(targets: list[JointTargets], joints: Sequence[Joint], times: Sequence[float]) -> None:
-    """Velocity, acceleration and position."""
+    """Check velocity, acceleration and position."""
     positions = np.array([target.positions for target in targets])
     assert np.isfinite(positions).all()
     assert (positions >= [joint.minimum - 1e-9 for joint in joints]).all()

@@ -1,4 +1,4 @@
-"""Avatars as people have them, made here: a triangle, a textured head with all 52 names, and heads of VRM 0 and 1."""
+"""Avatar files: a triangle, a textured head with all 52 blendshapes, and VRM 0 and VRM 1 files."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ BONES = (
     "hips", "spine", "head", "leftUpperArm", "leftLowerArm", "leftHand", "rightUpperArm", "rightLowerArm", "rightHand",
     "leftUpperLeg", "leftLowerLeg", "leftFoot", "rightUpperLeg", "rightLowerLeg", "rightFoot",
 )  # fmt: skip
-HEAD_HEIGHT = 1.5  # meters of the heads' sellions over the ground, as in an avatar with a body
+HEAD_HEIGHT = 1.5  # meters: height of the sellion, as in an avatar with a body
 UP = np.array([0.0, 1.0, 0.0])
-NECK = np.array([0.0, -0.09, -0.07])  # meters from the sellion to where the head turns
-TURNED = np.array([-1.0, 1.0, -1.0], np.float32)  # a VRM 0 looks along -z
+NECK = np.array([0.0, -0.09, -0.07])  # meters from the sellion to the rotation center of the head
+TURNED = np.array([-1.0, 1.0, -1.0], np.float32)  # VRM 0 avatars face -z
 LEFT_COLOR, RIGHT_COLOR = (0, 0, 255), (255, 0, 0)  # BGR of the texture on the subject's left and right
 
 
 class Gltf:
-    """A document with one buffer, as it grows."""
+    """Builder of a glTF document with one buffer."""
 
     def __init__(self) -> None:
         self.document: dict[str, Any] = {
@@ -67,7 +67,7 @@ class Gltf:
         return len(self.document["accessors"]) - 1
 
     def mesh(self, corners: NDArray[Any], moves: list[NDArray[Any]], **more: Any) -> int:
-        """A surface with its morph targets; what else belongs to the primitive or, ``extras``, to the mesh."""
+        """A mesh with morph targets; other arguments belong to the primitive, ``extras`` to the mesh."""
         extras = {"extras": more.pop("extras")} if "extras" in more else {}
         primitive = {"attributes": {"POSITION": self.accessor(corners), **more.pop("attributes", {})}, **more}
         primitive["targets"] = [{"POSITION": self.accessor(move)} for move in moves]
@@ -91,15 +91,15 @@ def triangle() -> bytes:
     return gltf.bytes()
 
 
-def nameless() -> bytes:
-    """The triangle with a morph target that nobody knows."""
+def unknown_name() -> bytes:
+    """The triangle with a morph target of an unknown name."""
     gltf = Gltf()
     gltf.node(name="face", mesh=_triangle(gltf, extras={"targetNames": ["frobnicate"]}))
     return gltf.bytes()
 
 
 def vrm_triangle() -> bytes:
-    """The triangle with the bones of a VRM 1, of which a custom expression opens the jaw."""
+    """The triangle with the bones of a VRM 1 file and a custom expression that opens the jaw."""
     gltf = Gltf()
     face = gltf.node(name="face", mesh=_triangle(gltf))
     bones = {bone: {"node": gltf.node(name=bone, translation=[0, 0.1 * k, 0])} for k, bone in enumerate(BONES)}
@@ -117,16 +117,16 @@ def vrm_triangle() -> bytes:
 
 
 def textured_head() -> bytes:
-    """The open model's head with a picture on it, and a morph target for each of the 52 names."""
+    """The head of the open model with a texture and a morph target for each of the 52 blendshapes."""
     gltf = Gltf()
     gltf.node(name="Head", mesh=_head(gltf, ARKIT_NAMES), translation=[0, HEAD_HEIGHT, 0])
     return gltf.bytes()
 
 
 def vrm0_head(perfect_sync: bool) -> bytes:
-    """The textured head as VRM 0: with an expression for each of the 52 names, or with the presets alone.
+    """The textured head as VRM 0, with an expression for each of the 52 blendshapes or with presets only.
 
-    Its morph targets have names that say nothing, and it hangs on a bone, as such a file's do.
+    Its morph targets have arbitrary names, and it is a child of a bone, as in real files.
     """
     gltf = Gltf()
     names = ARKIT_NAMES if perfect_sync else ("jawOpen", "eyeBlinkLeft", "eyeBlinkRight")
@@ -162,7 +162,7 @@ def _triangle(gltf: Gltf, **more: Any) -> int:
 
 
 def _head(gltf: Gltf, names: tuple[str, ...], facing: Any = 1.0, anonymous: bool = False) -> int:
-    """The skin of the open model, half red and half blue by its texture."""
+    """The mesh of the open model; the texture is red on one side and blue on the other."""
     model = open_face_model("open")
     index = [model.expression_names.index(name) for name in names]
     side = np.where(model.mean[:, 0] > 0, 0.25, 0.75)  # u: the left half of the texture is the subject's left

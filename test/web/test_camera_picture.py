@@ -1,4 +1,4 @@
-"""The camera's picture as the page gets it: small, with its stamp, and not too often."""
+"""The camera picture for the page: size, stamp and rate."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from face_expr_ros.web.picture import PicturePace, camera_picture
 
 
-def test_the_camera_picture_is_small_and_has_its_stamp() -> None:
+def test_a_camera_picture_is_resized_and_has_its_stamp() -> None:
     picture = camera_picture(np.full((720, 1280, 3), 100, np.uint8), 2_500_000_000)
     assert struct.unpack("<d", picture[:8]) == (2.5,)
     image = cv2.imdecode(np.frombuffer(picture[8:], np.uint8), cv2.IMREAD_COLOR)
@@ -20,8 +20,8 @@ def test_the_camera_picture_is_small_and_has_its_stamp() -> None:
     assert cv2.imdecode(np.frombuffer(small[8:], np.uint8), cv2.IMREAD_COLOR).shape == (48, 64, 3)
 
 
-@pytest.mark.parametrize(("rate", "least", "most"), [(60, 14, 16), (30, 14, 16), (20, 13, 16), (10, 10, 10)])
-def test_pictures_are_made_at_most_fifteen_times_a_second(rate: int, least: int, most: int) -> None:
+@pytest.mark.parametrize(("rate", "minimum", "maximum"), [(60, 14, 16), (30, 14, 16), (20, 13, 16), (10, 10, 10)])
+def test_the_picture_rate_is_at_most_15_hz(rate: int, minimum: int, maximum: int) -> None:
     pace = PicturePace()
     count = sum(pace.due(number / rate) for number in range(10 * rate))
-    assert 10 * least <= count <= 10 * most + 1
+    assert 10 * minimum <= count <= 10 * maximum + 1

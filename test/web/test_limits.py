@@ -1,4 +1,4 @@
-"""Clients that are slow, silent, broken, too many or too loud harm nobody else, and are cut off in the end."""
+"""Slow, idle, invalid or too many clients do not affect others and are disconnected."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from support.web_clients import (
-    PATIENCE,
+    TIMEOUT,
     close_code,
     face,
     hello_of,
@@ -38,10 +38,10 @@ def server() -> Iterator[FaceServer]:
 
 
 def slow_client(server: FaceServer) -> socket.socket:
-    """A stream whose client reads the handshake and then nothing."""
+    """A stream whose client reads the handshake and nothing else."""
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    client.settimeout(PATIENCE)
+    client.settimeout(TIMEOUT)
     client.connect(("127.0.0.1", port_of(server)))
     client.sendall(
         b"GET /ws/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -53,13 +53,13 @@ def slow_client(server: FaceServer) -> socket.socket:
 
 def test_too_many_pings_close_the_stream(server: FaceServer) -> None:
     with open_socket(server, "/ws/stream") as stream:
-        with contextlib.suppress(ConnectionClosed):  # the server may be quicker than the pings
+        with contextlib.suppress(ConnectionClosed):  # the server may close before all pings are sent
             for _ in range(200):
                 stream.send('{"type": "ping", "t": 1}')
         assert close_code(stream) == 1008
 
 
-def test_a_message_that_is_too_large_closes_the_stream() -> None:
+def test_an_oversized_message_closes_the_stream() -> None:
     server = running_server(upload_megabytes=0.1)
     with open_socket(server, "/ws/stream") as stream:
         stream.send(b"\0" * 200_000)
@@ -67,7 +67,7 @@ def test_a_message_that_is_too_large_closes_the_stream() -> None:
     server.close()
 
 
-def test_a_broken_frame_of_the_protocol_ends_that_connection_alone(server: FaceServer) -> None:
+def test_an_invalid_websocket_frame_closes_only_its_connection(server: FaceServer) -> None:
     with open_socket(server, "/ws/stream") as good, slow_client(server) as bad:
         hello_of(good)
         bad.sendall(b"\xff\xff\xff\xff half a frame")
@@ -77,40 +77,40 @@ def test_a_broken_frame_of_the_protocol_ends_that_connection_alone(server: FaceS
         assert next_frame(good).faces
 
 
-def test_a_slow_reader_loses_frames_alone_and_is_cut_off_in_the_end() -> None:
+def test_a_slow_reader_drops_frames_and_is_disconnected() -> None:
     server = running_server(slow_timeout=1.0)
     dropped = []
-    with slow_client(server) as slow, open_socket(server, "/ws/stream") as quick:
-        hello_of(quick)
+    with slow_client(server) as slow, open_socket(server, "/ws/stream") as fast:
+        hello_of(fast)
         joined(server, 2)
         sent = 0
         while len(server.hub.streams) == 2:
             server.publish(MANY_FACES, sent, None)
             sent += 1
-            assert len(next_frame(quick).faces) == len(MANY_FACES)
+            assert len(next_frame(fast).faces) == len(MANY_FACES)
             dropped = sorted(client.dropped for client in list(server.hub.streams))
             assert sent < 100_000
-        assert dropped[0] == 0, "the quick reader got every frame"
+        assert dropped[0] == 0, "the fast reader got every frame"
         assert server.hub.dropped
         server.publish([face()], 1, None)
-        assert next_frame(quick).faces
+        assert next_frame(fast).faces
         with contextlib.suppress(ConnectionResetError):
-            read_to_end(slow)  # it does have an end
+            read_to_end(slow)  # returns once disconnected
     server.close()
 
 
-def test_what_the_server_is_too_slow_for_is_dropped_and_the_newest_is_sent(server: FaceServer) -> None:
+def test_a_burst_of_updates_ends_with_the_latest_frame(server: FaceServer) -> None:
     with open_socket(server, "/ws/stream") as stream:
         hello_of(stream)
         for number in range(1000):
             server.publish([face()], number * 1_000_000_000, None)
-        seen = [next_frame(stream).stamp]
-        while seen[-1] < 999:
-            seen.append(next_frame(stream).stamp)
-        assert seen == sorted(set(seen))
+        stamps = [next_frame(stream).stamp]
+        while stamps[-1] < 999:
+            stamps.append(next_frame(stream).stamp)
+        assert stamps == sorted(set(stamps))
 
 
-def test_more_streams_than_the_limit_are_refused_and_the_others_go_on() -> None:
+def test_streams_above_the_limit_are_refused() -> None:
     server = running_server(max_clients=2)
     with open_socket(server, "/ws/stream") as first, open_socket(server, "/ws/stream") as second:
         hello_of(first)
@@ -122,11 +122,11 @@ def test_more_streams_than_the_limit_are_refused_and_the_others_go_on() -> None:
     server.close()
 
 
-def test_more_connections_than_the_limit_are_refused_and_the_stream_goes_on() -> None:
+def test_connections_above_the_limit_are_refused() -> None:
     server = running_server(max_connections=4)
     with open_socket(server, "/ws/stream") as stream:
         hello_of(stream)
-        silent = [socket.create_connection(("127.0.0.1", port_of(server)), PATIENCE) for _ in range(50)]
+        silent = [socket.create_connection(("127.0.0.1", port_of(server)), TIMEOUT) for _ in range(50)]
         refused = read_to_end(silent[-1])
         assert refused.startswith(b"HTTP/1.1 503")
         assert b"Retry-After: 5" in refused
@@ -135,40 +135,38 @@ def test_more_connections_than_the_limit_are_refused_and_the_stream_goes_on() ->
         for client in silent:
             client.close()
 
-    def answers() -> bool:
+    def is_available() -> bool:
         try:
             return raw_request(server, "GET /api/health HTTP/1.1", "Host: localhost").startswith(b"HTTP/1.1 200")
         except ConnectionError:
             return False
 
-    until(answers, "room for a new client")
+    until(is_available, "a free connection")
     server.close()
 
 
-def test_a_connection_that_says_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_incomplete_request_header_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "HEADER_TIMEOUT", 0.2)
     server = running_server()
-    with socket.create_connection(("127.0.0.1", port_of(server)), PATIENCE) as silent:
+    with socket.create_connection(("127.0.0.1", port_of(server)), TIMEOUT) as silent:
         silent.sendall(b"GET / HT")
         assert read_to_end(silent) == b""
     server.close()
 
 
-def test_a_refused_upload_that_comes_in_drops_is_not_read_for_ever(
-    server: FaceServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_reading_a_slow_refused_upload_times_out(server: FaceServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "DISCARD_TIMEOUT", 0.3)
     head = "POST /api/infer HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 1000000\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", port_of(server)), PATIENCE) as client:
+    with socket.create_connection(("127.0.0.1", port_of(server)), TIMEOUT) as client:
         client.sendall(head.encode())
         assert client.recv(13) == b"HTTP/1.1 415 "
 
-        def drop() -> bool:
-            """Send a byte more; whether the server has had enough."""
+        def is_closed() -> bool:
+            """Send another byte; True if the connection is closed."""
             try:
                 client.sendall(b"x")
             except ConnectionError:
                 return True
             return False
 
-        until(drop, "the end of the connection")
+        until(is_closed, "the end of the connection")

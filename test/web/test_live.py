@@ -1,4 +1,4 @@
-"""The server without ROS: a source, the pipeline and the page in one process."""
+"""The server without ROS: source, pipeline and web server in one process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from support.web_clients import PATIENCE, hello_of, open_socket
+from support.web_clients import TIMEOUT, hello_of, open_socket
 
 from face_expr_ros.core.config import CameraConfig, PerceptionConfig
 from face_expr_ros.web.codec import StreamFrame, decode_frame
@@ -33,7 +33,7 @@ def clip(tmp_path: Path, portrait: NDArray[np.uint8]) -> Path:
     return path
 
 
-def test_the_faces_of_a_film_come_to_the_page_without_ros(clip: Path) -> None:
+def test_faces_of_a_video_file_are_sent_to_the_page(clip: Path) -> None:
     frames: list[StreamFrame] = []
     listening = threading.Event()
 
@@ -42,7 +42,7 @@ def test_the_faces_of_a_film_come_to_the_page_without_ros(clip: Path) -> None:
             hello_of(stream)
             listening.set()
             while len(frames) < 3:
-                message = stream.recv(PATIENCE)
+                message = stream.recv(TIMEOUT)
                 assert isinstance(message, bytes)
                 frames.append(decode_frame(message))
 
@@ -51,11 +51,11 @@ def test_the_faces_of_a_film_come_to_the_page_without_ros(clip: Path) -> None:
     def ready(server: FaceServer) -> None:
         clients.append(threading.Thread(target=listen, args=(server,)))
         clients[0].start()
-        assert listening.wait(PATIENCE)
+        assert listening.wait(TIMEOUT)
 
     camera = CameraConfig(source=str(clip), loop=False)
     images = serve(WebConfig(port=0), camera, PerceptionConfig(), warn=print, ready=ready)
-    clients[0].join(PATIENCE)
+    clients[0].join(TIMEOUT)
     assert images == FRAMES
     assert len(frames) == 3
     assert (frames[-1].width, frames[-1].height) == (640, 480)
@@ -65,13 +65,11 @@ def test_the_faces_of_a_film_come_to_the_page_without_ros(clip: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--source", "missing.mp4"], "there is no 'missing.mp4'"),
-        (["--port", "70000"], "port must be a whole number from 0 to 65535, 70000 was given"),
+        (["--port", "70000"], "port: expected an integer from 0 to 65535, got 70000"),
+        (["--source", "missing.mp4"], "there is no file 'missing.mp4'"),
     ],
 )
-def test_a_page_that_cannot_be_served_says_why_in_one_sentence(
-    arguments: list[str], words: str, tmp_path: Path
-) -> None:
+def test_invalid_arguments_are_reported_in_one_sentence(arguments: list[str], words: str, tmp_path: Path) -> None:
     command = [sys.executable, "-c", PROGRAM, "web", *arguments]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=200)
     assert done.returncode == 2

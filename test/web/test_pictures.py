@@ -1,4 +1,4 @@
-"""Pictures that clients send: looked at where they are good, refused with a reason where they are not."""
+"""Images sent by clients: valid ones are processed, others are refused with a reason."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from support.web_clients import (
-    PATIENCE,
+    TIMEOUT,
     open_socket,
     port_of,
     raw_request,
@@ -31,10 +31,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from face_expr_ros.core.face_model import BundleError
 from face_expr_ros.web import limits
 from face_expr_ros.web.codec import decode_frame
-from face_expr_ros.web.inference import MOST_UPLOADS, Inference
+from face_expr_ros.web.inference import MAX_UPLOADS, Inference
 from face_expr_ros.web.server import FaceServer
 
-DISTANCE = 0.6  # of the portrait, meters, at 45 degrees; the server assumes 63
+DISTANCE = 0.6  # meters, of the portrait at a field of view of 45 degrees; the server assumes 63
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +52,11 @@ def jpeg(portrait: NDArray[np.uint8]) -> bytes:
 
 def post(server: FaceServer, data: bytes, kind: str = "image/jpeg") -> httpx.Response:
     url = f"http://127.0.0.1:{port_of(server)}/api/infer"
-    return httpx.post(url, content=data, headers={"Content-Type": kind}, timeout=PATIENCE, trust_env=False)
+    return httpx.post(url, content=data, headers={"Content-Type": kind}, timeout=TIMEOUT, trust_env=False)
 
 
 def png(width: int, height: int) -> bytes:
-    """A small PNG that claims a size."""
+    """A small PNG file with an arbitrary size in its header."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
@@ -66,9 +66,7 @@ def png(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
-def test_a_picture_is_answered_with_its_face_in_the_conventions_of_the_command_line(
-    server: FaceServer, jpeg: bytes
-) -> None:
+def test_an_image_returns_the_record_of_its_face(server: FaceServer, jpeg: bytes) -> None:
     answer = post(server, jpeg)
     assert answer.status_code == 200
     record = answer.json()
@@ -82,28 +80,28 @@ def test_a_picture_is_answered_with_its_face_in_the_conventions_of_the_command_l
     assert face["pose"]["position"][2] == pytest.approx(expected, rel=0.1)
 
 
-def test_a_picture_without_a_face_is_answered_with_none(server: FaceServer, portrait: NDArray[np.uint8]) -> None:
+def test_an_image_without_a_face_returns_no_faces(server: FaceServer, portrait: NDArray[np.uint8]) -> None:
     answer = post(server, cv2.imencode(".png", np.full_like(portrait, 90))[1].tobytes(), "image/png")
     assert (answer.status_code, answer.json()["faces"]) == (200, [])
 
 
-# A frame of 64 x 64 pixels and a scan without the tables that it needs.
+# A frame header of 64 x 64 pixels and a scan without tables.
 HOLLOW_JPEG = bytes.fromhex("ffd8 ffc0000b080040004001011100 ffda0008010100003f00 00000000 ffd9")
-BAD_PICTURES = {
-    "text": (b"hello", "text/plain", 415, "image/jpeg or image/png was wanted, 'text/plain' was given"),
-    "other": (b"GIF89a", "image/gif", 415, "'image/gif' was given"),
-    "nothing": (b"", "image/jpeg", 400, "a JPEG or PNG image was wanted"),
-    "garbage": (b"\xff\xd8" + bytes(range(256)), "image/jpeg", 400, "a complete JPEG image was wanted"),
-    "bomb": (png(30_000, 30_000), "image/png", 413, "2 million pixels were wanted, 30000 x 30000 were given"),
-    "flat": (png(0, 10), "image/png", 413, "0 x 10 were given"),
-    "damaged": (HOLLOW_JPEG, "image/jpeg", 400, "this one is damaged"),
-    "large": (bytes(1_100_000), "image/jpeg", 413, "at most 1 MB were wanted"),
+BAD_IMAGES = {
+    "text": (b"hello", "text/plain", 415, "expected Content-Type image/jpeg or image/png, got 'text/plain'"),
+    "other": (b"GIF89a", "image/gif", 415, "got 'image/gif'"),
+    "nothing": (b"", "image/jpeg", 400, "expected a JPEG or PNG image"),
+    "garbage": (b"\xff\xd8" + bytes(range(256)), "image/jpeg", 400, "expected a complete JPEG image"),
+    "bomb": (png(30_000, 30_000), "image/png", 413, "expected 1 to 2 million pixels, got 30000 x 30000"),
+    "flat": (png(0, 10), "image/png", 413, "got 0 x 10"),
+    "damaged": (HOLLOW_JPEG, "image/jpeg", 400, "expected a valid image, got a damaged file"),
+    "large": (bytes(1_100_000), "image/jpeg", 413, "expected at most 1 MB"),
 }
 
 
-@pytest.mark.parametrize("case", BAD_PICTURES)
-def test_a_bad_picture_is_refused_with_a_reason(server: FaceServer, case: str) -> None:
-    data, kind, status, words = BAD_PICTURES[case]
+@pytest.mark.parametrize("case", BAD_IMAGES)
+def test_an_invalid_image_is_refused_with_a_reason(server: FaceServer, case: str) -> None:
+    data, kind, status, words = BAD_IMAGES[case]
     answer = post(server, data, kind)
     assert answer.status_code == status
     assert words in answer.json()["detail"]
@@ -111,11 +109,11 @@ def test_a_bad_picture_is_refused_with_a_reason(server: FaceServer, case: str) -
 
 def test_a_truncated_jpeg_is_refused_and_the_next_one_works(server: FaceServer, jpeg: bytes) -> None:
     answer = post(server, jpeg[: len(jpeg) // 2])
-    assert (answer.status_code, answer.json()["detail"]) == (400, "a complete JPEG image was wanted")
+    assert (answer.status_code, answer.json()["detail"]) == (400, "expected a complete JPEG image")
     assert post(server, jpeg).status_code == 200
 
 
-def test_a_gigabyte_is_refused_before_it_is_sent(server: FaceServer) -> None:
+def test_a_gigabyte_is_refused_from_its_content_length(server: FaceServer) -> None:
     head = ("POST /api/infer HTTP/1.1", "Host: localhost", "Content-Type: image/jpeg", "Content-Length: 1000000000")
     assert raw_request(server, *head, body=b"\xff\xd8").startswith(b"HTTP/1.1 413 ")
 
@@ -124,26 +122,26 @@ def test_a_gigabyte_is_refused_before_it_is_sent(server: FaceServer) -> None:
 @pytest.mark.parametrize(
     ("kind", "status"), [("image/jpeg", 413), ("image/gif", 415)], ids=["too large", "of another type"]
 )
-def test_a_client_that_first_sends_everything_reads_why_it_is_refused(
+def test_a_client_that_sends_everything_can_read_the_refusal(
     server: FaceServer, connection: str, kind: str, status: int
 ) -> None:
-    body = bytes(20_000_000)  # more than the buffers between both hold
+    body = bytes(20_000_000)  # exceeds the socket buffers
     head = ("POST /api/infer HTTP/1.1", "Host: localhost", f"Content-Type: {kind}", f"Content-Length: {len(body)}")
-    with socket.create_connection(("127.0.0.1", port_of(server)), PATIENCE) as client:
+    with socket.create_connection(("127.0.0.1", port_of(server)), TIMEOUT) as client:
         client.sendall("".join(f"{line}\r\n" for line in (*head, f"Connection: {connection}")).encode() + b"\r\n")
         client.sendall(body)
         assert client.recv(13) == f"HTTP/1.1 {status} ".encode()
 
 
-def test_a_picture_without_a_length_is_read_no_further_than_the_limit(server: FaceServer) -> None:
+def test_a_chunked_upload_is_read_up_to_the_limit(server: FaceServer) -> None:
     head = ("POST /api/infer HTTP/1.1", "Host: localhost", "Content-Type: image/jpeg", "Transfer-Encoding: chunked")
     chunk = b"10000\r\n" + bytes(0x10000) + b"\r\n"
-    with socket.create_connection(("127.0.0.1", port_of(server)), PATIENCE) as client:
-        client.sendall("".join(f"{line}\r\n" for line in head).encode() + b"\r\n" + 16 * chunk)  # a bit more than 1 MB
+    with socket.create_connection(("127.0.0.1", port_of(server)), TIMEOUT) as client:
+        client.sendall("".join(f"{line}\r\n" for line in head).encode() + b"\r\n" + 16 * chunk)  # above 1 MB
         assert client.recv(13) == b"HTTP/1.1 413 "
 
 
-def test_a_picture_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_incomplete_upload_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "DISCARD_PAUSE", 0.1)
     server = running_server(upload_timeout=0.2)
     head = ("POST /api/infer HTTP/1.1", "Host: localhost", "Content-Type: image/jpeg", "Content-Length: 1000")
@@ -151,34 +149,32 @@ def test_a_picture_that_does_not_come_is_not_waited_for(monkeypatch: pytest.Monk
     server.close()
 
 
-def test_who_uploads_slowly_keeps_nobody_waiting_and_too_many_of_them_are_refused(
-    server: FaceServer, jpeg: bytes
-) -> None:
+def test_slow_uploads_block_no_one_and_are_limited(server: FaceServer, jpeg: bytes) -> None:
     head = "POST /api/infer HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\nContent-Length: 1000\r\n\r\n"
     with ExitStack() as stack:
-        for number in range(MOST_UPLOADS):
+        for number in range(MAX_UPLOADS):
             assert post(server, jpeg).status_code == 200, f"while {number} are uploading"
-            client = stack.enter_context(socket.create_connection(("127.0.0.1", port_of(server)), PATIENCE))
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", port_of(server)), TIMEOUT))
             client.sendall(head.encode() + b"\xff\xd8")
         until(lambda: post(server, jpeg).status_code == 503, "too many uploads")
     until(lambda: post(server, jpeg).status_code == 200, "room for an upload")
 
 
-def test_a_second_picture_is_told_to_come_back_while_the_first_is_in_work(
+def test_a_second_image_returns_503_while_the_first_is_processed(
     server: FaceServer, jpeg: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, finish = threading.Event(), threading.Event()
 
     def work(self: Inference, data: bytes) -> dict[str, Any]:
         begun.set()
-        assert finish.wait(PATIENCE)
+        assert finish.wait(TIMEOUT)
         return {"faces": []}
 
-    monkeypatch.setattr(Inference, "_look_at_still", work)
+    monkeypatch.setattr(Inference, "_process_still", work)
     answers: list[httpx.Response] = []
     first = threading.Thread(target=lambda: answers.append(post(server, jpeg)))
     first.start()
-    assert begun.wait(PATIENCE)
+    assert begun.wait(TIMEOUT)
     second = post(server, jpeg)
     finish.set()
     first.join()
@@ -186,44 +182,44 @@ def test_a_second_picture_is_told_to_come_back_while_the_first_is_in_work(
     assert answers[0].status_code == 200
 
 
-def test_a_webcam_is_answered_picture_by_picture_and_closed_for_anything_else(server: FaceServer, jpeg: bytes) -> None:
+def test_a_webcam_gets_one_answer_per_image(server: FaceServer, jpeg: bytes) -> None:
     with open_socket(server, "/ws/infer?landmarks=1") as webcam:
         for sequence in (1, 2):
             webcam.send(jpeg)
-            frame = decode_frame(webcam.recv(PATIENCE))
+            frame = decode_frame(webcam.recv(TIMEOUT))
             assert (frame.sequence, frame.width, frame.height) == (sequence, 640, 480)
             (face,) = frame.faces
             assert face.shape is not None
-            landmarks = json.loads(webcam.recv(PATIENCE))
+            landmarks = json.loads(webcam.recv(TIMEOUT))
             assert (landmarks["type"], landmarks["sequence"]) == ("landmarks", sequence)
             assert landmarks["faces"][0]["id"] == face.id
             assert len(landmarks["faces"][0]["points"]) == 478
         webcam.send(b"no picture")
-        problem = json.loads(webcam.recv(PATIENCE))
+        problem = json.loads(webcam.recv(TIMEOUT))
         assert (problem["type"], problem["status"]) == ("error", 400)
         webcam.send(jpeg)
-        assert decode_frame(webcam.recv(PATIENCE)).faces
-        webcam.recv(PATIENCE)
-        assert refused_status(server, "/ws/infer") == 503  # one webcam is enough
+        assert decode_frame(webcam.recv(TIMEOUT)).faces
+        webcam.recv(TIMEOUT)
+        assert refused_status(server, "/ws/infer") == 503  # max_webcams is 1
         webcam.send("text")
         with pytest.raises(ConnectionClosed) as closed:
-            webcam.recv(PATIENCE)
+            webcam.recv(TIMEOUT)
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1003
     until(lambda: refused_status(server, "/ws/infer") == 101, "room for another webcam")
 
 
-def test_a_webcam_that_sends_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_idle_webcam_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("face_expr_ros.web.inference.Pipeline", _NoPipeline)
     server = running_server(idle_timeout=0.2)
     with open_socket(server, "/ws/infer") as webcam, pytest.raises(ConnectionClosed) as closed:
-        webcam.recv(PATIENCE)
+        webcam.recv(TIMEOUT)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1000
     server.close()
 
 
-def test_a_webcam_whose_bundle_is_not_there_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_webcam_without_its_bundle_is_refused_with_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(config: Any) -> None:
         raise BundleError("run face_expr fetch-models")
 
@@ -237,16 +233,16 @@ def test_a_webcam_whose_bundle_is_not_there_is_told_so(monkeypatch: pytest.Monke
 
 
 class _NoPipeline:
-    """Stands in for a pipeline that is never asked."""
+    """Replaces a pipeline that is never called."""
 
     def __init__(self, config: Any) -> None: ...
 
     def close(self) -> None: ...
 
 
-def test_a_closed_server_reads_no_more(jpeg: bytes) -> None:
+def test_a_closed_server_refuses_connections(jpeg: bytes) -> None:
     server = running_server()
     port = port_of(server)
     server.close()
-    with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port), PATIENCE) as client:
+    with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port), TIMEOUT) as client:
         read_to_end(client)

@@ -1,4 +1,4 @@
-"""What the server answers: page, model, health and counts; nothing that lies beside the page."""
+"""Responses of the server: page, model, health and metrics; no files outside the page."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 
 import httpx
 import pytest
-from support.web_clients import PATIENCE, get, hello_of, open_socket, port_of, raw_request, running_server
+from support.model_files import read_model
+from support.web_clients import TIMEOUT, get, hello_of, open_socket, port_of, raw_request, running_server
 
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.web import app
-from face_expr_ros.web.model_file import read_model
 from face_expr_ros.web.server import FaceServer
 
 
@@ -27,7 +27,7 @@ def server() -> Iterator[FaceServer]:
 
 
 @pytest.mark.parametrize("path", ["/", "/api/health", "/api/model", "/metrics", "/openapi.json"])
-def test_the_head_alone_is_what_the_whole_answer_begins_with(server: FaceServer, path: str) -> None:
+def test_head_returns_the_headers_of_get(server: FaceServer, path: str) -> None:
     url = f"http://127.0.0.1:{port_of(server)}{path}"
     head, whole = (httpx.request(method, url, trust_env=False) for method in ("HEAD", "GET"))
     assert (head.status_code, head.content) == (200, b"")
@@ -39,7 +39,7 @@ def test_the_head_alone_is_what_the_whole_answer_begins_with(server: FaceServer,
     ("method", "path", "allowed"),
     [("GET", "/api/infer", "POST"), ("HEAD", "/api/infer", "POST"), ("POST", "/api/health", "GET")],
 )
-def test_a_method_that_a_route_does_not_have_is_answered_with_those_it_has(
+def test_a_wrong_method_returns_405_with_the_allowed_ones(
     server: FaceServer, method: str, path: str, allowed: str
 ) -> None:
     url = f"http://127.0.0.1:{port_of(server)}{path}"
@@ -49,7 +49,7 @@ def test_a_method_that_a_route_does_not_have_is_answered_with_those_it_has(
 
 @pytest.fixture
 def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaceServer]:
-    """A server whose page lies beside a secret."""
+    """A server with a secret file next to the page."""
     static = tmp_path / "static"
     (static / "assets").mkdir(parents=True)
     (static / "index.html").write_text("<!doctype html><title>page</title>")
@@ -62,7 +62,7 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaceServer
     running.close()
 
 
-def test_the_page_is_given_and_nothing_beside_it(page: FaceServer) -> None:
+def test_only_files_of_the_page_are_served(page: FaceServer) -> None:
     assert "<title>page" in get(page, "/").text
     script = get(page, "/assets/index.js")
     assert script.headers["Content-Type"].startswith(("text/javascript", "application/javascript"))
@@ -84,7 +84,7 @@ def test_the_page_is_given_and_nothing_beside_it(page: FaceServer) -> None:
         assert b"secret" not in answer.partition(b"\r\n\r\n")[2]
 
 
-def test_the_model_is_sent_once_and_asked_for_by_its_tag(server: FaceServer) -> None:
+def test_the_model_is_revalidated_by_its_etag(server: FaceServer) -> None:
     answer = get(server, "/api/model", **{"Accept-Encoding": "identity"})
     assert answer.headers["Content-Type"] == "application/vnd.face-expr.model"
     assert answer.headers["ETag"] == f'"{hashlib.sha256(answer.content).hexdigest()}"'
@@ -106,7 +106,7 @@ def test_the_model_is_sent_once_and_asked_for_by_its_tag(server: FaceServer) -> 
         ("br", None, bytes),
     ],
 )
-def test_the_model_is_packed_as_the_client_takes_it(
+def test_the_model_is_compressed_as_accepted(
     server: FaceServer, accepted: str, encoding: str | None, unpack: Any
 ) -> None:
     with httpx.stream(
@@ -118,16 +118,16 @@ def test_the_model_is_packed_as_the_client_takes_it(
     assert encoding is None or len(content) < 0.6 * len(server.hub.model.data)
 
 
-def test_health_and_metrics_count_what_happens() -> None:
+def test_health_and_metrics_count_events() -> None:
     server = running_server()
     with open_socket(server, "/ws/stream") as stream:
         hello_of(stream)
         server.publish([], 1, None)
-        stream.recv(PATIENCE)
+        stream.recv(TIMEOUT)
         raw_request(server, "GET / HTTP/1.1", "Host: evil.example")
         health = get(server, "/api/health").json()
-        wanted = {"ok": True, "clients": 1, "faces": 0, "frames": 1, "dropped": 0, "source": "test"}
-        assert health | wanted == health
+        expected = {"ok": True, "clients": 1, "faces": 0, "frames": 1, "dropped": 0, "source": "test"}
+        assert health | expected == health
         assert health["uptime_s"] > 0
         metrics = get(server, "/metrics")
         assert metrics.headers["Content-Type"].startswith("text/plain; version=0.0.4")

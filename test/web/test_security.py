@@ -1,4 +1,4 @@
-"""Who may ask the server, and how often: raw requests to a real server."""
+"""Access control of a real server: token, origin, host and request rate."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import httpx
 import pytest
 from support.web_clients import get, hello_of, open_socket, port_of, raw_request, refused_status, running_server
 
-from face_expr_ros.core.config import ConfigError, from_mapping
+from face_expr_ros.core.settings import ConfigError, from_mapping
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.web.config import WebConfig
-from face_expr_ros.web.limits import RateLimit
+from face_expr_ros.web.limits import RateLimiter
 from face_expr_ros.web.security import check_exposure, is_loopback
 from face_expr_ros.web.server import FaceServer, ServerError
 
@@ -44,7 +44,7 @@ BEARER = {"Authorization": f"Bearer {TOKEN}"}
         ({}, f"?token={TOKEN}", 200),
     ],
 )
-def test_the_api_wants_the_token(server: FaceServer, path: str, headers: Any, query: str, status: int) -> None:
+def test_the_api_requires_the_token(server: FaceServer, path: str, headers: Any, query: str, status: int) -> None:
     answer = get(server, path + query, **headers)
     assert answer.status_code == status
     if status == 401:
@@ -53,7 +53,7 @@ def test_the_api_wants_the_token(server: FaceServer, path: str, headers: Any, qu
         assert TOKEN not in answer.text
 
 
-def test_a_stream_wants_the_token_too(server: FaceServer) -> None:
+def test_streams_require_the_token(server: FaceServer) -> None:
     for path, options in (
         ("/ws/stream", {}),
         ("/ws/stream?token=wrong", {}),
@@ -69,7 +69,7 @@ def test_a_stream_wants_the_token_too(server: FaceServer) -> None:
         assert stream.subprotocol == "face-expr"
 
 
-def test_the_page_and_the_description_want_no_token(server: FaceServer) -> None:
+def test_the_page_and_the_description_require_no_token(server: FaceServer) -> None:
     assert get(server, "/").status_code == 200
     assert get(server, "/openapi.json").json()["paths"].keys() == {
         "/api/health",
@@ -92,7 +92,7 @@ def test_the_page_and_the_description_want_no_token(server: FaceServer) -> None:
         ("http://127.0.0.1:{port}", 200),
     ],
 )
-def test_only_the_own_page_and_allowed_ones_may_connect(server: FaceServer, origin: str, status: int) -> None:
+def test_only_the_same_and_allowed_origins_may_connect(server: FaceServer, origin: str, status: int) -> None:
     origin = origin.format(port=port_of(server))
     answer = get(server, "/api/health", Origin=origin, **BEARER)
     assert answer.status_code == status
@@ -102,14 +102,17 @@ def test_only_the_own_page_and_allowed_ones_may_connect(server: FaceServer, orig
     assert handshake == (101 if status == 200 else status)
 
 
-def test_an_allowed_page_may_ask_whether_it_may_send_a_token(server: FaceServer) -> None:
+def test_an_allowed_origin_passes_the_preflight_request(server: FaceServer) -> None:
     url = f"http://127.0.0.1:{port_of(server)}/api/infer"
-    wish = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}
-    answer = httpx.options(url, headers={"Origin": "https://robot.example:8443", **wish}, trust_env=False)
+    ask = {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type",
+    }
+    answer = httpx.options(url, headers={"Origin": "https://robot.example:8443", **ask}, trust_env=False)
     assert answer.status_code == 200
     assert answer.headers["Access-Control-Allow-Origin"] == "https://robot.example:8443"
     assert "authorization" in answer.headers["Access-Control-Allow-Headers"].lower()
-    assert httpx.options(url, headers={"Origin": "https://evil.example", **wish}, trust_env=False).status_code == 403
+    assert httpx.options(url, headers={"Origin": "https://evil.example", **ask}, trust_env=False).status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -129,12 +132,12 @@ def test_an_allowed_page_may_ask_whether_it_may_send_a_token(server: FaceServer)
         ("robot.example:8443", 200),
     ],
 )
-def test_a_name_that_is_not_this_machines_is_refused(server: FaceServer, host: str, status: int) -> None:
+def test_an_unknown_host_is_refused(server: FaceServer, host: str, status: int) -> None:
     answer = raw_request(server, "GET /openapi.json HTTP/1.1", f"Host: {host}")
     assert answer.startswith(f"HTTP/1.1 {status} ".encode())
 
 
-def test_every_answer_has_the_headers_that_protect_it(server: FaceServer) -> None:
+def test_every_response_has_security_headers(server: FaceServer) -> None:
     for path in ("/", "/api/health", "/nothing", "/openapi.json"):
         headers = get(server, path).headers
         policy = headers["Content-Security-Policy"]
@@ -148,7 +151,7 @@ def test_every_answer_has_the_headers_that_protect_it(server: FaceServer) -> Non
         assert "server" not in headers
 
 
-def test_an_address_that_asks_too_often_is_told_to_wait() -> None:
+def test_requests_above_the_rate_limit_return_429() -> None:
     server = running_server(request_rate=0.1, request_burst=3)
     answers = [get(server, "/api/health") for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
@@ -156,9 +159,9 @@ def test_an_address_that_asks_too_often_is_told_to_wait() -> None:
     server.close()
 
 
-def test_a_bucket_fills_with_time_and_forgets_who_was_long_ago() -> None:
+def test_rate_limiter_refills_and_evicts_old_addresses() -> None:
     now = 0.0
-    limit = RateLimit(2.0, 3, clock=lambda: now)
+    limit = RateLimiter(2.0, 3, clock=lambda: now)
     assert [limit.take("a") for _ in range(5)] == [True, True, True, False, False]
     assert limit.take("b")
     now = 1.0
@@ -171,32 +174,32 @@ def test_a_bucket_fills_with_time_and_forgets_who_was_long_ago() -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"host": "0.0.0.0"}, "host '0.0.0.0' lets other machines in, and that wants a token"),
-        ({"host": "robot.local"}, "wants a token"),
-        ({"token": "short"}, "at least 16 letters, digits and - . _ ~, 5 characters were given"),
-        ({"token": "with a space in between"}, "token must be"),
-        ({"allowed_origins": "robot.example"}, "allowed_origins must be origins such as"),
-        ({"allowed_origins": "https://robot.example/path"}, "'https://robot.example/path' was given"),
-        ({"allowed_origins": "https://robot.example, http://:80"}, "'http://:80' was given"),
-        ({"allowed_origins": "https://robot.example:99999"}, "'https://robot.example:99999' was given"),
+        ({"host": "0.0.0.0"}, "host '0.0.0.0' is reachable from other machines and requires a token"),
+        ({"host": "robot.local"}, "requires a token"),
+        ({"token": "short"}, "token: expected at least 16 letters, digits, - . _ ~, got 5;"),
+        ({"token": "with a space in between"}, "token: expected"),
+        ({"allowed_origins": "robot.example"}, "allowed_origins: expected origins such as"),
+        ({"allowed_origins": "https://robot.example/path"}, "got 'https://robot.example/path'"),
+        ({"allowed_origins": "https://robot.example, http://:80"}, "got 'http://:80'"),
+        ({"allowed_origins": "https://robot.example:99999"}, "got 'https://robot.example:99999'"),
     ],
 )
-def test_a_server_that_would_be_open_to_others_does_not_start(settings: dict[str, Any], words: str) -> None:
+def test_unsafe_settings_are_rejected_at_start(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError) as refused:
         FaceServer(from_mapping(WebConfig, {"port": 0, **settings}), open_face_model("open"), "test")
     assert words in str(refused.value)
-    assert settings.get("token", "?") not in str(refused.value), "a token is not written into a log"
+    assert settings.get("token", "?") not in str(refused.value), "tokens must not appear in logs"
 
 
-def test_loopback_needs_no_token_and_another_host_with_one_is_good() -> None:
+def test_loopback_or_a_token_is_accepted() -> None:
     check_exposure(WebConfig())
     check_exposure(WebConfig(host="0.0.0.0", token=TOKEN, allowed_origins="https://a.b, http://c:80"))
     assert [is_loopback(host) for host in ("localhost", "127.9.9.9", "::1", "[::1]")] == [True] * 4
     assert [is_loopback(host) for host in ("0.0.0.0", "::", "10.0.0.1", "example.com", "")] == [False] * 5
 
 
-def test_a_port_that_is_taken_is_named() -> None:
+def test_a_port_in_use_is_reported() -> None:
     server = running_server()
-    with pytest.raises(ServerError, match=f"127.0.0.1 port {port_of(server)} cannot be listened on .* another port"):
+    with pytest.raises(ServerError, match=f"cannot listen on 127.0.0.1 port {port_of(server)}: .* another program"):
         running_server(port=port_of(server))
     server.close()

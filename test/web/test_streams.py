@@ -1,4 +1,4 @@
-"""The streams of a real server: the newest frame for everybody, whatever the others do."""
+"""The streams of a real server: every client gets the latest frame, independent of other clients."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 from support.web_clients import (
-    PATIENCE,
+    TIMEOUT,
     close_code,
     face,
     hello_of,
@@ -35,7 +35,7 @@ def server() -> Iterator[FaceServer]:
     running.close()
 
 
-def test_a_stream_says_hello_and_sends_what_is_published(server: FaceServer) -> None:
+def test_a_stream_sends_hello_and_published_frames(server: FaceServer) -> None:
     with open_socket(server, "/ws/stream") as stream:
         hello = hello_of(stream)
         assert hello["model_sha256"] == server.hub.model.model.sha256
@@ -51,7 +51,7 @@ def test_a_stream_says_hello_and_sends_what_is_published(server: FaceServer) -> 
     joined(server, 0)
 
 
-def test_the_shape_comes_first_and_when_it_changes(server: FaceServer) -> None:
+def test_the_shape_is_sent_first_and_when_it_changes(server: FaceServer) -> None:
     with open_socket(server, "/ws/stream") as stream:
         hello_of(stream)
         has_shape = []
@@ -66,7 +66,7 @@ def test_the_shape_comes_first_and_when_it_changes(server: FaceServer) -> None:
             assert next_frame(second).faces[0].shape is not None
 
 
-def test_another_model_is_announced_to_open_streams(server: FaceServer) -> None:
+def test_a_new_model_is_announced_to_open_streams(server: FaceServer) -> None:
     with open_socket(server, "/ws/stream") as stream:
         before = hello_of(stream)["model_sha256"]
         server.announce(replace(open_face_model("open"), sha256="another"))
@@ -79,7 +79,7 @@ def test_a_ping_is_answered_with_the_servers_time(server: FaceServer) -> None:
     with open_socket(server, "/ws/stream") as stream:
         hello_of(stream)
         stream.send('{"type": "ping", "t": 12.5}')
-        answer = json.loads(stream.recv(PATIENCE))
+        answer = json.loads(stream.recv(TIMEOUT))
         assert (answer["type"], answer["t"]) == ("pong", 12.5)
         assert answer["server"] > 1e9
 
@@ -91,7 +91,7 @@ def test_a_ping_is_answered_with_the_servers_time(server: FaceServer) -> None:
         '{"type": "ping", "t": true}', '["ping"]', "[" * 200, '{"type": "ping", "t": 1}' + " " * 300,
     ],
 )  # fmt: skip
-def test_anything_but_a_ping_closes_the_stream_and_no_other(server: FaceServer, message: str | bytes) -> None:
+def test_an_invalid_message_closes_only_its_own_stream(server: FaceServer, message: str | bytes) -> None:
     with open_socket(server, "/ws/stream") as good, open_socket(server, "/ws/stream") as bad:
         hello_of(good)
         bad.send(message)
@@ -100,7 +100,7 @@ def test_anything_but_a_ping_closes_the_stream_and_no_other(server: FaceServer, 
         assert next_frame(good).faces
 
 
-def test_a_frame_that_does_not_fit_is_left_out_and_counted_and_the_next_one_comes(
+def test_an_unencodable_frame_is_counted_and_the_next_is_sent(
     server: FaceServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     before, camera = server.hub.left_out, pinhole_camera(640, 480, 45.0)
@@ -111,23 +111,23 @@ def test_a_frame_that_does_not_fit_is_left_out_and_counted_and_the_next_one_come
             until(lambda count=count: server.hub.left_out == before + count, "the count")
             server.publish([face()], 2_000_000_000, camera)
             assert next_frame(stream).stamp == 2.0
-    complaints = [record.getMessage() for record in caplog.records]
-    assert len(complaints) == 1
-    assert "a frame is left out: numbers that fit into their fields were wanted" in complaints[0]
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == 1
+    assert "frame not sent: a value does not fit into its field" in messages[0]
 
 
-def test_pictures_go_to_those_who_want_them(server: FaceServer) -> None:
-    assert not server.picture_wanted
+def test_pictures_are_sent_to_camera_clients(server: FaceServer) -> None:
+    assert not server.has_camera_clients
     with open_socket(server, "/ws/camera") as camera:
-        until(lambda: server.picture_wanted, "the wish for pictures")
-        server.show(b"stamp and JPEG")
-        assert camera.recv(PATIENCE) == b"stamp and JPEG"
+        until(lambda: server.has_camera_clients, "the camera client")
+        server.publish_picture(b"stamp and JPEG")
+        assert camera.recv(TIMEOUT) == b"stamp and JPEG"
         camera.send("anything")
         assert close_code(camera) == 1003
-    until(lambda: not server.picture_wanted, "the end of the wish")
+    until(lambda: not server.has_camera_clients, "the end of the camera client")
 
 
-def test_without_camera_picture_there_is_no_camera_stream() -> None:
+def test_camera_picture_false_disables_the_camera_stream() -> None:
     server = running_server(camera_picture=False)
     assert refused_status(server, "/ws/camera") == 404
     with open_socket(server, "/ws/stream") as stream:
@@ -136,20 +136,20 @@ def test_without_camera_picture_there_is_no_camera_stream() -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/ws/other", "/api/health", "/index.html"])
-def test_there_is_no_other_stream(server: FaceServer, path: str) -> None:
+def test_unknown_streams_return_404(server: FaceServer, path: str) -> None:
     assert refused_status(server, path) == 404
 
 
-def test_the_end_of_the_server_is_said_to_its_clients() -> None:
+def test_closing_the_server_closes_its_streams() -> None:
     server = running_server()
     with open_socket(server, "/ws/stream") as stream:
         hello_of(stream)
         server.close()
         assert close_code(stream) == 1012
-    server.publish([face()], 1, None)  # comes too late, and harms nobody
+    server.publish([face()], 1, None)  # has no effect after close
 
 
-def test_the_streams_of_a_real_session_leave_no_count_behind(server: FaceServer) -> None:
+def test_closed_streams_are_removed_from_the_hub(server: FaceServer) -> None:
     for _ in range(3):
         with open_socket(server, "/ws/stream") as stream:
             hello_of(stream)

@@ -1,10 +1,10 @@
-// Only the morph targets that move something: three.js's shader looks at all 52 for every vertex, which costs machines
-// without a graphics card, and weak phones, most of a frame.
+// Evaluates only morph targets with a non-zero weight: three.js's shader evaluates all 52 for every vertex, which takes
+// most of a frame on machines without a GPU and on slow phones.
 
 import type { IUniform, Material, WebGLProgramParametersWithUniforms } from "three";
 
-/** Weights below it are left out: a tenth of a millimeter at most; without a graphics card what nobody sees. */
-export const LEAST_WEIGHT = 0.002, LEAST_WEIGHT_IN_SOFTWARE = 0.03;
+/** Smaller weights are ignored: displacements below 0.1 mm, or barely visible ones with software rendering. */
+export const MIN_WEIGHT = 0.002, MIN_WEIGHT_IN_SOFTWARE = 0.03;
 
 const HEAD = /* glsl */ `
 #ifdef USE_MORPHTARGETS
@@ -22,11 +22,11 @@ for (int k = 0; k < morphCount; k++) objectNormal += getMorph(gl_VertexID, morph
 #endif
 `;
 
-/** The list of one face, for all of its materials. */
+/** The active morph targets of one face, shared by its materials. */
 export class ActiveMorphs {
   private uniforms: { morphCount: IUniform<number>; morphIndex: IUniform<Int32Array>; morphWeight: IUniform<Float32Array> };
 
-  constructor(count: number, private least: number) {
+  constructor(count: number, private minWeight: number) {
     this.uniforms = {
       morphCount: { value: 0 },
       morphIndex: { value: new Int32Array(Math.max(1, count)) },
@@ -38,14 +38,14 @@ export class ActiveMorphs {
     const { morphCount, morphIndex, morphWeight } = this.uniforms;
     let count = 0;
     for (let k = 0; k < weights.length; k++) {
-      if (weights[k] < this.least && weights[k] > -this.least) continue;
+      if (Math.abs(weights[k]) < this.minWeight) continue;
       morphIndex.value[count] = k;
       morphWeight.value[count++] = weights[k];
     }
     morphCount.value = count;
   }
 
-  /** Lets the material use the list; what its onBeforeCompile does already still happens. */
+  /** Adds the list to a material; an existing onBeforeCompile is kept. */
   use<T extends Material>(material: T): T {
     const before = material.onBeforeCompile;
     material.onBeforeCompile = (shader: WebGLProgramParametersWithUniforms, renderer) => {
@@ -56,7 +56,7 @@ export class ActiveMorphs {
         .replace("#include <morphtarget_vertex>", POSITION)
         .replace("#include <morphnormal_vertex>", NORMAL);
     };
-    // Faces share their programs: what differs between them is in the uniforms.
+    // All faces share one program; they differ only in the uniforms.
     material.customProgramCacheKey = () => `active morphs ${material.type}`;
     return material;
   }

@@ -1,4 +1,4 @@
-// One binary frame of /ws/stream and /ws/infer; docs/web.md has the layout with its offsets. Little-endian, packed.
+// Decodes a binary frame of /ws/stream and /ws/infer; docs/web.md defines the layout. Little-endian, packed.
 
 export interface FaceFrame {
   id: number;
@@ -11,16 +11,16 @@ export interface FaceFrame {
   roi: [number, number, number, number];
   metric: boolean;
   mouthOpen: boolean;
-  /** Empty where nothing was read. */
+  /** Empty if unknown. */
   label: string;
   /** -1..1 */
   valence: number;
   arousal: number;
   /** 0..1, in the order of the model's names. */
   blendshapes: Float32Array;
-  /** Standard deviations; null where the frame does not carry it. */
+  /** Standard deviations; null if not part of this frame. */
   shape: Float32Array | null;
-  /** The model's own basis, for models whose expressions are not the blendshapes; else null. */
+  /** Coefficients of the model's own expression basis; null if that basis is the blendshapes. */
   expression: Float32Array | null;
 }
 
@@ -28,27 +28,27 @@ export interface StreamFrame {
   sequence: number;
   /** Of the image, seconds. */
   stamp: number;
-  /** When the server sent it, seconds of its clock. */
+  /** Time of sending, seconds of the server's clock. */
   sent: number;
   width: number;
   height: number;
-  /** fx, fy, cx, cy in pixels; 0 where the camera is unknown. */
+  /** fx, fy, cx, cy in pixels; 0 if the camera is unknown. */
   camera: [number, number, number, number];
   faces: FaceFrame[];
 }
 
 const MAGIC = 0xfe;
-/** Of the stream. */
+/** Version of the stream format. */
 export const VERSION = 1;
 const HEADER = 48;
 const LABELS = ["neutral", "happy", "sad", "surprised", "scared", "angry", "disgusted"];
 const METRIC = 1, MOUTH_OPEN = 2, HAS_SHAPE = 4, HAS_EXPRESSION = 8;
 
-/** Raises RangeError for half a frame, Error for one of another kind. */
+/** Throws RangeError for an incomplete frame, Error for other data. */
 export function decodeFrame(data: ArrayBuffer): StreamFrame {
   const view = new DataView(data);
   if (view.byteLength < HEADER || view.getUint8(0) !== MAGIC) throw new Error("not a frame of the stream");
-  if (view.getUint8(1) !== VERSION) throw new Error(`version ${VERSION} of the stream was wanted, ${view.getUint8(1)} given`);
+  if (view.getUint8(1) !== VERSION) throw new Error(`expected version ${VERSION} of the stream, got ${view.getUint8(1)}`);
   const float = (offset: number): number => view.getFloat32(offset, true);
   const reader = new Reader(view, HEADER);
   const faces: FaceFrame[] = [];
@@ -65,12 +65,12 @@ export function decodeFrame(data: ArrayBuffer): StreamFrame {
 }
 
 class Reader {
-  constructor(private view: DataView, private at: number) {}
-  uint8 = (): number => this.view.getUint8(this.at++);
-  int8 = (): number => this.view.getInt8(this.at++);
-  uint16 = (): number => this.view.getUint16((this.at += 2) - 2, true);
-  uint32 = (): number => this.view.getUint32((this.at += 4) - 4, true);
-  float32 = (): number => this.view.getFloat32((this.at += 4) - 4, true);
+  constructor(private view: DataView, private offset: number) {}
+  uint8 = (): number => this.view.getUint8(this.offset++);
+  int8 = (): number => this.view.getInt8(this.offset++);
+  uint16 = (): number => this.view.getUint16((this.offset += 2) - 2, true);
+  uint32 = (): number => this.view.getUint32((this.offset += 4) - 4, true);
+  float32 = (): number => this.view.getFloat32((this.offset += 4) - 4, true);
   array(count: number, read: () => number, scale = 1): Float32Array {
     const values = new Float32Array(count);
     for (let k = 0; k < count; k++) values[k] = read() * scale;

@@ -1,22 +1,22 @@
-// The sockets of the page: the stream of faces with its clock, and the camera's picture. Both come back by themselves.
+// The WebSockets of the page: the face stream with its clock, and the camera picture. Both reconnect automatically.
 
 import { decodeFrame, type StreamFrame } from "./codec";
 
 export type ConnectionState = "connecting" | "open" | "closed";
 
-/** What the page uses of the first message of a stream. */
+/** The fields of the first message of a stream that the page uses. */
 export interface Hello {
   version: number;
   model_sha256: string;
-  /** Whether /ws/camera has pictures. */
+  /** Whether /ws/camera is available. */
   camera: boolean;
 }
 
-const FIRST_WAIT = 250, LONGEST_WAIT = 5000, GROWTH = 1.7; // milliseconds between attempts
-const PING_EVERY = 2000;
-const UNHEARD_PINGS = 4; // after so many without a word from the server the connection is held for dead
+const MIN_WAIT = 250, MAX_WAIT = 5000, BACKOFF = 1.7; // milliseconds between attempts, and growth factor
+const PING_INTERVAL = 2000; // milliseconds
+const MAX_UNANSWERED_PINGS = 4; // after which the connection is considered lost
 const CLOCK_SAMPLES = 8;
-const COMPLAIN_EVERY = 300; // frames that cannot be read
+const LOG_EVERY = 300; // invalid frames per log line
 
 export function socketUrl(path: string, token: string): URL {
   const url = new URL(path, document.baseURI);
@@ -25,11 +25,11 @@ export function socketUrl(path: string, token: string): URL {
   return url;
 }
 
-/** A WebSocket that is opened again, later and later. */
-export class LastingSocket {
+/** A WebSocket that reconnects with exponential backoff. */
+export class ReconnectingSocket {
   state: ConnectionState = "connecting";
   private socket: WebSocket | null = null;
-  private wait = FIRST_WAIT;
+  private wait = MIN_WAIT;
   private timer = 0;
 
   constructor(
@@ -42,23 +42,23 @@ export class LastingSocket {
   }
 
   private open(): void {
-    this.become("connecting");
+    this.setState("connecting");
     const socket = (this.socket = new WebSocket(socketUrl(this.path, this.token())));
     socket.binaryType = "arraybuffer";
-    socket.onopen = () => this.become("open");
+    socket.onopen = () => this.setState("open");
     socket.onmessage = (event) => {
-      this.wait = FIRST_WAIT;
+      this.wait = MIN_WAIT;
       this.onMessage(event.data);
     };
     socket.onclose = () => {
-      this.become("closed");
-      // Pages that lost the same server do not all come back at the same moment.
+      this.setState("closed");
+      // Random, so that pages do not reconnect all at the same time.
       this.timer = window.setTimeout(() => this.open(), this.wait * (0.75 + 0.5 * Math.random()));
-      this.wait = Math.min(LONGEST_WAIT, this.wait * GROWTH);
+      this.wait = Math.min(MAX_WAIT, this.wait * BACKOFF);
     };
   }
 
-  private become(state: ConnectionState): void {
+  private setState(state: ConnectionState): void {
     this.state = state;
     this.onState(state);
   }
@@ -67,34 +67,34 @@ export class LastingSocket {
     if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(text);
   }
 
-  /** Open it anew: a connection whose other end is gone without a word stays open for minutes otherwise. */
+  /** Reconnects: a connection that was lost without a close frame would stay open for minutes. */
   restart(): void {
     if (this.state === "closed" || !this.socket) return;
     this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;
     this.socket.close();
-    this.become("closed");
+    this.setState("closed");
     this.open();
   }
 
-  /** Try again at once: the token or the network has changed. */
+  /** Reconnects at once, after a change of token or network. */
   retry(): void {
     if (this.state !== "closed") return;
     window.clearTimeout(this.timer);
-    this.wait = FIRST_WAIT;
+    this.wait = MIN_WAIT;
     this.open();
   }
 }
 
-/** This page's time in seconds since 1970, finer than Date.now(). */
+/** Seconds since 1970, with a higher resolution than Date.now(). */
 export const pageSeconds = (): number => (performance.timeOrigin + performance.now()) / 1000;
 
-/** What the server's clock shows, from the answer to the quickest of the last pings. */
+/** Estimates the server's clock from the ping with the shortest round trip. */
 class ServerClock {
   private samples: { offset: number; roundTrip: number }[] = [];
 
-  add(asked: number, server: number): void {
+  add(sent: number, server: number): void {
     const now = pageSeconds();
-    this.samples.push({ offset: server - (asked + now) / 2, roundTrip: now - asked });
+    this.samples.push({ offset: server - (sent + now) / 2, roundTrip: now - sent });
     if (this.samples.length > CLOCK_SAMPLES) this.samples.shift();
   }
 
@@ -106,9 +106,9 @@ class ServerClock {
 
 export class FaceStream {
   private clock = new ServerClock();
-  private socket: LastingSocket;
-  private refused = 0; // frames
-  private unheard = 0; // pings since the last word from the server
+  private socket: ReconnectingSocket;
+  private invalid = 0; // frames
+  private unanswered = 0; // pings since the last message of the server
 
   constructor(
     token: () => string,
@@ -118,21 +118,21 @@ export class FaceStream {
       state: (state: ConnectionState) => void;
     },
   ) {
-    this.socket = new LastingSocket("ws/stream", token, (data) => {
-      this.unheard = 0;
+    this.socket = new ReconnectingSocket("ws/stream", token, (data) => {
+      this.unanswered = 0;
       if (typeof data !== "string") return this.decode(data, handlers.frame);
       const message = JSON.parse(data);
       if (message.type === "hello") handlers.hello(message);
       else if (message.type === "pong") this.clock.add(message.t, message.server);
     }, (state) => {
-      this.unheard = 0;
+      this.unanswered = 0;
       if (state === "open") {
         this.clock = new ServerClock();
         this.ping();
       }
       handlers.state(state);
     });
-    window.setInterval(() => this.listen(), PING_EVERY);
+    window.setInterval(() => this.checkConnection(), PING_INTERVAL);
     window.addEventListener("online", () => this.socket.retry());
   }
 
@@ -141,23 +141,23 @@ export class FaceStream {
     try {
       frame = decodeFrame(data);
     } catch (error) {
-      if (this.refused++ % COMPLAIN_EVERY === 0) console.error(`frame ${this.refused} that cannot be read:`, error);
+      if (this.invalid++ % LOG_EVERY === 0) console.error(`invalid frame ${this.invalid}:`, error);
       return;
     }
     take(frame);
   }
 
-  private listen(): void {
-    if (this.unheard >= UNHEARD_PINGS) this.socket.restart();
+  private checkConnection(): void {
+    if (this.unanswered >= MAX_UNANSWERED_PINGS) this.socket.restart();
     else this.ping();
   }
 
   private ping(): void {
-    this.unheard++;
+    this.unanswered++;
     this.socket.send(JSON.stringify({ type: "ping", t: pageSeconds() }));
   }
 
-  /** The server's clock; null before the first answer. */
+  /** Time of the server's clock; null before the first pong. */
   get serverSeconds(): number | null {
     return this.clock.seconds;
   }

@@ -1,4 +1,4 @@
-// Points by region, along each line: indices of MediaPipe's 478, and of iBUG's 68. Left and right are the subject's own.
+// Landmark contours: indices of MediaPipe's 478 points, and of the 68 iBUG points. Left and right are the subject's.
 
 export const LIPS_OUTER = [
   61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146, 61,
@@ -8,7 +8,7 @@ export const LIPS_INNER = [
 ];
 export const LEFT_EYE = [362, 398, 384, 385, 386, 387, 388, 466, 263, 249, 390, 373, 374, 380, 381, 382, 362];
 export const RIGHT_EYE = [33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7, 33];
-/** Each brow's upper and lower edge, from the nose outwards. */
+/** Upper and lower edge of each brow, from the nose outwards. */
 export const LEFT_BROW = { upper: [336, 296, 334, 293, 300], lower: [285, 295, 282, 283, 276] };
 export const RIGHT_BROW = { upper: [107, 66, 105, 63, 70], lower: [55, 65, 52, 53, 46] };
 export const FACE_OVAL = [
@@ -18,7 +18,7 @@ export const FACE_OVAL = [
 export const NOSE = [168, 6, 197, 195, 5, 4, 1, 19, 94, 2];
 export const CHEEKS = [50, 280];
 
-/** The middles of the inner lips: what is between them is how far the mouth is open. */
+/** Midpoints of the inner lips; their distance is the mouth opening. */
 export const INNER_LIP = { upper: 13, lower: 14 };
 
 export const LINES = [
@@ -26,7 +26,7 @@ export const LINES = [
   LEFT_BROW.upper, LEFT_BROW.lower, RIGHT_BROW.upper, RIGHT_BROW.lower,
 ];
 
-/** Consecutive points, and the first again where the line is closed. */
+/** Consecutive points; a closed line ends with the first one. */
 const run = (from: number, to: number, closed = false): number[] => {
   const points = Array.from({ length: to - from + 1 }, (_, k) => from + k);
   return closed ? [...points, from] : points;

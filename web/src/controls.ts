@@ -1,7 +1,7 @@
-// Buttons and keys: which of them does what.
+// Actions of buttons and keys.
 
 import { ask, byId, choose, chosen, onChoice, setText } from "./dom";
-import type { Look } from "./face_view";
+import type { RenderMode } from "./face_view";
 import type { Page, Source } from "./page";
 import type { Sources } from "./sources";
 import type { Viewpoint } from "./stage";
@@ -9,12 +9,12 @@ import type { Theme } from "./theme";
 
 export class Controls {
   constructor(private page: Page, private sources: Sources, private theme: Theme) {
-    onChoice<Look>("look", (look) => page.setLook(look));
+    onChoice<RenderMode>("mode", (mode) => page.setRenderMode(mode));
     onChoice<Viewpoint>("viewpoint", (viewpoint) => page.stage.setViewpoint(viewpoint));
     onChoice<Source>("source", (source) => void sources.set(source));
     this.buttons();
     window.addEventListener("keydown", (event) => this.key(event));
-    page.onTokenWanted = () => void this.askToken();
+    page.onTokenRequired = () => void this.askToken();
   }
 
   private buttons(): void {
@@ -24,7 +24,7 @@ export class Controls {
       mirror: () => this.mirror(),
       reset: () => this.page.stage.resetView(),
       connection: () => this.page.state === "unauthorized" && void this.askToken(),
-      relax: () => this.sources.relax(),
+      "reset-sliders": () => this.sources.resetSliders(),
       "mouth-button": () => this.sources.moveMouth(),
     };
     for (const [id, act] of Object.entries(actions)) byId(id).addEventListener("click", act);
@@ -35,10 +35,10 @@ export class Controls {
     const typing = target instanceof HTMLInputElement && target.type !== "range" && target.type !== "radio";
     if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     const actions: Record<string, () => void> = {
-      "1": () => choose("look", "mesh"),
-      "2": () => choose("look", "wireframe"),
-      "3": () => choose("look", "landmarks"),
-      "4": () => choose("look", "texture"),
+      "1": () => choose("mode", "mesh"),
+      "2": () => choose("mode", "wireframe"),
+      "3": () => choose("mode", "landmarks"),
+      "4": () => choose("mode", "texture"),
       "0": () => this.page.stage.resetView(),
       c: () => choose("viewpoint", chosen("viewpoint") === "portrait" ? "camera" : "portrait"),
       x: () => this.mirror(),
@@ -63,8 +63,8 @@ export class Controls {
   private async askToken(): Promise<void> {
     const input = byId<HTMLInputElement>("token-input");
     input.value = "";
-    const mistaken = this.page.token ? "The server does not know the token that it was given. " : "";
-    setText(byId("token-text"), `${mistaken}It wants the one that it was started with.`);
+    const rejected = this.page.token ? "The server rejected the token. " : "";
+    setText(byId("token-text"), `${rejected}Enter the token with which the server was started.`);
     if ((await ask("token")) && input.value) this.page.setToken(input.value);
   }
 }

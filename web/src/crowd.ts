@@ -1,17 +1,17 @@
-// The faces on the stage: one per id, gone when the stream no longer has it. One of them is selected.
+// The rendered faces: one per id, removed when the stream no longer contains it. One of them is selected.
 
 import type { Group, Quaternion, Vector3 } from "three";
 import type { FaceFrame, StreamFrame } from "./codec";
-import { FaceView, type FaceKit, type Look } from "./face_view";
+import { FaceView, type FaceKit, type RenderMode } from "./face_view";
 
-const MOST = 8; // faces that are drawn: each has its morph targets on the GPU
-const MANUAL = 0; // the id of the face that the sliders move; those of the stream begin at 1
-const SMOOTHED = 0.15;
+const MAX_FACES = 8; // rendered faces; each has its own morph weights and geometry
+const MANUAL = 0; // id of the face moved by the sliders; ids of the stream start at 1
+const SMOOTHING = 0.15; // of the frame interval
 
 export class Crowd {
   selected: number | null = null;
   private views = new Map<number, FaceView>();
-  private look: Look = "mesh";
+  private mode: RenderMode = "mesh";
   private interval = 1 / 30;
   private lastStamp = 0;
   private lastShape: Float32Array | null = null;
@@ -30,29 +30,29 @@ export class Crowd {
     return [...this.views.keys()];
   }
 
-  setLook(look: Look): void {
-    this.look = look;
-    for (const view of this.views.values()) view.setLook(look);
+  setRenderMode(mode: RenderMode): void {
+    this.mode = mode;
+    for (const view of this.views.values()) view.setRenderMode(mode);
   }
 
-  /** The faces of a frame, and no others. */
+  /** Updates the faces from a frame and removes all others. */
   follow(frame: StreamFrame): void {
     const passed = frame.stamp - this.lastStamp;
-    if (passed > 0 && passed < 1) this.interval += SMOOTHED * (passed - this.interval);
+    if (passed > 0 && passed < 1) this.interval += SMOOTHING * (passed - this.interval);
     this.lastStamp = frame.stamp;
-    const faces = frame.faces.slice(0, MOST);
+    const faces = frame.faces.slice(0, MAX_FACES);
     this.keep(faces.map((face) => face.id));
     for (const face of faces) this.view(face.id).follow(face, this.interval);
     if (this.selected === null || !this.views.has(this.selected)) this.selected = largest(faces);
   }
 
-  /** Only one face, which looks at the viewer and has the person's shape: moved by hand, or at rest. */
-  alone(weights: ArrayLike<number>): void {
+  /** Shows a single face that looks at the viewer and has the person's shape: manual, or neutral. */
+  showSingle(weights: ArrayLike<number>): void {
     const shape = this.current?.currentShape ?? this.lastShape;
     this.keep([MANUAL]);
     const view = this.view(MANUAL);
     if (shape && !view.currentShape) view.setShape(shape);
-    view.rest();
+    view.setNeutralPose();
     view.setWeights(weights);
     this.selected = MANUAL;
   }
@@ -66,7 +66,7 @@ export class Crowd {
     for (const view of this.views.values()) view.advance(seconds);
   }
 
-  /** Where the selected head is, in three's axes. */
+  /** Position of the selected head, in three.js axes. */
   get center(): Vector3 | null {
     return this.current?.group.position ?? null;
   }
@@ -75,7 +75,7 @@ export class Crowd {
     return this.current?.group.quaternion ?? null;
   }
 
-  /** The selected one alone is hidden: an avatar stands in its place. */
+  /** Hides the selected face, which is replaced by an avatar. */
   hideSelected(hidden: boolean): void {
     for (const [id, view] of this.views) view.group.visible = !(hidden && id === this.selected);
   }
@@ -88,7 +88,7 @@ export class Crowd {
     let view = this.views.get(id);
     if (!view) {
       this.views.set(id, (view = new FaceView(this.kit)));
-      view.setLook(this.look);
+      view.setRenderMode(this.mode);
       this.root.add(view.group);
     }
     return view;

@@ -1,4 +1,4 @@
-// The page's elements by id, and new ones; dialogs, radio buttons, downloads. Text goes in as text, never as HTML.
+// DOM helpers: elements, dialogs, radio buttons, downloads. Text is inserted as text, never as HTML.
 
 export function byId<T extends Element = HTMLElement>(id: string): T {
   const found = document.getElementById(id);
@@ -14,26 +14,26 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** Changes the text only where it is another: nothing is laid out anew for nothing. */
+/** Sets the text only if it differs, to avoid a new layout. */
 export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 
-// Asking an element for its size lays the page out at once; an observer is told without that.
+// Reading the size of an element forces a layout; a ResizeObserver does not.
 const sizes = new Map<Element, { width: number; height: number }>();
-const watcher = new ResizeObserver((entries) => {
+const observer = new ResizeObserver((entries) => {
   for (const { target, contentRect: { width, height } } of entries) sizes.set(target, { width, height });
 });
 
 function sizeOf(element: Element): { width: number; height: number } {
   if (!sizes.has(element)) {
     sizes.set(element, { width: element.clientWidth, height: element.clientHeight });
-    watcher.observe(element);
+    observer.observe(element);
   }
   return sizes.get(element)!;
 }
 
-/** A canvas that is as fine as the screen, its pen in CSS pixels; cleared. */
+/** Clears a canvas at screen resolution; the drawing context uses CSS pixels. */
 export function pen(canvas: HTMLCanvasElement): { pen: CanvasRenderingContext2D; width: number; height: number } {
   const { width, height } = sizeOf(canvas);
   const ratio = Math.min(2, window.devicePixelRatio);
@@ -41,7 +41,7 @@ export function pen(canvas: HTMLCanvasElement): { pen: CanvasRenderingContext2D;
     canvas.width = Math.round(width * ratio);
     canvas.height = Math.round(height * ratio);
   }
-  // Drawn by the processor: small drawings are not worth a surface on the graphics card.
+  // Rendered by the CPU: small drawings do not need a GPU surface.
   const context = canvas.getContext("2d", { willReadFrequently: true })!;
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.clearRect(0, 0, width, height);
@@ -58,7 +58,7 @@ export function toast(text: string): void {
   toastTimer = window.setTimeout(() => (element.hidden = true), 6000);
 }
 
-/** Hands a file to the user. */
+/** Downloads a file. */
 export function download(name: string, content: Blob): void {
   const link = make("a", { href: URL.createObjectURL(content), download: name });
   document.body.append(link);
@@ -77,7 +77,7 @@ export function cssColor(name: string): string {
   return colors.get(key)!;
 }
 
-/** Opens a dialog; whether it was left by its "yes". */
+/** Opens a dialog; resolves to true if it was confirmed. */
 export function ask(id: string): Promise<boolean> {
   const dialog = byId<HTMLDialogElement>(id);
   if (dialog.open) return Promise.resolve(false);
@@ -88,23 +88,23 @@ export function ask(id: string): Promise<boolean> {
   });
 }
 
-/** The radio buttons of a name: `act` gets the value of the one that is chosen. */
+/** Calls `act` with the value of the radio button that is selected. */
 export function onChoice<T extends string>(name: string, act: (value: T) => void): void {
   for (const input of document.querySelectorAll<HTMLInputElement>(`input[name="${name}"]`)) {
-    // Browsers keep a choice over a reload, but not what it had done.
+    // Browsers restore the selection on reload, but not its effect.
     input.checked = input.defaultChecked;
     input.addEventListener("change", () => act(input.value as T));
   }
 }
 
-/** Chooses one of the radio buttons of a name, as a click would. */
+/** Selects a radio button, as a click would. */
 export function choose(name: string, value: string): void {
   const input = document.querySelector<HTMLInputElement>(`input[name="${name}"][value="${value}"]`)!;
   input.checked = true;
   input.dispatchEvent(new Event("change"));
 }
 
-/** The value of the chosen radio button of a name. */
+/** The value of the selected radio button. */
 export function chosen(name: string): string {
   return document.querySelector<HTMLInputElement>(`input[name="${name}"]:checked`)!.value;
 }

@@ -1,4 +1,4 @@
-// One face on the stage: follows the newest values smoothly, and is drawn as mesh, wires, landmarks or with the picture.
+// One rendered face: follows the latest values smoothly; drawn as mesh, wireframe, landmarks or camera texture.
 
 import {
   Color, Group, LineBasicMaterial, LineSegments, Mesh, MeshBasicMaterial, MeshStandardMaterial, Points, PointsMaterial,
@@ -12,31 +12,31 @@ import { headPosition, headRotation } from "./pose";
 import { applyIdentity, faceGeometry, landmarkGeometries, lipDistance, makeMorphs, type Morphs } from "./shape";
 import { addSurface, paintSkin, skinMaterial, type SkinUniforms } from "./skin";
 
-export type Look = "mesh" | "wireframe" | "landmarks" | "texture";
+export type RenderMode = "mesh" | "wireframe" | "landmarks" | "texture";
 
-/** The model with what all its faces share. */
+/** The model and the resources shared by all its faces. */
 export interface FaceKit {
   model: FaceModel;
   morphs: Morphs;
   paint: Texture;
-  /** Where the bust fades out: model y in meters, from and to. */
+  /** Fade-out of the bust: model y in meters, from and to. */
   fade: [number, number];
-  /** Expressions with less weight are not drawn. */
-  leastWeight: number;
+  /** Expressions with smaller weights are ignored. */
+  minWeight: number;
 }
 
-export function makeKit(model: FaceModel, leastWeight: number): FaceKit {
+export function makeKit(model: FaceModel, minWeight: number): FaceKit {
   let bottom = Infinity;
   for (let i = 1; i < model.mean.length; i += 3) bottom = Math.min(bottom, model.mean[i]);
-  // A head with its neck fades out above the collar; a mask such as the Basel one has nothing to fade.
+  // A head with a neck fades out above the collar; a mask such as the Basel model does not fade.
   const fade: [number, number] = bottom < -0.18 ? [bottom + 0.004, bottom + 0.055] : [bottom - 2, bottom - 1];
-  return { model, morphs: makeMorphs(model), paint: paintSkin(model), fade, leastWeight };
+  return { model, morphs: makeMorphs(model), paint: paintSkin(model), fade, minWeight };
 }
 
-// Seconds after which the drawn face has covered 63 % of the way to the newest values: a third of the time between two
-// frames hides their steps and costs less than a frame of delay. It never overshoots.
-const LAG_SHARE = 0.35, SHORTEST_LAG = 0.006, LONGEST_LAG = 0.03;
-const NEW_SHAPE = 0.02; // standard deviations that are worth new normals
+// Time constant of the smoothing in seconds: a third of the frame interval hides the steps between frames and adds less
+// than one frame of delay. It does not overshoot.
+const LAG_RATIO = 0.35, MIN_LAG = 0.006, MAX_LAG = 0.03;
+const SHAPE_CHANGE = 0.02; // standard deviations; smaller changes do not update the geometry
 const ACCENT = new Color("#ff8a65");
 
 export class FaceView {
@@ -75,29 +75,29 @@ export class FaceView {
     this.vertices = model.mean.slice();
     this.weights = new Float32Array(model.expression.count);
     this.target = new Float32Array(model.expression.count);
-    this.active = new ActiveMorphs(model.expression.count, kit.leastWeight);
+    this.active = new ActiveMorphs(model.expression.count, kit.minWeight);
     for (const part of [this.mesh, this.wires, this.points, this.lines]) {
       this.active.use(part.material as Material);
-      part.frustumCulled = false; // the bounds of a face do not know its morphs
+      part.frustumCulled = false; // bounding boxes ignore morphs
       this.group.add(part);
     }
-    this.setLook("mesh");
+    this.setRenderMode("mesh");
   }
 
-  setLook(look: Look): void {
+  setRenderMode(mode: RenderMode): void {
     this.mesh.visible = true;
-    this.wires.visible = look === "wireframe";
-    this.points.visible = this.lines.visible = look === "landmarks" || !this.kit.model.triangles.length;
-    this.skin.opacity = look === "wireframe" ? 0.22 : 1;
-    this.uniforms.dim.value = look === "landmarks" ? 0.5 : 1;
-    this.skin.polygonOffset = look === "wireframe";
+    this.wires.visible = mode === "wireframe";
+    this.points.visible = this.lines.visible = mode === "landmarks" || !this.kit.model.triangles.length;
+    this.skin.opacity = mode === "wireframe" ? 0.22 : 1;
+    this.uniforms.dim.value = mode === "landmarks" ? 0.5 : 1;
+    this.skin.polygonOffset = mode === "wireframe";
     this.skin.polygonOffsetFactor = this.skin.polygonOffsetUnits = 1;
-    this.uniforms.pictureAmount.value = look === "texture" ? 1 : 0;
+    this.uniforms.pictureAmount.value = mode === "texture" ? 1 : 0;
   }
 
-  /** The newest values of the face; `interval`: seconds between two frames. */
+  /** Sets the target values of the face; `interval`: seconds between two frames. */
   follow(face: FaceFrame, interval: number): void {
-    this.lag = Math.min(LONGEST_LAG, Math.max(SHORTEST_LAG, LAG_SHARE * interval));
+    this.lag = Math.min(MAX_LAG, Math.max(MIN_LAG, LAG_RATIO * interval));
     this.setWeights(this.kit.model.blendshapesAreExpression ? face.blendshapes : face.expression ?? []);
     headPosition(face, this.position);
     headRotation(face, this.rotation);
@@ -105,8 +105,8 @@ export class FaceView {
     if (!this.placed) this.jump();
   }
 
-  /** Where a face without a camera is: before the viewer, looking straight. */
-  rest(): void {
+  /** Moves the face in front of the viewer, looking straight ahead. */
+  setNeutralPose(): void {
     this.position.set(0, 0, -0.6);
     this.rotation.identity();
     this.lag = 0.06;
@@ -119,7 +119,7 @@ export class FaceView {
 
   setShape(shape: Float32Array | null): void {
     const old = this.shape;
-    const changed = !shape || !old || shape.some((value, k) => Math.abs(value - (old[k] ?? 0)) > NEW_SHAPE);
+    const changed = !shape || !old || shape.some((value, k) => Math.abs(value - (old[k] ?? 0)) > SHAPE_CHANGE);
     if (!changed || shape === old) return;
     this.shape = shape;
     this.vertices = applyIdentity(this.kit.model, shape, this.mesh.geometry, [this.points.geometry, this.lines.geometry]);
@@ -136,7 +136,7 @@ export class FaceView {
     this.group.quaternion.copy(this.rotation);
   }
 
-  /** A drawn frame, `seconds` after the last one. */
+  /** Advances the smoothing by `seconds`. */
   advance(seconds: number): void {
     const step = 1 - Math.exp(-seconds / this.lag);
     for (let k = 0; k < this.weights.length; k++) {
@@ -148,7 +148,7 @@ export class FaceView {
     this.group.quaternion.slerp(this.rotation, step);
   }
 
-  /** Meters between the inner lips, of the face as it is drawn. */
+  /** Distance between the inner lips of the rendered face, meters. */
   mouthOpening(): number {
     return lipDistance(this.kit.model, this.kit.morphs, this.vertices, this.weights, INNER_LIP.upper, INNER_LIP.lower);
   }

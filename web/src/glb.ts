@@ -9,11 +9,11 @@ import { displacement, vertexNormals } from "./shape";
 const FLOAT = 5126, UNSIGNED_INT = 5125;
 const VERTICES = 34962, INDICES = 34963; // targets of buffer views
 const GLB_MAGIC = 0x46546c67, JSON_CHUNK = 0x4e4f534a, BINARY_CHUNK = 0x004e4942;
-const STILL = 1e-7; // meters below which a vertex is left out of a morph target
+const MIN_DISPLACEMENT = 1e-7; // meters; smaller ones are omitted from a morph target
 
 type Numbers = Float32Array | Uint32Array;
 
-/** The binary buffer and its accessors, as they grow. */
+/** Builds the binary buffer and its accessors. */
 class Buffers {
   readonly views: object[] = [];
   readonly accessors: object[] = [];
@@ -35,10 +35,10 @@ class Buffers {
     return this.accessors.length - 1;
   }
 
-  /** Displacements of which most are zero: indices and values of the others. */
+  /** A sparse accessor: indices and values of the non-zero displacements. */
   sparse(values: Float32Array): number {
     const count = values.length / 3;
-    const moved = [...Array(count).keys()].filter((v) => [0, 1, 2].some((axis) => Math.abs(values[3 * v + axis]) > STILL));
+    const moved = [...Array(count).keys()].filter((v) => [0, 1, 2].some((axis) => Math.abs(values[3 * v + axis]) > MIN_DISPLACEMENT));
     const accessor = { componentType: FLOAT, count, type: "VEC3", ...bounds(values) };
     if (moved.length) {
       const kept = Float32Array.from(moved.flatMap((v) => [values[3 * v], values[3 * v + 1], values[3 * v + 2]]));
@@ -63,7 +63,7 @@ function bounds(values: Float32Array): { min: number[]; max: number[] } {
 }
 
 /**
- * One face's part of a take. The head turns and moves from its first place on; glTF's axes are three.js's.
+ * Exports one face of a take. The head motion is relative to its first position; glTF axes are those of three.js.
  *
  * `neutral`: (V * 3) the person's neutral vertices in meters.
  */
@@ -116,7 +116,7 @@ function animate(
     for (let j = 0; j < Math.min(count, values.length); j++) weights[k * count + j] = values[j];
     headPosition(face, place).sub(start).toArray(translations, 3 * k);
     headRotation(face, turn);
-    // The nearer of the two quaternions of a rotation: players interpolate between neighbors.
+    // The quaternion in the hemisphere of the previous one, because players interpolate.
     if (last.dot(turn) < 0) turn.set(-turn.x, -turn.y, -turn.z, -turn.w);
     last.copy(turn).toArray(rotations, 4 * k);
   });
@@ -132,7 +132,7 @@ function animate(
   };
 }
 
-/** glTF's vertex colors are linear. */
+/** Vertex colors in glTF are linear. */
 function linearColors(colors: Uint8Array): Float32Array {
   return Float32Array.from(colors, (value) => {
     const c = value / 255;

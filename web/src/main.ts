@@ -1,4 +1,4 @@
-// Starts the page, and tells tests and the curious what it knows.
+// Starts the page and defines `window.faceExpr` for tests and debugging.
 
 import "./style.css";
 import { AvatarChooser } from "./avatar_chooser";
@@ -7,10 +7,10 @@ import { toast } from "./dom";
 import { Page } from "./page";
 import { Sources } from "./sources";
 import { Theme } from "./theme";
-import { givenToken } from "./token";
+import { initialToken } from "./token";
 
 function start(): void {
-  const page = new Page(givenToken(), (index, value) => sources.slide(index, value));
+  const page = new Page(initialToken(), (index, value) => sources.slide(index, value));
   const sources = new Sources(page);
   new Controls(page, sources, new Theme());
   new AvatarChooser(page);
@@ -44,33 +44,33 @@ function start(): void {
     avatarWeight: (name) => page.avatar?.weight(name) ?? NaN,
     setManual(name, value) {
       const index = page.model?.blendshapeNames.indexOf(name) ?? -1;
-      if (index < 0) throw new RangeError(`there is no blendshape ${JSON.stringify(name)}`);
+      if (index < 0) throw new RangeError(`unknown blendshape ${JSON.stringify(name)}`);
       sources.slide(index, value);
     },
   };
 }
 
-/** What tests and curious users may ask the page. */
+/** State and controls of the page, for tests and debugging. */
 export interface FaceExpr {
-  /** Of the stream: connecting, open, closed or unauthorized. */
+  /** State of the stream: connecting, open, closed or unauthorized. */
   readonly state: string;
   readonly source: string;
-  /** Received from the source. */
+  /** Number of received frames. */
   readonly frames: number;
-  /** Drawn by the page. */
+  /** Number of rendered frames. */
   readonly drawn: number;
   readonly model: string | null;
-  /** Milliseconds of script per drawn frame, median of the last 120. */
+  /** Script time per rendered frame in milliseconds, median of the last 120. */
   readonly scriptMs: number;
-  /** Milliseconds from the image's stamp to the drawn frame, median of the last 120. */
+  /** Time from the image stamp to the rendered frame in milliseconds, median of the last 120. */
   readonly latencyMs: number;
-  /** Ids of the faces on the stage; 0 is the one that is at rest or moved by hand. */
+  /** Ids of the rendered faces; 0 is the neutral or manual face. */
   readonly faces: number[];
   lastFrame(): unknown;
-  /** Meters between the inner lips of the selected face, from the morph weights that it is drawn with. */
+  /** Distance between the inner lips of the selected face in meters, from its rendered morph weights. */
   mouthOpening(): number;
   avatarWeight(name: string): number;
-  /** Moves a slider: the source becomes manual. */
+  /** Moves a slider, which switches the source to manual. */
   setManual(name: string, value: number): void;
 }
 
@@ -83,5 +83,5 @@ declare global {
 try {
   start();
 } catch (error) {
-  toast(`The page cannot draw: ${error instanceof Error ? error.message : String(error)}`);
+  toast(`The page cannot be rendered: ${error instanceof Error ? error.message : String(error)}`);
 }

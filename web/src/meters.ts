@@ -1,6 +1,6 @@
-// What the page measures of itself.
+// Medians and rates for the readouts.
 
-/** The last values of something. */
+/** The last values of a series. */
 export class Recent {
   private values: number[] = [];
 
@@ -22,7 +22,7 @@ export class Recent {
   }
 }
 
-/** Events per second over the last second or so. */
+/** Events per second, over the last 1.5 seconds. */
 export class Rate {
   private times: number[] = [];
 

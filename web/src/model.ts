@@ -1,5 +1,5 @@
-// The face model as /api/model sends it: mean, bases, triangles. Model axes (x to the subject's left, y up, z out of the
-// face, origin at the sellion), meters; they are three.js's axes for a face that looks at the viewer.
+// The face model from /api/model: mean, bases, triangles. Meters, in model axes (x to the subject's left, y up, z out of
+// the face, origin at the sellion), which are three.js axes for a face that looks at the viewer.
 
 /** `count` displacement fields of the vertices: value = values * scale[k] meters. */
 export interface Basis {
@@ -13,17 +13,17 @@ export interface FaceModel {
   sha256: string;
   vertexCount: number;
   blendshapeNames: string[];
-  /** The expression basis is the blendshapes; else the stream carries coefficients of its own. */
+  /** The expression basis is the blendshapes; otherwise the stream has separate coefficients. */
   blendshapesAreExpression: boolean;
   mean: Float32Array;
   /** Empty in a sparse model: its vertices are the 68 iBUG points, and there is no surface. */
   triangles: Uint32Array;
   identity: Basis;
   expression: Basis;
-  /** FaceMesh's 478 points on the mesh; null where the model does not know them. */
+  /** FaceMesh's 478 points on the mesh; null if the model does not define them. */
   landmarks: { triangle: Uint32Array; barycentric: Float32Array } | null;
   partNames: string[];
-  /** Index into partNames per vertex; null where the model has no parts. */
+  /** Index into partNames per vertex; null if the model has no parts. */
   parts: Uint8Array | null;
   /** Red, green, blue per vertex, sRGB. */
   colors: Uint8Array | null;
@@ -40,25 +40,25 @@ interface Section {
 const MAGIC = "FACEMDL1";
 const KINDS = { float32: Float32Array, uint32: Uint32Array, int16: Int16Array, uint8: Uint8Array };
 
-/** The server wants a token. */
+/** The server requires a token. */
 export class Unauthorized extends Error {}
 
-/** The server gives no model, or something else; the text says why. */
+/** The model cannot be loaded. */
 export class ModelError extends Error {}
 
-/** Raises Unauthorized, ModelError, or TypeError where there is no server. */
+/** Throws Unauthorized, ModelError, or TypeError if the server cannot be reached. */
 export async function fetchModel(token: string): Promise<FaceModel> {
   const headers: HeadersInit = token ? { Authorization: `Bearer ${token}` } : {};
   const answer = await fetch("api/model", { headers });
-  if (answer.status === 401) throw new Unauthorized("the server wants a token");
-  if (!answer.ok) throw new ModelError(`The face model was refused: ${answer.status} ${answer.statusText}`);
+  if (answer.status === 401) throw new Unauthorized("the server requires a token");
+  if (!answer.ok) throw new ModelError(`The face model cannot be loaded: ${answer.status} ${answer.statusText}`);
   return parseModel(await answer.arrayBuffer());
 }
 
-/** Raises ModelError where the bytes are no model, or half of one. */
+/** Throws ModelError if the data is not a model file, RangeError if it is incomplete. */
 export function parseModel(data: ArrayBuffer): FaceModel {
   const bytes = new Uint8Array(data);
-  if (new TextDecoder().decode(bytes.subarray(0, 8)) !== MAGIC) throw new ModelError("What the server calls a face model is none");
+  if (new TextDecoder().decode(bytes.subarray(0, 8)) !== MAGIC) throw new ModelError("The server sent an invalid face model");
   const length = new DataView(data).getUint32(8, true);
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(12, 12 + length)));
   const sections = new Map<string, Section>(header.sections.map((section: Section) => [section.name, section]));
@@ -77,7 +77,7 @@ export function parseModel(data: ArrayBuffer): FaceModel {
 
   const mean = read<Float32Array>("mean");
   const triangles = read<Uint32Array>("triangles");
-  if (!mean || !triangles) throw new ModelError(`The face model ${header.model} has neither points nor a surface`);
+  if (!mean || !triangles) throw new ModelError(`The face model ${header.model} has no vertices or triangles`);
   const triangle = read<Uint32Array>("landmark_triangles");
   const barycentric = read<Float32Array>("landmark_barycentric");
   return {
@@ -97,7 +97,7 @@ export function parseModel(data: ArrayBuffer): FaceModel {
   };
 }
 
-/** (V * 3) meters: the mean and the identity. Coefficients past the basis are ignored, missing ones are zero. */
+/** Vertices of an identity, (V * 3) meters. Extra coefficients are ignored, missing ones are zero. */
 export function identityVertices(model: FaceModel, shape: Float32Array | null): Float32Array {
   const vertices = model.mean.slice();
   const { count, values, scale } = model.identity;

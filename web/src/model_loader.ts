@@ -1,33 +1,33 @@
-// Asks for the face model: at the beginning, when another is announced, and again where it did not come.
+// Loads the face model: at start, when another one is announced, and again after errors.
 
 import { toast } from "./dom";
 import { fetchModel, ModelError, Unauthorized, type FaceModel } from "./model";
 
-const RETRY = 2000; // milliseconds until a model that did not come is asked for again
+const RETRY = 2000; // milliseconds between attempts
 
 export interface LoaderHandlers {
-  /** Another model than before has come. */
+  /** A new model is loaded. */
   loaded: (model: FaceModel) => void;
-  /** The server wants another token. */
-  refused: () => void;
-  /** Whether the server can be reached: without it the stream comes back by itself, and asks for the model then. */
+  /** The server rejected the token. */
+  unauthorized: () => void;
+  /** Whether the server can be reached; if not, the model is loaded after the stream has reconnected. */
   reachable: () => boolean;
 }
 
 export class ModelLoader {
   private loading = false;
   private loaded = ""; // sha256 of the last model
-  private wanted = ""; // sha256 of the model that the last hello named
+  private announced = ""; // sha256 of the model in the last hello
 
   constructor(private token: () => string, private handlers: LoaderHandlers) {}
 
-  /** The model with this sha256 is the server's now. */
+  /** Loads the model with this sha256 if it is not loaded yet. */
   announce(sha256: string): void {
-    this.wanted = sha256;
-    this.loadWanted();
+    this.announced = sha256;
+    this.loadAnnounced();
   }
 
-  /** Asks for the server's model, unless it is on its way already. */
+  /** Loads the current model of the server, unless it is already loading. */
   async load(): Promise<void> {
     if (this.loading) return;
     this.loading = true;
@@ -36,16 +36,16 @@ export class ModelLoader {
       if (model.sha256 !== this.loaded) this.handlers.loaded(model);
       this.loaded = model.sha256;
     } catch (error) {
-      if (error instanceof Unauthorized) this.handlers.refused();
+      if (error instanceof Unauthorized) this.handlers.unauthorized();
       else if (error instanceof ModelError) toast(error.message);
     } finally {
       this.loading = false;
-      // Another one was announced meanwhile, or this one was refused for now.
-      if (this.handlers.reachable() && this.wanted !== this.loaded) window.setTimeout(() => this.loadWanted(), RETRY);
+      // Another model was announced meanwhile, or loading failed.
+      if (this.handlers.reachable() && this.announced !== this.loaded) window.setTimeout(() => this.loadAnnounced(), RETRY);
     }
   }
 
-  private loadWanted(): void {
-    if (this.handlers.reachable() && this.wanted !== this.loaded) void this.load();
+  private loadAnnounced(): void {
+    if (this.handlers.reachable() && this.announced !== this.loaded) void this.load();
   }
 }

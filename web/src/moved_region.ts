@@ -1,8 +1,8 @@
-// Where an avatar's face is: the part of it that its blendshapes move.
+// Finds the face of an avatar: the region that its blendshapes move.
 
 import { Box3, Vector3, type Mesh } from "three";
 
-const SHARE = 0.1; // of the longest way of a morph target: vertices that move less are its edge
+const MIN_RATIO = 0.1; // of the largest displacement of a morph target; smaller ones are ignored
 
 /** A morph target of a mesh. */
 export interface Morph {
@@ -10,7 +10,7 @@ export interface Morph {
   morph: number;
 }
 
-/** The box around the vertices that the morph targets move, in the scene; empty where there is none. */
+/** Bounding box of the vertices that the morph targets move, in scene axes; may be empty. */
 export function movedRegion(morphs: Morph[]): Box3 {
   const box = new Box3();
   const place = new Vector3();
@@ -29,7 +29,7 @@ function movedVertices(mesh: Mesh, morph: number): number[] {
   const moves = mesh.geometry.morphAttributes.position?.[morph];
   if (!moves) return [];
   const move = new Vector3();
-  const ways = Array.from({ length: moves.count }, (_, vertex) => move.fromBufferAttribute(moves, vertex).length());
-  const least = SHARE * ways.reduce((a, b) => Math.max(a, b), 0);
-  return [...ways.keys()].filter((vertex) => ways[vertex] > least);
+  const lengths = Array.from({ length: moves.count }, (_, vertex) => move.fromBufferAttribute(moves, vertex).length());
+  const minimum = MIN_RATIO * lengths.reduce((a, b) => Math.max(a, b), 0);
+  return [...lengths.keys()].filter((vertex) => lengths[vertex] > minimum);
 }

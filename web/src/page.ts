@@ -1,13 +1,13 @@
-// The page: takes what the sources say and draws frames. What stands around the face is in readouts.ts.
+// The page: receives frames from the sources and renders them. Everything around the face is in readouts.ts.
 
 import { Quaternion, Vector3 } from "three";
-import { LEAST_WEIGHT, LEAST_WEIGHT_IN_SOFTWARE } from "./active_morphs";
+import { MIN_WEIGHT, MIN_WEIGHT_IN_SOFTWARE } from "./active_morphs";
 import type { Avatar } from "./avatar";
 import { VERSION, type FaceFrame, type StreamFrame } from "./codec";
-import { FaceStream, LastingSocket, pageSeconds, type ConnectionState, type Hello } from "./connection";
+import { FaceStream, ReconnectingSocket, pageSeconds, type ConnectionState, type Hello } from "./connection";
 import { Crowd } from "./crowd";
 import { byId, toast } from "./dom";
-import { makeKit, type Look } from "./face_view";
+import { makeKit, type RenderMode } from "./face_view";
 import { Recent } from "./meters";
 import type { FaceModel } from "./model";
 import { ModelLoader } from "./model_loader";
@@ -21,39 +21,39 @@ import { keepToken } from "./token";
 export type Source = "stream" | "webcam" | "manual";
 export type PageState = ConnectionState | "unauthorized";
 
-const REMEMBERED = 90; // frames among which the one of a picture is looked for
-const SILENCE = 1.5; // seconds without a frame after which the face rests
-const LIVE_STAMPS = 10; // seconds: an older stamp is that of a recording, and tells no latency
-const SETTLING = 3; // seconds after a model came in which frames that waited for it are drawn: no latency to show
+const HISTORY = 90; // frames, to find the one that belongs to a picture
+const FRAME_TIMEOUT = 1.5; // seconds without a frame after which the face is neutral
+const MAX_LATENCY = 10; // seconds; older stamps come from a recording
+const SETTLING = 3; // seconds after a model was loaded during which no latency is measured
 const ORIGIN = new Vector3();
 
 export class Page {
   readonly stage = new Stage(byId<HTMLCanvasElement>("canvas"));
   readonly picture = new PictureView();
   readonly recorder = new Recorder(this);
-  /** Milliseconds from a stamp to the drawn frame, and of script for a drawn frame. */
+  /** Milliseconds from the image stamp to the rendered frame, and script time per rendered frame. */
   readonly latency = new Recent();
   readonly script = new Recent();
   state: PageState = "connecting";
   source: Source = "stream";
-  /** Received from the sources, and drawn. */
+  /** Number of received and of rendered frames. */
   frames = 0;
   drawn = 0;
   lastFrame: StreamFrame | null = null;
-  /** The sliders, by the model's blendshapes. */
+  /** Slider values, in the order of the model's blendshapes. */
   manual = new Float32Array(0);
   model: FaceModel | null = null;
   crowd: Crowd | null = null;
   avatar: Avatar | null = null;
   mirrored = false;
-  onTokenWanted: () => void = () => {};
-  private look: Look = "mesh";
+  onTokenRequired: () => void = () => {};
+  private mode: RenderMode = "mesh";
   private stream: FaceStream;
   private loader: ModelLoader;
   private readouts: Readouts;
-  private cameraSocket: LastingSocket | null = null;
+  private cameraSocket: ReconnectingSocket | null = null;
   private received: StreamFrame[] = [];
-  private undrawn: StreamFrame | null = null;
+  private unrendered: StreamFrame | null = null;
   private lastFrameAt = -Infinity;
   private lastTime = performance.now();
   private settledAt = Infinity; // seconds
@@ -62,11 +62,11 @@ export class Page {
     this.readouts = new Readouts(this, onSlide);
     this.loader = new ModelLoader(() => this.token, {
       loaded: (model) => this.useModel(model),
-      refused: () => this.wantToken(),
+      unauthorized: () => this.requireToken(),
       reachable: () => this.state === "open",
     });
     this.stream = new FaceStream(() => this.token, {
-      hello: (hello) => this.greet(hello),
+      hello: (hello) => this.receiveHello(hello),
       frame: (frame) => this.source === "stream" && this.receive(frame),
       state: (state) => this.connected(state),
     });
@@ -77,25 +77,25 @@ export class Page {
   private connected(state: ConnectionState): void {
     if (this.state === "unauthorized" && state !== "open") return;
     this.state = state;
-    if (state === "closed" && this.source !== "webcam") this.picture.clear(); // it would look as if it were live
+    if (state === "closed" && this.source !== "webcam") this.picture.clear(); // an old picture would seem live
     if (state !== "open") return;
     if (!this.model) void this.loader.load();
-    this.cameraSocket?.restart(); // where the stream was lost without a word, the picture was too
+    this.cameraSocket?.restart(); // if the stream was lost without a close frame, so was this socket
   }
 
-  private greet(hello: Hello): void {
-    if (hello.version !== VERSION) toast("The server has become another version: load the page again");
+  private receiveHello(hello: Hello): void {
+    if (hello.version !== VERSION) toast("The server was updated: reload the page");
     this.loader.announce(hello.model_sha256);
     if (hello.camera && !this.cameraSocket) {
-      this.cameraSocket = new LastingSocket("ws/camera", () => this.token, (data) => {
+      this.cameraSocket = new ReconnectingSocket("ws/camera", () => this.token, (data) => {
         if (typeof data !== "string" && this.source !== "webcam") void this.picture.receive(data);
       });
     }
   }
 
-  private wantToken(): void {
+  private requireToken(): void {
     this.state = "unauthorized";
-    this.onTokenWanted();
+    this.onTokenRequired();
   }
 
   setToken(token: string): void {
@@ -110,32 +110,32 @@ export class Page {
   private useModel(model: FaceModel): void {
     this.crowd?.dispose();
     this.model = model;
-    const least = this.stage.software ? LEAST_WEIGHT_IN_SOFTWARE : LEAST_WEIGHT;
-    this.crowd = new Crowd(makeKit(model, least), this.stage.root);
-    this.crowd.setLook(this.look);
+    const minWeight = this.stage.software ? MIN_WEIGHT_IN_SOFTWARE : MIN_WEIGHT;
+    this.crowd = new Crowd(makeKit(model, minWeight), this.stage.root);
+    this.crowd.setRenderMode(this.mode);
     this.manual = new Float32Array(model.blendshapeNames.length);
     this.readouts.useModel(model);
     this.settledAt = performance.now() / 1000 + SETTLING;
-    this.rest();
+    this.showNeutral();
   }
 
   /** A frame of the current source. */
   receive(frame: StreamFrame): void {
     this.frames++;
-    this.lastFrame = this.undrawn = frame;
+    this.lastFrame = this.unrendered = frame;
     this.lastFrameAt = performance.now() / 1000;
     this.received.push(frame);
-    if (this.received.length > REMEMBERED) this.received.shift();
+    if (this.received.length > HISTORY) this.received.shift();
     if (frame.width) this.stage.setLens(lensOf(frame));
     if (frame.faces.length) this.crowd?.follow(frame);
-    else this.rest();
+    else this.showNeutral();
     this.recorder.add(frame);
     this.readouts.receive(this.lastFrameAt, this.selectedFace?.blendshapes);
   }
 
-  private rest(): void {
-    const moved = this.source === "manual" && this.model?.blendshapesAreExpression;
-    this.crowd?.alone(moved ? this.manual : new Float32Array(this.manual.length));
+  private showNeutral(): void {
+    const manual = this.source === "manual" && this.model?.blendshapesAreExpression;
+    this.crowd?.showSingle(manual ? this.manual : new Float32Array(this.manual.length));
   }
 
   get selectedFace(): FaceFrame | null {
@@ -146,25 +146,25 @@ export class Page {
     this.source = source;
     if (source === "manual") this.manual.set(this.selectedFace?.blendshapes.subarray(0, this.manual.length) ?? this.manual);
     else this.lastFrame = null;
-    this.picture.clear(); // it is another camera's, or nobody's
+    this.picture.clear(); // it belongs to another source
     this.received = [];
-    this.undrawn = null;
+    this.unrendered = null;
     this.latency.clear();
     document.body.classList.toggle("manual", source === "manual");
     if (source === "manual" && this.model && !this.model.blendshapesAreExpression) {
-      toast(`The face model ${this.model.name} has expressions of its own: the sliders move an avatar alone`);
+      toast(`The face model ${this.model.name} has no ARKit blendshapes: the sliders only drive avatars`);
     }
-    this.rest();
+    this.showNeutral();
   }
 
   setManual(index: number, value: number): void {
     this.manual[index] = Math.min(1, Math.max(0, value));
-    this.rest();
+    this.showNeutral();
   }
 
-  setLook(look: Look): void {
-    this.look = look;
-    this.crowd?.setLook(look);
+  setRenderMode(mode: RenderMode): void {
+    this.mode = mode;
+    this.crowd?.setRenderMode(mode);
   }
 
   setMirrored(mirrored: boolean): void {
@@ -181,7 +181,7 @@ export class Page {
     if (avatar) this.stage.root.add(avatar.group);
   }
 
-  /** The values that the selected face is drawn with, by the model's blendshapes. */
+  /** Values of the selected face, in the order of the model's blendshapes. */
   get shown(): ArrayLike<number> {
     if (this.source === "manual") return this.manual;
     return this.selectedFace?.blendshapes ?? new Float32Array(this.manual.length);
@@ -193,13 +193,13 @@ export class Page {
     const seconds = Math.min(0.25, Math.max(0, (time - this.lastTime) / 1000));
     this.lastTime = time;
     const now = begun / 1000;
-    if (this.source !== "manual" && now - this.lastFrameAt > SILENCE) this.fallSilent();
+    if (this.source !== "manual" && now - this.lastFrameAt > FRAME_TIMEOUT) this.handleTimeout();
     if (this.source === "manual" && this.recorder.recording) {
       this.recorder.addManual(this.manual, this.crowd?.current?.currentShape ?? null);
     }
-    this.stage.watchPace(seconds);
+    this.stage.adaptResolution(seconds);
     this.crowd?.advance(seconds);
-    this.layPicture();
+    this.projectPicture();
     this.driveAvatar(seconds);
     this.stage.render(this.crowd?.center ?? ORIGIN);
     this.drawn++;
@@ -208,23 +208,23 @@ export class Page {
     this.script.add(performance.now() - begun);
   }
 
-  private fallSilent(): void {
+  private handleTimeout(): void {
     if (!this.lastFrame) return;
     this.lastFrame = null;
     this.latency.clear();
-    this.rest();
+    this.showNeutral();
   }
 
-  /** The picture goes onto the faces as they stood in the frame nearest to its stamp. */
-  private layPicture(): void {
+  /** Projects the picture onto the faces with their poses in the frame nearest to its stamp. */
+  private projectPicture(): void {
     const { crowd, picture: { texture, stamp } } = this;
     this.stage.setPicture(texture);
     for (const view of crowd?.all ?? []) if (!texture) view.uniforms.picture.value = null;
-    if (!crowd || !texture || this.look !== "texture" || this.source === "manual" || !this.received.length) return;
+    if (!crowd || !texture || this.mode !== "texture" || this.source === "manual" || !this.received.length) return;
     const distance = (frame: StreamFrame): number => Math.abs(frame.stamp - stamp);
     const frame = this.received.reduce((a, b) => (distance(b) < distance(a) ? b : a));
     for (const face of frame.faces) {
-      const view = crowd.find(face.id); // it may be gone since
+      const view = crowd.find(face.id); // it may have been removed since
       if (view) projectPicture(view, texture, lensOf(frame), headPosition(face), headRotation(face));
     }
   }
@@ -239,10 +239,10 @@ export class Page {
   }
 
   private measureLatency(): void {
-    const frame = this.undrawn;
-    this.undrawn = null;
+    const frame = this.unrendered;
+    this.unrendered = null;
     const now = this.source === "webcam" ? pageSeconds() : this.stream.serverSeconds;
-    if (!frame || now === null || Math.abs(now - frame.stamp) > LIVE_STAMPS) return;
+    if (!frame || now === null || Math.abs(now - frame.stamp) > MAX_LATENCY) return;
     this.latency.add((now - frame.stamp) * 1000);
   }
 }

@@ -1,14 +1,14 @@
-// The camera's picture: beside the face with boxes, behind it, and on it. It comes from the server or the own webcam.
+// The camera picture: beside the face with boxes, behind it, and as its texture. From the server or the webcam.
 
 import { Texture } from "three";
 import type { StreamFrame } from "./codec";
 import { byId, cssColor } from "./dom";
 
-const SHOWN_WIDTH = 480; // pixels of the small picture
+const PREVIEW_WIDTH = 480; // pixels
 
 export interface Picture {
   bitmap: ImageBitmap;
-  /** Seconds, of the frame it belongs to. */
+  /** Stamp of the frame that it belongs to, seconds. */
   stamp: number;
 }
 
@@ -22,7 +22,7 @@ export class PictureView {
   private drawn = "";
   private textureSize = "";
 
-  /** A JPEG of the server with its stamp before it. What comes while one is decoded is dropped. */
+  /** Decodes a stamp and a JPEG from the server; pictures received while decoding are dropped. */
   async receive(data: ArrayBuffer): Promise<void> {
     if (this.decoding || data.byteLength <= 8) return;
     this.decoding = true;
@@ -30,7 +30,7 @@ export class PictureView {
       const bitmap = await createImageBitmap(new Blob([new Uint8Array(data, 8)], { type: "image/jpeg" }));
       this.show({ bitmap, stamp: new DataView(data).getFloat64(0, true) });
     } catch {
-      // A damaged picture: the last one stays until the next.
+      // A damaged picture is ignored.
     } finally {
       this.decoding = false;
     }
@@ -44,7 +44,7 @@ export class PictureView {
     const size = `${width} ${height}`;
     if (!this.texture || this.textureSize !== size) {
       this.textureSize = size;
-      this.texture?.dispose(); // a texture on the GPU keeps its size
+      this.texture?.dispose(); // the size of a GPU texture is fixed
       this.texture = new Texture();
       this.texture.flipY = false;
       this.texture.generateMipmaps = false;
@@ -64,12 +64,12 @@ export class PictureView {
     byId("no-picture").hidden = false;
   }
 
-  /** The small picture with a box around each face. */
+  /** Draws the preview with a box around each face. */
   draw(frame: StreamFrame | null, selected: number | null, mirrored: boolean): void {
     const drawn = `${this.stamp} ${frame?.sequence} ${selected} ${mirrored}`;
     if (!this.bitmap || drawn === this.drawn) return;
     this.drawn = drawn;
-    const small = Math.min(1, SHOWN_WIDTH / this.bitmap.width);
+    const small = Math.min(1, PREVIEW_WIDTH / this.bitmap.width);
     const width = Math.round(small * this.bitmap.width), height = Math.round(small * this.bitmap.height);
     if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, { width, height });
     const ink = this.canvas.getContext("2d", { willReadFrequently: true })!;

@@ -1,4 +1,4 @@
-// Small drawings: the history of some blendshapes, the field of valence and arousal.
+// Plots: history of the selected blendshapes, and valence and arousal.
 
 import { byId, cssColor, make, pen } from "./dom";
 import { readable } from "./shapes_panel";
@@ -19,7 +19,7 @@ export class History {
     }
   }
 
-  /** The last seconds before `now`; `selected`: index of a blendshape -> its color, as the style sheet calls it. */
+  /** Plots the last seconds before `now`; `selected`: index of a blendshape -> CSS variable of its color. */
   draw(now: number, selected: Map<number, string>): void {
     const { pen: ink, width, height } = pen(this.canvas);
     ink.strokeStyle = cssColor("--line");
@@ -52,11 +52,11 @@ export class History {
   }
 }
 
-/** Valence from left to right, arousal from bottom to top; null where there is no face. */
+/** Valence from left to right, arousal from bottom to top; null without a face. */
 export function drawAffect(place: { valence: number; arousal: number } | null): void {
   const { pen: ink, width, height } = pen(byId<HTMLCanvasElement>("affect"));
   const radius = Math.min(width, height) / 2 - 2;
-  if (radius <= 0) return; // a narrow window does not show it
+  if (radius <= 0) return; // hidden in narrow windows
   ink.translate(width / 2, height / 2);
   ink.strokeStyle = cssColor("--line");
   ink.fillStyle = cssColor("--track");

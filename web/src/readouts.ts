@@ -1,4 +1,4 @@
-// What stands around the face: bars, history, affect, rates, the faces to choose from, the connection, what is missing.
+// Everything around the face: bars, history, affect, rates, face selection, connection state and hints.
 
 import type { FaceFrame, StreamFrame } from "./codec";
 import { byId, make, setText } from "./dom";
@@ -8,10 +8,10 @@ import type { Page, PageState } from "./page";
 import { drawAffect, History } from "./plots";
 import { ShapesPanel } from "./shapes_panel";
 
-const EVERY = 1 / 20; // seconds between two updates
+const UPDATE_INTERVAL = 1 / 20; // seconds
 const NOTHING = "–";
 const STATES: Record<PageState, string> = {
-  connecting: "Connecting", open: "Connected", closed: "Reconnecting", unauthorized: "Token wanted",
+  connecting: "Connecting", open: "Connected", closed: "Reconnecting", unauthorized: "Token required",
 };
 
 export class Readouts {
@@ -28,16 +28,16 @@ export class Readouts {
     this.panel = new ShapesPanel(model.blendshapeNames, this.onSlide, showLegend);
   }
 
-  /** A frame came at `now` (seconds), with the blendshapes of the selected face where it is there. */
+  /** Updates with a frame received at `now` (seconds), and the blendshapes of the selected face. */
   receive(now: number, blendshapes: ArrayLike<number> | undefined): void {
     this.received.tick(now);
     if (blendshapes) this.history.add(now, blendshapes);
   }
 
-  /** A frame was drawn at `now` (seconds). */
+  /** Updates after a frame rendered at `now` (seconds). */
   draw(now: number): void {
     this.drawn.tick(now);
-    if (now - this.last < EVERY) return;
+    if (now - this.last < UPDATE_INTERVAL) return;
     this.last = now;
     const { page } = this;
     const live = page.source === "manual" ? null : page.lastFrame;
@@ -70,19 +70,19 @@ export class Readouts {
     const pill = byId("connection");
     if (pill.dataset.state !== state) pill.dataset.state = state;
     setText(pill.querySelector("span")!, STATES[state]);
-    const text = this.missing;
+    const text = this.hint;
     byId("hint").hidden = !text;
     setText(byId("hint"), text);
   }
 
-  /** What keeps the face from moving; empty where it moves. */
-  private get missing(): string {
+  /** Why the face does not move; empty if it does. */
+  private get hint(): string {
     const { source, state, lastFrame } = this.page;
     if (source === "manual" || lastFrame?.faces.length) return "";
     if (source === "webcam") return "No face in view of your camera";
-    if (state === "unauthorized") return "The server wants a token";
+    if (state === "unauthorized") return "The server requires a token";
     if (state !== "open") return "Waiting for the server";
-    return lastFrame ? "No face in view" : "Waiting for the first image: does the camera run?";
+    return lastFrame ? "No face in view" : "Waiting for the first image: is the camera running?";
   }
 
   private showFaces(frame: StreamFrame | null): void {

@@ -1,4 +1,4 @@
-// Recording a take: the button, the frames while it is down, and the files to download afterwards.
+// Recording of takes: the button, the recorded frames, and the files to download.
 
 import type { FaceFrame, StreamFrame } from "./codec";
 import { pageSeconds } from "./connection";
@@ -18,24 +18,24 @@ export class Recorder {
     for (const kind of ["json", "csv", "glb"] as Kind[]) byId(`save-${kind}`).addEventListener("click", () => this.save(kind));
   }
 
-  /** Begins a new take, or ends the one that runs. */
+  /** Starts a new take, or stops the current one. */
   toggle(): void {
     const { model } = this.page;
-    if (!model) return toast("There is no face model yet");
+    if (!model) return toast("The face model is not loaded yet");
     if (!this.recording) this.take = new Take(model.blendshapeNames, model.name);
     this.recording = !this.recording;
     this.showButtons();
     if (!this.recording && !this.take!.frames.length) toast("Nothing was recorded: no face was in view");
   }
 
-  /** A frame of the current source. */
+  /** Adds a frame of the current source. */
   add(frame: Pick<StreamFrame, "stamp" | "faces">): void {
     if (!this.recording || !frame.faces.length || this.take!.add(frame)) return;
     this.toggle();
-    toast("The take has ended: it is as long as one can be");
+    toast("Recording stopped: the maximum length is reached");
   }
 
-  /** The face that the sliders move: it looks straight into a camera before it. */
+  /** Adds the manual face, which looks straight into the camera. */
   addManual(blendshapes: Float32Array, shape: Float32Array | null): void {
     const face: FaceFrame = {
       id: 1, confidence: 1, position: [0, 0, 0.6], quaternion: [1, 0, 0, 0], roi: [0, 0, 0, 0], metric: false,
@@ -44,7 +44,7 @@ export class Recorder {
     this.add({ stamp: pageSeconds(), faces: [face] });
   }
 
-  /** The length of the running take. */
+  /** Shows the length of the current take. */
   show(): void {
     if (this.recording) setText(byId("recording").querySelector("span")!, clock(this.take!.seconds));
   }

@@ -1,17 +1,17 @@
-// The face's geometry: the person's neutral face, and one morph target per expression for the GPU.
+// Geometry of a face: the person's neutral face, and one morph target per expression for the GPU.
 
 import { BufferAttribute, BufferGeometry, Float32BufferAttribute } from "three";
 import { LINES, LINES_68 } from "./contours";
 import { identityVertices, type Basis, type FaceModel } from "./model";
 
-/** What all faces of a model share: displacements of vertices, normals and landmarks under each expression. */
+/** Shared by all faces of a model: displacements of vertices, normals and landmarks for each expression. */
 export interface Morphs {
   position: BufferAttribute[];
   normal: BufferAttribute[];
   landmarks: BufferAttribute[];
 }
 
-/** (V * 3) unit normals, each triangle weighted by its area. */
+/** Unit vertex normals (V * 3), weighted by triangle area. */
 export function vertexNormals(vertices: Float32Array, triangles: Uint32Array): Float32Array {
   const normals = new Float32Array(vertices.length);
   for (let t = 0; t < triangles.length; t += 3) {
@@ -34,14 +34,14 @@ export function vertexNormals(vertices: Float32Array, triangles: Uint32Array): F
   return normals;
 }
 
-/** (V * 3) meters: displacement k of a basis. */
+/** Displacement k of a basis, (V * 3) meters. */
 export function displacement(basis: Basis, k: number, size: number): Float32Array {
   const result = new Float32Array(size);
   for (let i = 0; i < size; i++) result[i] = basis.values[k * size + i] * basis.scale[k];
   return result;
 }
 
-/** (478 * 3): the landmarks of vertices, or of a displacement of them; the 68 points of a sparse model; else none. */
+/** Landmarks (478 * 3) of vertices or of their displacement; the 68 points of a sparse model; or empty. */
 export function landmarkPoints(model: FaceModel, vertices: Float32Array): Float32Array {
   if (!model.triangles.length) return vertices.slice();
   if (!model.landmarks) return new Float32Array(0);
@@ -57,22 +57,22 @@ export function landmarkPoints(model: FaceModel, vertices: Float32Array): Float3
   return points;
 }
 
-/** The normals' displacements are those of the mean face: another person's differ little, and cost 50 passes. */
+/** The normal displacements are those of the mean face; recomputing them per person would have little effect. */
 export function makeMorphs(model: FaceModel): Morphs {
   const { mean, triangles, expression } = model;
-  const resting = vertexNormals(mean, triangles);
+  const neutral = vertexNormals(mean, triangles);
   const morphs: Morphs = { position: [], normal: [], landmarks: [] };
   for (let k = 0; k < expression.count; k++) {
     const moved = displacement(expression, k, mean.length);
     const normal = vertexNormals(mean.map((value, i) => value + moved[i]), triangles);
     morphs.position.push(new BufferAttribute(moved, 3));
-    morphs.normal.push(new BufferAttribute(normal.map((value, i) => value - resting[i]), 3));
+    morphs.normal.push(new BufferAttribute(normal.map((value, i) => value - neutral[i]), 3));
     morphs.landmarks.push(new BufferAttribute(landmarkPoints(model, moved), 3));
   }
   return morphs;
 }
 
-/** The mesh of one person; `rest` is the mean face, on which the shader paints. */
+/** The mesh of one person. */
 export function faceGeometry(model: FaceModel, morphs: Morphs): BufferGeometry {
   const geometry = new BufferGeometry();
   geometry.setAttribute("position", new BufferAttribute(model.mean.slice(), 3));
@@ -84,7 +84,7 @@ export function faceGeometry(model: FaceModel, morphs: Morphs): BufferGeometry {
   return geometry;
 }
 
-/** The landmarks as points, and as the lines along lips, lids, brows, nose and oval. */
+/** The landmarks as points, and as contours of lips, eyelids, brows, nose and face oval. */
 export function landmarkGeometries(model: FaceModel, morphs: Morphs): { points: BufferGeometry; lines: BufferGeometry } {
   const points = new BufferGeometry();
   points.setAttribute("position", new Float32BufferAttribute(landmarkPoints(model, model.mean), 3));
@@ -96,7 +96,7 @@ export function landmarkGeometries(model: FaceModel, morphs: Morphs): { points: 
   return { points, lines };
 }
 
-/** Gives the geometries another person's neutral face. Returns its vertices. */
+/** Sets the neutral face of a person in the geometries; returns its vertices. */
 export function applyIdentity(
   model: FaceModel, shape: Float32Array | null, mesh: BufferGeometry, landmarks: BufferGeometry[],
 ): Float32Array {
@@ -114,7 +114,7 @@ function replace(geometry: BufferGeometry, name: string, values: Float32Array): 
   attribute.needsUpdate = true;
 }
 
-/** Meters between the middles of the inner lips of the deformed face; NaN for a model without landmarks. */
+/** Distance in meters between two landmarks of the deformed face; NaN for a model without landmarks. */
 export function lipDistance(model: FaceModel, morphs: Morphs, vertices: Float32Array, weights: ArrayLike<number>,
   upper: number, lower: number): number {
   if (!model.landmarks) return NaN;

@@ -1,4 +1,4 @@
-// The blendshapes as rows: a bar that follows the face, a slider that takes it over, a name that selects its history.
+// One row per blendshape: a bar that follows the face, a slider for manual control, a name that selects its history.
 
 import { byId, make } from "./dom";
 
@@ -8,10 +8,10 @@ const GROUPS: [string, RegExp][] = [
   ["Eyes", /^eye/],
   ["Brows", /^brow/],
   ["Cheeks and nose", /^(cheek|nose)/],
-  ["Others", /./],
+  ["Other", /./],
 ];
 const FIRST_SELECTED = ["jawOpen", "mouthSmileLeft", "eyeBlinkLeft"];
-/** Lines of the history, told apart by color and legend: colors of the style sheet. */
+/** CSS variables of the line colors of the history. */
 const LINE_COLORS = ["--line-1", "--line-2", "--line-3", "--line-4", "--line-5", "--line-6"];
 
 interface Row {
@@ -22,14 +22,14 @@ interface Row {
   shown: number;
 }
 
-/** jawOpen -> Jaw open; eyeBlinkLeft -> Eye blink L; jawLeft, a movement and no side, -> Jaw left. */
+/** jawOpen -> Jaw open; eyeBlinkLeft -> Eye blink L; jawLeft, a direction and not a side, -> Jaw left. */
 export function readable(name: string): string {
   const words = name.replace(/([A-Z])/g, " $1").toLowerCase().replace(/( \w+) left$/, "$1 L").replace(/( \w+) right$/, "$1 R");
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 export class ShapesPanel {
-  /** Index of a blendshape -> color of its line, as the style sheet calls it. */
+  /** Index of a blendshape -> CSS variable of its line color. */
   readonly selected = new Map<number, string>();
   private rows: Row[] = [];
 
@@ -40,10 +40,10 @@ export class ShapesPanel {
   ) {
     const place = byId("shapes");
     place.replaceChildren();
-    const left = new Set(names.keys());
+    const remaining = new Set(names.keys());
     for (const [title, pattern] of GROUPS) {
-      const members = [...left].filter((k) => pattern.test(names[k]));
-      members.forEach((k) => left.delete(k));
+      const members = [...remaining].filter((k) => pattern.test(names[k]));
+      members.forEach((k) => remaining.delete(k));
       if (members.length) place.append(make("h3", {}, title), ...members.map((k) => this.makeRow(k, names[k])));
     }
     FIRST_SELECTED.map((name) => names.indexOf(name)).filter((k) => k >= 0).forEach((k) => this.toggle(k));
@@ -68,7 +68,7 @@ export class ShapesPanel {
     if (!this.selected.delete(index)) {
       const taken = new Set(this.selected.values());
       const color = LINE_COLORS.find((one) => !taken.has(one));
-      if (!color) return; // as many lines as there are colors
+      if (!color) return; // all colors are in use
       this.selected.set(index, color);
     }
     const color = this.selected.get(index);
@@ -77,7 +77,7 @@ export class ShapesPanel {
     this.onSelect(this.selected);
   }
 
-  /** Shows values in 0..1; only what has changed is written. */
+  /** Shows values in 0..1; updates only changed rows. */
   show(values: ArrayLike<number>): void {
     for (const row of this.rows) {
       const value = Math.round((values[row.index] ?? 0) * 100);

@@ -1,4 +1,4 @@
-// What the face is made of: skin with painted lips and brows, eyes with an iris, teeth, lashes; or the camera's picture.
+// Material of the face: skin with painted lips and brows, eyes with an iris, teeth, eyelashes; or the camera picture.
 
 import {
   BufferAttribute, CanvasTexture, Color, DoubleSide, type IUniform, Matrix4, MeshStandardMaterial, SRGBColorSpace, Texture,
@@ -20,20 +20,20 @@ const KIND: Record<string, number> = { skin: 0, left_eyeball: 1, right_eyeball: 
 const OTHER_KIND = 2;
 const PAINT_SIZE = 1024; // pixels
 
-/** Uniforms of one face that change: the camera's picture and how it was taken. */
+/** Variable uniforms of one face: the camera picture and its projection. */
 export interface SkinUniforms {
   [name: string]: IUniform;
   picture: IUniform<Texture | null>;
-  /** From model axes to (u w, v w, w) of the picture. */
+  /** From model axes to homogeneous picture coordinates (u w, v w, w). */
   pictureMatrix: IUniform<Matrix4>;
-  /** The lens in model axes. */
+  /** Camera center in model axes. */
   pictureEye: IUniform<Vector3>;
   pictureAmount: IUniform<number>;
-  /** 1: as lit; less where something is drawn over it. */
+  /** Brightness factor; below 1 under an overlay. */
   dim: IUniform<number>;
 }
 
-/** Adds what the material needs to a geometry of the model: color, kind of surface, place on the mean face. */
+/** Adds the attributes of the material to a geometry: color, kind of surface, position on the mean face. */
 export function addSurface(geometry: BufferGeometry, model: FaceModel): void {
   const { vertexCount, mean } = model;
   const color = new Float32Array(vertexCount * 3);
@@ -56,7 +56,7 @@ export function addSurface(geometry: BufferGeometry, model: FaceModel): void {
   geometry.setAttribute("rest", new BufferAttribute(rest, 3));
 }
 
-/** The middles of the eyeballs of the mean face, by part. */
+/** Eyeball centers of the mean face, by part. */
 function eyeCenters(model: FaceModel): Record<string, number[]> {
   const centers: Record<string, number[]> = {};
   for (const part of ["left_eyeball", "right_eyeball"]) {
@@ -74,7 +74,7 @@ function eyeCenters(model: FaceModel): Record<string, number[]> {
   return centers;
 }
 
-/** Lips, brows and cheeks on the mean face, as seen from the front. */
+/** Paints lips, brows and cheeks of the mean face in frontal projection. */
 export function paintSkin(model: FaceModel): CanvasTexture {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = PAINT_SIZE;
@@ -131,7 +131,7 @@ function paintLips(pen: CanvasRenderingContext2D, place: Place): void {
   pen.restore();
 }
 
-/** Hairs from the lower to the upper edge, which lean outwards; the same on every load. */
+/** Paints hairs from the lower to the upper edge, leaning outwards; deterministic. */
 function paintBrow(pen: CanvasRenderingContext2D, upper: [number, number][], lower: [number, number][]): void {
   let seed = 7;
   const random = (): number => (seed = (seed * 16807) % 2147483647) / 2147483647;
@@ -159,7 +159,7 @@ function paintBrow(pen: CanvasRenderingContext2D, upper: [number, number][], low
   pen.restore();
 }
 
-/** The material of one face. Where the bust ends it fades out over `fade` (from, to: model y in meters). */
+/** The material of one face; the bust fades out over `fade` (from, to: model y in meters). */
 export function skinMaterial(paint: Texture, fade: [number, number]): { material: MeshStandardMaterial; uniforms: SkinUniforms } {
   const uniforms: SkinUniforms = {
     picture: { value: null },

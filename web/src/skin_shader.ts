@@ -1,7 +1,7 @@
-// What the skin's material adds to three.js's shaders: paint, hair, eyes, the inside of the mouth, the camera's picture.
-// `kind` is 0 skin, 1 eyeball, 2 inside of the mouth, 3 lashes; `rest` the place on the mean face, or in the eyeball.
+// Additions to three.js shaders for the skin: paint, hair, eyes, inside of the mouth, camera picture. `kind` is 0 skin,
+// 1 eyeball, 2 inside of the mouth, 3 eyelashes; `rest` is the position on the mean face, or relative to the eyeball.
 
-/** The painted square of the face, seen straight from the front: model axes, meters. */
+/** The painted square in frontal projection: model axes, meters. */
 export const PAINT_WIDTH = 0.2, PAINT_TOP = 0.07;
 
 export const VERTEX_HEAD = /* glsl */ `
@@ -18,7 +18,7 @@ export const FRAGMENT_HEAD = /* glsl */ `
 uniform sampler2D paint; uniform sampler2D picture; uniform float pictureAmount; uniform float dim; uniform vec2 fade;
 varying float vKind; varying vec3 vRest; varying vec3 vPicture; varying float vFacing;
 float grain(vec3 place) { return fract(sin(dot(floor(place), vec3(12.9898, 78.233, 37.719))) * 43758.5453); }
-// 1 on the scalp of the mean face: above a line over forehead, temples, ears and nape.
+// 1 on the scalp of the mean face: above the hairline over forehead, temples, ears and nape.
 float hairAt(vec3 place) {
   float back = -place.z;
   float line = mix(0.070, 0.046, smoothstep(0.03, 0.062, back));
@@ -45,7 +45,7 @@ vec3 eyeColor(vec3 place) {
 export const FRAGMENT_COLOR = /* glsl */ `
 bool isEye = abs(vKind - 1.0) < 0.5;
 float isSkin = 1.0 - step(0.5, vKind);
-// The inside of the skin shows at no place but the cut under the shoulders.
+// Back faces of the skin are visible only at the cut below the shoulders.
 if (isSkin > 0.5 && !gl_FrontFacing) discard;
 if (isEye) diffuseColor.rgb = eyeColor(vRest);
 vec2 paintAt = vec2(vRest.x / ${PAINT_WIDTH} + 0.5, (${PAINT_TOP} - vRest.y) / ${PAINT_WIDTH});
@@ -68,7 +68,7 @@ outgoingLight += isSkin * (1.0 - 0.8 * hair) * grazing * vec3(0.16, 0.055, 0.035
 vec2 pictureAt = vPicture.xy / vPicture.z;
 float seen = pictureAmount * smoothstep(0.02, 0.3, vFacing) * step(0.0, vPicture.z);
 seen *= step(0.0, pictureAt.x) * step(pictureAt.x, 1.0) * step(0.0, pictureAt.y) * step(pictureAt.y, 1.0);
-// Nothing casts shadows here: teeth and tongue get the light of the opening alone.
+// There are no shadows: teeth and tongue are lit only through the mouth opening.
 float inMouth = step(1.5, vKind) * (1.0 - step(2.5, vKind));
 float opening = smoothstep(-0.045, 0.004, vRest.z) * (0.35 + 0.65 * abs(dot(normalize(vViewPosition), normal)));
 outgoingLight = mix(outgoingLight, diffuseColor.rgb * opening, inMouth);

@@ -1,18 +1,18 @@
-// Whose face is shown: the server's, that of the own camera, or one that is moved by hand.
+// Source of the face: the server's stream, this device's camera, or the sliders.
 
 import { ask, byId, choose, setText, toast } from "./dom";
 import type { Page, Source } from "./page";
 import { Webcam } from "./webcam";
 
-const OPEN_JAW = 0.6; // of jawOpen, by the button
+const OPEN_JAW = 0.6; // jawOpen set by the mouth button
 
 export class Sources {
   private webcam: Webcam | null = null;
-  private choices = 0; // so far: a camera may start when another source was chosen meanwhile
+  private choices = 0; // counter: another source may be chosen while a camera starts
 
   constructor(private page: Page) {}
 
-  /** What the buttons of the sources do; the own camera wants consent, and without it the server's faces are shown. */
+  /** Selects a source; the device camera requires consent, and falls back to the stream without it. */
   async set(source: Source): Promise<void> {
     const choice = ++this.choices;
     this.webcam?.stop();
@@ -25,7 +25,7 @@ export class Sources {
     this.showMouthButton();
   }
 
-  /** Null where the user or the browser does not want it. */
+  /** Starts the device camera; null if the user or the browser refuses. */
   private async startWebcam(): Promise<Webcam | null> {
     setText(byId("consent-host"), location.host);
     if (!(await ask("consent"))) return null;
@@ -37,7 +37,7 @@ export class Sources {
         this.page.picture.show({ bitmap, stamp: frame.stamp });
       },
       (reason) => {
-        toast(`The camera has stopped: ${reason}`);
+        toast(`Camera stopped: ${reason}`);
         choose("source", "stream");
       },
     );
@@ -45,20 +45,20 @@ export class Sources {
       await webcam.start();
     } catch (error) {
       webcam.stop();
-      toast(`No camera: ${error instanceof Error ? error.message : String(error)}`);
+      toast(`Camera not available: ${error instanceof Error ? error.message : String(error)}`);
       return null;
     }
     return webcam;
   }
 
-  /** A slider was moved: from now on the face is the user's. */
+  /** Handles a moved slider: switches to manual control. */
   slide(index: number, value: number): void {
     if (this.page.source !== "manual") choose("source", "manual");
     this.page.setManual(index, value);
     this.showMouthButton();
   }
 
-  relax(): void {
+  resetSliders(): void {
     if (this.page.source !== "manual") choose("source", "manual");
     this.page.manual.forEach((_, k) => this.page.setManual(k, 0));
     this.showMouthButton();
@@ -78,7 +78,7 @@ export class Sources {
     return this.page.model?.blendshapeNames.indexOf("jawOpen") ?? -1;
   }
 
-  /** Whether the mouth was opened by hand. */
+  /** Whether the mouth is open by manual control. */
   private get open(): boolean {
     return this.page.source === "manual" && this.page.manual[this.jaw] > OPEN_JAW / 2;
   }

@@ -1,4 +1,4 @@
-// The scene: light, viewpoints, and the camera's picture behind the faces.
+// The scene: lights, viewpoints, and the camera picture behind the faces.
 
 import {
   DirectionalLight, Group, HemisphereLight, Matrix4, Mesh, MeshBasicMaterial, NeutralToneMapping, PerspectiveCamera, PlaneGeometry,
@@ -12,17 +12,17 @@ export type Viewpoint = "portrait" | "camera";
 
 const PORTRAIT_ANGLE = 24; // degrees, vertical
 const NEAR = 0.05, FAR = 20;
-const PORTRAIT_TARGET = new Vector3(0, -0.042, -0.05); // the middle of a head whose sellion is the origin
-const PORTRAIT_HEIGHT = 0.33, PORTRAIT_WIDTH = 0.29; // meters that are always seen
-// Without a graphics card every pixel is the processor's work: fewer of them, so that the face moves well.
+const PORTRAIT_TARGET = new Vector3(0, -0.042, -0.05); // center of a head whose sellion is the origin
+const PORTRAIT_HEIGHT = 0.33, PORTRAIT_WIDTH = 0.29; // meters that are always visible
+// Software renderers: the resolution is reduced to keep the frame rate.
 const SOFTWARE = /swiftshader|llvmpipe|softpipe|software/i;
-const FINEST = 2, COARSEST = 0.5, COARSER = 0.8;
+const MAX_PIXEL_RATIO = 2, MIN_PIXEL_RATIO = 0.5, PIXEL_RATIO_STEP = 0.8;
 const SLOW_FRAME = 1 / 22; // seconds
-const PATIENCE = 12; // slow frames in a row
+const MAX_SLOW_FRAMES = 12; // consecutive
 const PICTURE_DISTANCE = 10;
-const ASSUMED_FOCAL = 1.1; // of an unknown camera, in image widths
+const DEFAULT_FOCAL = 1.1; // focal length of an unknown camera, in image widths
 
-/** How the camera that took the faces sees: sizes and focal lengths in pixels. */
+/** Intrinsics of the camera: image size, focal lengths and principal point in pixels. */
 export interface Lens {
   width: number;
   height: number;
@@ -35,14 +35,14 @@ export interface Lens {
 export function lensOf(frame: StreamFrame): Lens {
   const { width, height, camera: [fx, fy, cx, cy] } = frame;
   if (fx > 0 && fy > 0) return { width, height, fx, fy, cx, cy };
-  const focal = ASSUMED_FOCAL * width;
+  const focal = DEFAULT_FOCAL * width;
   return { width, height, fx: focal, fy: focal, cx: (width - 1) / 2, cy: (height - 1) / 2 };
 }
 
 export class Stage {
   readonly renderer: WebGLRenderer;
-  /** There is no graphics card. */
-  readonly software = drawsInSoftware();
+  /** WebGL is rendered in software, without a GPU. */
+  readonly software = rendersInSoftware();
   readonly root = new Group();
   private scene = new Scene();
   private portrait = new PerspectiveCamera(PORTRAIT_ANGLE, 1, NEAR, FAR);
@@ -52,7 +52,7 @@ export class Stage {
   private viewpoint: Viewpoint = "portrait";
   private mirrored = false;
   private lens: Lens | null = null;
-  private ratio = FINEST;
+  private ratio = MAX_PIXEL_RATIO;
   private slowFrames = 0;
   private width = 1;
   private height = 1;
@@ -65,7 +65,7 @@ export class Stage {
     this.scene.add(this.root);
     this.addLights();
     this.background = new Mesh(new PlaneGeometry(1, 1), new MeshBasicMaterial({ toneMapped: false, depthWrite: false }));
-    // The pictures' first row is their top, and lies at v = 0.
+    // The first row of a picture is its top and has v = 0.
     const uv = this.background.geometry.getAttribute("uv");
     for (let k = 0; k < uv.count; k++) uv.setY(k, 1 - uv.getY(k));
     this.background.renderOrder = -1;
@@ -83,7 +83,7 @@ export class Stage {
   }
 
   private addLights(): void {
-    // A soft warm key from above, a cool fill from the other side, and a light from behind that draws the outline.
+    // A warm key light from above, a cool fill light from the other side, and rim lights from behind.
     const lamps: [string, number, [number, number, number]][] = [
       ["#fff1e0", 2.35, [-0.7, 0.75, 1.1]],
       ["#cfe0ff", 0.75, [1.2, 0.1, 0.7]],
@@ -105,17 +105,17 @@ export class Stage {
     this.renderer.setPixelRatio(Math.min(this.ratio, window.devicePixelRatio));
     this.renderer.setSize(this.width, this.height, false);
     this.portrait.aspect = this.width / this.height;
-    // The buttons cover the lowest strip: the head goes up by half of what they hide.
+    // The buttons cover the bottom: the head is moved up by half of the covered height.
     this.portrait.setViewOffset(this.width, this.height, 0, this.covered / 2, this.width, this.height);
     this.fitPortrait();
   }
 
-  /** Draws fewer pixels where frames take too long; `seconds` since the last frame. */
-  watchPace(seconds: number): void {
+  /** Reduces the resolution if frames are slow; `seconds` since the last frame. */
+  adaptResolution(seconds: number): void {
     this.slowFrames = seconds > SLOW_FRAME ? this.slowFrames + 1 : 0;
-    if (this.slowFrames < PATIENCE || this.ratio <= COARSEST) return;
+    if (this.slowFrames < MAX_SLOW_FRAMES || this.ratio <= MIN_PIXEL_RATIO) return;
     this.slowFrames = 0;
-    this.ratio = Math.max(COARSEST, COARSER * Math.min(this.ratio, window.devicePixelRatio));
+    this.ratio = Math.max(MIN_PIXEL_RATIO, PIXEL_RATIO_STEP * Math.min(this.ratio, window.devicePixelRatio));
     this.resize();
   }
 
@@ -124,7 +124,7 @@ export class Stage {
     return dock ? 0.7 * dock.clientHeight : 0;
   }
 
-  /** As near as the whole head allows, without changing the direction of the view. */
+  /** Moves the camera so that the head fits, keeping the view direction. */
   private fitPortrait(): void {
     const half = Math.tan((PORTRAIT_ANGLE / 2) * (Math.PI / 180));
     const height = PORTRAIT_HEIGHT / Math.max(0.3, 1 - this.covered / this.height);
@@ -153,7 +153,7 @@ export class Stage {
     this.lens = lens;
   }
 
-  /** The picture behind the faces in the camera's view; null where there is none. */
+  /** Sets the picture behind the faces in the camera viewpoint, or null. */
   setPicture(picture: Texture | null): void {
     if (picture) picture.colorSpace = SRGBColorSpace;
     if (this.background.material.map !== picture) {
@@ -162,7 +162,7 @@ export class Stage {
     }
   }
 
-  /** Draws; `center` is the head that stays in the middle in the portrait. */
+  /** Renders the scene; `center` is the head position that the portrait viewpoint follows. */
   render(center: Vector3): void {
     const asCamera = this.viewpoint === "camera" && this.lens !== null;
     this.root.scale.x = this.mirrored ? -1 : 1;
@@ -178,12 +178,12 @@ export class Stage {
     this.renderer.render(this.scene, asCamera ? this.lensCamera : this.portrait);
   }
 
-  /** The camera's own pinhole, its image as large as fits; the plane of the picture behind everything. */
+  /** Sets the projection of the real camera, fitted to the window, and the picture plane behind everything. */
   private placeLens({ width, height, fx, fy, cx, cy }: Lens): void {
     const scale = Math.min(this.width / width, this.height / height);
-    // The center of the first pixel is (0, 0), its corner (-0.5, -0.5).
-    const middle = this.mirrored ? width - (cx + 0.5) : cx + 0.5;
-    const x = (this.width - scale * width) / 2 + scale * middle;
+    // The center of the first pixel is (0, 0), the image corner is (-0.5, -0.5).
+    const principal = this.mirrored ? width - (cx + 0.5) : cx + 0.5;
+    const x = (this.width - scale * width) / 2 + scale * principal;
     const y = (this.height - scale * height) / 2 + scale * (cy + 0.5);
     const nearX = NEAR / (fx * scale), nearY = NEAR / (fy * scale);
     this.lensCamera.projectionMatrix.makePerspective(
@@ -198,7 +198,7 @@ export class Stage {
   }
 }
 
-function drawsInSoftware(): boolean {
+function rendersInSoftware(): boolean {
   const context = document.createElement("canvas").getContext("webgl2");
   const details = context?.getExtension("WEBGL_debug_renderer_info");
   const name = details ? String(context!.getParameter(details.UNMASKED_RENDERER_WEBGL)) : "";
@@ -206,10 +206,10 @@ function drawsInSoftware(): boolean {
   return SOFTWARE.test(name);
 }
 
-/** Lays the camera's picture on a face as it stood when the picture was taken: position and rotation in three's axes. */
+/** Projects the camera picture onto a face; position and rotation are those of the picture's frame, in three.js axes. */
 export function projectPicture(view: FaceView, picture: Texture, lens: Lens, position: Vector3, rotation: Quaternion): void {
   const { width, height, fx, fy, cx, cy } = lens;
-  // Rows u w, v w and w of a point in the camera's view; v from the top, three's y up and z backwards.
+  // Rows u w, v w and w for a point in camera view; v starts at the top, y is up and z backwards.
   const pixels = new Matrix4().set(
     fx / width, 0, -(cx + 0.5) / width, 0, 0, -fy / height, -(cy + 0.5) / height, 0, 0, 0, -1, 0, 0, 0, 0, 1,
   );

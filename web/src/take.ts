@@ -1,34 +1,34 @@
-// A recorded take: what the stream said while the button was down, as JSON or CSV.
+// A recorded take of the stream, as JSON or CSV.
 
 import type { FaceFrame, StreamFrame } from "./codec";
 
 export interface TakeFrame {
-  /** Seconds, of the image. */
+  /** Image stamp, seconds. */
   stamp: number;
   faces: FaceFrame[];
 }
 
-const LONGEST = 30 * 60 * 10; // frames: ten minutes at 30 Hz
+const MAX_FRAMES = 30 * 60 * 10; // ten minutes at 30 Hz
 
 export class Take {
   readonly frames: TakeFrame[] = [];
 
   constructor(readonly names: string[], readonly model: string) {}
 
-  /** False when the take is full. */
+  /** Adds a frame; false if the take is full. */
   add(frame: Pick<StreamFrame, "stamp" | "faces">): boolean {
     const last = this.frames.at(-1);
-    // Stamps run forward: what a looping recording repeats would otherwise be an animation that runs backwards.
+    // Stamps must increase: frames that a looping recording repeats are ignored.
     if (last && frame.stamp <= last.stamp) return true;
     this.frames.push({ stamp: frame.stamp, faces: frame.faces });
-    return this.frames.length < LONGEST;
+    return this.frames.length < MAX_FRAMES;
   }
 
   get seconds(): number {
     return this.frames.length ? this.frames.at(-1)!.stamp - this.frames[0].stamp : 0;
   }
 
-  /** One object: names, and per frame the faces; meters, quaternions xyzw from model axes to the camera frame. */
+  /** Names and frames with their faces; meters, quaternions xyzw from model axes to the camera frame. */
   json(): string {
     const frames = this.frames.map(({ stamp, faces }) => ({
       stamp,

@@ -1,8 +1,8 @@
-// Dark or light: as the device is set, until the user chooses.
+// Dark or light theme: the device setting until the user chooses.
 
 type Name = "dark" | "light";
 
-const KEY = "face_expr theme"; // in the browser's storage
+const KEY = "face_expr theme"; // in localStorage
 
 export class Theme {
   private name: Name;

@@ -1,9 +1,9 @@
-// The server's token: from the address, or as it was typed, for as long as the browser's tab is open.
+// The server token: from the URL or the dialog, stored for the lifetime of the tab.
 
-const KEY = "face_expr token"; // in the storage of the tab
+const KEY = "face_expr token"; // in sessionStorage
 
-/** The token of the address, which is then taken out of it, for addresses are shown and shared; or the last one. */
-export function givenToken(): string {
+/** The token in the URL, which is then removed from it because URLs are shared; or the stored one. */
+export function initialToken(): string {
   const url = new URL(location.href);
   const token = url.searchParams.get("token");
   if (!token) return sessionStorage.getItem(KEY) ?? "";

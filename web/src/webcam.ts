@@ -1,4 +1,4 @@
-// The own webcam as a source: one JPEG to the server, its answer, the next JPEG.
+// The device camera as a source: sends one JPEG to the server, waits for its answer, then sends the next.
 
 import { decodeFrame, type StreamFrame } from "./codec";
 import { pageSeconds, socketUrl } from "./connection";
@@ -11,19 +11,19 @@ export class Webcam {
   private canvas = document.createElement("canvas");
   private stream: MediaStream | null = null;
   private socket: WebSocket | null = null;
-  private taken = 0;
+  private takenAt = 0;
   private waiting: ImageBitmap | null = null;
 
-  /** `onFrame` gets each answer with the picture that it answers; `onEnd` the reason when it ends by itself. */
+  /** `onFrame` receives each answer with its picture; `onEnd` the reason if the connection ends. */
   constructor(
     private token: string,
     private onFrame: (frame: StreamFrame, picture: ImageBitmap) => void,
     private onEnd: (reason: string) => void,
   ) {}
 
-  /** Raises what getUserMedia raises: no camera, or no permission. */
+  /** Throws the errors of getUserMedia: no camera, or no permission. */
   async start(): Promise<void> {
-    if (!navigator.mediaDevices) throw new Error("the browser gives cameras only to pages from https:// or from this machine");
+    if (!navigator.mediaDevices) throw new Error("browsers allow camera access only for https:// pages and for localhost");
     this.stream = await navigator.mediaDevices.getUserMedia({
       video: { width: { ideal: 1280 }, frameRate: { ideal: 30 }, facingMode: "user" }, audio: false,
     });
@@ -37,7 +37,7 @@ export class Webcam {
     this.socket.onclose = ({ reason }) => {
       if (!this.stream) return;
       this.stop();
-      this.onEnd(reason || "the server takes no pictures at the moment; it may be busy with other cameras");
+      this.onEnd(reason || "the server accepts no images; it may be busy with other cameras");
     };
   }
 
@@ -47,33 +47,33 @@ export class Webcam {
     const scale = Math.min(1, WIDTH / videoWidth);
     Object.assign(this.canvas, { width: Math.round(scale * videoWidth), height: Math.round(scale * videoHeight) });
     this.canvas.getContext("2d")!.drawImage(this.video, 0, 0, this.canvas.width, this.canvas.height);
-    this.taken = pageSeconds();
+    this.takenAt = pageSeconds();
     this.waiting = await createImageBitmap(this.canvas);
     this.canvas.toBlob((jpeg) => {
-      if (!jpeg) this.next(); // the browser could not pack this one
+      if (!jpeg) this.next(); // encoding failed
       else if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(jpeg);
     }, "image/jpeg", QUALITY);
   }
 
   private answer(data: string | ArrayBuffer): void {
-    // Text instead of a frame says why a picture was refused; the next one may work.
+    // A text message is an error for this picture; the next one may succeed.
     if (typeof data !== "string" && this.waiting) {
       const frame = decodeFrame(data);
-      // The picture was taken here: the page's own clock tells the delay.
-      this.onFrame({ ...frame, stamp: this.taken }, this.waiting);
-      this.waiting = null; // it is the page's now
+      // The picture was taken on this device: its latency is measured with the page's clock.
+      this.onFrame({ ...frame, stamp: this.takenAt }, this.waiting);
+      this.waiting = null; // owned by the page now
     }
     this.next();
   }
 
-  /** The next new picture of the camera, not the same one again. */
+  /** Waits for the next camera frame. */
   private next(): void {
-    this.forget();
+    this.closeBitmap();
     if ("requestVideoFrameCallback" in this.video) this.video.requestVideoFrameCallback(() => void this.send());
     else window.setTimeout(() => void this.send(), 15);
   }
 
-  private forget(): void {
+  private closeBitmap(): void {
     this.waiting?.close();
     this.waiting = null;
   }
@@ -83,6 +83,6 @@ export class Webcam {
     this.stream = null;
     this.socket?.close();
     this.socket = null;
-    this.forget();
+    this.closeBitmap();
   }
 }

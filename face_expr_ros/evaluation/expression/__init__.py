@@ -1,1 +1,1 @@
-"""How well expression is read: against drawn truth, on real video, and at rest."""
+"""Accuracy of blendshapes: on synthetic faces with ground truth, on real video and photographs, and on still faces."""

@@ -1,8 +1,8 @@
-"""Whether the same expression reads the same: at another place, at another size, under another pose.
+"""Invariance of the blendshapes to position, size and pose.
 
-Place and size are exact: the landmarks are moved by whole pixels or made twice as large, and the image with them, so
-that nothing is seen that was not seen before. Pose is drawn anew: the same person in the same expression and light,
-turned from -40 to 40 degrees, as FaceMesh sees it then.
+Position and size are tested exactly: landmarks and image are shifted by whole pixels or enlarged by a factor of two, so
+the content does not change. For pose, the same person is rendered with the same expression and light at yaw angles from
+-40 to 40 degrees, and FaceMesh is run on each image.
 """
 
 from __future__ import annotations
@@ -17,58 +17,58 @@ from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.core.progress import progress
 from face_expr_ros.core.types import Camera, FloatArray, Landmarks
 from face_expr_ros.drawing.lighting import Light
-from face_expr_ros.evaluation.expression.people import Line, Look, Person, pose_of
-from face_expr_ros.evaluation.expression.readers import through_stage
+from face_expr_ros.evaluation.expression.readers import stage_reader
+from face_expr_ros.evaluation.expression.synthetic_people import Observation, PerceptionStages, SyntheticPerson, pose_of
 from face_expr_ros.perception.expression import open_expression
-from face_expr_ros.training.expression.expressions import MIXTURE, REST, drawn_expression
+from face_expr_ros.training.expression.expressions import MIXTURE, NEUTRAL, sample_expression
 
 PEOPLE = 6
-_FIRST = 100_000  # number of the first person; the synthetic scores have others
-_EXPRESSIONS = 8  # of a person, rest not counted
+_FIRST = 100_000  # number of the first person, apart from the people of `synthetic`
+_EXPRESSIONS = 8  # per person, in addition to the neutral expression
 _YAWS = (-40.0, -20.0, 0.0, 20.0, 40.0)
-_NEAR, _USUAL = 0.58, 0.7  # meters; near enough for a head that averages pixels of large faces
+_NEAR, _USUAL = 0.58, 0.7  # meters; near enough that patches of large faces are averaged
 _SHIFTS = ((3, -2), (-7, 5), (64, 32), (-40, -40))  # pixels: x, y
-_ACTIVE = 0.1  # standard deviation, over the drawn expressions, of a blendshape that they show
+_ACTIVE = 0.1  # minimum standard deviation of a blendshape over the expressions to be evaluated
 
 
 def evaluate_invariance(config: PerceptionConfig, people: int = PEOPLE) -> dict[str, Any]:
-    """How much the values of the configured reader change.
+    """Changes of the blendshapes of the configured backend.
 
     Returns:
-        shift, scale: the largest change of any value. pose_ratio and more: see `pose_ratios`.
+        ``shift``, ``scale``: largest change of any value; ``pose_ratio`` and more: see `pose_ratios`.
     """
-    line = Line(config)
-    names = line.drawn.expression_names
-    read = through_stage(open_expression(config.expression, line.model, line.fitter), names)
+    stages = PerceptionStages(config)
+    names = stages.open_model.expression_names
+    read = stage_reader(open_expression(config.expression, stages.model, stages.fitter), names)
     shift, scale, truths, values = [], [], [], []
-    for number in progress(range(people), "turned people", people, "people"):
-        line.reset()
-        person = Person(line.drawn, _FIRST + number)
-        rest, moments = _turned(line, person)
-        near = _near(line, person)
-        if rest is None or near is None:
+    for number in progress(range(people), "rotated people", people, "people"):
+        stages.reset()
+        person = SyntheticPerson(stages.open_model, _FIRST + number)
+        neutral, moments = _render_rotated(stages, person)
+        near = _render_near(stages, person)
+        if neutral is None or near is None:
             continue
-        shift += [_change(line, read, near, shifted(near, *by)) for by in _SHIFTS]
-        scale.append(_change(line, read, near, enlarged(near)))
-        for looks in moments:
-            truths.append(looks[0].expression)
-            values.append(read(rest, looks))
-    line.close()
+        shift += [_change(stages, read, near, shifted(near, *by)) for by in _SHIFTS]
+        scale.append(_change(stages, read, near, enlarged(near)))
+        for observations in moments:
+            truths.append(observations[0].expression)
+            values.append(read(neutral, observations))
+    stages.close()
     if not values:
-        raise RuntimeError(f"no face was found in the pictures of {people} drawn people")
+        raise RuntimeError(f"expected faces in the images of {people} synthetic people, found none")
     return {"shift": max(shift), "scale": max(scale), **pose_ratios(names, np.array(truths), np.array(values))}
 
 
 def pose_ratios(names: Sequence[str], truth: FloatArray, values: FloatArray) -> dict[str, Any]:
-    """Variance over poses in parts of the variance over expressions, for the blendshapes that the expressions show.
+    """Variance over poses relative to the variance over expressions, for the blendshapes that the expressions contain.
 
     Args:
         names: (E,).
-        truth: (n, E) the expressions. values: (n, poses, E) what was read of them.
+        truth: (n, E) the expressions. values: (n, poses, E) the measured blendshapes.
 
     Returns:
-        pose_ratio: the mean over the blendshapes; pose_ratio_pooled: the sums of both variances over the blendshapes
-        by each other, in which weak blendshapes weigh little; pose_ratio_by_name. NaN where nothing was shown.
+        ``pose_ratio``: mean over the blendshapes; ``pose_ratio_pooled``: ratio of the summed variances, in which weak
+        blendshapes have little weight; ``pose_ratio_by_name``. NaN if no blendshape qualifies.
     """
     shown = np.flatnonzero(truth.std(axis=0) >= _ACTIVE)
     within = values.var(axis=1).mean(axis=0)[shown]
@@ -81,52 +81,62 @@ def pose_ratios(names: Sequence[str], truth: FloatArray, values: FloatArray) -> 
     }
 
 
-def shifted(look: Look, x: int, y: int) -> Look:
-    """The look with its image rolled by whole pixels, and the landmarks with it."""
-    return _moved(look, np.roll(look.frame.image, (y, x), axis=(0, 1)), 1.0, np.array([x, y, 0.0]))
+def shifted(observation: Observation, x: int, y: int) -> Observation:
+    """The observation with image and landmarks shifted by whole pixels; the image wraps around."""
+    return _moved(observation, np.roll(observation.frame.image, (y, x), axis=(0, 1)), 1.0, np.array([x, y, 0.0]))
 
 
-def enlarged(look: Look) -> Look:
-    """The look with every pixel as four: the center (x, y) of a pixel becomes (2 x + 0.5, 2 y + 0.5)."""
-    return _moved(look, look.frame.image.repeat(2, axis=0).repeat(2, axis=1), 2.0, np.array([0.5, 0.5, 0.0]))
+def enlarged(observation: Observation) -> Observation:
+    """The observation with each pixel repeated 2 x 2 times: a pixel center (x, y) becomes (2 x + 0.5, 2 y + 0.5)."""
+    return _moved(
+        observation, observation.frame.image.repeat(2, axis=0).repeat(2, axis=1), 2.0, np.array([0.5, 0.5, 0.0])
+    )
 
 
-def _moved(look: Look, image: np.ndarray, scale: float, offset: FloatArray) -> Look:
-    camera, points = look.frame.camera, look.track.landmarks
-    assert points is not None  # a look has landmarks
+def _moved(observation: Observation, image: np.ndarray, scale: float, offset: FloatArray) -> Observation:
+    camera, points = observation.frame.camera, observation.track.landmarks
+    assert points is not None  # an observation has landmarks
     matrix = np.diag([scale, scale, 1.0]) @ camera.matrix + np.array([[0, 0, offset[0]], [0, 0, offset[1]], [0, 0, 0]])
     height, width = image.shape[:2]
-    frame = replace(look.frame, image=image, camera=Camera(width, height, matrix, camera.distortion, camera.metric))
+    frame = replace(
+        observation.frame, image=image, camera=Camera(width, height, matrix, camera.distortion, camera.metric)
+    )
     moved = (points.points.astype(np.float64) * scale + offset).astype(np.float32)
-    return replace(look, frame=frame, track=replace(look.track, landmarks=Landmarks(moved, points.confidence)))
+    return replace(
+        observation, frame=frame, track=replace(observation.track, landmarks=Landmarks(moved, points.confidence))
+    )
 
 
-def _change(line: Line, read: Callable[..., FloatArray], look: Look, moved: Look) -> float:
-    """The largest difference of a value, each look fitted anew as in a first frame."""
-    before, after = (read(None, [_fitted(line, each)])[0] for each in (look, moved))
+def _change(
+    stages: PerceptionStages, read: Callable[..., FloatArray], observation: Observation, moved: Observation
+) -> float:
+    """The largest difference of a value; each observation is fitted without history, as in a first frame."""
+    before, after = (read(None, [_fitted(stages, each)])[0] for each in (observation, moved))
     return float(np.abs(after - before).max())
 
 
-def _fitted(line: Line, look: Look) -> Look:
-    line.fitter.reset()
-    return replace(look, fit=line.fitter(look.frame, [look.track])[0])
+def _fitted(stages: PerceptionStages, observation: Observation) -> Observation:
+    stages.fitter.reset()
+    return replace(observation, fit=stages.fitter(observation.frame, [observation.track])[0])
 
 
-def _near(line: Line, person: Person) -> Look | None:
-    expression = drawn_expression(person.rng, line.drawn.expression_names, MIXTURE)
+def _render_near(stages: PerceptionStages, person: SyntheticPerson) -> Observation | None:
+    expression = sample_expression(person.rng, stages.open_model.expression_names, MIXTURE)
     pose = pose_of(10.0, 5.0, 5.0, _NEAR)
-    return line(person.shown(expression, pose, Light.random(person.rng)), expression)
+    return stages(person.render(expression, pose, Light.random(person.rng)), expression)
 
 
-def _turned(line: Line, person: Person) -> tuple[Look | None, list[list[Look]]]:
-    """The person at rest, and each expression in every pose; expressions that FaceMesh does not see in one are left
-    out."""
-    names, light = line.drawn.expression_names, Light.random(person.rng)
+def _render_rotated(
+    stages: PerceptionStages, person: SyntheticPerson
+) -> tuple[Observation | None, list[list[Observation]]]:
+    """The neutral person, and each expression in every pose; expressions not found in some pose are left out."""
+    names, light = stages.open_model.expression_names, Light.random(person.rng)
 
-    def look(expression: FloatArray, yaw: float) -> Look | None:
-        return line(person.shown(expression, pose_of(yaw, 0.0, 0.0, _USUAL), light), expression)
+    def observe(expression: FloatArray, yaw: float) -> Observation | None:
+        return stages(person.render(expression, pose_of(yaw, 0.0, 0.0, _USUAL), light), expression)
 
-    rest = look(drawn_expression(person.rng, names, REST), 0.0)
-    expressions = [drawn_expression(person.rng, names, MIXTURE) for _ in range(_EXPRESSIONS)]
-    moments = [[look(expression, yaw) for yaw in _YAWS] for expression in expressions]
-    return rest, [seen for looks in moments if len(seen := [each for each in looks if each is not None]) == len(_YAWS)]
+    neutral = observe(sample_expression(person.rng, names, NEUTRAL), 0.0)
+    expressions = [sample_expression(person.rng, names, MIXTURE) for _ in range(_EXPRESSIONS)]
+    rendered = [[observe(expression, yaw) for yaw in _YAWS] for expression in expressions]
+    found = [[each for each in observations if each is not None] for observations in rendered]
+    return neutral, [observations for observations in found if len(observations) == len(_YAWS)]

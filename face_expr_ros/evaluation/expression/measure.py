@@ -1,4 +1,4 @@
-"""All measurements of the expression, one after the other, as one result."""
+"""Runs all expression measurements and combines their results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from face_expr_ros.evaluation.expression.invariance import evaluate_invariance
 from face_expr_ros.evaluation.expression.stillness import evaluate_stillness
 from face_expr_ros.evaluation.expression.synthetic import FRAMES, evaluate_synthetic
 
-_FOR_ONE_TURNED = 240  # pictures of drawn people, for one person who turns
+_FRAMES_PER_ROTATED_PERSON = 240  # images of `evaluate_synthetic` per person of `evaluate_invariance`
 
 
 def evaluate_expression(
@@ -21,17 +21,17 @@ def evaluate_expression(
     videos: Path | None = None,
     data: Path | None = None,
 ) -> dict[str, Any]:
-    """Everything that can be measured with what is given; `notes` says what was left out.
+    """Run all measurements that are possible with the given data; ``notes`` lists what was left out.
 
     Args:
-        config: of the pipeline.
-        frames: pictures of drawn people; people who turn are drawn in proportion.
+        config: configuration of the pipeline.
+        frames: number of synthetic images; the number of rotated people is proportional.
         task: MediaPipe's face_landmarker.task.
-        videos: a folder with the videos that `videos.evaluate_videos` knows.
-        data: AFLW2000-3D.
+        videos: a folder with the videos of `videos.VIDEOS`.
+        data: folder of AFLW2000-3D.
     """
     result: dict[str, Any] = {}
-    if data is not None:  # first what may refuse the configuration
+    if data is not None:  # first, because it may reject the configuration
         from face_expr_ros.evaluation.expression.mouth import mouth_nme
 
         result["mouth_nme"] = mouth_nme(config, data)
@@ -41,16 +41,16 @@ def evaluate_expression(
         result |= evaluate_videos(config, videos, task)
     result |= {
         "synthetic": evaluate_synthetic(config, frames, task),
-        "invariance": evaluate_invariance(config, max(1, round(frames / _FOR_ONE_TURNED))),
+        "invariance": evaluate_invariance(config, max(1, round(frames / _FRAMES_PER_ROTATED_PERSON))),
         **evaluate_stillness(config),
     }
-    return {**result, "notes": _left_out(task, videos, data)}
+    return {**result, "notes": _skipped_notes(task, videos, data)}
 
 
-def _left_out(task: Path | None, videos: Path | None, data: Path | None) -> list[str]:
+def _skipped_notes(task: Path | None, videos: Path | None, data: Path | None) -> list[str]:
     notes = {
-        "MediaPipe's own blendshapes are left out: --task names no face_landmarker.task": task,
-        "Blinks and agreement on video are left out: --videos names no folder": videos,
-        "The mouth on photographs is left out: --data names no AFLW2000-3D": data,
+        "MediaPipe's own blendshapes are left out: --task (face_landmarker.task) is not given": task,
+        "Blinks and agreement on video are left out: --videos is not given": videos,
+        "The mouth on photographs is left out: --data (AFLW2000-3D) is not given": data,
     }
     return [note for note, given in notes.items() if given is None]

@@ -1,7 +1,7 @@
-"""Whether the blendshapes explain the mouth in photographs: they move the fit's own face, in place of its coefficients.
+"""Accuracy of the mouth in photographs when the blendshapes replace the fit's own expression coefficients.
 
-Only where the face model's expression basis is the blendshapes'. The error is AFLW2000-3D's NME of the 20 mouth points
-(`aflw2000`), pose and shape the fit's, on the ground truth's crops.
+The face model must have the blendshapes as its expression basis. The error is AFLW2000-3D's NME of the 20 mouth points
+(`aflw2000`) with pose and shape of the fit, on the ground truth's crops.
 """
 
 from __future__ import annotations
@@ -23,35 +23,35 @@ from face_expr_ros.evaluation.aflw2000_fits import roll_of
 from face_expr_ros.models.bundle import open_bundle
 from face_expr_ros.perception.expression import ExpressionReader, open_expression
 from face_expr_ros.perception.fitting import Fitter, open_fitter
-from face_expr_ros.perception.landmarks import LandmarkFinder, open_landmarks
+from face_expr_ros.perception.landmarks import LandmarkDetector, open_landmarks
 
-FIELD_OF_VIEW = 25.0  # degrees: the images are small parts of photographs, as `face_expr evaluate aflw2000` assumes
-_LOOKS = 3  # at a still picture: FaceMesh needs a frame or two to find its place
+FIELD_OF_VIEW = 25.0  # degrees; the images are small parts of photographs, as in `face_expr evaluate aflw2000`
+_REPETITIONS = 3  # passes over a still image: FaceMesh needs a frame or two to converge
 
 
 @dataclass(frozen=True)
 class _Stages:
-    landmarks: LandmarkFinder
+    landmarks: LandmarkDetector
     fitter: Fitter
     reader: ExpressionReader
     model: MorphableModel
 
 
 def mouth_nme(config: PerceptionConfig, data: Path, field_of_view: float = FIELD_OF_VIEW) -> dict[str, Any]:
-    """Mouth NME in percent of three expressions on the same faces: those that FaceMesh sees.
+    """Mouth NME in percent for three expressions on the same faces, those with FaceMesh landmarks.
 
     Args:
-        config: of the fit and of the reader; its own field of view is a webcam's and does not count.
+        config: configuration of the fit and of the expression backend; its field of view is ignored.
         data: the folder of AFLW2000-3D.
-        field_of_view: of the cameras, assumed, vertical, degrees.
+        field_of_view: assumed vertical field of view of the cameras, degrees.
 
     Returns:
-        By ground truth (``original``, and ``reannotated`` where there is one), and in it for ``all`` faces and for the
-        ``frontal`` ones up to 30 degrees of yaw: ``images``, their number, and the means ``fit`` (the fit's own
-        coefficients), ``reader`` (the blendshapes) and ``none`` (no expression).
+        For each ground truth (``original``, and ``reannotated`` if available), for ``all`` faces and for ``frontal``
+        ones up to 30 degrees of yaw: ``images``, their number, and the mean NME ``fit`` (the fit's own coefficients),
+        ``reader`` (the blendshapes) and ``none`` (no expression).
 
     Raises:
-        ValueError: the face model has another expression basis, or ``data`` is no AFLW2000-3D.
+        ValueError: the face model has another expression basis, or ``data`` is not AFLW2000-3D.
     """
     dataset = open_dataset(data)
     stages = _open(config)
@@ -65,8 +65,8 @@ def _open(config: PerceptionConfig) -> _Stages:
     bundle = open_bundle(config.bundle, config.fitting.network)
     if "jawOpen" not in bundle.model.expression_names:
         raise ValueError(
-            f"a face model with the expression basis of the blendshapes was wanted, that of the bundle {config.bundle} "
-            f"has {bundle.model.expression_names[0]} and so on; use the bundle open"
+            f"expected a face model with blendshapes as expression basis, got that of the bundle {config.bundle} with "
+            f"{bundle.model.expression_names[0]}, ...; use the bundle open"
         )
     fitter = open_fitter(config.fitting, bundle)
     reader = open_expression(config.expression, bundle.model, fitter)
@@ -80,14 +80,14 @@ def _frame(path: Path, field_of_view: float) -> Frame:
 
 
 def _mouths(stages: _Stages, frame: Frame, true: FloatArray) -> FloatArray:
-    """(3, 68, 2) pixels of the fit, of the blendshapes and of no expression; NaN where FaceMesh sees no face."""
+    """(3, 68, 2) pixels with the fit's expression, the blendshapes and no expression; NaN without landmarks."""
     for stage in (stages.landmarks, stages.fitter, stages.reader):
         stage.reset()
     track = Track("f1", crop_from_landmarks(true), None, fresh=False, roll=roll_of(true))
-    (seen,) = [stages.landmarks(frame, [track]) for _ in range(_LOOKS)][-1]
-    if seen is None:
+    (landmarks,) = [stages.landmarks(frame, [track]) for _ in range(_REPETITIONS)][-1]
+    if landmarks is None:
         return np.full((3, 68, 2), np.nan)
-    track = replace(track, landmarks=seen)
+    track = replace(track, landmarks=landmarks)
     (fit,) = stages.fitter(frame, [track])
     (blendshapes,) = stages.reader(frame, [track], [fit])
     expressions = (fit.expression, _in_order(blendshapes.names, blendshapes.values, stages.model), np.zeros(0))
@@ -105,11 +105,11 @@ def _points(model: MorphableModel, fit: FaceFit, expression: FloatArray, frame: 
 
 
 def _figures(truth: GroundTruth, points: FloatArray) -> dict[str, Any]:
-    """Means of the errors of ``points`` (N, 3, 68, 2)."""
-    seen = np.isfinite(points).all(axis=(1, 2, 3))
-    frontal = seen & (yaw_bins(np.degrees(truth.angles[:, 0])) == 0)
+    """Mean errors of ``points`` (N, 3, 68, 2)."""
+    found = np.isfinite(points).all(axis=(1, 2, 3))
+    frontal = found & (yaw_bins(np.degrees(truth.angles[:, 0])) == 0)
     references = {"original": truth.original, "reannotated": truth.reannotated}
-    chosen = {"all": seen, "frontal": frontal}
+    chosen = {"all": found, "frontal": frontal}
     return {
         kind: {
             part: {"images": float(rows.sum())} | _means(points[rows], reference[rows])

@@ -1,4 +1,4 @@
-"""Who reads a person's pictures: the configured stage, and what it is compared with, with and without a known rest."""
+"""A common interface for expression backends and baselines, with and without a known neutral expression."""
 
 from __future__ import annotations
 
@@ -7,40 +7,40 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from face_expr_ros.core.types import Blendshapes, FloatArray
-from face_expr_ros.evaluation.expression.people import Look
+from face_expr_ros.evaluation.expression.synthetic_people import Observation
 from face_expr_ros.perception.expression import ExpressionReader
 
-# The person at rest, where that is known, and in other pictures: (n, E) values.
-PersonReader = Callable[[Look | None, Sequence[Look]], FloatArray]
+# (neutral observation or None, n observations of the same person) -> (n, E) blendshapes.
+PersonReader = Callable[[Observation | None, Sequence[Observation]], FloatArray]
 
 
-def through_stage(stage: ExpressionReader, names: Sequence[str]) -> PersonReader:
-    """Through the pipeline's stage, which is calibrated where the rest is known."""
+def stage_reader(stage: ExpressionReader, names: Sequence[str]) -> PersonReader:
+    """A reader that runs the pipeline's stage, calibrated with the neutral observation if it is known."""
 
-    def read(rest: Look | None, looks: Sequence[Look]) -> FloatArray:
+    def read(neutral: Observation | None, observations: Sequence[Observation]) -> FloatArray:
         stage.reset()
-        if rest is not None:
-            _one(stage, rest)
+        if neutral is not None:
+            _one(stage, neutral)
             stage.calibrate()
-        return np.stack([in_order(_one(stage, look), names) for look in looks])
+        return np.stack([ordered_values(_one(stage, observation), names) for observation in observations])
 
     return read
 
 
-def _one(stage: ExpressionReader, look: Look) -> Blendshapes:
-    return stage(look.frame, [look.track], [look.fit])[0]
+def _one(stage: ExpressionReader, observation: Observation) -> Blendshapes:
+    return stage(observation.frame, [observation.track], [observation.fit])[0]
 
 
-def in_order(values: Blendshapes, names: Sequence[str]) -> FloatArray:
-    """The values of these names; 0 for a name that a reader does not have.
+def ordered_values(values: Blendshapes, names: Sequence[str]) -> FloatArray:
+    """The values in the order of these names; 0 for missing names.
 
     Raises:
-        ValueError: it has none of them.
+        ValueError: all names are missing.
     """
     given = dict(zip(values.names, values.values, strict=True))
     if not given.keys() & set(names):
         raise ValueError(
-            f"blendshapes with ARKit's names were wanted, such as {names[0]}, and the reader gives "
-            f"{', '.join(values.names[:2])}, ...; set expression.backend to one that reads them with this bundle"
+            f"expected blendshapes with ARKit names such as {names[0]}, got {', '.join(values.names[:2])}, ...; "
+            f"set expression.backend to one that provides them with this bundle"
         )
     return np.array([float(given.get(name, 0.0)) for name in names])

@@ -1,4 +1,4 @@
-"""The measurements of the expression for readers: lines for a terminal, a table for the documents, a page."""
+"""Formats the expression measurements as terminal lines, a Markdown table and an HTML page."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 from face_expr_ros.evaluation import html_page as page
 from face_expr_ros.evaluation.curves import dots_by_name
 from face_expr_ros.evaluation.expression.scores import GROUPS, members
-from face_expr_ros.evaluation.expression.synthetic import aim
+from face_expr_ros.evaluation.expression.synthetic import target_correlation
 
-_UNKNOWN = "_without_neutral"  # end of the names of readers that do not know the rest
+_WITHOUT_NEUTRAL = "_without_neutral"  # suffix of readers without a known neutral expression
 
-# Reader in the result: its words in a table.
+# Reader in the result -> label in a table.
 _READERS = {
     "landmark_fit": "landmark fit",
     "ridge": "ridge",
@@ -40,22 +40,22 @@ def result_lines(result: Mapping[str, Any]) -> list[str]:
 
 
 def table(result: Mapping[str, Any]) -> str:
-    """A document with the correlation of all 52 blendshapes, as Markdown. Weak ones are marked."""
+    """A Markdown document with the correlation of all 52 blendshapes, with weak ones marked."""
     synthetic = result["synthetic"]
     head, *rows = [_headings(synthetic), *_mean_rows(synthetic), *_name_rows(synthetic)]
     lines = [
         "# All blendshapes",
         "",
         fill(
-            f"Correlation with what was drawn, on {synthetic['found']} pictures of {synthetic['people']} drawn people "
-            f"that no training saw, yaw within 40 degrees; reader: `{synthetic['reader']}`. "
-            "[evaluation.md](evaluation.md#expression) says how it is measured. This file is written by "
+            f"Correlation with the ground truth on {synthetic['found']} images of {synthetic['people']} synthetic "
+            f"people who are not in the training data, yaw within 40 degrees; backend: `{synthetic['reader']}`. "
+            "[evaluation.md](evaluation.md#expression) describes the measurement. This file is written by "
             "`face_expr evaluate expression --table`.",
             120,
             break_on_hyphens=False,
         ),
         "",
-        "\\* does not reach its aim. \u2020 not better than a baseline with a known neutral.",
+        "\\* below its target. \u2020 not better than a baseline with a known neutral expression.",
         "",
         _markdown(head),
         "|" + "---|" * len(head),
@@ -67,7 +67,7 @@ def table(result: Mapping[str, Any]) -> str:
 
 
 def write_page(path: Path, result: Mapping[str, Any]) -> None:
-    """The result as one HTML file with everything in it."""
+    """Write the result as one self-contained HTML file."""
     synthetic = result["synthetic"]
     names = list(synthetic["correlation"])
     bars = {"known neutral": synthetic["correlation"], "no neutral": synthetic["correlation_without_neutral"]}
@@ -80,31 +80,31 @@ def write_page(path: Path, result: Mapping[str, Any]) -> None:
     body = [
         f"<h1>Expression: {escape(synthetic['reader'])}</h1>",
         *(f"<p>{escape(text)}</p>" for text in (*result["notes"], *_weak_lines(synthetic))),
-        "<h2>Correlation with what was drawn</h2>",
+        "<h2>Correlation with the ground truth</h2>",
         _html([_headings(synthetic), *_mean_rows(synthetic), *_name_rows(synthetic)]),
         f'<div class="row">{page.image(chart, "png", "correlation by blendshape")}</div>',
         "<h2>By part of the face: correlation, mean absolute error, R2</h2>",
         _groups(synthetic),
-        "<h2>Everything else</h2>",
-        _rest(result),
+        "<h2>Other results</h2>",
+        _other_results(result),
     ]
     page.write_page(path, "Expression", body)
 
 
 def _columns(synthetic: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Words and scores of every reader, the configured one first."""
+    """Label and scores of every reader, the configured backend first."""
     own = {"known neutral": synthetic, "no neutral": synthetic["without_neutral"]}
     return own | {
-        words: synthetic["baselines"][key] for key, words in _READERS.items() if key in synthetic["baselines"]
+        label: synthetic["baselines"][key] for key, label in _READERS.items() if key in synthetic["baselines"]
     }
 
 
 def _headings(synthetic: Mapping[str, Any]) -> list[str]:
-    return ["blendshape", "aim", *_columns(synthetic)]
+    return ["blendshape", "target", *_columns(synthetic)]
 
 
 def _mean_rows(synthetic: Mapping[str, Any]) -> list[list[str]]:
-    """The mean of all, and of each group."""
+    """Rows of the means over all blendshapes and over each group."""
     columns = _columns(synthetic).values()
     rows = [["mean of all", "", *(f"{scores['mean']['correlation']:.2f}" for scores in columns)]]
     for group in synthetic["groups"]:
@@ -113,28 +113,28 @@ def _mean_rows(synthetic: Mapping[str, Any]) -> list[list[str]]:
 
 
 def _name_rows(synthetic: Mapping[str, Any]) -> list[list[str]]:
-    """Every blendshape, group by group."""
+    """Rows of all blendshapes, ordered by group."""
     names = list(synthetic["correlation"])
     ordered = [names[k] for group in GROUPS for k in members(names, group)]
     return [_name_row(synthetic, name) for name in ordered]
 
 
 def _name_row(synthetic: Mapping[str, Any], name: str) -> list[str]:
-    weak, wanted = synthetic["weak"], aim(name)
-    better = [of for key, of in weak["not_better"].items() if not key.endswith(_UNKNOWN)]
+    weak, target = synthetic["weak"], target_correlation(name)
+    better = [of for key, of in weak["not_better"].items() if not key.endswith(_WITHOUT_NEUTRAL)]
     marks = "*" * (name in weak["below_aim"]) + "\u2020" * any(name in of for of in better)
     values = [f"{scores['correlation'][name]:.2f}" for scores in _columns(synthetic).values()]
-    return [name + (f" {marks}" if marks else ""), "" if wanted is None else f"{wanted:.2f}", *values]
+    return [name + (f" {marks}" if marks else ""), "" if target is None else f"{target:.2f}", *values]
 
 
 def _weak_lines(synthetic: Mapping[str, Any]) -> list[str]:
     weak = synthetic["weak"]
-    lines = [f"Below its aim: {_listed(weak['below_aim'])}."]
-    for key, words in _READERS.items():
-        if key in weak["not_better"] and not key.endswith(_UNKNOWN):
+    lines = [f"Below the target: {_listed(weak['below_aim'])}."]
+    for key, label in _READERS.items():
+        if key in weak["not_better"] and not key.endswith(_WITHOUT_NEUTRAL):
             groups = weak["groups_not_better"][key]
             beaten = f"; of the groups: {', '.join(groups)}" if groups else ""
-            lines.append(f"Not better than {words}: {_listed(weak['not_better'][key])}{beaten}.")
+            lines.append(f"Not better than {label}: {_listed(weak['not_better'][key])}{beaten}.")
     return lines
 
 
@@ -166,8 +166,8 @@ def _measures(scores: Mapping[str, float]) -> str:
     return " / ".join(f"{scores[name]:.3f}" for name in ("correlation", "mae", "r2"))
 
 
-def _rest(result: Mapping[str, Any]) -> str:
-    """Every other number of the result, under its dotted name."""
+def _other_results(result: Mapping[str, Any]) -> str:
+    """All other numbers of the result, with dotted names."""
     rows = [page.row(name, [value]) for name, value in _numbers({k: v for k, v in result.items() if k != "synthetic"})]
     return f"<table>{''.join(rows)}</table>"
 

@@ -1,4 +1,4 @@
-"""Errors and agreement of 52 blendshapes with what was drawn, by name and by part of the face."""
+"""Errors of 52 blendshapes against ground truth, by name and by part of the face."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from face_expr_ros.core.types import FloatArray
 
-# Part of the face: the words that its blendshapes begin with.
+# Part of the face -> prefixes of its blendshapes.
 GROUPS = {
     "eyes": ("eye",),
     "brows": ("brow",),
@@ -19,16 +19,15 @@ GROUPS = {
     "tongue": ("tongue",),
 }
 MEASURES = ("mae", "correlation", "r2")
-_CONSTANT = 1e-9  # standard deviation below which a value tells nothing
+_CONSTANT = 1e-9  # standard deviation below which a value counts as constant
 
 
 def scores(names: Sequence[str], truth: FloatArray, values: FloatArray) -> dict[str, Any]:
-    """Mean absolute error, Pearson's r and R2 (explained part of the variance; below 0 where the mean would do
-    better), each by name, and their means over all names and over each group.
+    """Mean absolute error, Pearson's r and R2, each by name, and their means over all names and over each group.
 
     Args:
-        names: (E,) of the blendshapes.
-        truth, values: (n, E) what was drawn and what was read, 0..1.
+        names: (E,) names of the blendshapes.
+        truth, values: (n, E) true and measured values, 0..1.
     """
     by_name = {
         "mae": np.abs(values - truth).mean(axis=0),
@@ -51,7 +50,7 @@ def members(names: Sequence[str], group: str) -> list[int]:
 
 
 def correlation(a: FloatArray, b: FloatArray) -> float:
-    """Pearson's r; 0 where one of the two never changes, for it then tells nothing."""
+    """Pearson's r; 0 if one of the two is constant."""
     if a.std() < _CONSTANT or b.std() < _CONSTANT:
         return 0.0
     return float(np.corrcoef(a, b)[0, 1])

@@ -1,4 +1,4 @@
-"""What the whole pipeline, filter included, makes of a face that does not move; how late it tells of a movement."""
+"""Noise of the whole pipeline, filter included, on a still face, and the filter's delay."""
 
 from __future__ import annotations
 
@@ -10,38 +10,39 @@ from face_expr_ros.core.config import PerceptionConfig, SmoothingConfig
 from face_expr_ros.core.progress import progress
 from face_expr_ros.core.types import Blendshapes, Face, FaceFit, FloatArray, Frame, Pose, Roi
 from face_expr_ros.drawing.lighting import Light
-from face_expr_ros.evaluation.expression.people import CAMERA, Person, noisy, pose_of
+from face_expr_ros.evaluation.expression.synthetic_people import CAMERA, SyntheticPerson, add_noise, pose_of
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.perception.smoothing import Smoother
-from face_expr_ros.training.expression.expressions import MIXTURE, REST, drawn_expression
+from face_expr_ros.training.expression.expressions import MIXTURE, NEUTRAL, sample_expression
 
 PEOPLE = 2
-RATE = 30.0  # frames a second
+RATE = 30.0  # frames per second
 _FIRST = 200_000  # number of the first person
 _NOISE = (2.0, 4.0)  # gray levels
 _SETTLING, _MEASURED = 30, 60  # frames
-_STEP = 0.5  # of a blendshape
-_WAIT = 60  # frames, for a filter to settle
+_STEP = 0.5  # height of the step in a blendshape
+_WAIT = 60  # frames for the filter to settle
 
 
 def evaluate_stillness(config: PerceptionConfig, people: int = PEOPLE) -> dict[str, Any]:
-    """Faces that do not move, at rest and in an expression, in images that differ by their noise alone.
+    """Blendshapes of still faces, neutral and with an expression, in images that differ only in noise.
 
     Returns:
-        still_std_max: the largest standard deviation over time of any blendshape, with and without a known neutral;
-        still_std: the same by noise; still_std_by_name: by blendshape; delay_frames: see `delay_frames`.
+        ``still_std_max``: largest standard deviation over time of any blendshape, with and without a known neutral
+        expression; ``still_std``: the same by noise level; ``still_std_by_name``: by blendshape; ``delay_frames``: see
+        `delay_frames`.
     """
     model = open_face_model("open")
     deviations: dict[str, list[FloatArray]] = {f"{sigma:g}": [] for sigma in _NOISE}
     names: tuple[str, ...] = ()
-    shown = [(number, kind, sigma) for number in range(people) for kind in (REST, MIXTURE) for sigma in _NOISE]
-    for number, kind, sigma in progress(shown, "still faces", len(shown), "clips"):
-        person = Person(model, _FIRST + number)
-        expression = drawn_expression(person.rng, model.expression_names, kind)
-        image = person.shown(expression, pose_of(5.0, 3.0, 2.0, 0.7), Light.random(person.rng))
-        pictures = (noisy(image, sigma, person.rng) for _ in range(2 * (_SETTLING + _MEASURED)))
-        names, values = _watch(config, list(pictures))
+    clips = [(number, kind, sigma) for number in range(people) for kind in (NEUTRAL, MIXTURE) for sigma in _NOISE]
+    for number, kind, sigma in progress(clips, "still faces", len(clips), "clips"):
+        person = SyntheticPerson(model, _FIRST + number)
+        expression = sample_expression(person.rng, model.expression_names, kind)
+        image = person.render(expression, pose_of(5.0, 3.0, 2.0, 0.7), Light.random(person.rng))
+        pictures = (add_noise(image, sigma, person.rng) for _ in range(2 * (_SETTLING + _MEASURED)))
+        names, values = _run_pipeline(config, list(pictures))
         deviations[f"{sigma:g}"] += [part[_SETTLING:].std(axis=0) for part in np.array_split(values, 2)]
     by_name = np.max([each for of_noise in deviations.values() for each in of_noise], axis=0)
     return {
@@ -52,8 +53,8 @@ def evaluate_stillness(config: PerceptionConfig, people: int = PEOPLE) -> dict[s
     }
 
 
-def _watch(config: PerceptionConfig, pictures: list[np.ndarray]) -> tuple[tuple[str, ...], FloatArray]:
-    """Names and (n, E) values of the one face; half-way it is taken for at rest."""
+def _run_pipeline(config: PerceptionConfig, pictures: list[np.ndarray]) -> tuple[tuple[str, ...], FloatArray]:
+    """Names and values (n, E) of the single face; the neutral expression is calibrated halfway."""
     pipeline = Pipeline(config)
     values: list[Blendshapes] = []
     for number, picture in enumerate(pictures):
@@ -63,15 +64,14 @@ def _watch(config: PerceptionConfig, pictures: list[np.ndarray]) -> tuple[tuple[
         values += [faces[0].blendshapes] if faces else values[-1:]
     pipeline.close()
     if len(values) < len(pictures):
-        raise RuntimeError("the face that does not move was not found in the first frame")
+        raise RuntimeError("expected a face in the first frame of a still clip, got none")
     return values[0].names, np.stack([each.values for each in values])
 
 
 def delay_frames(config: SmoothingConfig, rate: float = RATE) -> float:
-    """Frames from the last one before a step of 0.5 in a blendshape until the filter has passed half of it.
+    """Frames from the last frame before a step of 0.5 in a blendshape until the filtered value reaches half of it.
 
-    Between frames the output is taken as a straight line, so that 0.5 is no delay at all: the step itself is half
-    passed then.
+    The output is interpolated linearly between frames, so no delay gives 0.5, the time when the step itself is at half.
     """
     smoother = Smoother(config)
     steps = np.concatenate([np.zeros(_WAIT), np.full(_WAIT, _STEP)])

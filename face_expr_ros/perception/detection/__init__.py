@@ -1,35 +1,44 @@
-"""Who finds faces that are not followed yet. A backend is a file here; `open_detector` knows them by name."""
+"""Face detection. `BACKENDS` lists the detectors by the value of ``detection.backend``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.core.config import ConfigError, DetectionConfig
+from face_expr_ros.core.config import DetectionConfig
+from face_expr_ros.core.settings import ConfigError, backend
 from face_expr_ros.core.types import Detection, Roi
 
 
 class FaceDetector(Protocol):
-    """A stage that at most remembers where it looked in vain."""
+    """A face detector. Its only state is which candidates it has rejected."""
 
     def __call__(
-        self, image: NDArray[np.uint8], thorough: bool = False, followed: Sequence[Roi] = ()
+        self, image: NDArray[np.uint8], thorough: bool = False, tracked: Sequence[Roi] = ()
     ) -> list[Detection]:
-        """The faces in a (height, width, 3) BGR image of any size, the best first; none is a good answer.
+        """The faces in an image, best first; may be empty.
 
-        ``thorough`` takes the time that a picture has and a camera's image has not, and finds smaller faces. Those at
-        the boxes ``followed`` may be left out.
+        Args:
+            image: (height, width, 3) BGR of any size.
+            thorough: search longer and for smaller faces, for a single image.
+            tracked: boxes of faces that are tracked already; a detector may omit those.
         """
 
     def closer(self, image: NDArray[np.uint8], roi: Roi) -> Detection | None:
-        """The face in a box of the image, for less work than the whole image takes; None where there is none."""
+        """The face in a box of the image, searched at a higher resolution; None if there is none."""
 
     def reset(self) -> None:
-        """Forget: the next image has nothing to do with the last."""
+        """Delete the state: the next image is unrelated to the previous ones."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state between two images."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
 
     def close(self) -> None:
         """Free the network."""
@@ -39,22 +48,36 @@ def open_detector(config: DetectionConfig, faceboxes: Path | None = None) -> Fac
     """The detector that ``config.backend`` names.
 
     Args:
-        config: backend and least score.
-        faceboxes: the bundle's FaceBoxes network, where it has one.
+        config: backend and minimum score.
+        faceboxes: the bundle's FaceBoxes network, if it has one.
 
     Raises:
-        ConfigError: FaceBoxes is asked for and the bundle does not have it.
+        ConfigError: the backend is unknown, or it is FaceBoxes and the bundle does not have it.
         BundleError: the network cannot be read.
     """
-    if config.backend == "faceboxes":
-        from face_expr_ros.perception.detection.faceboxes import FaceBoxes
+    return backend(BACKENDS, "detection.backend", config.backend)(config, faceboxes)
 
-        if faceboxes is None:
-            raise ConfigError(
-                "detection.backend faceboxes needs a bundle with that network, such as 3ddfa_v2, and this bundle has "
-                "none; choose mediapipe, or the other bundle"
-            )
-        return FaceBoxes(faceboxes, config.confidence)
+
+def _mediapipe(config: DetectionConfig, faceboxes: Path | None) -> FaceDetector:
     from face_expr_ros.perception.detection.mediapipe import MediapipeDetector
 
     return MediapipeDetector(config.backend, config.confidence)
+
+
+def _faceboxes(config: DetectionConfig, faceboxes: Path | None) -> FaceDetector:
+    from face_expr_ros.perception.detection.faceboxes import FaceBoxes
+
+    if faceboxes is None:
+        raise ConfigError(
+            "detection.backend faceboxes: expected a bundle with that network, such as 3ddfa_v2, got one without it; "
+            "choose mediapipe or another bundle"
+        )
+    return FaceBoxes(faceboxes, config.confidence)
+
+
+BACKENDS: dict[str, Callable[[DetectionConfig, Path | None], FaceDetector]] = {
+    "mediapipe": _mediapipe,
+    "mediapipe_short": _mediapipe,
+    "mediapipe_full": _mediapipe,
+    "faceboxes": _faceboxes,
+}

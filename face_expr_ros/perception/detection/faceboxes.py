@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,62 +16,68 @@ from face_expr_ros.core.types import Detection, FloatArray, Roi
 from face_expr_ros.models.onnx_session import OnnxNetwork
 from face_expr_ros.perception.detection.boxes import best_of, cut_out, moved, overlap, shrink
 
-_MEAN = np.array([104.0, 117.0, 123.0], dtype=np.float32)  # of blue, green and red in the images it learned from
-_LONGEST_SIDE = 640  # pixels
-_THOROUGH_SIDE = 1280  # four times the work, for faces of half the size
-_CLOSE_SIDE = 256  # of the part around one face
-_PAD_TO = 32  # pixels: smaller images than one cell have no priors
-# One row for each feature map: its step in pixels, and the sizes of its priors with how often they stand in a cell.
+_MEAN = np.array([104.0, 117.0, 123.0], dtype=np.float32)  # of blue, green and red in the training images
+_MAX_SIDE = 640  # pixels
+_THOROUGH_SIDE = 1280  # pixels; four times the cost, for faces of half the size
+_CLOSE_SIDE = 256  # pixels; of the part around one face
+_PAD_TO = 32  # pixels; images smaller than one cell have no priors
+# One row for each feature map: its step in pixels, and the sizes of its priors with their count per cell side.
 _MAPS = ((32, ((32, 4), (64, 2), (128, 1))), (64, ((256, 1),)), (128, ((512, 1),)))
 _CENTER_VARIANCE, _SIZE_VARIANCE = 0.1, 0.2
-_MOST_OVERLAP = 0.3
+_MAX_OVERLAP = 0.3
 
 
 class FaceBoxes:
-    """Finds faces from about 20 pixels on in an image shrunk to 640 pixels, profiles too. It does not say the roll."""
+    """Finds faces of at least about 20 pixels, also in profile, in the image scaled to 640 pixels; roll is always 0."""
 
-    def __init__(self, path: Path, least_score: float) -> None:
-        """Loads the network. Raises BundleError when it cannot be read."""
+    def __init__(self, path: Path, min_score: float) -> None:
+        """Loads the network. Raises BundleError if it cannot be read."""
         self._network = OnnxNetwork(path, ["input"])
-        self._least_score = least_score
+        self._min_score = min_score
 
     def __call__(
-        self, image: NDArray[np.uint8], thorough: bool = False, followed: Sequence[Roi] = ()
+        self, image: NDArray[np.uint8], thorough: bool = False, tracked: Sequence[Roi] = ()
     ) -> list[Detection]:
-        """The faces in a (height, width, 3) BGR image, the best first; `thorough` finds smaller ones, at a price. It
-        sees all at once, those who are followed, too."""
-        return self._look(image, _THOROUGH_SIDE if thorough else _LONGEST_SIDE)
+        """The faces in a (height, width, 3) BGR image, best first; `thorough` finds smaller ones at a higher cost."""
+        return self._search(image, _THOROUGH_SIDE if thorough else _MAX_SIDE)
 
     def closer(self, image: NDArray[np.uint8], roi: Roi) -> Detection | None:
-        """The face in a box of an image, None where there is none: the part around it, in little."""
+        """The face in a box of an image, searched in the part around it; None if there is none."""
         left, top, part = cut_out(image, roi)
-        seen = [moved(detection, left, top) for detection in self._look(part, _CLOSE_SIDE)] if part.size else []
-        same = [detection for detection in seen if overlap(detection.roi, roi) >= _MOST_OVERLAP]
+        found = [moved(detection, left, top) for detection in self._search(part, _CLOSE_SIDE)] if part.size else []
+        same = [detection for detection in found if overlap(detection.roi, roi) >= _MAX_OVERLAP]
         return max(same, key=lambda detection: detection.score, default=None)
 
-    def _look(self, image: NDArray[np.uint8], longest: int) -> list[Detection]:
-        """The faces in the image after it was shrunk so that no side is longer than this."""
-        small, scale = shrink(image, longest)
+    def _search(self, image: NDArray[np.uint8], max_side: int) -> list[Detection]:
+        """The faces in the image, scaled down so that no side exceeds ``max_side`` pixels."""
+        small, scale = shrink(image, max_side)
         padding = [(0, max(0, _PAD_TO - side)) for side in small.shape[:2]]
         pixels = np.pad(small - _MEAN, (*padding, (0, 0)))
         offsets, probabilities = self._network(np.ascontiguousarray(pixels.transpose(2, 0, 1)[None]))
-        scores = probabilities[0, :, 1]  # of background and of a face
-        good = np.flatnonzero(scores >= self._least_score)
+        scores = probabilities[0, :, 1]  # column 0 is the background
+        good = np.flatnonzero(scores >= self._min_score)
         boxes = decode(offsets[0][good], priors(*pixels.shape[:2])[good]) / scale
-        return best_of([_detection(*pair) for pair in zip(boxes, scores[good], strict=True)], _MOST_OVERLAP)
+        return best_of([_detection(*pair) for pair in zip(boxes, scores[good], strict=True)], _MAX_OVERLAP)
 
     def reset(self) -> None:
-        """Nothing is remembered."""
+        """There is no state."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """There is no state."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """There is no state."""
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Nothing to free."""
 
 
 @lru_cache(maxsize=8)
 def priors(height: int, width: int) -> FloatArray:
     """(n, 4) center x, center y, width and height of the prior boxes of an image, pixels from its corner.
 
-    Small ones stand closer than one a cell: 4 x 4 of 32 pixels, 2 x 2 of 64 (densification, section 3.2).
+    Small ones are denser than one per cell: 4 x 4 of 32 pixels, 2 x 2 of 64 (densification, section 3.2).
     """
     rows = []
     for step, sizes in _MAPS:
@@ -83,7 +90,7 @@ def priors(height: int, width: int) -> FloatArray:
 
 
 def decode(offsets: FloatArray, prior: FloatArray) -> FloatArray:
-    """(n, 4) left, top, right and bottom, from the network's offsets (n, 4) of the prior boxes (n, 4)."""
+    """(n, 4) left, top, right and bottom from the network's offsets (n, 4) to the prior boxes (n, 4)."""
     center = prior[:, :2] + offsets[:, :2] * _CENTER_VARIANCE * prior[:, 2:]
     half = prior[:, 2:] * np.exp(offsets[:, 2:] * _SIZE_VARIANCE) / 2
     return np.hstack([center - half, center + half])

@@ -1,8 +1,8 @@
-"""What an expression is usually called, and where that lies between pleasant and unpleasant, calm and excited.
+"""The label of an expression, and its valence and arousal.
 
-A name for what a face shows, not for what its person feels: docs/expression.md says what that means. The prototypes are
-those of EMFACS (Friesen and Ekman, 1983), the places of their names on the two axes those of Russell and Mehrabian,
-"Evidence for a three-factor theory of emotions", Journal of Research in Personality 11, 1977.
+They describe what a face shows, not what the person feels, see docs/expression.md. The prototypes are those of EMFACS
+(Friesen and Ekman, 1983); the valence and arousal of their labels are those of Russell and Mehrabian, "Evidence for a
+three-factor theory of emotions", Journal of Research in Personality 11, 1977.
 """
 
 from __future__ import annotations
@@ -16,13 +16,12 @@ from face_expr_ros.core.types import FloatArray
 from face_expr_ros.perception.expression import facs
 
 NEUTRAL = "neutral"
-THRESHOLD = 0.25  # of the best prototype's score, for the face to be called by its name
+THRESHOLD = 0.25  # minimum score of the best prototype; below it the label is neutral
 
 
 @dataclass(frozen=True)
 class Affect:
-    """How a face looks.
-
+    """The apparent affect of a face.
     Attributes:
         valence: -1..1, unpleasant to pleasant.
         arousal: -1..1, calm to excited.
@@ -40,8 +39,8 @@ class Prototype:
 
     Attributes:
         label: its name.
-        weights: by the name of the action unit; those that belong to it sum to 1, negative ones speak against it.
-        valence, arousal: the place of its name.
+        weights: by the name of the action unit; the positive ones sum to 1, negative ones exclude the expression.
+        valence, arousal: of the label.
     """
 
     label: str
@@ -68,10 +67,10 @@ _WEIGHTS = np.array([[prototype.weights.get(name, 0.0) for name in facs.NAMES] f
 
 
 def read_affect(units: FloatArray) -> Affect:
-    """Of the action units' intensities, (len(facs.NAMES),) in 0..1.
+    """The affect for the action units' intensities, (len(facs.NAMES),) in 0..1.
 
     Each prototype's score is the weighted sum of its action units, at least 0. The label is that of the best score.
-    Valence and arousal are the mean of the prototypes' places, weighted by their squared scores, times the best score.
+    Valence and arousal are the prototypes' means, weighted by their squared scores, times the best score.
     """
     scores = [max(0.0, score) for score in (_WEIGHTS @ units).tolist()]  # six numbers: plain Python is faster
     strongest = max(scores)
@@ -79,10 +78,10 @@ def read_affect(units: FloatArray) -> Affect:
         return Affect(0.0, 0.0, NEUTRAL)
     total = valence = arousal = 0.0
     for score, prototype in zip(scores, PROTOTYPES, strict=True):
-        share = (score / strongest) ** 2  # squares of tiny scores themselves would all be 0
-        total += share
-        valence += share * prototype.valence
-        arousal += share * prototype.arousal
+        weight = (score / strongest) ** 2  # squares of tiny scores would underflow
+        total += weight
+        valence += weight * prototype.valence
+        arousal += weight * prototype.arousal
     scale = strongest / total
     label = PROTOTYPES[scores.index(strongest)].label if strongest >= THRESHOLD else NEUTRAL
     return Affect(scale * valence, scale * arousal, label)

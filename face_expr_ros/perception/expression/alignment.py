@@ -1,7 +1,7 @@
-"""Where a face is, from points that expressions do not move: FaceMesh's points in the face's own axes.
+"""Aligns FaceMesh's points to a canonical face, by the points that expressions do not move.
 
-What comes out does not change when the points are moved, scaled or turned in the image: the similarity that takes them
-away is the one that lays the steady points best on those of a canonical face (Umeyama, 1991).
+The aligned points are invariant to translation, scale and rotation of the face: these are removed by the least-squares
+similarity between the rigid points and those of the canonical face (Umeyama, 1991).
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from face_expr_ros.core.similarity import umeyama_alignment
 from face_expr_ros.core.types import FloatArray
-from face_expr_ros.kernels.points import transformed
-from face_expr_ros.kernels.similarity import umeyama_alignment
 from face_expr_ros.perception.landmarks import LANDMARK_COUNT
 
 # Bridge and back of the nose, its base; forehead; temples; the corners of the eyes.
-STEADY = np.array([
+RIGID_POINTS = np.array([
     168, 6, 197, 195, 5, 4, 1, 2, 94, 193, 417, 122, 351, 245, 465, 188, 412,
     10, 151, 9, 67, 109, 338, 297, 103, 332, 54, 284, 21, 251, 69, 299, 108, 337, 104, 333,
     162, 389, 234, 454, 139, 368, 227, 447,
@@ -28,10 +27,10 @@ CENTIMETERS = 100.0
 
 @dataclass(frozen=True)
 class Alignment:
-    """How canonical axes (x to the subject's left, y up, z out of the face, meters) appear in the image.
+    """The transformation from canonical axes (x to the subject's left, y up, z out of the face, meters) to the image.
 
     Attributes:
-        rotation: (3, 3) from canonical axes to the image's, there x right, y up and z to the viewer.
+        rotation: (3, 3) from canonical axes to image axes with x right, y up and z to the viewer.
         scale: pixels per meter.
         origin: (2,) pixel of the canonical origin, the sellion.
         points: (478, 3) FaceMesh's points in canonical axes.
@@ -50,22 +49,22 @@ def align(points: FloatArray, canonical: FloatArray) -> Alignment:
         ValueError: the points are not finite, or all in one place.
     """
     if not np.isfinite(points).all():
-        raise ValueError("landmarks must be finite numbers, and there are others among them")
-    turn = umeyama_alignment(canonical[STEADY], points[STEADY] * _TO_FACE)
-    scale = turn.reached / turn.spread
+        raise ValueError("expected finite landmarks, got NaN or infinite values")
+    alignment = umeyama_alignment(canonical[RIGID_POINTS], points[RIGID_POINTS] * _TO_FACE)
+    scale = alignment.scale
     if scale < np.finfo(np.float32).eps:
-        raise ValueError("landmarks must be spread over a face, and these are in one place")
-    offset = turn.image_middle - scale * turn.rotation @ turn.middle
-    into = turn.rotation.T / scale
-    points_there = transformed(points, into * _TO_FACE, -into @ offset)
-    return Alignment(turn.rotation, scale, offset[:2] * _TO_FACE[:2], points_there)
+        raise ValueError("expected landmarks spread over a face, got all of them in one place")
+    offset = alignment.target_mean - scale * alignment.rotation @ alignment.source_mean
+    into = alignment.rotation.T / scale
+    points_there = points @ (into * _TO_FACE).T - into @ offset
+    return Alignment(alignment.rotation, scale, offset[:2] * _TO_FACE[:2], points_there)
 
 
 def features(alignment: Alignment, canonical: FloatArray) -> FloatArray:
-    """(FEATURES,) what landmarks say: how far the points lie from the canonical face's, centimeters, and the direction
-    to the viewer in the face's axes."""
-    moved = (alignment.points - canonical) * CENTIMETERS
-    return np.concatenate([moved.ravel(), alignment.rotation[2]])
+    """(FEATURES,) displacements of the points from the canonical face, centimeters, and the direction to the viewer in
+    canonical axes."""
+    displacements = (alignment.points - canonical) * CENTIMETERS
+    return np.concatenate([displacements.ravel(), alignment.rotation[2]])
 
 
 FEATURES = 3 * LANDMARK_COUNT + 3

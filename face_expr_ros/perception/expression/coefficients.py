@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -12,16 +13,16 @@ from face_expr_ros.core.types import Blendshapes, FaceFit, FloatArray, Frame, Tr
 from face_expr_ros.perception.expression.neutral import Neutrals
 from face_expr_ros.perception.fitting import Fitter
 
-_MOST_REST = 0.9  # what a face shows at rest; the remainder is stretched to reach 1
+_MAX_NEUTRAL = 0.9  # of a blendshape in the neutral expression; the remaining range is scaled to reach 1
 
 
 class Coefficients:
-    """Names the coefficients of the fit, and takes off a person's rest.
+    """The coefficients of the fit relative to a person's neutral expression.
 
     Args:
         names: of the model's expression basis, in its order.
-        gain: (len(names),) by what a coefficient is multiplied to read as a blendshape.
-        neutrals: the faces' rests, in coefficients with their gain.
+        gain: (len(names),) factors from coefficients to blendshapes.
+        neutrals: the faces' neutral expressions, as coefficients times their gain.
     """
 
     def __init__(self, names: tuple[str, ...], gain: FloatArray, neutrals: Neutrals) -> None:
@@ -31,20 +32,29 @@ class Coefficients:
         self._in_view: list[str] = []
 
     def reset(self) -> None:
-        """Forget all faces."""
+        """Delete the state of all faces."""
         self._in_view = []
         self._neutrals.reset()
 
     def keep(self, face_ids: Collection[str]) -> None:
-        """Forget the rest of all faces but these."""
+        """Delete the state of all other faces."""
         self._neutrals.keep(face_ids)
 
+    def state_dict(self) -> dict[str, Any]:
+        """The state between two frames."""
+        return {"in_view": self._in_view, "neutrals": self._neutrals.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        self._in_view = list(state["in_view"])
+        self._neutrals.load_state_dict(state["neutrals"])
+
     def calibrate(self) -> int:
-        """Take what the last frame's faces showed for a second as their rest: from now on it reads as zero."""
+        """Store the last second of each face in view as its neutral expression: it then reads as zero."""
         return self._neutrals.calibrate(self._in_view)
 
     def __call__(self, frame: Frame, tracks: list[Track], fits: list[FaceFit]) -> list[Blendshapes]:
-        """The coefficients in 0..1. What lies above the rest is stretched so that 1 stays 1."""
+        """The coefficients in 0..1. The range above the neutral expression is scaled so that 1 stays 1."""
         self._in_view = [track.id for track in tracks]
         faces = zip(self._in_view, fits, strict=True)
         return [Blendshapes(self._names, self._read(face_id, fit, frame.stamp_ns)) for face_id, fit in faces]
@@ -52,8 +62,8 @@ class Coefficients:
     def _read(self, face_id: str, fit: FaceFit, stamp_ns: int) -> FloatArray:
         shown = np.clip(self._gain * fit.expression, 0.0, 1.0)
         known = self._neutrals.get(face_id)
-        rest = 0.0 if known is None else np.clip(known, 0.0, _MOST_REST)
-        values = np.clip((shown - rest) / (1.0 - rest), 0.0, 1.0)
+        neutral = 0.0 if known is None else np.clip(known, 0.0, _MAX_NEUTRAL)
+        values = np.clip((shown - neutral) / (1.0 - neutral), 0.0, 1.0)
         self._neutrals.observe(face_id, shown, values, stamp_ns)
         return values
 

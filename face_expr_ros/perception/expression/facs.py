@@ -1,7 +1,7 @@
 """Action units of the Facial Action Coding System, read from the 52 ARKit blendshapes by a table.
 
-Numbers and names are those of Ekman, Friesen and Hager, "Facial Action Coding System", 2002. ARKit's blendshapes were
-made after FACS but not by it; where a row is loose, docs/expression.md says so.
+Numbers and names are those of Ekman, Friesen and Hager, "Facial Action Coding System", 2002. ARKit's blendshapes are
+based on FACS but do not follow it exactly; docs/expression.md lists the approximate rows.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from face_expr_ros.core.types import Blendshapes, FloatArray
 
 @dataclass(frozen=True)
 class ActionUnit:
-    """One row of the table: intensity = offset + sum of weight * blendshape, kept within 0..1.
+    """One row of the table: intensity = offset + sum of weight * blendshape, clipped to 0..1.
 
     Attributes:
-        name: "AU" and the FACS number; "AD" where FACS calls it a descriptor or a gaze; L and R are the subject's own.
-        meaning: FACS's own words.
+        name: "AU" and the FACS number, or "AD" for descriptors and gaze; L and R are the subject's own sides.
+        meaning: its name in FACS.
         weights: by the name of the blendshape.
     """
 
@@ -93,12 +93,12 @@ TABLE = (
     _both("AD64", "eyes down", "eyeLookDown"),
 )
 NAMES = tuple(unit.name for unit in TABLE)
-WANTED = frozenset(name for unit in TABLE for name in unit.weights)
+REQUIRED = frozenset(name for unit in TABLE for name in unit.weights)
 _OFFSETS = np.array([unit.offset for unit in TABLE])
 
 
 def readable(blendshapes: Blendshapes) -> bool:
-    """Whether all blendshapes of the table are there; a face model without ARKit's names has none."""
+    """Whether all blendshapes of the table are available; a face model without ARKit's names has none."""
     return _matrix(blendshapes.names) is not None
 
 
@@ -110,8 +110,8 @@ def intensities(blendshapes: Blendshapes) -> FloatArray:
     """
     matrix = _matrix(blendshapes.names)
     if matrix is None:
-        missing = ", ".join(sorted(WANTED - set(blendshapes.names)))
-        raise ValueError(f"action units want ARKit's blendshapes, these are missing: {missing}")
+        missing = ", ".join(sorted(REQUIRED - set(blendshapes.names)))
+        raise ValueError(f"expected ARKit's blendshapes for the action units, got none named {missing}")
     units: FloatArray = matrix @ blendshapes.values
     units += _OFFSETS
     np.maximum(units, 0.0, out=units)
@@ -120,7 +120,7 @@ def intensities(blendshapes: Blendshapes) -> FloatArray:
 
 @lru_cache(maxsize=8)
 def _matrix(names: tuple[str, ...]) -> FloatArray | None:
-    """(len(NAMES), len(names)) weights; None where a blendshape is missing."""
-    if not WANTED.issubset(names):
+    """(len(NAMES), len(names)) weights; None if a blendshape is missing."""
+    if not REQUIRED.issubset(names):
         return None
     return np.array([[unit.weights.get(name, 0.0) for name in names] for unit in TABLE])

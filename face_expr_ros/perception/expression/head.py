@@ -1,11 +1,11 @@
-"""The expression head: a network of ours that reads landmarks and patches, and compares a face with its rest."""
+"""The expression head: our network that reads landmarks and image patches, relative to a neutral expression."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Sequence
-from typing import Protocol
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,17 +21,17 @@ from face_expr_ros.perception.expression.patches import cut_patches
 from face_expr_ros.perception.fitting import Fitter
 from face_expr_ros.perception.landmarks import LANDMARK_COUNT
 
-FEATURE_VERSION = 1  # of alignment.py and patches.py: a head reads only the features that it was trained on
+FEATURE_VERSION = 1  # of alignment.py and patches.py; a head works only with the features that it was trained on
 INPUTS = ("features", "patches", "rest", "known")
-_FADING = 0.4  # seconds in which what was seen last fades to a third where FaceMesh does not see the face
+_DECAY = 0.4  # seconds; time constant with which the last blendshapes decay while there are no landmarks
 
 
 class ExpressionHead:
-    """The network alone, without memory.
+    """The network alone, without state between frames.
 
     Attributes:
         names: of the blendshapes.
-        state_size: length of a state, which says what is seen of a face in one frame.
+        state_size: length of the state vector, which describes the expression in one frame.
 
     Raises:
         BundleError: a file is missing or damaged, or was made for other features.
@@ -41,37 +41,36 @@ class ExpressionHead:
         path = package_file("expression_head", "network")
         self._network = OnnxNetwork(path, INPUTS)
         self._canonical = read_canonical()
-        described = self._network.metadata
-        if described.get("feature_version") != str(FEATURE_VERSION):
+        metadata = self._network.metadata
+        if metadata.get("feature_version") != str(FEATURE_VERSION):
             raise BundleError(
-                f"{path} was trained on features of version {described.get('feature_version')!r} and this package "
-                f"makes version {FEATURE_VERSION}: install this package's weights, or train the head again"
+                f"{path}: expected feature version {str(FEATURE_VERSION)!r}, got {metadata.get('feature_version')!r}; "
+                "install this package's weights, or train the head again"
             )
-        self.names: tuple[str, ...] = tuple(json.loads(described["names"]))
-        self.state_size = int(described["state_size"])
+        self.names: tuple[str, ...] = tuple(json.loads(metadata["names"]))
+        self.state_size = int(metadata["state_size"])
 
     def __call__(
         self, image: NDArray[np.uint8], points: FloatArray, rests: Sequence[FloatArray | None]
     ) -> tuple[FloatArray, FloatArray]:
-        """What the faces of an image show.
-
+        """The expressions of the faces in an image.
         Args:
             image: (height, width, 3) BGR, or (height, width) gray.
             points: (n, 478, 3) FaceMesh's landmarks; x and y in image pixels, z in the scale of x.
-            rests: of each face, the state (state_size,) of the same face at rest; None where it is not known.
+            rests: for each face the state (state_size,) of its neutral expression; None where it is not known.
         Returns:
             blendshapes (n, 52) in 0..1, and states (n, state_size).
         Raises:
             ValueError: landmarks of another shape, not finite or all in one place.
         """
         if points.ndim != 3 or points.shape[1:] != (LANDMARK_COUNT, 3):
-            raise ValueError(f"landmarks must have the shape (n, {LANDMARK_COUNT}, 3), and have {points.shape}")
+            raise ValueError(f"expected landmarks of shape (n, {LANDMARK_COUNT}, 3), got {points.shape}")
         if not len(points):
             return np.zeros((0, len(self.names))), np.zeros((0, self.state_size))
         return self.read(image, list(points), [align(face, self._canonical) for face in points], rests)
 
     def align(self, points: FloatArray) -> Alignment:
-        """Where a face with these landmarks (478, 3) is. Raises ValueError where they do not say."""
+        """The alignment of landmarks (478, 3) to the canonical face. Raises ValueError as `alignment.align` does."""
         return align(points, self._canonical)
 
     def read(
@@ -82,7 +81,7 @@ class ExpressionHead:
         rests: Sequence[FloatArray | None],
         fits: Sequence[FaceFit] = (),
     ) -> tuple[FloatArray, FloatArray]:
-        """The same for at least one face that is aligned already. The fits are not read."""
+        """The same for one or more faces that are already aligned. The fits are not read."""
         return self.answer(*self.inputs(image, points, aligned), rests)
 
     def inputs(
@@ -98,11 +97,11 @@ class ExpressionHead:
     def answer(
         self, features: NDArray[np.float32], patches: NDArray[np.float32], rests: Sequence[FloatArray | None]
     ) -> tuple[FloatArray, FloatArray]:
-        """Blendshapes (n, 52) in 0..1 and states (n, state_size) of n faces' `inputs`."""
+        """Blendshapes (n, 52) in 0..1 and states (n, state_size) for the `inputs` of n faces."""
         known = np.array([[rest is not None] for rest in rests], np.float32)
         unknown = np.zeros(self.state_size, np.float32)
-        told = np.array([unknown if rest is None else rest for rest in rests], np.float32)
-        values, states = self._network(features, patches, told, known)
+        neutral = np.array([unknown if rest is None else rest for rest in rests], np.float32)
+        values, states = self._network(features, patches, neutral, known)
         return values.astype(np.float64), states.astype(np.float64)
 
 
@@ -113,12 +112,12 @@ def read_canonical() -> FloatArray:
 
 
 class FaceReader(Protocol):
-    """Reads aligned faces; a state is what is remembered of a neutral expression."""
+    """Reads aligned faces; the state of a neutral expression is stored as its reference."""
 
     names: tuple[str, ...]
 
     def align(self, points: FloatArray) -> Alignment:
-        """Raises ValueError where landmarks (478, 3) determine no face."""
+        """The alignment of landmarks (478, 3). Raises ValueError if they are degenerate."""
 
     def read(
         self,
@@ -132,9 +131,9 @@ class FaceReader(Protocol):
 
 
 class Head:
-    """The stage: a reader of faces with each face's rest.
+    """The stage: a reader of faces with each face's neutral expression.
 
-    Where FaceMesh does not see a face, as in profile, what was seen last fades.
+    Without landmarks, as in profile, the last blendshapes decay to 0.
     """
 
     def __init__(self, reader: FaceReader, neutrals: Neutrals) -> None:
@@ -145,41 +144,54 @@ class Head:
         self._last: dict[str, tuple[int, FloatArray]] = {}
 
     def reset(self) -> None:
-        """Forget all faces."""
+        """Delete the state of all faces."""
         self._in_view, self._last = [], {}
         self._neutrals.reset()
 
     def keep(self, face_ids: Collection[str]) -> None:
-        """Forget all faces but these."""
+        """Delete the state of all other faces."""
         self._neutrals.keep(face_ids)
         self._last = {face_id: last for face_id, last in self._last.items() if face_id in face_ids}
 
+    def state_dict(self) -> dict[str, Any]:
+        """The state between two frames."""
+        last = {id: [stamp_ns, values] for id, (stamp_ns, values) in self._last.items()}
+        return {"in_view": self._in_view, "last": last, "neutrals": self._neutrals.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        self._in_view = list(state["in_view"])
+        self._last = {id: (stamp_ns, values) for id, (stamp_ns, values) in state["last"].items()}
+        self._neutrals.load_state_dict(state["neutrals"])
+
     def calibrate(self) -> int:
-        """Take what the last frame's faces showed for a second as their rest; the number of faces."""
+        """Store the last second of each face in view as its neutral expression; returns the number of faces."""
         return self._neutrals.calibrate(self._in_view)
 
     def __call__(self, frame: Frame, tracks: list[Track], fits: list[FaceFit]) -> list[Blendshapes]:
-        """The blendshapes of each face, seen from its rest where that is known."""
-        seen = self._seen(frame, tracks, fits)
-        self._in_view = list(seen)
-        self._last |= {face_id: (frame.stamp_ns, values) for face_id, values in seen.items()}
-        return [Blendshapes(self._head.names, self._faded(track.id, frame.stamp_ns)) for track in tracks]
+        """The blendshapes of each face, relative to its neutral expression where that is known."""
+        read = self._read(frame, tracks, fits)
+        self._in_view = list(read)
+        self._last |= {face_id: (frame.stamp_ns, values) for face_id, values in read.items()}
+        return [Blendshapes(self._head.names, self._decayed(track.id, frame.stamp_ns)) for track in tracks]
 
-    def _seen(self, frame: Frame, tracks: list[Track], fits: list[FaceFit]) -> dict[str, FloatArray]:
-        """The values of the faces that FaceMesh sees."""
+    def _read(self, frame: Frame, tracks: list[Track], fits: list[FaceFit]) -> dict[str, FloatArray]:
+        """The blendshapes of the faces with landmarks, by id."""
         pairs = zip(tracks, fits, strict=True)
-        seen = [(track.id, fit, *found) for track, fit in pairs if (found := self._aligned(track)) is not None]
-        if not seen:
+        with_landmarks = [
+            (track.id, fit, *found) for track, fit in pairs if (found := self._aligned(track)) is not None
+        ]
+        if not with_landmarks:
             return {}
-        ids, shown_fits, points, aligned = zip(*seen, strict=True)
+        ids, fits_read, points, aligned = zip(*with_landmarks, strict=True)
         rests = [self._neutrals.get(face_id) for face_id in ids]
-        values, states = self._head.read(frame.image, points, aligned, rests, shown_fits)
+        values, states = self._head.read(frame.image, points, aligned, rests, fits_read)
         for face_id, state, shown in zip(ids, states, values, strict=True):
             self._neutrals.observe(face_id, state, shown, frame.stamp_ns)
         return dict(zip(ids, values, strict=True))
 
     def _aligned(self, track: Track) -> tuple[FloatArray, Alignment] | None:
-        """None where there are no landmarks, or none that are a face's: FaceMesh may draw anything where it errs."""
+        """Landmarks and their alignment; None if there are none, or degenerate ones, which FaceMesh may return."""
         if track.landmarks is None:
             return None
         try:
@@ -187,13 +199,13 @@ class Head:
         except ValueError:
             return None
 
-    def _faded(self, face_id: str, stamp_ns: int) -> FloatArray:
+    def _decayed(self, face_id: str, stamp_ns: int) -> FloatArray:
         if face_id not in self._last:
             return np.zeros(len(self._head.names))
-        seen_ns, values = self._last[face_id]
-        return values * math.exp(-max(0, stamp_ns - seen_ns) * 1e-9 / _FADING)
+        read_ns, values = self._last[face_id]
+        return values * math.exp(-max(0, stamp_ns - read_ns) * 1e-9 / _DECAY)
 
 
 def create(config: ExpressionConfig, model: MorphableModel, fitter: Fitter) -> Head:
-    """The backend; it serves every face model."""
+    """The backend; it works with every face model."""
     return Head(ExpressionHead(), Neutrals(config))

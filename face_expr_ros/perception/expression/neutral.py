@@ -1,115 +1,127 @@
-"""What each face shows at rest: taken when somebody asks for it, and, where that is switched on, learned slowly."""
+"""The neutral expression of each face: calibrated on request and, if enabled, adapted slowly."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from face_expr_ros.core.config import ExpressionConfig
 from face_expr_ros.core.types import FloatArray
 
-RECENT = 1.0  # seconds that a calibration looks back; their median knows nothing of a blink, which takes a third of it
-SHOWS = 0.3  # a face on which one value reaches this shows something and is not at rest
-_LEAST_REST = 1.0  # seconds of rest that must have been seen before a rest is learned of them
-_LONGEST_STEP = 0.2  # seconds; frames farther apart say little of what was between them
+RECENT = 1.0  # seconds used by a calibration; their median is not affected by a blink, which takes a third of a second
+SHOWS = 0.3  # a face with a blendshape at or above this value is not neutral
+_MIN_NEUTRAL = 1.0  # seconds of neutral expression before the adapted mean is used
+_MAX_STEP = 0.2  # seconds; frames farther apart are not used for adaptation
 
 
 @dataclass
-class _Memory:
-    """One face.
+class _NeutralState:
+    """The state of one face.
 
     Attributes:
-        recent: (stamp in nanoseconds, state) of the last second.
-        mean: of the states at rest; None before any was seen.
-        seconds: of rest that the mean was made of; counted up to the time constant.
-        taken: whether the mean was taken by a calibration, and so counts as it is.
+        recent: (stamp in nanoseconds, expression state) of the last second.
+        mean: mean of the states with a neutral expression; None before the first.
+        seconds: total duration of those states, up to the time constant.
+        calibrated: whether the mean comes from a calibration, and is therefore used regardless of ``seconds``.
     """
 
     recent: deque[tuple[int, FloatArray]] = field(default_factory=deque)
     mean: FloatArray | None = None
     seconds: float = 0.0
-    taken: bool = False
+    calibrated: bool = False
 
-    def known(self) -> bool:
-        return self.taken or self.seconds >= _LEAST_REST
+    def is_known(self) -> bool:
+        return self.calibrated or self.seconds >= _MIN_NEUTRAL
 
 
 class Neutrals:
-    """Each face's rest: a vector per face id, in the numbers of the backend that reads the expression.
+    """The neutral expression of each face: a state vector of the expression backend per face id.
 
-    Slow adaptation is off where ``config.neutral_time_constant``, its time constant in seconds, is 0.
+    Adaptation is disabled if ``config.neutral_time_constant``, in seconds, is 0.
     """
 
     def __init__(self, config: ExpressionConfig) -> None:
         self._time_constant = config.neutral_time_constant
-        self._memories: dict[str, _Memory] = {}
+        self._faces: dict[str, _NeutralState] = {}
 
     def get(self, face_id: str) -> FloatArray | None:
-        """The rest of a face; None where it is not known."""
-        memory = self._memories.get(face_id)
-        return memory.mean if memory is not None and memory.known() else None
+        """The neutral expression of a face; None if it is not known."""
+        face = self._faces.get(face_id)
+        return face.mean if face is not None and face.is_known() else None
 
-    def take(self, face_id: str, state: FloatArray) -> None:
-        """This is the rest."""
-        memory = self._memories.setdefault(face_id, _Memory())
-        memory.mean, memory.seconds, memory.taken = state, self._time_constant, True
+    def set(self, face_id: str, state: FloatArray) -> None:
+        """Set the neutral expression of a face."""
+        face = self._faces.setdefault(face_id, _NeutralState())
+        face.mean, face.seconds, face.calibrated = state, self._time_constant, True
 
     def calibrate(self, face_ids: Iterable[str]) -> int:
-        """Take what each of these faces showed for the last second, the median of its states, as its rest.
+        """Set each face's neutral expression to the median of its states in the last second.
 
         Returns:
-            The number of faces whose rest was taken: those that were observed.
+            The number of calibrated faces: those that were observed.
         """
-        observed = [face_id for face_id in face_ids if face_id in self._memories and self._memories[face_id].recent]
+        observed = [face_id for face_id in face_ids if face_id in self._faces and self._faces[face_id].recent]
         for face_id in observed:
-            self.take(face_id, np.median([state for _, state in self._memories[face_id].recent], axis=0))
+            self.set(face_id, np.median([state for _, state in self._faces[face_id].recent], axis=0))
         return len(observed)
 
     def observe(self, face_id: str, state: FloatArray, values: FloatArray, stamp_ns: int) -> None:
-        """What a face shows in a frame; called for every face and frame.
+        """Add the expression of a face in one frame; call for every face and frame.
 
         Args:
-            face_id: whose.
-            state: (n,) what would be its rest if it were at rest.
-            values: its blendshapes, as they are read in this frame.
-            stamp_ns: time of the frame; a stamp before the last one, or equal to it, adds nothing to what is learned.
+            face_id: of the face.
+            state: (n,) expression state of the backend, before the neutral expression is subtracted.
+            values: the blendshapes in this frame.
+            stamp_ns: of the frame; a stamp that is not later than the previous one does not affect the adaptation.
         """
-        memory = self._memories.setdefault(face_id, _Memory())
-        elapsed = (stamp_ns - memory.recent[-1][0]) * 1e-9 if memory.recent else 0.0
-        _remember(memory.recent, state, stamp_ns)
-        if self._time_constant > 0.0 and 0.0 < elapsed <= _LONGEST_STEP:
-            self._adapt(memory, state, elapsed * restfulness(values))
+        face = self._faces.setdefault(face_id, _NeutralState())
+        elapsed = (stamp_ns - face.recent[-1][0]) * 1e-9 if face.recent else 0.0
+        _append_recent(face.recent, state, stamp_ns)
+        if self._time_constant > 0.0 and 0.0 < elapsed <= _MAX_STEP:
+            self._adapt(face, state, elapsed * neutrality(values))
 
     def keep(self, face_ids: Collection[str]) -> None:
-        """Forget all faces but these."""
-        self._memories = {face_id: memory for face_id, memory in self._memories.items() if face_id in face_ids}
+        """Delete the state of all other faces."""
+        self._faces = {face_id: face for face_id, face in self._faces.items() if face_id in face_ids}
 
     def reset(self) -> None:
-        """Forget all faces."""
-        self._memories.clear()
+        """Delete the state of all faces."""
+        self._faces.clear()
 
-    def _adapt(self, memory: _Memory, state: FloatArray, seconds: float) -> None:
-        """A plain mean at first, an exponential one once the time constant is reached."""
+    def state_dict(self) -> dict[str, Any]:
+        """The state between two frames."""
+        return {id: vars(face) | {"recent": [list(pair) for pair in face.recent]} for id, face in self._faces.items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        self._faces = {
+            id: _NeutralState(**{**face, "recent": deque((stamp_ns, state) for stamp_ns, state in face["recent"])})
+            for id, face in state.items()
+        }
+
+    def _adapt(self, face: _NeutralState, state: FloatArray, seconds: float) -> None:
+        """Update the mean: a plain mean at first, an exponential one once the time constant is reached."""
         if seconds <= 0.0:
             return
-        memory.seconds = min(memory.seconds + seconds, max(self._time_constant, _LEAST_REST))
-        mean = state if memory.mean is None else memory.mean
-        memory.mean = mean + min(1.0, seconds / memory.seconds) * (state - mean)
+        face.seconds = min(face.seconds + seconds, max(self._time_constant, _MIN_NEUTRAL))
+        mean = state if face.mean is None else face.mean
+        face.mean = mean + min(1.0, seconds / face.seconds) * (state - mean)
 
 
-def restfulness(values: FloatArray) -> float:
-    """How much a face is at rest, 0..1: ``(1 - largest value / SHOWS)^2``, and 0 from ``SHOWS`` on.
+def neutrality(values: FloatArray) -> float:
+    """How neutral a face is, 0..1: ``(1 - largest value / SHOWS)^2``, and 0 at or above ``SHOWS``.
 
-    Every value counts: closed lids and eyes that look aside are no rest either.
+    Every blendshape counts, also closed eyelids and averted gaze.
     """
     largest = float(values.max(initial=0.0))
     return max(0.0, 1.0 - largest / SHOWS) ** 2
 
 
-def _remember(recent: deque[tuple[int, FloatArray]], state: FloatArray, stamp_ns: int) -> None:
+def _append_recent(recent: deque[tuple[int, FloatArray]], state: FloatArray, stamp_ns: int) -> None:
     recent.append((stamp_ns, state))
     while not 0 <= stamp_ns - recent[0][0] <= RECENT * 1e9:
         recent.popleft()

@@ -1,7 +1,7 @@
-"""Small pictures of parts of a face, cut in the face's own axes: what landmarks do not tell.
+"""Image patches of parts of a face, cut along the face's axes.
 
-A patch looks straight at its part: turns and tilts of the head are undone as for a flat thing. The left eye is shown
-mirrored, so that both look alike.
+The head's rotation is undone as if the part were planar. The patch of the left eye is mirrored, so that both eyes have
+the same orientation.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from face_expr_ros.perception.expression.alignment import Alignment
 Image = NDArray[np.uint8]
 
 SIDE = 48  # pixels of a patch
-_FINE = 2  # times as many pixels are read, and averaged
-_RESOLUTION = 900.0  # pixels per meter that are enough: more are averaged before
-_SPARE = 4  # pixels
-_LEAST_AXIS = 0.4  # a part that is turned away is stretched by no more than 1 / this
+_FINE = 2  # oversampling along each axis
+_RESOLUTION = 900.0  # pixels per meter; an image with more is reduced first
+_MARGIN = 4  # pixels
+_MIN_AXIS = 0.4  # foreshortening is undone up to a factor of 1 / this
 
 
 @dataclass(frozen=True)
 class _Part:
-    """Where a patch is: its middle at the mean of some FaceMesh points, moved by ``offset`` in the face's axes, its
+    """The place of a patch: centered at the mean of some FaceMesh points plus ``offset`` along the face's axes; its
     size, meters, and whether it is mirrored."""
 
     points: tuple[int, ...]
@@ -51,26 +51,26 @@ _SECOND = np.array([part.points[-1] for part in PARTS.values()])
 
 
 def cut_patches(image: Image, points: FloatArray, alignment: Alignment, margin: int = 0) -> Image:
-    """(len(PARTS), SIDE + 2 margin, SIDE + 2 margin) gray; black where the image ends.
+    """(len(PARTS), SIDE + 2 margin, SIDE + 2 margin) gray; black outside the image.
 
     Args:
         image: (height, width, 3) BGR or (height, width) gray.
         points: (478, >= 2) FaceMesh's points in image pixels.
         alignment: of these points.
-        margin: pixels that are shown on all sides besides.
+        margin: additional pixels on all sides.
     """
     side = SIDE + 2 * margin
     transforms = _transforms(points, alignment, side)
-    shown, corner, step = _reduced(image, transforms, alignment.scale, side)
+    reduced, corner, step = _reduced(image, transforms, alignment.scale, side)
     transforms[:, :, 2] += (1 - step) / 2 - corner
-    return cut_squares(shown, transforms / step, side)
+    return cut_squares(reduced, transforms / step, side)
 
 
 def _transforms(points: FloatArray, alignment: Alignment, side: int) -> FloatArray:
-    """(len(PARTS), 2, 3) from a fine patch's pixels to the image's. So few numbers that plain Python is faster."""
+    """(len(PARTS), 2, 3) from an oversampled patch's pixels to the image's; plain Python is faster than NumPy here."""
     (right_x, up_x, _), (right_y, up_y, _), _ = alignment.rotation.tolist()
-    right_x, right_y = _stretched(right_x, -right_y, alignment.scale)  # the face's x and y in the image, y down
-    up_x, up_y = _stretched(up_x, -up_y, alignment.scale)
+    right_x, right_y = _image_axis(right_x, -right_y, alignment.scale)  # the face's x and y in the image, y down
+    up_x, up_y = _image_axis(up_x, -up_y, alignment.scale)
     half = (side * _FINE - 1) / 2
     maps = []
     for part, first, second in zip(PARTS.values(), points[_FIRST].tolist(), points[_SECOND].tolist(), strict=True):
@@ -87,19 +87,18 @@ def _transforms(points: FloatArray, alignment: Alignment, side: int) -> FloatArr
     return np.array(maps)
 
 
-def _stretched(x: float, y: float, scale: float) -> tuple[float, float]:
-    """An axis of the face in pixels per meter, at least so long that a patch shows what is turned away."""
+def _image_axis(x: float, y: float, scale: float) -> tuple[float, float]:
+    """An axis of the face in the image, pixels per meter, with a minimum length that limits the foreshortening."""
     length = math.sqrt(x * x + y * y)
-    factor = scale * max(length, _LEAST_AXIS) / max(length, 1e-9)
+    factor = scale * max(length, _MIN_AXIS) / max(length, 1e-9)
     return factor * x, factor * y
 
 
 def _reduced(image: Image, transforms: FloatArray, scale: float, side: int) -> tuple[Image, NDArray[np.int64], int]:
-    """The part of the image that the patches show, gray, with no more pixels than they need; its corner in the image
-    and by how many pixels each of its pixels is.
+    """The part of the image that the patches show, gray and reduced; its corner in the image, and the reduction factor.
 
-    Pixels are averaged in squares of 2, 4, 8 ... that begin at the image's corner, so that an image of twice the size
-    gives the same.
+    Pixels are averaged in squares of side 2, 4, 8 ... aligned to the image's corner, so that an image of twice the size
+    gives the same result.
     """
     step = 2 ** max(0, math.floor(math.log2(max(scale, 1.0) / _RESOLUTION)))
     end = side * _FINE - 1
@@ -112,17 +111,17 @@ def _reduced(image: Image, transforms: FloatArray, scale: float, side: int) -> t
         _span(min(low for low, _ in axis), max(high for _, high in axis), size // step, step)
         for axis, size in zip(rows, (image.shape[1], image.shape[0]), strict=True)
     )
-    shown = image[top:bottom, left:right]
+    part = image[top:bottom, left:right]
     if step > 1:
         size = ((right - left) // step, (bottom - top) // step)
-        shown = cv2.resize(shown, size, interpolation=cv2.INTER_AREA)
-    shown = np.asarray(shown, np.uint8)
-    return gray_of(shown) if image.ndim == 3 else shown, np.array([left, top]), step
+        part = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+    part = np.asarray(part, np.uint8)
+    return gray_of(part) if image.ndim == 3 else part, np.array([left, top]), step
 
 
 def _span(low: float, high: float, count: int, step: int) -> tuple[int, int]:
-    """First and last but one of the pixels that the places low to high need, and a few more, as the kernel is fast away
-    from edges only; of ``count`` squares at least one."""
-    first = min(max(math.floor(low / step) - _SPARE, 0), max(count - 1, 0))
-    last = min(max(math.ceil(high / step) + _SPARE, first + 1), max(count, first + 1))
+    """The range of pixels for coordinates from low to high with a margin, because the kernel is slower at edges; at
+    least one of the ``count`` squares."""
+    first = min(max(math.floor(low / step) - _MARGIN, 0), max(count - 1, 0))
+    last = min(max(math.ceil(high / step) + _MARGIN, first + 1), max(count, first + 1))
     return first * step, last * step

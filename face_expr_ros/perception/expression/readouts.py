@@ -1,17 +1,20 @@
-"""What people ask of an expression: action units, how it looks on the whole, and whether the mouth is open."""
+"""Values derived from the blendshapes: action units, affect, and whether the mouth is open."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
-from face_expr_ros.core.config import ConfigError, ExpressionConfig
-from face_expr_ros.core.types import NOTHING_READ, Blendshapes, Face, Readouts
+from face_expr_ros.core.config import ExpressionConfig
+from face_expr_ros.core.settings import ConfigError
+from face_expr_ros.core.types import NO_READOUTS, Blendshapes, Face, Readouts
 from face_expr_ros.perception.expression import facs
 from face_expr_ros.perception.expression.affect import Affect, read_affect
 
 
 def action_units(values: Blendshapes) -> dict[str, float]:
-    """The intensities of FACS's action units in 0..1 by their names, see `facs.TABLE`.
+    """The intensities of FACS's action units in 0..1 by name, see `facs.TABLE`.
 
     Raises:
         ValueError: a blendshape of the table is missing.
@@ -29,16 +32,16 @@ def affect(values: Blendshapes) -> Affect:
 
 
 def mouth_opening(values: Blendshapes) -> float:
-    """How far the jaw opens the lips, 0..1: ``jawOpen`` less ``mouthClose`` (lips closed on an open jaw)."""
+    """The opening of the mouth, 0..1: ``jawOpen`` minus ``mouthClose`` (lips closed while the jaw is open)."""
     jaw, lips = values.names.index("jawOpen"), values.names.index("mouthClose")
     return max(0.0, float(values.values[jaw] - values.values[lips]))
 
 
 class MouthState:
-    """Which mouths are open: from ``mouth_open_threshold`` on, until ``mouth_close_threshold`` is reached (hysteresis).
+    """Which mouths are open, with hysteresis between ``mouth_open_threshold`` and ``mouth_close_threshold``.
 
     Raises:
-        ConfigError: a mouth would have to close before it opens.
+        ConfigError: ``mouth_close_threshold`` exceeds ``mouth_open_threshold``.
     """
 
     def __init__(self, config: ExpressionConfig) -> None:
@@ -51,22 +54,30 @@ class MouthState:
         self._open: set[str] = set()
 
     def __call__(self, face_id: str, opening: float) -> bool:
-        """Whether the mouth of this face is open, by its present opening and by what it was before."""
+        """Whether the mouth of a face is open, from its current opening and its previous state."""
         is_open = opening > self._below if face_id in self._open else opening >= self._above
         (self._open.add if is_open else self._open.discard)(face_id)
         return is_open
 
     def keep(self, face_ids: set[str]) -> None:
-        """Forget all faces but these: whoever comes back counts as closed."""
+        """Delete the state of all other faces; without state a mouth is closed."""
         self._open &= face_ids
 
     def reset(self) -> None:
-        """Forget all faces."""
+        """Delete the state of all faces."""
         self._open.clear()
+
+    def state_dict(self) -> list[str]:
+        """The ids of the faces with an open mouth."""
+        return sorted(self._open)
+
+    def load_state_dict(self, state: Iterable[str]) -> None:
+        """Restore what `state_dict` returned."""
+        self._open = set(state)
 
 
 class ReadoutReader:
-    """A stage with memory, the mouths' states; it comes after the smoother and reads what is published.
+    """A stage with state, the open mouths; it runs after the smoother, on the published blendshapes.
 
     Raises:
         ConfigError: see `MouthState`.
@@ -76,22 +87,30 @@ class ReadoutReader:
         self._mouths = MouthState(config)
 
     def __call__(self, faces: tuple[Face, ...]) -> tuple[Face, ...]:
-        """The faces of a frame with their read-outs; nothing is read of blendshapes without ARKit's names."""
+        """The faces of a frame with their read-outs, which are empty for blendshapes without ARKit's names."""
         self._mouths.keep({face.id for face in faces})
         return tuple(replace(face, readouts=self._read(face)) for face in faces)
 
     def reset(self) -> None:
-        """Forget all faces."""
+        """Delete the state of all faces."""
         self._mouths.reset()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state between two frames."""
+        return {"open_mouths": self._mouths.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        self._mouths.load_state_dict(state["open_mouths"])
 
     def _read(self, face: Face) -> Readouts:
         if not facs.readable(face.blendshapes):
-            return NOTHING_READ
+            return NO_READOUTS
         return _readouts(face.blendshapes, self._mouths(face.id, mouth_opening(face.blendshapes)))
 
 
 def read_once(values: Blendshapes, config: ExpressionConfig) -> Readouts:
-    """The read-outs of a face without a past, as of one that is rendered.
+    """The read-outs of a single face without previous frames, for example a rendered one.
 
     Raises:
         ConfigError: see `MouthState`.
@@ -102,5 +121,5 @@ def read_once(values: Blendshapes, config: ExpressionConfig) -> Readouts:
 
 def _readouts(values: Blendshapes, mouth_open: bool) -> Readouts:
     units = facs.intensities(values)
-    look = read_affect(units)
-    return Readouts(facs.NAMES, units, look.valence, look.arousal, look.label, mouth_open)
+    apparent = read_affect(units)
+    return Readouts(facs.NAMES, units, apparent.valence, apparent.arousal, apparent.label, mouth_open)

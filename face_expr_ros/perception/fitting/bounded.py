@@ -1,4 +1,4 @@
-"""Quadratic problems of which some unknowns are kept within 0..1."""
+"""Quadratic programs in which some unknowns are bounded to 0..1."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from face_expr_ros.kernels.unit_box import solve_unit_box
 
 
 class PartlyBounded:
-    """Minimizes x' N x / 2 - b' x where all but the first unknowns are kept within 0..1, for one N and any b.
+    """Minimizes x' N x / 2 - b' x with all but the first unknowns bounded to 0..1, for one N and any b.
 
     The unbounded ones are eliminated by their Schur complement, which leaves a small bounded problem.
     """
 
     def __init__(self, normal: FloatArray, free: int) -> None:
-        """Eliminates.
-
+        """Factorizes N.
         Args:
             normal: (n, n) positive definite N.
             free: number of unbounded unknowns, 1..n.
@@ -34,7 +33,7 @@ class PartlyBounded:
 
         Args:
             right: (n,) b.
-            start: (n - free,) bounded unknowns that are probably near the solution.
+            start: (n - free,) initial guess of the bounded unknowns.
         """
         values = eliminated(self._factor, self._free, right)
         values[self._free :] = solve_unit_box(self._reduced, values[self._free :], start)

@@ -1,17 +1,19 @@
-"""The landmark fit and the network together: FaceMesh where it is strong, the network where it is not.
+"""Combines the landmark fit and the network, weighted by the yaw of the head.
 
-FaceMesh sees lids, lips and irises better than any small crop shows them, but it invents the far side of a head that is
-turned away and gives up in profile. The network's face says where FaceMesh's points are then. Both are observations of
-the same points of the model, so they are averaged point by point, and one least-squares fit explains the average.
+FaceMesh locates eyelids, lips and irises better than the network's small crop shows them, but at large yaw its points
+on the far side are wrong, and in profile it fails. There the network's fit predicts FaceMesh's points. Both observe the
+same points of the model, so they are averaged point by point, and one least-squares fit is made to the average.
 
-Where FaceMesh is believed alone, the network's answer is not used. It is asked for all the same, in every frame, as
-soon as the head turns away, and now and then while it does not: FaceMesh may be the one that has not noticed.
+At small yaw only FaceMesh is used. The network still runs, in every frame once the head starts to turn and at intervals
+otherwise, because FaceMesh may miss the start of a turn.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -22,37 +24,41 @@ from face_expr_ros.models.bundle import Bundle
 from face_expr_ros.perception.fitting.least_squares import LeastSquaresFitter
 from face_expr_ros.perception.fitting.tddfa import TddfaFitter
 
-# Yaw up to which FaceMesh is believed alone, and from which on it is not believed at all: it finds nearly every face up
-# to 30 degrees and half of those beyond 60.
-_FACEMESH_ALONE, _NETWORK_ALONE = math.radians(45), math.radians(75)
-_MAY_TURN = math.radians(30)  # yaw from which on the next frame may need the network: a fast head turns 15 in a frame
-_LOOK_AGAIN_NS = 200_000_000  # between the network's looks at a face that needs none
-_NO_FACE = 0.5  # the network's confidence below which FaceMesh, if it sees a face, knows better
+# Yaw up to which only FaceMesh is used, and from which only the network is used: FaceMesh finds nearly every face up to
+# 30 degrees and half of those beyond 60.
+_FACEMESH_ONLY, _NETWORK_ONLY = math.radians(45), math.radians(75)
+_TURNING = math.radians(30)  # yaw from which the network runs in every frame: a fast head turns 15 degrees per frame
+_NETWORK_INTERVAL_NS = 200_000_000  # between runs of the network for a frontal face
+_MIN_CONFIDENCE = 0.5  # of the network; below it FaceMesh's landmarks, if any, are used alone
 
 
 @dataclass(frozen=True)
-class _Look:
-    """At a face: when the network last took one, and the yaw that it and the last fit saw, radians."""
+class _LastRun:
+    """The network's last run for a face.
+
+    Attributes:
+        stamp_ns: of the frame.
+        network_yaw, fit_yaw: apparent yaw by the network, and by the last fit, radians.
+    """
 
     stamp_ns: int
     network_yaw: float
     fit_yaw: float = 0.0
 
-    def serves(self, stamp_ns: int) -> bool:
-        """Whether a frame taken at ``stamp_ns`` needs no other."""
-        frontal = max(self.network_yaw, self.fit_yaw) < _MAY_TURN
-        return frontal and 0 <= stamp_ns - self.stamp_ns < _LOOK_AGAIN_NS
+    def is_current(self, stamp_ns: int) -> bool:
+        """Whether the network need not run for the frame at ``stamp_ns``."""
+        frontal = max(self.network_yaw, self.fit_yaw) < _TURNING
+        return frontal and 0 <= stamp_ns - self.stamp_ns < _NETWORK_INTERVAL_NS
 
 
 class FusedFitter:
-    """Fits every track by the landmarks that both networks give."""
+    """Fits every track to the combined landmarks of FaceMesh and the network."""
 
     def __init__(self, config: FittingConfig, bundle: Bundle) -> None:
         """Loads the network.
 
         Raises:
-            ConfigError: the bundle has no network, its model does not know FaceMesh's points, or the provider is not
-                to be had here.
+            ConfigError: the bundle has no network, its model has no FaceMesh points, or the provider is not available.
             BundleError: the network's file is missing or damaged.
         """
         self._network = TddfaFitter(config, bundle)
@@ -61,77 +67,88 @@ class FusedFitter:
         self._mean = model.facemesh_points(model.mean).astype(np.float32)
         bases = model.facemesh_points(np.concatenate([model.identity, model.expression]))
         self._basis = np.ascontiguousarray(bases.reshape(len(bases), -1), dtype=np.float32)
-        self._looks: dict[str, _Look] = {}
+        self._last_runs: dict[str, _LastRun] = {}
 
     def reset(self) -> None:
-        """Forget all faces."""
-        self._looks.clear()
+        """Delete the state."""
+        self._last_runs.clear()
         self._landmarks.reset()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The last runs of the network, and the landmark fit's state."""
+        last_runs = {id: dict(vars(last)) for id, last in self._last_runs.items()}
+        return {"last_runs": last_runs, "landmarks": self._landmarks.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        self._last_runs = {id: _LastRun(**last) for id, last in state["last_runs"].items()}
+        self._landmarks.load_state_dict(state["landmarks"])
 
     def expression_gain(self) -> FloatArray:
         """(expression_count,) the landmark fit's."""
         return self._landmarks.expression_gain()
 
     def __call__(self, frame: Frame, tracks: list[Track]) -> list[FaceFit]:
-        """One fit for each track, in the same order; where FaceMesh sees nothing, the network's face is fitted."""
-        asked = [track for track in tracks if self._needs_network(track, frame.stamp_ns)]
-        guesses = {track.id: guess for track, guess in zip(asked, self._network(frame, asked), strict=True)}
-        seen = [self._seen(track, guesses.get(track.id), frame.camera.height) for track in tracks]
-        fits = self._landmarks(frame, seen)
-        self._remember(tracks, guesses, fits, frame.stamp_ns)
+        """One fit for each track, in the same order; without FaceMesh's landmarks, to those of the network's fit."""
+        selected = [track for track in tracks if self._needs_network(track, frame.stamp_ns)]
+        network_fits = {track.id: fit for track, fit in zip(selected, self._network(frame, selected), strict=True)}
+        combined = [self._combined(track, network_fits.get(track.id), frame.camera.height) for track in tracks]
+        fits = self._landmarks(frame, combined)
+        self._update_last_runs(tracks, network_fits, fits, frame.stamp_ns)
         return fits
 
     def _needs_network(self, track: Track, stamp_ns: int) -> bool:
-        look = self._looks.get(track.id)
-        return track.landmarks is None or track.fresh or look is None or not look.serves(stamp_ns)
+        last = self._last_runs.get(track.id)
+        return track.landmarks is None or track.fresh or last is None or not last.is_current(stamp_ns)
 
-    def _remember(self, tracks: list[Track], guesses: dict[str, FaceFit], fits: list[FaceFit], stamp_ns: int) -> None:
-        """The looks at the faces of this frame. One at which the network saw no face counts as none."""
+    def _update_last_runs(
+        self, tracks: list[Track], network_fits: dict[str, FaceFit], fits: list[FaceFit], stamp_ns: int
+    ) -> None:
+        """Keep the last runs of the faces in this frame, except runs in which the network found no face."""
         new = {
-            id: _Look(stamp_ns, apparent_yaw(guess)) for id, guess in guesses.items() if guess.confidence >= _NO_FACE
+            id: _LastRun(stamp_ns, apparent_yaw(fit))
+            for id, fit in network_fits.items()
+            if fit.confidence >= _MIN_CONFIDENCE
         }
-        kept = {id: look for id, look in self._looks.items() if id not in guesses} | new
-        self._looks = {
+        kept = {id: last for id, last in self._last_runs.items() if id not in network_fits} | new
+        self._last_runs = {
             track.id: replace(kept[track.id], fit_yaw=apparent_yaw(fit))
             for track, fit in zip(tracks, fits, strict=True)
             if track.id in kept
         }
 
-    def _seen(self, track: Track, guess: FaceFit | None, height: int) -> Track:
-        """The track with the landmarks that both networks agree on."""
-        if guess is None:
+    def _combined(self, track: Track, network_fit: FaceFit | None, height: int) -> Track:
+        """The track with the weighted mean of FaceMesh's landmarks and the network's."""
+        if network_fit is None:
             return track
-        trust = trust_in_facemesh(track.landmarks, guess)
-        if guess.confidence == 0.0 or trust == 1.0:
+        weight = facemesh_weight(track.landmarks, network_fit)
+        if network_fit.confidence == 0.0 or weight == 1.0:
             return track
-        points = self._facemesh_points(guess, height)
-        confidence = guess.confidence
+        points = self._facemesh_points(network_fit, height)
+        confidence = network_fit.confidence
         if track.landmarks is not None:
             given = track.landmarks.points - [0.0, 0.0, (track.landmarks.points - points)[:, 2].mean()]
-            points = points + trust * (given - points)
-            confidence += trust * (track.landmarks.confidence - confidence)
+            points = points + weight * (given - points)
+            confidence += weight * (track.landmarks.confidence - confidence)
         return replace(track, landmarks=Landmarks(points.astype(np.float32), confidence))
 
-    def _facemesh_points(self, guess: FaceFit, height: int) -> FloatArray:
-        """(478, 3) where the network's face has FaceMesh's points, in pixels."""
-        coefficients = np.concatenate([guess.shape, guess.expression]).astype(np.float32)
+    def _facemesh_points(self, network_fit: FaceFit, height: int) -> FloatArray:
+        """(478, 3) FaceMesh's points on the network's fit, in pixels."""
+        coefficients = np.concatenate([network_fit.shape, network_fit.expression]).astype(np.float32)
         points = self._mean + (coefficients @ self._basis).reshape(-1, 3)
-        return weak_perspective_pixels(guess.weak_perspective, points, height)
+        return weak_perspective_pixels(network_fit.weak_perspective, points, height)
 
 
-def trust_in_facemesh(landmarks: Landmarks | None, guess: FaceFit) -> float:
-    """1 where FaceMesh is believed alone, 0 where the network is: by the yaw of the head as the crop shows it."""
+def facemesh_weight(landmarks: Landmarks | None, network_fit: FaceFit) -> float:
+    """The weight of FaceMesh's landmarks against the network's, 0..1, by the apparent yaw of the head."""
     if landmarks is None:
         return 0.0
-    if guess.confidence < _NO_FACE:
+    if network_fit.confidence < _MIN_CONFIDENCE:
         return 1.0
-    return float(np.clip((_NETWORK_ALONE - apparent_yaw(guess)) / (_NETWORK_ALONE - _FACEMESH_ALONE), 0.0, 1.0))
+    return float(np.clip((_NETWORK_ONLY - apparent_yaw(network_fit)) / (_NETWORK_ONLY - _FACEMESH_ONLY), 0.0, 1.0))
 
 
 def apparent_yaw(fit: FaceFit) -> float:
-    """Of the head as its crop shows it, to either side, radians."""
+    """The absolute yaw of the head relative to the ray to it, as a crop shows it, radians."""
     right = fit.weak_perspective[0, :3]
     return math.asin(min(abs(float(right[2])) / math.sqrt(float(right @ right)), 1.0))
-
-
-create = FusedFitter

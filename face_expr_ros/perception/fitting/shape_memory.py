@@ -8,6 +8,9 @@ not move keeps both its shape and its expression. When the expression changes, t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,7 +36,7 @@ class ShapeMemory:
         self._frames = self._views = 0
         self._view: FloatArray | None = None  # the expression with which this view began
 
-    def certainty(self) -> float:
+    def inverse_variance(self) -> float:
         """Inverse variance of `expected`."""
         return 1.0 / (1.0 - self._weight(self._frames))
 
@@ -45,7 +48,7 @@ class ShapeMemory:
         with s itself as the mean it would drift on from frame to frame.
         """
         known = 1.0 / (1.0 - self._weight(self._views))
-        return self.shape - known / self.certainty() * (self.shape - self._known)
+        return self.shape - known / self.inverse_variance() * (self.shape - self._known)
 
     def update(self, shape: FloatArray, expression: FloatArray) -> None:
         """Add what was fitted to a frame."""
@@ -55,6 +58,17 @@ class ShapeMemory:
         past = self._weight(self._frames)
         self.shape = past * self.shape + (1.0 - past) * shape
         self._frames += 1
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state between two frames."""
+        return {
+            "shape": self.shape, "known": self._known, "frames": self._frames, "views": self._views, "view": self._view
+        }  # fmt: skip
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        self.shape, self._known, self._view = state["shape"], state["known"], state["view"]
+        self._frames, self._views = state["frames"], state["views"]
 
     def _begin_view(self, told: FloatArray) -> None:
         if self._view is not None:

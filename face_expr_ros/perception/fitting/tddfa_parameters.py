@@ -1,8 +1,8 @@
-"""What the numbers of a TDDFA network mean (3DDFA_V2: Guo et al., "Towards Fast, Accurate and Stable 3D Dense Face
+"""Inputs and outputs of a TDDFA network (3DDFA_V2: Guo et al., "Towards Fast, Accurate and Stable 3D Dense Face
 Alignment", 2020): pure functions of arrays.
 
-p = output * std + mean. The first 12 are the row-major (3, 4) matrix ``[f R | t]`` that takes model points to x right
-and y up in pixels of the crop, counted from 1; then come the shape and the expression coefficients.
+p = output * std + mean. The first 12 values are the row-major (3, 4) matrix ``[f R | t]`` that maps model points to
+pixels of the crop, x right and y up, counted from 1; shape and expression coefficients follow.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from face_expr_ros.core.types import FloatArray, Roi
 
 POSE_COUNT = 12
-_HALF_CONFIDENT = 0.11  # distortion of a matrix that is as likely of a face as not
-_LARGEST_PADDED = 1024  # pixels; a larger crop that reaches outside the image is thinned before it is padded
+_HALF_CONFIDENCE = 0.11  # distortion at which the confidence is 0.5
+_MAX_PADDED = 1024  # pixels; a larger crop that reaches outside the image is subsampled before it is padded
 
 
 def crop_pixels(image: NDArray[np.uint8], crop: Roi) -> NDArray[np.uint8] | None:
-    """The pixels (h, w, 3) of a crop, its corners rounded, black outside the image; None where there is nothing to see.
+    """The pixels (h, w, 3) of a crop, its corners rounded, black outside the image; None if it is all outside.
 
-    Inside the image it is a view; a crop that reaches outside is copied, at most _LARGEST_PADDED pixels square or so.
+    A crop inside the image is a view; one that reaches outside is a copy of at most about _MAX_PADDED pixels square.
     """
     corners = np.array([crop.x, crop.y, crop.x + crop.width, crop.y + crop.height])
     if not np.isfinite(corners).all():
@@ -32,13 +32,13 @@ def crop_pixels(image: NDArray[np.uint8], crop: Roi) -> NDArray[np.uint8] | None
     left, top, right, bottom = max(x0, 0), max(y0, 0), min(x1, image.shape[1]), min(y1, image.shape[0])
     if left >= right or top >= bottom:
         return None
-    seen = image[top:bottom, left:right]
+    inside = image[top:bottom, left:right]
     margins = (top - y0, y1 - bottom, left - x0, x1 - right)
     if not any(margins):
-        return seen
-    step = max(1, (x1 - x0) // _LARGEST_PADDED, (y1 - y0) // _LARGEST_PADDED)
-    thin = np.ascontiguousarray(seen[::step, ::step])
-    return cv2.copyMakeBorder(thin, *(margin // step for margin in margins), borderType=cv2.BORDER_CONSTANT)
+        return inside
+    step = max(1, (x1 - x0) // _MAX_PADDED, (y1 - y0) // _MAX_PADDED)
+    subsampled = np.ascontiguousarray(inside[::step, ::step])
+    return cv2.copyMakeBorder(subsampled, *(margin // step for margin in margins), borderType=cv2.BORDER_CONSTANT)
 
 
 def network_input(pixels: Sequence[NDArray[np.uint8]], size: int) -> NDArray[np.float32]:
@@ -49,42 +49,42 @@ def network_input(pixels: Sequence[NDArray[np.uint8]], size: int) -> NDArray[np.
 def in_image(
     parameters: FloatArray, crops: Sequence[Roi], size: int, height: int, model_unit: float, origin: FloatArray
 ) -> FloatArray:
-    """The weak perspectives (n, 3, 4) of the whole image (`geometry.weak_perspective`) from those of crops.
+    """Convert the weak perspectives of crops to those of the whole image (n, 3, 4), see `geometry.weak_perspective`.
 
     Args:
         parameters: (n, >= 12), the network's.
-        crops: what it looked at, image pixels, not rounded: upstream rounds only where it cuts.
-        size: pixels of the network's input; height: rows of the image.
+        crops: image pixels, not rounded: upstream rounds only to cut.
+        size: side of the network's input, pixels; height: rows of the image.
         model_unit: meters per unit of the network's model.
-        origin: (3,) meters, what was subtracted from the network's model to have the sellion at the origin.
+        origin: (3,) meters, the sellion in the network's model.
     """
     matrices = np.asarray(parameters[:, :POSE_COUNT], dtype=np.float64).reshape(-1, 3, 4)
-    turns = matrices[:, :, :3] / model_unit
-    x, y, _ = (matrices[:, :, 3] + turns @ origin).T
+    rotations = matrices[:, :, :3] / model_unit
+    x, y, _ = (matrices[:, :, 3] + rotations @ origin).T
     left, top, *sides = np.array([(crop.x, crop.y, crop.width, crop.height) for crop in crops]).T
     across, down = np.divide(sides, size)
     scales = np.column_stack([across, down, (across + down) / 2])
-    # Where the crop's pixel (x - 1, size - y) lies in the image, and that again counted from 1 and from below.
-    places = [left + (x - 1) * across + 1, height - top - (size - y) * down, np.zeros(len(crops))]
-    return np.concatenate([turns * scales[:, :, None], np.column_stack(places)[:, :, None]], axis=2)
+    # The crop's pixel (x - 1, size - y) in the image, again counted from 1 and upwards.
+    translations = [left + (x - 1) * across + 1, height - top - (size - y) * down, np.zeros(len(crops))]
+    return np.concatenate([rotations * scales[:, :, None], np.column_stack(translations)[:, :, None]], axis=2)
 
 
 def distortion(matrices: FloatArray) -> FloatArray:
-    """(n,) how far matrices (n, 3, 3) are from scaled rotations.
+    """(n,) deviation of matrices (n, 3, 3) from scaled rotations.
 
-    It is the logarithm of the largest singular value over the smallest, and infinite where a matrix mirrors or is flat.
+    The logarithm of the largest over the smallest singular value; infinite for a reflection or a singular matrix.
     """
     proper = np.linalg.det(matrices) > 0.0
     singular = np.linalg.svd(matrices, compute_uv=False)
-    off = np.full(len(matrices), np.inf)
-    off[proper] = np.log(singular[proper, 0] / singular[proper, 2])
-    return off
+    result = np.full(len(matrices), np.inf)
+    result[proper] = np.log(singular[proper, 0] / singular[proper, 2])
+    return result
 
 
 def confidence_from(distortion: FloatArray) -> FloatArray:
-    """0..1 by the distortion of the ``f R`` of a network that was never told that it should be a scaled rotation.
+    """Confidence 0..1 from the distortion of ``f R``, for a network whose output is not constrained to rotations.
 
-    On a face its nine numbers agree on one rotation to a few percent; on anything else they do not, and they disagree
-    more the further the 68 points are off. docs/decisions.md has the rates.
+    For a face the nine values are a scaled rotation within a few percent; otherwise they are not, and the distortion
+    grows with the error of the 68 points. docs/decisions.md has the rates.
     """
-    return 0.5 ** ((distortion / _HALF_CONFIDENT) ** 2)
+    return 0.5 ** ((distortion / _HALF_CONFIDENCE) ** 2)

@@ -1,53 +1,82 @@
-"""Who finds the 478 FaceMesh points. A backend is a file here; its name is the value of ``landmarks.backend``."""
+"""The 478 FaceMesh landmarks. `BACKENDS` lists the landmark backends by the value of ``landmarks.backend``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib import import_module
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from face_expr_ros.core.config import LandmarksConfig
+from face_expr_ros.core.settings import backend
 from face_expr_ros.core.types import Detection, Frame, Landmarks, Track
-from face_expr_ros.kernels.points import scaled
 
 LANDMARK_COUNT = 478
 
 
-class LandmarkFinder(Protocol):
-    """A stage with memory: it follows faces from frame to frame."""
+class LandmarkDetector(Protocol):
+    """A stage with state: it uses the landmarks of the previous frame.
+
+    Attributes:
+        resumable: whether `state_dict` is available.
+    """
+
+    resumable: bool
 
     def __call__(self, frame: Frame, tracks: list[Track]) -> list[Landmarks | None]:
-        """The points of each track's face; None where FaceMesh sees none, as in profile."""
+        """The landmarks of each track; None where FaceMesh does not find the face, as in profile."""
 
     @property
     def untracked_detections(self) -> list[Detection]:
-        """Faces that it saw in the last frame and that no track had; it may look for none."""
+        """Faces found in the previous frame that belong to no track; empty if the backend does not search for any."""
 
     def reset(self) -> None:
-        """Forget the faces: the next frame has nothing to do with the last."""
+        """Delete the state: the next frame is unrelated to the previous one."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state between two frames."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
 
     def close(self) -> None:
         """Free the network."""
 
 
-def open_landmarks(config: LandmarksConfig) -> LandmarkFinder:
+def open_landmarks(config: LandmarksConfig) -> LandmarkDetector:
     """The backend that ``config.backend`` names.
 
     Raises:
-        ConfigError: its model file is missing or damaged.
+        ConfigError: the backend is unknown, or its model file is missing or damaged.
     """
-    create: Callable[[LandmarksConfig], LandmarkFinder] = import_module(f"{__name__}.{config.backend}").create
-    return create(config)
+    return backend(BACKENDS, "landmarks.backend", config.backend)(config)
 
 
 def in_pixels(points: NDArray[np.float32], width: int, height: int) -> Landmarks:
-    """MediaPipe's points as ours: its coordinates run over the image from its corner, ours from a pixel's center.
+    """Convert MediaPipe's normalized points to pixels, with (0, 0) at the center of the first pixel.
 
     Args:
-        points: (478, 3) x and y in parts of the image's size, z in parts of its width.
-        width, height: of what MediaPipe saw, pixels.
+        points: (478, 3) x and y relative to the image size, z relative to its width.
+        width, height: of the image, pixels.
     """
-    return Landmarks(scaled(points, (width, height, width), (-0.5, -0.5, 0.0)).astype(np.float32, copy=False), 1.0)
+    pixels = points * (width, height, width) - (0.5, 0.5, 0.0)
+    return Landmarks(pixels.astype(np.float32), 1.0)
+
+
+def _solutions(config: LandmarksConfig) -> LandmarkDetector:
+    from face_expr_ros.perception.landmarks.mediapipe_solutions import MediapipeSolutions
+
+    return MediapipeSolutions(config)
+
+
+def _tasks(config: LandmarksConfig) -> LandmarkDetector:
+    from face_expr_ros.perception.landmarks.mediapipe_tasks import MediapipeTasks
+
+    return MediapipeTasks(config)
+
+
+BACKENDS: dict[str, Callable[[LandmarksConfig], LandmarkDetector]] = {
+    "mediapipe_solutions": _solutions,
+    "mediapipe_tasks": _tasks,
+}

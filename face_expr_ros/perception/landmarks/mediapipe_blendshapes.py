@@ -10,44 +10,44 @@ import numpy as np
 from mediapipe.tasks.python import BaseOptions, vision
 from numpy.typing import NDArray
 
-_FRAME_MS = 33  # video mode wants stamps that only grow
+_FRAME_MS = 33  # video mode requires increasing timestamps
 
 
 class MediapipeBlendshapes:
-    """FaceLandmarker's answer for the one face that it follows.
+    """The blendshapes that FaceLandmarker computes for one face.
 
     Args:
         task: MediaPipe's face_landmarker.task.
-        video: the images are one video and a face is followed; otherwise each image stands alone.
+        video: the images are frames of one video, and the face is tracked; otherwise they are unrelated.
 
     Raises:
-        ValueError: there is no such file, or it cannot be read.
+        ValueError: the file does not exist or cannot be read.
     """
 
     def __init__(self, task: Path, *, video: bool = True) -> None:
-        wanted = f"MediaPipe's face_landmarker.task was wanted, {str(task)!r}"
+        expected = f"expected MediaPipe's face_landmarker.task, got {str(task)!r}"
         if not task.is_file():
-            raise ValueError(f"{wanted} is no file")
+            raise ValueError(f"{expected}, which is not a file")
         mode = vision.RunningMode.VIDEO if video else vision.RunningMode.IMAGE
         options = vision.FaceLandmarkerOptions(
             base_options=BaseOptions(model_asset_path=str(task)), running_mode=mode, output_face_blendshapes=True
         )
         try:
             self._landmarker = vision.FaceLandmarker.create_from_options(options)
-        except (RuntimeError, ValueError) as error:  # MediaPipe's words for a file that it cannot read
-            raise ValueError(f"{wanted} cannot be read ({error})") from error
+        except (RuntimeError, ValueError) as error:  # raised by MediaPipe for a file that it cannot read
+            raise ValueError(f"{expected}, which cannot be read ({error})") from error
         self._video = video
-        self._clock_ms = 0
+        self._timestamp_ms = 0
 
     def __call__(self, image: NDArray[np.uint8]) -> dict[str, float] | None:
-        """Value by ARKit name, 0..1, of the face in a (height, width, 3) BGR image; None where it sees none.
+        """Value by ARKit name, 0..1, of the face in a (height, width, 3) BGR image; None if no face is found.
 
-        There is no tongueOut; `_neutral`, which is no blendshape, is left out.
+        There is no tongueOut. MediaPipe's `_neutral`, which is not a blendshape, is omitted.
         """
-        shown = mediapipe.Image(mediapipe.ImageFormat.SRGB, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
-        self._clock_ms += _FRAME_MS
+        rgb = mediapipe.Image(mediapipe.ImageFormat.SRGB, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+        self._timestamp_ms += _FRAME_MS
         found = (
-            self._landmarker.detect_for_video(shown, self._clock_ms) if self._video else self._landmarker.detect(shown)
+            self._landmarker.detect_for_video(rgb, self._timestamp_ms) if self._video else self._landmarker.detect(rgb)
         )
         if not found.face_blendshapes:
             return None

@@ -1,1 +1,1 @@
-"""The expression head: what FaceMesh and the camera see of drawn faces whose expression is known."""
+"""Training of the expression head on synthetic portraits with known expressions and their FaceMesh landmarks."""

@@ -1,4 +1,4 @@
-"""Batches for the head: several people, each at rest and in other moments, mirrored and shifted at random."""
+"""Training batches: portraits of several people, each with a neutral portrait where available, augmented at random."""
 
 from __future__ import annotations
 
@@ -11,39 +11,40 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from face_expr_ros.perception.expression.patches import SIDE
-from face_expr_ros.training.expression.samples import MARGIN, Mirror, Samples, at_rest, followed
+from face_expr_ros.training.expression.samples import MARGIN, Mirror, Samples, add_missed_movements, is_neutral
 
-_NOISE = 0.02  # centimeters of the points, besides what FaceMesh itself errs
-_GAMMA = 0.45  # spread of the logarithm of the patches' gamma
-_NOISY, _SENSOR = 0.3, 8.0  # of the batches; standard deviation of noise at most, gray levels
-_SOFT = 0.2  # of the batches are out of focus
-_HIDDEN, _SPOT = 0.2, (6, 20)  # of the patches have a spot that shows nothing; its sides, pixels
+_LANDMARK_NOISE = 0.02  # standard deviation, centimeters, in addition to FaceMesh's own error
+_LOG_GAMMA_STD = 0.45  # standard deviation of the logarithm of the patches' gamma
+_NOISE_PROBABILITY, _MAX_NOISE_STD = 0.3, 8.0  # per batch; maximum standard deviation of image noise, gray levels
+_BLUR_PROBABILITY = 0.2  # per batch
+_CUTOUT_PROBABILITY, _CUTOUT_SIDES = 0.2, (6, 20)  # per patch; range of the sides of a constant rectangle, pixels
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What the network sees and should answer.
+    """Inputs and targets of a training step.
 
     Attributes:
         features: (n, FEATURES). patches: (n, P, SIDE, SIDE) gray levels.
-        expression: (n, E) truth, NaN where it is not known.
-        rest: (n,) where in the batch the same person is at rest; itself where ``known`` is 0.
-        known: (n, 1) 1 where there is such a portrait, else 0.
+        expression: (n, E) target blendshapes, NaN where unknown.
+        neutral: (n,) index in the batch of a neutral portrait of the same person; arbitrary where ``known`` is 0.
+        known: (n, 1) 1 where a neutral portrait is available, else 0.
     """
 
     features: torch.Tensor
     patches: torch.Tensor
     expression: torch.Tensor
-    rest: torch.Tensor
+    neutral: torch.Tensor
     known: torch.Tensor
 
 
 class Batches:
-    """Endless batches.
+    """An endless iterable of batches.
 
     Args:
-        people, moments: of a batch; each person is there once more, at rest, where that was drawn.
-        movements: (E, F) how the first F features truly change with each blendshape; None leaves features as they are.
+        people, moments: people per batch and portraits per person; a neutral portrait is added to each person who has
+            one.
+        movements: (E, M) landmark movements for `add_missed_movements`; None leaves the features unchanged.
     """
 
     def __init__(
@@ -64,68 +65,68 @@ class Batches:
 
     def __iter__(self) -> Iterator[Batch]:
         while True:
-            yield self._augmented(*self._draw())
+            yield self._augment(*self._sample())
 
-    def _draw(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-        """Which portraits, and for each the place of the person's rest and whether it is one."""
+    def _sample(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+        """Indices of portraits, and for each the batch index of the person's neutral portrait and whether it exists."""
         chosen: list[int] = []
-        rest: list[int] = []
+        neutral: list[int] = []
         known: list[bool] = []
         for person in self._rng.integers(len(self._portraits), size=self._people):
-            rests, moments = self._portraits[person]
-            first, has_rest = len(chosen), len(rests) > 0
-            if has_rest:
-                chosen.append(int(self._rng.choice(rests)))
-                rest.append(first)
+            neutrals, moments = self._portraits[person]
+            first, has_neutral = len(chosen), len(neutrals) > 0
+            if has_neutral:
+                chosen.append(int(self._rng.choice(neutrals)))
+                neutral.append(first)
                 known.append(False)
             picked = self._rng.choice(moments, self._moments).tolist() if len(moments) else []
             chosen += picked
-            rest += [first] * len(picked)
-            known += [has_rest] * len(picked)
-        return np.array(chosen), np.array(rest), np.array(known, np.float32)
+            neutral += [first] * len(picked)
+            known += [has_neutral] * len(picked)
+        return np.array(chosen), np.array(neutral), np.array(known, np.float32)
 
-    def _augmented(self, chosen: NDArray[np.int64], rest: NDArray[np.int64], known: NDArray[np.float32]) -> Batch:
+    def _augment(self, chosen: NDArray[np.int64], neutral: NDArray[np.int64], known: NDArray[np.float32]) -> Batch:
         samples, mirror, rng = self._samples, self._mirror, self._rng
         features, expression = samples.features[chosen], samples.expression[chosen]
         if self._movements is not None:
-            features = followed(features, expression, self._movements, rng)
+            features = add_missed_movements(features, expression, self._movements, rng)
         patches = samples.patches[chosen]
-        if rng.random() < 0.5:  # all of a batch: a person is compared with its own rest
+        if rng.random() < 0.5:  # the whole batch, so that a portrait and its neutral portrait are mirrored alike
             features, expression = features[:, mirror.features] * mirror.sign, expression[:, mirror.expression]
             patches = patches[:, mirror.patches]
-            patches[:, mirror.turned] = patches[:, mirror.turned, :, ::-1]
+            patches[:, mirror.flipped] = patches[:, mirror.flipped, :, ::-1]
         down, across = rng.integers(0, 2 * MARGIN + 1, 2)
         cut = patches[:, :, down : down + SIDE, across : across + SIDE]
-        seen = torch.from_numpy(features)
+        clean = torch.from_numpy(features)
         return Batch(
-            features=seen + _NOISE * torch.randn(seen.shape, generator=self._torch),
-            patches=self._disturbed(cut),
+            features=clean + _LANDMARK_NOISE * torch.randn(clean.shape, generator=self._torch),
+            patches=self._augment_patches(cut),
             expression=torch.from_numpy(expression),
-            rest=torch.from_numpy(rest),
+            neutral=torch.from_numpy(neutral),
             known=torch.from_numpy(known)[:, None],
         )
 
-    def _disturbed(self, patches: NDArray[np.uint8]) -> torch.Tensor:
-        """Another tone curve for every portrait, and spots; in some batches a poor lens, the noise of a poor sensor.
+    def _augment_patches(self, patches: NDArray[np.uint8]) -> torch.Tensor:
+        """Random gamma per portrait and cutouts; blur and sensor noise in some batches.
 
-        A real face has what no drawn one has: what a patch shows must not be believed to the last pixel.
+        Real faces differ from synthetic ones in appearance, so the network must not rely on single pixels.
         """
-        gamma = np.exp(self._rng.normal(0, _GAMMA, (len(patches), 1)))
-        tones = (255 * np.linspace(0, 1, 256) ** gamma).astype(np.float32)
-        shown = np.stack([tone[patch] for tone, patch in zip(tones, patches, strict=True)])
-        self._hide(shown.reshape(-1, SIDE, SIDE))
-        seen = torch.from_numpy(shown)
-        if self._rng.random() < _SOFT:
-            seen = functional.avg_pool2d(seen, 3, stride=1, padding=1, count_include_pad=False)
-        if self._rng.random() >= _NOISY:
-            return seen
-        noise = _SENSOR * torch.rand((len(seen), 1, 1, 1), generator=self._torch)
-        return seen + noise * torch.randn(seen.shape, generator=self._torch)
+        gamma = np.exp(self._rng.normal(0, _LOG_GAMMA_STD, (len(patches), 1)))
+        curves = (255 * np.linspace(0, 1, 256) ** gamma).astype(np.float32)
+        adjusted = np.stack([curve[patch] for curve, patch in zip(curves, patches, strict=True)])
+        self._cut_out(adjusted.reshape(-1, SIDE, SIDE))
+        augmented = torch.from_numpy(adjusted)
+        if self._rng.random() < _BLUR_PROBABILITY:
+            augmented = functional.avg_pool2d(augmented, 3, stride=1, padding=1, count_include_pad=False)
+        if self._rng.random() >= _NOISE_PROBABILITY:
+            return augmented
+        noise = _MAX_NOISE_STD * torch.rand((len(augmented), 1, 1, 1), generator=self._torch)
+        return augmented + noise * torch.randn(augmented.shape, generator=self._torch)
 
-    def _hide(self, patches: NDArray[np.float32]) -> None:
-        """Lay an even spot over some of the patches (n, SIDE, SIDE), in place."""
-        chosen = np.flatnonzero(self._rng.random(len(patches)) < _HIDDEN)
-        sides = self._rng.integers(*_SPOT, (len(chosen), 2))
+    def _cut_out(self, patches: NDArray[np.float32]) -> None:
+        """Fill a rectangle of some of the patches (n, SIDE, SIDE) with a constant gray level, in place."""
+        chosen = np.flatnonzero(self._rng.random(len(patches)) < _CUTOUT_PROBABILITY)
+        sides = self._rng.integers(*_CUTOUT_SIDES, (len(chosen), 2))
         places = (self._rng.random((len(chosen), 2)) * (SIDE - sides)).astype(int)
         grays = self._rng.uniform(0, 255, len(chosen))
         for index, (height, width), (top, left), gray in zip(chosen, sides, places, grays, strict=True):
@@ -133,8 +134,8 @@ class Batches:
 
 
 def _by_person(samples: Samples, names: tuple[str, ...]) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """For each person the portraits at rest and the others."""
-    rest = at_rest(samples.expression, names)
+    """For each person the indices of the neutral portraits and of the others."""
+    neutral = is_neutral(samples.expression, names)
     order = np.argsort(samples.person, kind="stable")
     people = np.split(order, np.flatnonzero(np.diff(samples.person[order])) + 1)
-    return [(portraits[rest[portraits]], portraits[~rest[portraits]]) for portraits in people]
+    return [(portraits[neutral[portraits]], portraits[~neutral[portraits]]) for portraits in people]

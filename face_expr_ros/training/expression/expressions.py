@@ -1,4 +1,4 @@
-"""The expressions that people are drawn with: one movement alone, natural mixtures, grins, moments of an act, rest."""
+"""Random expressions for synthetic faces: neutral, single movements, mixtures, grins and scripted expressions."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import numpy as np
 from face_expr_ros.core.types import FloatArray
 from face_expr_ros.synthetic.actor import LOOP, random_expression, set_gaze, state_at
 
-# Kinds and how often each is drawn.
-REST, ALONE, MIXTURE, GRIN, ACT = "rest", "alone", "mixture", "grin", "act"
-_KINDS = {REST: 0.10, ALONE: 0.28, MIXTURE: 0.36, GRIN: 0.10, ACT: 0.16}
-_BLINKING = 0.06  # of all but rest: people blink whatever else they do
-_ONE_SIDED = 0.4
-_GAZE_SPREAD = (0.2, 0.12)  # radians: aside, up
-# What a grin is made of, from least to most; below 0 is none.
+# Kinds of expressions and their probabilities.
+NEUTRAL, SINGLE, MIXTURE, GRIN, SCRIPT = "neutral", "single", "mixture", "grin", "script"
+_KINDS = {NEUTRAL: 0.10, SINGLE: 0.28, MIXTURE: 0.36, GRIN: 0.10, SCRIPT: 0.16}
+_BLINK_PROBABILITY = 0.06  # for every kind but neutral
+_ONE_SIDED = 0.4  # probability that a single movement is stronger on one side
+_GAZE_STD = (0.2, 0.12)  # radians: horizontal, vertical
+# Movements of a grin with their minimum and maximum; values below 0 mean absent.
 _GRINS = (
     ("mouthSmile", 0.3, 1.0),
     ("mouthUpperUp", -0.2, 0.9),
@@ -25,37 +25,37 @@ _GRINS = (
 _CLOSED_JAW = 0.35  # jawOpen at which the lips can still stay closed
 
 
-def drawn_expression(rng: np.random.Generator, names: tuple[str, ...], kind: str = "") -> FloatArray:
-    """(len(names),) in 0..1.
+def sample_expression(rng: np.random.Generator, names: tuple[str, ...], kind: str = "") -> FloatArray:
+    """Random blendshape values (len(names),) in 0..1.
 
     Args:
-        names: ARKit's, of the model's expression basis.
-        kind: one of the above; empty draws one.
+        names: ARKit names of the model's expression basis.
+        kind: NEUTRAL, SINGLE, MIXTURE, GRIN or SCRIPT; an empty string picks one at random.
     """
     kind = kind or str(rng.choice(list(_KINDS), p=list(_KINDS.values())))
-    make = {REST: _rest, ALONE: _alone, MIXTURE: random_expression, GRIN: _grin, ACT: _act}[kind]
+    make = {NEUTRAL: _neutral, SINGLE: _single, MIXTURE: random_expression, GRIN: _grin, SCRIPT: _scripted}[kind]
     values = dict(zip(names, make(rng, names), strict=True))
-    if kind != REST and rng.random() < _BLINKING:
+    if kind != NEUTRAL and rng.random() < _BLINK_PROBABILITY:
         _blink(rng, values)
-    if values.get("tongueOut", 0.0) > 0:  # it comes out of an open mouth
+    if values.get("tongueOut", 0.0) > 0:  # the tongue needs an open mouth
         values["jawOpen"] = max(values["jawOpen"], 0.4 * values["tongueOut"])
     return np.clip(np.array([values[name] for name in names]), 0.0, 1.0)
 
 
-def _rest(rng: np.random.Generator, names: tuple[str, ...]) -> FloatArray:
-    """Nothing but a small gaze."""
+def _neutral(rng: np.random.Generator, names: tuple[str, ...]) -> FloatArray:
+    """All values 0 except a small gaze."""
     values = dict.fromkeys(names, 0.0)
     set_gaze(values, *rng.normal(0, 0.05, 2))
     return np.array([values[name] for name in names])
 
 
-def _alone(rng: np.random.Generator, names: tuple[str, ...]) -> FloatArray:
-    """One movement, both sides alike or one side alone, every movement as often as any other."""
+def _single(rng: np.random.Generator, names: tuple[str, ...]) -> FloatArray:
+    """One movement, symmetric or one-sided; all movements are equally likely."""
     values = dict.fromkeys(names, 0.0)
     movements = sorted({name.removesuffix("Left").removesuffix("Right") for name in names if "Look" not in name})
     movement, amount = str(rng.choice(movements)), float(rng.uniform(0.05, 1.0))
     sides = [name for name in (movement, movement + "Left", movement + "Right") if name in values]
-    if movement in ("jaw", "mouth"):  # to the left or to the right
+    if movement in ("jaw", "mouth"):  # left and right exclude each other
         sides = [str(rng.choice(sides))]
     shares = rng.permutation([1.0, rng.uniform(0, 0.3) if rng.random() < _ONE_SIDED else 1.0])
     for name, share in zip(sides, shares, strict=False):
@@ -63,24 +63,24 @@ def _alone(rng: np.random.Generator, names: tuple[str, ...]) -> FloatArray:
     if movement == "mouthClose":
         values["mouthClose"] *= _CLOSED_JAW
         values["jawOpen"] = values["mouthClose"]
-    set_gaze(values, *rng.normal(0, _GAZE_SPREAD))
+    set_gaze(values, *rng.normal(0, _GAZE_STD))
     return np.array([values[name] for name in names])
 
 
 def _grin(rng: np.random.Generator, names: tuple[str, ...]) -> FloatArray:
-    """A smile that shows the teeth, with the jaw closed or nearly: lips that part are not yet an open jaw."""
+    """A smile with parted lips and a nearly closed jaw, which separates parted lips from an open jaw."""
     values = dict.fromkeys(names, 0.0)
-    for movement, least, most in _GRINS:
-        amount = rng.uniform(least, most)
+    for movement, minimum, maximum in _GRINS:
+        amount = rng.uniform(minimum, maximum)
         for side in ("Left", "Right"):
             values[movement + side] = max(0.0, amount * rng.uniform(0.8, 1.0))
     values["jawOpen"] = max(0.0, rng.normal(0.0, 0.12))
-    set_gaze(values, *rng.normal(0, _GAZE_SPREAD))
+    set_gaze(values, *rng.normal(0, _GAZE_STD))
     return np.array([values[name] for name in names])
 
 
-def _act(rng: np.random.Generator, names: tuple[str, ...]) -> FloatArray:
-    """A moment of the actor's script, stronger or weaker: speech, laughter, glances."""
+def _scripted(rng: np.random.Generator, names: tuple[str, ...]) -> FloatArray:
+    """A random time of the actor's script, scaled by 0.6 to 1.2: speech, laughter, glances."""
     return state_at(float(rng.uniform(0, LOOP)), names).expression * rng.uniform(0.6, 1.2)
 
 
@@ -88,5 +88,5 @@ def _blink(rng: np.random.Generator, values: dict[str, float]) -> None:
     amount = rng.uniform(0.3, 1.0)
     for side in ("Left", "Right"):
         values[f"eyeBlink{side}"] = max(values[f"eyeBlink{side}"], amount * rng.uniform(0.9, 1.0))
-        for other in ("eyeWide", "eyeSquint"):  # a lid that closes is neither
+        for other in ("eyeWide", "eyeSquint"):  # excluded by a closing lid
             values[f"{other}{side}"] *= 1 - amount

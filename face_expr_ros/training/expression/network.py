@@ -1,5 +1,5 @@
-"""The network that is trained: each part of a face is looked at by a small convolutional network, landmarks by a linear
-layer; what both see is the state of the face, and an MLP compares it with the state of the same face at rest.
+"""The expression head's network: small convolutional networks encode patches of the face, a linear layer encodes the
+landmarks; both give the state of the face, and an MLP compares it with the state of the same face when neutral.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from torch.nn import functional
 from face_expr_ros.perception.expression.patches import PARTS, SIDE
 
 _CHANNELS = (16, 24, 40, 64)
-EYES = 2  # the first parts, which one network looks at: the left is stored mirrored
-_WIDTH = {"eye": 48, "other": 48}  # numbers that say what is seen of a part
+EYE_COUNT = 2  # the first two parts share one network; the left eye's patch is stored mirrored
+_WIDTH = {"eye": 48, "other": 48}  # features per part
 _LANDMARKS = 128
 _HIDDEN = (256, 192)
-MOST_REST = 0.9  # of a blendshape that is read at rest
-DARK = 64.0  # variance of gray levels below which a patch is mere noise: contrast is not raised to full
+MAX_NEUTRAL = 0.9  # largest value of a blendshape that is subtracted as part of a neutral expression
+MIN_CONTRAST_VARIANCE = 64.0  # gray levels squared: limits the contrast normalization of patches that are mostly noise
 
 
 class PartNetwork(nn.Module):
-    """(n, 1, SIDE, SIDE) gray levels -> (n, width): contrast made even, then depthwise separable convolutions
+    """(n, 1, SIDE, SIDE) gray levels -> (n, width): contrast normalization, then depthwise separable convolutions
     (Howard et al., 2017)."""
 
     def __init__(self, width: int) -> None:
@@ -29,20 +29,20 @@ class PartNetwork(nn.Module):
         first, *others = _CHANNELS
         layers: list[nn.Module] = [nn.Conv2d(1, first, 5, stride=2, padding=2, bias=False), nn.BatchNorm2d(first)]
         layers.append(nn.ReLU())
-        for given, wanted in zip(_CHANNELS, others, strict=False):
+        for inputs, outputs in zip(_CHANNELS, others, strict=False):
             layers += [
-                nn.Conv2d(given, given, 3, stride=2, padding=1, groups=given, bias=False),
-                nn.BatchNorm2d(given),
-                nn.Conv2d(given, wanted, 1, bias=False),
-                nn.BatchNorm2d(wanted),
+                nn.Conv2d(inputs, inputs, 3, stride=2, padding=1, groups=inputs, bias=False),
+                nn.BatchNorm2d(inputs),
+                nn.Conv2d(inputs, outputs, 1, bias=False),
+                nn.BatchNorm2d(outputs),
                 nn.ReLU(),
             ]
         self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(_CHANNELS[-1] * (SIDE // 16) ** 2, width))
         self.even = nn.BatchNorm1d(width)
 
     def forward(self, gray: torch.Tensor) -> torch.Tensor:
-        """What is seen."""
-        answer: torch.Tensor = self.even(self.layers(functional.instance_norm(gray, eps=DARK)))
+        """Features (n, width) of patches (n, 1, SIDE, SIDE)."""
+        answer: torch.Tensor = self.even(self.layers(functional.instance_norm(gray, eps=MIN_CONTRAST_VARIANCE)))
         return answer
 
 
@@ -50,25 +50,25 @@ class HeadNetwork(nn.Module):
     """The expression head.
 
     Args:
-        mean: (FEATURES,) of the features.
-        basis: (FEATURES, K) what makes the rest of them even: landmarks move together, and the least of their joint
-            movements may say the most.
-        blendshapes: how many.
+        mean: (FEATURES,) mean of the features.
+        basis: (FEATURES, K) whitening basis: landmarks are strongly correlated, and directions of small variance may
+            be the most informative.
+        blendshapes: number of outputs.
     """
 
     def __init__(self, mean: torch.Tensor, basis: torch.Tensor, blendshapes: int) -> None:
         super().__init__()
         self.register_buffer("mean", mean)
         self.register_buffer("basis", basis)
-        parts = len(PARTS) - EYES + 1
+        parts = len(PARTS) - EYE_COUNT + 1
         self.parts = nn.ModuleList([PartNetwork(_WIDTH["eye" if k == 0 else "other"]) for k in range(parts)])
         self.landmarks = nn.Linear(basis.shape[1], _LANDMARKS)
         self.even = nn.BatchNorm1d(_LANDMARKS)
-        seen = _LANDMARKS + EYES * _WIDTH["eye"] + (parts - 1) * _WIDTH["other"]
-        self.state_size = seen
-        self.mix = nn.Linear(seen, seen)
+        size = _LANDMARKS + EYE_COUNT * _WIDTH["eye"] + (parts - 1) * _WIDTH["other"]
+        self.state_size = size
+        self.mix = nn.Linear(size, size)
         self.trunk = nn.Sequential(
-            nn.Linear(3 * seen + 4, _HIDDEN[0]),
+            nn.Linear(3 * size + 4, _HIDDEN[0]),
             nn.ReLU(),
             nn.Linear(_HIDDEN[0], _HIDDEN[1]),
             nn.ReLU(),
@@ -81,29 +81,23 @@ class HeadNetwork(nn.Module):
         nn.init.normal_(self.trunk[-1].weight, std=0.01)
 
     def state(self, features: torch.Tensor, patches: torch.Tensor) -> torch.Tensor:
-        """(n, state_size) of features (n, FEATURES) and patches (n, P, SIDE, SIDE) in gray levels."""
+        """State (n, state_size) of features (n, FEATURES) and patches (n, P, SIDE, SIDE) in gray levels."""
         points = self.even(self.landmarks((features - self.mean) @ self.basis))
-        eyes = self.parts[0](patches[:, :EYES].reshape(-1, 1, SIDE, SIDE)).reshape(len(patches), -1)
-        others = [part(patches[:, k : k + 1]) for k, part in enumerate(self.parts[1:], EYES)]
-        seen = functional.relu(torch.cat([points, eyes, *others], dim=1))
-        state: torch.Tensor = self.mix(seen)
+        eyes = self.parts[0](patches[:, :EYE_COUNT].reshape(-1, 1, SIDE, SIDE)).reshape(len(patches), -1)
+        others = [part(patches[:, k : k + 1]) for k, part in enumerate(self.parts[1:], EYE_COUNT)]
+        encoded = functional.relu(torch.cat([points, eyes, *others], dim=1))
+        state: torch.Tensor = self.mix(encoded)
         return state
 
-    def forward(self, state: torch.Tensor, view: torch.Tensor, rest: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
-        """(n, blendshapes) of states, the view direction (n, 3), and rests (n, state_size) where ``known`` (n, 1)
-        is 1; elsewhere 0."""
-        told = torch.cat([state, known * rest, known * (state - rest), known, view], dim=1)
-        answer: torch.Tensor = self.trunk(told)
-        return answer
-
-    def from_rest(
-        self, state: torch.Tensor, view: torch.Tensor, rest: torch.Tensor, known: torch.Tensor, calm: torch.Tensor
+    def forward(
+        self, state: torch.Tensor, view: torch.Tensor, neutral: torch.Tensor, known: torch.Tensor
     ) -> torch.Tensor:
-        """The answer in 0..1, with what a face at that rest would be read as taken off: a rest reads as exactly 0, and
-        what lies above it is stretched so that 1 stays 1.
+        """Blendshapes (n, blendshapes), not clipped.
 
         Args:
-            calm: (blendshapes,) 1 for what a face at rest does not show, 0 for where the eyes look.
+            state: (n, state_size). view: (n, 3) view direction.
+            neutral: (n, state_size) states of the neutral expression, ignored where ``known`` (n, 1) is 0.
         """
-        told = known * calm * self(rest, view, rest, known).clamp(0.0, MOST_REST)
-        return ((self(state, view, rest, known) - told) / (1.0 - told)).clamp(0.0, 1.0)
+        inputs = torch.cat([state, known * neutral, known * (state - neutral), known, view], dim=1)
+        answer: torch.Tensor = self.trunk(inputs)
+        return answer

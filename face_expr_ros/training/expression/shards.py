@@ -1,4 +1,4 @@
-"""The drawn people on disk: numbered shards, each made from its own number, so that a run can go on anywhere."""
+"""Synthetic portraits on disk, in numbered shards; the number seeds the shard, so rendering can resume anywhere."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ from face_expr_ros.core.progress import progress
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.perception.landmarks import open_landmarks
 from face_expr_ros.synthetic.variety import varied_appearance
-from face_expr_ros.training.expression.scenes import Portrait, draw_portraits
+from face_expr_ros.training.expression.scenes import Portrait, render_portraits
+from face_expr_ros.training.shard_files import finished_shards, shard_path
 
-PEOPLE = 20  # of a shard
-PORTRAITS = 24  # of a person
+PEOPLE = 20  # per shard
+PORTRAITS = 24  # per person
 MANIFEST = "manifest.json"
-_LOOKS = 1_000_000  # seeds of appearances begin here; TDDFA's training draws from other ones
+_FIRST_APPEARANCE_SEED = 1_000_000  # apart from the seeds of TDDFA's training
 _ARRAYS = ("image", "landmarks", "expression", "angles")
 
 
 @dataclass(frozen=True)
 class Shard:
-    """Portraits stacked, image (N, S, S) uint8, landmarks (N, 478, 3), expression (N, E), angles (N, 2), and
-    person (N,): which of them show the same person."""
+    """Stacked portraits: image (N, S, S) uint8, landmarks (N, 478, 3), expression (N, E), angles (N, 2) and
+    person (N,), the index of the person."""
 
     image: NDArray[np.uint8]
     landmarks: NDArray[np.float32]
@@ -40,64 +41,56 @@ class Shard:
 
 
 def synthesize(folder: Path, count: int, processes: int, first: int = 0, people: int = PEOPLE) -> dict[str, Any]:
-    """Draw about ``count`` portraits into ``folder``, beginning with shard ``first``; what is there counts.
+    """Render about ``count`` portraits into ``folder``, from shard ``first`` on; existing shards are kept.
 
     Args:
-        people: of a shard.
+        people: number of people per shard.
     Returns:
-        folder, drawings and new: how many portraits there are and were drawn now. `MANIFEST` in the folder lists them.
+        ``folder``, ``drawings`` (number of portraits in the folder) and ``new`` (number rendered by this call). The
+        file `MANIFEST` in the folder lists the shards.
     """
     numbers = range(first, first + -(-count // (people * PORTRAITS)))
-    missing = [number for number in numbers if not _path(folder, number).exists()]
+    missing = [number for number in numbers if not shard_path(folder, number).exists()]
     with ProcessPoolExecutor(processes) as pool:
-        jobs = [pool.submit(make_shard, folder, number, people) for number in missing]
-        for job in progress(as_completed(jobs), "drawing", len(jobs)):
+        jobs = [pool.submit(render_shard, folder, number, people) for number in missing]
+        for job in progress(as_completed(jobs), "rendering", len(jobs)):
             job.result()
     portraits = _write_manifest(folder)
-    new = sum(portraits[_path(folder, number).name] for number in missing)
+    new = sum(portraits[shard_path(folder, number).name] for number in missing)
     return {"folder": str(folder), "drawings": sum(portraits.values()), "new": new}
 
 
-def make_shard(folder: Path, number: int, people: int = PEOPLE) -> None:
-    """Draw shard ``number``: the same number gives the same portraits. It is there completely or not at all."""
-    path = _path(folder, number)
+def render_shard(folder: Path, number: int, people: int = PEOPLE) -> None:
+    """Render shard ``number``, reproducibly, and write it atomically."""
+    path = shard_path(folder, number)
     unfinished = path.with_suffix(".part")
     unfinished.mkdir(parents=True, exist_ok=True)
-    portraits = list(_draw(number, people))
+    portraits = list(_render(number, people))
     for name in _ARRAYS:
         np.save(unfinished / f"{name}.npy", np.stack([getattr(portrait, name) for _, portrait in portraits]))
     np.save(unfinished / "person.npy", np.array([person for person, _ in portraits], np.int64))
     os.replace(unfinished, path)
 
 
-def _draw(number: int, people: int) -> Iterator[tuple[int, Portrait]]:
+def _render(number: int, people: int) -> Iterator[tuple[int, Portrait]]:
     model, detector = open_face_model("open"), open_landmarks(LandmarksConfig())
     for person in range(number * people, (number + 1) * people):
         rng = np.random.default_rng([person, 17])
-        appearance = varied_appearance(_LOOKS + person)
-        yield from ((person, portrait) for portrait in draw_portraits(model, detector, appearance, rng, PORTRAITS))
+        appearance = varied_appearance(_FIRST_APPEARANCE_SEED + person)
+        yield from ((person, portrait) for portrait in render_portraits(model, detector, appearance, rng, PORTRAITS))
     detector.close()
 
 
 def read_shard(path: Path) -> Shard:
-    """A shard, its images left on disk until they are used."""
+    """Read a shard; its images are memory-mapped."""
     arrays = {name: np.load(path / f"{name}.npy") for name in (*_ARRAYS[1:], "person")}
     return Shard(image=np.load(path / "image.npy", mmap_mode="r"), **arrays)
 
 
-def finished_shards(folder: Path) -> list[Path]:
-    """All shards that are complete, in their order."""
-    return sorted(path for path in folder.glob("shard_*") if path.suffix == "")
-
-
 def _write_manifest(folder: Path) -> dict[str, int]:
-    """How many portraits each shard has, with the names of their expressions."""
+    """Write the number of portraits per shard and the blendshape names; return the former."""
     portraits = {path.name: len(np.load(path / "person.npy")) for path in finished_shards(folder)}
     names = open_face_model("open").expression_names
     text = json.dumps({"expression": names, "portraits": portraits}, indent=1)
     (folder / MANIFEST).write_text(text, encoding="utf-8")
     return portraits
-
-
-def _path(folder: Path, number: int) -> Path:
-    return folder / f"shard_{number:05d}"

@@ -1,15 +1,15 @@
-"""Faces of the user's own to learn from: pictures, FaceMesh's landmarks in them and what the faces show, in one npz.
+"""Reads the user's own training data: images, their FaceMesh landmarks and blendshapes in one npz file.
 
-The file's arrays, N portraits:
+Arrays of the file, for N portraits:
 
 | array | shape | type | content |
 |---|---|---|---|
 | `image` | (N, height, width) | uint8 | gray |
-| `landmarks` | (N, 478, 3) | float | FaceMesh's points, pixels of these images, z in the scale of x |
-| `expression` | (N, K) | float | blendshapes in 0..1, NaN where one is not known |
-| `names` | (K,) | text | of these blendshapes; without it, all 52 in the order of the model |
-| `person` | (N,) | integer | which portraits show the same person |
-| `angles` | (N, 2) | float | yaw and pitch, radians; may be left out |
+| `landmarks` | (N, 478, 3) | float | FaceMesh landmarks, pixels of these images, z in the scale of x |
+| `expression` | (N, K) | float | blendshapes in 0..1, NaN where unknown |
+| `names` | (K,) | text | names of these blendshapes; optional, default: all 52 in the order of the model |
+| `person` | (N,) | integer | index of the person |
+| `angles` | (N, 2) | float | yaw and pitch, radians; optional |
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from face_expr_ros.training.expression.shards import Shard
 
 Arrays = dict[str, NDArray[Any]]
 
-# Name -> (shape, kind of numbers); a word stands for a size that must agree wherever it appears.
+# Name -> (shape, kind of numbers); a size given as a string must be the same wherever it appears.
 _LAYOUT: dict[str, tuple[tuple[str | int, ...], type]] = {
     "image": (("N", "height", "width"), np.uint8),
     "landmarks": (("N", LANDMARK_COUNT, 3), np.floating),
@@ -37,14 +37,14 @@ _LAYOUT: dict[str, tuple[tuple[str | int, ...], type]] = {
     "angles": (("N", 2), np.floating),
 }
 _OPTIONAL = ("names", "angles")
-_LEAST_FACE = 10.0  # pixels across; less are landmarks in parts of the image's width, or no face to learn from
+_MIN_FACE_WIDTH = 10.0  # pixels; smaller values indicate landmarks normalized to 0..1
 
 
 def read_user_data(path: Path) -> Shard:
-    """The portraits of such a file; angles are NaN where it has none.
+    """Read such a file; angles are NaN where it has none.
 
     Raises:
-        ValueError: it cannot be read, or an array is missing or not as it should be.
+        ValueError: the file cannot be read, or an array is missing or invalid.
     """
     names = open_face_model("open").expression_names
     arrays = read_arrays(path.read_bytes(), path)
@@ -66,8 +66,8 @@ def read_user_data(path: Path) -> Shard:
 def _check_presence(arrays: Arrays, path: Path) -> None:
     missing = [name for name in _LAYOUT if name not in arrays and name not in _OPTIONAL]
     if missing:
-        given = ", ".join(sorted(arrays)) or "nothing"
-        raise ValueError(f"{str(path)!r} needs the arrays {', '.join(missing)} too, and holds {given}")
+        found = ", ".join(sorted(arrays)) or "none"
+        raise ValueError(f"{str(path)!r}: missing arrays {', '.join(missing)}; found {found}")
 
 
 def _check_layout(arrays: Arrays, path: Path) -> None:
@@ -77,41 +77,40 @@ def _check_layout(arrays: Arrays, path: Path) -> None:
             continue
         array = arrays[name]
         agrees = len(shape) == array.ndim and all(
-            size == (want if isinstance(want, int) else sizes.setdefault(want, size))
-            for want, size in zip(shape, array.shape, strict=True)
+            size == (expected if isinstance(expected, int) else sizes.setdefault(expected, size))
+            for expected, size in zip(shape, array.shape, strict=True)
         )
         if not agrees or not np.issubdtype(array.dtype, kind):
-            wanted = ", ".join(f"{want} = {sizes[want]}" if want in sizes else str(want) for want in shape)
+            expected = ", ".join(f"{size} = {sizes[size]}" if size in sizes else str(size) for size in shape)
             raise ValueError(
-                f"{name} in {str(path)!r} should be {kind.__name__} of the shape ({wanted}), "
-                f"and is {array.dtype} of the shape {array.shape}"
+                f"{name} in {str(path)!r}: expected {kind.__name__} of shape ({expected}), "
+                f"got {array.dtype} of shape {array.shape}"
             )
     if sizes["N"] == 0:
-        raise ValueError(f"{str(path)!r} holds no portraits: leave it out")
+        raise ValueError(f"{str(path)!r} contains no portraits: leave it out")
 
 
 def _check_values(arrays: Arrays, names: tuple[str, ...], path: Path) -> None:
     landmarks, expression = arrays["landmarks"], arrays["expression"]
-    given = arrays["names"].tolist()
-    unknown = sorted(set(given) - set(names))
-    if unknown or len(set(given)) < len(given):
+    found = arrays["names"].tolist()
+    unknown = sorted(set(found) - set(names))
+    if unknown or len(set(found)) < len(found):
         raise ValueError(
-            f"names in {str(path)!r} should be blendshapes of ARKit, each once, such as {names[0]}, "
-            f"and has {', '.join(unknown) or 'one twice'}"
+            f"names in {str(path)!r}: expected distinct ARKit blendshapes such as {names[0]}, "
+            f"got {', '.join(unknown) or 'duplicates'}"
         )
     if not np.isfinite(landmarks).all():
         rows = np.flatnonzero(~np.isfinite(landmarks).all(axis=(1, 2)))
         raise ValueError(
-            f"landmarks in {str(path)!r} should be finite numbers; those of portrait {rows[0]} are not: "
-            f"leave out the {len(rows)} portraits in which FaceMesh found no face"
+            f"landmarks in {str(path)!r}: expected finite numbers, got NaN or infinity in portrait {rows[0]}: leave "
+            f"out the {len(rows)} portraits in which FaceMesh found no face"
         )
-    across = np.ptp(landmarks[..., 0], axis=1)
-    if across.min() < _LEAST_FACE:
+    width = np.ptp(landmarks[..., 0], axis=1)
+    if width.min() < _MIN_FACE_WIDTH:
         raise ValueError(
-            f"landmarks in {str(path)!r} should be pixels of the images, and those of portrait {across.argmin()} are "
-            f"{across.min():.3g} pixels across: multiply x and z by the image's width and y by its height, if they are "
-            f"parts of those"
+            f"landmarks in {str(path)!r}: expected pixels, got a face {width.min():.3g} pixels wide in portrait "
+            f"{width.argmin()}: if they are normalized, multiply x and z by the image's width and y by its height"
         )
-    wrong = expression[(expression < 0) | (expression > 1)]  # NaN is neither
-    if len(wrong):
-        raise ValueError(f"expression in {str(path)!r} should be in 0..1, or NaN where not known, and has {wrong[0]:g}")
+    invalid = expression[(expression < 0) | (expression > 1)]  # NaN is valid
+    if len(invalid):
+        raise ValueError(f"expression in {str(path)!r}: expected values in 0..1 or NaN, got {invalid[0]:g}")

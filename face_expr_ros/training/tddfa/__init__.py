@@ -1,1 +1,1 @@
-"""The network of the open bundle that looks at a crop: TDDFA."""
+"""Training of the open bundle's TDDFA network, which regresses pose, shape and expression from a crop of a face."""

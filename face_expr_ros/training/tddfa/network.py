@@ -1,7 +1,7 @@
-"""The network that is trained: MobileNet x0.5 (Howard et al., 2017) with identity skips, 120 x 120 in.
+"""The TDDFA network: MobileNet x0.5 (Howard et al., 2017) with identity skips and 120 x 120 input.
 
-Its stem goes to a quarter of the size at once, and its end is a global depthwise convolution (MobileFaceNets, Chen et
-al., 2018) instead of an average, which would forget where things are.
+Its stem reduces the resolution to a quarter, and a global depthwise convolution (MobileFaceNets, Chen et al., 2018)
+replaces the average pooling at its end, which would discard positions.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _WIDTHS = ((64, 1), (128, 2), (128, 1), (128, 1), (256, 2), *((256, 1),) * 5, (5
 
 
 class SeparableBlock(nn.Module):
-    """A depthwise and a pointwise convolution, each with batch normalization and a rectifier."""
+    """A depthwise and a pointwise convolution, each with batch normalization and ReLU."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
@@ -33,8 +33,8 @@ class SeparableBlock(nn.Module):
         return x + self.layers(x) if self.skip else self.layers(x)
 
 
-class WholeConvolution(nn.Module):
-    """A depthwise convolution over the whole map; a smaller map, of smaller crops, is stretched to it."""
+class GlobalDepthwiseConvolution(nn.Module):
+    """A depthwise convolution over the whole feature map; maps of smaller crops are resized to ``side`` first."""
 
     def __init__(self, channels: int, side: int) -> None:
         super().__init__()
@@ -48,7 +48,10 @@ class WholeConvolution(nn.Module):
 
 
 def build_network(outputs: int) -> nn.Sequential:
-    """(N, 3, 120, 120) normalized BGR crops to (N, outputs); crops of 64 pixels and more do for a rough start."""
+    """A network from normalized BGR crops (N, 3, 120, 120) to (N, outputs).
+
+    Crops down to 64 pixels are accepted as well, for the first, faster part of the training.
+    """
     blocks = [nn.PixelUnshuffle(2), nn.Conv2d(12, 64, 3, 2, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True)]
     inputs = 64
     for width, stride in _WIDTHS:
@@ -56,5 +59,9 @@ def build_network(outputs: int) -> nn.Sequential:
         inputs = width
     side = -(-INPUT_SIZE // 32)
     return nn.Sequential(
-        *blocks, WholeConvolution(inputs, side), nn.BatchNorm2d(inputs), nn.Flatten(), nn.Linear(inputs, outputs)
+        *blocks,
+        GlobalDepthwiseConvolution(inputs, side),
+        nn.BatchNorm2d(inputs),
+        nn.Flatten(),
+        nn.Linear(inputs, outputs),
     )

@@ -1,4 +1,4 @@
-"""The vertices whose places a network learns: the 68 iBUG points and a fixed, symmetric choice from the face."""
+"""The vertices that supervise the network: the 68 iBUG points and a fixed, symmetric selection from the face."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 
 from face_expr_ros.core.face_model import MorphableModel
 
-_SPACING = 0.009  # meters between the chosen vertices of the face
+_SPACING = 0.009  # maximum spacing of the selected vertices, meters
 
 
 @dataclass(frozen=True)
 class LearnedPoints:
-    """What the loss looks at.
+    """Model points that are compared in the loss.
 
     Attributes:
-        vertices: (P,) of the model, the 68 iBUG points first.
+        vertices: (P,) vertex indices of the model, the 68 iBUG points first.
         mirror: (P,) index of each point's counterpart on the other side.
         mean: (P, 3) meters; basis: (I + E, P, 3) meters per coefficient.
         coefficient_sign, coefficient_mirror: (I + E,) the coefficients of a mirrored face are
@@ -33,11 +33,11 @@ class LearnedPoints:
 
 
 def learned_points(model: MorphableModel) -> LearnedPoints:
-    """The points of a symmetric face model."""
-    vertices = _symmetric_choice(model)
-    place = {int(vertex): index for index, vertex in reversed(list(enumerate(vertices)))}
-    mirror = np.array([place[int(model.mirror[vertex])] for vertex in vertices])
-    # Two iBUG points can be one vertex (closed lips' corners): the counterpart of the first is then not the first.
+    """Select the points of a symmetric face model."""
+    vertices = _symmetric_selection(model)
+    position = {int(vertex): index for index, vertex in reversed(list(enumerate(vertices)))}
+    mirror = np.array([position[int(model.mirror[vertex])] for vertex in vertices])
+    # Two iBUG points can share a vertex (corners of closed lips), where the mirrored vertex does not give the index.
     mirror[:68] = _IBUG_MIRROR
     basis = np.concatenate([model.identity, model.expression])[:, vertices]
     return LearnedPoints(
@@ -51,8 +51,8 @@ _IBUG_MIRROR = np.array(
 )  # fmt: skip
 
 
-def _symmetric_choice(model: MorphableModel) -> NDArray[np.intp]:
-    """The 68 points and vertices of the face's skin, farthest first until none is farther than the spacing."""
+def _symmetric_selection(model: MorphableModel) -> NDArray[np.intp]:
+    """The 68 points and vertices of the face's skin by farthest-point sampling down to the spacing."""
     skin = np.flatnonzero((model.vertex_part == 0) & (model.mean[:, 2] > -0.09) & (np.abs(model.mean[:, 1]) < 0.1))
     left = skin[model.mean[skin, 0] >= -1e-6]
     chosen = [int(v) for v in model.landmarks68]
@@ -67,7 +67,7 @@ def _symmetric_choice(model: MorphableModel) -> NDArray[np.intp]:
 
 
 def _coefficient_mirror(model: MorphableModel) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-    """Every identity component is even or odd under the mirror; blendshapes swap their sides."""
+    """Sign and permutation: each identity component is symmetric or antisymmetric, blendshapes swap sides."""
     mirrored = model.identity[:, model.mirror] * np.array([-1, 1, 1], np.float32)
     sign = np.sign(np.einsum("nvc,nvc->n", mirrored, model.identity))
     names = model.expression_names

@@ -1,4 +1,4 @@
-"""One person drawn for training: a crop around the face with its coverage, and where everything truly is."""
+"""Renders one person for training: a crop around the face with its coverage and ground truth."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from face_expr_ros.synthetic.appearance import Appearance
 from face_expr_ros.synthetic.scene import FaceRenderer, SceneFace, render_scene_with_coverage
 from face_expr_ros.training.tddfa.points import LearnedPoints
 
-SIDE = 160  # pixels of a drawn crop
-MARGIN = 1.4  # of the drawn crop around the crop of the 68 points: room to turn and shift it
+SIDE = 160  # width and height of a rendering, pixels
+MARGIN = 1.4  # factor from the crop of the 68 points to the rendering, for random rotations and shifts
 _TEXTURE = 384
 _BLACK = np.zeros((SIDE, SIDE, 3), np.uint8)
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """A drawn face.
+class Rendering:
+    """A rendered face with its ground truth.
 
     Attributes:
         image: (SIDE, SIDE, 4) uint8 BGR on black, and coverage.
-        parameters: (12 + I + E,) row-major 3x4 [f R | t] of the whole drawing as TDDFA's crop, meters as the model's
+        parameters: (12 + I + E,) row-major 3x4 [f R | t] with the whole image as TDDFA's crop and meters as the model's
             unit, then shape and expression.
-        points: (P, 2) float32 pixels where the learned points truly are, with perspective.
+        points: (P, 2) float32 true pixels of the learned points, with perspective.
     """
 
     image: NDArray[np.uint8]
@@ -45,30 +45,30 @@ class Drawing:
     points: NDArray[np.float32]
 
 
-def draw_person(
+def render_person(
     model: MorphableModel, points: LearnedPoints, appearance: Appearance, rng: np.random.Generator, count: int
-) -> list[Drawing]:
-    """Drawings of one look: ``count`` shapes, expressions, poses and lights."""
+) -> list[Rendering]:
+    """Render one appearance ``count`` times with random shapes, expressions, poses and lights."""
     renderer = FaceRenderer(model, appearance, texture_width=_TEXTURE)
-    return [_draw(renderer, points, rng) for _ in range(count)]
+    return [_render(renderer, points, rng) for _ in range(count)]
 
 
-def _draw(renderer: FaceRenderer, points: LearnedPoints, rng: np.random.Generator) -> Drawing:
+def _render(renderer: FaceRenderer, points: LearnedPoints, rng: np.random.Generator) -> Rendering:
     model = renderer.model
     shape = random_shape(rng, len(model.identity), spread=float(rng.uniform(0.8, 1.4)))
     expression = random_expression(rng, model.expression_names)
     pose = _random_pose(rng)
     vertices = model.vertices(shape, expression)
-    camera = _camera_on_face(vertices[model.landmarks68], pose)
+    camera = _crop_camera(vertices[model.landmarks68], pose)
     face = SceneFace(renderer, vertices, pose)
     image, coverage = render_scene_with_coverage([face], camera, Light.random(rng), _BLACK)
-    seen = project(to_camera(vertices[points.vertices], pose), camera)
+    pixels = project(to_camera(vertices[points.vertices], pose), camera)
     parameters = np.concatenate([_weak_perspective(pose, camera).ravel(), shape, expression])
-    return Drawing(np.dstack([image, coverage]), parameters.astype(np.float32), seen.astype(np.float32))
+    return Rendering(np.dstack([image, coverage]), parameters.astype(np.float32), pixels.astype(np.float32))
 
 
 def _random_pose(rng: np.random.Generator) -> Pose:
-    """Every direction in which a face is still a face; nods and tilts as people see them, around the viewer's axes."""
+    """A pose with yaw up to full profile; pitch and roll are about the camera's axes."""
     yaw = rng.uniform(-97, 97) if rng.random() < 0.65 else rng.normal(0, 25)
     pitch, roll = rng.normal(0, 14), rng.normal(0, 10)
     if rng.random() < 0.2:
@@ -81,8 +81,8 @@ def _random_pose(rng: np.random.Generator) -> Pose:
     return Pose(in_view @ turn, np.array([0.0, 0.0, distance]), metric=True)
 
 
-def _camera_on_face(landmarks: FloatArray, pose: Pose) -> Camera:
-    """A camera that looks straight at the sellion, its image cut to the face's crop with its margin."""
+def _crop_camera(landmarks: FloatArray, pose: Pose) -> Camera:
+    """A camera with the sellion on its optical axis and the face's crop, with its margin, as the image."""
     unit = pinhole_camera(SIDE, SIDE, 45.0)
     unit = replace(unit, matrix=np.diag([1.0, 1.0, 1.0]))
     crop = crop_from_landmarks(project(to_camera(landmarks, pose), unit) * 1e4)
@@ -94,7 +94,7 @@ def _camera_on_face(landmarks: FloatArray, pose: Pose) -> Camera:
 
 
 def _weak_perspective(pose: Pose, camera: Camera) -> FloatArray:
-    """(3, 4) as geometry.weak_perspective, for a face on the optical axis."""
+    """(3, 4) as `geometry.weak_perspective`, for a face on the optical axis."""
     scale = camera.matrix[0, 0] / pose.position[2]
     u, v = camera.matrix[:2, 2]
     return np.column_stack([scale * (FACING_CAMERA @ pose.rotation), [u + 1, SIDE - v, 0.0]])

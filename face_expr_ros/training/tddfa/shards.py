@@ -1,4 +1,4 @@
-"""The drawn training set on disk: numbered shards, each made from its own number, so that a run can go on anywhere."""
+"""Rendered training faces on disk, in numbered shards; the number seeds the shard, so rendering can resume anywhere."""
 
 from __future__ import annotations
 
@@ -12,51 +12,42 @@ from numpy.typing import NDArray
 
 from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.synthetic.variety import varied_appearance
+from face_expr_ros.training.shard_files import shard_path
 from face_expr_ros.training.tddfa.points import LearnedPoints
-from face_expr_ros.training.tddfa.scenes import Drawing, draw_person
+from face_expr_ros.training.tddfa.scenes import Rendering, render_person
 
-SHARD_SIZE = 512  # drawings
-_DRAWINGS_OF_A_LOOK = 8
+SHARD_SIZE = 512  # renderings
+_RENDERINGS_PER_APPEARANCE = 8
 
 
 @dataclass(frozen=True)
 class Shard:
-    """Drawings stacked: images (N, S, S, 4) uint8, parameters (N, 12 + I + E), points (N, P, 2)."""
+    """Stacked renderings: images (N, S, S, 4) uint8, parameters (N, 12 + I + E), points (N, P, 2)."""
 
     images: NDArray[np.uint8]
     parameters: NDArray[np.float32]
     points: NDArray[np.float32]
 
 
-def shard_path(folder: Path, number: int) -> Path:
-    """Where shard ``number`` lies."""
-    return folder / f"shard_{number:05d}"
-
-
-def draw_shard(model: MorphableModel, points: LearnedPoints, number: int) -> Iterator[Drawing]:
-    """The drawings of a shard: the same number gives the same drawings."""
+def render_shard(model: MorphableModel, points: LearnedPoints, number: int) -> Iterator[Rendering]:
+    """The renderings of shard ``number``; the same number gives the same renderings."""
     rng = np.random.default_rng([number, 3])
-    for look in range(SHARD_SIZE // _DRAWINGS_OF_A_LOOK):
-        appearance = varied_appearance(number * SHARD_SIZE + look)
-        yield from draw_person(model, points, appearance, rng, _DRAWINGS_OF_A_LOOK)
+    for index in range(SHARD_SIZE // _RENDERINGS_PER_APPEARANCE):
+        appearance = varied_appearance(number * SHARD_SIZE + index)
+        yield from render_person(model, points, appearance, rng, _RENDERINGS_PER_APPEARANCE)
 
 
-def write_shard(folder: Path, number: int, drawings: list[Drawing]) -> None:
-    """Write a shard; it is there completely or not at all."""
+def write_shard(folder: Path, number: int, renderings: list[Rendering]) -> None:
+    """Write a shard atomically."""
     path = shard_path(folder, number)
     unfinished = path.with_suffix(".part")
     unfinished.mkdir(parents=True, exist_ok=True)
     for name in ("image", "parameters", "points"):
-        np.save(unfinished / f"{name}.npy", np.stack([getattr(drawing, name) for drawing in drawings]))
+        np.save(unfinished / f"{name}.npy", np.stack([getattr(rendering, name) for rendering in renderings]))
     os.replace(unfinished, path)
 
 
 def read_shard(path: Path) -> Shard:
-    """A shard, its images left on disk until they are used."""
+    """Read a shard; its images are memory-mapped."""
     images = np.load(path / "image.npy", mmap_mode="r")
     return Shard(images, np.load(path / "parameters.npy"), np.load(path / "points.npy"))
-
-
-def finished_shards(folder: Path) -> list[Path]:
-    """All shards that are complete, in their order."""
-    return sorted(path for path in folder.glob("shard_*") if path.suffix == "")

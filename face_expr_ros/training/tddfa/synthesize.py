@@ -1,4 +1,4 @@
-"""Draws the training set, on all cores; shards that are there already are left alone."""
+"""Renders the training set in parallel; existing shards are kept."""
 
 from __future__ import annotations
 
@@ -8,21 +8,26 @@ from typing import Any
 
 from face_expr_ros.core.progress import progress
 from face_expr_ros.models.bundle import open_face_model
+from face_expr_ros.training.shard_files import shard_path
 from face_expr_ros.training.tddfa.points import learned_points
-from face_expr_ros.training.tddfa.shards import SHARD_SIZE, draw_shard, shard_path, write_shard
+from face_expr_ros.training.tddfa.shards import SHARD_SIZE, render_shard, write_shard
 
 
 def synthesize(folder: Path, count: int, processes: int, first: int = 0) -> dict[str, Any]:
-    """Draw at least ``count`` faces into ``folder``, beginning with shard ``first``; what is there counts."""
+    """Render at least ``count`` faces into ``folder``, from shard ``first`` on; existing shards are kept.
+
+    Returns:
+        ``folder``, ``drawings`` (number of faces) and ``new`` (number rendered by this call).
+    """
     numbers = range(first, first + -(-count // SHARD_SIZE))
     missing = [number for number in numbers if not shard_path(folder, number).exists()]
     with ProcessPoolExecutor(processes) as pool:
-        jobs = [pool.submit(_make, folder, number) for number in missing]
-        for job in progress(as_completed(jobs), "drawing", len(jobs)):
+        jobs = [pool.submit(_render_and_write, folder, number) for number in missing]
+        for job in progress(as_completed(jobs), "rendering", len(jobs)):
             job.result()
     return {"folder": str(folder), "drawings": len(numbers) * SHARD_SIZE, "new": len(missing) * SHARD_SIZE}
 
 
-def _make(folder: Path, number: int) -> None:
+def _render_and_write(folder: Path, number: int) -> None:
     model = open_face_model("open")
-    write_shard(folder, number, list(draw_shard(model, learned_points(model), number)))
+    write_shard(folder, number, list(render_shard(model, learned_points(model), number)))

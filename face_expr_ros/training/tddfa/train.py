@@ -1,4 +1,4 @@
-"""Trains the open bundle's TDDFA network; a run that was stopped goes on where it was."""
+"""Trains the open bundle's TDDFA network; an interrupted run resumes from its last checkpoint."""
 
 from __future__ import annotations
 
@@ -18,30 +18,31 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from face_expr_ros.core.progress import progress
 from face_expr_ros.models.bundle import open_face_model
-from face_expr_ros.training.running import averaged_weights, schedule, write_checkpoint
+from face_expr_ros.training.checkpoints_and_schedule import averaged_weights, learning_rate_factor, write_checkpoint
+from face_expr_ros.training.shard_files import finished_shards
 from face_expr_ros.training.tddfa.loss import Loss, Targets, total
 from face_expr_ros.training.tddfa.network import INPUT_SIZE, build_network
 from face_expr_ros.training.tddfa.points import LearnedPoints, learned_points
 from face_expr_ros.training.tddfa.samples import Sample, Sampler
-from face_expr_ros.training.tddfa.shards import Shard, finished_shards, read_shard
+from face_expr_ros.training.tddfa.shards import Shard, read_shard
 
-_LIST_EVERY = 200  # batches
+_LIST_EVERY = 200  # batches between listings of the shards
 CHECKPOINT, CURVES, SETTINGS = "checkpoint.pt", "curves.csv", "settings.yaml"
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How a network is trained.
+    """Training settings.
 
     Attributes:
-        steps: batches in all; batch: samples of one.
-        learning_rate: after the warm-up of warmup steps; it falls to zero over the last part `decay` of the steps.
-        averaging: of the weights that are kept, per step.
-        small_side: pixels of the crops in the first part `small` of the steps, which saves half of the time.
-        held_out: first shards, for validation.
-        validate_every, save_every: steps.
-        threads: of the network; the samples are made by `workers` further processes.
-        seed: of everything.
+        steps: total number of batches; batch: samples per batch.
+        learning_rate: after `warmup` steps of linear warm-up; it decays to zero over the final fraction `decay`.
+        averaging: decay per step of the weights' exponential moving average.
+        small_side: side of the crops, pixels, in the first fraction `small` of the steps, which halves the time.
+        held_out: number of shards for validation, the first ones.
+        validate_every, save_every: steps between validations and between checkpoints.
+        threads: CPU threads of PyTorch; `workers` further processes create the samples.
+        seed: random seed.
     """
 
     steps: int = 10_000
@@ -62,10 +63,10 @@ class TrainingConfig:
 
 
 class _Batches(IterableDataset[Any]):
-    """Endless batches of samples; every worker draws its own.
+    """Endless random batches of samples, with a different random sequence per worker.
 
     Args:
-        shards: lists what there is; asked again now and then, so that training can begin while drawing goes on.
+        shards: lists the shards; called repeatedly, so that training can start while rendering continues.
     """
 
     def __init__(
@@ -82,13 +83,13 @@ class _Batches(IterableDataset[Any]):
         for number in itertools.count():
             if number % _LIST_EVERY == 0:
                 shards |= {path: read_shard(path) for path in self._shards() if path not in shards}
-                known = list(shards.values())
-            picked = [known[int(k)] for k in rng.integers(len(known), size=self._config.batch)]
+                available = list(shards.values())
+            picked = [available[int(k)] for k in rng.integers(len(available), size=self._config.batch)]
             yield collate([sampler(shard, int(rng.integers(len(shard.images)))) for shard in picked])
 
 
 def collate(samples: list[Sample]) -> tuple[np.ndarray[Any, Any], ...]:
-    """Images (N, H, W, 3), parameters, points and faces of samples, stacked."""
+    """Stack the images (N, H, W, 3), parameters, points and face flags of samples."""
     return (
         np.stack([sample.image for sample in samples]),
         np.stack([sample.parameters for sample in samples]),
@@ -98,28 +99,28 @@ def collate(samples: list[Sample]) -> tuple[np.ndarray[Any, Any], ...]:
 
 
 def normalized(images: torch.Tensor) -> torch.Tensor:
-    """(N, H, W, 3) uint8 as the network wants it: (N, 3, H, W), (x - 127.5) / 128."""
+    """Network input (N, 3, H, W) of uint8 images (N, H, W, 3): (x - 127.5) / 128."""
     return ((images.float() - 127.5) / 128).permute(0, 3, 1, 2)
 
 
 def train(drawings: Path, folder: Path, config: TrainingConfig) -> dict[str, Any]:
-    """Train on the shards in ``drawings``; checkpoint, curves and settings lie in ``folder``.
+    """Train on the shards in ``drawings``; checkpoint, curves and settings are written to ``folder``.
 
     Raises:
-        ValueError: there are too few shards.
+        ValueError: there are no shards left for training.
     """
     shards = finished_shards(drawings)
     if len(shards) <= config.held_out:
         raise ValueError(
-            f"more than {config.held_out} shards were wanted in {str(drawings)!r}, {len(shards)} are there; "
+            f"expected more than {config.held_out} shards in {str(drawings)!r}, got {len(shards)}: "
             f"run face_expr synthesize first"
         )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / SETTINGS).write_text(yaml.safe_dump(asdict(config) | {"shards": len(shards)}), encoding="utf-8")
-    return _Run(drawings, folder, config).go()
+    return _TrainingRun(drawings, folder, config).run()
 
 
-class _Run:
+class _TrainingRun:
     """The state of a training run."""
 
     def __init__(self, drawings: Path, folder: Path, config: TrainingConfig) -> None:
@@ -129,7 +130,7 @@ class _Run:
         self._drawings = drawings
         model = open_face_model("open")
         self._learned = learned_points(model)
-        mean, std = _whitening(self._seen, self._learned, config)
+        mean, std = _parameter_statistics(self._training_shards, self._learned, config)
         self._mean, self._std = mean, std
         self._loss = Loss(self._learned, len(model.identity), torch.from_numpy(mean), torch.from_numpy(std), INPUT_SIZE)
         self._network = build_network(len(mean) + 1).to(memory_format=torch.channels_last)
@@ -143,16 +144,16 @@ class _Run:
         if (folder / CHECKPOINT).exists():
             self._resume()
 
-    def _seen(self) -> list[Path]:
+    def _training_shards(self) -> list[Path]:
         return finished_shards(self._drawings)[self._config.held_out :]
 
-    def _unseen(self) -> list[Path]:
+    def _held_out_shards(self) -> list[Path]:
         return finished_shards(self._drawings)[: self._config.held_out]
 
-    def go(self) -> dict[str, Any]:
-        """Train to the last step; the last validation."""
+    def run(self) -> dict[str, Any]:
+        """Train to the last step; return it and the terms of the final validation."""
         config = self._config
-        source = _Batches(self._seen, self._learned, config, seed=config.seed * 1000 + self._step)
+        source = _Batches(self._training_shards, self._learned, config, seed=config.seed * 1000 + self._step)
         loader = DataLoader(
             source, batch_size=None, num_workers=config.workers, prefetch_factor=4 if config.workers else None
         )
@@ -171,9 +172,9 @@ class _Run:
 
     def _update(self, batch: tuple[torch.Tensor, ...]) -> dict[str, float]:
         for group in self._optimizer.param_groups:
-            group["lr"] = self._config.learning_rate * schedule(self._step, self._config)
+            group["lr"] = self._config.learning_rate * learning_rate_factor(self._step, self._config)
         images, *truth = (torch.as_tensor(part) for part in batch)
-        parts = self._loss.parts(self._network(self._shrunk(normalized(images))), Targets(*truth))
+        parts = self._loss.parts(self._network(self._resize(normalized(images))), Targets(*truth))
         loss = total(parts)
         self._optimizer.zero_grad()
         loss.backward()
@@ -182,7 +183,8 @@ class _Run:
         self._average.update_parameters(self._network)
         return {name: value.item() for name, value in parts.items()}
 
-    def _shrunk(self, images: torch.Tensor) -> torch.Tensor:
+    def _resize(self, images: torch.Tensor) -> torch.Tensor:
+        """Reduce images (N, 3, H, W) to the small side in the first part of the training."""
         config = self._config
         if self._step >= config.small * config.steps:
             return images
@@ -190,17 +192,17 @@ class _Run:
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """The averaged network's loss on people that it never saw, the same samples each time."""
+        """Loss terms of the averaged network on held-out people, with the same samples each time."""
         self._average.eval()
-        batches = iter(_Batches(self._unseen, self._learned, self._config, seed=999))
+        batches = iter(_Batches(self._held_out_shards, self._learned, self._config, seed=999))
         parts = []
         for _ in range(16):
             images, *truth = (torch.as_tensor(part) for part in next(batches))
-            parts.append(self._loss.parts(self._average(self._shrunk(normalized(images))), Targets(*truth)))
+            parts.append(self._loss.parts(self._average(self._resize(normalized(images))), Targets(*truth)))
         return {name: float(np.mean([float(part[name]) for part in parts])) for name in parts[0]}
 
     def _report(self, sums: dict[str, float]) -> None:
-        """A line of the curves: sums are of the training loss since the last one."""
+        """Append a row to the curves; ``sums`` are those of the training loss terms since the last row."""
         path = self._folder / CURVES
         steps = (self._step - 1) % self._config.validate_every + 1
         row = {"step": self._step} | {f"train_{name}": round(value / steps, 4) for name, value in sums.items()}
@@ -232,11 +234,10 @@ class _Run:
         self._optimizer.load_state_dict(state["optimizer"])
 
 
-def _whitening(
+def _parameter_statistics(
     shards: Callable[[], list[Path]], learned: LearnedPoints, config: TrainingConfig
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Mean and standard deviation (12 + I + E,) of the parameters of samples; those of tz, which is always 0, are 0
-    and 1."""
+    """Mean and standard deviation (12 + I + E,) of the samples' parameters; 0 and 1 for t_z, which is always 0."""
     batches = iter(_Batches(shards, learned, config, seed=998))
     parameters = np.concatenate([(batch := next(batches))[1][batch[3] > 0] for _ in range(24)])
     mean, std = parameters.mean(axis=0), parameters.std(axis=0)
@@ -244,7 +245,7 @@ def _whitening(
 
 
 def averaged_network(folder: Path) -> tuple[torch.nn.Sequential, np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """The averaged network of a run, and mean and std of its parameters."""
+    """The averaged network of a run, and the mean and standard deviation of its parameters."""
     state = torch.load(folder / CHECKPOINT, weights_only=True)
     network = build_network(len(state["mean"]) + 1)
     weights = averaged_weights(state)

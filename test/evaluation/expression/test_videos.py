@@ -1,4 +1,4 @@
-"""Blinks counted live and against labels, mouths and agreement on video, MediaPipe's blendshapes, mouths of photos."""
+"""Blinks online and against labels, mouth state and agreement on video, MediaPipe, and mouths in photographs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from support.paths import ROOT
 
 from face_expr_ros.core.config import CameraConfig, PerceptionConfig
-from face_expr_ros.core.geometry import euler_angles, pinhole_camera, project, to_camera, turn_to_axis
+from face_expr_ros.core.geometry import euler_angles, pinhole_camera, project, rotation_to_axis, to_camera
 from face_expr_ros.core.types import Blendshapes, FloatArray
 from face_expr_ros.evaluation.aflw2000 import GroundTruth
 from face_expr_ros.evaluation.expression import mouth, videos
@@ -27,12 +27,12 @@ SHARED = ROOT.parent / "shared"
 TASK = SHARED / "models/mediapipe/face_landmarker.task"
 PORTRAIT = SHARED / "data/stills/portrait.jpg"
 NAMES = (*EYES, "eyeSquintLeft", "eyeSquintRight", "eyeLookDownLeft", "eyeLookDownRight")
-NARROW = 0.15  # what eyes that squint or look down fully add to a reader's eyeBlink
+NARROW = 0.15  # contribution of squinting or looking down to eyeBlink
 NOISE = 0.01
 
 
 def count(left: FloatArray, right: FloatArray, rate: float) -> list[Blink]:
-    """The blinks that a counter finds in two curves of eyeBlink, `rate` values a second."""
+    """The blinks that a counter finds in two curves of eyeBlink with `rate` values per second."""
     counter = BlinkCounter()
     found = [
         counter(Blendshapes(EYES, np.array(pair)), n / rate) for n, pair in enumerate(zip(left, right, strict=True))
@@ -47,20 +47,20 @@ def open_eyes(seconds: float, rate: float = 30.0) -> FloatArray:
 
 
 def closed_between(begin: float, end: float, seconds: float = 8.0, rate: float = 30.0) -> FloatArray:
-    """Open eyes that are shut from `begin` on, and open again at `end`."""
+    """Open eyes that are closed from `begin` to `end`, seconds."""
     times = np.arange(round(seconds * rate)) / rate
     return np.where((times >= begin - 1e-9) & (times < end - 1e-9), 0.9, 0.0)
 
 
 @pytest.mark.parametrize("rate", [15.0, 30.0, 60.0])
-@pytest.mark.parametrize(("closed", "rest"), [(1.0, 0.0), (0.45, 0.05), (0.9, 0.3)])
-def test_every_blink_of_the_actor_is_counted_and_no_glance_or_squint(rate: float, closed: float, rest: float) -> None:
-    """A reader that calls closed eyes `closed`, open ones `rest`, and narrow ones a little closed."""
+@pytest.mark.parametrize(("closed", "opened"), [(1.0, 0.0), (0.45, 0.05), (0.9, 0.3)])
+def test_blinks_of_the_actor_are_counted_but_not_glances_or_squints(rate: float, closed: float, opened: float) -> None:
+    """A backend with the value `closed` for closed eyes, `opened` for open ones, and a little more for narrow ones."""
     rng = np.random.default_rng(1)
     times = np.arange(0, actor.LOOP, 1 / rate)
     truth = np.array([actor.state_at(t, NAMES).expression for t in times])
     left, right = (
-        rest + (closed - rest) * np.clip(truth[:, eye] + NARROW * (truth[:, eye + 2] + truth[:, eye + 4]), 0, 1)
+        opened + (closed - opened) * np.clip(truth[:, eye] + NARROW * (truth[:, eye + 2] + truth[:, eye + 4]), 0, 1)
         for eye in (0, 1)
     )
     noise = NOISE * rng.standard_normal((2, len(times)))
@@ -72,23 +72,23 @@ def test_every_blink_of_the_actor_is_counted_and_no_glance_or_squint(rate: float
 
 
 @pytest.mark.parametrize(("seconds", "blinks"), [(0.03, 0), (0.07, 1), (0.3, 1), (0.9, 1), (1.2, 0), (5.0, 0)])
-def test_a_blink_is_neither_a_single_frame_nor_closed_eyes(seconds: float, blinks: int) -> None:
+def test_single_frames_and_long_closures_are_not_blinks(seconds: float, blinks: int) -> None:
     curve = closed_between(2.0, 2.0 + seconds)
     assert len(count(curve, curve, 30.0)) == blinks
 
 
-def test_a_wink_is_no_blink() -> None:
+def test_wink_is_not_a_blink() -> None:
     assert count(closed_between(2.0, 2.2), open_eyes(8.0), 30.0) == []
 
 
-def test_a_blink_says_when_the_eyes_were_closed() -> None:
+def test_blink_has_begin_and_end_of_the_closure() -> None:
     curve = closed_between(2.0, 2.2)
     (blink,) = count(curve, curve, 30.0)
     assert (blink.begin, blink.end) == pytest.approx((2.0, 2.2 - 1 / 30))
 
 
 @pytest.mark.parametrize("again_after", [1.0, -3.0])
-def test_a_face_that_was_away_and_time_that_goes_back_end_no_blink(again_after: float) -> None:
+def test_gaps_and_time_jumps_do_not_end_a_blink(again_after: float) -> None:
     counter = BlinkCounter()
     shut, opened = (Blendshapes(EYES, np.full(2, value)) for value in (0.9, 0.0))
     for n in range(90):
@@ -98,8 +98,8 @@ def test_a_face_that_was_away_and_time_that_goes_back_end_no_blink(again_after: 
     assert counter(opened, 3.1 + again_after) is None
 
 
-def test_a_reader_without_eyelids_is_refused() -> None:
-    with pytest.raises(ValueError, match="eyeBlinkLeft is not among"):
+def test_blendshapes_without_eyelids_are_rejected() -> None:
+    with pytest.raises(ValueError, match="without eyeBlinkLeft"):
         BlinkCounter()(Blendshapes(("bfm_exp_0",), np.zeros(1)), 0.0)
 
 
@@ -129,7 +129,7 @@ def test_each_label_is_matched_once(
 @pytest.mark.parametrize(
     ("video", "blinks", "frames"), list(zip(LABELED, (14, 4, 2, 1), (587, 352, 75, 75), strict=True))
 )
-def test_the_shipped_labels_are_blinks_in_order_within_their_clip(video: str, blinks: int, frames: int) -> None:
+def test_package_labels_are_ordered_and_within_their_clip(video: str, blinks: int, frames: int) -> None:
     labels = np.array(labels_of(video))
     assert len(labels) == blinks
     assert (np.diff(labels.ravel()) >= 0).all()
@@ -140,7 +140,7 @@ def test_the_shipped_labels_are_blinks_in_order_within_their_clip(video: str, bl
 @pytest.mark.parametrize(
     "text", ["first,last\n5,3\n", "first,last\n-1,3\n", "first,last\n5,x\n", "begin,end\n1,2\n", None]
 )
-def test_labels_that_are_none_are_refused_with_their_file(tmp_path: Path, text: str | None) -> None:
+def test_invalid_labels_are_rejected_with_the_file_name(tmp_path: Path, text: str | None) -> None:
     path = tmp_path / "blinks.csv"
     if text is not None:
         path.write_text(text)
@@ -152,7 +152,7 @@ def reading(lips: FloatArray, said: FloatArray, ours: FloatArray, theirs: FloatA
     return Reading(30.0, ("jawOpen", "mouthClose"), ours, theirs, lips, said, ())
 
 
-def test_mouths_are_judged_where_the_gap_is_clear_and_a_face_is_there() -> None:
+def test_mouth_is_judged_only_with_an_unambiguous_gap() -> None:
     lips = np.repeat([0.0, 0.1, 0.3, np.nan], 10)
     said = np.repeat([0.0, 1.0, 1.0, np.nan], 10)
     said[0] = 1.0
@@ -161,7 +161,7 @@ def test_mouths_are_judged_where_the_gap_is_clear_and_a_face_is_there() -> None:
     assert figures == pytest.approx({"judged": 20 / 30, "agreement": 19 / 20, "open": 0.5, "correlation": 1.0})
 
 
-def test_agreement_leaves_out_what_mediapipe_does_not_see_move() -> None:
+def test_agreement_leaves_out_blendshapes_that_hardly_change() -> None:
     wave = 0.5 + 0.5 * np.sin(np.arange(60))
     wave[:5] = np.nan
     theirs = np.column_stack([wave, np.full(60, 0.01)])
@@ -169,7 +169,7 @@ def test_agreement_leaves_out_what_mediapipe_does_not_see_move() -> None:
     assert agreement_figures(reading(wave, wave, ours, theirs)) == pytest.approx({"jawOpen": 1.0})
 
 
-def test_a_reader_that_never_moves_agrees_with_nothing() -> None:
+def test_constant_values_have_no_agreement() -> None:
     wave = np.sin(np.arange(60.0))[:, None] * [1.0, 1.0]
     assert agreement_figures(reading(wave[:, 0], wave[:, 0], np.zeros((60, 2)), wave)) == {
         "jawOpen": 0.0,
@@ -177,14 +177,14 @@ def test_a_reader_that_never_moves_agrees_with_nothing() -> None:
     }
 
 
-def test_a_folder_without_the_videos_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"at least one of obama.mp4, .* it has none"):
+def test_folder_without_the_videos_is_rejected(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"expected at least one of obama.mp4, .* got none"):
         videos.evaluate_videos(PerceptionConfig(), tmp_path)
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a drawn second in which a person blinks and speaks, under the name of a video without labels."""
+    """A folder with a synthetic clip with a blink and speech, under the name of a video without labels."""
     source = SyntheticSource(CameraConfig(width=480, height=360), texture_width=256)
     path = tmp_path_factory.mktemp("videos") / "obama.mp4"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 20.0, (480, 360))
@@ -194,7 +194,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path.parent
 
 
-def test_a_drawn_clip_is_read_face_blink_and_mouth(clip: Path) -> None:
+def test_synthetic_clip_has_the_expected_blink_and_mouth(clip: Path) -> None:
     read = videos.read_video(clip / "obama.mp4", PerceptionConfig())
     assert read.ours.shape == (40, 52)
     assert np.isfinite(read.ours).all()
@@ -205,7 +205,7 @@ def test_a_drawn_clip_is_read_face_blink_and_mouth(clip: Path) -> None:
 
 
 @pytest.mark.skipif(not TASK.is_file(), reason="MediaPipe's face_landmarker.task is not here")
-def test_a_drawn_clip_agrees_with_mediapipe_on_the_blink(clip: Path) -> None:
+def test_synthetic_clip_agrees_with_mediapipe_on_the_blink(clip: Path) -> None:
     result = videos.evaluate_videos(PerceptionConfig(), clip, TASK)
     assert result["blink"] == {}
     assert set(result["mouth_open"]) == {"obama.mp4"}
@@ -215,13 +215,13 @@ def test_a_drawn_clip_agrees_with_mediapipe_on_the_blink(clip: Path) -> None:
 
 
 @pytest.mark.skipif(not (TASK.is_file() and PORTRAIT.is_file()), reason="MediaPipe's files are not here")
-def test_mediapipe_reads_its_own_portrait_as_published() -> None:
+def test_mediapipe_gives_its_published_values_for_its_portrait() -> None:
     text = PORTRAIT.with_name("portrait_expected_blendshapes.pbtxt").read_text()
     expected = {label: float(value) for value, label in re.findall(r'score: (\S+)\s+label: "(\w+)"', text)}
     read = MediapipeBlendshapes(TASK, video=False)
-    values, nobody = read(np.asarray(cv2.imread(str(PORTRAIT)), np.uint8)), read(np.zeros((240, 320, 3), np.uint8))
+    values, empty = read(np.asarray(cv2.imread(str(PORTRAIT)), np.uint8)), read(np.zeros((240, 320, 3), np.uint8))
     read.close()
-    assert nobody is None
+    assert empty is None
     assert values is not None
     assert set(values) == set(expected) - {"_neutral"}
     assert max(abs(values[name] - expected[name]) for name in values) < 0.13  # the margin of MediaPipe's own test
@@ -234,16 +234,16 @@ def damaged(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("make", "says"), [(lambda folder: folder / "none.task", "is no file"), (damaged, "cannot be read")]
+    ("make", "says"), [(lambda folder: folder / "none.task", "is not a file"), (damaged, "cannot be read")]
 )
-def test_a_task_file_that_is_none_is_refused(tmp_path: Path, make: Callable[[Path], Path], says: str) -> None:
+def test_invalid_task_file_is_rejected(tmp_path: Path, make: Callable[[Path], Path], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         MediapipeBlendshapes(make(tmp_path))
 
 
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three rendered people in the layout of the data set, the original points counted from 1."""
+    """Three rendered people in the layout of the data set; the original points start at 1."""
     folder = tmp_path_factory.mktemp("aflw2000")
     (folder / "images").mkdir()
     model, camera = open_face_model("open"), pinhole_camera(450, 450, 45.0)
@@ -254,7 +254,7 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cv2.imwrite(str(folder / "images" / names[-1]), frame.image)
         vertices = model.vertices(truth.shape, truth.expression)[model.landmarks68]
         points.append(project(to_camera(vertices, truth.pose), camera).T)
-        yaw, pitch, roll = euler_angles(turn_to_axis(truth.pose.position) @ truth.pose.rotation)
+        yaw, pitch, roll = euler_angles(rotation_to_axis(truth.pose.position) @ truth.pose.rotation)
         pose.append([pitch, yaw, roll, 0, 0, 0, 1])
     original = np.pad(np.array(points) + 1.0, ((0, 0), (0, 1), (0, 0)))
     np.savez(
@@ -264,7 +264,7 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_expression_explains_the_mouth_of_rendered_people(photographs: Path) -> None:
+def test_expression_reduces_the_mouth_error_of_rendered_people(photographs: Path) -> None:
     figures = mouth.mouth_nme(PerceptionConfig(), photographs, field_of_view=45.0)
     assert set(figures) == {"original", "reannotated"}
     row = figures["reannotated"]["all"]
@@ -274,7 +274,7 @@ def test_expression_explains_the_mouth_of_rendered_people(photographs: Path) -> 
     assert row["fit"] < 5.0  # percent
 
 
-def test_images_without_landmarks_are_left_out_of_the_mouth() -> None:
+def test_images_without_landmarks_are_left_out() -> None:
     points = np.random.default_rng(3).uniform(0, 100, (4, 3, 68, 2))
     points[2] = np.nan
     angles = np.radians([[10.0, 0, 0], [40, 0, 0], [0, 0, 0], [-20, 0, 0]])

@@ -1,4 +1,4 @@
-"""Face detectors on rendered people, and the arithmetic that FaceBoxes needs."""
+"""Face detectors on synthetic faces, and the arithmetic of FaceBoxes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from face_expr_ros.core.config import ConfigError, DetectionConfig
+from face_expr_ros.core.config import DetectionConfig
 from face_expr_ros.core.geometry import (
     bounding_box,
     crop_from_box,
@@ -20,6 +20,7 @@ from face_expr_ros.core.geometry import (
     rotation_from_euler,
     to_camera,
 )
+from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.core.types import Detection, FloatArray, Pose, Roi
 from face_expr_ros.perception.detection import FaceDetector, faceboxes, open_detector
 from face_expr_ros.perception.detection.boxes import best_of, containment, cut_out, overlap, shrink
@@ -47,16 +48,16 @@ def person(
 
 
 def assert_crop_shows(detection: Detection, points: FloatArray) -> None:
-    """The crop is in the middle of the face, as large as it or somewhat larger."""
+    """The crop is centered on the face and as large as it or somewhat larger."""
     crop, true = crop_from_box(detection.roi), crop_from_landmarks(points)
-    aside = [crop.x + crop.width / 2 - true.x - true.width / 2, crop.y + crop.height / 2 - true.y - true.height / 2]
-    assert np.abs(aside).max() < 0.15 * true.width
+    offset = [crop.x + crop.width / 2 - true.x - true.width / 2, crop.y + crop.height / 2 - true.y - true.height / 2]
+    assert np.abs(offset).max() < 0.15 * true.width
     assert 0.95 < crop.width / true.width < 1.4
 
 
 @pytest.mark.parametrize("backend", ["mediapipe", "mediapipe_short", "mediapipe_full"])
 @pytest.mark.parametrize("yaw", [-80, -40, 0, 60])
-def test_a_face_is_found_in_every_yaw_and_the_crop_shows_it(renderer: FaceRenderer, backend: str, yaw: float) -> None:
+def test_a_face_is_found_at_every_yaw_with_the_right_crop(renderer: FaceRenderer, backend: str, yaw: float) -> None:
     image, points = person(renderer, yaw=yaw)
     detector = open_detector(DetectionConfig(backend=backend))
     (found,) = detector(image)
@@ -66,12 +67,12 @@ def test_a_face_is_found_in_every_yaw_and_the_crop_shows_it(renderer: FaceRender
 
 
 @pytest.mark.parametrize("roll", [-30, 0, 25])
-def test_the_roll_is_that_of_the_line_of_the_eyes(renderer: FaceRenderer, mediapipe: FaceDetector, roll: float) -> None:
+def test_the_roll_is_the_angle_of_the_eye_line(renderer: FaceRenderer, mediapipe: FaceDetector, roll: float) -> None:
     (found,) = mediapipe(person(renderer, roll=roll)[0])
     assert math.degrees(found.roll) == pytest.approx(roll, abs=6.0)  # degrees
 
 
-def test_a_far_face_is_found_by_a_closer_look(renderer: FaceRenderer, mediapipe: FaceDetector) -> None:
+def test_a_small_face_is_found_by_a_closer_search(renderer: FaceRenderer, mediapipe: FaceDetector) -> None:
     image, points = person(renderer, x=0.3, distance=1.9)
     small = np.full((960, 1280, 3), 120, np.uint8)
     small[240:720, 320:960] = image
@@ -80,9 +81,7 @@ def test_a_far_face_is_found_by_a_closer_look(renderer: FaceRenderer, mediapipe:
     assert found.score > 0.7
 
 
-def test_a_picture_is_searched_for_faces_that_a_look_in_passing_does_not_find(
-    renderer: FaceRenderer, mediapipe: FaceDetector
-) -> None:
+def test_a_thorough_search_finds_smaller_faces(renderer: FaceRenderer, mediapipe: FaceDetector) -> None:
     image, points = person(renderer, distance=2.4)
     large = np.full((1440, 1920, 3), 120, np.uint8)
     large[100:580, 1200:1840] = image
@@ -92,18 +91,14 @@ def test_a_picture_is_searched_for_faces_that_a_look_in_passing_does_not_find(
 
 
 @pytest.mark.parametrize("roll", [-90, 90])
-def test_a_picture_is_searched_for_faces_that_lie_on_their_side(
-    renderer: FaceRenderer, mediapipe: FaceDetector, roll: float
-) -> None:
+def test_a_thorough_search_finds_rotated_faces(renderer: FaceRenderer, mediapipe: FaceDetector, roll: float) -> None:
     image, points = person(renderer, roll=roll)
     found = mediapipe(image, thorough=True)
     assert overlap(found[0].roi, bounding_box(points)) > 0.4
     assert math.degrees(found[0].roll) == pytest.approx(roll, abs=20.0)  # degrees
 
 
-def test_a_closer_look_finds_the_face_in_the_box_and_nobody_elsewhere(
-    renderer: FaceRenderer, mediapipe: FaceDetector
-) -> None:
+def test_a_closer_search_finds_only_the_face_in_the_box(renderer: FaceRenderer, mediapipe: FaceDetector) -> None:
     image, points = person(renderer, x=0.1)
     box = bounding_box(points)
     found = mediapipe.closer(image, box)
@@ -115,7 +110,7 @@ def test_a_closer_look_finds_the_face_in_the_box_and_nobody_elsewhere(
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (2, 3), (33, 40), (480, 640)])
 @pytest.mark.parametrize("thorough", [False, True])
-def test_an_image_of_any_size_without_a_face_is_answered(
+def test_an_image_of_any_size_without_a_face_gives_none(
     mediapipe: FaceDetector, size: tuple[int, int], thorough: bool
 ) -> None:
     assert mediapipe(np.full((*size, 3), 120, np.uint8), thorough) == []
@@ -128,11 +123,13 @@ def test_a_hundred_megapixels_are_searched(renderer: FaceRenderer, mediapipe: Fa
     huge[2000:6800, 1000:7400] = image.repeat(10, axis=0).repeat(10, axis=1)
     found, *_ = mediapipe(huge)
     crop, true = crop_from_box(found.roi), crop_from_landmarks(points * 10 + np.array([1004.5, 2004.5]))
-    assert overlap(crop, true) > 0.4, "the face has 20 pixels in what the network sees"
+    assert overlap(crop, true) > 0.4, "the face has 20 pixels in the network's input"
 
 
-def test_faceboxes_without_its_network_is_refused_in_words() -> None:
-    with pytest.raises(ConfigError, match="faceboxes needs a bundle with that network, such as 3ddfa_v2"):
+def test_faceboxes_without_its_network_is_a_config_error() -> None:
+    with pytest.raises(
+        ConfigError, match=r"detection\.backend faceboxes: expected a bundle with that network, such as 3ddfa_v2"
+    ):
         open_detector(DetectionConfig(backend="faceboxes"))
 
 
@@ -146,17 +143,17 @@ def test_faceboxes_without_its_network_is_refused_in_words() -> None:
         (Roi(0, 0, 0, 0), 0.0, 0.0),
     ],
 )
-def test_overlap_is_of_the_union_and_containment_of_the_smaller(other: Roi, union: float, smaller: float) -> None:
+def test_overlap_is_relative_to_the_union_containment_to_the_smaller(other: Roi, union: float, smaller: float) -> None:
     assert overlap(Roi(0, 0, 10, 10), other) == pytest.approx(union)
     assert containment(Roi(0, 0, 10, 10), other) == pytest.approx(smaller)
 
 
-def test_the_best_of_boxes_that_say_the_same_stays() -> None:
+def test_non_maximum_suppression_keeps_the_best_boxes() -> None:
     boxes = [Detection(Roi(x, 0, 10, 10), score, 0.0) for x, score in ((0, 0.5), (2, 0.9), (30, 0.4), (8, 0.7))]
     assert [detection.score for detection in best_of(boxes, 0.3)] == [0.9, 0.7, 0.4]
 
 
-def test_shrinking_says_by_how_much_and_leaves_small_images_alone() -> None:
+def test_shrinking_returns_the_scale_and_keeps_small_images() -> None:
     small, scale = shrink(np.zeros((500, 2000, 3), np.uint8), 1000)
     assert small.shape == (250, 1000, 3)
     assert scale == 0.5
@@ -172,15 +169,13 @@ def test_shrinking_says_by_how_much_and_leaves_small_images_alone() -> None:
         (Roi(9000, 100, 40, 40), 8970, 70, (100, 0, 3)),
     ],
 )
-def test_what_is_cut_out_around_a_box_stays_within_the_image(
-    roi: Roi, left: int, top: int, shape: tuple[int, int, int]
-) -> None:
+def test_a_cut_out_stays_within_the_image(roi: Roi, left: int, top: int, shape: tuple[int, int, int]) -> None:
     x, y, part = cut_out(WALL, roi)
     assert (x, y, part.shape) == (left, top, shape)
 
 
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (480, 640), (333, 257)])
-def test_the_prior_boxes_lie_on_the_grids_of_the_feature_maps(height: int, width: int) -> None:
+def test_prior_boxes_are_on_the_grids_of_the_feature_maps(height: int, width: int) -> None:
     priors = faceboxes.priors(height, width)
     cells = [math.ceil(height / step) * math.ceil(width / step) for step in (32, 64, 128)]
     assert len(priors) == 21 * cells[0] + cells[1] + cells[2]
@@ -193,7 +188,7 @@ def test_the_prior_boxes_lie_on_the_grids_of_the_feature_maps(height: int, width
 
 
 class _Network:
-    """A network that says one face, at the prior box nearest to it, as FaceBoxes encodes it."""
+    """A network that outputs one face at the prior box nearest to it, as FaceBoxes encodes it."""
 
     def __init__(self, box: FloatArray, score: float) -> None:
         self.box, self.score = box, score
@@ -213,11 +208,11 @@ class _Network:
 
 def with_network(monkeypatch: pytest.MonkeyPatch, network: _Network) -> faceboxes.FaceBoxes:
     monkeypatch.setattr(faceboxes, "OnnxNetwork", lambda *arguments: network)
-    return faceboxes.FaceBoxes(Path("nowhere"), least_score=0.3)
+    return faceboxes.FaceBoxes(Path("nowhere"), min_score=0.3)
 
 
 @pytest.mark.parametrize("box", [(10, 20, 45, 60), (100, 40, 340, 300), (-20, 30, 90, 160)])
-def test_what_faceboxes_says_is_decoded_in_the_pixels_of_the_image(
+def test_the_output_of_faceboxes_is_decoded_to_image_pixels(
     monkeypatch: pytest.MonkeyPatch, box: tuple[int, int, int, int]
 ) -> None:
     network = _Network(np.array(box, float), score=0.8)
@@ -229,7 +224,7 @@ def test_what_faceboxes_says_is_decoded_in_the_pixels_of_the_image(
     assert network.seen[0][0, :, 5, 5].tolist() == [120 - 104, 120 - 117, 120 - 123], "blue, green, red"
 
 
-def test_faceboxes_sees_a_large_image_shrunk_and_a_picture_less_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_faceboxes_scales_large_images_down_less_if_thorough(monkeypatch: pytest.MonkeyPatch) -> None:
     network = _Network(np.array([100.0, 100.0, 140.0, 150.0]), score=0.8)
     detector = with_network(monkeypatch, network)
     image = np.zeros((1440, 2560, 3), np.uint8)
@@ -239,7 +234,7 @@ def test_faceboxes_sees_a_large_image_shrunk_and_a_picture_less_so(monkeypatch: 
     assert thorough.roi.width == pytest.approx(80, abs=0.01)
 
 
-def test_faceboxes_says_nobody_below_its_least_score(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_faceboxes_drops_detections_below_the_minimum_score(monkeypatch: pytest.MonkeyPatch) -> None:
     assert with_network(monkeypatch, _Network(np.array([10.0, 20.0, 45.0, 60.0]), score=0.29))(WALL) == []
 
 
@@ -256,7 +251,7 @@ def test_the_released_faceboxes_finds_a_rendered_face(renderer: FaceRenderer, td
     assert detector(WALL[:1, :1]) == []
 
 
-def test_a_wall_deceives_nobody() -> None:
+def test_an_image_of_a_wall_gives_no_detection() -> None:
     detector = MediapipeDetector("mediapipe", 0.3)
     assert detector(WALL) == []
     detector.close()

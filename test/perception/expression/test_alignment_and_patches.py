@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from face_expr_ros.core.geometry import rotation_from_euler
 from face_expr_ros.core.types import FloatArray
 from face_expr_ros.models.bundle import open_face_model
-from face_expr_ros.perception.expression.alignment import FEATURES, STEADY, align, features
+from face_expr_ros.perception.expression.alignment import FEATURES, RIGID_POINTS, align, features
 from face_expr_ros.perception.expression.patches import PARTS, SIDE, cut_patches
 
 UP_AND_NEAR = np.array([1.0, -1.0, -1.0])  # FaceMesh's y points down and its z away
@@ -80,8 +80,8 @@ def test_points_that_are_no_face_are_refused(canonical: FloatArray, points: Floa
 
 
 def test_steady_points_are_as_many_on_each_side(canonical: FloatArray) -> None:
-    assert abs(canonical[STEADY, 0].mean()) < 1e-3  # meters
-    assert len(set(STEADY.tolist())) == len(STEADY)
+    assert abs(canonical[RIGID_POINTS, 0].mean()) < 1e-3  # meters
+    assert len(set(RIGID_POINTS.tolist())) == len(RIGID_POINTS)
 
 
 def picture() -> NDArray[np.uint8]:

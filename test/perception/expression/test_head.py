@@ -95,7 +95,7 @@ def test_nobody_is_an_answer(head: ExpressionHead) -> None:
 @pytest.mark.parametrize(
     ("points", "words"),
     [
-        (np.zeros((478, 3)), r"\(n, 478, 3\), and have \(478, 3\)"),
+        (np.zeros((478, 3)), r"\(n, 478, 3\), got \(478, 3\)"),
         (np.zeros((1, 468, 3)), r"\(1, 468, 3\)"),
         (np.full((1, 478, 3), np.nan), "finite"),
         (np.zeros((1, 478, 3)), "in one place"),
@@ -108,7 +108,7 @@ def test_landmarks_that_are_none_are_refused(head: ExpressionHead, points: Float
 
 def test_a_head_for_other_features_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("face_expr_ros.perception.expression.head.FEATURE_VERSION", 99)
-    with pytest.raises(BundleError, match="trained on features of version '1' and this package makes version 99"):
+    with pytest.raises(BundleError, match="expected feature version '99', got '1'"):
         ExpressionHead()
 
 

@@ -11,7 +11,7 @@ from face_expr_ros.core.config import ExpressionConfig
 from face_expr_ros.core.geometry import pinhole_camera
 from face_expr_ros.core.types import FaceFit, FloatArray, Frame, Pose, Roi, Track
 from face_expr_ros.perception.expression.coefficients import Coefficients
-from face_expr_ros.perception.expression.neutral import Neutrals, restfulness
+from face_expr_ros.perception.expression.neutral import Neutrals, neutrality
 
 FRAME_NS = 33_333_333
 PER_SECOND = 30
@@ -90,7 +90,7 @@ def test_a_single_frame_is_enough_to_calibrate() -> None:
 def test_rests_are_kept_only_of_the_faces_that_are_tracked() -> None:
     neutrals = Neutrals(ExpressionConfig())
     for face_id in ("f1", "f2"):
-        neutrals.take(face_id, np.array([0.5]))
+        neutrals.set(face_id, np.array([0.5]))
     neutrals.keep({"f2", "f3"})
     assert neutrals.get("f1") is None
     assert neutrals.get("f2") is not None
@@ -100,7 +100,7 @@ def test_rests_are_kept_only_of_the_faces_that_are_tracked() -> None:
 
 def test_without_adaptation_a_rest_stays_as_it_was_taken() -> None:
     neutrals = Neutrals(ExpressionConfig())
-    neutrals.take("f1", np.array([0.2]))
+    neutrals.set("f1", np.array([0.2]))
     states(neutrals, [0.0] * 3000)
     assert neutrals.get("f1") == pytest.approx([0.2])
 
@@ -158,7 +158,7 @@ def test_a_pause_adds_nothing_to_what_is_learned() -> None:
 @pytest.mark.parametrize("stamps", [[5, 5, 5], [9, 5, 1]], ids=["stands still", "goes back"])
 def test_time_that_does_not_go_on_adds_nothing(stamps: list[int]) -> None:
     neutrals = Neutrals(ExpressionConfig(neutral_time_constant=TIME_CONSTANT))
-    neutrals.take("f1", np.array([0.5]))
+    neutrals.set("f1", np.array([0.5]))
     for stamp in stamps:
         neutrals.observe("f1", np.array([0.1]), np.zeros(1), stamp * FRAME_NS)
     assert neutrals.get("f1") == pytest.approx([0.5])
@@ -173,4 +173,4 @@ def test_values_that_are_no_numbers_are_no_rest() -> None:
 
 @pytest.mark.parametrize(("values", "rest"), [([0.0, 0.0], 1.0), ([0.15, 0.0], 0.25), ([0.0, 0.3], 0.0), ([1.0], 0.0)])
 def test_a_face_is_the_less_at_rest_the_more_it_shows(values: list[float], rest: float) -> None:
-    assert restfulness(np.array(values)) == pytest.approx(rest)
+    assert neutrality(np.array(values)) == pytest.approx(rest)

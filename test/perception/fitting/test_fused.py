@@ -22,7 +22,7 @@ from face_expr_ros.core.geometry import (
 from face_expr_ros.core.types import FaceFit, Frame, Landmarks, Pose, Roi, Track
 from face_expr_ros.models.bundle import Bundle, open_bundle
 from face_expr_ros.perception.fitting import backend_name, open_fitter
-from face_expr_ros.perception.fitting.fused import FusedFitter, trust_in_facemesh
+from face_expr_ros.perception.fitting.fused import FusedFitter, facemesh_weight
 from face_expr_ros.perception.fitting.least_squares import LeastSquaresFitter
 from face_expr_ros.perception.fitting.tddfa import TddfaFitter
 from face_expr_ros.sources.source_frame import Truth
@@ -74,11 +74,11 @@ def guess_at(yaw: float, confidence: float) -> FaceFit:
 )
 def test_facemesh_is_believed_less_the_more_the_head_is_turned(yaw: float, confidence: float, trust: float) -> None:
     landmarks = Landmarks(np.zeros((478, 3), np.float32), 1.0)
-    assert trust_in_facemesh(landmarks, guess_at(yaw, confidence)) == pytest.approx(trust, abs=0.05)
+    assert facemesh_weight(landmarks, guess_at(yaw, confidence)) == pytest.approx(trust, abs=0.05)
 
 
 def test_nothing_of_facemesh_is_believed_where_it_saw_nothing() -> None:
-    assert trust_in_facemesh(None, guess_at(0.0, 0.9)) == 0.0
+    assert facemesh_weight(None, guess_at(0.0, 0.9)) == 0.0
 
 
 def test_the_open_bundle_s_best_fitter_is_the_fused_one(bundle: Bundle) -> None:

@@ -24,7 +24,7 @@ from face_expr_ros.kernels.unit_box import solve_unit_box
 from face_expr_ros.models.bundle import Bundle, open_face_model
 from face_expr_ros.perception.fitting import Fitter, open_fitter
 from face_expr_ros.perception.fitting.bounded import PartlyBounded
-from face_expr_ros.perception.fitting.least_squares import twins
+from face_expr_ros.perception.fitting.priors import counterparts
 
 CAMERA = pinhole_camera(1280, 720, field_of_view=45.0)
 
@@ -117,7 +117,7 @@ def test_a_wink_is_not_a_blink(model: MorphableModel, side: str) -> None:
 
 def test_blendshapes_have_their_twins_on_the_other_side(model: MorphableModel) -> None:
     names = model.expression_names
-    pairs = {names[index]: names[other] for index, other in enumerate(twins(names))}
+    pairs = {names[index]: names[other] for index, other in enumerate(counterparts(names))}
     assert pairs["mouthSmileLeft"] == "mouthSmileRight"
     assert pairs["eyeLookInRight"] == "eyeLookOutLeft"
     assert [pairs[name] for name in ("jawOpen", "jawLeft", "mouthRight")] == ["jawOpen", "jawLeft", "mouthRight"]
@@ -230,7 +230,7 @@ def test_the_partly_bounded_solution_equals_scipys(seed: int) -> None:
 
 
 def test_a_problem_without_a_solution_says_so() -> None:
-    with pytest.raises(np.linalg.LinAlgError, match="do not determine the face"):
+    with pytest.raises(np.linalg.LinAlgError, match="the problem is not determined"):
         solve_unit_box(np.zeros((3, 3)), np.ones(3))
 
 

@@ -18,12 +18,12 @@ def memory() -> ShapeMemory:
 
 def solved(past: ShapeMemory, observed: float, weight: float = 4.0) -> np.ndarray:
     """The shape that a frame gives: a measurement of this weight and the prior."""
-    certainty = past.certainty()
+    certainty = past.inverse_variance()
     return (weight * observed + certainty * past.expected()) / (weight + certainty)
 
 
 def test_nothing_is_known_at_first() -> None:
-    assert memory().certainty() == 1.0
+    assert memory().inverse_variance() == 1.0
     assert memory().expected() == pytest.approx([0.0])
 
 
@@ -32,7 +32,7 @@ def test_a_face_that_does_not_move_keeps_its_shape() -> None:
     for _ in range(2000):
         past.update(solved(past, 1.0), SMILE)
     assert past.shape == pytest.approx([4 / 5])  # as of one frame: 4 / (4 + 1)
-    assert past.certainty() == pytest.approx(1 / (1 - LIMIT))
+    assert past.inverse_variance() == pytest.approx(1 / (1 - LIMIT))
 
 
 def test_blinks_do_not_make_it_another_view() -> None:

@@ -27,7 +27,7 @@ from support.tddfa_answers import (
     track,
 )
 
-from face_expr_ros.core.config import ConfigError, FittingConfig
+from face_expr_ros.core.config import FittingConfig
 from face_expr_ros.core.face_model import BundleError, MorphableModel
 from face_expr_ros.core.geometry import (
     crop_from_landmarks,
@@ -39,6 +39,7 @@ from face_expr_ros.core.geometry import (
     weak_perspective,
     weak_perspective_pixels,
 )
+from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.core.types import Camera, Pose, Roi
 from face_expr_ros.models.bundle import Bundle, open_face_model
 from face_expr_ros.models.onnx_session import OnnxNetwork
@@ -160,13 +161,13 @@ def test_a_network_that_is_no_network_is_one_sentence(tmp_path: Path) -> None:
 
 def test_a_network_with_another_input_says_which(tmp_path: Path, model: MorphableModel) -> None:
     bundle_that_answers(tmp_path, model, frontal())
-    with pytest.raises(BundleError, match=r"net\.onnx should have the input 'image' and has 'input'"):
+    with pytest.raises(BundleError, match=r"net\.onnx: expected the input 'image', got 'input'"):
         OnnxNetwork(tmp_path / "net.onnx", ["image"])
 
 
 @pytest.mark.skipif("CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="there is CUDA here")
 def test_cuda_where_there_is_none_is_a_config_error(tmp_path: Path, model: MorphableModel) -> None:
-    with pytest.raises(ConfigError, match=r"CUDAExecutionProvider was asked for.*set fitting\.provider to cpu"):
+    with pytest.raises(ConfigError, match=r"got CUDAExecutionProvider; set fitting\.provider to cpu"):
         TddfaFitter(FittingConfig(provider="cuda"), bundle_that_answers(tmp_path, model, frontal()))
 
 
@@ -177,7 +178,7 @@ def test_the_network_answers_the_same_on_more_threads(tmp_path: Path, model: Mor
 
 
 def test_a_bundle_without_a_network_cannot_be_fitted_by_one(model: MorphableModel) -> None:
-    with pytest.raises(ConfigError, match="bundle 'mine' has none"):
+    with pytest.raises(ConfigError, match="got 'mine', which has none"):
         open_fitter(FittingConfig(backend="tddfa"), Bundle("mine", False, model, None, None))
 
 
@@ -187,5 +188,5 @@ def test_auto_takes_all_that_a_bundle_has(tmp_path: Path, model: MorphableModel)
     assert isinstance(open_fitter(FittingConfig(), bundle), FusedFitter)
     assert isinstance(open_fitter(FittingConfig(), replace(bundle, network=None)), LeastSquaresFitter)
     assert isinstance(open_fitter(FittingConfig(), without), TddfaFitter)
-    with pytest.raises(ConfigError, match="set it to tddfa or auto"):
+    with pytest.raises(ConfigError, match=r"set fitting\.backend to tddfa or auto"):
         open_fitter(FittingConfig(backend="least_squares"), without)

@@ -22,7 +22,7 @@ def test_all_coordinates_are_read(points: FloatArray) -> None:
     np.testing.assert_array_equal(given, points.astype(np.float32))
 
 
-def test_a_message_with_other_fields_is_read_too() -> None:
+def test_a_message_with_other_fields_is_parsed() -> None:
     points = np.random.default_rng(0).normal(size=(5, 3))
     given = message(points)
     given.landmark[2].visibility = 0.5

@@ -1,4 +1,4 @@
-"""What the head sees of portraits: mirrored, compared with a rest, and read from files of the user's own."""
+"""Training samples of the expression head: mirroring, neutral portraits and files of user data."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ NAMES = MODEL.expression_names
 
 
 def in_image(canonical: FloatArray, width: int) -> FloatArray:
-    """(478, 3) a lopsided face in an image of some width and 240 pixels' height, turned a little."""
+    """(478, 3) an asymmetric face, turned by 20 degrees, in an image of this width and a height of 240 pixels."""
     moved = canonical + np.random.default_rng(5).normal(0, 0.003, canonical.shape)
     yaw = np.radians(20.0)
     turn = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
-    seen = 900 * (moved @ turn.T) * [1.0, -1.0, -1.0]
-    return np.asarray(seen + np.array([width / 2 - 0.5 + 7, 110.0, 0.0]))
+    pixels = 900 * (moved @ turn.T) * [1.0, -1.0, -1.0]
+    return np.asarray(pixels + np.array([width / 2 - 0.5 + 7, 110.0, 0.0]))
 
 
 def test_mirroring_twice_changes_nothing(canonical: FloatArray) -> None:
@@ -42,49 +42,49 @@ def test_mirroring_twice_changes_nothing(canonical: FloatArray) -> None:
     assert len(mirror.features) == FEATURES
 
 
-def test_blendshapes_change_sides_in_the_mirror(canonical: FloatArray) -> None:
+def test_mirroring_swaps_left_and_right_blendshapes(canonical: FloatArray) -> None:
     mirror = samples.mirror_of(canonical, NAMES)
-    there = {name: NAMES[place] for name, place in zip(NAMES, mirror.expression, strict=True)}
-    assert there["eyeBlinkLeft"] == "eyeBlinkRight"
-    assert there["jawLeft"] == "jawRight"
-    assert there["eyeLookInLeft"] == "eyeLookInRight"
-    assert there["jawOpen"] == "jawOpen"
+    mirrored = {name: NAMES[index] for name, index in zip(NAMES, mirror.expression, strict=True)}
+    assert mirrored["eyeBlinkLeft"] == "eyeBlinkRight"
+    assert mirrored["jawLeft"] == "jawRight"
+    assert mirrored["eyeLookInLeft"] == "eyeLookInRight"
+    assert mirrored["jawOpen"] == "jawOpen"
 
 
-def test_a_mirrored_picture_has_mirrored_features_and_patches(canonical: FloatArray) -> None:
+def test_mirrored_image_gives_mirrored_features_and_patches(canonical: FloatArray) -> None:
     width = 320
     mirror = samples.mirror_of(canonical, NAMES)
-    twin = samples.mirrored_points(canonical)
+    twin = samples.mirror_indices(canonical)
     points = in_image(canonical, width)
     noise = np.random.default_rng(1).integers(0, 255, (24, 32)).astype(np.uint8)
     image = np.kron(noise, np.ones((10, 10), np.uint8))
     flipped = points[twin] * [-1.0, 1.0, 1.0] + [width - 1.0, 0.0, 0.0]
-    ours, theirs = align(points, canonical), align(flipped, canonical)
-    wanted = features(ours, canonical)[mirror.features] * mirror.sign
-    np.testing.assert_allclose(features(theirs, canonical), wanted, atol=1e-6)  # centimeters
-    patches = cut_patches(image, points, ours)[mirror.patches]
-    patches[mirror.turned] = patches[mirror.turned, :, ::-1]
-    seen = cut_patches(image[:, ::-1].copy(), flipped, theirs)
-    assert np.abs(seen.astype(int) - patches).mean() < 1.0  # gray levels
+    original, mirrored = align(points, canonical), align(flipped, canonical)
+    expected = features(original, canonical)[mirror.features] * mirror.sign
+    np.testing.assert_allclose(features(mirrored, canonical), expected, atol=1e-6)  # centimeters
+    patches = cut_patches(image, points, original)[mirror.patches]
+    patches[mirror.flipped] = patches[mirror.flipped, :, ::-1]
+    mirrored_patches = cut_patches(image[:, ::-1].copy(), flipped, mirrored)
+    assert np.abs(mirrored_patches.astype(int) - patches).mean() < 1.0  # gray levels
 
 
-def test_a_rest_is_another_portrait_of_the_same_person() -> None:
+def test_neutral_finder_returns_another_portrait_of_the_same_person() -> None:
     person = np.array([1, 1, 1, 2, 2, 3])
-    rest = np.array([True, False, True, False, True, False])
-    found = samples.RestFinder(person, rest)(np.arange(6), np.random.default_rng(0))
+    neutral = np.array([True, False, True, False, True, False])
+    found = samples.NeutralFinder(person, neutral)(np.arange(6), np.random.default_rng(0))
     assert found.tolist()[:1] + found.tolist()[2:] == [2, 0, 4, -1, -1]
     assert found[1] in (0, 2)
 
 
-def test_nobody_ahead_at_rest_makes_no_canonical_face(canonical: FloatArray) -> None:
-    with pytest.raises(ValueError, match="draw more people"):
+def test_canonical_face_requires_neutral_frontal_portraits(canonical: FloatArray) -> None:
+    with pytest.raises(ValueError, match="render more portraits"):
         samples.canonical_face([], canonical)
 
 
-# Data of the user's own
+# User data
 
 
-def test_own_data_are_read_and_what_is_not_known_stays_unknown(tmp_path: Path) -> None:
+def test_user_data_are_read_and_unknown_values_stay_nan(tmp_path: Path) -> None:
     arrays = own()
     arrays["expression"][1] = np.nan
     read = read_user_data(written(tmp_path, arrays))
@@ -94,7 +94,7 @@ def test_own_data_are_read_and_what_is_not_known_stays_unknown(tmp_path: Path) -
     assert read.person.dtype == np.int64
 
 
-def test_own_data_may_name_some_blendshapes_in_any_order(tmp_path: Path) -> None:
+def test_user_data_may_have_a_subset_of_blendshapes_in_any_order(tmp_path: Path) -> None:
     arrays = own() | {"names": np.array(["mouthSmileLeft", "jawOpen"]), "expression": np.full((4, 2), 0.25)}
     arrays["expression"][:, 1] = 0.75
     read = read_user_data(written(tmp_path, arrays))
@@ -117,23 +117,23 @@ def at(name: str, value: float) -> Callable[[dict[str, NDArray[Any]]], None]:
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (missing("landmarks"), r"needs the arrays landmarks too, and holds expression, image, person"),
-        (changed("image", np.zeros((4, 8, 8), np.float32)), r"image .* should be uint8 .* and is float32"),
-        (changed("image", np.zeros((4, 8, 8, 3), np.uint8)), r"shape \(N, height, width\), and is .*\(4, 8, 8, 3\)"),
-        (changed("landmarks", np.zeros((4, 68, 3), np.float32)), r"\(N = 4, 478, 3\), and is .*\(4, 68, 3\)"),
-        (changed("person", np.zeros(3, int)), r"person .* shape \(N = 4\), and is .*\(3,\)"),
-        (changed("person", np.zeros(4)), r"person .* should be integer .* and is float64"),
-        (changed("expression", np.zeros((4, 51), np.float32)), r"names .* shape \(K = 51\), and is .*\(52,\)"),
-        (changed("angles", np.zeros((4, 3))), r"angles .* shape \(N = 4, 2\), and is .*\(4, 3\)"),
-        (changed("names", np.array([*NAMES[:-1], "smirk"])), r"blendshapes of ARKit.*and has smirk"),
-        (changed("names", np.array([*NAMES[:-1], NAMES[0]])), r"and has one twice"),
-        (at("landmarks", np.nan), r"those of portrait 2 are not: leave out the 1 portraits"),
-        (at("expression", 1.5), r"in 0..1, or NaN where not known, and has 1.5"),
-        (at("expression", -0.5), r"in 0..1, or NaN where not known, and has -0.5"),
-        (at("expression", np.inf), r"and has inf"),
+        (missing("landmarks"), r"missing arrays landmarks; found expression, image, person"),
+        (changed("image", np.zeros((4, 8, 8), np.float32)), r"image .* expected uint8 .* got float32"),
+        (changed("image", np.zeros((4, 8, 8, 3), np.uint8)), r"shape \(N, height, width\), got .*\(4, 8, 8, 3\)"),
+        (changed("landmarks", np.zeros((4, 68, 3), np.float32)), r"\(N = 4, 478, 3\), got .*\(4, 68, 3\)"),
+        (changed("person", np.zeros(3, int)), r"person .* shape \(N = 4\), got .*\(3,\)"),
+        (changed("person", np.zeros(4)), r"person .* expected integer .* got float64"),
+        (changed("expression", np.zeros((4, 51), np.float32)), r"names .* shape \(K = 51\), got .*\(52,\)"),
+        (changed("angles", np.zeros((4, 3))), r"angles .* shape \(N = 4, 2\), got .*\(4, 3\)"),
+        (changed("names", np.array([*NAMES[:-1], "smirk"])), r"distinct ARKit blendshapes.*got smirk"),
+        (changed("names", np.array([*NAMES[:-1], NAMES[0]])), r"got duplicates"),
+        (at("landmarks", np.nan), r"in portrait 2: leave out the 1 portraits"),
+        (at("expression", 1.5), r"expected values in 0..1 or NaN, got 1.5"),
+        (at("expression", -0.5), r"expected values in 0..1 or NaN, got -0.5"),
+        (at("expression", np.inf), r"got inf"),
     ],
 )
-def test_damaged_data_are_refused_with_what_was_wanted_and_given(
+def test_invalid_user_data_are_rejected_with_expected_and_actual(
     tmp_path: Path, damage: Callable[[dict[str, NDArray[Any]]], None], words: str
 ) -> None:
     arrays = own()
@@ -142,16 +142,16 @@ def test_damaged_data_are_refused_with_what_was_wanted_and_given(
         read_user_data(written(tmp_path, arrays))
 
 
-def test_landmarks_in_parts_of_the_image_are_refused(tmp_path: Path) -> None:
+def test_normalized_landmarks_are_rejected(tmp_path: Path) -> None:
     arrays = own()
     arrays["landmarks"] /= 160
     with pytest.raises(ValueError, match="multiply x and z by the image's width"):
         read_user_data(written(tmp_path, arrays))
 
 
-def test_a_file_without_portraits_or_none_at_all_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="holds no portraits"):
+def test_empty_or_damaged_user_data_files_are_rejected(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="contains no portraits"):
         read_user_data(written(tmp_path, {name: array[:0] for name, array in own().items()}))
     (tmp_path / "own.npz").write_bytes(b"portraits")
-    with pytest.raises(ValueError, match=r"not a whole \.npz file"):
+    with pytest.raises(ValueError, match=r"not a complete \.npz file"):
         read_user_data(tmp_path / "own.npz")

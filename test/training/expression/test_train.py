@@ -1,4 +1,4 @@
-"""The learning of the expression head, and what comes out of it."""
+"""Training of the expression head: settings, the command, training runs and the exported head."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from support.paths import ROOT
 from support.user_data import own, written
 
 from face_expr_ros.cli.training import train as train_command
-from face_expr_ros.core.config import ConfigError
 from face_expr_ros.core.face_model import BundleError
+from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.core.types import FloatArray
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.perception.expression import head
@@ -34,7 +34,7 @@ from face_expr_ros.training.expression.config import ExpressionTraining, read_tr
 
 MODEL = open_face_model("open")
 NAMES = MODEL.expression_names
-# Few steps on few faces; every fourth person is held out, which is one.
+# Few steps on few faces; every fourth person, which is one, is held out.
 TINY = ExpressionTraining(
     held_out=0.25, steps=6, people=2, moments=3, warmup=2, validate_every=3, save_every=2, averaging=0.5
 )
@@ -43,7 +43,7 @@ TINY = ExpressionTraining(
 # Settings and the command
 
 
-def test_the_settings_in_the_package_are_the_defaults() -> None:
+def test_settings_file_of_the_package_equals_the_defaults() -> None:
     path = ROOT / "config/train_expression.yaml"
     assert read_training_config(path) == ExpressionTraining()
 
@@ -53,50 +53,46 @@ def test_the_settings_in_the_package_are_the_defaults() -> None:
     [
         ("steps: -3", "steps"),
         ("stepz: 3", "stepz"),
-        ("[1, 2]", "should hold settings by name, and holds list"),
-        ("steps: [", "should be a YAML file of training settings"),
+        ("[1, 2]", "expected a mapping of setting names to values, got list"),
+        ("steps: [", "expected a YAML file of training settings"),
     ],
 )
-def test_settings_that_cannot_be_are_refused(tmp_path: Path, text: str, words: str) -> None:
+def test_invalid_settings_are_rejected(tmp_path: Path, text: str, words: str) -> None:
     path = tmp_path / "train.yaml"
     path.write_text(text)
     with pytest.raises(ConfigError, match=words):
         read_training_config(path)
 
 
-def test_a_file_of_settings_that_is_missing_is_named(tmp_path: Path) -> None:
+def test_missing_settings_file_is_named_in_the_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.yaml"):
         read_training_config(tmp_path / "nowhere.yaml")
 
 
-def test_training_the_head_without_pytorch_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_training_without_pytorch_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     for name in [name for name in sys.modules if name.startswith("face_expr_ros.training.expression.")]:
         monkeypatch.delitem(sys.modules, name)
     result = CliRunner().invoke(train_command, ["expression", "--folder", str(tmp_path / "run")])
     assert result.exit_code == 2
-    assert "training needs PyTorch" in result.output
+    assert "training requires PyTorch" in result.output
     assert not (tmp_path / "run").exists()
 
 
-def test_own_data_that_cannot_be_used_are_refused_before_anything_is_drawn(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_invalid_user_data_are_rejected_before_rendering(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    monkeypatch.setattr(shards, "synthesize", lambda *_: pytest.fail("it draws"))
+    monkeypatch.setattr(shards, "synthesize", lambda *_: pytest.fail("rendering started"))
     path = written(tmp_path, {name: array for name, array in own().items() if name != "person"})
     result = CliRunner().invoke(train_command, ["expression", "--folder", str(tmp_path / "run"), "--extra", str(path)])
     assert isinstance(result.exception, ValueError)
-    assert "needs the arrays person too" in str(result.exception)
+    assert "missing arrays person" in str(result.exception)
 
 
-# Learning
+# Training
 
 
 def settings_in(folder: Path, portraits: Path, **changes: Any) -> ExpressionTraining:
-    """Settings of a run in a folder, where the portraits are."""
+    """Settings of a run in a new folder that links to the portraits."""
     folder.mkdir()
     (folder / "portraits").symlink_to(portraits)
     return replace(TINY, folder=str(folder), **changes)
@@ -117,7 +113,7 @@ def curves(run: Path) -> list[dict[str, str]]:
     return list(csv.DictReader((run / "curves.csv").read_text(encoding="utf-8").splitlines()))
 
 
-def test_a_run_leaves_curves_settings_and_its_best_head(run: Path) -> None:
+def test_run_writes_curves_settings_and_its_best_head(run: Path) -> None:
     from face_expr_ros.training.expression.train import best_network
 
     assert [row["step"] for row in curves(run)] == ["3", "6"]
@@ -126,17 +122,17 @@ def test_a_run_leaves_curves_settings_and_its_best_head(run: Path) -> None:
     network, canonical = best_network(run, len(NAMES))
     assert not network.training
     np.testing.assert_allclose(
-        canonical[samples.mirrored_points(canonical)] * [-1, 1, 1], canonical, atol=1e-9
+        canonical[samples.mirror_indices(canonical)] * [-1, 1, 1], canonical, atol=1e-9
     )  # meters
     assert {path.name for path in run.glob("*.part")} == set()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("stop", "again"), [(1, 0), (3, 3), (5, 4)], ids=["before_any_checkpoint", "after_a_validation", "in_between"]
+    ("stop", "resumed"), [(1, 0), (3, 3), (5, 4)], ids=["before_any_checkpoint", "after_a_validation", "in_between"]
 )
-def test_a_run_that_was_interrupted_goes_on_at_its_last_checkpoint(
-    portraits_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int, again: int
+def test_interrupted_run_resumes_from_its_last_checkpoint(
+    portraits_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int, resumed: int
 ) -> None:
     pytest.importorskip("torch")
     from face_expr_ros.training.expression import train
@@ -158,13 +154,13 @@ def test_a_run_that_was_interrupted_goes_on_at_its_last_checkpoint(
         train.train(config)
     monkeypatch.setattr(train, "progress", recorded)
     assert train.train(config)["step"] == TINY.steps
-    assert taken == list(range(again, TINY.steps))
+    assert taken == list(range(resumed, TINY.steps))
     assert [row["step"] for row in curves(tmp_path / "run")] == ["3", "6"]
-    assert train.train(config)["step"] == TINY.steps  # a finished one stays as it is
+    assert train.train(config)["step"] == TINY.steps  # a finished run is not continued
     assert len(curves(tmp_path / "run")) == 2
 
 
-def test_a_full_disk_is_named_and_leaves_the_last_checkpoint(portraits_folder: Path, tmp_path: Path) -> None:
+def test_full_disk_is_reported_and_keeps_the_last_checkpoint(portraits_folder: Path, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     from face_expr_ros.training.expression.train import CHECKPOINT, train
 
@@ -173,7 +169,7 @@ def test_a_full_disk_is_named_and_leaves_the_last_checkpoint(portraits_folder: P
     before = (tmp_path / "run" / CHECKPOINT).read_bytes()
     unfinished = (tmp_path / "run" / CHECKPOINT).with_suffix(".part")
     unfinished.symlink_to("/dev/full")
-    with pytest.raises(OSError, match=r"checkpoint\.pt' cannot be written: No space left on device"):
+    with pytest.raises(OSError, match=r"cannot write .*checkpoint\.pt': No space left on device"):
         train(replace(config, steps=4))
     assert (tmp_path / "run" / CHECKPOINT).read_bytes() == before
     assert torch.load(tmp_path / "run" / CHECKPOINT, weights_only=True)["step"] == 2
@@ -181,32 +177,32 @@ def test_a_full_disk_is_named_and_leaves_the_last_checkpoint(portraits_folder: P
     assert train(replace(config, steps=4))["step"] == 4
 
 
-def test_the_head_that_is_kept_is_the_best_and_not_the_last(
+def test_best_head_is_kept_not_the_last(
     portraits_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch = pytest.importorskip("torch")
     from face_expr_ros.training.expression import train
 
-    marks = iter([0.5, 0.3])
-    monkeypatch.setattr(train, "validate", lambda *_: (np.full(52, next(marks)), np.zeros(52)))
+    correlations = iter([0.5, 0.3])
+    monkeypatch.setattr(train, "validate", lambda *_: (np.full(52, next(correlations)), np.zeros(52)))
     result = train.train(settings_in(tmp_path / "run", portraits_folder))
     assert result == {"step": 6, "correlation": 0.5}
     assert torch.load(tmp_path / "run" / train.BEST, weights_only=True)["step"] == 3
     assert torch.load(tmp_path / "run" / train.CHECKPOINT, weights_only=True)["step"] == 6
 
 
-def test_without_portraits_or_people_a_run_does_not_begin(portraits_folder: Path, tmp_path: Path) -> None:
+def test_run_requires_portraits_and_enough_people(portraits_folder: Path, tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    from face_expr_ros.training.expression.train import held_out_people, train
+    from face_expr_ros.training.expression.train import held_out_mask, train
 
     (tmp_path / "portraits").mkdir()
-    with pytest.raises(ValueError, match=r"portraits' has no portraits: draw them first"):
+    with pytest.raises(ValueError, match=r"expected rendered portraits in .*portraits', got none"):
         train(replace(TINY, folder=str(tmp_path)))
-    with pytest.raises(ValueError, match="for training and for validation, and there are 3 in all"):
-        held_out_people(np.array([0, 0, 1, 2]), 0.1)
+    with pytest.raises(ValueError, match="for training and for validation, got 3"):
+        held_out_mask(np.array([0, 0, 1, 2]), 0.1)
 
 
-def test_own_data_train_beside_the_drawn_people(portraits_folder: Path, tmp_path: Path) -> None:
+def test_user_data_are_added_to_the_synthetic_portraits(portraits_folder: Path, tmp_path: Path) -> None:
     pytest.importorskip("torch")
     from face_expr_ros.training.expression import train
 
@@ -214,12 +210,12 @@ def test_own_data_train_beside_the_drawn_people(portraits_folder: Path, tmp_path
     path = written(tmp_path, arrays)
     assert train.train(settings_in(tmp_path / "run", portraits_folder, steps=2), [path, path])["step"] == 2
     canonical = MODEL.facemesh_points(MODEL.mean).astype(np.float64)
-    joined = train._joined([samples.load_samples([path], canonical) for _ in range(2)])
-    assert joined.person.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]  # the same number in two files is somebody else
+    joined = train._concatenate([samples.load_samples([path], canonical) for _ in range(2)])
+    assert joined.person.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]  # equal indices in two files are different people
 
 
 @pytest.mark.slow
-def test_one_command_draws_trains_and_exports(
+def test_train_command_renders_trains_and_exports(
     portraits_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("torch")
@@ -230,130 +226,139 @@ def test_one_command_draws_trains_and_exports(
     words = [word for name, value in options.items() for word in (f"--{name}", str(tmp_path / value))]
     result = CliRunner().invoke(train_command, ["expression", *words], catch_exceptions=False)
     assert result.exit_code == 0
-    assert "mean correlation on people it never saw" in result.output
+    assert "mean correlation on held-out people" in result.output
     written_files = json.loads((tmp_path / "result.json").read_text())["files"]
     for name in ("expression_head.onnx", "expression_head.npz"):
         assert written_files[name]["bytes"] == (tmp_path / "run" / name).stat().st_size
 
 
-def made_up(people: int = 3, portraits: int = 5) -> samples.Samples:
-    """Samples whose first feature says who it is; the first two of a person are at rest, the last person never is."""
+def random_samples(people: int = 3, portraits: int = 5) -> samples.Samples:
+    """Samples whose first feature encodes the person; all but the last person have two neutral portraits first."""
     rng = np.random.default_rng(2)
     person = np.repeat(np.arange(people), portraits)
     count = len(person)
-    seen = rng.normal(0, 1, (count, FEATURES)).astype(np.float32)
-    seen[:, 0] = 10 * person
+    features = rng.normal(0, 1, (count, FEATURES)).astype(np.float32)
+    features[:, 0] = 10 * person
     expression = rng.uniform(0.2, 1, (count, 52)).astype(np.float32)
     expression[(np.arange(count) % portraits < 2) & (person < people - 1)] = 0.0
     side = PATCH + 2 * samples.MARGIN
     patches = rng.integers(0, 255, (count, len(PARTS), side, side), np.uint8)
-    return samples.Samples(seen, patches, expression, np.zeros((count, 2), np.float32), person)
+    return samples.Samples(features, patches, expression, np.zeros((count, 2), np.float32), person)
 
 
-def test_a_batch_compares_each_person_with_its_own_rest(canonical: FloatArray) -> None:
+def test_batch_pairs_each_person_with_its_own_neutral_portrait(canonical: FloatArray) -> None:
     pytest.importorskip("torch")
     from face_expr_ros.training.expression.batches import Batches
 
     mirror = replace(samples.mirror_of(canonical, NAMES), features=np.arange(FEATURES), sign=np.ones(FEATURES))
     mirror = replace(mirror, sign=mirror.sign.astype(np.float32))
-    batches = iter(Batches(made_up(), NAMES, mirror, people=4, moments=3, seed=1))
+    batches = iter(Batches(random_samples(), NAMES, mirror, people=4, moments=3, seed=1))
     unknown = 0
     for _ in range(10):
         batch = next(batches)
-        who = np.round(batch.features[:, 0].numpy() / 10)
-        count, known = len(who), batch.known[:, 0].numpy() == 1
+        person = np.round(batch.features[:, 0].numpy() / 10)
+        count, known = len(person), batch.known[:, 0].numpy() == 1
         assert batch.patches.shape == (count, len(PARTS), PATCH, PATCH)
         assert batch.expression.shape == (count, 52)
-        np.testing.assert_array_equal(who[batch.rest.numpy()], who)
-        assert batch.expression[batch.rest].numpy()[known].max() == 0.0
+        np.testing.assert_array_equal(person[batch.neutral.numpy()], person)
+        assert batch.expression[batch.neutral].numpy()[known].max() == 0.0
         assert batch.expression.numpy()[known].min() > 0.0
         unknown += int((~known & (batch.expression.numpy().max(axis=1) > 0)).sum())
-    assert unknown > 0  # who was never seen at rest is there too
+    assert unknown > 0  # people without a neutral portrait are included
 
 
-def test_a_blendshape_that_is_not_known_moves_nothing(canonical: FloatArray, tmp_path: Path) -> None:
+def test_unknown_blendshape_has_no_gradient(canonical: FloatArray, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     from face_expr_ros.training.expression import train
     from face_expr_ros.training.expression.batches import Batches
 
-    seen = made_up()
+    training = random_samples()
     mirror = samples.mirror_of(canonical, NAMES)
-    run = train._Run(replace(TINY, folder=str(tmp_path)), NAMES, canonical, seen, seen)
-    batch = next(iter(Batches(seen, NAMES, mirror, people=2, moments=2, seed=0)))
+    run = train._TrainingRun(replace(TINY, folder=str(tmp_path)), NAMES, canonical, training, training)
+    batch = next(iter(Batches(training, NAMES, mirror, people=2, moments=2, seed=0)))
     jaw = NAMES.index("jawOpen")
     batch.expression[:, jaw] = torch.nan
     loss = run._loss(batch)
     loss.backward()
-    moved = run._network.trunk[-1].bias.grad.numpy()
+    gradient = run._network.trunk[-1].bias.grad.numpy()
     assert math.isfinite(loss.item())
-    assert moved[jaw] == 0.0
-    assert (np.delete(moved, jaw) != 0.0).all()
+    assert gradient[jaw] == 0.0
+    assert (np.delete(gradient, jaw) != 0.0).all()
 
 
-def test_the_head_s_learning_rate_rises_stays_and_falls() -> None:
+def test_learning_rate_warms_up_stays_constant_and_decays() -> None:
     pytest.importorskip("torch")
-    from face_expr_ros.training.running import schedule
+    from face_expr_ros.training.checkpoints_and_schedule import learning_rate_factor
 
     config = ExpressionTraining(steps=1000, warmup=100, decay=0.4)
-    rates = [schedule(step, config) for step in (0, 49, 99, 300, 600, 800, 999)]
+    rates = [learning_rate_factor(step, config) for step in (0, 49, 99, 300, 600, 800, 999)]
     np.testing.assert_allclose(rates, [0.01, 0.5, 1.0, 1.0, 1.0, 0.5, 0.0025])
 
 
-# What comes out
+# Export
 
 
-def opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> head.ExpressionHead:
-    """The head of a folder, in place of the package's."""
+def open_head(folder: Path, monkeypatch: pytest.MonkeyPatch) -> head.ExpressionHead:
+    """The head in a folder instead of the package's."""
     files = {"network": folder / "expression_head.onnx", "arrays": folder / "expression_head.npz"}
     monkeypatch.setattr(head, "package_file", lambda name, kind: files[kind])
     return head.ExpressionHead()
 
 
-def test_the_exported_head_answers_as_the_trained_network(
+def relative_to_neutral(network: Any, state: Any, view: Any, neutral: Any, known: Any, mask: Any) -> Any:
+    """The exported graph in PyTorch: the output for the neutral state is subtracted, and the range is rescaled."""
+    from face_expr_ros.training.expression.network import MAX_NEUTRAL
+
+    offset = known * mask * network(neutral, view, neutral, known).clamp(0.0, MAX_NEUTRAL)
+    return ((network(state, view, neutral, known) - offset) / (1.0 - offset)).clamp(0.0, 1.0)
+
+
+def test_exported_head_gives_the_outputs_of_the_trained_network(
     run: Path, portraits_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch = pytest.importorskip("torch")
-    from face_expr_ros.training.expression.export import calm, export
+    from face_expr_ros.training.expression.export import export, neutral_mask
     from face_expr_ros.training.expression.train import best_network
 
     files = export(run, tmp_path)
     assert set(files) == {"expression_head.onnx", "expression_head.npz"}
     network, canonical = best_network(run, len(NAMES))
-    shown = samples.load_samples([portraits_folder / "shard_00000"], canonical)
-    ours = opened(tmp_path, monkeypatch)
-    assert ours.names == NAMES
+    loaded = samples.load_samples([portraits_folder / "shard_00000"], canonical)
+    exported = open_head(tmp_path, monkeypatch)
+    assert exported.names == NAMES
     shard = shards.read_shard(portraits_folder / "shard_00000")
     for index in range(3):
         image, points = np.asarray(shard.image[index]), shard.landmarks[index : index + 1].astype(np.float64)
-        inner = shown.patches[index : index + 1, :, samples.MARGIN : -samples.MARGIN, samples.MARGIN : -samples.MARGIN]
-        seen = torch.from_numpy(shown.features[index : index + 1])
+        inner = loaded.patches[index : index + 1, :, samples.MARGIN : -samples.MARGIN, samples.MARGIN : -samples.MARGIN]
+        features = torch.from_numpy(loaded.features[index : index + 1])
         with torch.no_grad():
-            state = network.state(seen, torch.from_numpy(inner.astype(np.float32)))
-        for rest in (None, np.random.default_rng(index).normal(size=ours.state_size).astype(np.float32)):
-            known = torch.full((1, 1), float(rest is not None))
-            told = torch.from_numpy(np.zeros(ours.state_size, np.float32) if rest is None else rest)[None]
+            state = network.state(features, torch.from_numpy(inner.astype(np.float32)))
+        for neutral in (None, np.random.default_rng(index).normal(size=exported.state_size).astype(np.float32)):
+            known = torch.full((1, 1), float(neutral is not None))
+            given = torch.from_numpy(np.zeros(exported.state_size, np.float32) if neutral is None else neutral)[None]
+            mask = torch.from_numpy(neutral_mask(NAMES))
             with torch.no_grad():
-                wanted = network.from_rest(state, seen[:, -3:], told, known, torch.from_numpy(calm(NAMES)))
-            values, states = ours(image, points, [rest])
-            np.testing.assert_allclose(values, wanted, atol=1e-4)
+                expected = relative_to_neutral(network, state, features[:, -3:], given, known, mask)
+            values, states = exported(image, points, [neutral])
+            np.testing.assert_allclose(values, expected, atol=1e-4)
             np.testing.assert_allclose(states, state, atol=1e-3)  # sums of 1,437 features, single precision
 
 
-def test_a_head_for_other_features_is_refused_and_so_are_landmarks_that_are_no_numbers(
+def test_other_feature_version_and_invalid_landmarks_are_rejected(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("torch")
     from face_expr_ros.training.expression import export
 
     export.export(run, tmp_path)
-    ours = opened(tmp_path, monkeypatch)
+    exported = open_head(tmp_path, monkeypatch)
     points = np.full((1, 478, 3), np.nan)
-    with pytest.raises(ValueError, match="landmarks must be finite numbers"):
-        ours(np.zeros((40, 40), np.uint8), points, [None])
-    with pytest.raises(ValueError, match=r"shape \(n, 478, 3\), and have \(1, 68, 3\)"):
-        ours(np.zeros((40, 40), np.uint8), points[:, :68], [None])
+    with pytest.raises(ValueError, match="expected finite landmarks"):
+        exported(np.zeros((40, 40), np.uint8), points, [None])
+    with pytest.raises(ValueError, match=r"shape \(n, 478, 3\), got \(1, 68, 3\)"):
+        exported(np.zeros((40, 40), np.uint8), points[:, :68], [None])
     monkeypatch.setattr(export, "FEATURE_VERSION", head.FEATURE_VERSION + 1)
     export.export(run, tmp_path)
-    versions = f"features of version '{head.FEATURE_VERSION + 1}' and this package makes version {head.FEATURE_VERSION}"
-    with pytest.raises(BundleError, match=f"{versions}: .*train the head again"):
-        opened(tmp_path, monkeypatch)
+    versions = f"expected feature version '{head.FEATURE_VERSION}', got '{head.FEATURE_VERSION + 1}'"
+    with pytest.raises(BundleError, match=f"{versions}; .*train the head again"):
+        open_head(tmp_path, monkeypatch)

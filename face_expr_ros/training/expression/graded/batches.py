@@ -10,7 +10,7 @@ from torch.nn import functional
 from face_expr_ros.evaluation.portraits.score import CLEAR
 from face_expr_ros.perception.expression.patches import SIDE
 from face_expr_ros.training.expression.graded.faces import Faces, Floats, mirrored_faces
-from face_expr_ros.training.expression.samples import Mirror, followed
+from face_expr_ros.training.expression.samples import Mirror, add_missed_movements
 
 _NOISE = 0.02  # centimeters of the points
 _GAMMA = 0.3
@@ -49,7 +49,7 @@ class Disturber:
     """Faces as tensors, with margins cut at random.
 
     Args:
-        movements: (E, F) how rendered faces' features truly change, see `samples.left_out`.
+        movements: (E, F) how rendered faces' features truly change, see `samples.missed_movements`.
     """
 
     def __init__(self, mirror: Mirror, movements: Floats, seed: int) -> None:
@@ -65,7 +65,7 @@ class Disturber:
 
     def followed(self, faces: Faces) -> Floats:
         """Features of rendered faces as of a FaceMesh that follows some of them more closely."""
-        return followed(faces.features, np.asarray(faces.truth), self._movements, self._rng)
+        return add_missed_movements(faces.features, np.asarray(faces.truth), self._movements, self._rng)
 
     def features(self, features: Floats) -> torch.Tensor:
         """With noise; the direction to the viewer as it is."""

@@ -20,7 +20,7 @@ _MOST_AT_REST, _AT_STRONG = 0.06, 0.95
 _CLEAR_GRADES = (1.5, 2.5)  # where there is nothing strong, these should read as two thirds
 _TWO_THIRDS = 2 / 3
 _FEWEST = 4
-KNEE = 0.8
+KNEE = 0.9
 
 
 @dataclass(frozen=True)
@@ -73,4 +73,4 @@ def _cost(read: FloatArray, grades: FloatArray) -> float:
         cost += abs(_AT_STRONG - float(read[strong].mean()))
     elif middle.sum() >= _FEWEST:
         cost += abs(_TWO_THIRDS - float(read[middle].mean()))
-    return cost - 2.0 * (pearson(grades, read) or 0.0)
+    return cost - 4.0 * (pearson(grades, read) or 0.0)

@@ -15,13 +15,13 @@ from face_expr_ros.perception.expression.alignment import FEATURES
 from face_expr_ros.perception.expression.fused import INPUTS
 from face_expr_ros.perception.expression.head import FEATURE_VERSION
 from face_expr_ros.perception.expression.patches import PARTS, SIDE
+from face_expr_ros.training.checkpoints_and_schedule import float32_array
 from face_expr_ros.training.expression.graded.calibration import Curves
 from face_expr_ros.training.expression.graded.linear import PORTRAIT, RENDERED, SHARE, LinearPart, shares_of
 from face_expr_ros.training.expression.graded.loss import columns_of
 from face_expr_ros.training.expression.graded.network import VIEW, WIDTH, FusionNetwork, PartNetwork
-from face_expr_ros.training.expression.network import DARK, EYES
-from face_expr_ros.training.folding import folded, folded_linear
-from face_expr_ros.training.running import array
+from face_expr_ros.training.expression.network import EYE_COUNT, MIN_CONTRAST_VARIANCE
+from face_expr_ros.training.folding import fold_batch_norm, fold_batch_norm_linear
 
 NAME = "expression_fusion"
 
@@ -74,18 +74,18 @@ def _values(graph: Graph, network: FusionNetwork) -> str:
 
 
 def _points(graph: Graph, network: FusionNetwork) -> str:
-    centered = graph.node("Sub", "features", graph.constant(array(network.mean)))
-    weight, bias = folded_linear(network.points, network.even)
-    whole = graph.constant(weight @ array(network.basis).T)
+    centered = graph.node("Sub", "features", graph.constant(float32_array(network.mean)))
+    weight, bias = fold_batch_norm_linear(network.points, network.even)
+    whole = graph.constant(weight @ float32_array(network.basis).T)
     return graph.node("Gemm", centered, whole, graph.constant(bias), transB=1)
 
 
 def _patches(graph: Graph, network: FusionNetwork) -> list[str]:
-    eyes = graph.node("Reshape", _columns(graph, "patches", 0, EYES), _integers(graph, -1, 1, SIDE, SIDE))
-    seen = graph.node("Reshape", _part(graph, eyes, network.parts[0]), _integers(graph, -1, EYES * WIDTH))
+    eyes = graph.node("Reshape", _columns(graph, "patches", 0, EYE_COUNT), _integers(graph, -1, 1, SIDE, SIDE))
+    seen = graph.node("Reshape", _part(graph, eyes, network.parts[0]), _integers(graph, -1, EYE_COUNT * WIDTH))
     others = [
         _part(graph, _columns(graph, "patches", place, place + 1), part)
-        for place, part in enumerate(network.parts[1:], EYES)
+        for place, part in enumerate(network.parts[1:], EYE_COUNT)
     ]
     return [seen, *others]
 
@@ -94,16 +94,16 @@ def _part(graph: Graph, gray: str, part: Any) -> str:
     """What a part network sees: (n, WIDTH)."""
     assert isinstance(part, PartNetwork)
     one, zero = (graph.constant(np.full(1, value, np.float32)) for value in (1, 0))
-    x = graph.node("InstanceNormalization", gray, one, zero, epsilon=DARK)
+    x = graph.node("InstanceNormalization", gray, one, zero, epsilon=MIN_CONTRAST_VARIANCE)
     *layers, _, last = part.layers
     for position, layer in enumerate(layers):
         if isinstance(layer, nn.Conv2d):
-            weight, bias = folded(layer, layers[position + 1])
+            weight, bias = fold_batch_norm(layer, layers[position + 1])
             x = graph.convolution(x, weight, bias, stride=layer.stride[0], groups=layer.groups)
         elif isinstance(layer, nn.ReLU):
             x = _rectified(graph, x)
     assert isinstance(last, nn.Linear)
-    weight, bias = folded_linear(last, part.even)
+    weight, bias = fold_batch_norm_linear(last, part.even)
     return graph.node("Gemm", graph.node("Flatten", x), graph.constant(weight), graph.constant(bias), transB=1)
 
 
@@ -120,7 +120,9 @@ def _between_0_and_1(graph: Graph, x: str) -> str:
 
 
 def _linear(graph: Graph, x: str, layer: nn.Linear) -> str:
-    return graph.node("Gemm", x, graph.constant(array(layer.weight)), graph.constant(array(layer.bias)), transB=1)
+    return graph.node(
+        "Gemm", x, graph.constant(float32_array(layer.weight)), graph.constant(float32_array(layer.bias)), transB=1
+    )
 
 
 def _rectified(graph: Graph, x: str) -> str:

@@ -80,7 +80,7 @@ def mirrored_grades(grades: Floats) -> Floats:
 def mirrored_faces(faces: Faces, mirror: Mirror, graded: bool) -> Faces:
     """The faces in the mirror; ``graded`` says whether their truth is grades."""
     patches = faces.patches[:, mirror.patches]
-    patches[:, mirror.turned] = patches[:, mirror.turned, :, ::-1]
+    patches[:, mirror.flipped] = patches[:, mirror.flipped, :, ::-1]
     estimates = {name: getattr(faces, name)[:, mirror.expression] for name in ("fit", "head", "teacher")}
     return Faces(
         features=np.asarray(faces.features[:, mirror.features] * mirror.sign, np.float32),

@@ -16,7 +16,7 @@ from face_expr_ros.core.types import FloatArray
 from face_expr_ros.evaluation.portraits.score import COLUMNS
 from face_expr_ros.training.expression.graded.faces import Faces
 from face_expr_ros.training.expression.graded.loss import STRONGEST, columns_of
-from face_expr_ros.training.expression.samples import even_basis
+from face_expr_ros.training.expression.samples import whitening_basis
 
 SHARE = 0.5  # of the linear part in the columns of grades, on a portrait
 # What the regression says of rendered faces at most, and of portraits at least, nearly always.
@@ -56,7 +56,7 @@ def fit_linear(faces: Faces, rendered: Faces, copies: int, strength: float) -> L
         copies: of each portrait; together they count as one.
         strength: of the ridge, for standardized inputs.
     """
-    basis = even_basis(faces.features[::2]).astype(np.float64)
+    basis = whitening_basis(faces.features[::2]).astype(np.float64)
     parts = [_inputs(faces, basis), _inputs(rendered, basis)]
     seen, sizes = np.concatenate(parts), [len(part) for part in parts]
     middle, spread = parts[0].mean(axis=0), parts[0].std(axis=0) + 1e-6

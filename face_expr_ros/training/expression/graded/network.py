@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from face_expr_ros.perception.expression.patches import PARTS, SIDE
-from face_expr_ros.training.expression.network import DARK, EYES
+from face_expr_ros.training.expression.network import EYE_COUNT, MIN_CONTRAST_VARIANCE
 
 CHANNELS = (16, 32, 64, 96)
 WIDTH = 48  # numbers that say what is seen of a part
@@ -37,7 +37,7 @@ class PartNetwork(nn.Module):
 
     def forward(self, gray: torch.Tensor) -> torch.Tensor:
         """What is seen."""
-        answer: torch.Tensor = self.even(self.layers(functional.instance_norm(gray, eps=DARK)))
+        answer: torch.Tensor = self.even(self.layers(functional.instance_norm(gray, eps=MIN_CONTRAST_VARIANCE)))
         return answer
 
 
@@ -64,7 +64,7 @@ class FusionNetwork(nn.Module):
         super().__init__()
         self.register_buffer("mean", mean)
         self.register_buffer("basis", basis)
-        parts = len(PARTS) - EYES + 1
+        parts = len(PARTS) - EYE_COUNT + 1
         self.parts = nn.ModuleList([PartNetwork() for _ in range(parts)])
         self.points = nn.Linear(basis.shape[1], POINTS)
         self.even = nn.BatchNorm1d(POINTS)
@@ -88,8 +88,8 @@ class FusionNetwork(nn.Module):
         (n, blendshapes)."""
         estimates = torch.cat([fit, head], dim=1)
         points = self.even(self.points((features - self.mean) @ self.basis))
-        eyes = self.parts[0](patches[:, :EYES].reshape(-1, 1, SIDE, SIDE)).reshape(len(patches), -1)
-        others = [part(patches[:, k : k + 1]) for k, part in enumerate(self.parts[1:], EYES)]
+        eyes = self.parts[0](patches[:, :EYE_COUNT].reshape(-1, 1, SIDE, SIDE)).reshape(len(patches), -1)
+        others = [part(patches[:, k : k + 1]) for k, part in enumerate(self.parts[1:], EYE_COUNT)]
         seen = torch.cat([points, eyes, *others, self.estimates(estimates)], dim=1)
         seen = functional.relu(self._without_branches(seen))
         mixed = self.dropout(functional.relu(self.mix(self.dropout(seen))))

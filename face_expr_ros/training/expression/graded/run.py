@@ -21,8 +21,8 @@ from face_expr_ros.training.expression.graded.linear import blended, fit_linear
 from face_expr_ros.training.expression.graded.portraits import Teacher, read_portraits
 from face_expr_ros.training.expression.graded.rendered import read_rendered
 from face_expr_ros.training.expression.graded.train import FusionRun, graded_score, predicted
-from face_expr_ros.training.expression.samples import left_out, mirror_of
-from face_expr_ros.training.expression.train import held_out_people
+from face_expr_ros.training.expression.samples import mirror_of, missed_movements
+from face_expr_ros.training.expression.train import held_out_mask
 
 _RENDERS_HELD_OUT = 0.08  # of the rendered people
 CALIBRATION = "calibration.json"
@@ -47,11 +47,11 @@ def train_fusion(portraits: Path, config: FusionTraining, task: Path | None = No
     canonical = read_canonical()
     rendered = read_rendered(work / "portraits", canonical)
     held_out = held_out_groups(faces.group, config.held_out, config.seed)
-    others = held_out_people(rendered.group, _RENDERS_HELD_OUT)
+    others = held_out_mask(rendered.group, _RENDERS_HELD_OUT)
     moved = CENTIMETERS * model.facemesh_points(model.expression).reshape(len(model.expression), -1)
     mirror, movements = (
         mirror_of(canonical, model.expression_names),
-        left_out(moved.astype(np.float32), model.expression_names),
+        missed_movements(moved.astype(np.float32), model.expression_names),
     )
     parts = faces.part(~held_out), faces.part(held_out), rendered.part(~others), rendered.part(others)
     members = [

@@ -14,13 +14,13 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from face_expr_ros.core.progress import progress
 from face_expr_ros.core.types import FloatArray
 from face_expr_ros.evaluation.portraits.score import COLUMNS, column_values, score
+from face_expr_ros.training.checkpoints_and_schedule import averaged_weights, learning_rate_factor, write_checkpoint
 from face_expr_ros.training.expression.graded.batches import Disturber, Sampler
 from face_expr_ros.training.expression.graded.config import FusionTraining
 from face_expr_ros.training.expression.graded.faces import Faces
 from face_expr_ros.training.expression.graded.loss import PortraitLoss, RenderLoss, grade_weights
 from face_expr_ros.training.expression.graded.network import FusionNetwork
-from face_expr_ros.training.expression.samples import MARGIN, Mirror, even_basis
-from face_expr_ros.training.running import averaged_weights, schedule, write_checkpoint
+from face_expr_ros.training.expression.samples import MARGIN, Mirror, whitening_basis
 
 CHECKPOINT, CURVES = "checkpoint.pt", "curves.csv"
 _AT_ONCE = 256
@@ -32,7 +32,7 @@ class FusionRun:
     Args:
         portraits, held_out: graded faces to train and to validate on.
         renders, held_out_renders: rendered ones.
-        mirror, movements: see `samples.mirror_of` and `samples.left_out`.
+        mirror, movements: see `samples.mirror_of` and `samples.missed_movements`.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class FusionRun:
         self._portrait_loss = PortraitLoss(portraits, names, config.teacher_weight, config.asymmetry_weight)
         self._render_loss = RenderLoss(renders)
         seen = np.concatenate([portraits.features, renders.features])[::2]
-        mean, basis = torch.from_numpy(seen.mean(axis=0)), torch.from_numpy(even_basis(seen))
+        mean, basis = torch.from_numpy(seen.mean(axis=0)), torch.from_numpy(whitening_basis(seen))
         network = FusionNetwork(mean, basis, len(names), config.dropout, config.branch_dropout)
         self._network = network.to(memory_format=torch.channels_last)
         self._average = AveragedModel(
@@ -92,7 +92,7 @@ class FusionRun:
 
     def _update(self) -> float:
         for group in self._optimizer.param_groups:
-            group["lr"] = self._config.learning_rate * schedule(self._step, self._config)
+            group["lr"] = self._config.learning_rate * learning_rate_factor(self._step, self._config)
         loss = self._loss()
         self._optimizer.zero_grad()
         loss.backward()

@@ -1,4 +1,4 @@
-"""A test's talk with a perception node: images to it, answers from it."""
+"""Client of a perception node: publishes images and receives results and diagnostics."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ FRAME_ID = "test_optical_frame"
 SENSOR_DATA = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
-class Dialog:
-    """Images to one perception node, answers from it.
+class PerceptionClient:
+    """Publishes images to one perception node and receives its results.
 
     Args:
-        graph: the test's node.
-        namespace: of the perception node.
-        picture: (height, width, 3) BGR, what images show unless another picture is given.
+        graph: the node of the test.
+        namespace: namespace of the perception node.
+        picture: (height, width, 3) BGR, the default content of the images.
 
     Attributes:
-        answers: all FaceArrays so far.
-        diagnostics: all that came on /diagnostics since `status` was last asked.
+        answers: all received FaceArrays.
+        diagnostics: messages on /diagnostics since the last call of `status`.
     """
 
     def __init__(self, graph: Any, namespace: str, picture: NDArray[np.uint8]) -> None:
@@ -48,7 +48,7 @@ class Dialog:
         return self.graph.listen(kind, f"{self.namespace}/{topic}", qos)
 
     def image(self, stamp: int | None = None, picture: NDArray[np.uint8] | None = None, **changes: Any) -> Image:
-        """An image 100 ms after the last one, or at ``stamp`` nanoseconds, with some fields changed."""
+        """An image 100 ms after the last one, or at ``stamp`` nanoseconds, with changed fields."""
         self._stamp = self._stamp + 100_000_000 if stamp is None else stamp
         header = Header(stamp=Time(nanoseconds=self._stamp).to_msg(), frame_id=FRAME_ID)
         message = deserialize_message(image_bytes(self.picture if picture is None else picture, header), Image)
@@ -56,46 +56,46 @@ class Dialog:
             setattr(message, name, value)
         return message
 
-    def say(self, message: Image) -> None:
+    def publish(self, message: Image) -> None:
         self._image.publish(message)
 
     def ask(self, message: Image | None = None) -> FaceArray:
-        """The answer to an image, which is sent again until it comes: best effort promises nothing."""
+        """The result of an image, which is published repeatedly, because best effort may lose it."""
         message = message or self.image()
         before = len(self.answers)
 
         def answered() -> bool:
             return any(answer.header.stamp == message.header.stamp for answer in self.answers[before:])
 
-        self.graph.until(answered, f"faces in an image of {self.namespace}", each=lambda: self.say(message))
+        self.graph.until(answered, f"the result of an image of {self.namespace}", each=lambda: self.publish(message))
         return next(answer for answer in self.answers[before:] if answer.header.stamp == message.header.stamp)
 
     def ask_until(
-        self, wanted: Callable[[FaceArray], bool], what: str, each: Callable[[], Any] = lambda: None
+        self, accept: Callable[[FaceArray], bool], what: str, each: Callable[[], Any] = lambda: None
     ) -> FaceArray:
-        """The first answer that is as wanted, with a new image for each try."""
+        """The first result that is accepted, with a new image for each attempt."""
         for _ in range(200):
             each()
-            if wanted(answer := self.ask()):
+            if accept(answer := self.ask()):
                 return answer
-        raise AssertionError(f"no answer was {what}")
+        raise AssertionError(f"expected a result {what}, got none")
 
-    def inform(self, info: CameraInfo, metric: bool) -> FaceArray:
-        """The first answer that uses this CameraInfo."""
+    def send_info(self, info: CameraInfo, metric: bool) -> FaceArray:
+        """The first result that uses this CameraInfo."""
         return self.ask_until(
             lambda answer: bool(answer.faces) and answer.faces[0].pose.metric == metric,
             f"with metric {metric}",
             each=lambda: self._info.publish(info),
         )
 
-    def status(self, wanted: Callable[[DiagnosticStatus], bool], what: str, each: Any = None) -> DiagnosticStatus:
-        """The first status from now on that is as wanted."""
+    def status(self, accept: Callable[[DiagnosticStatus], bool], what: str, each: Any = None) -> DiagnosticStatus:
+        """The first status from now on that is accepted."""
         self.diagnostics.clear()
         name = f"{self.namespace}/perception".lstrip("/")
 
         def found() -> list[DiagnosticStatus]:
-            mine = [status for message in self.diagnostics for status in message.status if status.name == name]
-            return [status for status in mine if wanted(status)]
+            own = [status for message in self.diagnostics for status in message.status if status.name == name]
+            return [status for status in own if accept(status)]
 
         self.graph.until(found, what, each)
         return found()[0]

@@ -1,5 +1,0 @@
-"""Compiled; typed and checked by similarity.py."""
-
-from typing import Any
-
-def __getattr__(name: str) -> Any: ...
