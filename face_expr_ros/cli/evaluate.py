@@ -176,7 +176,7 @@ def portraits(
     json_file: Path | None,
 ) -> int:
     """Blendshapes of pictures that were graded by eye."""
-    from face_expr_ros.evaluation.portraits.grades import read_grades
+    from face_expr_ros.core.portrait_grades import read_grades
     from face_expr_ros.evaluation.portraits.measure import evaluate_portraits
     from face_expr_ros.evaluation.portraits.report import result_lines, table, write_page
 

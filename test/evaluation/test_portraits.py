@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from face_expr_ros.cli.process_stills import analyze_stills, picture_files
 from face_expr_ros.core.config import PerceptionConfig
-from face_expr_ros.evaluation.portraits.grades import read_grades
+from face_expr_ros.core.portrait_grades import read_grades
+from face_expr_ros.core.portrait_score import COLUMNS, area_under_roc, column_values, pearson, score
 from face_expr_ros.evaluation.portraits.measure import Reading, evaluate_portraits
 from face_expr_ros.evaluation.portraits.report import result_lines, table, worst, write_page
-from face_expr_ros.evaluation.portraits.score import COLUMNS, area_under_roc, column_values, pearson, score
 
 NAN = float("nan")
 

@@ -14,16 +14,15 @@ from numpy.typing import NDArray
 
 from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.core.geometry import default_camera
+from face_expr_ros.core.main_face import main_face
+from face_expr_ros.core.portrait_grades import Grades
+from face_expr_ros.core.portrait_score import FloatArray, column_values, score
 from face_expr_ros.core.progress import progress
-from face_expr_ros.core.types import Face, Frame
-from face_expr_ros.evaluation.portraits.grades import Grades
-from face_expr_ros.evaluation.portraits.score import FloatArray, column_values, score
+from face_expr_ros.core.types import Frame
 from face_expr_ros.perception.pipeline import Pipeline
 
 Image = NDArray[np.uint8]
 Reader = Callable[[Image], Mapping[str, float]]  # blendshapes of the face in a picture; empty where none is found
-
-_OFF_CENTER = 1.0  # a face this many of its heights from the middle counts as one of no height
 
 
 @dataclass(frozen=True)
@@ -85,18 +84,6 @@ def _read_all(grades: Grades, images: Path, reader: Reader) -> Reading:
     names = sorted({name for values in shown for name in values})
     values = np.array([[values.get(name, 0.0) for name in names] for values in shown]).reshape(len(shown), len(names))
     return Reading(column_values(names, values), np.array([bool(values) for values in shown], np.bool_))
-
-
-def main_face(faces: tuple[Face, ...], width: int, height: int) -> Face:
-    """The face that a picture is of: the largest, where one far from the middle counts as smaller."""
-    middle = np.array([width, height]) / 2
-
-    def weight(face: Face) -> float:
-        roi = face.roi
-        aside = np.linalg.norm(np.array([roi.x + roi.width / 2, roi.y + roi.height / 2]) - middle)
-        return float(roi.height - aside / _OFF_CENTER)
-
-    return max(faces, key=weight)
 
 
 def _picture(path: Path) -> Image:

@@ -13,10 +13,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from face_expr_ros.core.portrait_grades import Grades
+from face_expr_ros.core.portrait_score import COLUMNS, FloatArray
 from face_expr_ros.evaluation import html_page as page
-from face_expr_ros.evaluation.portraits.grades import Grades
 from face_expr_ros.evaluation.portraits.measure import Reading
-from face_expr_ros.evaluation.portraits.score import COLUMNS, FloatArray
 
 _MEASURES = ("r", "auc", "rest", "full")
 _SHOWN = 12  # faces of a column

@@ -11,8 +11,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from face_expr_ros.core.portrait_score import COLUMNS
 from face_expr_ros.core.types import FloatArray
-from face_expr_ros.evaluation.portraits.score import COLUMNS
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.models.onnx_session import OnnxNetwork
 from face_expr_ros.perception.expression.alignment import FEATURES

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from face_expr_ros.evaluation.portraits.score import CLEAR
+from face_expr_ros.core.portrait_score import CLEAR
 from face_expr_ros.perception.expression.patches import SIDE
 from face_expr_ros.training.expression.graded.faces import Faces, Floats, mirrored_faces
 from face_expr_ros.training.expression.samples import Mirror, add_missed_movements

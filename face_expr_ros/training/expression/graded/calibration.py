@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from face_expr_ros.core.portrait_score import COLUMNS, STRONG, pearson
 from face_expr_ros.core.types import FloatArray
-from face_expr_ros.evaluation.portraits.score import COLUMNS, STRONG, pearson
 
 _SCALES = np.linspace(1.0, 2.5, 16)
 _OFFSETS = np.linspace(0.0, 0.2, 11)  # taken off before

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.evaluation.portraits.score import COLUMNS
+from face_expr_ros.core.portrait_score import COLUMNS
 from face_expr_ros.training.expression.samples import Mirror
 
 Floats = NDArray[np.float32]

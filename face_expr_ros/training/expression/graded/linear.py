@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import solve
 
+from face_expr_ros.core.portrait_score import COLUMNS
 from face_expr_ros.core.types import FloatArray
-from face_expr_ros.evaluation.portraits.score import COLUMNS
 from face_expr_ros.training.expression.graded.faces import Faces
 from face_expr_ros.training.expression.graded.loss import STRONGEST, columns_of
 from face_expr_ros.training.expression.samples import whitening_basis

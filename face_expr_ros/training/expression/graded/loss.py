@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from face_expr_ros.evaluation.portraits.score import CLEAR, COLUMNS
+from face_expr_ros.core.portrait_score import CLEAR, COLUMNS
 from face_expr_ros.training.expression.graded.faces import Faces, Floats
 
 STRONGEST = 3.0  # the grade that reads as 1

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from face_expr_ros.core.config import FittingConfig, LandmarksConfig, PerceptionConfig
 from face_expr_ros.core.facemesh_regions import IBUG68
 from face_expr_ros.core.geometry import crop_from_landmarks, default_camera
+from face_expr_ros.core.main_face import main_face
+from face_expr_ros.core.portrait_grades import Grades, read_grades
+from face_expr_ros.core.portrait_score import COLUMNS
 from face_expr_ros.core.progress import progress
 from face_expr_ros.core.types import FloatArray, Frame, Landmarks, Roi, Track
-from face_expr_ros.evaluation.portraits.grades import Grades, read_grades
-from face_expr_ros.evaluation.portraits.measure import main_face
-from face_expr_ros.evaluation.portraits.score import COLUMNS
 from face_expr_ros.models.bundle import open_bundle
 from face_expr_ros.perception.expression.head import ExpressionHead
 from face_expr_ros.perception.expression.patches import cut_patches

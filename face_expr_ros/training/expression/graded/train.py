@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from face_expr_ros.core.portrait_score import COLUMNS, column_values, score
 from face_expr_ros.core.progress import progress
 from face_expr_ros.core.types import FloatArray
-from face_expr_ros.evaluation.portraits.score import COLUMNS, column_values, score
 from face_expr_ros.training.checkpoints_and_schedule import averaged_weights, learning_rate_factor, write_checkpoint
 from face_expr_ros.training.expression.graded.batches import Disturber, Sampler
 from face_expr_ros.training.expression.graded.config import FusionTraining

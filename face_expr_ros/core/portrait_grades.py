@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from face_expr_ros.evaluation.portraits.score import COLUMNS, FloatArray
+from face_expr_ros.core.portrait_score import COLUMNS, FloatArray
 
 UNSEEN = ("x", "")  # cells of what cannot be seen
 _STYLIZED = 2.0  # of the column occluded: the picture is stylized or broken
