@@ -167,3 +167,44 @@ def fit_ridge(portraits: Path, out: Path) -> int:
     check_outputs([portraits], {"OUT": out})
     write_ridge(out, fit(portraits))
     return 0
+
+
+@evaluate.command()
+@click.option("--images", required=True, type=_folder, help="Folder of the pictures.")
+@click.option(
+    "--labels", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Grades, CSV."
+)
+@bundle_option
+@click.option("--reader", help="Who reads the blendshapes: a value of expression.backend.")
+@click.option("--task", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="face_landmarker.task.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for portraits.html: worst faces.")
+@click.option("--table", "table_file", type=_file, help="Write the table of all columns (Markdown).")
+@json_option
+def portraits(
+    images: Path,
+    labels: Path,
+    bundle: str,
+    reader: str | None,
+    task: Path | None,
+    out: Path | None,
+    table_file: Path | None,
+    json_file: Path | None,
+) -> int:
+    """Blendshapes of pictures that were graded by eye."""
+    from face_expr_ros.core.portrait_grades import read_grades
+    from face_expr_ros.evaluation.portraits.measure import evaluate_portraits
+    from face_expr_ros.evaluation.portraits.report import result_lines, table, write_page
+
+    check_outputs([labels, images, task], {"--json": json_file, "--table": table_file})
+    config = perception_config(bundle, {"expression.backend": reader} if reader else {})
+    grades = read_grades(labels)
+    if out:
+        out.mkdir(parents=True, exist_ok=True)
+    result, readings = evaluate_portraits(grades, images, config, task)
+    click.echo("\n".join(result_lines(result)))
+    write_json(json_file, result)
+    if table_file:
+        write_text(table_file, table(result))
+    if out:
+        write_page(out / "portraits.html", images, grades, result, readings["pipeline"])
+    return 0

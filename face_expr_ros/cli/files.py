@@ -10,7 +10,7 @@ import click
 
 from face_expr_ros.cli.common import bundle_option, json_option, perception_config, print_result, write_json
 from face_expr_ros.cli.outputs import check_outputs
-from face_expr_ros.core.config import DRAW_MODES
+from face_expr_ros.core.config import DRAW_MODES, PerceptionConfig
 
 Verb = Callable[..., Any]
 MAX_FACES = 20  # of one image, which has no frame rate to keep up with
@@ -33,25 +33,58 @@ def product_options(verb: Verb) -> Verb:
 
 
 @click.command()
-@click.argument("source", metavar="IN", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("sources", metavar="IN...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the annotated image.")
+@click.option(
+    "--jsonl",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="For several images, or folders of images: write one JSON line per image.",
+)
 @product_options
 @bundle_option
 @json_option
 def image(
-    source: Path, out: Path | None, draw: str, export: str | None, smooth: str, bundle: str, json_file: Path | None
+    sources: tuple[Path, ...], out: Path | None, jsonl: Path | None, draw: str, export: str | None, smooth: str,
+    bundle: str, json_file: Path | None,
+) -> int:  # fmt: skip
+    """Detect faces in an image file; with --jsonl, in several files or folders."""
+    config = perception_config(bundle, {"smoothing.method": smooth, "landmarks.max_faces": MAX_FACES})
+    if jsonl is not None:
+        if out or export or json_file:
+            raise click.UsageError("--jsonl cannot be combined with --out, --export and --json, which take one image")
+        return _many_images(sources, jsonl, config)
+    return _one_image(_only(sources), out, draw, export, json_file, config)
+
+
+def _only(sources: tuple[Path, ...]) -> Path:
+    if len(sources) > 1:
+        raise click.UsageError("several images need --jsonl, the file with one line per image")
+    if sources[0].is_dir():
+        raise click.UsageError(f"File {str(sources[0])!r} is a directory; a folder of images needs --jsonl")
+    return sources[0]
+
+
+def _one_image(
+    source: Path, out: Path | None, draw: str, export: str | None, json_file: Path | None, config: PerceptionConfig
 ) -> int:
-    """Detect faces in an image file."""
     from face_expr_ros.cli.process_files import Products, analyze_image
 
     check_outputs([source], {"--out": out, "--json": json_file}, export)
-    config = perception_config(bundle, {"smoothing.method": smooth, "landmarks.max_faces": MAX_FACES})
     result = analyze_image(source, Products(out, draw, export), config)
     click.echo(f"faces: {len(result['faces'])}")
     for file in result.get("exported", ()):
         click.echo(f"written: {file}")
     write_json(json_file, result)
     return 0
+
+
+def _many_images(sources: tuple[Path, ...], jsonl: Path, config: PerceptionConfig) -> int:
+    from face_expr_ros.cli.process_stills import analyze_stills
+
+    check_outputs(sources, {"--jsonl": jsonl})
+    counts = analyze_stills(sources, jsonl, config)
+    click.echo(f"images: {counts.images}, with a face: {counts.with_face}, unreadable: {counts.unreadable}")
+    return 1 if counts.unreadable else 0
 
 
 @click.command()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 PORTRAITS = 65_280
 TRAIN_EXPRESSION = "config/train_expression.yaml"
 TRAIN_TDDFA = "config/train_tddfa.yaml"
+TRAIN_FUSION = "config/train_fusion.yaml"
 
 _folder = click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 _processes = click.option(
@@ -162,6 +163,50 @@ def expression(config_file: Path | None, folder: Path | None, extra: tuple[Path,
         click.echo(f"{name}: {file['bytes']:,} bytes, sha256 {file['sha256']}")
     write_json(json_file, result)
     return 0
+
+
+@train.command()
+@click.argument("portraits", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=TRAIN_FUSION,
+    show_default=True,
+    help="Settings; those of the weights in the package.",
+)
+@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Instead of the one in the settings.")
+@click.option(
+    "--task",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="face_landmarker.task, which teaches what grades say nothing of.",
+)
+@json_option
+def fusion(portraits: Path, config_file: Path, folder: Path | None, task: Path | None, json_file: Path | None) -> int:
+    """Train the learned fusion on the graded faces in PORTRAITS and on rendered ones; begun work goes on."""
+    result = _train_fusion(portraits, config_file, folder, task)
+    if "held_out" in result:
+        click.echo(f"mean r on portraits it never saw: {result['held_out']['mean_r']:.3f}")
+    for name, file in result["files"].items():
+        click.echo(f"{name}: {file['bytes']:,} bytes, sha256 {file['sha256']}")
+    write_json(json_file, result)
+    return 0
+
+
+def _train_fusion(portraits: Path, config_file: Path, folder: Path | None, task: Path | None) -> dict[str, Any]:
+    from face_expr_ros.training.expression.config import read_settings
+    from face_expr_ros.training.expression.graded.config import FusionTraining
+    from face_expr_ros.training.expression.shards import synthesize as draw
+
+    try:
+        train_fusion = import_module("face_expr_ros.training.expression.graded.run").train_fusion
+    except ModuleNotFoundError as error:
+        raise click.UsageError(f"training needs PyTorch, {error.name} is not installed: pip install torch") from error
+    config = read_settings(FusionTraining, config_file)
+    config = config if folder is None else replace(config, folder=str(folder))
+    draw(Path(config.folder) / "portraits", config.rendered, config.processes)
+    result: dict[str, Any] = train_fusion(portraits, config, task)
+    return result
 
 
 def _train_expression(config_file: Path, folder: Path | None, extra: tuple[Path, ...]) -> dict[str, Any]:

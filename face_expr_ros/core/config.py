@@ -112,10 +112,10 @@ class FittingConfig:
 @dataclass(frozen=True)
 class ExpressionConfig:
     backend: str = setting(
-        "head_and_fit",
-        "expression backend: the expression head, the coefficients of a fitted model that has ARKit's basis, or the "
-        "mean of both where the coefficients are reliable",
-        choices=("head_and_fit", "head", "coefficients"),
+        "fused",
+        "expression backend: the learned fusion of image, landmarks, head and fit; the expression head alone; or the "
+        "coefficients of a fitted model that has ARKit's basis",
+        choices=("fused", "head", "coefficients"),
     )
     neutral_time_constant: float = setting(
         0.0,

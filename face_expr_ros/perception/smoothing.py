@@ -16,12 +16,16 @@ import numpy as np
 from face_expr_ros.core.config import SmoothingConfig
 from face_expr_ros.core.geometry import quaternion_from_rotation, rotation_from_quaternion
 from face_expr_ros.core.types import Blendshapes, Face, FaceFit, FloatArray, Landmarks, Pose
+from face_expr_ros.perception.noise_level import NoiseLevel
 
 PerValue = FloatArray | float  # one for each value, or one for all
 
 _AXIS_LENGTH = 0.1  # meters
 _BLENDSHAPE_UNIT = 0.15
 _LANDMARK_UNIT = 0.2  # face heights
+# Noise: the multiple of its speed that the dead zone covers, the standard deviation that may remain, and the lowest
+# cutoff, Hz; below it the lag would be too large.
+_NOISE_SPEEDS, _RESIDUAL_NOISE, _MIN_CUTOFF = 1.6, 0.005, 0.03
 _MAX_GAP = 1.0  # seconds; after a longer gap a filter restarts
 
 
@@ -48,6 +52,8 @@ class OneEuro:
             filter has none, but the speed of noise opens a filter that is fast enough for a blink. Here the speed is
             that of the new value against the smoothed one, so that the lag of a slow movement also leaves the zone.
         minimum_cutoff, beta: per value, instead of the configuration's.
+        noise_aware: values from this index on are filtered more if they are noisier: the dead zone covers the speed of
+            their noise, and the cutoff falls until little of the noise remains.
     """
 
     def __init__(
@@ -58,7 +64,10 @@ class OneEuro:
         *,
         minimum_cutoff: PerValue | None = None,
         beta: PerValue | None = None,
+        noise_aware: int | None = None,
     ) -> None:
+        self._noise_aware = noise_aware
+        self._noise = NoiseLevel()
         self._derivative_cutoff = config.derivative_cutoff
         cutoff = config.minimum_cutoff if minimum_cutoff is None else minimum_cutoff
         self._settings = unit, dead_zone / unit, cutoff, config.beta if beta is None else beta
@@ -70,24 +79,40 @@ class OneEuro:
         """See `Filter`."""
         if self._value is None or self._speed is None or not 0 < elapsed <= _MAX_GAP:
             self._value, self._speed = np.array(value, np.float64).ravel(), np.zeros(value.size)
+            self._noise = NoiseLevel()
             return value
         if self._settings_per_value.shape[1] != value.size:
             rows = [np.broadcast_to(setting, value.shape).ravel() for setting in self._settings]
             self._settings_per_value = np.array(rows)
         unit, dead_zone, minimum_cutoff, beta = self._settings_per_value
+        if self._noise_aware is not None:
+            dead_zone, minimum_cutoff = self._adapted(value.ravel(), dead_zone, minimum_cutoff, unit, elapsed)
         change = value.ravel() - self._value
         self._speed = self._speed + _gain(self._derivative_cutoff, elapsed) * (change / (elapsed * unit) - self._speed)
         cutoff = minimum_cutoff + beta * np.maximum(np.abs(self._speed) - dead_zone, 0.0)
         self._value = self._value + _gain(cutoff, elapsed) * change
         return self._value.reshape(value.shape)
 
+    def _adapted(
+        self, value: FloatArray, dead_zone: FloatArray, minimum_cutoff: FloatArray, unit: FloatArray, elapsed: float
+    ) -> tuple[FloatArray, FloatArray]:
+        """Dead zone and minimum cutoff for the noise of the values."""
+        noisy = slice(self._noise_aware, None)
+        sigma = self._noise(value[noisy], elapsed)
+        dead_zone, cutoff = dead_zone.copy(), minimum_cutoff.copy()
+        dead_zone[noisy] = np.maximum(dead_zone[noisy], _NOISE_SPEEDS * sigma / (elapsed * unit[noisy]))
+        quiet = (_RESIDUAL_NOISE / np.maximum(sigma, _RESIDUAL_NOISE)) ** 2 / (np.pi * elapsed)
+        cutoff[noisy] = np.minimum(cutoff[noisy], np.maximum(quiet, _MIN_CUTOFF))
+        return dead_zone, cutoff
+
     def state_dict(self) -> dict[str, Any]:
         """See `Filter`."""
-        return {"value": self._value, "speed": self._speed}
+        return {"value": self._value, "speed": self._speed, "noise": self._noise.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """See `Filter`."""
         self._value, self._speed = state["value"], state["speed"]
+        self._noise.load_state_dict(state["noise"])
 
 
 def _gain(cutoff: PerValue, elapsed: float) -> PerValue:
@@ -226,6 +251,7 @@ def _open_joint_filter(config: SmoothingConfig, counts: dict[str, int]) -> Filte
         per_value(0.0, config.blendshape_dead_zone),
         minimum_cutoff=per_value(config.minimum_cutoff, config.blendshape_cutoff),
         beta=per_value(config.beta, config.blendshape_beta),
+        noise_aware=sum(counts.values()) - counts["blendshapes"],
     )
 
 

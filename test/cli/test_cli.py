@@ -108,6 +108,17 @@ def test_neutral_time_without_a_face_is_refused(face_expr: FaceExpr, seconds: st
     ]
 
 
+def test_several_images_give_a_line_each(face_expr: FaceExpr, portrait: NDArray[np.uint8]) -> None:
+    cv2.imwrite("face.png", portrait)
+    Path("broken.png").write_text("")
+    done = face_expr("image", "face.png", "broken.png", "--jsonl", "faces.jsonl")
+    assert done.status == 1
+    assert "images: 2, with a face: 1, unreadable: 1" in done.out
+    face, broken = map(json.loads, Path("faces.jsonl").read_text().splitlines())
+    assert (face["file"], len(face["faces"])) == ("face.png", 1)
+    assert broken.keys() == {"file", "error"}
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 400), (400, 1), (3, 2)])
 def test_tiny_image_has_no_face(face_expr: FaceExpr, size: tuple[int, int]) -> None:
     cv2.imwrite("tiny.png", noise(*size))
@@ -141,6 +152,11 @@ BAD_USAGE = {
     "missing image": (["image", "missing.png"], "'missing.png' does not exist"),
     "missing video": (["video", "missing.mp4"], "'missing.mp4' does not exist"),
     "a folder": (["image", "."], "is a directory"),
+    "several images": (["image", "good.png", "text.txt"], "several images need --jsonl"),
+    "lines and an image": (
+        ["image", "good.png", "--jsonl", "x.jsonl", "--out", "x.png"],
+        "--jsonl cannot be combined with --out, --export and --json",
+    ),
     "no image": (["image", "text.txt"], "expected an image file, 'text.txt' cannot be decoded as an image"),
     "empty image": (["image", "empty"], "expected an image file, 'empty' cannot be decoded as an image"),
     "no video": (["video", "text.txt"], "text.txt cannot be read as a video"),

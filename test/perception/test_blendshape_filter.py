@@ -8,6 +8,7 @@ import pytest
 from face_expr_ros.core.config import SmoothingConfig
 from face_expr_ros.core.types import Blendshapes, Face, FaceFit, FloatArray, Pose, Roi
 from face_expr_ros.evaluation.expression.stillness import delay_frames
+from face_expr_ros.perception.noise_level import NoiseLevel
 from face_expr_ros.perception.smoothing import OneEuro, Smoother
 
 RATE = 30.0
@@ -77,3 +78,30 @@ def test_without_a_dead_zone_it_is_the_published_filter() -> None:
     smooth = OneEuro(CONFIG, 0.15)
     found = np.array([smooth(value, 1 / RATE) for value in values])
     np.testing.assert_allclose(found, published_one_euro(values, CONFIG, 0.15), atol=1e-12)
+
+
+@pytest.mark.parametrize("sigma", [0.05, 0.1, 0.15])
+def test_noisier_values_are_filtered_more(sigma: float) -> None:
+    noise = 0.4 + np.random.default_rng(6).normal(0, sigma, (400, 20))
+    assert smoothed(noise)[200:].std(axis=0).max() < 0.015
+
+
+def test_speech_is_not_treated_as_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    time = np.arange(300) / RATE
+    jaw = 0.2 + 0.15 * np.sin(2 * np.pi * 3.0 * time)
+    adapted = smoothed(jaw)
+    monkeypatch.setattr(NoiseLevel, "__call__", lambda self, value, elapsed: np.zeros(value.size))
+    np.testing.assert_allclose(adapted, smoothed(jaw), atol=0.01)
+
+
+def test_repeated_blinks_keep_their_height() -> None:
+    one = np.concatenate([np.zeros(30), [0.4, 0.9, 1.0, 0.8, 0.4, 0.1]])
+    assert smoothed(np.tile(one, 6))[-10:].max() > 0.93
+
+
+def test_noise_is_measured() -> None:
+    rng, level = np.random.default_rng(7), NoiseLevel()
+    sigma = np.zeros(3)
+    for _ in range(400):
+        sigma = level(np.array([0.0, 0.05, 0.1]) * rng.normal(size=3), 1 / RATE)
+    assert sigma == pytest.approx([0.0, 0.05, 0.1], rel=0.5, abs=1e-6)

@@ -56,14 +56,14 @@ def _coefficients(config: ExpressionConfig, model: MorphableModel, fitter: Fitte
     return create(config, model, fitter)
 
 
-def _head_and_fit(config: ExpressionConfig, model: MorphableModel, fitter: Fitter) -> ExpressionReader:
-    from face_expr_ros.perception.expression.head_and_fit import create
+def _fused(config: ExpressionConfig, model: MorphableModel, fitter: Fitter) -> ExpressionReader:
+    from face_expr_ros.perception.expression.fused import create
 
     return create(config, model, fitter)
 
 
 BACKENDS: dict[str, Callable[[ExpressionConfig, MorphableModel, Fitter], ExpressionReader]] = {
-    "head_and_fit": _head_and_fit,
+    "fused": _fused,
     "head": _head,
     "coefficients": _coefficients,
 }

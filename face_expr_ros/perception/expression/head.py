@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,9 +38,9 @@ class ExpressionHead:
     """
 
     def __init__(self) -> None:
-        path, arrays = package_file("expression_head", "network"), package_file("expression_head", "arrays")
+        path = package_file("expression_head", "network")
         self._network = OnnxNetwork(path, INPUTS)
-        self._canonical = read_arrays(arrays.read_bytes(), arrays)["canonical"].astype(np.float64)
+        self._canonical = read_canonical()
         metadata = self._network.metadata
         if metadata.get("feature_version") != str(FEATURE_VERSION):
             raise BundleError(
@@ -79,28 +79,65 @@ class ExpressionHead:
         points: Sequence[FloatArray],
         aligned: Sequence[Alignment],
         rests: Sequence[FloatArray | None],
+        fits: Sequence[FaceFit] = (),
     ) -> tuple[FloatArray, FloatArray]:
-        """The same for one or more faces that are already aligned."""
-        pairs = list(zip(points, aligned, strict=True))
-        known = np.array([[rest is not None] for rest in rests], np.float32)
-        unknown = np.zeros(self.state_size, np.float32)
-        values, states = self._network(
+        """The same for one or more faces that are already aligned. The fits are not read."""
+        return self.answer(*self.inputs(image, points, aligned), rests)
+
+    def inputs(
+        self, image: NDArray[np.uint8], points: Sequence[FloatArray], aligned: Sequence[Alignment]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Features (n, FEATURES) and patches (n, P, SIDE, SIDE) of n aligned faces, see `alignment` and `patches`."""
+        pairs = zip(points, aligned, strict=True)
+        return (
             np.array([features(alignment, self._canonical) for alignment in aligned], np.float32),
             np.array([cut_patches(image, *pair) for pair in pairs], np.float32),
-            np.array([unknown if rest is None else rest for rest in rests], np.float32),
-            known,
         )
+
+    def answer(
+        self, features: NDArray[np.float32], patches: NDArray[np.float32], rests: Sequence[FloatArray | None]
+    ) -> tuple[FloatArray, FloatArray]:
+        """Blendshapes (n, 52) in 0..1 and states (n, state_size) for the `inputs` of n faces."""
+        known = np.array([[rest is not None] for rest in rests], np.float32)
+        unknown = np.zeros(self.state_size, np.float32)
+        neutral = np.array([unknown if rest is None else rest for rest in rests], np.float32)
+        values, states = self._network(features, patches, neutral, known)
         return values.astype(np.float64), states.astype(np.float64)
 
 
+def read_canonical() -> FloatArray:
+    """(478, 3) the canonical face that landmarks are aligned to, meters. Raises BundleError without its file."""
+    path = package_file("expression_head", "arrays")
+    return np.asarray(read_arrays(path.read_bytes(), path)["canonical"], np.float64)
+
+
+class FaceReader(Protocol):
+    """Reads aligned faces; the state of a neutral expression is stored as its reference."""
+
+    names: tuple[str, ...]
+
+    def align(self, points: FloatArray) -> Alignment:
+        """The alignment of landmarks (478, 3). Raises ValueError if they are degenerate."""
+
+    def read(
+        self,
+        image: NDArray[np.uint8],
+        points: Sequence[FloatArray],
+        aligned: Sequence[Alignment],
+        rests: Sequence[FloatArray | None],
+        fits: Sequence[FaceFit],
+    ) -> tuple[FloatArray, FloatArray]:
+        """Blendshapes (n, 52) in 0..1 and states (n, S) of n > 0 faces."""
+
+
 class Head:
-    """The stage: the head with each face's neutral expression.
+    """The stage: a reader of faces with each face's neutral expression.
 
     Without landmarks, as in profile, the last blendshapes decay to 0.
     """
 
-    def __init__(self, neutrals: Neutrals) -> None:
-        self._head = ExpressionHead()
+    def __init__(self, reader: FaceReader, neutrals: Neutrals) -> None:
+        self._head = reader
         self.names = self._head.names
         self._neutrals = neutrals
         self._in_view: list[str] = []
@@ -133,19 +170,22 @@ class Head:
 
     def __call__(self, frame: Frame, tracks: list[Track], fits: list[FaceFit]) -> list[Blendshapes]:
         """The blendshapes of each face, relative to its neutral expression where that is known."""
-        read = self._read(frame, tracks)
+        read = self._read(frame, tracks, fits)
         self._in_view = list(read)
         self._last |= {face_id: (frame.stamp_ns, values) for face_id, values in read.items()}
         return [Blendshapes(self._head.names, self._decayed(track.id, frame.stamp_ns)) for track in tracks]
 
-    def _read(self, frame: Frame, tracks: list[Track]) -> dict[str, FloatArray]:
+    def _read(self, frame: Frame, tracks: list[Track], fits: list[FaceFit]) -> dict[str, FloatArray]:
         """The blendshapes of the faces with landmarks, by id."""
-        with_landmarks = [(track.id, *found) for track in tracks if (found := self._aligned(track)) is not None]
+        pairs = zip(tracks, fits, strict=True)
+        with_landmarks = [
+            (track.id, fit, *found) for track, fit in pairs if (found := self._aligned(track)) is not None
+        ]
         if not with_landmarks:
             return {}
-        ids, points, aligned = zip(*with_landmarks, strict=True)
+        ids, fits_read, points, aligned = zip(*with_landmarks, strict=True)
         rests = [self._neutrals.get(face_id) for face_id in ids]
-        values, states = self._head.read(frame.image, points, aligned, rests)
+        values, states = self._head.read(frame.image, points, aligned, rests, fits_read)
         for face_id, state, shown in zip(ids, states, values, strict=True):
             self._neutrals.observe(face_id, state, shown, frame.stamp_ns)
         return dict(zip(ids, values, strict=True))
@@ -168,4 +208,4 @@ class Head:
 
 def create(config: ExpressionConfig, model: MorphableModel, fitter: Fitter) -> Head:
     """The backend; it works with every face model."""
-    return Head(Neutrals(config))
+    return Head(ExpressionHead(), Neutrals(config))

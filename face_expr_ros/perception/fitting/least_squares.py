@@ -47,6 +47,7 @@ from face_expr_ros.perception.fitting.priors import (
     inverse_expression_covariance,
     inverse_standard_deviations,
 )
+from face_expr_ros.perception.fitting.shape_memory import ShapeMemory, telling_blendshapes
 
 _MAX_FACES = 64  # shapes that are stored; the least recently used one is deleted
 _CONVERGED_ROTATION = 2e-3  # radians; after a smaller step about a tenth of it remains
@@ -79,14 +80,6 @@ class _State:
     coefficients: FloatArray
 
 
-@dataclass
-class _ShapeEstimate:
-    """A face's shape from earlier frames, and the number of frames."""
-
-    shape: FloatArray
-    frames: int = 0
-
-
 class LeastSquaresFitter:
     """Fits every track separately; earlier frames affect only the shape."""
 
@@ -112,7 +105,8 @@ class LeastSquaresFitter:
         self._mean68 = model.ibug_points(model.mean).astype(np.float64)
         basis68 = model.ibug_points(np.concatenate([model.identity, model.expression]))
         self._basis68 = np.ascontiguousarray(basis68.transpose(2, 1, 0))
-        self._shapes: OrderedDict[str, _ShapeEstimate] = OrderedDict()
+        self._shapes: OrderedDict[str, ShapeMemory] = OrderedDict()
+        self._telling = telling_blendshapes(model.expression_names)
         self._counterparts = counterparts(model.expression_names)
         self._prior = inverse_expression_covariance(self._counterparts, config)
 
@@ -122,11 +116,14 @@ class LeastSquaresFitter:
 
     def state_dict(self) -> dict[str, Any]:
         """The shapes, the most recently used last."""
-        return {"shapes": [[id, estimate.shape, estimate.frames] for id, estimate in self._shapes.items()]}
+        return {"shapes": [[id, memory.state_dict()] for id, memory in self._shapes.items()]}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` returned."""
-        self._shapes = OrderedDict((id, _ShapeEstimate(shape, frames)) for id, shape, frames in state["shapes"])
+        self._shapes.clear()
+        for id, memory in state["shapes"]:
+            self._shapes[id] = self._new_memory()
+            self._shapes[id].load_state_dict(memory)
 
     def __call__(self, frame: Frame, tracks: list[Track]) -> list[FaceFit]:
         """One fit for each track, in the same order.
@@ -180,11 +177,11 @@ class LeastSquaresFitter:
 
     def _fit(self, face_id: str, landmarks: FloatArray, confidence: float, camera: Camera) -> FaceFit:
         """The fit to the selected landmarks (n, 3), which have FaceMesh's confidence."""
-        estimate = self._shape_estimate(face_id)
+        memory = self._shape_memory(face_id)
         toward, observed = _observe(landmarks, camera)
-        aligned = self._align(observed, np.concatenate([estimate.shape, np.zeros(self._expression_count)]))
-        state = self._minimize(observed, estimate, aligned)
-        self._update_shape(estimate, state.coefficients[: self._shape_count])
+        aligned = self._align(observed, np.concatenate([memory.shape, np.zeros(self._expression_count)]))
+        state = self._minimize(observed, memory, aligned)
+        memory.update(state.coefficients[: self._shape_count], state.coefficients[self._shape_count :])
         pose = Pose(toward.T @ state.rotation, toward.T @ state.position, camera.metric)
         residual = self._equations.residual
         quality = math.exp(-((residual / _POOR_RESIDUAL) ** 2))
@@ -199,20 +196,16 @@ class LeastSquaresFitter:
         landmarks68 = pixels_with_depth(to_camera(points68, pose), pose, camera)
         return FaceFit(pose, shape, expression, residual, landmarks68, apparent, confidence)
 
-    def _shape_estimate(self, face_id: str) -> _ShapeEstimate:
-        estimate = self._shapes.setdefault(face_id, _ShapeEstimate(np.zeros(self._shape_count)))
+    def _shape_memory(self, face_id: str) -> ShapeMemory:
+        if face_id not in self._shapes:
+            self._shapes[face_id] = self._new_memory()
         self._shapes.move_to_end(face_id)
         if len(self._shapes) > _MAX_FACES:
             self._shapes.popitem(last=False)
-        return estimate
+        return self._shapes[face_id]
 
-    def _update_shape(self, estimate: _ShapeEstimate, shape: FloatArray) -> None:
-        past = self._past_weight(estimate)
-        estimate.shape = past * estimate.shape + (1.0 - past) * shape
-        estimate.frames += 1
-
-    def _past_weight(self, estimate: _ShapeEstimate) -> float:
-        return min(self._config.shape_memory, estimate.frames / (estimate.frames + 1.0))
+    def _new_memory(self) -> ShapeMemory:
+        return ShapeMemory(self._shape_count, self._config.shape_memory, self._telling)
 
     def _align(self, observed: _Observation, coefficients: FloatArray) -> _State:
         """The best similarity (Umeyama, 1991) from the model to rays and depths, as the initial guess."""
@@ -223,16 +216,16 @@ class LeastSquaresFitter:
         position = distance * np.array([x, y, 1.0]) - alignment.rotation @ alignment.source_mean
         return _State(alignment.rotation, position, 0.0, coefficients)
 
-    def _minimize(self, observed: _Observation, estimate: _ShapeEstimate, state: _State) -> _State:
+    def _minimize(self, observed: _Observation, memory: ShapeMemory, state: _State) -> _State:
         """Gauss-Newton steps. After a small rotation the normal matrix is reused; the minimum depends on the gradient
         alone."""
         self._linearize(observed, state)
         rotation = np.inf
         for _ in range(self._config.iterations):
             if rotation > _LARGE_ROTATION:
-                normal = self._normal(estimate)
+                normal = self._normal(memory)
                 problem = PartlyBounded(normal, POSE + self._shape_count)
-            rotation, state = self._step(normal, problem, state, estimate)
+            rotation, state = self._step(normal, problem, state, memory)
             self._linearize(observed, state)
             if rotation < _CONVERGED_ROTATION:
                 break
@@ -244,28 +237,25 @@ class LeastSquaresFitter:
         )
 
     def _step(
-        self, normal: FloatArray, problem: PartlyBounded, now: _State, estimate: _ShapeEstimate
+        self, normal: FloatArray, problem: PartlyBounded, now: _State, memory: ShapeMemory
     ) -> tuple[float, _State]:
         """The largest component of the step's rotation, radians, and the state after the step."""
         unknowns = np.concatenate([np.zeros(3), now.position, [now.offset], now.coefficients])
         shape, expression = now.coefficients[: self._shape_count], now.coefficients[self._shape_count :]
         gradient, bounded = self._equations.gradient(), POSE + self._shape_count
-        gradient[POSE:bounded] += self._inverse_variance(estimate) * (shape - estimate.shape)
+        gradient[POSE:bounded] += memory.inverse_variance() * (shape - memory.expected())
         gradient[bounded:] += self._prior @ expression
         solution = problem(dsymv(1.0, normal.T, unknowns) - gradient, start=expression)  # .T: BLAS is column-major
         vector, position, offset, coefficients = solution[:3], solution[3:6], float(solution[6]), solution[POSE:]
         rotation = cv2.Rodrigues(vector)[0] @ now.rotation
         return float(np.abs(vector).max()), _State(rotation, position, offset, coefficients)
 
-    def _normal(self, estimate: _ShapeEstimate) -> FloatArray:
+    def _normal(self, memory: ShapeMemory) -> FloatArray:
         """(unknowns, unknowns) normal matrix of the landmarks and the priors."""
         normal, bounded = self._equations.normal(), POSE + self._shape_count
-        np.einsum("ii->i", normal)[POSE:bounded] += self._inverse_variance(estimate)
+        np.einsum("ii->i", normal)[POSE:bounded] += memory.inverse_variance()
         normal[bounded:, bounded:] += self._prior
         return normal
-
-    def _inverse_variance(self, estimate: _ShapeEstimate) -> float:
-        return 1.0 / (1.0 - self._past_weight(estimate))
 
 
 def _are_spread(points: FloatArray) -> bool:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import yaml
 
 from face_expr_ros.core.settings import ConfigError, from_mapping, setting
+
+Settings = TypeVar("Settings")
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,12 @@ class ExpressionTraining:
 
 
 def read_training_config(path: Path) -> ExpressionTraining:
-    """Read training settings from a YAML file.
+    """Read the settings of the expression head from a YAML file, see `read_settings`."""
+    return read_settings(ExpressionTraining, path)
+
+
+def read_settings(kind: type[Settings], path: Path) -> Settings:
+    """Read training settings of a class from a YAML file.
 
     Raises:
         ConfigError: the file cannot be read, or a setting is unknown or out of range.
@@ -44,4 +52,4 @@ def read_training_config(path: Path) -> ExpressionTraining:
         raise ConfigError(f"expected a YAML file of training settings, got {str(path)!r}: {error}") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{str(path)!r}: expected a mapping of setting names to values, got {type(content).__name__}")
-    return from_mapping(ExpressionTraining, content)
+    return from_mapping(kind, content)

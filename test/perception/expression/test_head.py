@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from face_expr_ros.core.config import ExpressionConfig, LandmarksConfig
 from face_expr_ros.core.face_model import BundleError
 from face_expr_ros.core.geometry import crop_from_landmarks, pinhole_camera, project, rotation_from_euler, to_camera
-from face_expr_ros.core.types import FloatArray, Frame, Landmarks, Pose, Roi, Track
+from face_expr_ros.core.types import FaceFit, FloatArray, Frame, Landmarks, Pose, Roi, Track
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.perception.expression.head import ExpressionHead, Head
 from face_expr_ros.perception.expression.neutral import Neutrals
@@ -22,6 +22,7 @@ Shot = tuple[NDArray[np.uint8], NDArray[np.float32]]
 Shots = dict[str, Shot]
 CAMERA = pinhole_camera(640, 480, 45.0)
 POSE = Pose(rotation_from_euler(0.0, 0.0, 0.0), np.array([0.0, 0.0, 0.5]), metric=True)
+FIT = FaceFit(POSE, np.zeros(40), np.zeros(52), 0.0, np.zeros((68, 3)), np.zeros((3, 4)), 1.0)
 
 
 @pytest.fixture(scope="module")
@@ -115,14 +116,14 @@ def test_a_head_for_another_feature_version_is_rejected(monkeypatch: pytest.Monk
 
 @pytest.fixture
 def stage() -> Head:
-    return Head(Neutrals(ExpressionConfig()))
+    return Head(ExpressionHead(), Neutrals(ExpressionConfig()))
 
 
 def show(stage: Head, shot: Shot, stamp: float = 0.0, face_id: str = "f1", seen: bool = True) -> dict[str, float]:
     """The blendshapes of a face in an image at ``stamp`` seconds."""
     image, points = shot
     track = Track(face_id, Roi(0, 0, 9, 9), Landmarks(points, 1.0) if seen else None, fresh=False)
-    (answer,) = stage(Frame(image, round(stamp * 1e9), "", CAMERA), [track], [])
+    (answer,) = stage(Frame(image, round(stamp * 1e9), "", CAMERA), [track], [FIT])
     return dict(zip(answer.names, answer.values, strict=True))
 
 
@@ -162,4 +163,4 @@ def test_the_neutral_expression_is_stored_per_face(stage: Head, shots: Shots) ->
     show(stage, shots["jawOpen"])
     stage.calibrate()
     of_another = show(stage, shots["jawOpen"], 0.1, face_id="f2")
-    assert of_another == pytest.approx(show(Head(Neutrals(ExpressionConfig())), shots["jawOpen"]))
+    assert of_another == pytest.approx(show(Head(ExpressionHead(), Neutrals(ExpressionConfig())), shots["jawOpen"]))

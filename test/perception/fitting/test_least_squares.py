@@ -228,3 +228,26 @@ def test_the_partly_bounded_solution_matches_scipy(seed: int) -> None:
 def test_a_singular_problem_raises() -> None:
     with pytest.raises(np.linalg.LinAlgError, match="the problem is not determined"):
         solve_unit_box(np.zeros((3, 3)), np.ones(3))
+
+
+def held(model: MorphableModel, seconds: float, noise: float = 0.0, **values: float) -> FloatArray:
+    """(frames, 52) what is read, at 30 images a second, from one person who holds an expression."""
+    rng, fitter = np.random.default_rng(5), fitter_of(model)
+    pose = Pose(rotation_from_euler(0.1, 0.05, 0.0), np.array([0.0, 0.0, 0.6]), metric=True)
+    track = seen(model, pose, 0.8 * rng.normal(size=40), blendshape(model, **values))
+    assert track.landmarks is not None
+    points, read = track.landmarks.points, []
+    for _ in range(round(30 * seconds)):
+        shown = points + noise * rng.normal(size=points.shape).astype(np.float32)
+        fits = fitter(frame_of(CAMERA), [replace(track, landmarks=Landmarks(shown, 1.0))])
+        read.append(fits[0].expression)
+    return np.array(read)
+
+
+@pytest.mark.parametrize("values", [{"mouthPucker": 0.7}, {"mouthFrownLeft": 0.6, "mouthFrownRight": 0.6}])
+@pytest.mark.parametrize("noise", [0.0, 0.3])
+def test_a_held_expression_does_not_fade(model: MorphableModel, values: dict[str, float], noise: float) -> None:
+    read = held(model, 60.0, noise, **values)[:, [model.expression_names.index(name) for name in values]]
+    start, end = read[:30].mean(axis=0), read[-30:].mean(axis=0)
+    assert start.min() > 0.1
+    np.testing.assert_allclose(end, start, rtol=0.05)

@@ -1,0 +1,79 @@
+"""Many still pictures in one process: a JSON line of faces for each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from face_expr_ros.core.config import PerceptionConfig
+from face_expr_ros.core.geometry import default_camera
+from face_expr_ros.core.progress import progress
+from face_expr_ros.core.types import Frame
+from face_expr_ros.perception.pipeline import Pipeline
+from face_expr_ros.serialization.json_records import face_record
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many pictures were read, had a face, and could not be read."""
+
+    images: int
+    with_face: int
+    unreadable: int
+
+
+def analyze_stills(paths: Sequence[Path], jsonl: Path, config: PerceptionConfig) -> Counts:
+    """Write a line for each picture, in order: ``file``, its base name, and ``faces``, or ``error``.
+
+    Each picture stands alone: nothing is remembered from one to the next.
+
+    Raises:
+        ValueError: a folder holds no picture.
+    """
+    files = picture_files(paths)
+    with closing(Pipeline(config)) as pipeline, jsonl.open("w", encoding="utf-8") as lines:
+        records = []
+        for file in progress(files, "pictures", unit="pictures"):
+            record = _record(file, pipeline, config)
+            lines.write(json.dumps(record) + "\n")
+            records.append({key: bool(value) for key, value in record.items()})
+    with_face = sum(record.get("faces", False) for record in records)
+    return Counts(len(records), with_face, sum("error" in record for record in records))
+
+
+def picture_files(paths: Sequence[Path]) -> list[Path]:
+    """The files among the paths, and the pictures in the folders among them, sorted by name.
+
+    Raises:
+        ValueError: a folder holds no picture.
+    """
+    files: list[Path] = []
+    for path in paths:
+        found = sorted(file for file in path.iterdir() if _is_picture(file)) if path.is_dir() else [path]
+        if not found:
+            raise ValueError(f"expected pictures ({', '.join(SUFFIXES)}) in the folder {str(path)!r}, it has none")
+        files += found
+    return files
+
+
+def _is_picture(file: Path) -> bool:
+    return file.suffix.lower() in SUFFIXES and file.is_file()
+
+
+def _record(file: Path, pipeline: Pipeline, config: PerceptionConfig) -> dict[str, Any]:
+    pixels = cv2.imread(str(file), cv2.IMREAD_COLOR)
+    if pixels is None:
+        return {"file": file.name, "error": f"expected an image, {str(file)!r} cannot be read as one"}
+    height, width = pixels.shape[:2]
+    camera = default_camera(width, height, config.fitting.field_of_view)
+    faces = pipeline.still(Frame(np.asarray(pixels, np.uint8), 0, "camera_optical_frame", camera))
+    return {"file": file.name, "faces": [face_record(face) for face in faces]}

@@ -1,0 +1,1 @@
+"""Blendshapes against faces graded by eye: portraits and photographs with a table of grades."""

@@ -1,0 +1,73 @@
+"""Rendered faces as the fusion sees them: from the shards that the head's training draws."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from face_expr_ros.core.config import FittingConfig
+from face_expr_ros.core.geometry import crop_from_landmarks, default_camera
+from face_expr_ros.core.progress import progress
+from face_expr_ros.core.types import FloatArray, Frame, Landmarks, Track
+from face_expr_ros.models.bundle import open_bundle
+from face_expr_ros.perception.expression.head import ExpressionHead
+from face_expr_ros.perception.fitting.least_squares import LeastSquaresFitter
+from face_expr_ros.training.expression.graded.faces import Faces, Floats
+from face_expr_ros.training.expression.samples import MARGIN, load_samples
+from face_expr_ros.training.expression.shards import finished_shards, read_shard
+
+_AT_ONCE = 256
+
+
+def read_rendered(folder: Path, canonical: FloatArray) -> Faces:
+    """All finished shards of a folder.
+
+    Raises:
+        ValueError: there is none.
+    """
+    shards = finished_shards(folder)
+    if not shards:
+        raise ValueError(f"{folder} has no finished shard of rendered faces: draw some with face_expr synthesize")
+    samples = load_samples(shards, canonical)
+    fit = np.concatenate([_fits(path) for path in progress(shards, "fitting", unit="shards")])
+    head, state = _heads(samples.features, samples.patches[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN])
+    return Faces(
+        features=samples.features,
+        patches=samples.patches,
+        fit=fit,
+        head=head,
+        state=state,
+        truth=samples.expression,
+        teacher=samples.expression,
+        weight=np.ones(len(fit), np.float32),
+        group=samples.person,
+    )
+
+
+def _fits(path: Path) -> Floats:
+    """(N, E) of a shard, each face fitted alone, with the camera that the pipeline would assume."""
+    shard = read_shard(path)
+    height, width = shard.image.shape[1:]
+    frame = Frame(
+        np.zeros((height, width, 3), np.uint8), 0, "", default_camera(width, height, FittingConfig().field_of_view)
+    )
+    fitter = LeastSquaresFitter(FittingConfig(), open_bundle("open", ""))
+    gain, rows = fitter.expression_gain(), []
+    for points in shard.landmarks:
+        fitter.reset()
+        track = Track("f1", crop_from_landmarks(points), Landmarks(points, 1.0), fresh=False)
+        rows.append(np.clip(gain * fitter(frame, [track])[0].expression, 0.0, 1.0))
+    return np.array(rows, np.float32)
+
+
+def _heads(features: Floats, patches: np.ndarray) -> tuple[Floats, Floats]:
+    """(N, E) what the head reads, no neutral known, and (N, S) its states."""
+    head, rows, states = ExpressionHead(), [], []
+    for first in range(0, len(features), _AT_ONCE):
+        block = slice(first, first + _AT_ONCE)
+        shown = patches[block].astype(np.float32)
+        values, state = head.answer(features[block], shown, [None] * len(shown))
+        rows.append(values)
+        states.append(state)
+    return np.concatenate(rows).astype(np.float32), np.concatenate(states).astype(np.float32)

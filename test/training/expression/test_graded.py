@@ -1,0 +1,285 @@
+"""The fusion's training: copies of portraits, losses, calibration, export, and a tiny run of all of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from face_expr_ros.core.portrait_score import COLUMNS
+from face_expr_ros.core.types import FloatArray
+from face_expr_ros.models.bundle import open_face_model
+from face_expr_ros.models.onnx_session import OnnxNetwork
+from face_expr_ros.perception.expression.alignment import FEATURES
+from face_expr_ros.perception.expression.fused import INPUTS
+from face_expr_ros.perception.expression.patches import PARTS, SIDE
+from face_expr_ros.training.expression.config import read_settings
+from face_expr_ros.training.expression.graded import run
+from face_expr_ros.training.expression.graded.augmentation import augmented, mirrored
+from face_expr_ros.training.expression.graded.batches import Disturber, Sampler, rarity
+from face_expr_ros.training.expression.graded.calibration import Curves, fit_curves
+from face_expr_ros.training.expression.graded.config import FusionTraining
+from face_expr_ros.training.expression.graded.export import write_fusion
+from face_expr_ros.training.expression.graded.faces import (
+    Faces,
+    joined,
+    mirrored_faces,
+    mirrored_grades,
+    read_faces,
+    write_faces,
+)
+from face_expr_ros.training.expression.graded.linear import blended, fit_linear
+from face_expr_ros.training.expression.graded.loss import PortraitLoss, RenderLoss, columns_of, grade_weights, pairs_of
+from face_expr_ros.training.expression.graded.network import FusionNetwork
+from face_expr_ros.training.expression.graded.portraits import read_portraits
+from face_expr_ros.training.expression.samples import MARGIN, mirror_of
+
+ROOT = Path(__file__).parents[3]
+NAMES = open_face_model("open").expression_names
+PLACES = list(COLUMNS)
+STATE = 12  # numbers
+
+
+def faces(count: int, graded: bool = True, seed: int = 0) -> Faces:
+    """Noise."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, 4, (count, len(COLUMNS))) if graded else rng.random((count, len(NAMES)))
+    shown = rng.random((3, count, len(NAMES))).astype(np.float32)
+    return Faces(
+        features=rng.normal(size=(count, FEATURES)).astype(np.float32),
+        patches=rng.integers(0, 256, (count, len(PARTS), SIDE + 2 * MARGIN, SIDE + 2 * MARGIN), dtype=np.uint8),
+        fit=shown[0],
+        head=shown[1],
+        state=rng.normal(size=(count, STATE)).astype(np.float32),
+        truth=truth.astype(np.float32),
+        teacher=shown[2],
+        weight=np.ones(count, np.float32),
+        group=np.arange(count) // 2,
+    )
+
+
+def network() -> FusionNetwork:
+    torch.manual_seed(3)
+    basis = torch.randn(FEATURES, 20) / 30
+    return FusionNetwork(torch.zeros(FEATURES), basis, len(NAMES)).eval()
+
+
+def test_the_settings_in_the_package_are_the_defaults() -> None:
+    assert read_settings(FusionTraining, ROOT / "config/train_fusion.yaml") == FusionTraining()
+
+
+def test_copies_say_where_their_pixels_come_from() -> None:
+    image = np.zeros((200, 240, 3), np.uint8)
+    cv2.circle(image, (150, 90), 6, (255, 255, 255), -1)
+    for seed in range(8):
+        copy, transform = augmented(image, np.random.default_rng(seed))
+        x, y, _ = transform @ [150.0, 90.0, 1.0]
+        gray = copy.astype(float).sum(axis=2)
+        rows, columns = np.nonzero(gray > 0.7 * gray.max())
+        assert abs(columns.mean() - x) < 2
+        assert abs(rows.mean() - y) < 2
+    assert np.linalg.det(mirrored(image)[1]) < 0
+
+
+def test_grades_in_the_mirror_change_sides() -> None:
+    grades = np.zeros((1, len(COLUMNS)), np.float32)
+    grades[0, PLACES.index("blinkL")], grades[0, PLACES.index("gazeH")] = 3.0, 1.0
+    turned = dict(zip(PLACES, mirrored_grades(grades)[0].tolist(), strict=True))
+    assert (turned["blinkL"], turned["blinkR"], turned["gazeH"]) == (0.0, 3.0, -1.0)
+
+
+def test_faces_mirrored_twice_are_themselves(canonical: FloatArray) -> None:
+    some, mirror = faces(3), mirror_of(canonical, NAMES)
+    again = mirrored_faces(mirrored_faces(some, mirror, graded=True), mirror, graded=True)
+    for name in ("features", "patches", "fit", "head", "truth", "teacher"):
+        np.testing.assert_allclose(getattr(again, name), getattr(some, name), atol=1e-6)
+
+
+def test_faces_are_written_and_joined(tmp_path: Path) -> None:
+    write_faces(tmp_path / "faces.npz", faces(4))
+    read = read_faces(tmp_path / "faces.npz")
+    np.testing.assert_array_equal(read.patches, faces(4).patches)
+    assert joined([read, read]).group.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+
+
+def test_a_column_is_the_mean_of_its_blendshapes() -> None:
+    columns = columns_of(NAMES)
+    assert columns[NAMES.index("mouthSmileLeft"), PLACES.index("smile")] == 0.5
+    assert columns[NAMES.index("eyeLookDownLeft"), PLACES.index("gazeV")] == -0.5
+    left, right = pairs_of(NAMES)
+    assert [NAMES[index].replace("Left", "Right") for index in left] == [NAMES[index] for index in right]
+    assert not any(NAMES[index].startswith(("eyeLook", "eyeBlink", "jaw")) for index in left)
+
+
+def test_unknown_grades_weigh_nothing_and_doubtful_ones_less() -> None:
+    some = faces(4)
+    some.truth[:, 0] = [np.nan, 0.0, 1.0, 3.0]
+    unknown, none, doubtful, strong = grade_weights(some)[:, 0]
+    assert unknown == 0
+    assert none == strong
+    assert doubtful == pytest.approx(0.6 * strong)
+
+
+def test_right_blendshapes_lose_nothing() -> None:
+    some = faces(2)
+    some.truth[:], some.teacher[:] = 3.0, 1.0
+    some.truth[:, [PLACES.index(name) for name in ("gazeH", "gazeV", "mouthSide")]] = 0.0
+    loss = PortraitLoss(some, NAMES, 1.0, 1.0)
+    right = loss(torch.ones(2, len(NAMES)), some.truth, grade_weights(some), some.teacher)
+    wrong = loss(torch.zeros(2, len(NAMES)), some.truth, grade_weights(some), some.teacher)
+    assert right.item() == pytest.approx(0.0, abs=1e-6)
+    assert wrong.item() > 1.0
+
+
+def test_the_difference_between_the_sides_is_taught() -> None:
+    some = faces(2)
+    some.truth[:], some.teacher[:] = np.nan, 0.0
+    some.teacher[:, NAMES.index("mouthSmileLeft")] = 1.0
+    loss = PortraitLoss(replace(some, truth=faces(2).truth), NAMES, 0.0, 1.0)
+    even, one_sided = torch.full((2, len(NAMES)), 0.0), torch.full((2, len(NAMES)), 0.0)
+    one_sided[:, NAMES.index("mouthSmileLeft")] = 1.0
+    weights = np.zeros_like(some.truth)
+    assert loss(one_sided, some.truth, weights, some.teacher) < loss(even, some.truth, weights, some.teacher)
+
+
+def test_blendshapes_that_are_not_known_count_nothing_on_renders() -> None:
+    some = faces(2, graded=False)
+    loss, truth = RenderLoss(some), some.truth.copy()
+    truth[:, 3] = np.nan
+    shown = torch.from_numpy(some.truth.copy())
+    shown[:, 3] = 0.0
+    assert loss(shown, truth).item() == pytest.approx(0.0)
+
+
+def test_what_few_show_is_chosen_more_often() -> None:
+    grades = np.zeros((100, len(COLUMNS)), np.float32)
+    grades[0, PLACES.index("tongue")] = 3.0
+    assert rarity(grades)[0] > 2 * rarity(grades)[1]
+    some = faces(40)
+    chosen = Sampler(some, True, np.random.default_rng(1))(10)
+    assert chosen.max() < 40
+
+
+def test_disturbed_patches_keep_their_shape(canonical: FloatArray) -> None:
+    some = faces(3)
+    movements = np.zeros((len(NAMES), FEATURES - 3), np.float32)
+    disturb = Disturber(mirror_of(canonical, NAMES), movements, seed=1)
+    assert disturb.patches(some.patches).shape == (3, len(PARTS), SIDE, SIDE)
+    np.testing.assert_array_equal(disturb.features(some.features)[:, -3:].numpy(), some.features[:, -3:])
+    fit, head = disturb.estimates(some, dropout=0.0)
+    np.testing.assert_array_equal(fit.numpy(), some.fit)
+    np.testing.assert_array_equal(head.numpy(), some.head)
+
+
+def test_curves_stretch_what_is_read_too_weakly() -> None:
+    rng = np.random.default_rng(2)
+    grades = np.full((400, len(COLUMNS)), np.nan)
+    grades[:, PLACES.index("smile")] = rng.choice([0.0, 1.0, 2.0, 3.0], 400, p=[0.7, 0.1, 0.1, 0.1])
+    values = np.zeros((400, len(NAMES)))
+    for side in ("Left", "Right"):
+        shown = 0.08 + 0.5 * grades[:, PLACES.index("smile")] / 3 + rng.normal(0, 0.02, 400)
+        values[:, NAMES.index("mouthSmile" + side)] = shown
+    read = fit_curves(values, grades, NAMES)(values)[:, NAMES.index("mouthSmileLeft")]
+    smile = grades[:, PLACES.index("smile")]
+    assert read[smile == 0].mean() < 0.08
+    assert read[smile == 3].mean() > 0.75
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_the_exported_file_says_the_same(tmp_path: Path, members: int) -> None:
+    nets, some = [network() for _ in range(members)], faces(4)
+    curves = Curves(np.full(len(NAMES), 1.5), np.full(len(NAMES), -0.1))
+    path = tmp_path / "fusion.onnx"
+    linear = fit_linear(faces(60), faces(60, graded=False, seed=9), copies=2, strength=50.0)
+    write_fusion(nets, linear, curves, NAMES, path, {})
+    patches = some.patches[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN].astype(np.float32)
+    (exported,) = OnnxNetwork(path, INPUTS)(some.features, patches, some.fit, some.head, some.state)
+    with torch.no_grad():
+        parts = (some.features, patches, some.fit, some.head)
+        shown = nets[0](*(torch.from_numpy(np.ascontiguousarray(part)) for part in parts)).numpy()
+    np.testing.assert_allclose(exported, curves(blended(shown, linear(some), NAMES)), atol=1e-4)
+
+
+def test_the_linear_part_learns_a_straight_line() -> None:
+    some = faces(800)
+    some.truth[:, 3] = 3 * some.head[:, 5]
+    linear = fit_linear(some, faces(50, graded=False, seed=9), copies=1, strength=0.1)
+    np.testing.assert_allclose(linear(some)[:, 3], some.head[:, 5], atol=0.05)
+
+
+def test_the_linear_part_moves_both_sides_alike() -> None:
+    values = np.zeros((1, len(NAMES)))
+    values[0, NAMES.index("mouthSmileLeft")] = 0.4
+    told = np.append(values @ columns_of(NAMES), [[1.0]], axis=1)
+    told[0, PLACES.index("smile")] = 0.6  # 0.4 more than their mean
+    read = dict(zip(NAMES, blended(values, told, NAMES)[0].tolist(), strict=True))
+    assert (read["mouthSmileLeft"], read["mouthSmileRight"]) == (pytest.approx(0.6), pytest.approx(0.2))
+    told[0, PLACES.index("gazeV")] = 0.2
+    read = dict(zip(NAMES, blended(values, told, NAMES)[0].tolist(), strict=True))
+    assert (read["eyeLookUpLeft"], read["eyeLookDownLeft"]) == (pytest.approx(0.05), pytest.approx(-0.05))
+    told[0, -1] = 0.0  # a rendered face is left to the networks
+    np.testing.assert_array_equal(blended(values, told, NAMES), values)
+
+
+@pytest.fixture
+def portraits(tmp_path: Path, portrait: NDArray[np.uint8]) -> Path:
+    """A folder of six graded pictures of one rendered face, and one picture of nothing."""
+    folder = tmp_path / "photos"
+    (folder / "some").mkdir(parents=True)
+    lines = ["file,passes," + ",".join(COLUMNS)]
+    for number in range(6):
+        cv2.imwrite(
+            str(folder / f"some/p{number}.png"), np.clip(portrait * (0.7 + 0.1 * number), 0, 255).astype(np.uint8)
+        )
+        lines.append(f"p{number}.png,{1 + number % 2}," + ",".join(["0", "x", *[str(number % 4)] * (len(COLUMNS) - 2)]))
+    cv2.imwrite(str(folder / "some/nothing.png"), np.zeros((60, 80, 3), np.uint8))
+    lines.append("nothing.png,2," + ",".join(["0"] * len(COLUMNS)))
+    (folder / "some_labels.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def test_portraits_are_read_in_copies(portraits: Path) -> None:
+    read = read_portraits(portraits, copies=3)
+    assert np.bincount(read.group).tolist() == [3] * 6
+    assert read.patches.shape[1:] == (len(PARTS), SIDE + 2 * MARGIN, SIDE + 2 * MARGIN)
+    np.testing.assert_array_equal(read.teacher, read.fit)
+    assert np.unique(read.weight).tolist() == pytest.approx([0.6, 1.0])
+    first, second = read.truth[0, :2], read.truth[1, :2]  # as it is and mirrored: blinkL, blinkR
+    assert (first[0], second[1]) == (0.0, 0.0)
+    assert np.isnan(first[1])
+    assert np.isnan(second[0])
+
+
+def test_a_folder_without_tables_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="expected tables of grades"):
+        read_portraits(tmp_path, copies=1)
+
+
+def test_a_tiny_run_trains_calibrates_and_exports(
+    portraits: Path, portraits_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "portraits").symlink_to(portraits_folder)
+    monkeypatch.setattr(run, "_RENDERS_HELD_OUT", 0.5)
+    config = FusionTraining(
+        folder=str(work), copies=2, members=2, held_out=0.34, steps=4, portraits=4, renders=4, warmup=2,
+        validate_every=2, averaging=0.5,
+    )  # fmt: skip
+    result = run.train_fusion(portraits, config)
+    assert "mean_r" in result["held_out"]
+    assert set(result["files"]) == {"expression_fusion.onnx"}
+    assert (work / "held_out_1/curves.csv").read_text().count("\n") == 3
+    OnnxNetwork(work / "expression_fusion.onnx", INPUTS)
+    again = run.train_fusion(portraits, replace(config, held_out=0.0, members=1))
+    assert "held_out" not in again
+
+
+def test_without_a_calibration_all_portraits_cannot_be_trained_on(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="train with held_out above 0 once"):
+        run.read_curves(tmp_path / "calibration.json")
