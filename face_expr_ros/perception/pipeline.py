@@ -95,6 +95,11 @@ class Pipeline:
         self._scheduler.defer(frame)
         return faces
 
+    @property
+    def track_count(self) -> int:
+        """Number of tracks: in view, or lost and not yet deleted."""
+        return len(self._tracker.ids)
+
     def run_deferred_detection(self) -> None:
         """Run a deferred detection pass now; call after publishing, so that faces do not wait for the detector.
 
