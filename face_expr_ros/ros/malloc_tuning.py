@@ -11,10 +11,13 @@ import ctypes
 import gc
 import os
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # of malloc.h
 _MMAP_THRESHOLD = 32 << 20  # bytes, glibc's maximum: larger blocks, such as an 8K image, are still returned at once
 _TRIM_THRESHOLD = 64 << 20  # bytes of freed memory that each heap keeps
-_USER_SETTINGS = ("GLIBC_TUNABLES", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
+# Heaps that all threads share. glibc allows eight for each core, and a node whose threads are started and ended with
+# each activation leaves freed memory in more and more of them: 410 MB became 550 MB within 100 configurations.
+_ARENAS = 2
+_USER_SETTINGS = ("GLIBC_TUNABLES", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_ARENA_MAX")
 
 
 def release_freed_memory() -> None:
@@ -41,4 +44,9 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):  # another C library
         return False
-    return bool(mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD) and mallopt(_M_TRIM_THRESHOLD, _TRIM_THRESHOLD))
+    settings = {
+        _M_MMAP_THRESHOLD: _MMAP_THRESHOLD,
+        _M_TRIM_THRESHOLD: _TRIM_THRESHOLD,
+        _M_ARENA_MAX: _ARENAS,
+    }
+    return all([mallopt(*setting) for setting in settings.items()])
