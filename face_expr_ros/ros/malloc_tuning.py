@@ -49,4 +49,4 @@ def keep_freed_memory() -> bool:
         _M_TRIM_THRESHOLD: _TRIM_THRESHOLD,
         _M_ARENA_MAX: _ARENAS,
     }
-    return all([mallopt(*setting) for setting in settings.items()])
+    return all(mallopt(*setting) for setting in settings.items())
