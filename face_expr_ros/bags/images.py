@@ -16,7 +16,7 @@ from face_expr_ros.core.types import Frame
 from face_expr_ros.serialization.camera_info import CameraInfoError, CameraKeeper
 from face_expr_ros.serialization.image_decoding import decode
 
-DecodedImage = tuple[NDArray[np.uint8], int, str]  # BGR, stamp in nanoseconds, frame_id
+DecodedImage = tuple[NDArray[np.uint8], int, str, int]  # BGR, stamp in ns, frame_id, time of recording in ns
 
 
 class CameraImages:
@@ -50,7 +50,8 @@ class CameraImages:
         try:
             image: Any = self._types.deserialize_cdr(message.data, self._images.msgtype)
             stamp = image.header.stamp
-            return message, (decode(image), stamp.sec * 1_000_000_000 + stamp.nanosec, image.header.frame_id)
+            stamp_ns = stamp.sec * 1_000_000_000 + stamp.nanosec
+            return message, (decode(image), stamp_ns, image.header.frame_id, message.time_ns)
         except Exception as error:  # including those of truncated messages
             return message, error
 
@@ -58,8 +59,8 @@ class CameraImages:
         """The frame of a decoded image. Raises the decoding error, if any."""
         if isinstance(decoded, Exception):
             raise decoded
-        image, stamp_ns, frame_id = decoded
-        return Frame(image, stamp_ns, frame_id, self._cameras.camera(image.shape[1], image.shape[0]))
+        image, stamp_ns, frame_id, arrival_ns = decoded
+        return Frame(image, stamp_ns, frame_id, self._cameras.camera(image.shape[1], image.shape[0]), arrival_ns)
 
     def take_first_info(self, bounds: Bounds) -> None:
         """Use the first CameraInfo for the images before it as well. Raises as `take_info`."""

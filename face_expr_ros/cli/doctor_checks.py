@@ -18,7 +18,13 @@ from face_expr_ros.core.resources import resource_path
 from face_expr_ros.models import bundle
 from face_expr_ros.perception.mediapipe_version import INSTALL as INSTALL_MEDIAPIPE
 from face_expr_ros.perception.mediapipe_version import has_mediapipe, has_solutions
-from face_expr_ros.ros.fastdds_shared_memory import ProfileError, profile_path, segment_size, stale_segments
+from face_expr_ros.ros.fastdds_shared_memory import (
+    ProfileError,
+    other_users,
+    profile_path,
+    segment_size,
+    stale_segments,
+)
 
 HD_IMAGE = 1280 * 720 * 3  # bytes
 MIN_IMAGES_IN_SEGMENT = 4  # one being written, others still being read
@@ -83,6 +89,7 @@ def examine(*, probe: bool = True) -> Report:
         *examine_ros_settings(os.environ),
         examine_profile(os.environ),
         examine_shared_memory(Path("/dev/shm")),
+        examine_other_users(Path("/dev/shm")),
         examine_cameras(Path("/dev")),
     ]
     if probe:
@@ -201,6 +208,21 @@ def examine_shared_memory(folder: Path) -> Finding:
     if stale:
         return Finding("note", str(folder), leftovers)
     return Finding("ok", str(folder), f"{free / 2**20:.0f} MB free, no segments left by killed processes")
+
+
+def examine_other_users(folder: Path) -> Finding:
+    """Check whether nodes of other users, such as root in a container, use the shared-memory file system."""
+    users, subject = other_users(folder), "users of shared memory"
+    if not users:
+        return Finding("ok", subject, f"no other user's nodes use {folder}")
+    profile = resource_path("config/fastdds_udp.xml")
+    return Finding(
+        "note",
+        subject,
+        f"nodes of {', '.join(users)} use {folder}, and Fast DDS does not share memory between users: their topics are "
+        "listed but no messages arrive. Run all nodes as the same user (docker run --user $(id -u)), or start yours "
+        f"with the profile {profile} and without ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST",
+    )
 
 
 def examine_cameras(folder: Path) -> Finding:

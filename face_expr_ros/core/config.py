@@ -209,6 +209,13 @@ class OutputConfig:
         "look of mesh_markers and mesh_cloud: lit with the colors of the face parts, colored from the image, or edges",
         choices=("shaded", "textured", "wireframe"),
     )
+    mesh_lifetime: float = setting(
+        2.0,
+        "time after which RViz removes a marker of mesh_markers that is not updated; 0 keeps it until it is deleted",
+        unit="s",
+        minimum=0.0,
+        maximum=3600.0,
+    )
     mesh_landmarks: bool = setting(False, "mesh_markers: add FaceMesh's points on the fitted face")
     mesh_axes: bool = setting(False, "mesh_markers: add the axes of the face frame")
     annotated: str = setting("annotated", "what the topic annotated shows", choices=DRAW_MODES)
@@ -226,7 +233,11 @@ class PerceptionConfig:
     )
     image_transport: str = setting("raw", "subscribe to image or to image/compressed", choices=("raw", "compressed"))
     input_timeout: float = setting(
-        2.0, "time without images after which a warning is reported", unit="s", minimum=0.1, maximum=3600.0
+        2.0,
+        "time without images after which a warning is reported and all faces are removed from the outputs",
+        unit="s",
+        minimum=0.1,
+        maximum=3600.0,
     )
     autostart: bool = setting(True, "configure and activate at start; false waits for a lifecycle manager")
     detection: DetectionConfig = DetectionConfig()

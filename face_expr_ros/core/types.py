@@ -42,12 +42,14 @@ class Frame:
         stamp_ns: time of exposure in nanoseconds.
         frame_id: name of the camera's optical frame.
         camera: of the image.
+        arrival_ns: when it was received, in nanoseconds of any clock; used where stamps stand still. None if unknown.
     """
 
     image: NDArray[np.uint8]
     stamp_ns: int
     frame_id: str
     camera: Camera
+    arrival_ns: int | None = None
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ class HriBridgeNode(Node):
 
     def __init__(self) -> None:
         super().__init__("hri_bridge", automatically_declare_parameters_from_overrides=True)
+        self._last_faces: float | None = None
         self._config = Parameters(self, HriBridgeConfig).config
         types = hri_types()
         if types is None:
@@ -54,7 +55,6 @@ class HriBridgeNode(Node):
         self._size: ImageSize | None = None
         self._images: OrderedDict[tuple[int, int], Image | CompressedImage] = OrderedDict()
         self._image_input: Subscription[Any] | None = None
-        self._last_faces: float | None = None
         self._topic = image_topic(self, self._config.image_transport)
         self.create_subscription(CameraInfo, camera_info_topic(self), self._on_camera_info, SENSOR_DATA)
         self.create_subscription(FaceArray, "faces", self._on_faces, 10)
@@ -110,8 +110,17 @@ class HriBridgeNode(Node):
         """Remove all faces when no message has been received for ``input_timeout``."""
         if self._last_faces is None or time.monotonic() - self._last_faces < self._config.input_timeout:
             return
+        self._remove_faces()
+
+    def _remove_faces(self) -> None:
         self._last_faces = None
         self._publish((), Header(stamp=self.get_clock().now().to_msg()), self._size, None)
+
+    def destroy_node(self) -> None:
+        """Publish that no face is tracked, and destroy the node."""
+        if self._last_faces is not None:
+            self._remove_faces()
+        super().destroy_node()
 
     def _report(self, message: str) -> None:
         """Count a skipped output and log why, at most every LOG_INTERVAL."""

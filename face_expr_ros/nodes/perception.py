@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import InvalidNamespaceException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -18,7 +19,6 @@ from rclpy.subscription import Subscription
 from rclpy.utilities import remove_ros_args
 from rclpy.validate_namespace import validate_namespace
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
-from std_srvs.srv import Trigger
 
 from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.core.face_model import BundleError
@@ -26,12 +26,16 @@ from face_expr_ros.core.latest_item import LatestItemWorker
 from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.ros.diagnostics import DiagnosticsPublisher, InputStatus
 from face_expr_ros.ros.frame_processor import FrameProcessor
+from face_expr_ros.ros.image_loss import loss_problem
+from face_expr_ros.ros.malloc_tuning import release_freed_memory
 from face_expr_ros.ros.node_runner import StartError, create_events_executor, run_node
 from face_expr_ros.ros.parameters import Parameters
 from face_expr_ros.ros.topics import camera_info_topic, image_topic
+from face_expr_ros.ros.tracking_services import TrackingServices
 
 SENSOR_DATA = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 LIVE_PARAMETERS = ("output.", "input_timeout")
+TIMEOUT_CHECK = 0.1  # seconds between two checks of input_timeout
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
@@ -52,12 +56,13 @@ class PerceptionNode(LifecycleNode):
         self.settings = Parameters(self, PerceptionConfig, LIVE_PARAMETERS, check=self._check)
         self._topic = image_topic(self, self.settings.config.image_transport)
         DiagnosticsPublisher(self, self._status)
-        self.create_service(Trigger, "~/reset", self._reset)
-        self.create_service(Trigger, "~/calibrate_neutral", self._calibrate_neutral)
+        TrackingServices(self, self._active_processor)
+        self.create_timer(TIMEOUT_CHECK, self._check_timeout, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the models and create the publishers."""
         self.failure = ""
+        self.release()
         try:
             self._processor = FrameProcessor(self, self.settings, self._topic)
         except (BundleError, ConfigError, OSError) as error:
@@ -76,7 +81,7 @@ class PerceptionNode(LifecycleNode):
         self._worker = LatestItemWorker(self._processor.process, "perception")
         image_type = Image if self.settings.config.image_transport == "raw" else CompressedImage
         self._inputs = [
-            self._subscribe(CameraInfo, camera_info_topic(self), self._processor.cameras.update),
+            self._subscribe(CameraInfo, camera_info_topic(self), self._processor.on_camera_info),
             self._subscribe(image_type, self._topic, self._on_image),
         ]
         self.get_logger().info(f"detecting faces in {self._topic}")
@@ -90,6 +95,12 @@ class PerceptionNode(LifecycleNode):
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Release the models and destroy the publishers."""
+        self.release()
+        return SUCCESS
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Release the models after a transition that failed; the node can be configured again."""
+        self.get_logger().error(f"the transition failed in state {state.label}; the models are released")
         self.release()
         return SUCCESS
 
@@ -109,6 +120,7 @@ class PerceptionNode(LifecycleNode):
         if self._processor is not None:
             self._processor.close()
             self._processor = None
+            release_freed_memory()
 
     def _stop(self) -> None:
         for subscription in self._inputs:
@@ -117,6 +129,8 @@ class PerceptionNode(LifecycleNode):
         if self._worker is not None:
             self._worker.close()
             self._worker = None
+            if self._processor is not None:
+                self._processor.clear()
 
     def _check(self, config: PerceptionConfig) -> None:
         """Raises BundleError or ConfigError if the loaded models do not support a config."""
@@ -128,9 +142,17 @@ class PerceptionNode(LifecycleNode):
         return self.create_subscription(message_type, topic, callback, SENSOR_DATA, qos_overriding_options=overrides)
 
     def _on_image(self, message: Image | CompressedImage) -> None:
-        assert self._processor is not None
-        assert self._worker is not None
-        self._processor.health.image_received(time.monotonic(), dropped=self._worker.put(message))
+        if self._processor is not None and self._worker is not None:  # an executor may still deliver a queued image
+            self._processor.on_image(message, dropped=self._worker.put(message))
+
+    def _active_processor(self) -> FrameProcessor | None:
+        return self._processor if self._worker is not None else None
+
+    def _check_timeout(self) -> None:
+        """Remove all faces when no image has been processed for ``input_timeout``."""
+        processor = self._active_processor()
+        if processor is not None:
+            processor.clear(self.settings.config.input_timeout)
 
     def _status(self) -> DiagnosticStatus | None:
         if self._processor is None or not self._inputs:
@@ -139,30 +161,11 @@ class PerceptionNode(LifecycleNode):
             publishers=self.count_publishers(self._topic),
             input_timeout=self.settings.config.input_timeout,
             camera_problem=self._processor.cameras.problem,
+            lost_share=self._processor.loss.share(),
+            loss_problem=loss_problem(self._topic) if self._processor.loss.is_excessive() else "",
         )
         name = self.get_fully_qualified_name().lstrip("/")
         return self._processor.health.status(name, time.monotonic(), inputs)
-
-    def _reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        if self._processor is None:
-            return _fill_response(response, False, "the node is not configured")
-        self._processor.reset()
-        return _fill_response(response, True, "all tracks are reset")
-
-    def _calibrate_neutral(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        if self._processor is None:
-            return _fill_response(response, False, "the node is not configured")
-        count = self._processor.calibrate_neutral()
-        if not count:
-            return _fill_response(
-                response, False, "no face detected: look into the camera with a neutral expression and try again"
-            )
-        return _fill_response(response, True, f"stored the neutral expression of {count} face{'s' * (count > 1)}")
-
-
-def _fill_response(response: Trigger.Response, success: bool, message: str) -> Trigger.Response:
-    response.success, response.message = success, message
-    return response
 
 
 def create(namespace: str | None = None) -> PerceptionNode:

@@ -22,6 +22,7 @@ from face_expr_ros.perception.detection_scheduler import DetectionScheduler
 from face_expr_ros.perception.expression import open_expression
 from face_expr_ros.perception.expression.readouts import ReadoutReader
 from face_expr_ros.perception.fitting import open_fitter
+from face_expr_ros.perception.frame_clock import FrameClock, StampKind
 from face_expr_ros.perception.landmarks import open_landmarks
 from face_expr_ros.perception.smoothing import Smoother
 from face_expr_ros.perception.tracker import Tracker
@@ -39,6 +40,7 @@ class Pipeline:
     Attributes:
         model: the face model that shape and expression refer to.
         stage_seconds: seconds that each stage took for the last frame.
+        clock: the times of the frames, from their stamps.
         resumable: whether `state_dict` is available; landmarks.backend mediapipe_tasks keeps its state in MediaPipe.
     """
 
@@ -60,19 +62,20 @@ class Pipeline:
         self._expression = open_expression(config.expression, self.model, self._fitter)
         self._smoother = Smoother(config.smoothing)
         self._readouts = ReadoutReader(config.expression)
-        self._last_stamp_ns: int | None = None
+        self.clock = FrameClock()
         self.resumable = self._landmarks.resumable
 
     def __call__(self, frame: Frame, thorough: bool = False) -> tuple[Face, ...]:
         """The faces in the frame, in the order of their ids; may be empty.
 
-        A stamp before the previous one, as when a bag is played again, resets the pipeline; ids are never reused.
+        A stamp at least a second before the latest one, as when a bag is played again, or several old ones in a row
+        reset the pipeline; ids are never reused. See `FrameClock` for other irregular stamps.
 
         Args:
             frame: its image must not change until the next call.
             thorough: search longer and for smaller faces, for a single image.
         """
-        self._reset_after_time_jump(frame.stamp_ns)
+        frame = self._timed(frame)
         with self._stage("detector"):
             detections = self._scheduler(frame, self._landmarks.untracked_detections, thorough)
         with self._stage("tracker"):
@@ -92,6 +95,11 @@ class Pipeline:
             faces = self._readouts(faces, frame.stamp_ns, measured)
         self._scheduler.defer(frame)
         return faces
+
+    @property
+    def track_count(self) -> int:
+        """Number of tracks: in view, or lost and not yet deleted."""
+        return len(self._tracker.ids)
 
     def run_deferred_detection(self) -> None:
         """Run a deferred detection pass now; call after publishing, so that faces do not wait for the detector.
@@ -116,7 +124,11 @@ class Pipeline:
         return self._expression.calibrate()
 
     def reset(self) -> None:
-        """Delete all tracks and neutral expressions; ids continue."""
+        """Delete all tracks and neutral expressions; ids continue, and the next stamp is the first of a stream."""
+        self.clock.reset()
+        self._reset_stages()
+
+    def _reset_stages(self) -> None:
         for stage in self._stages().values():
             stage.reset()
 
@@ -126,13 +138,13 @@ class Pipeline:
         A pipeline with the same settings that loads it continues with the same output. See `resumable`.
         """
         stages = {name: stage.state_dict() for name, stage in self._stages().items()}
-        return {"last_stamp_ns": self._last_stamp_ns, "stages": stages}
+        return {"clock": self.clock.state_dict(), "stages": stages}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` returned."""
         for name, stage in self._stages().items():
             stage.load_state_dict(state["stages"][name])
-        self._last_stamp_ns = state["last_stamp_ns"]
+        self.clock.load_state_dict(state["clock"])
 
     def close(self) -> None:
         """Free the networks."""
@@ -156,10 +168,12 @@ class Pipeline:
         accepted = self._tracker.update(tracks, fits, stamp_ns)
         return list(compress(tracks, accepted)), list(compress(fits, accepted))
 
-    def _reset_after_time_jump(self, stamp_ns: int) -> None:
-        last, self._last_stamp_ns = self._last_stamp_ns, stamp_ns
-        if last is not None and stamp_ns < last:
-            self.reset()
+    def _timed(self, frame: Frame) -> Frame:
+        """The frame with the clock's time as its stamp; resets all stages where the stream restarts."""
+        time_ns = self.clock(frame.stamp_ns, frame.arrival_ns)
+        if self.clock.kind is StampKind.RESTART:
+            self._reset_stages()
+        return frame if time_ns == frame.stamp_ns else replace(frame, stamp_ns=time_ns)
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:

@@ -22,11 +22,15 @@ class InputStatus:
         publishers: number of publishers of the image topic.
         input_timeout: time without an image after which a warning is published, seconds.
         camera_problem: why CameraInfo cannot be used; empty if it can.
+        lost_share: share of the images that are lost before they arrive, 0..1; None if it is not known.
+        loss_problem: what to do against the loss of images; empty if it is small.
     """
 
     publishers: int
     input_timeout: float
     camera_problem: str
+    lost_share: float | None = None
+    loss_problem: str = ""
 
 
 @dataclass
@@ -96,6 +100,8 @@ class Health:
             return DiagnosticStatus.WARN, f"no images: nothing received on {self.topic} for over {timeout:g} s"
         if self._last_failure is not None and now - self._last_failure < timeout:
             return DiagnosticStatus.ERROR, f"invalid images on {self.topic}: {self.last_error}"
+        if inputs.loss_problem:
+            return DiagnosticStatus.WARN, inputs.loss_problem
         if inputs.camera_problem:
             return DiagnosticStatus.WARN, inputs.camera_problem
         return DiagnosticStatus.OK, "faces detected" if self.faces else "no faces detected"
@@ -112,6 +118,7 @@ class Health:
             "since last image [s]": silence,
             "frames": str(self.frames),
             "dropped frames": str(self.dropped),
+            "lost images [%]": "unknown" if inputs.lost_share is None else f"{100 * inputs.lost_share:.0f}",
             "bad frames": str(self.bad_frames),
             "last error": self.last_error,
             **{f"{stage} [ms]": f"{seconds * 1e3:.2f}" for stage, seconds in self.stage_seconds.items()},

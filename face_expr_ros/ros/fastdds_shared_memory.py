@@ -1,4 +1,4 @@
-"""Inspection of Fast DDS's shared memory: profile, segment size, and stale segments of killed processes.
+"""Inspection of Fast DDS's shared memory: profile, segment size, stale segments, and files of other users.
 
 Without a profile a segment has 512 KB, less than one 640x480 color image, and best-effort images between processes are
 lost.
@@ -7,6 +7,7 @@ lost.
 from __future__ import annotations
 
 import os
+import pwd
 from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree
@@ -53,8 +54,29 @@ def stale_segments(folder: Path, processes: Path = Path("/proc")) -> list[Path]:
     return [path for path in _segments(folder) if str(path) not in mapped]
 
 
+def other_users(folder: Path, user: int | None = None) -> list[str]:
+    """Names of the users other than `user` (default: this one) who own files of Fast DDS in `folder`.
+
+    Fast DDS creates its files readable by everyone and writable by their owner, and opens them for writing: processes
+    of different users discover each other, but messages to a process of another user are lost. Only root can open all.
+    """
+    own = os.getuid() if user is None else user
+    owners = {path.stat().st_uid for path in _files(folder)} - {own}
+    return sorted(_user_name(owner) for owner in owners)
+
+
+def _user_name(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:  # of a container
+        return f"user {number}"
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for prefix in ("fastdds", "fastrtps") for path in folder.glob(f"{prefix}_*")]
+
+
 def _segments(folder: Path) -> list[Path]:
     """Segments only: the next process reuses ports, and `_el` files are locks, which are never mapped."""
-    files = [path for prefix in ("fastdds", "fastrtps") for path in folder.glob(f"{prefix}_*")]
-    segments = [path for path in files if not path.name.endswith("_el") and "_port" not in path.name]
+    segments = [path for path in _files(folder) if not path.name.endswith("_el") and "_port" not in path.name]
     return sorted(path for path in segments if path.stat().st_uid == os.getuid())

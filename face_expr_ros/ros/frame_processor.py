@@ -5,21 +5,27 @@ from __future__ import annotations
 import threading
 import time
 import traceback
+from functools import partial
 
 from rclpy.lifecycle import LifecycleNode
 from rclpy.time import Time
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from face_expr_ros.core.config import OutputConfig, PerceptionConfig
 from face_expr_ros.core.types import Frame
 from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.ros.diagnostics import Health
+from face_expr_ros.ros.image_loss import ImageLoss
+from face_expr_ros.ros.last_output import LastOutput
 from face_expr_ros.ros.node_runner import LOG_INTERVAL
 from face_expr_ros.ros.outputs import Outputs, check_output
 from face_expr_ros.ros.parameters import Parameters
+from face_expr_ros.ros.stamp_warnings import StampWarnings
 from face_expr_ros.serialization.camera_info import CameraKeeper
 from face_expr_ros.serialization.image_decoding import DecodeError, decode
+
+MAX_CALIBRATION_AGE = 5.0  # seconds; a neutral expression is not taken from older images
 
 
 class FrameProcessor:
@@ -36,16 +42,21 @@ class FrameProcessor:
         self._node = node
         self._parameters = parameters
         self._pipeline = Pipeline(parameters.config)
-        self._last_stamp_ns: int | None = None
         self._lock = threading.Lock()  # services may be called while an image is processed
+        self._output_lock = threading.Lock()  # faces may be removed while an image is processed
+        self._last_output = LastOutput()
+        warn = node.get_logger().warning
+        self._check_stamps = StampWarnings(warn, partial(warn, throttle_duration_sec=LOG_INTERVAL))
         self._outputs = Outputs(node, self._pipeline.model, parameters.config.output)
         self.cameras = CameraKeeper(parameters.config.fitting.field_of_view)
+        self.loss = ImageLoss()
         model = self._pipeline.model
         self.health = Health(topic, {"model": model.name, "model sha256": model.sha256})
 
     def start(self) -> None:
         """Reset the diagnostics and publish the face model, when the node is activated."""
         self.health.start(time.monotonic())
+        self.loss.reset()
         self._outputs.publish_face_model(Header(stamp=self._node.get_clock().now().to_msg()))
 
     def process(self, message: Image | CompressedImage) -> None:
@@ -56,17 +67,19 @@ class FrameProcessor:
             self._report(error)
 
     def _process(self, message: Image | CompressedImage) -> None:
-        started = time.perf_counter()
+        started, arrival_ns = time.perf_counter(), time.monotonic_ns()
         image = decode(message)
         camera = self.cameras.camera(image.shape[1], image.shape[0])
         stamp = Time.from_msg(message.header.stamp)
-        frame = Frame(image, stamp.nanoseconds, message.header.frame_id, camera)
+        frame = Frame(image, stamp.nanoseconds, message.header.frame_id, camera, arrival_ns)
         decoded = time.perf_counter()
-        self._log_time_jump(stamp.nanoseconds)
         with self._lock:
             faces = self._pipeline(frame)
+            self._check_stamps(self._pipeline.clock)
         processed = time.perf_counter()
-        self._outputs(frame, faces, message.header, self._parameters.config.output)
+        with self._output_lock:
+            self._outputs(frame, faces, message.header, self._parameters.config.output)
+            self._last_output.update(message.header, time.monotonic())
         published = time.perf_counter()
         age = (self._node.get_clock().now().nanoseconds - stamp.nanoseconds) / 1e9
         with self._lock:
@@ -80,16 +93,6 @@ class FrameProcessor:
         }
         self.health.frame_published(time.monotonic(), len(faces), seconds, age)
 
-    def _log_time_jump(self, stamp_ns: int) -> None:
-        """Warn that the pipeline resets its tracks: a bag was restarted, or the clock was set back."""
-        last = self._last_stamp_ns
-        if last is not None and stamp_ns < last:
-            self._node.get_logger().warning(
-                f"image stamps jumped back by {(last - stamp_ns) * 1e-9:.3f} s: all tracks are reset",
-                throttle_duration_sec=LOG_INTERVAL,
-            )
-        self._last_stamp_ns = stamp_ns
-
     def _report(self, error: Exception) -> None:
         text = str(error) if isinstance(error, DecodeError) else traceback.format_exc()
         self.health.frame_failed(time.monotonic(), text.strip().splitlines()[-1])
@@ -99,10 +102,39 @@ class FrameProcessor:
         """Raises BundleError or ConfigError if the face model does not support these settings; see `check_output`."""
         check_output(config, self._pipeline.model)
 
-    def reset(self) -> None:
-        """Delete all tracks; ids are not reused."""
+    def on_camera_info(self, message: CameraInfo) -> None:
+        """Use a CameraInfo for the images from now on."""
+        self.cameras.update(message)
+        self.loss.info_received(Time.from_msg(message.header.stamp).nanoseconds)
+
+    def on_image(self, message: Image | CompressedImage, dropped: bool) -> None:
+        """Record the arrival of an image; ``dropped``: it replaced one that was still waiting."""
+        self.health.image_received(time.monotonic(), dropped)
+        self.loss.image_received(Time.from_msg(message.header.stamp).nanoseconds)
+
+    def clear(self, silence: float = 0.0) -> None:
+        """Remove all faces from the outputs if the last result is older than ``silence`` seconds."""
+        with self._output_lock:
+            now = time.monotonic()
+            age = self._last_output.age(now)
+            if age is not None and age >= silence:
+                self._outputs.clear(self._last_output.header_at(now))
+                self._last_output.clear()
+
+    def input_problem(self) -> str:
+        """Why the latest image does not show what is in front of the camera now; empty if it does."""
+        age = self._last_output.age(time.monotonic())
+        timeout = min(self._parameters.config.input_timeout, MAX_CALIBRATION_AGE)
+        if age is not None and age < timeout:
+            return ""
+        return f"no image was processed in the last {timeout:g} s; see /diagnostics"
+
+    def reset(self) -> int:
+        """Delete all tracks and return their number; ids are not reused."""
         with self._lock:
+            count = self._pipeline.track_count
             self._pipeline.reset()
+        return count
 
     def calibrate_neutral(self) -> int:
         """Store the current expressions of all tracked faces as neutral; returns their number."""

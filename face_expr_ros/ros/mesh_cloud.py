@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,16 @@ def mesh_cloud(mesh_set: MeshSet, header: Header, write: Writer) -> bytes | Poin
         header: header of the image.
         write: writer of PointCloud2, from :func:`face_expr_ros.ros.cdr.create_writer`.
     """
-    points = np.concatenate([np.zeros(0, _POINT), *map(_points, mesh_set.meshes)])
+    return _cloud([_points(mesh) for mesh in mesh_set.meshes], header, write)
+
+
+def empty_cloud(header: Header, write: Writer) -> bytes | PointCloud2:
+    """The cloud without points that replaces the last one."""
+    return _cloud([], header, write)
+
+
+def _cloud(parts: Sequence[NDArray[Any]], header: Header, write: Writer) -> bytes | PointCloud2:
+    points = np.concatenate([np.zeros(0, _POINT), *parts])
     cloud: Any = PointCloud2(header=header, height=1, width=len(points), fields=_FIELDS, is_dense=True)
     cloud.point_step, cloud.row_step = _POINT.itemsize, points.nbytes
     return write(cloud, data=points.view(np.uint8))

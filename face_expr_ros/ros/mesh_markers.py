@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from builtin_interfaces.msg import Duration as DurationMessage
 from geometry_msgs.msg import Vector3
 from numpy.typing import NDArray
+from rclpy.duration import Duration
 from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
@@ -52,6 +54,7 @@ class MeshMarkers:
             header: header of the image.
             config: selects landmarks and axes.
         """
+        lifetime = Duration(seconds=config.mesh_lifetime).to_msg()
         enabled = {MESH: mesh_set is not None, LANDMARKS: config.mesh_landmarks, AXES: config.mesh_axes}
         shown = {(face.id, number) for face in faces for number, is_enabled in enabled.items() if is_enabled}
         for namespace, number in sorted(self._shown - shown):
@@ -59,22 +62,27 @@ class MeshMarkers:
         self._shown = shown
         if mesh_set is not None:
             for mesh in mesh_set.meshes:
-                yield self._mesh(mesh, mesh_set, header)
+                yield self._mesh(mesh, mesh_set, header, lifetime)
         for face in faces:
             if config.mesh_landmarks:
-                yield self._points(face, header)
+                yield self._points(face, header, lifetime)
             if config.mesh_axes:
-                yield self._writer(
-                    _marker(face, AXES, Marker.LINE_LIST, AXIS_WIDTH, header), points=_AXIS_POINTS, colors=_AXIS_COLORS
-                )
+                marker = _marker(face, AXES, Marker.LINE_LIST, AXIS_WIDTH, header, lifetime)
+                yield self._writer(marker, points=_AXIS_POINTS, colors=_AXIS_COLORS)
 
-    def _mesh(self, mesh: ColoredMesh, mesh_set: MeshSet, header: Header) -> bytes | Marker:
+    def clear(self, header: Header) -> Marker:
+        """The marker that deletes all markers of this topic."""
+        self._shown.clear()
+        return Marker(header=header, action=Marker.DELETEALL)
+
+    def _mesh(self, mesh: ColoredMesh, mesh_set: MeshSet, header: Header, lifetime: DurationMessage) -> bytes | Marker:
         marker_type, scale = (Marker.LINE_LIST, EDGE_WIDTH) if mesh_set.wireframe else (Marker.TRIANGLE_LIST, 1.0)
         points, colors = self._corner_buffers(mesh_set.corners)
         # mode="clip" lets NumPy write to the buffer directly; all indices are valid.
         np.take((mesh.vertices @ FACE_FRAME).astype(np.float64), mesh_set.corners, axis=0, out=points, mode="clip")
         np.take(mesh.colors, mesh_set.corners, axis=0, out=colors, mode="clip")
-        return self._writer(_marker(mesh.face, MESH, marker_type, scale, header), points=points, colors=colors)
+        marker = _marker(mesh.face, MESH, marker_type, scale, header, lifetime)
+        return self._writer(marker, points=points, colors=colors)
 
     def _corner_buffers(self, corners: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """Buffers for the corners, reused in later frames: allocating megabytes in each frame is slow."""
@@ -83,15 +91,17 @@ class MeshMarkers:
             self._buffers = {count: (np.empty((count, 3)), np.empty((count, 4), np.float32))}
         return self._buffers[count]
 
-    def _points(self, face: Face, header: Header) -> bytes | Marker:
+    def _points(self, face: Face, header: Header, lifetime: DurationMessage) -> bytes | Marker:
         points = self._landmarks.vertices(face.fit.shape, face.fit.expression) @ FACE_FRAME
-        marker = _marker(face, LANDMARKS, Marker.SPHERE_LIST, LANDMARK_DIAMETER, header)
+        marker = _marker(face, LANDMARKS, Marker.SPHERE_LIST, LANDMARK_DIAMETER, header, lifetime)
         marker.color.r, marker.color.g, marker.color.b, marker.color.a = _POINT_COLOR
         return self._writer(marker, points=points)
 
 
-def _marker(face: Face, number: int, marker_type: int, scale: float, header: Header) -> Marker:
-    marker = Marker(header=header, ns=face.id, id=number, type=marker_type, action=Marker.ADD)
+def _marker(
+    face: Face, number: int, marker_type: int, scale: float, header: Header, lifetime: DurationMessage
+) -> Marker:
+    marker = Marker(header=header, ns=face.id, id=number, type=marker_type, action=Marker.ADD, lifetime=lifetime)
     marker.pose = pose_message(face.fit.pose)
     marker.scale = Vector3(x=scale, y=scale, z=scale)
     return marker

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -25,7 +26,7 @@ from face_expr_ros.drawing.overlays import annotate
 from face_expr_ros.msg import FaceArray, FaceEvent, FaceExpression, FaceModel, FacePose, FaceShape
 from face_expr_ros.ros import encode
 from face_expr_ros.ros.cdr import create_writer
-from face_expr_ros.ros.mesh_cloud import mesh_cloud
+from face_expr_ros.ros.mesh_cloud import empty_cloud, mesh_cloud
 from face_expr_ros.ros.mesh_markers import MeshMarkers
 from face_expr_ros.ros.meshes import MeshBuilder
 from face_expr_ros.ros.node_runner import LOG_INTERVAL
@@ -35,6 +36,7 @@ from face_expr_ros.serialization.message_dicts import face_array_values
 QUEUE = QoSProfile(depth=10)  # reliable
 MARKER_QUEUE = QoSProfile(depth=20)  # the markers of the last two images
 TF_QUEUE = QoSProfile(depth=100)  # as tf2_ros
+LAST_MESSAGE_TIMEOUT = Duration(seconds=0.1)  # for subscribers to receive what was published before a shutdown
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
@@ -93,9 +95,17 @@ class Outputs:
         """Publish the face model, which is latched for later subscribers."""
         self._face_model.publish(encode.face_model(self._model, self._model.expression_names, header))
 
+    def clear(self, header: Header) -> None:
+        """Remove all faces that are displayed: an empty FaceArray, no markers and an empty cloud."""
+        self._faces.publish(FaceArray(header=header))
+        self._markers.publish(self._mesh_markers.clear(header))
+        self._cloud.publish(empty_cloud(header, self._write_cloud))
+
     def close(self) -> None:
-        """Destroy the publishers."""
+        """Destroy the publishers, after subscribers have received the last messages."""
         self._annotator.close()
+        for publisher in (self._faces, self._markers):
+            publisher.wait_for_all_acked(LAST_MESSAGE_TIMEOUT)
         for publisher in self._publishers:
             self._node.destroy_lifecycle_publisher(publisher)
 

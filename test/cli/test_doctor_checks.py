@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import re
@@ -17,7 +18,7 @@ import pytest
 from face_expr_ros.cli import doctor_checks as doctor
 from face_expr_ros.core.resources import resource_path
 from face_expr_ros.models import bundle
-from face_expr_ros.ros.fastdds_shared_memory import ProfileError, segment_size, stale_segments
+from face_expr_ros.ros.fastdds_shared_memory import ProfileError, other_users, segment_size, stale_segments
 from face_expr_ros.ros.image_probe import ProbeResult
 
 PACKAGE_PROFILE = str(resource_path("config/fastdds.xml"))
@@ -131,6 +132,23 @@ def test_only_segments_of_killed_processes_are_reported(tmp_path: Path) -> None:
     assert stale_segments(memory, processes) == [memory / "fastdds_left"]
     finding = doctor.examine_shared_memory(memory)
     assert "rm -f" in finding.text
+
+
+def test_nodes_of_other_users_are_reported_with_the_udp_profile(tmp_path: Path) -> None:
+    assert doctor.examine_other_users(tmp_path).level == "ok"
+    (tmp_path / "fastdds_port7411").touch()
+    assert other_users(tmp_path) == []
+    assert other_users(tmp_path, user=12345) == [getpass.getuser()]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the owner of a file")
+def test_the_user_of_a_container_is_reported_by_number(tmp_path: Path) -> None:
+    (tmp_path / "fastdds_port7411").touch()
+    os.chown(tmp_path / "fastdds_port7411", 54321, -1)
+    finding = doctor.examine_other_users(tmp_path)
+    assert finding.level == "note"
+    assert "nodes of user 54321 use" in finding.text
+    assert "fastdds_udp.xml" in finding.text
 
 
 def test_shared_memory_that_is_almost_full_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

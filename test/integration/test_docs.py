@@ -76,7 +76,7 @@ def test_readme_lists_the_topics_of_camera() -> None:
 
 
 def test_readme_lists_the_services() -> None:
-    offered = re.findall(r'create_service\(\w+, "([^"]+)"', source("nodes/perception.py"))
+    offered = re.findall(r'create_service\(\w+, "([^"]+)"', source("ros/tracking_services.py"))
     assert first_cells(section("Topics"), "service") == offered
 
 
