@@ -195,7 +195,7 @@ def test_auto_selects_the_fitter_by_the_parts_of_the_bundle(tmp_path: Path, mode
 
 
 def test_a_mirrored_crop_gives_the_mirrored_face(tmp_path: Path, model: MorphableModel) -> None:
-    bundle = bundle_that_answers(tmp_path, model, frontal(), logit=2.0)
+    bundle = bundle_with_output(tmp_path, model, frontal(), logit=2.0)
     assert bundle.network is not None
     whole = replace(bundle, network=replace(bundle.network, mirror=True))
     # The same answer for both crops: what is left of it is symmetric about the middle of the crop.
