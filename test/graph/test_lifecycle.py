@@ -121,7 +121,7 @@ def test_services_of_an_inactive_node_fail(node: Node) -> None:
         assert node.call("reset").message == "deleted 1 track"
 
 
-@pytest.mark.parametrize("pairs", [100, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("pairs", [50, pytest.param(1000, marks=pytest.mark.slow)])
 def test_queued_images_do_not_stop_a_deactivated_node(graph: Any, portrait: Picture, pairs: int) -> None:
     """An executor may deliver an image that it had queued before its subscription was destroyed."""
     picture = np.ascontiguousarray(portrait[::4, ::4])
