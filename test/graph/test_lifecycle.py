@@ -149,6 +149,7 @@ def test_faces_are_removed_at_shutdown(graph: Any, start: Any, portrait: Picture
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_memory_is_constant_over_200_configurations(graph: Any, start: Any, portrait: Picture) -> None:
     node, memory = Node(graph, start, portrait, "/memory"), []
     with images(node, 30.0):
@@ -157,7 +158,7 @@ def test_memory_is_constant_over_200_configurations(graph: Any, start: Any, port
             count = len(node.answers)
             node.graph.until(lambda count=count: len(node.answers) > count, "a result")
             memory.append(_resident_megabytes(node.process._process.pid))
-    assert max(memory[-20:]) - max(memory[:20]) < 30.0, f"megabytes after each configuration: {memory}"
+    assert max(memory[-20:]) - max(memory[:20]) < 40.0, f"megabytes after each configuration: {memory}"
 
 
 def _resident_megabytes(pid: int) -> float:
