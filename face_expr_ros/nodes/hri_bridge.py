@@ -120,6 +120,7 @@ class HriBridgeNode(Node):
         """Publish that no face is tracked, and destroy the node."""
         if self._last_faces is not None:
             self._remove_faces()
+            self._publish.finish()
         super().destroy_node()
 
     def _report(self, message: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from geometry_msgs.msg import TransformStamped
 from numpy.typing import NDArray
+from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import Image
@@ -32,6 +33,7 @@ from face_expr_ros.ros.hri_messages import (
 from face_expr_ros.ros.transforms import transform_message_type
 
 FACES = "/humans/faces"
+LAST_MESSAGE_TIMEOUT = Duration(seconds=0.1)
 HOW_TO_INSTALL = (
     "hri_bridge requires hri_msgs, which is not installed: sudo apt install ros-$ROS_DISTRO-hri-msgs "
     "(Humble and Jazzy), or build github.com/ros4hri/hri_msgs in your workspace"
@@ -109,6 +111,10 @@ class HriPublisher:
             transforms = self._transforms(by_id, header)
             if transforms:
                 self._tf.publish(self._tf_type(transforms=transforms))
+
+    def finish(self) -> None:
+        """Wait shortly until subscribers have received the last list of ids."""
+        self._tracked.wait_for_all_acked(LAST_MESSAGE_TIMEOUT)
 
     def _by_hri_id(self, faces: Sequence[FaceState]) -> dict[str, FaceState]:
         """The faces by their REP-155 ids; of several faces with the same id the first is kept."""

@@ -235,7 +235,7 @@ def test_the_first_of_two_faces_with_the_same_hri_id_is_published(scene: Scene) 
     assert scene.bridge.running
 
 
-def test_faces_are_removed_after_the_input_timeout(scene: Scene) -> None:
+def test_faces_are_removed_after_the_input_timeout_and_at_exit(scene: Scene) -> None:
     from hri_msgs.msg import IdsList
 
     tracked = scene.graph.listen(IdsList, f"{FACES}/tracked")
@@ -243,4 +243,6 @@ def test_faces_are_removed_after_the_input_timeout(scene: Scene) -> None:
     scene.until(lambda: tracked and list(tracked[-1].ids) == ["f11"], "a face")
     scene.graph.until(lambda: not tracked[-1].ids, "an empty list of ids")
     assert f"{FACES}/f11/roi" not in scene.topics()
+    scene.until(lambda: list(tracked[-1].ids) == ["f11"], "the face again")
     assert scene.bridge.stop() == 0, scene.bridge.output
+    scene.graph.until(lambda: not tracked[-1].ids, "an empty list of ids at exit")

@@ -121,7 +121,7 @@ def test_services_of_an_inactive_node_fail(node: Node) -> None:
         assert node.call("reset").message == "deleted 1 track"
 
 
-@pytest.mark.parametrize("pairs", [100, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("pairs", [50, pytest.param(1000, marks=pytest.mark.slow)])
 def test_queued_images_do_not_stop_a_deactivated_node(graph: Any, portrait: Picture, pairs: int) -> None:
     """An executor may deliver an image that it had queued before its subscription was destroyed."""
     picture = np.ascontiguousarray(portrait[::4, ::4])
@@ -149,6 +149,7 @@ def test_faces_are_removed_at_shutdown(graph: Any, start: Any, portrait: Picture
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_memory_is_constant_over_200_configurations(graph: Any, start: Any, portrait: Picture) -> None:
     node, memory = Node(graph, start, portrait, "/memory"), []
     with images(node, 30.0):
@@ -157,7 +158,7 @@ def test_memory_is_constant_over_200_configurations(graph: Any, start: Any, port
             count = len(node.answers)
             node.graph.until(lambda count=count: len(node.answers) > count, "a result")
             memory.append(_resident_megabytes(node.process._process.pid))
-    assert max(memory[-20:]) - max(memory[:20]) < 30.0, f"megabytes after each configuration: {memory}"
+    assert max(memory[-20:]) - max(memory[:20]) < 40.0, f"megabytes after each configuration: {memory}"
 
 
 def _resident_megabytes(pid: int) -> float:
