@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,21 +14,28 @@ from face_expr_ros.cli.common import json_option, write_json
 from face_expr_ros.cli.outputs import check_outputs
 from face_expr_ros.core.resources import resource_path
 
-# Sizes of the training sets of the weights in weights/.
-DRAWINGS = 122_880
+if TYPE_CHECKING:
+    from face_expr_ros.training.tddfa.config import TrainingConfig
+
+# Size of the training set of the expression head in weights/.
 PORTRAITS = 65_280
 TRAIN_EXPRESSION = "config/train_expression.yaml"
+TRAIN_TDDFA = "config/train_tddfa.yaml"
 
 _folder = click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-_count = click.option(
-    "--count", default=DRAWINGS, show_default=True, type=click.IntRange(min=1536), help="Number of images to render."
-)
 _processes = click.option(
     "--processes",
     default=os.cpu_count() or 1,
     show_default=True,
     type=click.IntRange(min=1),
     help="Number of rendering processes.",
+)
+_existing = click.Path(exists=True, file_okay=False, path_type=Path)
+_materials = click.option(
+    "--materials", type=_existing, help="Photographed skins (skins/) and environment maps (hdri/) for the renders."
+)
+_portraits = click.option(
+    "--portraits", type=_existing, help="Photographs of faces, one face each, to be used as they are and turned."
 )
 
 
@@ -45,15 +52,34 @@ _processes = click.option(
 @click.option(
     "--count", default=PORTRAITS, show_default=True, type=click.IntRange(min=1), help="Number of images to render."
 )
+@_materials
+@_portraits
 @_processes
 @json_option
-def synthesize(folder: Path, network: str, count: int, processes: int, json_file: Path | None) -> int:
+def synthesize(
+    folder: Path, network: str, count: int, materials: Path | None, portraits: Path | None, processes: int,
+    json_file: Path | None,
+) -> int:  # fmt: skip
     """Render training images with known ground truth.
 
-    Images that are already in FOLDER are counted and not rendered again.
+    Images that are already in FOLDER are counted and not rendered again. With --for tddfa --portraits, the images are
+    made from photographs: unchanged, and turned to profile.
     """
-    module = {"expression": "expression.shards", "tddfa": "tddfa.synthesize"}[network]
-    result = import_module(f"face_expr_ros.training.{module}").synthesize(folder, count, processes)
+    check_outputs([materials, portraits], {"--json": json_file})
+    if network == "expression":
+        if portraits:
+            raise click.UsageError("--portraits requires --for tddfa")
+        from face_expr_ros.training.expression.shards import synthesize as render_expression
+
+        result = render_expression(folder, count, processes, materials=materials)
+    elif portraits is not None:
+        from face_expr_ros.training.tddfa.portrait_shards import synthesize_portraits
+
+        result = synthesize_portraits(folder, portraits, count, processes)
+    else:
+        from face_expr_ros.training.tddfa.synthesize import synthesize as render
+
+        result = render(folder, count, processes, materials)
     click.echo(f"{result['drawings']} faces in {result['folder']}, {result['new']} of them new")
     write_json(json_file, result)
     return 0
@@ -63,22 +89,43 @@ def synthesize(folder: Path, network: str, count: int, processes: int, json_file
 def train() -> None:
     """Train the networks of the open bundle; requires PyTorch.
 
-    The training data are rendered faces only. Install PyTorch with: pip install torch
+    Install PyTorch with: pip install torch
     """
 
 
 @train.command()
 @_folder
-@_count
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Settings.  [default: those of the packaged weights]",
+)
+@_materials
+@_portraits
+@click.option(
+    "--initial",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="An exported network to continue from, its .npz beside it, instead of the one in the settings.",
+)
 @_processes
-@click.option("--steps", type=click.IntRange(min=1), help="Number of batches.  [default: as for the packaged weights]")
 @json_option
-def tddfa(folder: Path, count: int, processes: int, steps: int | None, json_file: Path | None) -> int:
+def tddfa(
+    folder: Path, config_file: Path | None, materials: Path | None, portraits: Path | None, initial: Path | None,
+    processes: int, json_file: Path | None,
+) -> int:  # fmt: skip
     """Train and export the TDDFA network.
 
-    Rendered faces, checkpoints and the exported network are written to FOLDER; an interrupted run resumes.
+    Training images, checkpoints and the exported network are written to FOLDER; an interrupted run resumes.
     """
-    result = _train_tddfa(folder, count, processes, steps)
+    from face_expr_ros.training.tddfa.config import read_training_config
+
+    config_file = config_file or resource_path(TRAIN_TDDFA)
+    check_outputs([config_file, materials, portraits, initial], {"--json": json_file})
+    config = read_training_config(config_file)
+    if initial is not None:
+        config = replace(config, initial=str(initial))
+    result = _train_tddfa(folder, config, materials, portraits, processes)
     for name, file in result["files"].items():
         click.echo(f"{folder / name}: {file['bytes']:,} bytes, sha256 {file['sha256']}")
     write_json(json_file, result)
@@ -144,11 +191,20 @@ def _import_training(package: str) -> tuple[Any, Any]:
         ) from error
 
 
-def _train_tddfa(folder: Path, count: int, processes: int, steps: int | None) -> dict[str, Any]:
+def _train_tddfa(
+    folder: Path, config: TrainingConfig, materials: Path | None, portraits: Path | None, processes: int
+) -> dict[str, Any]:
+    from face_expr_ros.training.tddfa.portrait_shards import synthesize_portraits
+    from face_expr_ros.training.tddfa.surroundings import write_surroundings
     from face_expr_ros.training.tddfa.synthesize import synthesize as render
 
     train, export = _import_training("face_expr_ros.training.tddfa")
-    render(folder / "drawings", count, processes)
-    config = train.TrainingConfig(**({} if steps is None else {"steps": steps}))
-    result = train.train(folder / "drawings", folder, config)
+    from face_expr_ros.training.tddfa.loader import DRAWINGS, PORTRAITS, SURROUNDINGS
+    from face_expr_ros.training.tddfa.network import INPUT_SIZE
+
+    render(folder / DRAWINGS, config.drawings, processes, materials)
+    if portraits is not None:
+        synthesize_portraits(folder / PORTRAITS, portraits, config.turned, processes)
+        write_surroundings(folder / SURROUNDINGS, portraits, INPUT_SIZE)
+    result = train.train(folder, folder, config)
     return {"held_out": result, "files": export.export(folder, folder)}

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from face_expr_ros.core.ibug import turned_offsets
+
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int32]
 
@@ -49,6 +51,10 @@ class MorphableModel:
         facemesh_triangle: (478,) and facemesh_barycentric: (478, 3): positions of MediaPipe's FaceMesh points on the
             surface.
         decimated_triangles: (D, 3) vertex indices of the decimated mesh; (0, 3) if it was not computed.
+        ibug_triangle: (68,) and ibug_barycentric: (68, 3): positions where annotators mark the iBUG points, between
+            vertices; empty if they are the vertices landmarks68.
+        ibug_slide: (2, 68, 3) meters, how these positions move when the head turns, see `ibug.turned_offsets`; may be
+            empty.
     """
 
     name: str
@@ -68,6 +74,9 @@ class MorphableModel:
     facemesh_triangle: IntArray
     facemesh_barycentric: FloatArray
     decimated_triangles: IntArray = field(default_factory=lambda: np.zeros((0, 3), np.int32))
+    ibug_triangle: IntArray = field(default_factory=lambda: np.zeros(0, np.int32))
+    ibug_barycentric: FloatArray = field(default_factory=lambda: np.zeros((0, 3), np.float32))
+    ibug_slide: FloatArray = field(default_factory=lambda: np.zeros((0, 68, 3), np.float32))
 
     @property
     def sparse(self) -> bool:
@@ -107,6 +116,22 @@ class MorphableModel:
         """The (478, 3) FaceMesh points of a face with the given (V, 3) vertices."""
         return self.points(vertices, self.facemesh_triangle, self.facemesh_barycentric)
 
+    def ibug_points(self, vertices: NDArray[Any], turn: NDArray[Any] | float = 0.0) -> NDArray[Any]:
+        """The (..., 68, 3) iBUG points, as annotators mark them, of faces with the given (..., V, 3) vertices.
+
+        Args:
+            turn: (...) sine of the apparent yaw, > 0 with the nose to image left.
+        """
+        if not len(self.ibug_triangle):
+            return vertices[..., self.landmarks68, :]
+        return self.points(vertices, self.ibug_triangle, self.ibug_barycentric) + self.ibug_offsets(turn)
+
+    def ibug_offsets(self, turn: NDArray[Any] | float) -> NDArray[Any]:
+        """The (..., 68, 3) offsets of the iBUG points of heads that are turned (...)."""
+        if not len(self.ibug_slide):
+            return np.zeros((*np.shape(turn), 68, 3))
+        return turned_offsets(self.ibug_slide, turn)
+
     def part_vertices(self, part: str) -> NDArray[np.intp]:
         """The indices of the vertices of one part. Raises ValueError for a part this model does not have."""
         if part not in self.part_names:
@@ -134,7 +159,7 @@ def load_face_model(path: Path) -> MorphableModel:
         data = Path(path).read_bytes()
     except OSError as error:
         raise BundleError(f"the face model {str(path)!r} cannot be read: {error.strerror}") from error
-    arrays = read_arrays(data, path)
+    arrays = _NO_IBUG | read_arrays(data, path)  # a bundle that was fetched earlier may lack them
     _check_arrays(arrays, path)
     steps = {name: np.float32(arrays[f"{name}_step"]) for name in ("identity", "expression")}
     return MorphableModel(
@@ -154,6 +179,9 @@ def load_face_model(path: Path) -> MorphableModel:
         sellion=int(arrays["sellion"]),
         facemesh_triangle=arrays["facemesh_triangle"].astype(np.int32),
         facemesh_barycentric=arrays["facemesh_barycentric"].astype(np.float32),
+        ibug_triangle=arrays["ibug_triangle"].astype(np.int32),
+        ibug_barycentric=arrays["ibug_barycentric"].astype(np.float32),
+        ibug_slide=arrays["ibug_slide"].astype(np.float32),
     )
 
 
@@ -175,6 +203,12 @@ def write_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
             archive.writestr(zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0)), buffer.getvalue())
 
 
+_NO_IBUG = {
+    "ibug_triangle": np.zeros(0, np.int32),
+    "ibug_barycentric": np.zeros((0, 3), np.float32),
+    "ibug_slide": np.zeros((0, 68, 3), np.float32),
+}
+
 # Name -> (shape, allowed dtype kinds); a letter is a size that must be the same in all arrays.
 _LAYOUT: dict[str, tuple[tuple[str | int, ...], str]] = {
     "name": ((), "U"),
@@ -194,13 +228,19 @@ _LAYOUT: dict[str, tuple[tuple[str | int, ...], str]] = {
     "sellion": ((), "i"),
     "facemesh_triangle": ((478,), "i"),
     "facemesh_barycentric": ((478, 3), "f"),
+    "ibug_triangle": ((68,), "i"),
+    "ibug_barycentric": ((68, 3), "f"),
+    "ibug_slide": ((2, 68, 3), "f"),
 }
 # Arrays that may be empty.
-_OPTIONAL = ("vertex_part", "mirror", "facemesh_triangle", "facemesh_barycentric")
+_OPTIONAL = (
+    "vertex_part", "mirror", "facemesh_triangle", "facemesh_barycentric", "ibug_triangle", "ibug_barycentric",
+    "ibug_slide",
+)  # fmt: skip
 # Arrays of indices -> the letter of the size that they index.
 _INDICES = {
     "triangles": "V", "uv_triangles": "U", "vertex_part": "P", "mirror": "V", "landmarks68": "V", "sellion": "V",
-    "facemesh_triangle": "T",
+    "facemesh_triangle": "T", "ibug_triangle": "T",
 }  # fmt: skip
 
 

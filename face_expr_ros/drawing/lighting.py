@@ -41,11 +41,14 @@ class Light:
     Attributes:
         lamps: the lamps.
         sky, ground: linear blue, green, red of the ambient light from above and from below.
+        harmonics: nine of (blue, green, red), the ambient light on a normal in the basis of `harmonic_basis`, used
+            instead of sky and ground; may be empty.
     """
 
     lamps: tuple[Lamp, ...] = field(default_factory=_studio)
     sky: tuple[float, float, float] = (0.34, 0.32, 0.31)
     ground: tuple[float, float, float] = (0.13, 0.14, 0.16)
+    harmonics: tuple[tuple[float, float, float], ...] = ()
 
     @staticmethod
     def random(rng: np.random.Generator) -> Light:
@@ -107,15 +110,11 @@ MATERIALS = (
 def light_maps(light: Light, size: int = MAP_SIZE) -> NDArray[np.float32]:
     """Light maps (materials, size, size, 8) for `rasterizer.Shading`, one for each of MATERIALS."""
     normals, mirrored, rim = _sphere(size)
-    up = np.float32(0.5) - np.float32(0.5) * normals[:, 1]
-    ambient = [
-        np.float32(sky) * up + np.float32(ground) * (1 - up)
-        for sky, ground in zip(light.sky, light.ground, strict=True)
-    ]
+    ambient = _ambient(light, normals)
     # Planes are contiguous, and each power of the cosine is computed once for all materials.
     planes = np.zeros((len(MATERIALS), 8, size * size), np.float32)
     for of, material in zip(planes, MATERIALS, strict=True):
-        of[:3] = np.float32(material.ambient) * np.array(ambient)
+        of[:3] = np.float32(material.ambient) * ambient
     for lamp in light.lamps:
         direction = (np.array(lamp.direction) / np.linalg.norm(lamp.direction)).astype(np.float32)
         facing, mirror = normals @ direction, mirrored @ direction
@@ -128,6 +127,25 @@ def light_maps(light: Light, size: int = MAP_SIZE) -> NDArray[np.float32]:
                 of[channel] += np.float32(color) * wrapped[material.wrap[channel]]
                 of[4 + channel] += np.float32(color) * reflected
     return np.ascontiguousarray(planes.transpose(0, 2, 1)).reshape(len(MATERIALS), size, size, 8)
+
+
+def _ambient(light: Light, normals: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(3, n) light from everywhere on normals (n, 3)."""
+    if light.harmonics:
+        lit = harmonic_basis(normals) @ np.array(light.harmonics, np.float32)
+        return np.maximum(lit, 0).T
+    up = np.float32(0.5) - np.float32(0.5) * normals[:, 1]
+    pairs = zip(light.sky, light.ground, strict=True)
+    return np.array([np.float32(sky) * up + np.float32(ground) * (1 - up) for sky, ground in pairs])
+
+
+def harmonic_basis(directions: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n, 9) real spherical harmonics up to the second band, at directions (n, 3) of any length."""
+    x, y, z = (directions / np.linalg.norm(directions, axis=1, keepdims=True)).T
+    band2 = [1.092548 * x * y, 1.092548 * y * z, 0.315392 * (3 * z * z - 1), 1.092548 * x * z]
+    return np.column_stack(
+        [np.full_like(x, 0.282095), 0.488603 * y, 0.488603 * z, 0.488603 * x, *band2, 0.546274 * (x * x - y * y)]
+    ).astype(np.float32)
 
 
 def _wrapped(facing: NDArray[np.float32], wrap: float) -> NDArray[np.float32]:

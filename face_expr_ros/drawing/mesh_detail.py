@@ -108,6 +108,9 @@ def _of_points(model: MorphableModel, points: Callable[[Floats], Floats], triang
         decimated_triangles=np.zeros((0, 3), np.int32),
         facemesh_triangle=np.zeros(0, np.int32),
         facemesh_barycentric=np.zeros((0, 3), np.float32),
+        ibug_triangle=np.zeros(0, np.int32),
+        ibug_barycentric=np.zeros((0, 3), np.float32),
+        ibug_slide=np.zeros((0, 68, 3), np.float32),
     )
 
 

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.geometry import project, to_camera
+from face_expr_ros.core.ibug import apparent_turn
 from face_expr_ros.core.types import Camera, FaceFit, FloatArray
 
 Float32 = NDArray[np.float32]
@@ -38,16 +40,14 @@ def fit_pixels(fit: FaceFit, vertices: FloatArray, height: int) -> FloatArray:
     return np.column_stack([moved[:, 0] - 1, height - moved[:, 1], -moved[:, 2]])
 
 
-def fit_in_image(
-    fit: FaceFit, vertices: FloatArray, landmarks68: NDArray[np.integer], camera: Camera, height: int
-) -> Float32:
+def fit_in_image(fit: FaceFit, vertices: FloatArray, model: MorphableModel, camera: Camera, height: int) -> Float32:
     """Project vertices (V, 3) in model axes with the projection of the fit: x, y in pixels, z in meters.
 
     Fits of a network use a weak perspective, fits to landmarks full perspective; near the camera the two differ by
     several pixels at the ears. The projection that agrees better with the fit's own 68 points is used.
 
     Args:
-        landmarks68: (68,) vertex indices of the iBUG points.
+        model: gives the iBUG points of the vertices.
         height: rows of the image.
     """
     points = to_camera(vertices, fit.pose)
@@ -55,7 +55,9 @@ def fit_in_image(
     weak = fit_pixels(fit, vertices, height)
     scale = np.linalg.norm(fit.weak_perspective[:2, :3], axis=1).mean()
     weak[:, 2] = fit.pose.position[2] + weak[:, 2] / max(scale, 1e-6)
-    errors = [np.abs(pixels[landmarks68, :2] - fit.landmarks68[:, :2]).mean() for pixels in (full, weak)]
+    points68 = model.ibug_points(vertices, apparent_turn(fit.weak_perspective))
+    projections = (project(to_camera(points68, fit.pose), camera), fit_pixels(fit, points68, height)[:, :2])
+    errors = [np.abs(pixels - fit.landmarks68[:, :2]).mean() for pixels in projections]
     return np.asarray(weak if errors[1] < errors[0] else full, np.float32)
 
 

@@ -132,7 +132,7 @@ def project_face(fit: FaceFit, model: MorphableModel, camera: Camera, height: in
     points = to_camera(vertices, fit.pose)
     if not np.isfinite(points).all() or (points[:, 2] <= _MIN_DISTANCE).any():
         return None
-    return ProjectedFace(points, fit_in_image(fit, vertices, model.landmarks68, camera, height))
+    return ProjectedFace(points, fit_in_image(fit, vertices, model, camera, height))
 
 
 def project_faces(fits: Sequence[FaceFit], model: MorphableModel, camera: Camera, height: int) -> list[ProjectedFace]:

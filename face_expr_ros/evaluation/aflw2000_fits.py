@@ -7,7 +7,7 @@ the pipeline including face detection.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -78,19 +78,42 @@ def _true_crops(config: PerceptionConfig, bundle: Bundle) -> tuple[FitImage, Cal
     The crop uses the ground truth's coordinates unchanged, as the published script does. FaceMesh gets the same crop
     with the face's roll, as from MediaPipe's own detector.
     """
+    fit, close = _fit_true_crops(config, bundle)
+
+    def fit_image(image: Image, points: FloatArray) -> Prediction | None:
+        found = fit(_frame(image, config), points)
+        return _prediction(found) if found.confidence > 0.0 else None
+
+    return fit_image, close
+
+
+def _fit_true_crops(
+    config: PerceptionConfig, bundle: Bundle
+) -> tuple[Callable[[Frame, FloatArray], FaceFit], Callable[[], None]]:
+    """The fit to one image and the truth's points in it; and how to free the networks."""
     fitter = open_fitter(config.fitting, bundle)
     landmarks = open_landmarks(config.landmarks)
 
-    def fit_image(image: Image, points: FloatArray) -> Prediction | None:
-        frame = _frame(image, config)
+    def fit(frame: Frame, points: FloatArray) -> FaceFit:
         fitter.reset()
         landmarks.reset()
         track = Track("f1", crop_from_landmarks(points), None, fresh=False, roll=roll_of(points))
         (found,) = [landmarks(frame, [track]) for _ in range(3)][-1]
-        (fit,) = fitter(frame, [replace(track, landmarks=found)])
-        return _prediction(fit) if fit.confidence > 0.0 else None
+        (fitted,) = fitter(frame, [replace(track, landmarks=found)])
+        return fitted
 
-    return fit_image, landmarks.close
+    return fit, landmarks.close
+
+
+def fits_in_true_crops(dataset: Dataset, config: PerceptionConfig) -> Iterator[tuple[Frame, FaceFit]]:
+    """Every image with the fit in the crop around the truth's points; its confidence is 0 if there is none."""
+    bundle = open_bundle(config.bundle, config.fitting.network)
+    fit, close = _fit_true_crops(config, bundle)
+    rows = zip(dataset.paths, dataset.truth.original, strict=True)
+    for path, points in progress(rows, "AFLW2000-3D", len(dataset.paths), "images"):
+        frame = _frame(read_image(path), config)
+        yield frame, fit(frame, points)
+    close()
 
 
 def _whole_images(config: PerceptionConfig) -> tuple[FitImage, Callable[[], None]]:

@@ -143,4 +143,7 @@ _ABSENT: Arrays = {
     "mirror": np.zeros(0, np.int32),
     "facemesh_triangle": np.zeros(0, np.int32),
     "facemesh_barycentric": np.zeros((0, 3), np.float32),
+    "ibug_triangle": np.zeros(0, np.int32),
+    "ibug_barycentric": np.zeros((0, 3), np.float32),
+    "ibug_slide": np.zeros((0, 68, 3), np.float32),
 }

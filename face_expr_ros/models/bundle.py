@@ -38,6 +38,7 @@ class Network:
         shape_count, expression_count: coefficients, as many as the face model has.
         model_unit: meters per unit of the network's model coordinates: 1e-6 for the Basel Face Model.
         origin: (3,) meters, the sellion in those coordinates.
+        mirror: run on each crop and its mirror image, and average both; requires a symmetric face model.
     """
 
     path: Path
@@ -51,6 +52,7 @@ class Network:
     expression_count: int
     model_unit: float
     origin: FloatArray
+    mirror: bool = False
 
 
 @dataclass(frozen=True)
@@ -222,6 +224,7 @@ def _open_network(files: _Files, model: MorphableModel, name: str) -> Network | 
         shape_count=entry["shape_count"],
         expression_count=entry["expression_count"],
         model_unit=entry["model_unit"],
+        mirror=entry.get("mirror", False),
         **_read_mean_std(mean_std),
     )
     _check_network(network, model)

@@ -1,4 +1,4 @@
-"""Builds ONNX files node by node."""
+"""Builds ONNX files node by node, and reads their layers."""
 
 from __future__ import annotations
 
@@ -73,3 +73,11 @@ class Graph:
         helper.set_model_props(model, dict(metadata or {}))
         onnx.checker.check_model(model, full_check=True)
         path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def read_layers(path: Path) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+    """Weight and bias of each convolution and matrix product of an ONNX file, in their order."""
+    graph = onnx.load(path).graph
+    values = {value.name: numpy_helper.to_array(value) for value in graph.initializer}
+    nodes = [node for node in graph.node if node.op_type in ("Conv", "Gemm")]
+    return [(values[node.input[1]], values[node.input[2]]) for node in nodes]

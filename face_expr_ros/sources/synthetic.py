@@ -18,6 +18,7 @@ from face_expr_ros.sources.source_frame import SourceFrame, Truth
 from face_expr_ros.synthetic import actor
 from face_expr_ros.synthetic.appearance import Appearance
 from face_expr_ros.synthetic.background import studio_wall, unit_noise
+from face_expr_ros.synthetic.photo_skin import shipped_skin
 from face_expr_ros.synthetic.scene import FaceRenderer, SceneFace, render_scene
 
 _FACE_SPACING = 0.24  # meters between the faces of a group
@@ -44,9 +45,10 @@ class SyntheticSource:
         self.camera = pinhole_camera(config.width, config.height, config.field_of_view)
         self._shapes = [self._shape(number) for number in range(config.faces)]
         self._neutral = [self._model.vertices(shape) for shape in self._shapes]
+        appearances = [self._appearance(number) for number in range(config.faces)]
         self._renderers = [
-            FaceRenderer(self._model, self._appearance(number), texture_width=texture_width)
-            for number in range(config.faces)
+            FaceRenderer(self._model, look, texture_width=texture_width, skin=shipped_skin(look.skin))
+            for look in appearances
         ]
 
     def read(self, t: float) -> SourceFrame:

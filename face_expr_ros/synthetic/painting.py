@@ -40,14 +40,22 @@ class Paint:
         return self.levels[level]
 
 
-def paint_head(geometry: HeadGeometry, appearance: Appearance) -> Paint:
-    """Paint the texture of a person with this appearance."""
+def paint_head(geometry: HeadGeometry, appearance: Appearance, skin: Float32 | None = None) -> Paint:
+    """Paint the texture of a person with this appearance.
+
+    Args:
+        skin: (N, 3) sRGB blue, green, red of a photographed skin at the texels, see `photo_skin`; None paints it.
+    """
     field = fields.texture_fields(geometry)
     rng = np.random.default_rng([appearance.seed, 5])
     colors = np.empty((len(field.position), 4), np.uint8)
     for block, block_fields in field.blocks():
         color = np.empty((4, len(block_fields.position)), np.float32)
-        _paint_skin(color, block_fields, appearance)
+        if skin is None:
+            _paint_skin(color, block_fields, appearance)
+        else:
+            _copy_skin(color, block_fields, appearance, skin[block].T)
+        _paint_over_skin(color, block_fields, appearance)
         _paint_mouth(color, block_fields)
         colors[block] = np.clip(color, 0, 255, out=color).T
     image = geometry.texels.image(colors)
@@ -89,8 +97,26 @@ def _paint_skin(color: Float32, field: TextureFields, appearance: Appearance) ->
     _subtract_color(tone, field.lash_line, (0.80, 0.80, 0.76))
     _subtract_color(tone, 0.55 * field.nostrils, (1.1, 1.1, 0.9))
     np.multiply(tone, base, out=color[:3])
-    _paint_makeup(color, field, appearance)
     color[3] = 255 * (0.40 + 0.16 * field.nose_tip + 0.10 * field.grain + 0.38 * field.lips - 0.2 * field.lash_line)
+
+
+def _copy_skin(color: Float32, field: TextureFields, appearance: Appearance, skin: Float32) -> None:
+    """A photographed skin (3, n), which includes pores, lips and lids."""
+    tone = np.ones_like(skin)
+    red = 0.5 * (appearance.redness - 0.5) * (0.70 * field.cheeks + 0.50 * field.nose_tip + 0.50 * field.ears)
+    _subtract_color(tone, np.clip(red, 0, 1), (1 - _REDNESS_TINT[0], 1 - _REDNESS_TINT[1], 1 - _REDNESS_TINT[2]))
+    _subtract_color(tone, 0.30 * appearance.freckles * field.freckles, (1.2, 1.0, 0.7))
+    _subtract_color(tone, appearance.stubble * field.beard * (0.26 + 0.30 * field.dots), (1.0, 1.0, 1.0))
+    _subtract_color(tone, 0.5 * field.lip_gap, (0.70, 0.72, 0.55))
+    _subtract_color(tone, 0.6 * field.lash_line, (0.80, 0.80, 0.76))
+    _paint_age(tone, field, appearance)
+    np.multiply(tone, skin, out=color[:3])
+    color[3] = 255 * (0.34 + 0.16 * field.nose_tip + 0.06 * field.grain + 0.30 * field.lips - 0.2 * field.lash_line)
+
+
+def _paint_over_skin(color: Float32, field: TextureFields, appearance: Appearance) -> None:
+    """Make-up, beard, hair and clothes."""
+    _paint_makeup(color, field, appearance)
     color[3] *= np.float32(appearance.gloss)
     _paint_beard(color, field, appearance)
     _paint_hair(color, field, appearance)

@@ -20,6 +20,7 @@ from face_expr_ros.synthetic.appearance import Appearance
 from face_expr_ros.synthetic.background import studio_wall
 from face_expr_ros.synthetic.head import HeadGeometry, head_geometry
 from face_expr_ros.synthetic.painting import Paint, paint_head
+from face_expr_ros.synthetic.photo_skin import PhotoSkin
 from face_expr_ros.synthetic.wardrobe import build_worn_items
 from face_expr_ros.synthetic.worn import WornItems
 
@@ -45,16 +46,23 @@ class FaceRenderer:
         model: a face model with the mesh parts of the open model.
         appearance: appearance of the person; None uses the defaults.
         texture_width: width of the skin's texture, pixels; the cost of the constructor grows with its square.
+        skin: photographed skin; None paints one.
     """
 
     def __init__(
-        self, model: MorphableModel, appearance: Appearance | None = None, *, texture_width: int = 768
+        self,
+        model: MorphableModel,
+        appearance: Appearance | None = None,
+        *,
+        texture_width: int = 768,
+        skin: PhotoSkin | None = None,
     ) -> None:
         self.model = model
         self.appearance = appearance or Appearance()
         self.texture_width = texture_width
         self.geometry: HeadGeometry = head_geometry(model, texture_width)
-        self._paint: Paint = paint_head(self.geometry, self.appearance)
+        colors = None if skin is None else skin.at_texels(self.geometry, self.appearance.skin)
+        self._paint: Paint = paint_head(self.geometry, self.appearance, colors)
         self._worn: WornItems | None = build_worn_items(model, self.appearance)
 
     def render(

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
 
+_SHARP_SIDE = 120  # pixels of a picture that is blurred as much as it may be
+
 
 def degrade(image: Image, rng: np.random.Generator) -> Image:
     """Degrade an image (side, side, 3) at random: color, shading, blur, low resolution, noise and JPEG compression.
@@ -63,9 +65,10 @@ def _shading(rng: np.random.Generator, side: int) -> NDArray[np.float32]:
 
 
 def _blur(image: Image, rng: np.random.Generator) -> Image:
+    scale = min(1.0, len(image) / _SHARP_SIDE)
     if rng.random() < 0.6:
-        return np.asarray(cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.3, 2.2))), np.uint8)
-    length = int(rng.integers(3, 10))
+        return np.asarray(cv2.GaussianBlur(image, (0, 0), scale * float(rng.uniform(0.3, 2.2))), np.uint8)
+    length = max(3, round(scale * int(rng.integers(3, 10))))
     kernel = np.zeros((length, length), np.float32)
     reach = np.array([np.cos(angle := rng.uniform(0, np.pi)), np.sin(angle)]) * (length - 1) / 2
     middle = (length - 1) / 2

@@ -12,7 +12,10 @@ from face_expr_ros.training.checkpoints_and_schedule import float32_array
 
 
 def fold_batch_norm(convolution: nn.Conv2d, norm: nn.Module) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Weight and bias, float32, of a convolution without bias and the batch normalization after it."""
+    """Weight and bias, float32, of a convolution and the batch normalization after it, or of one with a bias."""
+    if isinstance(norm, nn.Identity):
+        assert convolution.bias is not None
+        return float32_array(convolution.weight), float32_array(convolution.bias)
     scale, offset = _scale_and_offset(norm)
     return float32_array(convolution.weight * scale[:, None, None, None]), float32_array(offset)
 

@@ -80,6 +80,8 @@ OVERWRITING = {
     "evaluate expression --report": ("evaluate", "expression", "--task", "a.png", "--report", "a.png"),
     "evaluate expression --table": ("evaluate", "expression", "--videos", "folder", "--table", "folder/b.png"),
     "evaluate fit-ridge OUT": ("evaluate", "fit-ridge", "folder", "folder/b.png"),
+    "synthesize --json": ("synthesize", "new", "--for", "tddfa", "--portraits", "folder", "--json", "folder/b.png"),
+    "train tddfa --json": ("train", "tddfa", "new", "--config", "p.yaml", "--json", "p.yaml"),
     "train expression --json": ("train", "expression", "--config", "p.yaml", "--json", "p.yaml"),
 }  # fmt: skip
 SAME_TWICE = {

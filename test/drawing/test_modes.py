@@ -50,6 +50,8 @@ def basel_like():
         part_names=(), vertex_part=np.zeros(0, np.uint8), mirror=np.zeros(0, np.int32),
         landmarks68=np.arange(0, 68 * 13, 13, dtype=np.int32), sellion=465,
         facemesh_triangle=np.zeros(0, np.int32), facemesh_barycentric=np.zeros((0, 3), np.float32),
+        ibug_triangle=np.zeros(0, np.int32), ibug_barycentric=np.zeros((0, 3), np.float32),
+        ibug_slide=np.zeros((0, 68, 3), np.float32),
     )  # fmt: skip
 
 
@@ -61,6 +63,8 @@ def sparse(model):
         expression=model.expression[:, points], landmarks68=np.arange(68, dtype=np.int32), sellion=27,
         triangles=nothing, uv=np.zeros((0, 2), np.float32), uv_triangles=nothing, part_names=(),
         vertex_part=np.zeros(0, np.uint8), mirror=np.zeros(0, np.int32),
+        ibug_triangle=np.zeros(0, np.int32), ibug_barycentric=np.zeros((0, 3), np.float32),
+        ibug_slide=np.zeros((0, 68, 3), np.float32),
     )  # fmt: skip
 
 
@@ -162,7 +166,7 @@ def test_vertices_are_projected_consistently_with_the_fit(model) -> None:
     weak = replace(fit, landmarks68=fit_pixels(fit, model.mean[model.landmarks68], HEIGHT))
     assert np.abs(weak.landmarks68[:, :2] - fit.landmarks68[:, :2]).max() > 5, "pixels: the two do differ"
     for one in (fit, weak):
-        pixels = fit_in_image(one, model.mean, model.landmarks68, frame.camera, HEIGHT)
+        pixels = fit_in_image(one, model.mean, model, frame.camera, HEIGHT)
         assert pixels[model.landmarks68, :2] == pytest.approx(one.landmarks68[:, :2], abs=0.01)
         assert pixels[model.sellion, 2] == pytest.approx(0.3, abs=1e-5)
 

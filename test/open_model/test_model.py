@@ -8,6 +8,7 @@ import pytest
 from face_expr_ros.core.arkit import ARKIT_NAMES, mirrored_name
 from face_expr_ros.core.face_model import MorphableModel, load_face_model
 from face_expr_ros.core.resources import resource_path
+from face_expr_ros.evaluation.aflw2000 import MIRRORED
 
 PATH = resource_path("bfm/open_face_model.npz")
 MIRROR = np.array([-1.0, 1.0, 1.0], np.float32)
@@ -271,3 +272,15 @@ def test_facemesh_points_are_at_the_expected_positions(model):
     assert set(parts[:468].tolist()) <= {model.part_names.index(part) for part in ("skin", "inner_mouth")}
     assert (parts[468:473] == right).all()
     assert (parts[473:] == left).all()
+
+
+def test_annotated_points_are_symmetric_and_near_the_anatomical_ones(model):
+    points = model.ibug_points(model.mean)
+    assert points.shape == (68, 3)
+    np.testing.assert_allclose(points[MIRRORED] * [-1, 1, 1], points, atol=1e-6)
+    np.testing.assert_allclose(model.ibug_barycentric.sum(axis=1), 1.0, atol=1e-4)
+    away = np.linalg.norm(points - model.mean[model.landmarks68], axis=1)
+    assert away.max() < 31 * MILLIMETER
+    assert np.median(away) < 6 * MILLIMETER
+    batch = model.ibug_points(model.identity[:3])
+    np.testing.assert_allclose(batch[1], model.ibug_points(model.identity[1]), atol=1e-7)

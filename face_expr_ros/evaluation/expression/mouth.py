@@ -15,6 +15,7 @@ import numpy as np
 from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.geometry import crop_from_landmarks, default_camera, project, to_camera
+from face_expr_ros.core.ibug import apparent_turn
 from face_expr_ros.core.progress import progress
 from face_expr_ros.core.types import FaceFit, FloatArray, Frame, Track
 from face_expr_ros.evaluation.aflw2000 import MOUTH, GroundTruth, nme, yaw_bins
@@ -100,7 +101,7 @@ def _in_order(names: tuple[str, ...], values: FloatArray, model: MorphableModel)
 
 
 def _points(model: MorphableModel, fit: FaceFit, expression: FloatArray, frame: Frame) -> FloatArray:
-    vertices = model.vertices(fit.shape, expression)[model.landmarks68]
+    vertices = model.ibug_points(model.vertices(fit.shape, expression), apparent_turn(fit.weak_perspective))
     return project(to_camera(vertices, fit.pose), frame.camera)
 
 

@@ -26,10 +26,12 @@ from face_expr_ros.perception.fitting.tddfa import TddfaFitter
 
 # Yaw up to which only FaceMesh is used, and from which only the network is used: FaceMesh finds nearly every face up to
 # 30 degrees and half of those beyond 60.
-_FACEMESH_ONLY, _NETWORK_ONLY = math.radians(45), math.radians(75)
-_TURNING = math.radians(30)  # yaw from which the network runs in every frame: a fast head turns 15 degrees per frame
+_FACEMESH_ONLY, _NETWORK_ONLY = math.radians(30), math.radians(75)
+_TURNING = math.radians(20)  # yaw from which the network runs in every frame: a fast head turns 15 degrees per frame
 _NETWORK_INTERVAL_NS = 200_000_000  # between runs of the network for a frontal face
 _MIN_CONFIDENCE = 0.5  # of the network; below it FaceMesh's landmarks, if any, are used alone
+_MAX_ROLL = math.radians(50)  # beyond it FaceMesh's landmarks, if any, are used alone: the network is trained up to 45
+_MAX_RESIDUAL = 0.008  # meters; with a larger one FaceMesh and the network do not agree on a face
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,10 @@ class FusedFitter:
         selected = [track for track in tracks if self._needs_network(track, frame.stamp_ns)]
         network_fits = {track.id: fit for track, fit in zip(selected, self._network(frame, selected), strict=True)}
         combined = [self._combined(track, network_fits.get(track.id), frame.camera.height) for track in tracks]
-        fits = self._landmarks(frame, combined)
+        fits = [
+            confirmed(fit, track.landmarks, network_fits.get(track.id))
+            for track, fit in zip(tracks, self._landmarks(frame, combined), strict=True)
+        ]
         self._update_last_runs(tracks, network_fits, fits, frame.stamp_ns)
         return fits
 
@@ -121,7 +126,7 @@ class FusedFitter:
         """The track with the weighted mean of FaceMesh's landmarks and the network's."""
         if network_fit is None:
             return track
-        weight = facemesh_weight(track.landmarks, network_fit)
+        weight = facemesh_weight(track, network_fit)
         if network_fit.confidence == 0.0 or weight == 1.0:
             return track
         points = self._facemesh_points(network_fit, height)
@@ -139,11 +144,21 @@ class FusedFitter:
         return weak_perspective_pixels(network_fit.weak_perspective, points, height)
 
 
-def facemesh_weight(landmarks: Landmarks | None, network_fit: FaceFit) -> float:
+def confirmed(fit: FaceFit, landmarks: Landmarks | None, network_fit: FaceFit | None) -> FaceFit:
+    """The fit with the confidence of two independent networks that found the same face, if that is higher.
+
+    A rotated face has a large residual, and so a low confidence, because FaceMesh's far side is wrong.
+    """
+    if landmarks is None or network_fit is None or not 0.0 < fit.residual < _MAX_RESIDUAL:
+        return fit
+    return replace(fit, confidence=max(fit.confidence, landmarks.confidence * network_fit.confidence))
+
+
+def facemesh_weight(track: Track, network_fit: FaceFit) -> float:
     """The weight of FaceMesh's landmarks against the network's, 0..1, by the apparent yaw of the head."""
-    if landmarks is None:
+    if track.landmarks is None:
         return 0.0
-    if network_fit.confidence < _MIN_CONFIDENCE:
+    if network_fit.confidence < _MIN_CONFIDENCE or abs(track.roll) > _MAX_ROLL:
         return 1.0
     return float(np.clip((_NETWORK_ONLY - apparent_yaw(network_fit)) / (_NETWORK_ONLY - _FACEMESH_ONLY), 0.0, 1.0))
 

@@ -35,6 +35,7 @@ from face_expr_ros.core.geometry import (
     undistort,
     weak_perspective,
 )
+from face_expr_ros.core.ibug import apparent_turn
 from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.core.similarity import umeyama_alignment
 from face_expr_ros.core.types import Camera, FaceFit, FloatArray, Frame, Pose, Track
@@ -107,8 +108,9 @@ class LeastSquaresFitter:
         mean = model.facemesh_points(model.mean)[_FITTED]
         basis = model.facemesh_points(np.concatenate([model.identity, model.expression]))[:, _FITTED]
         self._equations = NormalEquations(mean.T, basis.transpose(2, 1, 0), *inverse_standard_deviations(config))
-        self._mean68 = model.mean[model.landmarks68].astype(np.float64)
-        basis68 = np.concatenate([model.identity, model.expression])[:, model.landmarks68]
+        self._model = model
+        self._mean68 = model.ibug_points(model.mean).astype(np.float64)
+        basis68 = model.ibug_points(np.concatenate([model.identity, model.expression]))
         self._basis68 = np.ascontiguousarray(basis68.transpose(2, 1, 0))
         self._shapes: OrderedDict[str, _ShapeEstimate] = OrderedDict()
         self._counterparts = counterparts(model.expression_names)
@@ -192,9 +194,9 @@ class LeastSquaresFitter:
         self, pose: Pose, coefficients: FloatArray, camera: Camera, residual: float, confidence: float
     ) -> FaceFit:
         shape, expression = coefficients[: self._shape_count], coefficients[self._shape_count :]
-        points68 = to_camera(self._mean68 + (self._basis68 @ coefficients).T, pose)
-        landmarks68 = pixels_with_depth(points68, pose, camera)
         apparent = weak_perspective(pose, camera)
+        points68 = self._mean68 + (self._basis68 @ coefficients).T + self._model.ibug_offsets(apparent_turn(apparent))
+        landmarks68 = pixels_with_depth(to_camera(points68, pose), pose, camera)
         return FaceFit(pose, shape, expression, residual, landmarks68, apparent, confidence)
 
     def _shape_estimate(self, face_id: str) -> _ShapeEstimate:

@@ -21,6 +21,8 @@ from face_expr_ros.core.geometry import (
     weak_perspective,
     weak_perspective_pixels,
 )
+from face_expr_ros.core.ibug import apparent_turn
+from face_expr_ros.core.mirror import coefficient_mirror, mirrored_parameters
 from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.core.types import Camera, FaceFit, FloatArray, Frame, Pose, Roi, Track
 from face_expr_ros.models.bundle import Bundle
@@ -53,11 +55,13 @@ class TddfaFitter:
             )
         self._network = bundle.network
         self._run = OnnxNetwork(self._network.path, [self._network.input_name], config.provider, config.threads)
-        points = bundle.model.landmarks68
-        self._mean68 = bundle.model.mean[points].astype(np.float64)
-        bases = np.concatenate([bundle.model.identity[:, points], bundle.model.expression[:, points]])
+        model = bundle.model
+        self._model = model
+        self._mean68 = model.ibug_points(model.mean).astype(np.float64)
+        bases = model.ibug_points(np.concatenate([model.identity, model.expression]))
         # (3 axes, 68, coefficients): three products, each too small for BLAS to start threads.
         self._basis68 = np.ascontiguousarray(bases.transpose(2, 1, 0), dtype=np.float64)
+        self._mirror = coefficient_mirror(model) if self._network.mirror else None
 
     def reset(self) -> None:
         """There is no state."""
@@ -95,17 +99,34 @@ class TddfaFitter:
 
     def _fit_pixels(self, pixels: list[NDArray[np.uint8]], crops: list[Roi], camera: Camera) -> list[FaceFit]:
         """The fits to the pixels (h, w, 3) of crops."""
-        network, width = self._network, len(self._network.mean)
-        outputs = self._run(network_input(pixels, network.input_size))[0].astype(np.float64)
-        finite = np.isfinite(outputs).all(axis=1)
-        outputs[~finite] = 0.0
-        parameters = outputs[:, :width] * network.std + network.mean
+        network = self._network
+        parameters, logits, finite = self._predict(network_input(pixels, network.input_size))
         matrices = in_image(parameters, crops, network.input_size, camera.height, network.model_unit, network.origin)
         distortions = distortion(matrices[:, :, :3])
-        confidences = expit(outputs[:, width]) if outputs.shape[1] > width else confidence_from(distortions)
+        confidences = confidence_from(distortions) if logits is None else expit(logits)
         valid = finite & np.isfinite(distortions)
         found = iter(self._fits(parameters[valid, POSE_COUNT:], matrices[valid], confidences[valid], camera))
         return [next(found) if is_valid else self._failed_fit(camera) for is_valid in valid]
+
+    def _predict(self, crops: NDArray[np.float32]) -> tuple[FloatArray, FloatArray | None, NDArray[np.bool_]]:
+        """Parameters (n, P), logits (n,) of a face if the network has them, and whether all numbers are finite (n,).
+
+        If the bundle says so, crops (n, 3, size, size) and their mirror images are one batch, and both results are
+        averaged.
+        """
+        network, count, width = self._network, len(crops), len(self._network.mean)
+        batch = crops if self._mirror is None else np.concatenate([crops, crops[..., ::-1]])
+        outputs = self._run(batch)[0].astype(np.float64)
+        finite = np.isfinite(outputs).all(axis=1)
+        outputs[~finite] = 0.0
+        parameters = outputs[:, :width] * network.std + network.mean
+        logits = outputs[:, width] if outputs.shape[1] > width else None
+        if self._mirror is not None:
+            mirrored = mirrored_parameters(parameters[count:], self._mirror, network.input_size)
+            parameters = (parameters[:count] + mirrored) / 2
+            logits = None if logits is None else (logits[:count] + logits[count:]) / 2
+            finite = finite[:count] & finite[count:]
+        return parameters, logits, finite
 
     def _failed_fit(self, camera: Camera) -> FaceFit:
         """The mean face in front of the camera, with confidence 0."""
@@ -118,6 +139,7 @@ class TddfaFitter:
         """Fits from coefficients (n, P - 12), weak perspectives (n, 3, 4) of the whole image and confidences (n,)."""
         shapes, expressions = np.split(coefficients, [self._network.shape_count], axis=1)
         points68 = self._mean68 + (self._basis68 @ coefficients.T).transpose(2, 1, 0)
+        points68 = points68 + self._model.ibug_offsets(apparent_turn(matrices))
         landmarks68 = weak_perspective_pixels(matrices, points68, camera.height)
         poses = poses_from_weak_perspectives(matrices, camera)
         residual = 0.0  # not defined without landmarks

@@ -15,6 +15,7 @@ from face_expr_ros.drawing.lighting import Light
 from face_expr_ros.perception.landmarks import LandmarkDetector
 from face_expr_ros.synthetic.actor import random_shape
 from face_expr_ros.synthetic.appearance import Appearance
+from face_expr_ros.synthetic.materials import Materials
 from face_expr_ros.synthetic.scene import FaceRenderer
 from face_expr_ros.training.backgrounds import random_background
 from face_expr_ros.training.degradation import degrade
@@ -45,26 +46,36 @@ class Portrait:
 
 
 def render_portraits(
-    model: MorphableModel, detector: LandmarkDetector, appearance: Appearance, rng: np.random.Generator, count: int
-) -> list[Portrait]:
-    """Render ``count`` portraits of one person, the first three neutral; those without landmarks are left out."""
-    renderer = FaceRenderer(model, appearance, texture_width=_TEXTURE)
+    model: MorphableModel, detector: LandmarkDetector, appearance: Appearance, rng: np.random.Generator, count: int,
+    materials: Materials | None = None,
+) -> list[Portrait]:  # fmt: skip
+    """Render ``count`` portraits of one person, the first three neutral; those without landmarks are left out.
+
+    Args:
+        materials: photographed skins and environments; None paints the skin and uses studio light.
+    """
+    if materials is None:
+        renderer = FaceRenderer(model, appearance, texture_width=_TEXTURE)
+    else:
+        renderer = materials.person(model, appearance, rng, _TEXTURE)
     shape = random_shape(rng, len(model.identity), spread=float(rng.uniform(0.7, 1.2)))
     kinds = [NEUTRAL] * _NEUTRAL_COUNT + [""] * (count - _NEUTRAL_COUNT)
-    portraits = (_render(renderer, detector, rng, shape, kind) for kind in kinds)
+    portraits = (_render(renderer, detector, rng, shape, kind, materials) for kind in kinds)
     return [portrait for portrait in portraits if portrait is not None]
 
 
 def _render(
-    renderer: FaceRenderer, detector: LandmarkDetector, rng: np.random.Generator, shape: FloatArray, kind: str
-) -> Portrait | None:
+    renderer: FaceRenderer, detector: LandmarkDetector, rng: np.random.Generator, shape: FloatArray, kind: str,
+    materials: Materials | None,
+) -> Portrait | None:  # fmt: skip
     model = renderer.model
     expression = sample_expression(rng, model.expression_names, kind)
     vertices = model.vertices(shape, expression)
     yaw, pitch, roll = random_angles(rng)
     pose = _random_pose(rng, yaw, pitch, roll)
     camera = _crop_camera(rng, pose)
-    image = renderer.render(vertices, pose, camera, Light.random(rng), random_background(rng, SIDE))
+    scene = (Light.random(rng), random_background(rng, SIDE)) if materials is None else materials.scene(rng, SIDE)
+    image = renderer.render(vertices, pose, camera, *scene)
     if rng.random() < _DEGRADED:
         image = degrade(image, rng)
     crop = crop_from_landmarks(project(to_camera(vertices[model.landmarks68], pose), camera))

@@ -17,6 +17,7 @@ from face_expr_ros.core.config import LandmarksConfig
 from face_expr_ros.core.progress import progress
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.perception.landmarks import open_landmarks
+from face_expr_ros.synthetic.materials import open_materials
 from face_expr_ros.synthetic.variety import varied_appearance
 from face_expr_ros.training.expression.scenes import Portrait, render_portraits
 from face_expr_ros.training.shard_files import finished_shards, shard_path
@@ -40,11 +41,14 @@ class Shard:
     person: NDArray[np.int64]
 
 
-def synthesize(folder: Path, count: int, processes: int, first: int = 0, people: int = PEOPLE) -> dict[str, Any]:
+def synthesize(
+    folder: Path, count: int, processes: int, first: int = 0, people: int = PEOPLE, materials: Path | None = None
+) -> dict[str, Any]:
     """Render about ``count`` portraits into ``folder``, from shard ``first`` on; existing shards are kept.
 
     Args:
         people: number of people per shard.
+        materials: folder of photographed skins and environments, see `synthetic.materials`; None for painted skins.
     Returns:
         ``folder``, ``drawings`` (number of portraits in the folder) and ``new`` (number rendered by this call). The
         file `MANIFEST` in the folder lists the shards.
@@ -52,7 +56,7 @@ def synthesize(folder: Path, count: int, processes: int, first: int = 0, people:
     numbers = range(first, first + -(-count // (people * PORTRAITS)))
     missing = [number for number in numbers if not shard_path(folder, number).exists()]
     with ProcessPoolExecutor(processes) as pool:
-        jobs = [pool.submit(render_shard, folder, number, people) for number in missing]
+        jobs = [pool.submit(render_shard, folder, number, people, materials) for number in missing]
         for job in progress(as_completed(jobs), "rendering", len(jobs)):
             job.result()
     portraits = _write_manifest(folder)
@@ -60,24 +64,26 @@ def synthesize(folder: Path, count: int, processes: int, first: int = 0, people:
     return {"folder": str(folder), "drawings": sum(portraits.values()), "new": new}
 
 
-def render_shard(folder: Path, number: int, people: int = PEOPLE) -> None:
+def render_shard(folder: Path, number: int, people: int = PEOPLE, materials: Path | None = None) -> None:
     """Render shard ``number``, reproducibly, and write it atomically."""
     path = shard_path(folder, number)
     unfinished = path.with_suffix(".part")
     unfinished.mkdir(parents=True, exist_ok=True)
-    portraits = list(_render(number, people))
+    portraits = list(_render(number, people, materials))
     for name in _ARRAYS:
         np.save(unfinished / f"{name}.npy", np.stack([getattr(portrait, name) for _, portrait in portraits]))
     np.save(unfinished / "person.npy", np.array([person for person, _ in portraits], np.int64))
     os.replace(unfinished, path)
 
 
-def _render(number: int, people: int) -> Iterator[tuple[int, Portrait]]:
+def _render(number: int, people: int, materials: Path | None) -> Iterator[tuple[int, Portrait]]:
     model, detector = open_face_model("open"), open_landmarks(LandmarksConfig())
+    opened = None if materials is None else open_materials(materials)
     for person in range(number * people, (number + 1) * people):
         rng = np.random.default_rng([person, 17])
         appearance = varied_appearance(_FIRST_APPEARANCE_SEED + person)
-        yield from ((person, portrait) for portrait in render_portraits(model, detector, appearance, rng, PORTRAITS))
+        portraits = render_portraits(model, detector, appearance, rng, PORTRAITS, opened)
+        yield from ((person, portrait) for portrait in portraits)
     detector.close()
 
 

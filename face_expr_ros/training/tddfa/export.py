@@ -25,16 +25,16 @@ def export(run: Path, folder: Path) -> dict[str, Any]:
     Returns:
         size and SHA-256 of each file, keyed by file name, for weights/manifest.yaml.
     """
-    network, mean, std = averaged_network(run)
+    trained = averaged_network(run)
     onnx_path, arrays_path = folder / f"{NAME}.onnx", folder / f"{NAME}.npz"
-    write_network(network, onnx_path)
-    np.savez(arrays_path, mean=mean, std=std)
+    write_network(trained.network, onnx_path, trained.side)
+    np.savez(arrays_path, mean=trained.mean, std=trained.std, side=trained.side)
     return {path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)} for path in (onnx_path, arrays_path)}
 
 
-def write_network(network: nn.Sequential, path: Path) -> None:
-    """Write a network of `build_network`: input `input` (n, 3, 120, 120), output `output` (n, outputs)."""
-    graph = Graph({"input": ["n", 3, INPUT_SIZE, INPUT_SIZE]})
+def write_network(network: nn.Sequential, path: Path, side: int = INPUT_SIZE) -> None:
+    """Write a network of `build_network`: input `input` (n, 3, side, side), output `output` (n, outputs)."""
+    graph = Graph({"input": ["n", 3, side, side]})
     unshuffle, stem, stem_norm, _, *blocks, pooling, pooling_norm, _, last = network
     assert isinstance(unshuffle, nn.PixelUnshuffle)
     assert isinstance(pooling, GlobalDepthwiseConvolution)

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from face_expr_ros.core.mirror import mirrored_parameters
 from face_expr_ros.training.backgrounds import random_background, random_texture
 from face_expr_ros.training.degradation import degrade
 from face_expr_ros.training.tddfa.points import LearnedPoints
@@ -18,6 +19,7 @@ Image = NDArray[np.uint8]
 
 _BACKGROUNDS = 1500
 _MIRROR = np.array([[-1.0, 0.0, SIDE - 1.0], [0.0, 1.0, 0.0]])
+_PHOTOGRAPHED = 0.5  # fraction of photographed backgrounds, if there are any
 _NO_FACE = 0.08  # fraction of negative samples
 _NEGATIVE_OFFSET = 0.75  # in crop sides: a face at least this far from the center makes a negative sample
 
@@ -46,13 +48,18 @@ class Sampler:
         points: the learned points, for mirrored samples.
         size: width and height of the samples, pixels.
         seed: seed of the random generator.
+        surroundings: (N, s, s, 3) uint8 photographed backgrounds, for half of the samples; may be None.
     """
 
-    def __init__(self, points: LearnedPoints, size: int, seed: int) -> None:
+    def __init__(
+        self, points: LearnedPoints, size: int, seed: int, surroundings: NDArray[np.uint8] | None = None
+    ) -> None:
         self._points = points
         self._size = size
         self._rng = np.random.default_rng([seed, 11])
         self._backgrounds = [random_background(self._rng, size) for _ in range(_BACKGROUNDS)]
+        photographs: list[Image] = [] if surroundings is None else list(surroundings)
+        self._surroundings = [cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA) for image in photographs]
 
     def __call__(self, shard: Shard, index: int) -> Sample:
         """A random sample of rendering ``index`` of a shard."""
@@ -99,6 +106,9 @@ class Sampler:
         return degrade(image, rng)
 
     def _background(self) -> Image:
+        if self._surroundings and self._rng.random() < _PHOTOGRAPHED:
+            image = self._surroundings[int(self._rng.integers(len(self._surroundings)))]
+            return np.asarray(image if self._rng.random() < 0.5 else image[:, ::-1])
         image = self._backgrounds[int(self._rng.integers(len(self._backgrounds)))]
         return np.asarray(np.rot90(image, int(self._rng.integers(4))))
 
@@ -124,12 +134,8 @@ def mirror(
     parameters: NDArray[np.float32], points: NDArray[np.float32], learned: LearnedPoints
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Parameters and points of the mirror image of a rendering of SIDE x SIDE pixels."""
-    matrix = parameters[:12].reshape(3, 4) * np.array([1, -1, -1, -1]) * np.array([[1], [-1], [-1]])
-    # x in TDDFA's crops starts at 1, so the mirrored x is SIDE + 1 - x.
-    matrix[0, 3] += SIDE + 1
-    coefficients = learned.coefficient_sign * parameters[12:][learned.coefficient_mirror]
     flipped = points[learned.mirror] * np.array([-1, 1]) + np.array([SIDE - 1, 0])
-    return np.concatenate([matrix.ravel(), coefficients]).astype(np.float32), flipped.astype(np.float32)
+    return mirrored_parameters(parameters, learned.coefficients, SIDE), flipped.astype(np.float32)
 
 
 def move(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,12 +21,14 @@ from face_expr_ros.core.types import Camera, FloatArray, Pose
 from face_expr_ros.drawing.lighting import Light
 from face_expr_ros.synthetic.actor import random_expression, random_shape
 from face_expr_ros.synthetic.appearance import Appearance
+from face_expr_ros.synthetic.materials import Materials
 from face_expr_ros.synthetic.scene import FaceRenderer, SceneFace, render_scene_with_coverage
 from face_expr_ros.training.tddfa.points import LearnedPoints
 
 SIDE = 160  # width and height of a rendering, pixels
 MARGIN = 1.4  # factor from the crop of the 68 points to the rendering, for random rotations and shifts
 _TEXTURE = 384
+RandomLight = Callable[[np.random.Generator], Light]
 _BLACK = np.zeros((SIDE, SIDE, 3), np.uint8)
 
 
@@ -46,22 +49,30 @@ class Rendering:
 
 
 def render_person(
-    model: MorphableModel, points: LearnedPoints, appearance: Appearance, rng: np.random.Generator, count: int
-) -> list[Rendering]:
-    """Render one appearance ``count`` times with random shapes, expressions, poses and lights."""
-    renderer = FaceRenderer(model, appearance, texture_width=_TEXTURE)
-    return [_render(renderer, points, rng) for _ in range(count)]
+    model: MorphableModel, points: LearnedPoints, appearance: Appearance, rng: np.random.Generator, count: int,
+    materials: Materials | None = None,
+) -> list[Rendering]:  # fmt: skip
+    """Render one appearance ``count`` times with random shapes, expressions, poses and lights.
+
+    Args:
+        materials: photographed skins and environments; None paints the skin and uses studio light.
+    """
+    if materials is None:
+        renderer = FaceRenderer(model, appearance, texture_width=_TEXTURE)
+        return [_render(renderer, points, rng, Light.random) for _ in range(count)]
+    renderer = materials.person(model, appearance, rng, _TEXTURE)
+    return [_render(renderer, points, rng, materials.light) for _ in range(count)]
 
 
-def _render(renderer: FaceRenderer, points: LearnedPoints, rng: np.random.Generator) -> Rendering:
+def _render(renderer: FaceRenderer, points: LearnedPoints, rng: np.random.Generator, light: RandomLight) -> Rendering:
     model = renderer.model
     shape = random_shape(rng, len(model.identity), spread=float(rng.uniform(0.8, 1.4)))
     expression = random_expression(rng, model.expression_names)
     pose = _random_pose(rng)
     vertices = model.vertices(shape, expression)
-    camera = _crop_camera(vertices[model.landmarks68], pose)
+    camera = crop_camera(vertices[model.landmarks68], pose)
     face = SceneFace(renderer, vertices, pose)
-    image, coverage = render_scene_with_coverage([face], camera, Light.random(rng), _BLACK)
+    image, coverage = render_scene_with_coverage([face], camera, light(rng), _BLACK)
     pixels = project(to_camera(vertices[points.vertices], pose), camera)
     parameters = np.concatenate([_weak_perspective(pose, camera).ravel(), shape, expression])
     return Rendering(np.dstack([image, coverage]), parameters.astype(np.float32), pixels.astype(np.float32))
@@ -81,7 +92,7 @@ def _random_pose(rng: np.random.Generator) -> Pose:
     return Pose(in_view @ turn, np.array([0.0, 0.0, distance]), metric=True)
 
 
-def _crop_camera(landmarks: FloatArray, pose: Pose) -> Camera:
+def crop_camera(landmarks: FloatArray, pose: Pose) -> Camera:
     """A camera with the sellion on its optical axis and the face's crop, with its margin, as the image."""
     unit = pinhole_camera(SIDE, SIDE, 45.0)
     unit = replace(unit, matrix=np.diag([1.0, 1.0, 1.0]))

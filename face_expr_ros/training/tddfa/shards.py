@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_expr_ros.core.face_model import MorphableModel
+from face_expr_ros.synthetic.materials import Materials
 from face_expr_ros.synthetic.variety import varied_appearance
 from face_expr_ros.training.shard_files import shard_path
 from face_expr_ros.training.tddfa.points import LearnedPoints
@@ -29,12 +30,14 @@ class Shard:
     points: NDArray[np.float32]
 
 
-def render_shard(model: MorphableModel, points: LearnedPoints, number: int) -> Iterator[Rendering]:
+def render_shard(
+    model: MorphableModel, points: LearnedPoints, number: int, materials: Materials | None = None
+) -> Iterator[Rendering]:
     """The renderings of shard ``number``; the same number gives the same renderings."""
     rng = np.random.default_rng([number, 3])
     for index in range(SHARD_SIZE // _RENDERINGS_PER_APPEARANCE):
         appearance = varied_appearance(number * SHARD_SIZE + index)
-        yield from render_person(model, points, appearance, rng, _RENDERINGS_PER_APPEARANCE)
+        yield from render_person(model, points, appearance, rng, _RENDERINGS_PER_APPEARANCE, materials)
 
 
 def write_shard(folder: Path, number: int, renderings: list[Rendering]) -> None:

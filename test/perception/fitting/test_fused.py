@@ -22,7 +22,7 @@ from face_expr_ros.core.geometry import (
 from face_expr_ros.core.types import FaceFit, Frame, Landmarks, Pose, Roi, Track
 from face_expr_ros.models.bundle import Bundle, open_bundle
 from face_expr_ros.perception.fitting import backend_name, open_fitter
-from face_expr_ros.perception.fitting.fused import FusedFitter, facemesh_weight
+from face_expr_ros.perception.fitting.fused import FusedFitter, confirmed, facemesh_weight
 from face_expr_ros.perception.fitting.least_squares import LeastSquaresFitter
 from face_expr_ros.perception.fitting.tddfa import TddfaFitter
 from face_expr_ros.sources.source_frame import Truth
@@ -62,6 +62,13 @@ def exact_landmarks(bundle: Bundle, truth: Truth) -> Landmarks:
     return Landmarks(seen.astype(np.float32), 1.0)
 
 
+LANDMARKS = Landmarks(np.zeros((478, 3), np.float32), 1.0)
+
+
+def track_with(landmarks: Landmarks | None) -> Track:
+    return Track("f1", Roi(0.0, 0.0, 100.0, 100.0), landmarks, fresh=False)
+
+
 def guess_at(yaw: float, confidence: float) -> FaceFit:
     pose = Pose(rotation_from_euler(np.radians(yaw), 0.1, 0.2), np.array([0.0, 0.0, 0.5]), metric=True)
     nothing = np.zeros(0)
@@ -70,15 +77,29 @@ def guess_at(yaw: float, confidence: float) -> FaceFit:
 
 @pytest.mark.parametrize(
     ("yaw", "confidence", "trust"),
-    [(0, 0.9, 1.0), (44, 0.9, 1.0), (60, 0.9, 0.5), (-60, 0.9, 0.5), (76, 0.9, 0.0), (80, 0.4, 1.0)],
+    [(0, 0.9, 1.0), (29, 0.9, 1.0), (52.5, 0.9, 0.5), (-52.5, 0.9, 0.5), (76, 0.9, 0.0), (80, 0.4, 1.0)],
 )
 def test_the_weight_of_facemesh_decreases_with_yaw(yaw: float, confidence: float, trust: float) -> None:
-    landmarks = Landmarks(np.zeros((478, 3), np.float32), 1.0)
-    assert facemesh_weight(landmarks, guess_at(yaw, confidence)) == pytest.approx(trust, abs=0.05)
+    assert facemesh_weight(track_with(LANDMARKS), guess_at(yaw, confidence)) == pytest.approx(trust, abs=0.05)
 
 
 def test_the_weight_of_facemesh_is_0_without_landmarks() -> None:
-    assert facemesh_weight(None, guess_at(0.0, 0.9)) == 0.0
+    assert facemesh_weight(track_with(None), guess_at(0.0, 0.9)) == 0.0
+
+
+def test_a_head_with_a_large_roll_is_fitted_to_facemesh_alone() -> None:
+    lying = replace(track_with(LANDMARKS), roll=np.radians(80.0))
+    assert facemesh_weight(lying, guess_at(76, 0.9)) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("residual", "network", "confidence"), [(0.004, 0.95, 0.95), (0.004, 0.5, 0.7), (0.009, 0.95, 0.7)]
+)
+def test_two_networks_that_agree_confirm_a_face(residual: float, network: float, confidence: float) -> None:
+    fit = replace(guess_at(50.0, 0.7), residual=residual)
+    assert confirmed(fit, LANDMARKS, guess_at(50.0, network)).confidence == pytest.approx(confidence)
+    assert confirmed(fit, None, guess_at(50.0, network)).confidence == 0.7
+    assert confirmed(fit, LANDMARKS, None).confidence == 0.7
 
 
 def test_auto_selects_the_fused_fitter_for_the_open_bundle(bundle: Bundle) -> None:

@@ -173,7 +173,7 @@ def test_degenerate_landmarks_have_confidence_0(model: MorphableModel, spread: f
 def test_68_points_and_weak_perspective_match_the_projection(model: MorphableModel) -> None:
     pose = Pose(rotation_from_euler(0.3, 0.1, 0.1), np.array([0.1, 0.05, 0.7]), metric=True)
     found = fit(model, seen(model, pose, np.zeros(40), np.zeros(52)))
-    points = model.mean[model.landmarks68]
+    points = model.ibug_points(model.mean, np.sin(0.3))
     assert found.landmarks68[:, :2] == pytest.approx(project(to_camera(points, pose), CAMERA), abs=2.0)  # pixels
     x, y, z = found.weak_perspective @ np.column_stack([points, np.ones(68)]).T
     weak = np.column_stack([x - 1, CAMERA.height - y, -z])

@@ -39,8 +39,10 @@ from face_expr_ros.core.geometry import (
     weak_perspective,
     weak_perspective_pixels,
 )
+from face_expr_ros.core.ibug import apparent_turn
 from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.core.types import Camera, Pose, Roi
+from face_expr_ros.evaluation.aflw2000 import MIRRORED
 from face_expr_ros.models.bundle import Bundle, open_face_model
 from face_expr_ros.models.onnx_session import OnnxNetwork
 from face_expr_ros.perception.fitting import open_fitter
@@ -86,7 +88,7 @@ def test_pose_points_and_coefficients_match_the_network_output(
     assert fit.shape == pytest.approx(shape, abs=1e-4)
     assert fit.expression == pytest.approx(expression, abs=1e-4)
     assert fit.weak_perspective == pytest.approx(weak_perspective(fit.pose, camera), rel=1e-3, abs=0.05)
-    points = model.vertices(shape, expression)[model.landmarks68]
+    points = model.ibug_points(model.vertices(shape, expression), apparent_turn(fit.weak_perspective))
     assert fit.landmarks68 == pytest.approx(weak_perspective_pixels(fit.weak_perspective, points, 480), abs=0.01)
     # Weak and full perspective differ by the depth of the face relative to its distance.
     assert np.abs(fit.landmarks68[:, :2] - project(to_camera(points, pose), camera)).mean() < 12.0  # pixels
@@ -190,3 +192,17 @@ def test_auto_selects_the_fitter_by_the_parts_of_the_bundle(tmp_path: Path, mode
     assert isinstance(open_fitter(FittingConfig(), without), TddfaFitter)
     with pytest.raises(ConfigError, match=r"set fitting\.backend to tddfa or auto"):
         open_fitter(FittingConfig(backend="least_squares"), without)
+
+
+def test_a_mirrored_crop_gives_the_mirrored_face(tmp_path: Path, model: MorphableModel) -> None:
+    bundle = bundle_with_output(tmp_path, model, frontal(), logit=2.0)
+    assert bundle.network is not None
+    whole = replace(bundle, network=replace(bundle.network, mirror=True))
+    # The same answer for both crops: what is left of it is symmetric about the middle of the crop.
+    (fit,) = TddfaFitter(FittingConfig(), whole)(frame_of(), [track()])
+    middle = CROP.x + (CROP.width - 1) / 2
+    mirrored = fit.landmarks68[MIRRORED] * [-1, 1, 1] + [2 * middle, 0, 0]
+    np.testing.assert_allclose(
+        mirrored[:, :2], fit.landmarks68[:, :2], atol=3.0
+    )  # pixels; ORIGIN is 1 mm off the middle
+    assert fit.confidence == pytest.approx(0.881, abs=1e-3)

@@ -47,7 +47,7 @@ def test_learned_points_begin_with_the_68_and_mirror_each_other() -> None:
 def test_coefficients_of_a_mirrored_face_give_the_mirrored_points() -> None:
     rng = np.random.default_rng(0)
     coefficients = rng.normal(0, 1, len(POINTS.basis)).astype(np.float32)
-    mirrored = POINTS.coefficient_sign * coefficients[POINTS.coefficient_mirror]
+    mirrored = POINTS.coefficients(coefficients)
     face, other = (POINTS.mean + np.tensordot(c, POINTS.basis, axes=1) for c in (coefficients, mirrored))
     np.testing.assert_allclose(other, face[POINTS.mirror] * [-1, 1, 1], atol=1e-4)
 
@@ -171,12 +171,12 @@ def test_interrupted_run_resumes_and_its_export_gives_the_same_outputs(
     config = SimpleNamespace(batch=4, validate_every=2, save_every=1, workers=0, held_out=1)
     for steps in (2, 3):
         settings = tddfa.TrainingConfig(steps=steps, **vars(config))
-        assert tddfa.train(tmp_path / "drawings", tmp_path / "run", settings)["step"] == steps
+        assert tddfa.train(tmp_path, tmp_path / "run", settings)["step"] == steps
     export(tmp_path / "run", tmp_path)
-    network, mean, std = tddfa.averaged_network(tmp_path / "run")
+    trained = tddfa.averaged_network(tmp_path / "run")
     crops = np.random.default_rng(0).normal(0, 1, (2, 3, 120, 120)).astype(np.float32)
     with torch.no_grad():
-        expected = network(torch.from_numpy(crops)).numpy()
+        expected = trained.network(torch.from_numpy(crops)).numpy()
     exported = OnnxNetwork(tmp_path / "tddfa_open_mb05.onnx", ["input"])(crops)[0]
     np.testing.assert_allclose(exported, expected, atol=1e-4)
-    assert expected.shape[1] == len(mean) + 1 == len(std) + 1
+    assert expected.shape[1] == len(trained.mean) + 1 == len(trained.std) + 1

@@ -1,0 +1,139 @@
+"""Image-based light: high dynamic range environment maps as lamps, spherical harmonics and backgrounds.
+
+A map is an equirectangular picture of all directions in linear light. Its peaks (sun, windows, softboxes) become one
+key lamp, which gives highlights and shading with an edge; everything else becomes nine spherical harmonics
+(Ramamoorthi and Hanrahan, "An Efficient Representation for Irradiance Environment Maps", 2001).
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from face_expr_ros.drawing.lighting import Lamp, Light, harmonic_basis
+from face_expr_ros.kernels.rasterizer import ENCODED
+
+Float32 = NDArray[np.float32]
+
+_ROWS = 64  # of the map that light is computed from
+_PEAK = 8.0  # times the mean radiance: what is brighter belongs to the key lamp
+_LARGEST_KEY = 3.0  # times the light of everything else that the key lamp may give
+_WHITE_BALANCE = 0.75  # of the light's color that a camera takes out
+_COSINE = np.array([np.pi, *[2 * np.pi / 3] * 3, *[np.pi / 4] * 5])  # convolution with the cosine, by band
+
+
+@dataclass(frozen=True, eq=False)
+class Environment:
+    """A map of radiance.
+
+    Attributes:
+        radiance: (H, 2 H, 3) float32 linear blue, green, red; the middle column lies behind the camera.
+    """
+
+    radiance: Float32
+
+    def turned(self, part: float) -> Environment:
+        """The same surroundings about the vertical, by a part 0..1 of a full turn."""
+        return Environment(np.roll(self.radiance, int(part * self.radiance.shape[1]), axis=1))
+
+
+def read_environment(path: Path) -> Environment:
+    """Read an OpenEXR or Radiance file. Raises ValueError where it is not one."""
+    os.environ["OPENCV_IO_ENABLE_OPENEXR"] = "1"  # OpenCV asks for it when it first decodes one
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if image is None or image.dtype != np.float32 or image.ndim != 3:
+        raise ValueError(f"expected a high dynamic range image in {str(path)!r}, got something else")
+    return Environment(np.nan_to_num(np.maximum(image[..., :3], 0), posinf=0.0).astype(np.float32))
+
+
+def light_from(environment: Environment, exposure: float) -> Light:
+    """The light on a face in these surroundings.
+
+    Args:
+        exposure: of a white surface that faces the camera; 1 is the brightest that the image can show.
+    """
+    columns = 2 * _ROWS
+    small = cv2.resize(environment.radiance, (columns, _ROWS), interpolation=cv2.INTER_AREA)
+    directions, solid = _directions(_ROWS)
+    mean = (small * solid[..., None]).sum(axis=(0, 1)) / solid.sum()
+    rest = np.minimum(small, _PEAK * mean.mean())
+    key = _key_lamp(small - rest, directions, solid)
+    basis = harmonic_basis(directions.reshape(-1, 3))
+    moments = basis.T @ (rest * solid[..., None]).reshape(-1, 3)
+    harmonics = moments * _COSINE[:, None] / np.pi
+    return _exposed(harmonics, key, exposure)
+
+
+def _exposed(harmonics: NDArray[np.float64], key: Lamp | None, exposure: float) -> Light:
+    """Both parts of the light, scaled to an exposure, and its color mostly taken out, as cameras do."""
+    color = _facing(harmonics)
+    if key is not None:
+        lamp = np.array(key.color)
+        lamp *= min(1.0, _LARGEST_KEY * float(color.mean()) / max(float(lamp.mean()), 1e-9))
+        color = color + lamp * max(0.0, -key.direction[2])
+    strength = max(float(color.mean()), 1e-9)
+    factor = exposure / strength * (np.maximum(color, 1e-9) / strength) ** -_WHITE_BALANCE
+    scaled = harmonics * factor
+    lamps = () if key is None else (Lamp(key.direction, _triple(lamp * factor), key.size),)
+    return Light(lamps=lamps, harmonics=tuple(_triple(row) for row in scaled))
+
+
+def _facing(harmonics: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(3,) mean light on surfaces that more or less face the camera."""
+    normals = np.array([[0, 0, -1.0], [0.5, 0, -0.85], [-0.5, 0, -0.85], [0, -0.5, -0.85], [0, 0.5, -0.85]])
+    mean: NDArray[np.float64] = (harmonic_basis(normals.astype(np.float32)) @ harmonics).mean(axis=0)
+    return mean
+
+
+def _triple(color: NDArray[np.float64]) -> tuple[float, float, float]:
+    blue, green, red = color.tolist()
+    return blue, green, red
+
+
+def _key_lamp(peaks: Float32, directions: Float32, solid: Float32) -> Lamp | None:
+    """One lamp in the place of the brightest parts; None where there are none."""
+    weight = peaks.mean(axis=2) * solid
+    if weight.sum() <= 1e-6:
+        return None
+    brightest = directions[np.unravel_index(weight.argmax(), weight.shape)]
+    near = (directions @ brightest) > 0.8  # other lamps count as far as they are on its side
+    middle = (directions * (weight * near)[..., None]).sum(axis=(0, 1))
+    middle /= np.linalg.norm(middle)
+    color = (peaks * (solid * near)[..., None]).sum(axis=(0, 1)) / np.pi
+    spread = np.average(np.arccos(np.clip(directions @ middle, -1, 1)), weights=weight * near)
+    return Lamp(_triple(middle), _triple(color), float(np.clip(spread, 0.1, 0.5)))
+
+
+def background_from(environment: Environment, side: int, field_of_view: float, exposure: float) -> NDArray[np.uint8]:
+    """(side, side, 3) BGR: what a camera sees of the surroundings behind the face, without tone mapping.
+
+    Args:
+        field_of_view: degrees.
+        exposure: factor on the radiance, 1 shows the mean radiance of the map as a middle gray.
+    """
+    reach = np.tan(np.radians(field_of_view) / 2)
+    y, x = np.mgrid[-reach : reach : side * 1j, -reach : reach : side * 1j]
+    azimuth, elevation = np.arctan2(x, 1.0), np.arctan2(-y, np.hypot(x, 1.0))
+    rows, columns = environment.radiance.shape[:2]
+    u = (azimuth / (2 * np.pi)) % 1.0 * columns - 0.5
+    v = (0.5 - elevation / np.pi) * rows - 0.5
+    wrapped = np.concatenate([environment.radiance, environment.radiance[:, :1]], axis=1)
+    seen = cv2.remap(wrapped, (u % columns).astype(np.float32), v.astype(np.float32), cv2.INTER_LINEAR)
+    gray = 0.2 * exposure / max(float(environment.radiance.mean()), 1e-9)
+    level = np.clip(seen * gray * (len(ENCODED) - 1), 0, len(ENCODED) - 1)
+    return ENCODED[level.astype(np.intp)]
+
+
+def _directions(rows: int) -> tuple[Float32, Float32]:
+    """Directions (rows, 2 rows, 3) of a map's pixels in the camera frame, and their solid angles."""
+    polar = np.pi * (np.arange(rows) + 0.5) / rows
+    azimuth = 2 * np.pi * (np.arange(2 * rows) + 0.5) / (2 * rows)
+    polar, azimuth = np.meshgrid(polar, azimuth, indexing="ij")
+    level = np.sin(polar)
+    directions = np.stack([level * np.sin(azimuth), -np.cos(polar), level * np.cos(azimuth)], axis=-1)
+    return directions.astype(np.float32), (level * (np.pi / rows) ** 2).astype(np.float32)

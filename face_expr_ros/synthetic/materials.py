@@ -1,0 +1,77 @@
+"""A folder of photographic materials: skins in ``skins/`` and environment maps in ``hdri/``."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from face_expr_ros.core.face_model import MorphableModel
+from face_expr_ros.drawing.lighting import Light
+from face_expr_ros.synthetic.appearance import Appearance
+from face_expr_ros.synthetic.environment import Environment, background_from, light_from, read_environment
+from face_expr_ros.synthetic.head import head_geometry
+from face_expr_ros.synthetic.photo_skin import random_skin, skin_files, skin_tones
+from face_expr_ros.synthetic.scene import FaceRenderer
+
+_EXPOSURE = (0.35, 1.0)  # of a white surface that faces the camera
+
+
+@dataclass(frozen=True)
+class Materials:
+    """What photoreal renders are made of.
+
+    Attributes:
+        skins: image files.
+        environments: maps of light.
+    """
+
+    skins: tuple[Path, ...]
+    environments: tuple[Environment, ...]
+
+    def person(
+        self, model: MorphableModel, appearance: Appearance, rng: np.random.Generator, texture_width: int
+    ) -> FaceRenderer:
+        """A person with a photographed skin of about the tone of the appearance."""
+        skins = list(self.skins)
+        tones = skin_tones(skins, head_geometry(model, texture_width))
+        skin = random_skin(skins, tones, appearance.skin, rng)
+        return FaceRenderer(model, appearance, texture_width=texture_width, skin=skin)
+
+    def scene(self, rng: np.random.Generator, side: int) -> tuple[Light, NDArray[np.uint8]]:
+        """Light, and the background (side, side, 3) from the same surroundings, out of focus."""
+        surroundings = self.surroundings(rng)
+        exposure = random_exposure(rng)
+        seen = background_from(surroundings, side, float(rng.uniform(20, 50)), float(np.exp(rng.normal(0, 0.4))))
+        blurred = cv2.GaussianBlur(seen, (0, 0), side * float(rng.uniform(0.003, 0.02)))
+        return light_from(surroundings, exposure), np.asarray(blurred, np.uint8)
+
+    def surroundings(self, rng: np.random.Generator) -> Environment:
+        """One of the environments, turned by a random angle."""
+        return self.environments[int(rng.integers(len(self.environments)))].turned(float(rng.random()))
+
+    def light(self, rng: np.random.Generator) -> Light:
+        """The light of random surroundings, over- or underexposed as photographs are."""
+        return light_from(self.surroundings(rng), random_exposure(rng))
+
+
+def random_exposure(rng: np.random.Generator) -> float:
+    """Exposure of a white surface that faces the camera."""
+    return float(np.exp(rng.uniform(*np.log(_EXPOSURE))))
+
+
+@functools.lru_cache(maxsize=1)
+def open_materials(folder: Path) -> Materials:
+    """The materials in a folder.
+
+    Raises:
+        ValueError: it has no skins or no environments, or one of them cannot be read.
+    """
+    maps = sorted([*(folder / "hdri").glob("*.exr"), *(folder / "hdri").glob("*.hdr")])
+    if not maps:
+        raise ValueError(f"expected environment maps (.exr, .hdr) in {str(folder / 'hdri')!r}, got none")
+    return Materials(tuple(skin_files(folder / "skins")), tuple(read_environment(path) for path in maps))

@@ -1,0 +1,83 @@
+"""The open face model fitted to photographs of faces: what turned portraits (`turned.py`) are made from.
+
+A folder of portraits holds ``.jpg`` files, one face each, and beside it may lie CSV files with the columns ``file`` and
+``occluded``; files whose ``occluded`` is 2 (stylized or broken) are left out.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from face_expr_ros.core.config import PerceptionConfig
+from face_expr_ros.core.geometry import default_camera
+from face_expr_ros.core.types import Camera, FaceFit, Frame, Track
+from face_expr_ros.models.bundle import open_bundle
+from face_expr_ros.perception.fitting import open_fitter
+from face_expr_ros.perception.pipeline import Pipeline
+from face_expr_ros.training.person_mask import person_mask
+
+_FIELD_OF_VIEW = 25.0  # degrees: portraits are small parts of pictures
+_REFINEMENTS = 6  # repeated fits; each takes the shape of the one before as its prior, so that the prior pulls less
+_MAX_RESIDUAL = 0.006  # meters
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A photograph and the model fitted to it.
+
+    Attributes:
+        path: the file.
+        image: (H, W, 3) uint8 BGR.
+        person: (H, W) float32, 0..1: the person against the background.
+        camera: assumed.
+        fit: of the open face model.
+    """
+
+    path: Path
+    image: NDArray[np.uint8]
+    person: NDArray[np.float32]
+    camera: Camera
+    fit: FaceFit
+
+
+def portrait_files(folder: Path) -> list[Path]:
+    """The usable portraits in a folder and its subfolders, sorted by name."""
+    excluded = set()
+    for table in sorted(folder.glob("*.csv")):
+        with table.open(newline="", encoding="utf-8") as file:
+            excluded |= {row["file"] for row in csv.DictReader(file) if float(row.get("occluded") or 0) >= 2}
+    return [path for path in sorted(folder.rglob("*.jpg")) if path.name not in excluded]
+
+
+class PortraitFitter:
+    """Fits the open model to portraits, one after the other."""
+
+    def __init__(self) -> None:
+        config = PerceptionConfig()
+        fitting = replace(config.fitting, backend="least_squares", field_of_view=_FIELD_OF_VIEW)
+        config = replace(config, fitting=fitting, smoothing=replace(config.smoothing, method="none"))
+        self._pipeline = Pipeline(config)
+        self._fitter = open_fitter(fitting, open_bundle(config.bundle, fitting.network))
+
+    def __call__(self, path: Path) -> Portrait | None:
+        """The portrait; None where no face is found or the model does not explain it."""
+        image = np.asarray(cv2.imread(str(path), cv2.IMREAD_COLOR), np.uint8)
+        height, width = image.shape[:2]
+        camera = default_camera(width, height, _FIELD_OF_VIEW)
+        frame = Frame(image, 0, "camera", camera)
+        faces = [face for face in self._pipeline.still(frame) if face.landmarks is not None]
+        if not faces:
+            return None
+        face = max(faces, key=lambda face: face.roi.width)
+        track = Track("f1", face.roi, face.landmarks, fresh=False)
+        self._fitter.reset()
+        (fit,) = [self._fitter(frame, [track]) for _ in range(_REFINEMENTS)][-1]
+        if fit.residual > _MAX_RESIDUAL:
+            return None
+        return Portrait(path, image, person_mask(image), camera, fit)
