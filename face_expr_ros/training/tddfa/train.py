@@ -95,14 +95,15 @@ class _TrainingRun:
             source, batch_size=None, num_workers=config.workers, prefetch_factor=4 if config.workers else None
         )
         sums: dict[str, float] = {}
+        reported = self._step
         steps = range(self._step, config.steps)
         for self._step, batch in progress(zip(steps, loader, strict=False), "training", len(steps), "steps"):
             for name, value in self._update(batch).items():
                 sums[name] = sums.get(name, 0.0) + value
             self._step += 1
             if self._step % config.validate_every == 0 or self._step == config.steps:
-                self._report(sums)
-                sums = {}
+                self._report({name: value / (self._step - reported) for name, value in sums.items()})
+                sums, reported = {}, self._step
             if self._step % config.save_every == 0 or self._step == config.steps:
                 self._save()
         return {"step": self._step, **self.validate()}
@@ -138,11 +139,10 @@ class _TrainingRun:
             parts.append(self._loss.parts(self._average(self._resize(normalized(images))), Targets(*truth)))
         return {name: float(np.mean([float(part[name]) for part in parts])) for name in parts[0]}
 
-    def _report(self, sums: dict[str, float]) -> None:
-        """Append a row to the curves; ``sums`` are those of the training loss terms since the last row."""
+    def _report(self, means: dict[str, float]) -> None:
+        """Append a row to the curves; ``means`` are those of the training loss terms since the last row."""
         path = self._folder / CURVES
-        steps = (self._step - 1) % self._config.validate_every + 1
-        row = {"step": self._step} | {f"train_{name}": round(value / steps, 4) for name, value in sums.items()}
+        row = {"step": self._step} | {f"train_{name}": round(value, 4) for name, value in means.items()}
         row |= {f"held_out_{name}": round(value, 4) for name, value in self.validate().items()}
         first = not path.exists()
         with path.open("a", encoding="utf-8", newline="") as file:
