@@ -202,6 +202,12 @@ class PerceptionConfig:
         choices=("open", "3ddfa_v2"),
     )
     image_transport: str = setting("raw", "subscribe to image or to image/compressed", choices=("raw", "compressed"))
+    rectified: str = setting(
+        "auto",
+        "whether images are rectified, so that P of CameraInfo counts and D does not; auto: if a part of the topic's "
+        "name is rect, as in image_rect",
+        choices=("auto", "true", "false"),
+    )
     input_timeout: float = setting(
         2.0, "time without images after which a warning is reported", unit="s", minimum=0.1, maximum=3600.0
     )

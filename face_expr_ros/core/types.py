@@ -8,6 +8,7 @@ Model axes are: x to the subject's left, y up, z out of the face, origin at the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +18,14 @@ FloatArray = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera with OpenCV's distortion.
+    """A camera with OpenCV's distortion.
 
     Attributes:
         width, height: size of the image in pixels.
         matrix: (3, 3) intrinsic matrix K, pixels.
-        distortion: (n,) OpenCV coefficients k1 k2 p1 p2 [k3 ...], n of 0, 4, 5, 8, 12 or 14.
+        distortion: (n,) OpenCV coefficients k1 k2 p1 p2 [k3 ...], n of 0, 4, 5, 8, 12 or 14; of a fisheye k1 k2 k3 k4.
         metric: False if the matrix is computed from an assumed field of view.
+        lens: model of the distortion: "pinhole", or "fisheye" for OpenCV's fisheye model, ROS's ``equidistant``.
     """
 
     width: int
@@ -31,6 +33,7 @@ class Camera:
     matrix: FloatArray
     distortion: FloatArray
     metric: bool
+    lens: Literal["pinhole", "fisheye"] = "pinhole"
 
 
 @dataclass(frozen=True)

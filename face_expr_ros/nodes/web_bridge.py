@@ -22,7 +22,8 @@ from face_expr_ros.ros.face_states import face_states
 from face_expr_ros.ros.node_runner import LOG_INTERVAL, StartError, run_node
 from face_expr_ros.ros.parameters import Parameters
 from face_expr_ros.ros.topics import camera_info_topic, image_topic
-from face_expr_ros.serialization.camera_info import CameraKeeper, image_size
+from face_expr_ros.serialization.camera_info import image_size
+from face_expr_ros.serialization.camera_keeper import CameraKeeper, is_rectified
 from face_expr_ros.serialization.image_decoding import DecodeError, decode
 from face_expr_ros.web.config import WebConfig
 from face_expr_ros.web.picture import PicturePace, camera_picture
@@ -40,7 +41,8 @@ class WebBridgeNode(Node):
     def __init__(self) -> None:
         super().__init__("web_bridge", automatically_declare_parameters_from_overrides=True)
         self._config: WebConfig = Parameters(self, WebConfig).config
-        self._cameras = CameraKeeper(self._config.field_of_view)
+        rectified = is_rectified("auto", image_topic(self, self._config.image_transport))
+        self._cameras = CameraKeeper(self._config.field_of_view, rectified=rectified)
         self._info: CameraInfo | None = None
         self._pace = PicturePace()
         self._image_input: Subscription | None = None

@@ -18,7 +18,7 @@ from face_expr_ros.ros.diagnostics import Health
 from face_expr_ros.ros.node_runner import LOG_INTERVAL
 from face_expr_ros.ros.outputs import Outputs, check_output
 from face_expr_ros.ros.parameters import Parameters
-from face_expr_ros.serialization.camera_info import CameraKeeper
+from face_expr_ros.serialization.camera_keeper import CameraKeeper, is_rectified
 from face_expr_ros.serialization.image_decoding import DecodeError, decode
 
 
@@ -39,7 +39,8 @@ class FrameProcessor:
         self._last_stamp_ns: int | None = None
         self._lock = threading.Lock()  # services may be called while an image is processed
         self._outputs = Outputs(node, self._pipeline.model, parameters.config.output)
-        self.cameras = CameraKeeper(parameters.config.fitting.field_of_view)
+        config = parameters.config
+        self.cameras = CameraKeeper(config.fitting.field_of_view, rectified=is_rectified(config.rectified, topic))
         model = self._pipeline.model
         self.health = Health(topic, {"model": model.name, "model sha256": model.sha256})
 

@@ -9,9 +9,8 @@ import numpy as np
 import yaml
 
 from face_expr_ros.core.types import Camera
+from face_expr_ros.serialization.distortion import distortion_of
 from face_expr_ros.sources.source_frame import SourceError
-
-COEFFICIENTS = {"plumb_bob": (4, 5), "rational_polynomial": (8, 12, 14)}
 
 
 def read_calibration(path: Path) -> Camera | None:
@@ -32,11 +31,8 @@ def read_calibration(path: Path) -> Camera | None:
 
 def _camera(content: dict[str, Any]) -> Camera:
     matrix = np.array(content["camera_matrix"]["data"], dtype=np.float64).reshape(3, 3)
-    distortion = np.array(content["distortion_coefficients"]["data"], dtype=np.float64)
-    model = content["distortion_model"]
-    if model not in COEFFICIENTS or len(distortion) not in COEFFICIENTS[model]:
-        expected = " or ".join(f"{name} with {counts} coefficients" for name, counts in COEFFICIENTS.items())
-        raise ValueError(f"expected {expected}, got {model} with {len(distortion)} coefficients")
-    if not (np.isfinite(matrix).all() and np.isfinite(distortion).all() and matrix[0, 0] > 0 and matrix[1, 1] > 0):
+    lens, distortion = distortion_of(content["distortion_model"], content["distortion_coefficients"]["data"])
+    if not (np.isfinite(matrix).all() and matrix[0, 0] > 0 and matrix[1, 1] > 0):
         raise ValueError(f"expected finite numbers and focal lengths above 0, got {matrix.tolist()}")
-    return Camera(int(content["image_width"]), int(content["image_height"]), matrix, distortion, metric=True)
+    size = int(content["image_width"]), int(content["image_height"])
+    return Camera(*size, matrix, distortion, metric=True, lens=lens)

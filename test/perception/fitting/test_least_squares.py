@@ -188,6 +188,15 @@ def test_lens_distortion_does_not_change_the_pose(model: MorphableModel) -> None
     assert np.degrees(euler_angles(found.rotation)) == pytest.approx(np.degrees(angles), abs=0.8)
 
 
+def test_a_fisheye_gives_the_same_pose_as_a_pinhole_far_from_the_axis(model: MorphableModel) -> None:
+    matrix = np.array([[420.0, 0.0, 639.5], [0.0, 420.0, 359.5], [0.0, 0.0, 1.0]])
+    camera = Camera(1280, 720, matrix, np.array([0.02, -0.01, 0.002, 0.0]), metric=True, lens="fisheye")
+    pose = Pose(rotation_from_euler(-0.6, 0.1, 0.1), np.array([0.5, 0.1, 0.5]), metric=True)  # 45 degrees off the axis
+    found = fit(model, seen(model, pose, np.zeros(40), np.zeros(52), camera), camera=camera).pose
+    assert np.degrees(euler_angles(found.rotation)) == pytest.approx(np.degrees((-0.6, 0.1, 0.1)), abs=2.0)
+    assert found.position == pytest.approx(pose.position, rel=0.05)
+
+
 def test_an_assumed_camera_gives_a_pose_that_is_not_metric(model: MorphableModel) -> None:
     camera = default_camera(1280, 720, 63.0)
     pose = Pose(rotation_from_euler(0.0, 0.0, 0.0), np.array([0.0, 0.0, 0.6]), metric=False)
