@@ -19,6 +19,7 @@ from face_expr_ros.core.geometry import (
     rotation_from_euler,
     to_camera,
 )
+from face_expr_ros.core.lens import magnification
 from face_expr_ros.core.types import Camera, FaceFit, FloatArray, Frame, Landmarks, Pose, Roi, Track
 from face_expr_ros.kernels.unit_box import solve_unit_box
 from face_expr_ros.models.bundle import Bundle, open_face_model
@@ -40,7 +41,8 @@ def seen(
     """The track of a perfect landmark detector, whose depths are along the ray to the face."""
     points = to_camera(model.facemesh_points(model.vertices(shape, expression)), pose)
     ray = points.mean(axis=0) / np.linalg.norm(points.mean(axis=0))
-    depth = ((points - points.mean(axis=0)) @ ray) * camera.matrix[0, 0] / pose.position[2]
+    scale = camera.matrix[0, 0] * magnification(pose.position[None, :2] / pose.position[2], camera)[0]
+    depth = ((points - points.mean(axis=0)) @ ray) * scale / pose.position[2]
     landmarks = np.column_stack([project(points, camera), depth]).astype(np.float32)
     return Track("f1", crop_from_landmarks(landmarks), Landmarks(landmarks, 1.0), fresh=False)
 
