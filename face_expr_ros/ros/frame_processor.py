@@ -15,11 +15,12 @@ from face_expr_ros.core.config import OutputConfig, PerceptionConfig
 from face_expr_ros.core.types import Frame
 from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.ros.diagnostics import Health
+from face_expr_ros.ros.image_messages import ImageDecoder
 from face_expr_ros.ros.node_runner import LOG_INTERVAL
 from face_expr_ros.ros.outputs import Outputs, check_output
 from face_expr_ros.ros.parameters import Parameters
 from face_expr_ros.serialization.camera_keeper import CameraKeeper, is_rectified
-from face_expr_ros.serialization.image_decoding import DecodeError, decode
+from face_expr_ros.serialization.image_encodings import DecodeError
 
 
 class FrameProcessor:
@@ -39,6 +40,7 @@ class FrameProcessor:
         self._last_stamp_ns: int | None = None
         self._lock = threading.Lock()  # services may be called while an image is processed
         self._outputs = Outputs(node, self._pipeline.model, parameters.config.output)
+        self._decode = ImageDecoder()
         config = parameters.config
         self.cameras = CameraKeeper(config.fitting.field_of_view, rectified=is_rectified(config.rectified, topic))
         model = self._pipeline.model
@@ -58,7 +60,7 @@ class FrameProcessor:
 
     def _process(self, message: Image | CompressedImage) -> None:
         started = time.perf_counter()
-        image = decode(message)
+        image = self._decode(message)
         camera = self.cameras.camera(image.shape[1], image.shape[0])
         stamp = Time.from_msg(message.header.stamp)
         frame = Frame(image, stamp.nanoseconds, message.header.frame_id, camera)
