@@ -208,6 +208,13 @@ class PerceptionConfig:
         "name is rect, as in image_rect",
         choices=("auto", "true", "false"),
     )
+    image_rotation: int = setting(
+        0,
+        "clockwise rotation that makes the image of a camera upright that is mounted sideways or upside down; results "
+        "refer to the image as it is",
+        unit="degrees",
+        choices=(0, 90, 180, 270),
+    )
     input_timeout: float = setting(
         2.0, "time without images after which a warning is reported", unit="s", minimum=0.1, maximum=3600.0
     )

@@ -70,14 +70,15 @@ class Setting:
 
     def expected(self) -> str:
         """A description of the allowed values."""
+        unit = f" ({self.unit})" if self.unit else ""
         if self.choices:
-            return "one of " + ", ".join(str(choice) or '""' for choice in self.choices)
+            return "one of " + ", ".join(str(choice) or '""' for choice in self.choices) + unit
         text = {bool: "true or false", int: "an integer", float: "a number", str: "a string"}[self.type]
         if self.minimum is not None and self.maximum is not None:
             text += f" from {self.minimum:g} to {self.maximum:g}"
         elif self.minimum is not None:
             text += f" of at least {self.minimum:g}"
-        return text + (f" ({self.unit})" if self.unit else "")
+        return text + unit
 
 
 def settings(config: Any, prefix: str = "") -> Iterator[Setting]:

@@ -22,6 +22,7 @@ from face_expr_ros.perception.detection_scheduler import DetectionScheduler
 from face_expr_ros.perception.expression import open_expression
 from face_expr_ros.perception.expression.readouts import ReadoutReader
 from face_expr_ros.perception.fitting import open_fitter
+from face_expr_ros.perception.image_rotation import ImageRotation
 from face_expr_ros.perception.landmarks import open_landmarks
 from face_expr_ros.perception.smoothing import Smoother
 from face_expr_ros.perception.tracker import Tracker
@@ -52,6 +53,7 @@ class Pipeline:
         bundle = open_bundle(config.bundle, config.fitting.network)
         self.model = bundle.model
         self.stage_seconds: dict[str, float] = {}
+        self._rotation = ImageRotation(config.image_rotation)
         self._detector = open_detector(config.detection, bundle.detector_path)
         self._tracker = Tracker(config.tracker, config.landmarks.max_faces)
         self._scheduler = DetectionScheduler(self._detector, self._tracker, config.detection.interval)
@@ -72,6 +74,7 @@ class Pipeline:
             frame: its image must not change until the next call.
             thorough: search longer and for smaller faces, for a single image.
         """
+        camera, frame = frame.camera, self._rotation.frame(frame)
         self._reset_after_time_jump(frame.stamp_ns)
         with self._stage("detector"):
             detections = self._scheduler(frame, self._landmarks.untracked_detections, thorough)
@@ -90,7 +93,7 @@ class Pipeline:
         with self._stage("readouts"):
             faces = self._readouts(faces)
         self._scheduler.defer(frame)
-        return faces
+        return self._rotation.faces(faces, camera)
 
     def run_deferred_detection(self) -> None:
         """Run a deferred detection pass now; call after publishing, so that faces do not wait for the detector.
