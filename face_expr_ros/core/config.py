@@ -215,6 +215,9 @@ class PerceptionConfig:
         unit="degrees",
         choices=(0, 90, 180, 270),
     )
+    use_depth: bool = setting(
+        True, "scale distances by the topic depth/image, which must be aligned with the color image, if it is published"
+    )
     input_timeout: float = setting(
         2.0, "time without images after which a warning is reported", unit="s", minimum=0.1, maximum=3600.0
     )

@@ -37,6 +37,33 @@ class Camera:
 
 
 @dataclass(frozen=True)
+class DepthImage:
+    """Depths along the optical axis, aligned with the color image; its resolution may differ.
+
+    Attributes:
+        values: (height, width) uint16 or float32; 0, NaN and infinity are holes.
+        unit: meters per value.
+        stamp_ns: time of exposure in nanoseconds.
+        size: width and height of the color image in pixels.
+    """
+
+    values: NDArray[np.uint16] | NDArray[np.float32]
+    unit: float
+    stamp_ns: int
+    size: tuple[int, int]
+
+    def at(self, pixels: FloatArray) -> FloatArray:
+        """Depths (n,) in meters at pixels (n, 2) of the color image; NaN in holes and outside."""
+        height, width = self.values.shape
+        x, y = ((pixels + 0.5) * (width / self.size[0], height / self.size[1])).T
+        inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)  # False for NaN
+        depths = np.full(len(pixels), np.nan)
+        found = self.values[y[inside].astype(int), x[inside].astype(int)] * self.unit
+        depths[inside] = np.where(np.isfinite(found) & (found > 0), found, np.nan)
+        return depths
+
+
+@dataclass(frozen=True)
 class Frame:
     """One image with its stamp and camera.
 
@@ -45,12 +72,14 @@ class Frame:
         stamp_ns: time of exposure in nanoseconds.
         frame_id: name of the camera's optical frame.
         camera: of the image.
+        depth: the latest depth image, which may be older than the image; None without a depth camera.
     """
 
     image: NDArray[np.uint8]
     stamp_ns: int
     frame_id: str
     camera: Camera
+    depth: DepthImage | None = None
 
 
 @dataclass(frozen=True)
@@ -118,11 +147,13 @@ class Pose:
         rotation: (3, 3) from model axes to the camera frame.
         position: (3,) the sellion in the camera frame, meters.
         metric: False if the camera is assumed.
+        depth_used: whether the position is scaled by a depth image.
     """
 
     rotation: FloatArray
     position: FloatArray
     metric: bool
+    depth_used: bool = False
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,8 @@ class PerceptionNode(LifecycleNode):
             self._subscribe(CameraInfo, camera_info_topic(self), self._processor.cameras.update),
             self._subscribe(image_type, self._topic, self._on_image),
         ]
+        if self.settings.config.use_depth:
+            self._inputs.append(self._subscribe(Image, "depth/image", self._processor.depth.update))
         self.get_logger().info(f"detecting faces in {self._topic}")
         return SUCCESS
 
@@ -138,7 +140,7 @@ class PerceptionNode(LifecycleNode):
         inputs = InputStatus(
             publishers=self.count_publishers(self._topic),
             input_timeout=self.settings.config.input_timeout,
-            camera_problem=self._processor.cameras.problem,
+            camera_problem=self._processor.cameras.problem or self._processor.depth.problem,
         )
         name = self.get_fully_qualified_name().lstrip("/")
         return self._processor.health.status(name, time.monotonic(), inputs)

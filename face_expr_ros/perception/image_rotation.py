@@ -8,7 +8,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from face_expr_ros.core.types import Camera, Face, FaceFit, FloatArray, Frame, Landmarks, Pose, Roi
+from face_expr_ros.core.types import Camera, DepthImage, Face, FaceFit, FloatArray, Frame, Landmarks, Roi
 
 _OPENCV = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 _QUARTER: FloatArray = np.array([[0.0, -1.0], [1.0, 0.0]])  # clockwise, x right and y down
@@ -29,11 +29,17 @@ class ImageRotation:
         if self._cameras is None or self._cameras[0] is not frame.camera:
             self._cameras = frame.camera, self._camera(frame.camera)
         image = np.asarray(cv2.rotate(frame.image, _OPENCV[self._degrees]), dtype=np.uint8)
-        return replace(frame, image=image, camera=self._cameras[1])
+        return replace(frame, image=image, camera=self._cameras[1], depth=self._depth(frame.depth))
 
     def faces(self, faces: tuple[Face, ...], camera: Camera) -> tuple[Face, ...]:
         """Faces of the rotated frame in the given one, which ``camera`` took."""
         return tuple(self._face(face, camera) for face in faces) if self._degrees else faces
+
+    def _depth(self, depth: DepthImage | None) -> DepthImage | None:
+        if depth is None:
+            return None
+        width, height = np.abs(self._turn @ depth.size).astype(int).tolist()
+        return replace(depth, values=cv2.rotate(depth.values, _OPENCV[self._degrees]), size=(width, height))
 
     def _camera(self, camera: Camera) -> Camera:
         focal = np.abs(self._turn @ np.diag(camera.matrix)[:2])
@@ -78,7 +84,7 @@ class ImageRotation:
     def _fit(self, fit: FaceFit, camera: Camera) -> FaceFit:
         back = np.eye(3)
         back[:2, :2] = self._turn.T
-        pose = Pose(back @ fit.pose.rotation, back @ fit.pose.position, fit.pose.metric)
+        pose = replace(fit.pose, rotation=back @ fit.pose.rotation, position=back @ fit.pose.position)
         return replace(
             fit,
             pose=pose,

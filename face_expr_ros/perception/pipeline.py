@@ -16,6 +16,7 @@ from face_expr_ros.core.facemesh_regions import IBUG68
 from face_expr_ros.core.geometry import bounding_box, crop_from_landmarks
 from face_expr_ros.core.types import Blendshapes, Face, FaceFit, Frame, Landmarks, Roi, Track
 from face_expr_ros.models.bundle import open_bundle
+from face_expr_ros.perception.depth_scale import DepthScale
 from face_expr_ros.perception.detection import open_detector
 from face_expr_ros.perception.detection.boxes import overlap
 from face_expr_ros.perception.detection_scheduler import DetectionScheduler
@@ -59,6 +60,7 @@ class Pipeline:
         self._scheduler = DetectionScheduler(self._detector, self._tracker, config.detection.interval)
         self._landmarks = open_landmarks(config.landmarks)
         self._fitter = open_fitter(config.fitting, bundle)
+        self._depth = DepthScale(self.model)
         self._expression = open_expression(config.expression, self.model, self._fitter)
         self._smoother = Smoother(config.smoothing)
         self._readouts = ReadoutReader(config.expression)
@@ -85,6 +87,7 @@ class Pipeline:
         with self._stage("fitter"):
             fits = self._fitter(frame, tracks)
         tracks, fits = self._accepted(tracks, fits, frame.stamp_ns)
+        fits = self._depth(frame, [track.id for track in tracks], fits)
         with self._stage("expression"):
             self._expression.keep(self._tracker.ids)
             blendshapes = self._expression(frame, tracks, fits)
@@ -148,6 +151,7 @@ class Pipeline:
             "tracker": self._tracker,
             "landmarks": self._landmarks,
             "fitter": self._fitter,
+            "depth": self._depth,
             "expression": self._expression,
             "smoother": self._smoother,
             "readouts": self._readouts,

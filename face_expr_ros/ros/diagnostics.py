@@ -22,7 +22,7 @@ class InputStatus:
     Attributes:
         publishers: number of publishers of the image topic.
         input_timeout: time without an image after which a warning is published, seconds.
-        camera_problem: why CameraInfo cannot be used; empty if it can.
+        camera_problem: why CameraInfo or a depth image cannot be used; empty if it can.
     """
 
     publishers: int

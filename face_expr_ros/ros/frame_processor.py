@@ -14,6 +14,7 @@ from std_msgs.msg import Header
 from face_expr_ros.core.config import OutputConfig, PerceptionConfig
 from face_expr_ros.core.types import Frame
 from face_expr_ros.perception.pipeline import Pipeline
+from face_expr_ros.ros.depth_input import DepthInput
 from face_expr_ros.ros.diagnostics import Health
 from face_expr_ros.ros.image_messages import ImageDecoder
 from face_expr_ros.ros.node_runner import LOG_INTERVAL
@@ -41,6 +42,7 @@ class FrameProcessor:
         self._lock = threading.Lock()  # services may be called while an image is processed
         self._outputs = Outputs(node, self._pipeline.model, parameters.config.output)
         self._decode = ImageDecoder()
+        self.depth = DepthInput()
         config = parameters.config
         self.cameras = CameraKeeper(config.fitting.field_of_view, rectified=is_rectified(config.rectified, topic))
         model = self._pipeline.model
@@ -63,7 +65,8 @@ class FrameProcessor:
         image = self._decode(message)
         camera = self.cameras.camera(image.shape[1], image.shape[0])
         stamp = Time.from_msg(message.header.stamp)
-        frame = Frame(image, stamp.nanoseconds, message.header.frame_id, camera)
+        depth = self.depth.latest(message.header.frame_id, camera.width, camera.height)
+        frame = Frame(image, stamp.nanoseconds, message.header.frame_id, camera, depth)
         decoded = time.perf_counter()
         self._log_time_jump(stamp.nanoseconds)
         with self._lock:
