@@ -8,7 +8,14 @@ from typing import Any
 
 import click
 
-from face_expr_ros.cli.common import bundle_option, json_option, perception_config, print_result, write_json
+from face_expr_ros.cli.common import (
+    bundle_option,
+    camera_info_option,
+    json_option,
+    perception_config,
+    print_result,
+    write_json,
+)
 from face_expr_ros.cli.outputs import check_outputs
 from face_expr_ros.core.config import DRAW_MODES
 
@@ -36,17 +43,19 @@ def product_options(verb: Verb) -> Verb:
 @click.argument("source", metavar="IN", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the annotated image.")
 @product_options
+@camera_info_option
 @bundle_option
 @json_option
 def image(
-    source: Path, out: Path | None, draw: str, export: str | None, smooth: str, bundle: str, json_file: Path | None
-) -> int:
+    source: Path, out: Path | None, draw: str, export: str | None, smooth: str, camera_info: Path | None, bundle: str,
+    json_file: Path | None,
+) -> int:  # fmt: skip
     """Detect faces in an image file."""
     from face_expr_ros.cli.process_files import Products, analyze_image
 
-    check_outputs([source], {"--out": out, "--json": json_file}, export)
+    check_outputs([source, *filter(None, [camera_info])], {"--out": out, "--json": json_file}, export)
     config = perception_config(bundle, {"smoothing.method": smooth, "landmarks.max_faces": MAX_FACES})
-    result = analyze_image(source, Products(out, draw, export), config)
+    result = analyze_image(source, Products(out, draw, export), config, camera_info)
     click.echo(f"faces: {len(result['faces'])}")
     for file in result.get("exported", ()):
         click.echo(f"written: {file}")
@@ -65,16 +74,20 @@ def image(
     metavar="SECONDS",
     help="Use the expression of each face in the second before this time as its neutral from then on.",
 )
+@camera_info_option
 @bundle_option
 def video(
     source: Path, out: Path | None, draw: str, export: str | None, smooth: str, jsonl: Path | None,
-    neutral_at: float | None, bundle: str,
+    neutral_at: float | None, camera_info: Path | None, bundle: str,
 ) -> int:  # fmt: skip
     """Detect faces in every frame of a video file."""
     from face_expr_ros.cli.process_files import Products, analyze_video
 
-    check_outputs([source], {"--out": out, "--jsonl": jsonl}, export)
+    check_outputs([source, *filter(None, [camera_info])], {"--out": out, "--jsonl": jsonl}, export)
     config = perception_config(bundle, {"smoothing.method": smooth})
     products = Products(out, draw, export)
-    print_result(analyze_video(source, products, jsonl, config, lambda text: click.echo(text, err=True), neutral_at))
+    result = analyze_video(
+        source, products, jsonl, config, lambda text: click.echo(text, err=True), neutral_at, camera_info
+    )
+    print_result(result)
     return 0

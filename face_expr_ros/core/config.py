@@ -235,7 +235,16 @@ class PerceptionConfig:
 class CameraConfig:
     """Settings of the node ``camera``."""
 
-    source: str = setting("synthetic", "synthetic, device:N, a video file or a folder of images")
+    source: str = setting(
+        "synthetic",
+        "synthetic, device:N, a URL such as rtsp://host/stream, a video file or a folder of images",
+    )
+    camera_info_url: str = setting(
+        "",
+        "calibration of a device, stream or file: file:///path, package://package/path or a path; empty is "
+        "~/.ros/camera_info/<camera_name>.yaml, if it exists",
+    )
+    camera_name: str = setting("camera", "name of the camera, for its calibration file")
     rate: float = setting(
         30.0, "maximum frame rate; lower where the source is slower", unit="Hz", minimum=0.1, maximum=240.0
     )

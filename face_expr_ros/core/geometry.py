@@ -35,6 +35,13 @@ def pinhole_camera(width: int, height: int, field_of_view: float, *, metric: boo
     return Camera(width, height, matrix, np.zeros(0), metric)
 
 
+def scaled_intrinsics(matrix: FloatArray, scale: FloatArray) -> FloatArray:
+    """The intrinsic matrix (3, 3) of images that are resized by ``scale`` (2,) across and down."""
+    scaled = matrix * np.append(scale, 1.0)[:, None]
+    scaled[:2, 2] += (scale - 1.0) / 2  # the center of the first pixel is 0
+    return scaled
+
+
 def undistort(points: FloatArray, camera: Camera) -> FloatArray:
     """Pixels (n, 2) as directions (n, 2): x/z and y/z in the camera frame, with the lens distortion removed."""
     points = np.asarray(points, dtype=np.float64)

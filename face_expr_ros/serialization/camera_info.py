@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from face_expr_ros.core.geometry import scaled_intrinsics
 from face_expr_ros.core.types import Camera, FloatArray
 from face_expr_ros.serialization.distortion import DistortionError, distortion_of
 
@@ -77,9 +78,7 @@ def _at_image_size(matrix: FloatArray, info: CameraInfo, width: int, height: int
             f"expected a camera of {width} x {height} pixels, the size of the image, or of the same aspect, got "
             f"{info.width} x {info.height}{region}, binning {across} x {down}"
         )
-    matrix[:2] *= scale[:, None]
-    matrix[:2, 2] += (scale - 1.0) / 2  # the center of the first pixel is 0
-    return matrix
+    return scaled_intrinsics(matrix, scale)
 
 
 def implausible(camera: Camera) -> str:

@@ -48,7 +48,7 @@ def scene(pipeline: Pipeline, seed: int) -> Scene:
     renderer = FaceRenderer(model, Appearance.random(100 + seed), texture_width=256)
     z = rng.uniform(0.45, 1.2)
     position = np.array([rng.uniform(-0.15, 0.15) * z, rng.uniform(-0.1, 0.1) * z, z])
-    pose = Pose(rotation_from_euler(*rng.uniform(-0.4, 0.4, 2), 0.1), position, metric=True)
+    pose = Pose(rotation_from_euler(rng.uniform(-0.4, 0.4), rng.uniform(-0.4, 0.4), 0.1), position, metric=True)
     shape = actor.random_shape(rng, len(model.identity), 1.0)
     people = [SceneFace(renderer, model.vertices(shape, actor.random_expression(rng, model.expression_names)), pose)]
     return Scene(render_scene(people, CAMERA), structured_light(exact_depth(people, CAMERA), CAMERA, rng), position)

@@ -26,7 +26,7 @@ LENSES = {
 
 def lens(name: str) -> Camera:
     model = "fisheye" if name == "fisheye" else "pinhole"
-    return Camera(640, 480, MATRIX, np.array(LENSES[name]), metric=True, lens=model)  # type: ignore[arg-type]
+    return Camera(640, 480, MATRIX, np.array(LENSES[name]), metric=True, lens=model)
 
 
 def rotated_points(points: NDArray[np.floating], degrees: int) -> NDArray[np.floating]:
