@@ -60,7 +60,7 @@ class _Run:
         self._job, self._recording, self._images, self._pipeline = job, recording, images, pipeline
         self._fingerprint = fingerprint
         self._folder = work_folder(job.out)
-        self._camera = CameraImages(recording, images, job.config.fitting.field_of_view)
+        self._camera = CameraImages(recording, images, job.config)
         self._bounds = bounds_of(job, recording)
         self._messages = FaceMessages(pipeline.model, job.namespace, job.config.output)
         self._state = read_checkpoint(self._folder, fingerprint, pipeline)

@@ -12,8 +12,10 @@ from face_expr_ros.bags.job import Bounds
 from face_expr_ros.bags.messages import types_of
 from face_expr_ros.bags.reading import Message, Recording, is_of
 from face_expr_ros.bags.topics import camera_info_connection
+from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.core.types import Frame
-from face_expr_ros.serialization.camera_info import CameraInfoError, CameraKeeper
+from face_expr_ros.serialization.camera_info import CameraInfoError
+from face_expr_ros.serialization.camera_keeper import CameraKeeper, is_rectified
 from face_expr_ros.serialization.image_decoding import decode
 
 DecodedImage = tuple[NDArray[np.uint8], int, str, int]  # BGR, stamp in ns, frame_id, time of recording in ns
@@ -25,17 +27,18 @@ class CameraImages:
     Args:
         recording: the bag.
         images: the image topic.
-        field_of_view: as `CameraKeeper`.
+        config: its ``fitting.field_of_view`` and ``rectified``.
 
     Attributes:
         info: the CameraInfo in use, serialized; empty if there is none yet.
     """
 
-    def __init__(self, recording: Recording, images: Connection, field_of_view: float) -> None:
+    def __init__(self, recording: Recording, images: Connection, config: PerceptionConfig) -> None:
         self.info = b""
         self._recording, self._images = recording, images
         self._infos = camera_info_connection(recording, images)
-        self._cameras = CameraKeeper(field_of_view)
+        rectified = is_rectified(config.rectified, images.topic)
+        self._cameras = CameraKeeper(config.fitting.field_of_view, rectified=rectified)
         self._types = types_of(images)
 
     @property

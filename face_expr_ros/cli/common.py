@@ -19,7 +19,11 @@ json_option = click.option(
 )
 source_option = click.option(
     "--source", default="synthetic", show_default=True,
-    help="Images: synthetic, device:N, a video file, an image file or a folder of images.",
+    help="Images: synthetic, device:N, a URL (rtsp://host/stream), a video file, an image file or a folder of images.",
+)  # fmt: skip
+camera_info_option = click.option(
+    "--camera-info", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Calibration of the camera: a YAML file of ROS's camera_calibration.",
 )  # fmt: skip
 bundle_option = click.option("--bundle", default="open", show_default=True, help="Face model and weights.")
 

@@ -8,7 +8,14 @@ from typing import Any
 
 import click
 
-from face_expr_ros.cli.common import bundle_option, json_option, perception_config, print_result, write_json
+from face_expr_ros.cli.common import (
+    bundle_option,
+    camera_info_option,
+    json_option,
+    perception_config,
+    print_result,
+    write_json,
+)
 from face_expr_ros.cli.outputs import check_outputs
 from face_expr_ros.core.config import DRAW_MODES, PerceptionConfig
 
@@ -41,19 +48,20 @@ def product_options(verb: Verb) -> Verb:
     help="For several images, or folders of images: write one JSON line per image.",
 )
 @product_options
+@camera_info_option
 @bundle_option
 @json_option
 def image(
     sources: tuple[Path, ...], out: Path | None, jsonl: Path | None, draw: str, export: str | None, smooth: str,
-    bundle: str, json_file: Path | None,
+    camera_info: Path | None, bundle: str, json_file: Path | None,
 ) -> int:  # fmt: skip
     """Detect faces in an image file; with --jsonl, in several files or folders."""
     config = perception_config(bundle, {"smoothing.method": smooth, "landmarks.max_faces": MAX_FACES})
     if jsonl is not None:
         if out or export or json_file:
             raise click.UsageError("--jsonl cannot be combined with --out, --export and --json, which take one image")
-        return _many_images(sources, jsonl, config)
-    return _one_image(_only(sources), out, draw, export, json_file, config)
+        return _many_images(sources, jsonl, config, camera_info)
+    return _one_image(_only(sources), out, draw, export, json_file, config, camera_info)
 
 
 def _only(sources: tuple[Path, ...]) -> Path:
@@ -65,12 +73,13 @@ def _only(sources: tuple[Path, ...]) -> Path:
 
 
 def _one_image(
-    source: Path, out: Path | None, draw: str, export: str | None, json_file: Path | None, config: PerceptionConfig
-) -> int:
+    source: Path, out: Path | None, draw: str, export: str | None, json_file: Path | None, config: PerceptionConfig,
+    camera_info: Path | None,
+) -> int:  # fmt: skip
     from face_expr_ros.cli.process_files import Products, analyze_image
 
-    check_outputs([source], {"--out": out, "--json": json_file}, export)
-    result = analyze_image(source, Products(out, draw, export), config)
+    check_outputs([source, *filter(None, [camera_info])], {"--out": out, "--json": json_file}, export)
+    result = analyze_image(source, Products(out, draw, export), config, camera_info)
     click.echo(f"faces: {len(result['faces'])}")
     for file in result.get("exported", ()):
         click.echo(f"written: {file}")
@@ -78,11 +87,11 @@ def _one_image(
     return 0
 
 
-def _many_images(sources: tuple[Path, ...], jsonl: Path, config: PerceptionConfig) -> int:
+def _many_images(sources: tuple[Path, ...], jsonl: Path, config: PerceptionConfig, camera_info: Path | None) -> int:
     from face_expr_ros.cli.process_stills import analyze_stills
 
-    check_outputs(sources, {"--jsonl": jsonl})
-    counts = analyze_stills(sources, jsonl, config)
+    check_outputs([*sources, *filter(None, [camera_info])], {"--jsonl": jsonl})
+    counts = analyze_stills(sources, jsonl, config, camera_info)
     click.echo(f"images: {counts.images}, with a face: {counts.with_face}, unreadable: {counts.unreadable}")
     return 1 if counts.unreadable else 0
 
@@ -98,16 +107,20 @@ def _many_images(sources: tuple[Path, ...], jsonl: Path, config: PerceptionConfi
     metavar="SECONDS",
     help="Use the expression of each face in the second before this time as its neutral from then on.",
 )
+@camera_info_option
 @bundle_option
 def video(
     source: Path, out: Path | None, draw: str, export: str | None, smooth: str, jsonl: Path | None,
-    neutral_at: float | None, bundle: str,
+    neutral_at: float | None, camera_info: Path | None, bundle: str,
 ) -> int:  # fmt: skip
     """Detect faces in every frame of a video file."""
     from face_expr_ros.cli.process_files import Products, analyze_video
 
-    check_outputs([source], {"--out": out, "--jsonl": jsonl}, export)
+    check_outputs([source, *filter(None, [camera_info])], {"--out": out, "--jsonl": jsonl}, export)
     config = perception_config(bundle, {"smoothing.method": smooth})
     products = Products(out, draw, export)
-    print_result(analyze_video(source, products, jsonl, config, lambda text: click.echo(text, err=True), neutral_at))
+    result = analyze_video(
+        source, products, jsonl, config, lambda text: click.echo(text, err=True), neutral_at, camera_info
+    )
+    print_result(result)
     return 0

@@ -24,6 +24,7 @@ from face_expr_ros.drawing.modes import check_mode, draw, draw_in_frame
 from face_expr_ros.drawing.video_writer import video_writer
 from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.serialization.json_records import face_record
+from face_expr_ros.sources.calibration import read_calibration_file, resized
 from face_expr_ros.sources.source_frame import SourceFrame, Warn
 from face_expr_ros.sources.video import VideoSource
 
@@ -53,7 +54,9 @@ class Products:
             check_export(self.export, model)
 
 
-def analyze_image(source: Path, products: Products, config: PerceptionConfig) -> dict[str, Any]:
+def analyze_image(
+    source: Path, products: Products, config: PerceptionConfig, calibration: Path | None = None
+) -> dict[str, Any]:
     """Detect the faces of an image file, write the requested products, and return the record of ``--json``.
 
     Raises:
@@ -63,9 +66,10 @@ def analyze_image(source: Path, products: Products, config: PerceptionConfig) ->
     pixels = cv2.imread(str(source), cv2.IMREAD_COLOR)
     if pixels is None:
         raise ValueError(f"expected an image file, {str(source)!r} cannot be decoded as an image")
+    camera = None if calibration is None else read_calibration_file(calibration)
     with closing(Pipeline(config)) as pipeline:
         products.check(pipeline.model)
-        frame = _frame(pixels, 0, config)
+        frame = _frame(pixels, 0, config, camera)
         faces = pipeline.still(frame)
         model = pipeline.model
     record: dict[str, Any] = {"faces": [face_record(face) for face in faces]}
@@ -83,6 +87,7 @@ def analyze_video(
     config: PerceptionConfig,
     warn: Warn,
     neutral_at: float | None = None,
+    calibration: Path | None = None,
 ) -> dict[str, Any]:
     """Detect the faces of every frame of a video, write the requested products, and return a summary.
 
@@ -95,12 +100,14 @@ def analyze_video(
         jsonl: file of one JSON line per frame, or None.
         config: settings of the pipeline.
         warn: called with a sentence when the video ends early.
+        calibration: file of ``--camera-info``; None is the one beside the video, if there is one.
         neutral_at: seconds; the expression of each face during the second before it is neutral from then on.
 
     Raises:
         ValueError: the video cannot be read, a product cannot be made, or no face is in view at ``neutral_at``.
         OSError: a product cannot be written.
     """
+    camera = None if calibration is None else read_calibration_file(calibration)
     with (
         closing(VideoSource(source, loop=False, warn=warn)) as video,
         closing(Pipeline(config)) as pipeline,
@@ -108,7 +115,7 @@ def analyze_video(
     ):
         neutral_frame = -1 if neutral_at is None else round(neutral_at * outputs.rate)
         for number, image in enumerate(progress(_frames(video), source.name, video.frame_count)):
-            frame = _frame(image.image, int(number / outputs.rate * 1e9), config, image.camera)
+            frame = _frame(image.image, int(number / outputs.rate * 1e9), config, camera or image.camera)
             faces = pipeline(frame)
             if number == neutral_frame and not pipeline.calibrate_neutral():
                 raise ValueError(_no_neutral(neutral_at, "no face is in view"))
@@ -187,7 +194,7 @@ def _names(files: list[Path]) -> list[str]:
 
 def _frame(pixels: NDArray[Any], stamp_ns: int, config: PerceptionConfig, camera: Camera | None = None) -> Frame:
     height, width = pixels.shape[:2]
-    camera = camera or default_camera(width, height, config.fitting.field_of_view)
+    camera = resized(camera, width, height) if camera else default_camera(width, height, config.fitting.field_of_view)
     return Frame(pixels.astype(np.uint8, copy=False), stamp_ns, "camera_optical_frame", camera)
 
 

@@ -12,12 +12,14 @@ from typing import Any
 import cv2
 import numpy as np
 
+from face_expr_ros.core.atomic_files import atomic_text_file
 from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.core.geometry import default_camera
 from face_expr_ros.core.progress import progress
-from face_expr_ros.core.types import Frame
+from face_expr_ros.core.types import Camera, Frame
 from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.serialization.json_records import face_record
+from face_expr_ros.sources.calibration import read_calibration_file, resized
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
@@ -31,7 +33,9 @@ class Counts:
     unreadable: int
 
 
-def analyze_stills(paths: Sequence[Path], jsonl: Path, config: PerceptionConfig) -> Counts:
+def analyze_stills(
+    paths: Sequence[Path], jsonl: Path, config: PerceptionConfig, calibration: Path | None = None
+) -> Counts:
     """Write a line for each picture, in order: ``file``, its base name, and ``faces``, or ``error``.
 
     Each picture stands alone: nothing is remembered from one to the next.
@@ -40,10 +44,11 @@ def analyze_stills(paths: Sequence[Path], jsonl: Path, config: PerceptionConfig)
         ValueError: a folder holds no picture.
     """
     files = picture_files(paths)
-    with closing(Pipeline(config)) as pipeline, jsonl.open("w", encoding="utf-8") as lines:
+    camera = None if calibration is None else read_calibration_file(calibration)
+    with closing(Pipeline(config)) as pipeline, atomic_text_file(jsonl) as lines:
         records = []
         for file in progress(files, "pictures", unit="pictures"):
-            record = _record(file, pipeline, config)
+            record = _record(file, pipeline, config, camera)
             lines.write(json.dumps(record) + "\n")
             records.append({key: bool(value) for key, value in record.items()})
     with_face = sum(record.get("faces", False) for record in records)
@@ -69,11 +74,11 @@ def _is_picture(file: Path) -> bool:
     return file.suffix.lower() in SUFFIXES and file.is_file()
 
 
-def _record(file: Path, pipeline: Pipeline, config: PerceptionConfig) -> dict[str, Any]:
+def _record(file: Path, pipeline: Pipeline, config: PerceptionConfig, camera: Camera | None) -> dict[str, Any]:
     pixels = cv2.imread(str(file), cv2.IMREAD_COLOR)
     if pixels is None:
         return {"file": file.name, "error": f"expected an image, {str(file)!r} cannot be read as one"}
     height, width = pixels.shape[:2]
-    camera = default_camera(width, height, config.fitting.field_of_view)
+    camera = resized(camera, width, height) if camera else default_camera(width, height, config.fitting.field_of_view)
     faces = pipeline.still(Frame(np.asarray(pixels, np.uint8), 0, "camera_optical_frame", camera))
     return {"file": file.name, "faces": [face_record(face) for face in faces]}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
-from face_expr_ros.cli.common import bundle_option, perception_config, source_option
+from face_expr_ros.cli.common import bundle_option, camera_info_option, perception_config, source_option
 
 
 @click.command()
 @source_option
+@camera_info_option
 @bundle_option
 @click.option(
     "--host",
@@ -24,7 +26,10 @@ from face_expr_ros.cli.common import bundle_option, perception_config, source_op
 @click.option("--open", "open_page", is_flag=True, help="Open the page in a browser.")
 @click.option("--once", is_flag=True, help="Play a file or folder once instead of repeating it.")
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Stop after this many seconds.")
-def web(source: str, bundle: str, open_page: bool, once: bool, seconds: float | None, **server: Any) -> int:
+def web(
+    source: str, camera_info: Path | None, bundle: str, open_page: bool, once: bool, seconds: float | None,
+    **server: Any,
+) -> int:  # fmt: skip
     """Show detected faces on a web page, without ROS."""
     import webbrowser
 
@@ -44,7 +49,7 @@ def web(source: str, bundle: str, open_page: bool, once: bool, seconds: float | 
     try:
         images = serve(
             config, camera, perception_config(bundle), warn=lambda text: click.echo(text, err=True), ready=ready,
-            seconds=seconds,
+            seconds=seconds, calibration=camera_info,
         )  # fmt: skip
     except KeyboardInterrupt:
         return 0

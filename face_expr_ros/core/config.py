@@ -232,6 +232,22 @@ class PerceptionConfig:
         choices=("open", "3ddfa_v2"),
     )
     image_transport: str = setting("raw", "subscribe to image or to image/compressed", choices=("raw", "compressed"))
+    rectified: str = setting(
+        "auto",
+        "whether images are rectified, so that P of CameraInfo counts and D does not; auto: if a part of the topic's "
+        "name is rect, as in image_rect",
+        choices=("auto", "true", "false"),
+    )
+    image_rotation: int = setting(
+        0,
+        "clockwise rotation that makes the image of a camera upright that is mounted sideways or upside down; results "
+        "refer to the image as it is",
+        unit="degrees",
+        choices=(0, 90, 180, 270),
+    )
+    use_depth: bool = setting(
+        True, "scale distances by the topic depth/image, which must be aligned with the color image, if it is published"
+    )
     input_timeout: float = setting(
         2.0,
         "time without images after which a warning is reported and all faces are removed from the outputs",
@@ -253,7 +269,16 @@ class PerceptionConfig:
 class CameraConfig:
     """Settings of the node ``camera``."""
 
-    source: str = setting("synthetic", "synthetic, device:N, a video file or a folder of images")
+    source: str = setting(
+        "synthetic",
+        "synthetic, device:N, a URL such as rtsp://host/stream, a video file or a folder of images",
+    )
+    camera_info_url: str = setting(
+        "",
+        "calibration of a device, stream or file: file:///path, package://package/path or a path; empty is "
+        "~/.ros/camera_info/<camera_name>.yaml, if it exists",
+    )
+    camera_name: str = setting("camera", "name of the camera, for its calibration file")
     rate: float = setting(
         30.0, "maximum frame rate; lower where the source is slower", unit="Hz", minimum=0.1, maximum=240.0
     )

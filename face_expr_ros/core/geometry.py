@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from face_expr_ros.core.lens import is_distorted, magnification, project_lens, undistort_lens
 from face_expr_ros.core.types import Camera, FloatArray, Pose, Roi
 
 # Model axes (x to the subject's left, y up, z out of the face) of a face that looks straight into the camera,
@@ -35,23 +35,29 @@ def pinhole_camera(width: int, height: int, field_of_view: float, *, metric: boo
     return Camera(width, height, matrix, np.zeros(0), metric)
 
 
+def scaled_intrinsics(matrix: FloatArray, scale: FloatArray) -> FloatArray:
+    """The intrinsic matrix (3, 3) of images that are resized by ``scale`` (2,) across and down."""
+    scaled = matrix * np.append(scale, 1.0)[:, None]
+    scaled[:2, 2] += (scale - 1.0) / 2  # the center of the first pixel is 0
+    return scaled
+
+
 def undistort(points: FloatArray, camera: Camera) -> FloatArray:
     """Pixels (n, 2) as directions (n, 2): x/z and y/z in the camera frame, with the lens distortion removed."""
     points = np.asarray(points, dtype=np.float64)
-    if not camera.distortion.any():
-        (x, _, middle_x), (_, y, middle_y), _ = camera.matrix.tolist()
-        return points * (1 / x, 1 / y) - (middle_x / x, middle_y / y)
-    return cv2.undistortPoints(points[:, None], camera.matrix, camera.distortion)[:, 0]
+    if is_distorted(camera):
+        return undistort_lens(points, camera)
+    (x, _, middle_x), (_, y, middle_y), _ = camera.matrix.tolist()
+    return points * (1 / x, 1 / y) - (middle_x / x, middle_y / y)
 
 
 def project(points: FloatArray, camera: Camera) -> FloatArray:
     """Points (n, 3) of the camera frame, meters, as pixels (n, 2)."""
     points = np.asarray(points, dtype=np.float64)
-    if not camera.distortion.any():  # faster than OpenCV, which also computes derivatives
-        (x, _, middle_x), (_, y, middle_y), _ = camera.matrix.tolist()
-        return points[:, :2] / points[:, 2:] * (x, y) + (middle_x, middle_y)
-    flat = np.zeros(3)
-    return cv2.projectPoints(points, flat, flat, camera.matrix, camera.distortion)[0][:, 0]
+    if is_distorted(camera):
+        return project_lens(points, camera)
+    (x, _, middle_x), (_, y, middle_y), _ = camera.matrix.tolist()  # faster than OpenCV, which computes derivatives
+    return points[:, :2] / points[:, 2:] * (x, y) + (middle_x, middle_y)
 
 
 def to_camera(points: FloatArray, pose: Pose) -> FloatArray:
@@ -123,7 +129,7 @@ def weak_perspective(pose: Pose, camera: Camera) -> FloatArray:
     f is in pixels per meter. R is the apparent rotation of the head, relative to the ray to it, as in a crop around the
     face: away from the image center it differs from the pose by the direction of that ray.
     """
-    scale = (camera.matrix[0, 0] + camera.matrix[1, 1]) / 2 / pose.position[2]
+    scale = _pixels_per_meter(pose.position, camera)
     u, v = project(pose.position[None], camera)[0]
     translation = np.array([u + 1, camera.height - v, 0.0])
     apparent = rotation_to_axis(pose.position) @ pose.rotation
@@ -137,9 +143,10 @@ def poses_from_weak_perspectives(matrices: FloatArray, camera: Camera) -> list[P
     all three (Kabsch, 1976), so that a matrix that is not exactly a scaled rotation gives a proper one.
     """
     scales = np.linalg.norm(matrices[:, :2, :3], axis=2).mean(axis=1)
-    distances = (camera.matrix[0, 0] + camera.matrix[1, 1]) / 2 / scales
     sellions = np.column_stack([matrices[:, 0, 3] - 1, camera.height - matrices[:, 1, 3]])
-    positions = distances[:, None] * np.column_stack([undistort(sellions, camera), np.ones(len(matrices))])
+    directions = undistort(sellions, camera)
+    distances = (camera.matrix[0, 0] + camera.matrix[1, 1]) / 2 * magnification(directions, camera) / scales
+    positions = distances[:, None] * np.column_stack([directions, np.ones(len(matrices))])
     apparent = FACING_CAMERA @ nearest_rotation(matrices[:, :, :3])
     rotations = [rotation_to_axis(position).T @ seen for position, seen in zip(positions, apparent, strict=True)]
     return [Pose(*pair, camera.metric) for pair in zip(rotations, positions, strict=True)]
@@ -168,12 +175,18 @@ def pixels_with_depth(points: FloatArray, pose: Pose, camera: Camera) -> FloatAr
 
     The depth is relative to the sellion, along the ray to it, in the scale of x and y there; smaller is nearer.
     """
-    scale = (camera.matrix[0, 0] + camera.matrix[1, 1]) / 2 / pose.position[2]
+    scale = _pixels_per_meter(pose.position, camera)
     ray = pose.position / np.linalg.norm(pose.position)
     result = np.empty(points.shape)
     result[:, :2] = project(points, camera)
     result[:, 2] = (points - pose.position) @ (ray * scale)
     return result
+
+
+def _pixels_per_meter(position: FloatArray, camera: Camera) -> float:
+    """The scale of the image at a point of the camera frame, across the ray to it."""
+    enlarged = magnification(position[None, :2] / position[2], camera)[0]
+    return float((camera.matrix[0, 0] + camera.matrix[1, 1]) / 2 * enlarged / position[2])
 
 
 def rotation_to_axis(direction: FloatArray) -> FloatArray:

@@ -26,7 +26,7 @@ def setting(
     unit: str = "",
     minimum: float | None = None,
     maximum: float | None = None,
-    choices: tuple[str, ...] = (),
+    choices: tuple[str | int, ...] = (),
 ) -> Any:
     """A dataclass field with its description, unit and bounds as metadata."""
     metadata = {"help": help, "unit": unit, "minimum": minimum, "maximum": maximum, "choices": choices}
@@ -44,7 +44,7 @@ class Setting:
     unit: str
     minimum: float | None
     maximum: float | None
-    choices: tuple[str, ...]
+    choices: tuple[str | int, ...]
 
     def check(self, value: Any) -> Any:
         """Return ``value`` in the setting's type.
@@ -54,6 +54,8 @@ class Setting:
         """
         if self.type is float and type(value) is int and self._within_bounds(value):
             value = float(value)
+        if type(value) is bool and {"true", "false"} <= set(self.choices):
+            value = "true" if value else "false"  # YAML reads the words as truth values
         allowed = not self.choices or value in self.choices
         if type(value) is not self.type or not allowed or not self._within_bounds(value):
             raise ConfigError(f"{self.name}: expected {self.expected()}, got {value!r}")
@@ -68,14 +70,15 @@ class Setting:
 
     def expected(self) -> str:
         """A description of the allowed values."""
+        unit = f" ({self.unit})" if self.unit else ""
         if self.choices:
-            return "one of " + ", ".join(choice or '""' for choice in self.choices)
+            return "one of " + ", ".join(str(choice) or '""' for choice in self.choices) + unit
         text = {bool: "true or false", int: "an integer", float: "a number", str: "a string"}[self.type]
         if self.minimum is not None and self.maximum is not None:
             text += f" from {self.minimum:g} to {self.maximum:g}"
         elif self.minimum is not None:
             text += f" of at least {self.minimum:g}"
-        return text + (f" ({self.unit})" if self.unit else "")
+        return text + unit
 
 
 def settings(config: Any, prefix: str = "") -> Iterator[Setting]:

@@ -8,6 +8,7 @@ Model axes are: x to the subject's left, y up, z out of the face, origin at the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +18,14 @@ FloatArray = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera with OpenCV's distortion.
+    """A camera with OpenCV's distortion.
 
     Attributes:
         width, height: size of the image in pixels.
         matrix: (3, 3) intrinsic matrix K, pixels.
-        distortion: (n,) OpenCV coefficients k1 k2 p1 p2 [k3 ...], n of 0, 4, 5, 8, 12 or 14.
+        distortion: (n,) OpenCV coefficients k1 k2 p1 p2 [k3 ...], n of 0, 4, 5, 8, 12 or 14; of a fisheye k1 k2 k3 k4.
         metric: False if the matrix is computed from an assumed field of view.
+        lens: model of the distortion: "pinhole", or "fisheye" for OpenCV's fisheye model, ROS's ``equidistant``.
     """
 
     width: int
@@ -31,6 +33,34 @@ class Camera:
     matrix: FloatArray
     distortion: FloatArray
     metric: bool
+    lens: Literal["pinhole", "fisheye"] = "pinhole"
+
+
+@dataclass(frozen=True)
+class DepthImage:
+    """Depths along the optical axis, aligned with the color image; its resolution may differ.
+
+    Attributes:
+        values: (height, width) uint16 or float32; 0, NaN and infinity are holes.
+        unit: meters per value.
+        stamp_ns: time of exposure in nanoseconds.
+        size: width and height of the color image in pixels.
+    """
+
+    values: NDArray[np.uint16] | NDArray[np.float32]
+    unit: float
+    stamp_ns: int
+    size: tuple[int, int]
+
+    def at(self, pixels: FloatArray) -> FloatArray:
+        """Depths (n,) in meters at pixels (n, 2) of the color image; NaN in holes and outside."""
+        height, width = self.values.shape
+        x, y = ((pixels + 0.5) * (width / self.size[0], height / self.size[1])).T
+        inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)  # False for NaN
+        depths = np.full(len(pixels), np.nan)
+        found = self.values[y[inside].astype(int), x[inside].astype(int)] * self.unit
+        depths[inside] = np.where(np.isfinite(found) & (found > 0), found, np.nan)
+        return depths
 
 
 @dataclass(frozen=True)
@@ -43,6 +73,7 @@ class Frame:
         frame_id: name of the camera's optical frame.
         camera: of the image.
         arrival_ns: when it was received, in nanoseconds of any clock; used where stamps stand still. None if unknown.
+        depth: the latest depth image, which may be older than the image; None without a depth camera.
     """
 
     image: NDArray[np.uint8]
@@ -50,6 +81,7 @@ class Frame:
     frame_id: str
     camera: Camera
     arrival_ns: int | None = None
+    depth: DepthImage | None = None
 
 
 @dataclass(frozen=True)
@@ -117,11 +149,13 @@ class Pose:
         rotation: (3, 3) from model axes to the camera frame.
         position: (3,) the sellion in the camera frame, meters.
         metric: False if the camera is assumed.
+        depth_used: whether the position is scaled by a depth image.
     """
 
     rotation: FloatArray
     position: FloatArray
     metric: bool
+    depth_used: bool = False
 
 
 @dataclass(frozen=True)

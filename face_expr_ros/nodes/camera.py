@@ -13,14 +13,16 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from face_expr_ros.core.config import CameraConfig
+from face_expr_ros.core.types import Camera
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.msg import FaceArray
 from face_expr_ros.ros.camera_info_messages import info_from_camera
+from face_expr_ros.ros.camera_info_url import calibration_of
 from face_expr_ros.ros.encode import image_bytes
 from face_expr_ros.ros.ground_truth import truth_array
 from face_expr_ros.ros.node_runner import Finished, run_node
 from face_expr_ros.ros.parameters import Parameters
-from face_expr_ros.sources import SourceFrame, is_live, open_source
+from face_expr_ros.sources import SourceFrame, is_live, open_source, without_password
 from face_expr_ros.sources.pace import EndOfSource, Pace
 
 SENSOR_DATA = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -35,6 +37,7 @@ class CameraNode(Node):
         self._model = open_face_model("open")  # of the synthetic faces
         self._source = open_source(self._config, self.get_logger().warning)
         self.context.on_shutdown(self._source.close)
+        self._calibration = self._read_calibration()
         self._pace = Pace(self._source, self._config.rate)
         self._image = self._publisher(Image, "image")
         self._info = self._publisher(CameraInfo, "camera_info")
@@ -46,7 +49,7 @@ class CameraNode(Node):
         self.create_timer(1 / self._config.rate, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
         topic = self._image.topic_name
         self.get_logger().info(
-            f"publishing {self._config.source} at {self._config.rate:g} Hz on {topic}"
+            f"publishing {without_password(self._config.source)} at {self._config.rate:g} Hz on {topic}"
             + (", once, after the first subscription" if self._is_waiting else "")
         )
 
@@ -58,7 +61,7 @@ class CameraNode(Node):
         try:
             frame = self._pace.take()
         except EndOfSource:
-            self.get_logger().info(f"{self._config.source} has ended")
+            self.get_logger().info(f"{without_password(self._config.source)} has ended")
             raise Finished from None
         if frame is not None:
             # The stamp is that of the tick, for which the image and its ground truth were produced.
@@ -67,10 +70,18 @@ class CameraNode(Node):
 
     def _publish(self, frame: SourceFrame, header: Header) -> None:
         height, width = frame.image.shape[:2]
-        self._info.publish(info_from_camera(frame.camera, width, height, header))
+        self._info.publish(info_from_camera(self._camera_of(frame), width, height, header))
         self._image.publish(image_bytes(frame.image, header))
         if frame.truths is not None and frame.camera is not None:
             self._truth.publish(truth_array(frame.truths, self._model, frame.camera, header))
+
+    def _read_calibration(self) -> Camera | None:
+        config = self._config
+        return None if config.source == "synthetic" else calibration_of(config.camera_info_url, config.camera_name)
+
+    def _camera_of(self, frame: SourceFrame) -> Camera | None:
+        """The calibration of ``camera_info_url``, or that beside a file, or that of the camera's name."""
+        return self._calibration if self._config.camera_info_url else frame.camera or self._calibration
 
     def _publisher(self, message_type: type, topic: str) -> Publisher:
         overrides = QoSOverridingOptions.with_default_policies()

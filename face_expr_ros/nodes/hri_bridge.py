@@ -23,11 +23,12 @@ from face_expr_ros.ros.diagnostics import DiagnosticsPublisher, node_status
 from face_expr_ros.ros.face_states import face_states
 from face_expr_ros.ros.hri import HOW_TO_INSTALL, HriBridgeConfig, HriPublisher
 from face_expr_ros.ros.hri_messages import hri_types
+from face_expr_ros.ros.image_messages import ImageDecoder
 from face_expr_ros.ros.node_runner import LOG_INTERVAL, Finished, run_node
 from face_expr_ros.ros.parameters import Parameters
 from face_expr_ros.ros.topics import camera_info_topic, image_topic
 from face_expr_ros.serialization.camera_info import image_size
-from face_expr_ros.serialization.image_decoding import DecodeError, decode
+from face_expr_ros.serialization.image_encodings import DecodeError
 
 SENSOR_DATA = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 MAX_IMAGES = 10  # images stored until their faces arrive
@@ -53,6 +54,7 @@ class HriBridgeNode(Node):
         self._skipped = 0
         self._last_error = ""
         self._size: ImageSize | None = None
+        self._decode = ImageDecoder()
         self._images: OrderedDict[tuple[int, int], Image | CompressedImage] = OrderedDict()
         self._image_input: Subscription[Any] | None = None
         self._topic = image_topic(self, self._config.image_transport)
@@ -90,7 +92,7 @@ class HriBridgeNode(Node):
         if message is None:
             return None
         try:
-            image = decode(message)
+            image = self._decode(message)
         except DecodeError as error:
             self._report(f"image skipped: {error}")
             return None

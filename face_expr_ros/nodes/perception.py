@@ -84,6 +84,8 @@ class PerceptionNode(LifecycleNode):
             self._subscribe(CameraInfo, camera_info_topic(self), self._processor.on_camera_info),
             self._subscribe(image_type, self._topic, self._on_image),
         ]
+        if self.settings.config.use_depth:
+            self._inputs.append(self._subscribe(Image, "depth/image", self._processor.depth.update))
         self.get_logger().info(f"detecting faces in {self._topic}")
         return SUCCESS
 
@@ -160,7 +162,7 @@ class PerceptionNode(LifecycleNode):
         inputs = InputStatus(
             publishers=self.count_publishers(self._topic),
             input_timeout=self.settings.config.input_timeout,
-            camera_problem=self._processor.cameras.problem,
+            camera_problem=self._processor.cameras.problem or self._processor.depth.problem,
             lost_share=self._processor.loss.share(),
             loss_problem=loss_problem(self._topic) if self._processor.loss.is_excessive() else "",
         )

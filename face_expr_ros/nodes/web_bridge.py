@@ -19,11 +19,13 @@ from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.msg import FaceArray, FaceModel
 from face_expr_ros.ros.face_model_subscription import resolve_face_model
 from face_expr_ros.ros.face_states import face_states
+from face_expr_ros.ros.image_messages import ImageDecoder
 from face_expr_ros.ros.node_runner import LOG_INTERVAL, StartError, run_node
 from face_expr_ros.ros.parameters import Parameters
 from face_expr_ros.ros.topics import camera_info_topic, image_topic
-from face_expr_ros.serialization.camera_info import CameraKeeper, image_size
-from face_expr_ros.serialization.image_decoding import DecodeError, decode
+from face_expr_ros.serialization.camera_info import image_size
+from face_expr_ros.serialization.camera_keeper import CameraKeeper, is_rectified
+from face_expr_ros.serialization.image_encodings import DecodeError
 from face_expr_ros.web.config import WebConfig
 from face_expr_ros.web.picture import PicturePace, camera_picture
 from face_expr_ros.web.server import FaceServer, ServerError
@@ -40,9 +42,11 @@ class WebBridgeNode(Node):
     def __init__(self) -> None:
         super().__init__("web_bridge", automatically_declare_parameters_from_overrides=True)
         self._config: WebConfig = Parameters(self, WebConfig).config
-        self._cameras = CameraKeeper(self._config.field_of_view)
+        rectified = is_rectified("auto", image_topic(self, self._config.image_transport))
+        self._cameras = CameraKeeper(self._config.field_of_view, rectified=rectified)
         self._info: CameraInfo | None = None
         self._pace = PicturePace()
+        self._decode = ImageDecoder()
         self._image_input: Subscription | None = None
         topic = self.resolve_topic_name("faces")
         try:
@@ -113,7 +117,7 @@ class WebBridgeNode(Node):
     def _show(self, message: Image | CompressedImage) -> None:
         """Runs in a separate thread, so that decoding and encoding do not delay the faces."""
         try:
-            picture = camera_picture(decode(message), Time.from_msg(message.header.stamp).nanoseconds)
+            picture = camera_picture(self._decode(message), Time.from_msg(message.header.stamp).nanoseconds)
         except DecodeError as error:
             self.get_logger().error(f"image skipped: {error}", throttle_duration_sec=LOG_INTERVAL)
             return

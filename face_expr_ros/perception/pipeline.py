@@ -16,6 +16,7 @@ from face_expr_ros.core.facemesh_regions import IBUG68
 from face_expr_ros.core.geometry import bounding_box, crop_from_landmarks
 from face_expr_ros.core.types import Blendshapes, Face, FaceFit, Frame, Landmarks, Roi, Track
 from face_expr_ros.models.bundle import open_bundle
+from face_expr_ros.perception.depth_scale import DepthScale
 from face_expr_ros.perception.detection import open_detector
 from face_expr_ros.perception.detection.boxes import overlap
 from face_expr_ros.perception.detection_scheduler import DetectionScheduler
@@ -23,6 +24,7 @@ from face_expr_ros.perception.expression import open_expression
 from face_expr_ros.perception.expression.readouts import ReadoutReader
 from face_expr_ros.perception.fitting import open_fitter
 from face_expr_ros.perception.frame_clock import FrameClock, StampKind
+from face_expr_ros.perception.image_rotation import ImageRotation
 from face_expr_ros.perception.landmarks import open_landmarks
 from face_expr_ros.perception.smoothing import Smoother
 from face_expr_ros.perception.tracker import Tracker
@@ -54,11 +56,13 @@ class Pipeline:
         bundle = open_bundle(config.bundle, config.fitting.network)
         self.model = bundle.model
         self.stage_seconds: dict[str, float] = {}
+        self._rotation = ImageRotation(config.image_rotation)
         self._detector = open_detector(config.detection, bundle.detector_path)
         self._tracker = Tracker(config.tracker, config.landmarks.max_faces)
         self._scheduler = DetectionScheduler(self._detector, self._tracker, config.detection.interval)
         self._landmarks = open_landmarks(config.landmarks)
         self._fitter = open_fitter(config.fitting, bundle)
+        self._depth = DepthScale(self.model)
         self._expression = open_expression(config.expression, self.model, self._fitter)
         self._smoother = Smoother(config.smoothing)
         self._readouts = ReadoutReader(config.expression)
@@ -76,6 +80,7 @@ class Pipeline:
             thorough: search longer and for smaller faces, for a single image.
         """
         frame = self._timed(frame)
+        camera, frame = frame.camera, self._rotation.frame(frame)
         with self._stage("detector"):
             detections = self._scheduler(frame, self._landmarks.untracked_detections, thorough)
         with self._stage("tracker"):
@@ -85,6 +90,7 @@ class Pipeline:
         with self._stage("fitter"):
             fits = self._fitter(frame, tracks)
         tracks, fits = self._accepted(tracks, fits, frame.stamp_ns)
+        fits = self._depth(frame, [track.id for track in tracks], fits)
         with self._stage("expression"):
             self._expression.keep(self._tracker.ids)
             blendshapes = self._expression(frame, tracks, fits)
@@ -94,7 +100,7 @@ class Pipeline:
         with self._stage("readouts"):
             faces = self._readouts(faces, frame.stamp_ns, measured)
         self._scheduler.defer(frame)
-        return faces
+        return self._rotation.faces(faces, camera)
 
     @property
     def track_count(self) -> int:
@@ -158,6 +164,7 @@ class Pipeline:
             "tracker": self._tracker,
             "landmarks": self._landmarks,
             "fitter": self._fitter,
+            "depth": self._depth,
             "expression": self._expression,
             "smoother": self._smoother,
             "readouts": self._readouts,

@@ -15,7 +15,7 @@ import numpy as np
 
 from face_expr_ros.core.config import SmoothingConfig
 from face_expr_ros.core.geometry import quaternion_from_rotation, rotation_from_quaternion
-from face_expr_ros.core.types import Blendshapes, Face, FaceFit, FloatArray, Landmarks, Pose
+from face_expr_ros.core.types import Blendshapes, Face, FaceFit, FloatArray, Landmarks
 from face_expr_ros.perception.noise_level import NoiseLevel
 
 PerValue = FloatArray | float  # one for each value, or one for all
@@ -199,7 +199,7 @@ class _FaceFilter:
             self._numbers = _open_joint_filter(self._config, self._counts)
         smoothed = self._numbers(np.concatenate(list(parts.values())), elapsed)
         position, self._quaternion, shape, expression, projected, values = _split_like(smoothed, parts.values())
-        pose = Pose(rotation_from_quaternion(self._quaternion), position, fit.pose.metric)
+        pose = replace(fit.pose, rotation=rotation_from_quaternion(self._quaternion), position=position)
         points, matrix = _unprojected(projected * height)
         smooth_fit = FaceFit(pose, shape, expression, fit.residual, points, matrix, fit.confidence)
         return smooth_fit, Blendshapes(blendshapes.names, values)

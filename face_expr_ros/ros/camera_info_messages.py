@@ -15,7 +15,8 @@ def info_from_camera(camera: Camera | None, width: int, height: int, header: Hea
     if camera is None:
         return info
     info.width, info.height = camera.width, camera.height
-    info.distortion_model = "plumb_bob" if len(camera.distortion) <= 5 else "rational_polynomial"
+    polynomial = "plumb_bob" if len(camera.distortion) <= 5 else "rational_polynomial"
+    info.distortion_model = "equidistant" if camera.lens == "fisheye" else polynomial
     info.d = (camera.distortion if len(camera.distortion) else np.zeros(5)).tolist()
     info.k = camera.matrix.ravel().tolist()
     info.r = np.eye(3).ravel().tolist()

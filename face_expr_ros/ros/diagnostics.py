@@ -12,6 +12,7 @@ from rclpy.node import Node
 from std_msgs.msg import Header
 
 FPS_WINDOW = 2.0  # seconds
+NO_FACE_YET = 30.0  # seconds without any face since the activation after which the orientation is questioned
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class InputStatus:
     Attributes:
         publishers: number of publishers of the image topic.
         input_timeout: time without an image after which a warning is published, seconds.
-        camera_problem: why CameraInfo cannot be used; empty if it can.
+        camera_problem: why CameraInfo or a depth image cannot be used; empty if it can.
         lost_share: share of the images that are lost before they arrive, 0..1; None if it is not known.
         loss_problem: what to do against the loss of images; empty if it is small.
     """
@@ -52,6 +53,7 @@ class Health:
     last_error: str = ""
     stage_seconds: dict[str, float] = field(default_factory=dict)
     input_age: float = 0.0
+    _has_found_faces: bool = False  # since the activation
     _last_input: float | None = None
     _last_failure: float | None = None
     _published: deque[float] = field(default_factory=lambda: deque(maxlen=1000))
@@ -60,6 +62,7 @@ class Health:
         """Record the activation of the node, from which the input timeout counts."""
         self.started = now
         self._last_input = self._last_failure = None
+        self._has_found_faces = False
 
     def image_received(self, now: float, dropped: bool) -> None:
         """Record the arrival of an image; ``dropped``: it replaced one that was still waiting."""
@@ -70,6 +73,7 @@ class Health:
         """Record a published frame; ``input_age`` is the time from the image's stamp to now."""
         self.frames += 1
         self.faces = faces
+        self._has_found_faces |= faces > 0
         self.stage_seconds = dict(stage_seconds)
         self.input_age = input_age
         self._published.append(now)
@@ -104,6 +108,11 @@ class Health:
             return DiagnosticStatus.WARN, inputs.loss_problem
         if inputs.camera_problem:
             return DiagnosticStatus.WARN, inputs.camera_problem
+        if not self._has_found_faces and now - self.started > NO_FACE_YET:
+            return DiagnosticStatus.OK, (
+                f"no faces detected for {NO_FACE_YET:g} s since activation; "
+                "if the camera is mounted sideways or upside down, set image_rotation"
+            )
         return DiagnosticStatus.OK, "faces detected" if self.faces else "no faces detected"
 
     def status(self, name: str, now: float, inputs: InputStatus) -> DiagnosticStatus:

@@ -50,7 +50,7 @@ def _pose(message: FacePose) -> Pose:
             f"expected a finite pose and a nonzero quaternion for face {message.face_id!r}, "
             f"got position {position.tolist()} and quaternion {quaternion.tolist()}"
         )
-    return Pose(Rotation.from_quat(quaternion).as_matrix() @ FACE_FRAME.T, position, message.metric)
+    return Pose(Rotation.from_quat(quaternion).as_matrix() @ FACE_FRAME.T, position, message.metric, message.depth_used)
 
 
 def _landmarks(face: Face) -> NDArray[np.float32]:

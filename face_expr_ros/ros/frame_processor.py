@@ -15,15 +15,17 @@ from std_msgs.msg import Header
 from face_expr_ros.core.config import OutputConfig, PerceptionConfig
 from face_expr_ros.core.types import Frame
 from face_expr_ros.perception.pipeline import Pipeline
+from face_expr_ros.ros.depth_input import DepthInput
 from face_expr_ros.ros.diagnostics import Health
 from face_expr_ros.ros.image_loss import ImageLoss
+from face_expr_ros.ros.image_messages import ImageDecoder
 from face_expr_ros.ros.last_output import LastOutput
 from face_expr_ros.ros.node_runner import LOG_INTERVAL
 from face_expr_ros.ros.outputs import Outputs, check_output
 from face_expr_ros.ros.parameters import Parameters
 from face_expr_ros.ros.stamp_warnings import StampWarnings
-from face_expr_ros.serialization.camera_info import CameraKeeper
-from face_expr_ros.serialization.image_decoding import DecodeError, decode
+from face_expr_ros.serialization.camera_keeper import CameraKeeper, is_rectified
+from face_expr_ros.serialization.image_encodings import DecodeError
 
 MAX_CALIBRATION_AGE = 5.0  # seconds; a neutral expression is not taken from older images
 
@@ -48,8 +50,11 @@ class FrameProcessor:
         warn = node.get_logger().warning
         self._check_stamps = StampWarnings(warn, partial(warn, throttle_duration_sec=LOG_INTERVAL))
         self._outputs = Outputs(node, self._pipeline.model, parameters.config.output)
-        self.cameras = CameraKeeper(parameters.config.fitting.field_of_view)
         self.loss = ImageLoss()
+        self._decode = ImageDecoder()
+        self.depth = DepthInput()
+        config = parameters.config
+        self.cameras = CameraKeeper(config.fitting.field_of_view, rectified=is_rectified(config.rectified, topic))
         model = self._pipeline.model
         self.health = Health(topic, {"model": model.name, "model sha256": model.sha256})
 
@@ -68,10 +73,11 @@ class FrameProcessor:
 
     def _process(self, message: Image | CompressedImage) -> None:
         started, arrival_ns = time.perf_counter(), time.monotonic_ns()
-        image = decode(message)
+        image = self._decode(message)
         camera = self.cameras.camera(image.shape[1], image.shape[0])
         stamp = Time.from_msg(message.header.stamp)
-        frame = Frame(image, stamp.nanoseconds, message.header.frame_id, camera, arrival_ns)
+        depth = self.depth.latest(message.header.frame_id, camera.width, camera.height)
+        frame = Frame(image, stamp.nanoseconds, message.header.frame_id, camera, arrival_ns, depth)
         decoded = time.perf_counter()
         with self._lock:
             faces = self._pipeline(frame)

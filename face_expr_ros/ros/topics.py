@@ -6,14 +6,26 @@ from rclpy.node import Node
 
 
 def image_topic(node: Node, transport: str) -> str:
-    """The image topic after remapping; a transport other than raw appends its name, as image_transport does."""
+    """The image topic after remapping.
+
+    Of a transport other than raw it is the remapped ``image_<transport>``, for topics of any name; without that
+    remapping, ``image/<transport>``, as in image_transport.
+    """
     base = node.resolve_topic_name("image")
-    return base if transport == "raw" else f"{base}/{transport}"
+    if transport == "raw":
+        return base
+    return _remapped(node, f"image_{transport}") or f"{base}/{transport}"
 
 
 def camera_info_topic(node: Node) -> str:
     """The remapped ``camera_info``; without a remapping the one next to the image topic, as in image_transport."""
-    remapped = node.resolve_topic_name("camera_info")
-    if remapped != node.resolve_topic_name("camera_info", only_expand=True):
+    if (remapped := _remapped(node, "camera_info")) is not None:
         return remapped
-    return node.resolve_topic_name("image").rpartition("/")[0] + "/camera_info"
+    base = _remapped(node, "image") or (_remapped(node, "image_compressed") or "").removesuffix("/compressed")
+    return (base or node.resolve_topic_name("image")).rpartition("/")[0] + "/camera_info"
+
+
+def _remapped(node: Node, name: str) -> str | None:
+    """The full name that a topic is remapped to; None if it is not remapped."""
+    resolved = node.resolve_topic_name(name)
+    return None if resolved == node.resolve_topic_name(name, only_expand=True) else resolved

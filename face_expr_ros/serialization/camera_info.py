@@ -9,76 +9,88 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from face_expr_ros.core.geometry import default_camera
+from face_expr_ros.core.geometry import scaled_intrinsics
 from face_expr_ros.core.types import Camera, FloatArray
+from face_expr_ros.serialization.distortion import DistortionError, distortion_of
 
 if TYPE_CHECKING:
     from sensor_msgs.msg import CameraInfo
 
-# Allowed numbers of coefficients of ROS's distortion models; OpenCV uses the same order.
-DISTORTION_COEFFICIENTS = {"": (0,), "plumb_bob": (0, 4, 5), "rational_polynomial": (0, 8, 12, 14)}
+_MAX_ASPECT_ERROR = 0.01  # between the sizes of an image and its CameraInfo: rounding, or lines cut by an encoder
+_PLAUSIBLE_FOCAL = (0.2, 10.0)  # image widths; a fisheye of 180 degrees has 0.32, a lens of 6 degrees 9.5
+_MAX_PIXEL_ASPECT = 2.0
+_FORMS = {"k": "[fx 0 cx 0 fy cy 0 0 1]", "p": "[fx 0 cx . 0 fy cy . 0 0 1 .]"}
 
 
 class CameraInfoError(ValueError):
     """A CameraInfo that cannot be used; the message says what was expected and what it contains."""
 
 
-def camera_from_info(info: CameraInfo, width: int, height: int) -> Camera | None:
+def camera_from_info(info: CameraInfo, width: int, height: int, *, rectified: bool = False) -> Camera | None:
     """The camera of a (height, width) image; None if K is all zeros, which means uncalibrated.
 
-    K refers to the full sensor: the region of interest moves the principal point and binning divides K, as in
-    image_geometry.
+    K and P refer to the full sensor: the region of interest moves the principal point and binning divides them, as in
+    image_geometry. Drivers differ in this, so a message whose width and height are already those of the image is used
+    as it is, one without width and height as well, and one of another resolution with the same aspect is scaled.
+
+    Args:
+        info: the message.
+        width, height: size of the image in pixels.
+        rectified: the image is rectified: P counts instead of K, or K if P is all zeros, and D does not.
 
     Raises:
-        CameraInfoError: invalid values, another image size or an unsupported distortion model.
+        CameraInfoError: invalid values, an image size of another aspect or an unsupported distortion model.
     """
     matrix = np.array(info.k, dtype=np.float64).reshape(3, 3)
+    projection = np.array(info.p, dtype=np.float64).reshape(3, 4)[:, :3]
+    name = "p" if rectified and projection.any() else "k"
+    matrix = projection if name == "p" else matrix
     if not matrix.any():
         return None
-    distortion = _distortion(info)
-    _check_matrix(matrix)
-    _check_image_size(info, width, height)
-    matrix[:2, 2] -= (info.roi.x_offset, info.roi.y_offset)
-    matrix[:2] /= np.array(_binning(info))[:, None]
-    return Camera(width, height, matrix, distortion, metric=True)
+    try:
+        lens, distortion = distortion_of(info.distortion_model, [] if rectified else info.d)
+    except DistortionError as error:
+        raise CameraInfoError(str(error)) from error
+    _check_matrix(matrix, name)
+    return Camera(width, height, _at_image_size(matrix, info, width, height), distortion, metric=True, lens=lens)
 
 
-def _distortion(info: CameraInfo) -> FloatArray:
-    coefficients = np.array(info.d, dtype=np.float64)
-    counts = DISTORTION_COEFFICIENTS.get(info.distortion_model)
-    if counts is None:
-        expected = ", ".join(filter(None, DISTORTION_COEFFICIENTS))
-        raise CameraInfoError(
-            f"expected a distortion_model of {expected}, got {info.distortion_model!r}; "
-            "rectify the image first (image_proc) and publish the rectified camera"
-        )
-    if not coefficients.any():  # NaN is not zero and is rejected below
-        return np.zeros(0)
-    if len(coefficients) not in counts:
-        expected = " or ".join(map(str, counts))
-        model = info.distortion_model or "an empty distortion_model"
-        raise CameraInfoError(f"expected {expected} coefficients for {model}, got {len(coefficients)}")
-    if not np.isfinite(coefficients).all():
-        raise CameraInfoError(f"expected finite distortion coefficients, got d = {coefficients.tolist()}")
-    return coefficients
-
-
-def _check_matrix(matrix: FloatArray) -> None:
+def _check_matrix(matrix: FloatArray, name: str) -> None:
     form = np.array([[matrix[0, 0], 0, matrix[0, 2]], [0, matrix[1, 1], matrix[1, 2]], [0, 0, 1]])
     if not (np.isfinite(matrix).all() and matrix[0, 0] > 0 and matrix[1, 1] > 0 and np.allclose(matrix, form)):
-        raise CameraInfoError(
-            f"expected k = [fx 0 cx 0 fy cy 0 0 1] with fx and fy above 0, got {matrix.ravel().tolist()}"
-        )
+        raise CameraInfoError(f"expected {name} = {_FORMS[name]} with fx and fy above 0, got {matrix.ravel().tolist()}")
 
 
-def _check_image_size(info: CameraInfo, width: int, height: int) -> None:
-    if image_size(info) != (width, height):
+def _at_image_size(matrix: FloatArray, info: CameraInfo, width: int, height: int) -> FloatArray:
+    """K or P (3, 3) for an image of ``width`` x ``height`` pixels; see `camera_from_info`."""
+    if (info.width, info.height) in ((0, 0), (width, height)) and image_size(info) != (width, height):
+        return matrix  # the region and the binning, if any, are applied already
+    across, down = _binning(info)
+    matrix[:2, 2] -= (info.roi.x_offset, info.roi.y_offset)
+    matrix[:2] /= np.array([[across], [down]])
+    described = image_size(info)
+    if described == (width, height):
+        return matrix
+    scale = np.array([width, height]) / np.maximum(described, 1)
+    if 0 in described or abs(scale[0] / scale[1] - 1.0) > _MAX_ASPECT_ERROR:
         region = f", region {info.roi.width} x {info.roi.height}" if info.roi.width else ""
-        across, down = _binning(info)
         raise CameraInfoError(
-            f"expected a camera of {width} x {height} pixels, the size of the image, got {info.width} x {info.height}"
-            f"{region}, binning {across} x {down}"
+            f"expected a camera of {width} x {height} pixels, the size of the image, or of the same aspect, got "
+            f"{info.width} x {info.height}{region}, binning {across} x {down}"
         )
+    return scaled_intrinsics(matrix, scale)
+
+
+def implausible(camera: Camera) -> str:
+    """What is suspicious about a camera's focal length; empty if nothing is."""
+    x, y = camera.matrix[0, 0], camera.matrix[1, 1]
+    least, most = _PLAUSIBLE_FOCAL
+    if least <= x / camera.width <= most and 1 / _MAX_PIXEL_ASPECT <= x / y <= _MAX_PIXEL_ASPECT:
+        return ""
+    return (
+        f"CameraInfo has an implausible focal length of {x:.4g} x {y:.4g} pixels for an image of "
+        f"{camera.width} x {camera.height}; distances of faces are wrong by the same factor: calibrate the camera"
+    )
 
 
 def image_size(info: CameraInfo) -> tuple[int, int]:
@@ -92,52 +104,3 @@ def image_size(info: CameraInfo) -> tuple[int, int]:
 
 def _binning(info: CameraInfo) -> tuple[int, int]:
     return max(1, info.binning_x), max(1, info.binning_y)
-
-
-class CameraKeeper:
-    """The camera of incoming images, updated when CameraInfo or the image size changes.
-
-    Args:
-        field_of_view: vertical, in degrees, of the camera assumed if CameraInfo is missing or cannot be used.
-
-    Attributes:
-        problem: why the last CameraInfo cannot be used; empty if it can.
-    """
-
-    def __init__(self, field_of_view: float) -> None:
-        self.problem = ""
-        self._field_of_view = field_of_view
-        self._info: CameraInfo | None = None
-        self._camera: Camera | None = None
-
-    def update(self, info: CameraInfo) -> None:
-        """Set the latest CameraInfo; an unchanged calibration costs only a comparison."""
-        if self._info is None or _calibration(info) != _calibration(self._info):
-            self._camera = None
-        self._info = info
-
-    def camera(self, width: int, height: int) -> Camera:
-        """The camera of a (height, width) image; the assumed one without a valid CameraInfo."""
-        camera = self._camera
-        if camera is None or (camera.width, camera.height) != (width, height):
-            camera = self._camera = self._read(width, height) or default_camera(width, height, self._field_of_view)
-        return camera
-
-    def _read(self, width: int, height: int) -> Camera | None:
-        self.problem = ""
-        if self._info is None:
-            return None
-        try:
-            return camera_from_info(self._info, width, height)
-        except CameraInfoError as error:
-            self.problem = (
-                f"CameraInfo cannot be used, a field of view of {self._field_of_view:g} degrees is assumed: {error}"
-            )
-            return None
-
-
-def _calibration(info: CameraInfo) -> tuple[object, ...]:
-    """The fields that define a camera; K and D as text, because NaN differs from itself."""
-    roi = info.roi
-    size = (info.width, info.height, info.binning_x, info.binning_y, roi.x_offset, roi.y_offset, roi.width, roi.height)
-    return (*size, info.distortion_model, str(list(info.k)), str(list(info.d)))

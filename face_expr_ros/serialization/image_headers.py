@@ -1,4 +1,4 @@
-"""Size and completeness of JPEG and PNG data, from their headers, before decoding.
+"""Size and form of JPEG and PNG data, from their headers, before decoding.
 
 OpenCV's result for a truncated JPEG depends on its version (an error, or a partly gray image), and it allocates any
 size that a header declares.
@@ -21,7 +21,7 @@ def compressed_size(data: bytes) -> tuple[int, int]:
     """Width and height in pixels.
 
     Raises:
-        CompressedSizeError: the data is neither JPEG nor PNG, or truncated.
+        CompressedSizeError: the data is neither JPEG nor PNG, or truncated before the size or, as PNG, later.
     """
     if data.startswith(PNG_SIGNATURE):
         return _png_size(data)
@@ -52,6 +52,17 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
         if marker == _SCAN_MARKER:
             break
         position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-    if size is None or data.find(JPEG_END, position) < 0:
+    if size is None:
         raise CompressedSizeError("expected a complete JPEG image")
     return size
+
+
+def lacks_jpeg_end(data: bytes) -> bool:
+    """Whether the data is a JPEG image without end marker: truncated, or complete but for the marker."""
+    # Within entropy-coded data FF is followed by 00 or a restart marker, so FF D9 is the end.
+    return data.startswith(JPEG_START) and data.rfind(JPEG_END) <= data.rfind(b"\xff\xda")
+
+
+def is_deep_png(data: bytes) -> bool:
+    """Whether the data is a PNG image of 16 bits per value."""
+    return data.startswith(PNG_SIGNATURE) and data[24:25] == b"\x10"

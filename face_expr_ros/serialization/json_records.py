@@ -50,6 +50,7 @@ def pose_record(pose: Pose) -> dict[str, Any]:
         "pitch_deg": round(pitch, 4),
         "roll_deg": round(roll, 4),
         "metric": pose.metric,
+        "depth_used": pose.depth_used,
     }
 
 

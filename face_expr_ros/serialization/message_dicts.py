@@ -50,6 +50,7 @@ def face_pose_values(face: Face, header: Any) -> Values:
         "face_id": face.id,
         "pose": pose_values(pose),
         "metric": pose.metric,
+        "depth_used": pose.depth_used,
         "yaw": yaw,
         "pitch": pitch,
         "roll": roll,

@@ -1,4 +1,4 @@
-"""Image sources that need no camera driver: rendered faces, cameras, video files and image files."""
+"""Image sources that need no camera driver: rendered faces, cameras, streams, video files and image files."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from pathlib import Path
 
 from face_expr_ros.core.config import CameraConfig
 from face_expr_ros.sources.source_frame import Source, SourceError, SourceFrame, Warn
+from face_expr_ros.sources.stream import StreamSource, is_stream, without_password
 
-__all__ = ["Source", "SourceError", "SourceFrame", "device_number", "is_live", "open_source"]
+__all__ = ["Source", "SourceError", "SourceFrame", "device_number", "is_live", "open_source", "without_password"]
 
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 
 
 def is_live(source: str) -> bool:
-    """Whether a source never ends by itself: the synthetic camera and devices."""
-    return source == "synthetic" or source.startswith("device:")
+    """Whether a source never ends by itself: the synthetic camera, devices and network streams."""
+    return source == "synthetic" or source.startswith("device:") or is_stream(source)
 
 
 def device_number(source: str) -> int:
@@ -35,7 +36,7 @@ def open_source(config: CameraConfig, warn: Warn) -> Source:
     """Open the source that ``config.source`` names.
 
     Args:
-        config: ``source`` is synthetic, device:N, a video file, an image file or a folder of images.
+        config: ``source`` is synthetic, device:N, a URL, a video file, an image file or a folder of images.
         warn: called with one sentence for every file or part that is skipped.
 
     Raises:
@@ -47,6 +48,8 @@ def open_source(config: CameraConfig, warn: Warn) -> Source:
         return SyntheticSource(config)
     if config.source.startswith("device:"):
         return _open_device(config)
+    if is_stream(config.source):
+        return StreamSource(config.source)
     path = Path(config.source).expanduser()
     if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
         from face_expr_ros.sources.images import ImagesSource

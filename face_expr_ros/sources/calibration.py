@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
 
+from face_expr_ros.core.geometry import scaled_intrinsics
 from face_expr_ros.core.types import Camera
+from face_expr_ros.serialization.distortion import distortion_of
 from face_expr_ros.sources.source_frame import SourceError
 
-COEFFICIENTS = {"plumb_bob": (4, 5), "rational_polynomial": (8, 12, 14)}
+MAX_ASPECT_ERROR = 0.01
 
 
 def read_calibration(path: Path) -> Camera | None:
@@ -21,8 +24,17 @@ def read_calibration(path: Path) -> Camera | None:
         SourceError: the file is not a camera calibration, or its distortion model is not supported.
     """
     file = path.with_name(path.name + ".yaml")
+    return read_calibration_file(file) if file.is_file() else None
+
+
+def read_calibration_file(file: Path) -> Camera:
+    """The camera in a calibration file.
+
+    Raises:
+        SourceError: the file does not exist, is not a camera calibration, or its distortion model is not supported.
+    """
     if not file.is_file():
-        return None
+        raise SourceError(f"expected a calibration file of camera_calibration, there is no file {str(file)!r}")
     try:
         return _camera(yaml.safe_load(file.read_text(encoding="utf-8")))
     except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
@@ -30,13 +42,27 @@ def read_calibration(path: Path) -> Camera | None:
         raise SourceError(f"{file} is not a calibration file of camera_calibration: {reason}") from error
 
 
+def resized(camera: Camera, width: int, height: int) -> Camera:
+    """A calibrated camera at another resolution of the same aspect.
+
+    Raises:
+        SourceError: the aspect differs.
+    """
+    if (camera.width, camera.height) == (width, height):
+        return camera
+    scale = np.array([width / camera.width, height / camera.height])
+    if abs(scale[0] / scale[1] - 1.0) > MAX_ASPECT_ERROR:
+        raise SourceError(
+            f"expected a calibration for images of {width} x {height} or of the same aspect, got one for "
+            f"{camera.width} x {camera.height}"
+        )
+    return replace(camera, width=width, height=height, matrix=scaled_intrinsics(camera.matrix, scale))
+
+
 def _camera(content: dict[str, Any]) -> Camera:
     matrix = np.array(content["camera_matrix"]["data"], dtype=np.float64).reshape(3, 3)
-    distortion = np.array(content["distortion_coefficients"]["data"], dtype=np.float64)
-    model = content["distortion_model"]
-    if model not in COEFFICIENTS or len(distortion) not in COEFFICIENTS[model]:
-        expected = " or ".join(f"{name} with {counts} coefficients" for name, counts in COEFFICIENTS.items())
-        raise ValueError(f"expected {expected}, got {model} with {len(distortion)} coefficients")
-    if not (np.isfinite(matrix).all() and np.isfinite(distortion).all() and matrix[0, 0] > 0 and matrix[1, 1] > 0):
+    lens, distortion = distortion_of(content["distortion_model"], content["distortion_coefficients"]["data"])
+    if not (np.isfinite(matrix).all() and matrix[0, 0] > 0 and matrix[1, 1] > 0):
         raise ValueError(f"expected finite numbers and focal lengths above 0, got {matrix.tolist()}")
-    return Camera(int(content["image_width"]), int(content["image_height"]), matrix, distortion, metric=True)
+    size = int(content["image_width"]), int(content["image_height"])
+    return Camera(*size, matrix, distortion, metric=True, lens=lens)

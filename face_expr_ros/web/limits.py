@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from face_expr_ros.serialization.image_headers import CompressedSizeError, compressed_size
+from face_expr_ros.serialization.image_headers import CompressedSizeError, compressed_size, lacks_jpeg_end
 from face_expr_ros.web.config import WebConfig
 
 HEADER_TIMEOUT = 10.0  # seconds from connection, or from the last response, to a complete request header
@@ -163,6 +163,8 @@ def check_image(data: bytes, config: WebConfig) -> None:
         width, height = compressed_size(data)
     except CompressedSizeError as error:
         raise RequestError(400, str(error)) from error
+    if lacks_jpeg_end(data):
+        raise RequestError(400, "expected a complete JPEG image")
     if width * height > config.upload_megapixels * 1e6 or not width * height:
         raise RequestError(413, f"expected 1 to {config.upload_megapixels:g} million pixels, got {width} x {height}")
 

@@ -65,7 +65,7 @@ def test_relative_links_and_anchors_exist(document: Path) -> None:
 
 def test_readme_lists_exactly_the_topics_of_perception() -> None:
     published = set(re.findall(r'_publisher\([^"\n]*"([\w/]+)"', source("ros/outputs.py")))
-    others = {"image", "image/compressed", "camera_info", "/diagnostics"}
+    others = {"image", "image/compressed", "camera_info", "depth/image", "/diagnostics"}
     assert set(first_cells(section("Topics"), "topic")) == published | others
     assert '"/diagnostics"' in source("ros/diagnostics.py")
 

@@ -20,10 +20,10 @@ def started(now: float = 100.0) -> Health:
     return result
 
 
-def running(faces: int = 1) -> Health:
-    """Active since 100 s, an image every 0.1 s until 110 s."""
+def running(faces: int = 1, seconds: int = 10) -> Health:
+    """Active since 100 s, an image every 0.1 s for some seconds."""
     result = started()
-    for tenth in range(1, 101):
+    for tenth in range(1, 10 * seconds + 1):
         result.image_received(100 + tenth / 10, dropped=tenth % 10 == 0)
         result.frame_published(100 + tenth / 10, faces, {"landmarks": 0.003}, input_age=0.012)
     return result
@@ -37,6 +37,8 @@ def running(faces: int = 1) -> Health:
         (started().summary(103.0, PUBLISHED), WARN, "/camera/image_raw has a publisher but nothing is received"),
         (running().summary(110.1, PUBLISHED), OK, "faces detected"),
         (running(faces=0).summary(110.1, PUBLISHED), OK, "no faces detected"),
+        (running(faces=0, seconds=40).summary(140.1, PUBLISHED), OK, "sideways or upside down, set image_rotation"),
+        (running(seconds=40).summary(140.1, PUBLISHED), OK, "faces detected"),
         (running().summary(112.5, PUBLISHED), WARN, "no images: nothing received on /camera/image_raw for over 2 s"),
         (running().summary(110.1, UNCALIBRATED), WARN, "CameraInfo cannot be used"),
     ],

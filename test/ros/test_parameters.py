@@ -106,7 +106,7 @@ def test_every_descriptor_contains_description_unit_and_range(make_node: MakeNod
         ranges = [*described.floating_point_range, *described.integer_range]
         bounds = [(limits.from_value, limits.to_value) for limits in ranges]
         assert bounds == ([] if entry.minimum is None else [(entry.minimum, entry.maximum)])
-        assert all(choice in described.additional_constraints for choice in entry.choices)
+        assert all(str(choice) in described.additional_constraints for choice in entry.choices)
 
 
 @pytest.fixture(params=["post-set callback", "set callback"])

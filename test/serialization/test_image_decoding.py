@@ -11,7 +11,10 @@ import pytest
 from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image
 
-from face_expr_ros.serialization.image_decoding import ENCODINGS, DecodeError, decode
+from face_expr_ros.serialization.image_decoding import decode
+from face_expr_ros.serialization.image_encodings import ENCODINGS, DecodeError
+from face_expr_ros.serialization.image_headers import JPEG_END
+from face_expr_ros.serialization.sixteen_bit import WhiteLevel
 
 HEIGHT, WIDTH = 24, 32
 PADDING = 12  # bytes after each row
@@ -79,6 +82,13 @@ def message(encoding: str, rows: NDArray[np.generic], padding: int = 0, bigendia
     )
 
 
+class SixteenBits(WhiteLevel):
+    """The white level of images that use all 16 bits."""
+
+    def update(self, values: NDArray[Any]) -> float:
+        return 65535.0
+
+
 BGR = picture()
 OPAQUE = np.full((HEIGHT, WIDTH, 1), 77, np.uint8)
 # encoding: (rows of the message, the expected picture, tolerance in gray levels)
@@ -92,7 +102,9 @@ CASES: dict[str, tuple[NDArray[np.uint8], NDArray[np.uint8], int]] = {
     "mono8": (BGR[:, :, 1], gray(BGR), EXACT),
     "8UC1": (BGR[:, :, 1], gray(BGR), EXACT),
     "mono16": (BGR[:, :, 1], gray(BGR), ROUNDING),
-    "16UC1": (BGR[:, :, 1], gray(BGR), ROUNDING),
+    "bgr16": (BGR, BGR, ROUNDING),
+    "16UC3": (BGR, BGR, ROUNDING),
+    "rgb16": (BGR[:, :, ::-1], BGR, ROUNDING),
     "yuv422": (packed_422(BGR, luma_first=False), BGR, CHROMA),
     "uyvy": (packed_422(BGR, luma_first=False), BGR, CHROMA),
     "yuv422_yuy2": (packed_422(BGR, luma_first=True), BGR, CHROMA),
@@ -128,12 +140,48 @@ def test_each_encoding_decodes_to_the_original_picture(encoding: str, padding: i
     orders = {False: "<", True: ">"}
     for bigendian, order in orders.items():
         data = sixteen_bits(rows, order) if ENCODINGS[encoding].bits == 16 else rows
-        assert_same_picture(decode(message(encoding, data, padding, bigendian)), expected, tolerance)
+        image = message(encoding, data, padding, bigendian)
+        assert_same_picture(decode(image, SixteenBits()), expected, tolerance)
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+@pytest.mark.parametrize("encoding", ["mono16", "bayer_grbg16"])
+def test_an_image_of_fewer_bits_is_as_bright_as_one_of_eight(encoding: str, bits: int) -> None:
+    rows = CASES[encoding][0].astype(np.float64)
+    rows *= 255 / rows.max()
+    deep = np.round(rows * ((1 << bits) - 1) / 255).astype("<u2")
+    wanted = decode(message(encoding[:-2] + "8", np.round(rows).astype(np.uint8)))
+    assert_same_picture(decode(message(encoding, deep)), wanted, 4)
+
+
+def test_the_noise_of_a_dark_image_is_not_amplified() -> None:
+    assert decode(message("mono16", np.full((HEIGHT, WIDTH), 100, "<u2"))).max() <= 25
+
+
+def test_the_white_level_adapts_slowly() -> None:
+    white = WhiteLevel()
+    dim, bright = (message("mono16", np.full((HEIGHT, WIDTH), level, "<u2")) for level in (2000, 4000))
+    assert decode(dim, white).max() == 255
+    levels = [int(decode(dim if number else bright, white).max()) for number in range(120)]
+    steps = np.abs(np.diff(levels[1:]))
+    assert steps.max() <= 10  # gray levels per image, after one bright image
+    assert levels[-1] >= 250
 
 
 def test_bgr8_without_padding_is_a_view_of_the_message() -> None:
     image = message("bgr8", BGR)
     assert np.shares_memory(decode(image), np.frombuffer(image.data, np.uint8))
+
+
+@pytest.mark.parametrize("encoding", ["16UC1", "32FC1"])
+def test_a_depth_image_is_refused_by_name(encoding: str) -> None:
+    with pytest.raises(
+        DecodeError, match=f"got a depth image of encoding '{encoding}': remap image to the color image"
+    ):
+        decode(Image(encoding=encoding, width=2, height=2))
+    for form in (f"{encoding}; compressedDepth png", f"{encoding}; png compressed "):
+        with pytest.raises(DecodeError, match="got a depth image of encoding"):
+            decode(CompressedImage(format=form, data=compressed(".png").data))
 
 
 def test_16_bit_extremes_decode_to_white_and_black() -> None:
@@ -144,7 +192,7 @@ def test_16_bit_extremes_decode_to_white_and_black() -> None:
 
 
 BAD_IMAGES: dict[str, tuple[dict[str, Any], str]] = {
-    "unknown encoding": ({"encoding": "32FC1"}, "got '32FC1'"),
+    "unknown encoding": ({"encoding": "64FC1"}, "got '64FC1'"),
     "empty encoding": ({"encoding": ""}, "got ''"),
     "zero width": ({"width": 0}, "got 0 x 24 pixels"),
     "zero height": ({"height": 0}, "got 32 x 0 pixels"),
@@ -178,6 +226,20 @@ def compressed(suffix: str, image: NDArray[np.generic] = BGR, name: str = "") ->
     return CompressedImage(format=name or suffix.strip("."), data=array("B", data.tobytes()))
 
 
+def mosaic_jpeg(name: str) -> CompressedImage:
+    """A Bayer mosaic as image_transport compresses it: as a gray image."""
+    good, data = cv2.imencode(".jpg", mosaic(GENTLE, "rggb"), [cv2.IMWRITE_JPEG_QUALITY, 100])
+    assert good
+    return CompressedImage(format=name, data=array("B", data.tobytes()))
+
+
+def unterminated(image: CompressedImage) -> CompressedImage:
+    assert bytes(image.data[-2:]) == JPEG_END
+    return CompressedImage(format=image.format, data=image.data[:-2])
+
+
+GENTLE = (110 + BGR // 8).astype(np.uint8)  # colors whose mosaic survives JPEG
+TWELVE_BITS = np.round(BGR[:, :, 1] * (4095 / BGR[:, :, 1].max())).astype(np.uint16)
 ALPHA = np.concatenate([BGR, OPAQUE], axis=2)
 COMPRESSED = {
     "jpeg": (compressed(".jpg", name="jpeg"), BGR, 12),
@@ -189,7 +251,16 @@ COMPRESSED = {
     "png of image_transport": (compressed(".png", name="rgb8; png compressed bgr8"), BGR, EXACT),
     "gray png": (compressed(".png", BGR[:, :, 1]), gray(BGR), EXACT),
     "png with alpha": (compressed(".png", ALPHA), BGR, EXACT),
-    "16-bit png": (compressed(".png", sixteen_bits(BGR[:, :, 1], "=")), gray(BGR), ROUNDING),
+    "12-bit png": (
+        compressed(".png", TWELVE_BITS),
+        gray((BGR * (255.0 / BGR[:, :, 1].max())).clip(0, 255).astype(np.uint8)),
+        ROUNDING,
+    ),
+    "jpeg of a Bayer mosaic": (mosaic_jpeg("bayer_rggb8; jpeg compressed "), GENTLE, 12),
+    "jpeg of a 16-bit Bayer mosaic": (mosaic_jpeg("bayer_rggb16; jpeg compressed "), GENTLE, 12),
+    "color jpeg of a Bayer mosaic": (compressed(".jpg", name="bayer_rggb8; jpeg compressed bgr8"), BGR, 12),
+    "jpeg without end marker": (unterminated(compressed(".jpg")), BGR, 12),
+    "dark jpeg without end marker": (unterminated(compressed(".jpg", 0 * BGR)), 0 * BGR, EXACT),
 }
 COMPRESSED["jpeg with zeros behind its end"][0].data.extend(bytes(64))
 
@@ -204,8 +275,11 @@ def cut(image: CompressedImage, share: float) -> CompressedImage:
     return CompressedImage(format=image.format, data=image.data[: int(len(image.data) * share)])
 
 
-@pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.9, 0.99])
-@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+@pytest.mark.parametrize(
+    ("suffix", "share"),
+    [(".jpg", share) for share in (0.0, 0.01, 0.3, 0.6, 0.8)]
+    + [(".png", share) for share in (0.0, 0.01, 0.3, 0.9, 0.99)],
+)
 def test_a_truncated_image_is_rejected_and_the_next_one_decoded(suffix: str, share: float) -> None:
     good = compressed(suffix)
     with pytest.raises(DecodeError, match="expected a"):
@@ -213,11 +287,21 @@ def test_a_truncated_image_is_rejected_and_the_next_one_decoded(suffix: str, sha
     assert decode(good).shape == BGR.shape
 
 
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.99])
+def test_a_large_truncated_jpeg_is_refused_even_where_it_is_dark(share: float) -> None:
+    rows = np.random.default_rng(0).integers(0, 60, (480, 640), np.uint8)
+    for pixels in (rows, np.where(np.arange(480)[:, None] < 240, rows, 0).astype(np.uint8)):
+        image = compressed(".jpg", cv2.GaussianBlur(pixels, (5, 5), 0))
+        assert decode(unterminated(image)).shape == (480, 640, 3)
+        with pytest.raises(DecodeError, match="got damaged or truncated data"):
+            decode(cut(image, share))
+
+
 def test_a_damaged_image_is_rejected() -> None:
     image = compressed(".png")
     middle = len(image.data) // 2
     image.data[middle : middle + 40] = array("B", bytes(40))
-    with pytest.raises(DecodeError, match="damaged data"):
+    with pytest.raises(DecodeError, match="got damaged or truncated data"):
         decode(image)
 
 

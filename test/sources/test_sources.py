@@ -7,9 +7,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from support.file_server import serving
 
 from face_expr_ros.core.config import CameraConfig
 from face_expr_ros.sources import SourceError, SourceFrame, is_live, open_source
+from face_expr_ros.sources.calibration import read_calibration_file, resized
 
 SIZE = (64, 48)  # width, height
 CALIBRATION = """
@@ -124,6 +126,8 @@ def test_folder_without_readable_images_is_refused(tmp_path: Path, loop: bool) -
         ("device:one", "expected a source device:N with a number, such as device:0, got 'device:one'"),
         ("device:", "device:N with a number"),
         ("device:987", "device:987 cannot be opened"),
+        ("ftp://camera/clip", "expected a URL of rtsp, rtsps, http, https, rtmp, udp, got 'ftp://camera/clip'"),
+        ("rtsp://user:secret@127.0.0.1:1/live", "rtsp://127.0.0.1:1/live cannot be opened as a stream"),
         ("syntetic", "expected synthetic, device:N, a video file or a folder of images"),
     ],
 )
@@ -194,7 +198,7 @@ def test_calibration_beside_a_file_is_its_camera(video: Path) -> None:
         ("just text", "is not a calibration file"),
         ("a: [", "is not a calibration file"),
         ("{}", "'camera_matrix' is missing"),
-        (CALIBRATION.replace("plumb_bob", "equidistant"), "got equidistant with 5 coefficients"),
+        (CALIBRATION.replace("plumb_bob", "equidistant"), "expected 0 or 4 coefficients for equidistant, got 5"),
         (CALIBRATION.replace("[50.0,", "[.nan,"), "expected finite numbers and focal lengths above 0"),
         (CALIBRATION.replace("[50.0, 0.0,", "[50.0,"), "cannot reshape"),
     ],
@@ -208,6 +212,29 @@ def test_bad_calibration_is_refused_with_its_file_name(video: Path, text: str, w
     assert words in str(refused.value)
 
 
-@pytest.mark.parametrize(("source", "live"), [("synthetic", True), ("device:0", True), ("a.mp4", False), ("x/", False)])
+def test_a_stream_delivers_its_latest_image(video: Path) -> None:
+    with serving({"five.avi": video.read_bytes()}) as server:
+        stream = open_source(CameraConfig(source=f"{server.url}/five.avi"), silent)
+        first = stream.read(0.0)
+        stream.close()
+    assert first is not None
+    assert first.image.shape == (SIZE[1], SIZE[0], 3)
+    assert 1 <= levels([first])[0] <= 5
+
+
+def test_a_calibration_is_scaled_to_another_resolution_of_the_same_aspect(tmp_path: Path) -> None:
+    file = tmp_path / "camera.yaml"
+    file.write_text(CALIBRATION.replace("plumb_bob", "equidistant").replace(", 0.3]", "]"))
+    camera = resized(read_calibration_file(file), 128, 96)
+    assert (camera.width, camera.height, camera.lens) == (128, 96, "fisheye")
+    np.testing.assert_allclose(camera.matrix, [[100, 0, 63.5], [0, 102, 47.5], [0, 0, 1]])
+    with pytest.raises(SourceError, match="expected a calibration for images of 100 x 48 or of the same aspect"):
+        resized(camera, 100, 48)
+
+
+ENDLESS = [("synthetic", True), ("device:0", True), ("rtsp://a/b", True), ("a.mp4", False), ("x/", False)]
+
+
+@pytest.mark.parametrize(("source", "live"), ENDLESS)
 def test_endless_sources_are_live(source: str, live: bool) -> None:
     assert is_live(source) == live

@@ -19,6 +19,7 @@ from face_expr_ros.core.geometry import (
     rotation_from_euler,
     to_camera,
 )
+from face_expr_ros.core.lens import magnification
 from face_expr_ros.core.types import Camera, FaceFit, FloatArray, Frame, Landmarks, Pose, Roi, Track
 from face_expr_ros.kernels.unit_box import solve_unit_box
 from face_expr_ros.models.bundle import Bundle, open_face_model
@@ -40,7 +41,8 @@ def seen(
     """The track of a perfect landmark detector, whose depths are along the ray to the face."""
     points = to_camera(model.facemesh_points(model.vertices(shape, expression)), pose)
     ray = points.mean(axis=0) / np.linalg.norm(points.mean(axis=0))
-    depth = ((points - points.mean(axis=0)) @ ray) * camera.matrix[0, 0] / pose.position[2]
+    scale = camera.matrix[0, 0] * magnification(pose.position[None, :2] / pose.position[2], camera)[0]
+    depth = ((points - points.mean(axis=0)) @ ray) * scale / pose.position[2]
     landmarks = np.column_stack([project(points, camera), depth]).astype(np.float32)
     return Track("f1", crop_from_landmarks(landmarks), Landmarks(landmarks, 1.0), fresh=False)
 
@@ -186,6 +188,15 @@ def test_lens_distortion_does_not_change_the_pose(model: MorphableModel) -> None
     pose = Pose(rotation_from_euler(*angles), np.array([0.15, 0.08, 0.6]), metric=True)
     found = fit(model, seen(model, pose, np.zeros(40), np.zeros(52), camera), camera=camera).pose
     assert np.degrees(euler_angles(found.rotation)) == pytest.approx(np.degrees(angles), abs=0.8)
+
+
+def test_a_fisheye_gives_the_same_pose_as_a_pinhole_far_from_the_axis(model: MorphableModel) -> None:
+    matrix = np.array([[420.0, 0.0, 639.5], [0.0, 420.0, 359.5], [0.0, 0.0, 1.0]])
+    camera = Camera(1280, 720, matrix, np.array([0.02, -0.01, 0.002, 0.0]), metric=True, lens="fisheye")
+    pose = Pose(rotation_from_euler(-0.6, 0.1, 0.1), np.array([0.5, 0.1, 0.5]), metric=True)  # 45 degrees off the axis
+    found = fit(model, seen(model, pose, np.zeros(40), np.zeros(52), camera), camera=camera).pose
+    assert np.degrees(euler_angles(found.rotation)) == pytest.approx(np.degrees((-0.6, 0.1, 0.1)), abs=2.0)
+    assert found.position == pytest.approx(pose.position, rel=0.05)
 
 
 def test_an_assumed_camera_gives_a_pose_that_is_not_metric(model: MorphableModel) -> None:
