@@ -80,7 +80,7 @@ def turn(yaw: float, pitch: float, seconds: float) -> Angles:
 
 
 def walk(pitch: float, yaw: float, roll: float, steps: float) -> Angles:
-    """The bounce of a person who walks with a number of steps per second: the pitch once a step, the others every two."""
+    """The bounce of a person who walks, by steps per second: the pitch once a step, the other angles every two."""
 
     def angles(t: FloatArray) -> FloatArray:
         step, stride = 2 * np.pi * steps * t, np.pi * steps * t

@@ -52,7 +52,7 @@ class Scene:
     def face(self, face_id: str, **blendshapes: float) -> Face:
         """A face in the center of the image, with its readouts."""
         face = make_face(self._model, face_id, Roi(256.0, 192.0, 127.0, 95.0), **blendshapes)
-        return ReadoutReader(ExpressionConfig())((face,))[0]
+        return ReadoutReader(ExpressionConfig())((face,), 0)[0]
 
     def step(self) -> None:
         """Publish one image and its faces."""

@@ -103,8 +103,8 @@ def test_gaze_errors_match_values_computed_by_hand() -> None:
     angles = np.radians([14.0, 0.0])
     eyes: dict[str, Any] = {"eyeLookOutLeft": 0.5, "eyeLookInRight": 0.5}
     samples = [
-        GazeSample(direction(14, 0), angles, make_state()),
-        GazeSample(direction(14, 0), angles, make_state(**eyes)),
+        GazeSample(direction(14, 0), np.array([0.0, 0.0, 0.6]), angles, make_state()),
+        GazeSample(direction(14, 0), np.array([0.0, 0.0, 0.6]), angles, make_state(**eyes)),
     ]
     found = gaze_errors(samples, "blendshapes")
     assert (found.median, found.horizontal, found.vertical) == pytest.approx((7.0, 7.0, 0.0), abs=1e-5)

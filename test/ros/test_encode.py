@@ -62,7 +62,7 @@ def test_a_face_array_contains_all_values_of_its_faces(model: MorphableModel) ->
 
 def test_an_expression_contains_the_readouts(model: MorphableModel) -> None:
     smiling = make_face(model, jawOpen=0.5, mouthSmileLeft=0.8, mouthSmileRight=0.8)
-    (face,) = ReadoutReader(ExpressionConfig())((smiling,))
+    (face,) = ReadoutReader(ExpressionConfig())((smiling,), 0)
     message: FaceExpression = round_trip(encode.face_expression(face, model.name, HEADER))
     assert tuple(message.action_unit_names) == face.readouts.action_unit_names
     np.testing.assert_allclose(message.action_units, face.readouts.action_units, rtol=FLOAT32)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from face_expr_ros.core.config import ExpressionConfig
 from face_expr_ros.core.types import NOD, SHAKE, FaceEvent, FloatArray
@@ -107,7 +106,7 @@ class HeadGestures:
         if self._rotation is None or not 0.0 <= elapsed <= _MAX_GAP:
             self._start(rotation, t)
             return None
-        self._raw = self._raw + Rotation.from_matrix(self._rotation.T @ rotation).as_rotvec()
+        self._raw = self._raw + _rotation_vector(self._rotation.T @ rotation)
         self._angles = self._angles + (1.0 - math.exp(-elapsed / _SMOOTHING)) * (self._raw - self._angles)
         self._rotation, self._t = rotation, t
         self._remember(t)
@@ -161,3 +160,13 @@ class HeadGestures:
             kind: _Swings(**{**swings, "begins": tuple(swings["begins"])}) for kind, swings in state["swings"].items()
         }
         self._past = deque((t, angles) for t, angles in state["past"])
+
+
+def _rotation_vector(rotation: FloatArray) -> FloatArray:
+    """The axis of a rotation (3, 3), less than half a turn, times its angle in radians."""
+    (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = rotation.tolist()
+    double_sine = np.array([zy - yz, xz - zx, yx - xy])
+    sine = 0.5 * float(np.linalg.norm(double_sine))
+    angle = math.atan2(sine, 0.5 * (xx + yy + zz - 1.0))
+    scaled: FloatArray = double_sine * (0.5 * angle / sine if sine > 1e-12 else 0.5)
+    return scaled

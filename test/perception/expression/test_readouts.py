@@ -206,16 +206,16 @@ def test_noise_between_the_thresholds_does_not_toggle_the_mouth() -> None:
 def test_the_state_of_the_mouth_is_stored_per_face() -> None:
     read = ReadoutReader(CONFIG)
     ajar, wide = shapes(jawOpen=0.15), shapes(jawOpen=0.5)
-    read((face(wide, "f1"), face(ajar, "f2")))
-    assert [each.readouts.mouth_open for each in read((face(ajar, "f1"), face(ajar, "f2")))] == [True, False]
+    read((face(wide, "f1"), face(ajar, "f2")), 0)
+    assert [each.readouts.mouth_open for each in read((face(ajar, "f1"), face(ajar, "f2")), 1)] == [True, False]
 
 
-@pytest.mark.parametrize("forget", [lambda read: read(()), lambda read: read.reset()], ids=["deleted", "reset"])
+@pytest.mark.parametrize("forget", [lambda read: read((), 1), lambda read: read.reset()], ids=["deleted", "reset"])
 def test_a_deleted_face_starts_with_a_closed_mouth(forget) -> None:
     read = ReadoutReader(CONFIG)
-    read((face(shapes(jawOpen=0.5)),))
+    read((face(shapes(jawOpen=0.5)),), 0)
     forget(read)
-    (again,) = read((face(shapes(jawOpen=0.15)),))
+    (again,) = read((face(shapes(jawOpen=0.15)),), 2)
     assert not again.readouts.mouth_open
 
 
@@ -230,5 +230,5 @@ def test_thresholds_in_the_wrong_order_are_rejected() -> None:
 
 
 def test_without_arkit_names_there_are_no_read_outs() -> None:
-    (read,) = ReadoutReader(CONFIG)((face(Blendshapes(("jawOpen",), np.ones(1))),))
+    (read,) = ReadoutReader(CONFIG)((face(Blendshapes(("jawOpen",), np.ones(1))),), 0)
     assert read.readouts is NO_READOUTS
