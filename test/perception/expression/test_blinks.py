@@ -15,7 +15,7 @@ NOISE = 0.01
 
 
 def detect(left: FloatArray, right: FloatArray, rate: float) -> list[tuple[float, float]]:
-    """Begin and end of the blinks in two curves of eyeBlink with `rate` values per second; the eyes are open at the end."""
+    """Begin and end, seconds, of the blinks in two curves of eyeBlink with `rate` values per second."""
     detector = BlinkDetector()
     found = [
         (n / rate, detector(Blendshapes(EYES, np.array(pair)), n / rate))
