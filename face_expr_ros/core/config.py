@@ -151,7 +151,7 @@ class ExpressionConfig:
         maximum=10.0,
     )
     gesture_min_swing: float = setting(
-        6.5, "minimum size of each swing of a nod or a shake", unit="degrees", minimum=1.0, maximum=90.0
+        7.0, "minimum size of each swing of a nod or a shake", unit="degrees", minimum=1.0, maximum=90.0
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,6 @@ from face_expr_ros.core.types import FaceState, FloatArray, Pose
 
 _LEFT = {way: ARKIT_NAMES.index(f"eyeLook{way}Left") for way in ("Down", "In", "Out", "Up")}
 _RIGHT = {way: ARKIT_NAMES.index(f"eyeLook{way}Right") for way in ("Down", "In", "Out", "Up")}
-_FORWARD = np.array([0.0, 0.0, 1.0])
 # Iris, outer and inner eye corner: left eye, right eye.
 _EYES = ((IRISES[1][0], 263, 362), (IRISES[0][0], 33, 133))
 # Eye angle in radians per offset of the iris from the midpoint of the eye corners, in eye widths, and the offset of the
@@ -115,7 +115,12 @@ def gaze_axes(directions: Gaze, pose: Pose) -> FloatArray:
     return np.column_stack([x, np.cross(z, x), z])
 
 
+def _forward(left: float, up: float) -> FloatArray:
+    """Where an eye looks that is turned to the subject's left and up, radians: the z axis of `eye_rotation`."""
+    return np.array([math.sin(left) * math.cos(up), math.sin(up), math.cos(left) * math.cos(up)])
+
+
 def _directions(angles: FloatArray, pose: Pose) -> Gaze:
-    left, right = (pose.rotation @ eye_rotation(*eye) @ _FORWARD for eye in angles)
+    left, right = (pose.rotation @ _forward(*eye) for eye in angles.tolist())
     both = left + right
     return Gaze(left, right, both / np.linalg.norm(both))

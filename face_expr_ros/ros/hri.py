@@ -30,6 +30,7 @@ from face_expr_ros.ros.hri_messages import (
     landmarks_message,
     roi_message,
 )
+from face_expr_ros.ros.hri_persons import PersonPublisher
 from face_expr_ros.ros.transforms import transform_message_type
 
 FACES = "/humans/faces"
@@ -49,6 +50,23 @@ class HriBridgeConfig:
     crop_height: int = setting(128, "height of the cropped face images", unit="pixels", minimum=16, maximum=2048)
     gaze_tf: bool = setting(True, "broadcast the frames gaze_<id>, if tf2_msgs is installed")
     face_tf: bool = setting(False, "broadcast the frames face_<id>, which perception broadcasts by default")
+    persons: bool = setting(
+        True, "publish engagement and gaze of the persons that a person manager has matched to a face"
+    )
+    engage_after: float = setting(
+        1.0,
+        "time for which a person looks at the camera, engaging, before being engaged",
+        unit="s",
+        minimum=0.0,
+        maximum=60.0,
+    )
+    disengage_after: float = setting(
+        2.0,
+        "time for which an engaged person looks away, disengaging, before being disengaged",
+        unit="s",
+        minimum=0.0,
+        maximum=60.0,
+    )
     input_timeout: float = setting(
         1.0,
         "time without a message on the topic faces after which all faces are removed",
@@ -78,6 +96,9 @@ class HriPublisher:
             "facs": types.facs,
             "expression": types.expression,
         }
+        self._persons: PersonPublisher | None = None
+        if config.persons:
+            self._persons = PersonPublisher(node, types, config.engage_after, config.disengage_after)
         self._tracked = node.create_publisher(types.ids, f"{FACES}/tracked", 10)
         self._topics: dict[str, dict[str, Publisher[Any]]] = {}
         self._tf_type = transform_message_type()
@@ -107,6 +128,8 @@ class HriPublisher:
                 message = self._try_build(topic, face, build)
                 if message is not None:
                     self._topics[name][topic].publish(message)
+        if self._persons is not None:
+            self._persons(by_id, header)
         if self._tf is not None and self._tf_type is not None and header.frame_id:
             transforms = self._transforms(by_id, header)
             if transforms:

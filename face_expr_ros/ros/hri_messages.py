@@ -19,7 +19,7 @@ from face_expr_ros.ros.encode import pose_message
 
 @dataclass(frozen=True)
 class HriTypes:
-    """The message classes of hri_msgs for faces."""
+    """The message classes of hri_msgs for faces and persons."""
 
     ids: type[Any]
     roi: type[Any]
@@ -27,6 +27,8 @@ class HriTypes:
     point: type[Any]
     facs: type[Any]
     expression: type[Any]
+    engagement: type[Any]
+    gaze: type[Any]
 
 
 def hri_types() -> HriTypes | None:
@@ -42,6 +44,8 @@ def hri_types() -> HriTypes | None:
         msg.NormalizedPointOfInterest2D,
         msg.FacialActionUnits,
         msg.Expression,
+        msg.EngagementLevel,
+        msg.Gaze,
     )
 
 

@@ -27,7 +27,7 @@ from face_expr_ros.serialization.message_dicts import face_array_values, header_
 NAMES = ("jawOpen", "eyeBlinkLeft")
 JAW = (0.0, 0.0, 0.5, 0.5, 0.5, 0.25)
 YAW = 0.3  # radians
-READ = Readouts(("AU26", "AU45L"), np.array([0.5, 0.25]), 0.5, -0.25, "surprised", True)
+READ = Readouts(("AU26", "AU45L"), np.array([0.5, 0.25]), 0.5, -0.25, "surprised", True, 0.75, 0.5)
 
 
 def face(face_id: str, jaw: float, names: tuple[str, ...] = NAMES) -> Face:
@@ -53,6 +53,7 @@ def check(row: dict[str, Any]) -> None:
     assert float(row["yaw_deg"]) == pytest.approx(np.degrees(YAW), abs=1e-4)
     assert (row["frame_id"], int(row["roi_x"]), int(row["roi_y"])) == ("lens", 10, 20)
     assert float(row["eyeBlinkLeft"]) == 0.125
+    assert (float(row["looking_at_camera"]), float(row["speaking"])) == (0.75, 0.5)
     assert (row["label"], float(row["AU26"]), str(row["mouth_open"])) == ("surprised", 0.5, "True")
 
 

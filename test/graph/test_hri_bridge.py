@@ -10,10 +10,10 @@ import pytest
 from builtin_interfaces.msg import Time
 from face_expr_ros.msg import FaceArray
 from rclpy.publisher import Publisher
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, Image
-from std_msgs.msg import Header
+from std_msgs.msg import Header, String
 from support.faces import CAMERA, make_face
 
 from face_expr_ros.core.config import ExpressionConfig
@@ -52,7 +52,7 @@ class Scene:
     def face(self, face_id: str, **blendshapes: float) -> Face:
         """A face in the center of the image, with its readouts."""
         face = make_face(self._model, face_id, Roi(256.0, 192.0, 127.0, 95.0), **blendshapes)
-        return ReadoutReader(ExpressionConfig())((face,))[0]
+        return ReadoutReader(ExpressionConfig())((face,), 0)[0]
 
     def step(self) -> None:
         """Publish one image and its faces."""
@@ -224,6 +224,32 @@ def test_a_face_without_gaze_affects_only_its_gaze_frame(scene: Scene) -> None:
     scene.until(counted, "a count")
     assert int(counted()[-1]["skipped"]) > 0
     assert scene.bridge.running
+
+
+def test_engagement_and_gaze_are_published_for_persons_matched_to_a_face(scene: Scene) -> None:
+    from hri_msgs.msg import EngagementLevel, Gaze, IdsList
+
+    node = scene.graph.node
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    persons = node.create_publisher(IdsList, "/humans/persons/tracked", 10)
+    match = node.create_publisher(String, "/humans/persons/p7/face_id", latched)
+    match.publish(String(data="f13"))
+    levels = scene.graph.listen(EngagementLevel, "/humans/persons/p7/engagement_status")
+    gazes = scene.graph.listen(Gaze, "/humans/interactions/gazing")
+    face = scene.face("f13")
+
+    def show(looking: float, level: int) -> None:
+        scene.faces = [replace(face, readouts=replace(face.readouts, looking_at_camera=looking))]
+        persons.publish(IdsList(ids=["p7", "p8"]))
+        levels.clear()
+        scene.until(lambda: levels and levels[-1].level == level, f"level {level}")
+
+    show(0.1, 1)
+    assert not gazes
+    show(0.9, 3)
+    assert levels[-1].header.frame_id == "lens"
+    assert (gazes[-1].sender, gazes[-1].receiver) == ("p7", "")
+    show(0.1, 1)
 
 
 def test_the_first_of_two_faces_with_the_same_hri_id_is_published(scene: Scene) -> None:

@@ -11,8 +11,9 @@ import pytest
 from numpy.typing import NDArray
 from support.avatar_faces import make_state
 
+from face_expr_ros.core.config import ExpressionConfig
 from face_expr_ros.core.types import Blendshapes, FaceState
-from face_expr_ros.evaluation.gaze import GazeSample, gaze_errors, rendered_gaze_samples
+from face_expr_ros.evaluation.gaze import GazeSample, gaze_errors, looking_figures, rendered_gaze_samples
 from face_expr_ros.perception.gaze import gaze, gaze_axes, gaze_from_irises, iris_angles
 
 LEFT: dict[str, Any] = {"eyeLookOutLeft": 1.0, "eyeLookInRight": 1.0}  # 28 degrees
@@ -103,9 +104,20 @@ def test_gaze_errors_match_values_computed_by_hand() -> None:
     angles = np.radians([14.0, 0.0])
     eyes: dict[str, Any] = {"eyeLookOutLeft": 0.5, "eyeLookInRight": 0.5}
     samples = [
-        GazeSample(direction(14, 0), angles, make_state()),
-        GazeSample(direction(14, 0), angles, make_state(**eyes)),
+        GazeSample(direction(14, 0), np.array([0.0, 0.0, 0.6]), angles, make_state()),
+        GazeSample(direction(14, 0), np.array([0.0, 0.0, 0.6]), angles, make_state(**eyes)),
     ]
     found = gaze_errors(samples, "blendshapes")
     assert (found.median, found.horizontal, found.vertical) == pytest.approx((7.0, 7.0, 0.0), abs=1e-5)
     assert found.percentile_90 == pytest.approx(12.6, abs=1e-5)
+
+
+@pytest.mark.slow
+def test_attention_on_rendered_faces_is_within_bounds() -> None:
+    """Every second gaze is directed at the camera, half of the heads are rotated."""
+    figures = looking_figures(list(rendered_gaze_samples(contact=True)), ExpressionConfig())
+    assert figures.inside >= 25
+    assert figures.outside >= 10
+    assert figures.found >= 0.9
+    assert figures.false <= 0.1
+    assert figures.error < 0.1

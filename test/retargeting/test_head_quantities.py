@@ -22,6 +22,8 @@ from face_expr_ros.retargeting.sources import ACTION_UNITS, quantity, weighted_s
         ("valence", 0.4),
         ("arousal", -0.2),
         ("mouth_open", 1.0),
+        ("looking_at_camera", 0.75),
+        ("speaking", 0.6),
         ("jawOpen", 0.7),
         ("AU12", 0.3),
     ],

@@ -20,7 +20,7 @@ from support.faces import CAMERA, PITCH, ROLL, YAW, make_face
 from face_expr_ros.core.config import ExpressionConfig, OutputConfig
 from face_expr_ros.core.face_model import BundleError, MorphableModel
 from face_expr_ros.core.geometry import rotation_from_euler
-from face_expr_ros.core.types import Pose, Roi
+from face_expr_ros.core.types import BLINK, FaceEvent, Pose, Roi
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.perception.expression.readouts import ReadoutReader
 from face_expr_ros.ros import encode
@@ -62,13 +62,19 @@ def test_a_face_array_contains_all_values_of_its_faces(model: MorphableModel) ->
 
 def test_an_expression_contains_the_readouts(model: MorphableModel) -> None:
     smiling = make_face(model, jawOpen=0.5, mouthSmileLeft=0.8, mouthSmileRight=0.8)
-    (face,) = ReadoutReader(ExpressionConfig())((smiling,))
+    (face,) = ReadoutReader(ExpressionConfig())((smiling,), 0)
     message: FaceExpression = round_trip(encode.face_expression(face, model.name, HEADER))
     assert tuple(message.action_unit_names) == face.readouts.action_unit_names
     np.testing.assert_allclose(message.action_units, face.readouts.action_units, rtol=FLOAT32)
     assert message.valence == pytest.approx(face.readouts.valence, rel=FLOAT32)
     assert message.arousal == pytest.approx(face.readouts.arousal, rel=FLOAT32)
     assert (message.label, message.mouth_open) == ("happy", True)
+
+
+def test_a_face_event_contains_face_type_and_duration() -> None:
+    message = round_trip(encode.face_event("f3", FaceEvent(BLINK, 0.25), HEADER))
+    assert message.header == HEADER
+    assert (message.face_id, message.type, message.duration) == ("f3", "blink", 0.25)
 
 
 def test_missing_readouts_are_empty(model: MorphableModel) -> None:

@@ -1,11 +1,13 @@
 """Face states from messages equal those from the pipeline; invalid messages are rejected."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from std_msgs.msg import Header
 from support.faces import CAMERA, make_face
 
-from face_expr_ros.core.types import face_state
+from face_expr_ros.core.types import NO_READOUTS, face_state
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.ros.encode import face_array
 from face_expr_ros.ros.face_states import face_states
@@ -13,7 +15,8 @@ from face_expr_ros.ros.face_states import face_states
 
 @pytest.fixture(scope="module")
 def face():
-    return make_face(open_face_model("open"), "f3", jawOpen=0.4)
+    face = make_face(open_face_model("open"), "f3", jawOpen=0.4)
+    return replace(face, readouts=replace(NO_READOUTS, looking_at_camera=0.75, speaking=0.5))
 
 
 @pytest.fixture
@@ -33,6 +36,7 @@ def test_a_face_survives_the_round_trip_through_a_message(face, message):
         np.testing.assert_allclose(getattr(received, name), getattr(sent, name), rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(received.blendshapes.values, sent.blendshapes.values, rtol=1e-6)
     assert received.readouts.mouth_open == sent.readouts.mouth_open
+    assert (received.readouts.looking_at_camera, received.readouts.speaking) == (0.75, 0.5)
 
 
 def test_a_message_without_faces_has_no_face_states(message):

@@ -57,7 +57,7 @@ def test_reconstructed_vertices_equal_the_fitted_ones(model: MorphableModel, rec
 
 
 def test_pose_and_coefficients_without_names_are_below_a_kilobyte(model: MorphableModel) -> None:
-    (face,) = ReadoutReader(ExpressionConfig())((make_face(model),))
+    (face,) = ReadoutReader(ExpressionConfig())((make_face(model),), 0)
     messages = (
         encode.face_pose(face, HEADER),
         encode.face_shape(face, model.name, HEADER),

@@ -23,6 +23,8 @@ HRI_MSGS = {
         "std_msgs/Header header\nNormalizedPointOfInterest2D[70] landmarks\nuint32 height\nuint32 width\n"
     ),
     "FacialActionUnits": "std_msgs/Header header\nfloat32[99] intensity\nfloat32[99] confidence\n",
+    "EngagementLevel": "std_msgs/Header header\nuint8 level\n",
+    "Gaze": "std_msgs/Header header\nstring sender\nstring receiver\n",
     "Expression": ("std_msgs/Header header\nstring expression\nfloat32 valence\nfloat32 arousal\nfloat32 confidence\n"),
 }
 TF2_MSGS = {"TFMessage": "geometry_msgs/TransformStamped[] transforms\n"}

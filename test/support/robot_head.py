@@ -42,7 +42,7 @@ def face(
         shape=np.zeros(0),
         expression=np.zeros(0),
         blendshapes=Blendshapes(tuple(blendshapes), np.array([*blendshapes.values()])),
-        readouts=Readouts(("AU12",), np.array([0.3]), 0.4, -0.2, "happy", True),
+        readouts=Readouts(("AU12",), np.array([0.3]), 0.4, -0.2, "happy", True, 0.75, 0.6),
         landmarks=np.zeros((0, 3), np.float32),
     )
 

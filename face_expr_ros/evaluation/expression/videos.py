@@ -21,6 +21,8 @@ from face_expr_ros.core.progress import progress
 from face_expr_ros.core.types import BLINK, Face, FloatArray, Frame
 from face_expr_ros.evaluation.expression.baselines import open_mediapipe
 from face_expr_ros.evaluation.expression.blinks import read_labels, score
+from face_expr_ros.evaluation.expression.speaking import LABELED as SPEECH_LABELED
+from face_expr_ros.evaluation.expression.speaking import intervals_of, speaking_figures
 from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.sources.video import VideoSource
 
@@ -46,6 +48,7 @@ class Reading:
         ours, theirs: (F, len(names)) blendshapes of the pipeline and of MediaPipe, 0..1.
         lips: (F,) gap between the lips in mouth widths, from FaceMesh landmarks.
         mouth_open: (F,) the pipeline's mouth state, 1 open, 0 closed.
+        speaking: (F,) the pipeline's read-out, 0..1.
         blinks: first and last frame of each blink.
     """
 
@@ -55,6 +58,7 @@ class Reading:
     theirs: FloatArray
     lips: FloatArray
     mouth_open: FloatArray
+    speaking: FloatArray
     blinks: tuple[tuple[int, int], ...]
 
 
@@ -66,7 +70,8 @@ def evaluate_videos(config: PerceptionConfig, folder: Path, task: Path | None = 
         task: MediaPipe's face_landmarker.task; None leaves out the agreement.
 
     Returns:
-        ``blink``: precision, recall and f1 for each labeled video; ``mouth_open``: for each video, see `mouth_figures`;
+        ``blink``: precision, recall and f1 for each labeled video; ``speaking``: for each video
+        with such labels, see `speaking_figures`; ``mouth_open``: for each video, see `mouth_figures`;
         ``agreement``: correlation by blendshape for each video, and ``mean`` over the videos.
 
     Raises:
@@ -80,6 +85,7 @@ def evaluate_videos(config: PerceptionConfig, folder: Path, task: Path | None = 
     agreement = {name: agreement_figures(reading) for name, reading in readings.items()} if task else {}
     return {
         "blink": {name: score(readings[name].blinks, of_clip) for name, of_clip in labels.items()},
+        "speaking": {name: speaking_of(reading, name) for name, reading in readings.items() if name in SPEECH_LABELED},
         "mouth_open": {name: mouth_figures(reading) for name, reading in readings.items()},
         "agreement": agreement | ({"mean": _mean_by_name(agreement)} if agreement else {}),
     }
@@ -112,6 +118,11 @@ def read_video(path: Path, config: PerceptionConfig, task: Path | None = None) -
 def labels_of(video: str) -> list[tuple[int, int]]:
     """First and last frame of each manually labeled blink of one of the `LABELED` videos."""
     return read_labels(Path(__file__).with_name(f"blinks_{Path(video).stem}.csv"))
+
+
+def speaking_of(reading: Reading, video: str) -> dict[str, float]:
+    """Agreement of `speaking` with the labels of one of the videos with labels of speech."""
+    return speaking_figures(reading.speaking, intervals_of(video), reading.rate)
 
 
 def mouth_figures(reading: Reading) -> dict[str, float]:
@@ -163,6 +174,7 @@ def _reading(
         ours=np.array([face.blendshapes.values if face else nothing for face, _ in rows]),
         theirs=np.array([[(other or {}).get(name, np.nan) for name in names] for _, other in rows]),
         lips=np.array([_lip_gap(face) if face else np.nan for face, _ in rows]),
+        speaking=np.array([face.readouts.speaking if face else np.nan for face, _ in rows]),
         mouth_open=np.array([float(face.readouts.mouth_open) if face else np.nan for face, _ in rows]),
         blinks=blinks,
     )

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from face_expr_ros.core.config import ExpressionConfig
 from face_expr_ros.core.types import NOD, SHAKE, FaceEvent, FloatArray
@@ -17,7 +16,11 @@ from face_expr_ros.core.types import NOD, SHAKE, FaceEvent, FloatArray
 _SWINGS = 3  # number of swings in alternating directions that make a gesture: one and a half periods
 # Duration of a swing, half a period, in seconds. Slower motion is a change of direction, faster motion is noise.
 _MIN_SWING_TIME, _MAX_SWING_TIME = 0.08, 0.6
-_DOMINANCE = 1.6  # minimum ratio of the swings about the axis of the gesture to the range about each other axis
+_START = 0.2  # fraction of the minimum swing at which the first swing begins
+_DOMINANCE = 1.8  # minimum ratio of the swings about the axis of the gesture to the range about each other axis
+# Measured on rendered heads: the rotation that the fit reports for a rotation of the head about each axis. Part of a
+# change of pitch is fitted as a change of shape and position.
+_GAINS = np.array([0.75, 1.0, 1.0])
 _SMOOTHING = 0.04  # seconds, time constant of the filter against the noise of the pose
 _MAX_GAP = 0.5  # seconds without the face after which the history is discarded
 _AXES = {NOD: 0, SHAKE: 1}  # of the model: x to the subject's left, y up
@@ -50,6 +53,8 @@ class _Swings:
         is_drift = t - self.pivot_t > _MAX_SWING_TIME and abs(self.extreme - self.pivot) < min_swing
         if is_drift or t - self.extreme_t > _MAX_SWING_TIME:
             self._restart(angle, t)
+        if not self.begins and abs(angle - self.pivot) < _START * min_swing:
+            self.pivot_t = t  # a still head: the first swing has not begun
         direction = math.copysign(1.0, self.extreme - self.pivot) if self.extreme != self.pivot else 0.0
         if direction * (angle - self.extreme) >= 0.0 or not direction:
             self.extreme, self.extreme_t = angle, t
@@ -107,7 +112,7 @@ class HeadGestures:
         if self._rotation is None or not 0.0 <= elapsed <= _MAX_GAP:
             self._start(rotation, t)
             return None
-        self._raw = self._raw + Rotation.from_matrix(self._rotation.T @ rotation).as_rotvec()
+        self._raw = self._raw + _rotation_vector(self._rotation.T @ rotation) / _GAINS
         self._angles = self._angles + (1.0 - math.exp(-elapsed / _SMOOTHING)) * (self._raw - self._angles)
         self._rotation, self._t = rotation, t
         self._remember(t)
@@ -161,3 +166,13 @@ class HeadGestures:
             kind: _Swings(**{**swings, "begins": tuple(swings["begins"])}) for kind, swings in state["swings"].items()
         }
         self._past = deque((t, angles) for t, angles in state["past"])
+
+
+def _rotation_vector(rotation: FloatArray) -> FloatArray:
+    """The axis of a rotation (3, 3), less than half a turn, times its angle in radians."""
+    (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = rotation.tolist()
+    double_sine = np.array([zy - yz, xz - zx, yx - xy])
+    sine = 0.5 * float(np.linalg.norm(double_sine))
+    angle = math.atan2(sine, 0.5 * (xx + yy + zz - 1.0))
+    scaled: FloatArray = double_sine * (0.5 * angle / sine if sine > 1e-12 else 0.5)
+    return scaled

@@ -13,94 +13,18 @@ from support.paths import ROOT
 
 from face_expr_ros.core.config import CameraConfig, PerceptionConfig
 from face_expr_ros.core.geometry import euler_angles, pinhole_camera, project, rotation_to_axis, to_camera
-from face_expr_ros.core.types import Blendshapes, FloatArray
+from face_expr_ros.core.types import FloatArray
 from face_expr_ros.evaluation.aflw2000 import GroundTruth
 from face_expr_ros.evaluation.expression import mouth, videos
 from face_expr_ros.evaluation.expression.baselines import open_mediapipe
-from face_expr_ros.evaluation.expression.blinks import EYES, Blink, BlinkCounter, read_labels, score
+from face_expr_ros.evaluation.expression.blinks import read_labels, score
 from face_expr_ros.evaluation.expression.videos import LABELED, Reading, agreement_figures, labels_of, mouth_figures
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.sources.synthetic import SyntheticSource, random_frame
-from face_expr_ros.synthetic import actor
 
 SHARED = ROOT.parent / "shared"
 TASK = SHARED / "models/mediapipe/face_landmarker.task"
 PORTRAIT = SHARED / "data/stills/portrait.jpg"
-NAMES = (*EYES, "eyeSquintLeft", "eyeSquintRight", "eyeLookDownLeft", "eyeLookDownRight")
-NARROW = 0.15  # contribution of squinting or looking down to eyeBlink
-NOISE = 0.01
-
-
-def count(left: FloatArray, right: FloatArray, rate: float) -> list[Blink]:
-    """The blinks that a counter finds in two curves of eyeBlink with `rate` values per second."""
-    counter = BlinkCounter()
-    found = [
-        counter(Blendshapes(EYES, np.array(pair)), n / rate) for n, pair in enumerate(zip(left, right, strict=True))
-    ]
-    blinks = [blink for blink in found if blink]
-    assert counter.count == len(blinks)
-    return blinks
-
-
-def open_eyes(seconds: float, rate: float = 30.0) -> FloatArray:
-    return np.zeros(round(seconds * rate))
-
-
-def closed_between(begin: float, end: float, seconds: float = 8.0, rate: float = 30.0) -> FloatArray:
-    """Open eyes that are closed from `begin` to `end`, seconds."""
-    times = np.arange(round(seconds * rate)) / rate
-    return np.where((times >= begin - 1e-9) & (times < end - 1e-9), 0.9, 0.0)
-
-
-@pytest.mark.parametrize("rate", [15.0, 30.0, 60.0])
-@pytest.mark.parametrize(("closed", "opened"), [(1.0, 0.0), (0.45, 0.05), (0.9, 0.3)])
-def test_blinks_of_the_actor_are_counted_but_not_glances_or_squints(rate: float, closed: float, opened: float) -> None:
-    """A backend with the value `closed` for closed eyes, `opened` for open ones, and a little more for narrow ones."""
-    rng = np.random.default_rng(1)
-    times = np.arange(0, actor.LOOP, 1 / rate)
-    truth = np.array([actor.state_at(t, NAMES).expression for t in times])
-    left, right = (
-        opened + (closed - opened) * np.clip(truth[:, eye] + NARROW * (truth[:, eye + 2] + truth[:, eye + 4]), 0, 1)
-        for eye in (0, 1)
-    )
-    noise = NOISE * rng.standard_normal((2, len(times)))
-    blinks = count(left + noise[0], right + noise[1], rate)
-    middles = np.array([(blink.begin + blink.end) / 2 for blink in blinks])
-    expected = np.array(actor._BLINKS) + 0.12
-    assert len(middles) == len(expected)
-    assert np.abs(middles - expected).max() <= 1.5 / rate
-
-
-@pytest.mark.parametrize(("seconds", "blinks"), [(0.03, 0), (0.07, 1), (0.3, 1), (0.9, 1), (1.2, 0), (5.0, 0)])
-def test_single_frames_and_long_closures_are_not_blinks(seconds: float, blinks: int) -> None:
-    curve = closed_between(2.0, 2.0 + seconds)
-    assert len(count(curve, curve, 30.0)) == blinks
-
-
-def test_wink_is_not_a_blink() -> None:
-    assert count(closed_between(2.0, 2.2), open_eyes(8.0), 30.0) == []
-
-
-def test_blink_has_begin_and_end_of_the_closure() -> None:
-    curve = closed_between(2.0, 2.2)
-    (blink,) = count(curve, curve, 30.0)
-    assert (blink.begin, blink.end) == pytest.approx((2.0, 2.2 - 1 / 30))
-
-
-@pytest.mark.parametrize("again_after", [1.0, -3.0])
-def test_gaps_and_time_jumps_do_not_end_a_blink(again_after: float) -> None:
-    counter = BlinkCounter()
-    shut, opened = (Blendshapes(EYES, np.full(2, value)) for value in (0.9, 0.0))
-    for n in range(90):
-        assert counter(opened, n / 30) is None
-    assert counter(shut, 3.0) is None
-    assert counter(shut, 3.1) is None
-    assert counter(opened, 3.1 + again_after) is None
-
-
-def test_blendshapes_without_eyelids_are_rejected() -> None:
-    with pytest.raises(ValueError, match="without eyeBlinkLeft"):
-        BlinkCounter()(Blendshapes(("bfm_exp_0",), np.zeros(1)), 0.0)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +73,7 @@ def test_invalid_labels_are_rejected_with_the_file_name(tmp_path: Path, text: st
 
 
 def reading(lips: FloatArray, said: FloatArray, ours: FloatArray, theirs: FloatArray) -> Reading:
-    return Reading(30.0, ("jawOpen", "mouthClose"), ours, theirs, lips, said, ())
+    return Reading(30.0, ("jawOpen", "mouthClose"), ours, theirs, lips, said, np.zeros(len(said)), ())
 
 
 def test_mouth_is_judged_only_with_an_unambiguous_gap() -> None:

@@ -12,8 +12,9 @@ from hypothesis.extra.numpy import arrays
 from support.paths import ROOT
 
 from face_expr_ros.core.config import ExpressionConfig
+from face_expr_ros.core.geometry import FACING_CAMERA, rotation_from_euler
 from face_expr_ros.core.settings import ConfigError
-from face_expr_ros.core.types import NO_READOUTS, Blendshapes, Face, FaceFit, Pose, Roi
+from face_expr_ros.core.types import NO_READOUTS, Blendshapes, Face, FaceFit, FloatArray, Pose, Roi
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.perception.expression import facs
 from face_expr_ros.perception.expression.affect import LABELS, PROTOTYPES, THRESHOLD, read_affect
@@ -47,8 +48,8 @@ def all_at(names: Iterable[str], value: float) -> Blendshapes:
     return shapes(**dict.fromkeys(names, value))
 
 
-def face(values: Blendshapes, face_id: str = "f1") -> Face:
-    pose = Pose(np.eye(3), np.zeros(3), True)
+def face(values: Blendshapes, face_id: str = "f1", rotation: FloatArray | None = None) -> Face:
+    pose = Pose(np.eye(3) if rotation is None else rotation, np.array([0.0, 0.0, 0.6]), True)
     fit = FaceFit(pose, np.zeros(40), np.zeros(52), 0.0, np.zeros((68, 3)), np.zeros((3, 4)), 1.0)
     return Face(face_id, 1.0, Roi(0, 0, 9, 9), None, fit, values)
 
@@ -206,16 +207,16 @@ def test_noise_between_the_thresholds_does_not_toggle_the_mouth() -> None:
 def test_the_state_of_the_mouth_is_stored_per_face() -> None:
     read = ReadoutReader(CONFIG)
     ajar, wide = shapes(jawOpen=0.15), shapes(jawOpen=0.5)
-    read((face(wide, "f1"), face(ajar, "f2")))
-    assert [each.readouts.mouth_open for each in read((face(ajar, "f1"), face(ajar, "f2")))] == [True, False]
+    read((face(wide, "f1"), face(ajar, "f2")), 0)
+    assert [each.readouts.mouth_open for each in read((face(ajar, "f1"), face(ajar, "f2")), 1)] == [True, False]
 
 
-@pytest.mark.parametrize("forget", [lambda read: read(()), lambda read: read.reset()], ids=["deleted", "reset"])
+@pytest.mark.parametrize("forget", [lambda read: read((), 1), lambda read: read.reset()], ids=["deleted", "reset"])
 def test_a_deleted_face_starts_with_a_closed_mouth(forget) -> None:
     read = ReadoutReader(CONFIG)
-    read((face(shapes(jawOpen=0.5)),))
+    read((face(shapes(jawOpen=0.5)),), 0)
     forget(read)
-    (again,) = read((face(shapes(jawOpen=0.15)),))
+    (again,) = read((face(shapes(jawOpen=0.15)),), 2)
     assert not again.readouts.mouth_open
 
 
@@ -230,5 +231,42 @@ def test_thresholds_in_the_wrong_order_are_rejected() -> None:
 
 
 def test_without_arkit_names_there_are_no_read_outs() -> None:
-    (read,) = ReadoutReader(CONFIG)((face(Blendshapes(("jawOpen",), np.ones(1))),))
+    (read,) = ReadoutReader(CONFIG)((face(Blendshapes(("jawOpen",), np.ones(1))),), 0)
     assert read.readouts is NO_READOUTS
+
+
+def test_read_outs_of_each_face_contain_attention_speech_and_events() -> None:
+    """Two faces: f1 looks at the camera, blinks and speaks; f2 does nothing and looks away."""
+    read, events, speaking = ReadoutReader(CONFIG), [], []
+    for n in range(60):
+        lids = 0.9 if 30 <= n < 36 else 0.0
+        lips = 0.3 - 0.3 * np.cos(2 * np.pi * 4.0 * n / 30)
+        active = face(shapes(eyeBlink=lids, jawOpen=lips), rotation=FACING_CAMERA)
+        away = face(shapes(eyeLookOutLeft=1.0, eyeLookInRight=1.0), "f2", FACING_CAMERA)
+        first, second = read((active, away), n * 10**9 // 30)
+        events += [(each.id, event.type, n) for each in (first, second) for event in each.events]
+        speaking.append(first.readouts.speaking)
+        assert (first.readouts.looking_at_camera, second.readouts.looking_at_camera) == (1.0, 0.0)
+        assert second.readouts.speaking == 0.0
+    assert events == [("f1", "blink", 36)]
+    assert speaking[-1] >= 0.5
+
+
+def test_state_of_a_missed_face_is_kept_for_a_second() -> None:
+    read = ReadoutReader(CONFIG)
+    read((face(shapes()),), 0)
+    read((), 900_000_000)
+    assert "f1" in read.state_dict()["readers"]
+    read((), 1_100_000_000)
+    assert read.state_dict()["readers"] == {}
+
+
+def test_nods_are_read_from_the_measured_pose() -> None:
+    """The smoother may damp them: the smoothed face does not move here."""
+    read, events = ReadoutReader(CONFIG), []
+    still = face(shapes(), rotation=FACING_CAMERA)
+    for n in range(45):
+        nod = face(shapes(), rotation=rotation_from_euler(0.0, 0.2 * np.sin(2 * np.pi * 2.0 * n / 30), 0.0))
+        (result,) = read((still,), n * 10**9 // 30, (nod,))
+        events += [event.type for event in result.events]
+    assert events == ["nod"]
