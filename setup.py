@@ -9,7 +9,8 @@ from setuptools import Extension, find_packages, setup
 # Not face_expr_ros/<folder>: face_expr_ros.msg is the Python package of the messages, which only a ROS build makes.
 DATA = {f"face_expr_ros.share.{name}": name for name in ("bfm", "config", "msg", "weights") if Path(name).is_dir()}
 DATA_FILES = [
-    "*.npz", "*.csv", "*.png", "*.yaml", "*.xml", "*.rviz", "*.onnx", "*.json", "*.msg", "*/*.yaml", "*/*.urdf"
+    "*.npz", "*.csv", "*.png", "*.yaml", "*.xml", "*.rviz", "*.onnx", "*.json", "*.msg", "*/*.yaml", "*/*.urdf",
+    "*/*.tflite", "*/*.npz", "*/NOTICE",
 ]  # fmt: skip
 KERNELS = [
     Extension(".".join(source.with_suffix("").parts), [str(source)], extra_compile_args=["-O3"])

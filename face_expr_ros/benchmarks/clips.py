@@ -18,7 +18,7 @@ from face_expr_ros.sources.synthetic import SyntheticSource
 RATE = 30.0  # Hz
 MAX_FACES = 10
 _COUNT = 60  # frames of the clip of one person
-_FIELD_OF_VIEW = 45.0  # degrees, vertical
+FIELD_OF_VIEW = 45.0  # degrees, vertical
 _COLUMNS, _ROWS = 5, 2  # grid of the faces of a group
 _GROUP_COUNT = 20  # frames of the clip of a group
 _IDENTITIES = 4  # rendered identities of a group; the other faces repeat them with a time offset
@@ -29,7 +29,7 @@ _TEXTURE_WIDTH = 256  # texels
 @cache
 def person(count: int = _COUNT) -> tuple[Frame, ...]:
     """Frames of 1280x720 with one person at `RATE`."""
-    source = SyntheticSource(CameraConfig(field_of_view=_FIELD_OF_VIEW))
+    source = SyntheticSource(CameraConfig(field_of_view=FIELD_OF_VIEW))
     return tuple(source.at(number / RATE)[0] for number in range(count))
 
 
@@ -70,7 +70,7 @@ def resized(frames: Sequence[Frame], width: int, height: int) -> list[Frame]:
         kept = min(columns, round(rows * width / height))
         left = (columns - kept) // 2
         image = cv2.resize(frame.image[:, left : left + kept], (width, height), interpolation=cv2.INTER_LINEAR)
-        camera = pinhole_camera(width, height, _FIELD_OF_VIEW)
+        camera = pinhole_camera(width, height, FIELD_OF_VIEW)
         result.append(replace(frame, image=np.asarray(image, np.uint8), camera=camera))
     return result
 

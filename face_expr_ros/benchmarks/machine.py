@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-_PACKAGES = ("mediapipe", "onnxruntime", "numpy", "rclpy")
+_PACKAGES = ("ai-edge-litert", "mediapipe", "onnxruntime", "numpy", "rclpy")
 
 
 def machine() -> dict[str, Any]:

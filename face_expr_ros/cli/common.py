@@ -23,6 +23,19 @@ source_option = click.option(
 )  # fmt: skip
 bundle_option = click.option("--bundle", default="open", show_default=True, help="Face model and weights.")
 
+landmarks_option = click.option("--landmarks", help="Landmark backend: a value of landmarks.backend.")
+task_option = click.option(
+    "--task", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="MediaPipe's face_landmarker.task."
+)
+
+
+def landmark_settings(landmarks: str | None, task: Path | None) -> dict[str, Any]:
+    """The parameters that ``--landmarks`` and ``--task`` change: the landmarks and the detector of the same library."""
+    settings = {"landmarks.backend": landmarks} if landmarks else {}
+    if landmarks == "mediapipe_solutions":
+        settings["detection.backend"] = "mediapipe"
+    return settings | ({"landmarks.model_path": str(task)} if task else {})
+
 
 def perception_config(bundle: str, changes: Mapping[str, Any] | None = None) -> PerceptionConfig:
     """The default settings with a bundle and with ``changes``: dotted parameter name -> value."""

@@ -12,9 +12,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
+from face_expr_ros.core.config import DetectionConfig, LandmarksConfig
 from face_expr_ros.core.face_model import BundleError
 from face_expr_ros.core.resources import resource_path
 from face_expr_ros.models import bundle
+from face_expr_ros.perception.mediapipe_version import INSTALL as INSTALL_MEDIAPIPE
+from face_expr_ros.perception.mediapipe_version import has_mediapipe, has_solutions
 from face_expr_ros.ros.fastdds_shared_memory import ProfileError, profile_path, segment_size, stale_segments
 
 HD_IMAGE = 1280 * 720 * 3  # bytes
@@ -29,8 +32,8 @@ SPARSE = "sparse: the face model has 68 points and no mesh; fetch-models did not
 BUILD = "run ./run build, or colcon build and source install/setup.bash"
 # Module, distributions that may provide it, advice when it cannot be imported.
 IMPORTS = (
-    ("cv2", ("opencv-contrib-python", "opencv-python"), INSTALL),
-    ("mediapipe", ("mediapipe",), INSTALL),
+    ("cv2", ("opencv-contrib-python", "opencv-python", "opencv-python-headless"), INSTALL),
+    ("ai_edge_litert", ("ai-edge-litert",), INSTALL),
     ("onnxruntime", ("onnxruntime",), INSTALL),
     ("rclpy", ("rclpy", "ros-rclpy"), "start this through ./run exec, or source a ROS 2 installation"),
     ("face_expr_ros.msg", (), BUILD),
@@ -75,6 +78,7 @@ def examine(*, probe: bool = True) -> Report:
     findings = [
         Finding("ok", "Python", platform.python_version()),
         *(examine_import(*entry) for entry in IMPORTS),
+        examine_backends(),
         *(bundle_finding(name, state) for name, state in bundles.items()),
         *examine_ros_settings(os.environ),
         examine_profile(os.environ),
@@ -86,6 +90,8 @@ def examine(*, probe: bool = True) -> Report:
     values = {
         "python": platform.python_version(),
         "ros_distro": ros_distro(os.environ),
+        "backends": {"landmarks": LandmarksConfig().backend, "detection": DetectionConfig().backend},
+        "litert": version("ai-edge-litert"),
         "mediapipe": version("mediapipe"),
         "onnxruntime": version("onnxruntime"),
         "bundles": bundles,
@@ -118,6 +124,20 @@ def examine_import(module: str, distributions: tuple[str, ...], advice: str) -> 
     except Exception as error:  # a broken installation can raise anything
         return Finding("problem", module, f"cannot be imported ({error}); {advice}")
     return Finding("ok", module, version(*distributions) or "can be imported")
+
+
+def examine_backends() -> Finding:
+    """The default landmark and detection backends, and how to get the others."""
+    in_use = f"{LandmarksConfig().backend} and {DetectionConfig().backend} on LiteRT {version('ai-edge-litert')}"
+    why = "the defaults, with the landmarks of MediaPipe up to 0.10.21"
+    names, installed = "mediapipe_solutions, mediapipe_tasks and mediapipe", f"of MediaPipe {version('mediapipe')}"
+    if has_solutions():
+        others = f"{names}, {installed}, are available, too"
+    elif has_mediapipe():
+        others = f"mediapipe_tasks, {installed}, is available, too; mediapipe_solutions needs {INSTALL_MEDIAPIPE}"
+    else:
+        others = f"{names} need {INSTALL_MEDIAPIPE}"
+    return Finding("ok", "landmarks and detection", f"{in_use}, {why}; {others}")
 
 
 def examine_bundle(name: str) -> dict[str, Any]:

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import click
 
-from face_expr_ros.cli.common import bundle_option, json_option, perception_config, print_result, write_json
+from face_expr_ros.cli.common import (
+    bundle_option,
+    json_option,
+    landmark_settings,
+    landmarks_option,
+    perception_config,
+    print_result,
+    task_option,
+    write_json,
+)
 from face_expr_ros.cli.outputs import check_outputs
 from face_expr_ros.core.atomic_files import write_text
 
@@ -23,12 +32,14 @@ def evaluate() -> None:
 @evaluate.command()
 @click.option("--frames", default=400, show_default=True, type=click.IntRange(min=1), help="Number of rendered images.")
 @bundle_option
+@landmarks_option
+@task_option
 @json_option
-def synthetic(frames: int, bundle: str, json_file: Path | None) -> int:
+def synthetic(frames: int, bundle: str, landmarks: str | None, task: Path | None, json_file: Path | None) -> int:
     """Evaluate on rendered faces: pose, shape, expression."""
     from face_expr_ros.evaluation.synthetic import evaluate as evaluate_synthetic
 
-    result = asdict(evaluate_synthetic(perception_config(bundle), frames))
+    result = asdict(evaluate_synthetic(perception_config(bundle, landmark_settings(landmarks, task)), frames))
     print_result(result)
     write_json(json_file, result)
     return 0
@@ -43,6 +54,8 @@ def synthetic(frames: int, bundle: str, json_file: Path | None) -> int:
 )
 @bundle_option
 @click.option("--fitter", help="Fitting backend: a value of fitting.backend.")
+@landmarks_option
+@task_option
 @click.option("--tracking", is_flag=True, help="Run the pipeline on whole images instead of ground-truth crops.")
 @click.option("--flip", is_flag=True, help="Average the landmarks with those of the mirrored image.")
 @click.option(
@@ -59,6 +72,8 @@ def aflw2000(
     data: Path,
     bundle: str,
     fitter: str | None,
+    landmarks: str | None,
+    task: Path | None,
     tracking: bool,
     flip: bool,
     field_of_view: float,
@@ -71,7 +86,7 @@ def aflw2000(
     from face_expr_ros.evaluation.report import open_report_folder, result_lines, write_report
 
     check_outputs([data], {"--json": json_file})
-    chosen = {"fitting.backend": fitter} if fitter else {}
+    chosen = landmark_settings(landmarks, task) | ({"fitting.backend": fitter} if fitter else {})
     config = perception_config(bundle, chosen | {"fitting.field_of_view": field_of_view})
     if out:
         open_report_folder(out)

@@ -13,11 +13,12 @@ DRAW_MODES = ("annotated", "2d_sparse", "2d_dense", "3d", "pose", "depth", "pncc
 @dataclass(frozen=True)
 class LandmarksConfig:
     backend: str = setting(
-        "mediapipe_solutions",
-        "landmark backend: MediaPipe's FaceMesh",
-        choices=("mediapipe_solutions", "mediapipe_tasks"),
+        "facemesh",
+        "landmark backend: FaceMesh with attention (facemesh) or FaceMesh V2 (facemesh_v2) on LiteRT; the same two in "
+        "MediaPipe up to 0.10.21 (mediapipe_solutions) and in any MediaPipe (mediapipe_tasks)",
+        choices=("facemesh", "facemesh_v2", "mediapipe_solutions", "mediapipe_tasks"),
     )
-    model_path: str = setting("", "mediapipe_tasks: path of face_landmarker.task")
+    model_path: str = setting("", "facemesh_v2, mediapipe_tasks: path of face_landmarker.task")
     max_faces: int = setting(4, "maximum number of faces tracked in one image", minimum=1, maximum=20)
     presence: float = setting(0.5, "minimum presence confidence of FaceMesh", minimum=0.5, maximum=1.0)
 
@@ -25,10 +26,19 @@ class LandmarksConfig:
 @dataclass(frozen=True)
 class DetectionConfig:
     backend: str = setting(
-        "mediapipe",
-        "detection backend; mediapipe runs its short-range network and, where that is not confident, the full-range "
-        "one; faceboxes needs the bundle 3ddfa_v2 and is slower",
-        choices=("mediapipe", "mediapipe_short", "mediapipe_full", "faceboxes"),
+        "blazeface",
+        "detection backend; blazeface (on LiteRT) and mediapipe (in MediaPipe up to 0.10.21) run the short-range "
+        "network and, where that is not confident, the full-range one; faceboxes needs the bundle 3ddfa_v2 and is "
+        "slower",
+        choices=(
+            "blazeface",
+            "blazeface_short",
+            "blazeface_full",
+            "mediapipe",
+            "mediapipe_short",
+            "mediapipe_full",
+            "faceboxes",
+        ),
     )
     confidence: float = setting(0.3, "minimum detection score", minimum=0.05, maximum=1.0)
     interval: float = setting(

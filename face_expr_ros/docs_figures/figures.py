@@ -129,11 +129,11 @@ def _sided(tile: Image) -> Image:
 def camera_picture(model: MorphableModel) -> Image:
     """The camera with its image and axes, and a face in front of it, viewed from beside and above the camera."""
     eye, target = np.array([0.95, -0.42, -0.28]), np.array([0.03, -0.01, 0.36])
-    viewer, look = pinhole_camera(1100, 620, 34.0), _look_at(eye, target)
+    viewer, view = pinhole_camera(1100, 620, 34.0), _look_at(eye, target)
     face = Pose(rotation_from_euler(0.0, 0.0, 0.0), np.array([0.0, 0.0, 0.7]), metric=True)
-    seen = Pose(look.rotation @ face.rotation, to_camera(face.position[None], look)[0], metric=True)
+    seen = Pose(view.rotation @ face.rotation, to_camera(face.position[None], view)[0], metric=True)
     picture = FaceRenderer(model).render(model.mean, seen, viewer)
-    sketch = _Sketch(picture, viewer, look)
+    sketch = _Sketch(picture, viewer, view)
     corners = np.array([[-0.16, -0.1, 0.25], [0.16, -0.1, 0.25], [0.16, 0.1, 0.25], [-0.16, 0.1, 0.25]])
     for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
         sketch.line(start, end, _WHITE)
@@ -158,11 +158,11 @@ class _Sketch:
 
     picture: Image
     viewer: Camera
-    look: Pose
+    view: Pose
 
     def pixel(self, point: FloatArray) -> tuple[int, int]:
         """Pixel of a point (3,) of the camera frame, meters."""
-        x, y = project(to_camera(np.asarray(point)[None], self.look), self.viewer)[0]
+        x, y = project(to_camera(np.asarray(point)[None], self.view), self.viewer)[0]
         return round(float(x)), round(float(y))
 
     def line(self, start: FloatArray, end: FloatArray, color: Color, name: str = "") -> None:

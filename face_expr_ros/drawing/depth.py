@@ -48,9 +48,9 @@ def pncc_image(fits: Sequence[FaceFit], model: MorphableModel, camera: Camera, w
     image = np.zeros((height, width, 3), np.uint8)
     projected = surface.project_faces(fits, model, camera, height)
     tint = np.ascontiguousarray(normalized_coordinates(model)[:, ::-1], np.float32)
-    look = rasterizer.Look(np.broadcast_to(_FACING, tint.shape), tint, _PLAIN, _FLAT_LIGHT)
+    shading = rasterizer.Shading(np.broadcast_to(_FACING, tint.shape), tint, _PLAIN, _FLAT_LIGHT)
     for tile in surface.tiles(projected, front, width, height):
-        canvas = surface.shade(tile, projected, front, [look] * len(projected))
+        canvas = surface.shade(tile, projected, front, [shading] * len(projected))
         image[tile.window] = np.round(np.clip(canvas[..., :3], 0, 1) * 255).astype(np.uint8)
     return image
 

@@ -105,7 +105,7 @@ MATERIALS = (
 
 
 def light_maps(light: Light, size: int = MAP_SIZE) -> NDArray[np.float32]:
-    """Light maps (materials, size, size, 8) for `rasterizer.Look`, one for each of MATERIALS."""
+    """Light maps (materials, size, size, 8) for `rasterizer.Shading`, one for each of MATERIALS."""
     normals, mirrored, rim = _sphere(size)
     up = np.float32(0.5) - np.float32(0.5) * normals[:, 1]
     ambient = [

@@ -30,9 +30,9 @@ def draw_mesh(
     height, width = image.shape[:2]
     projected = surface.project_faces(fits, model, camera, height)
     tint = np.broadcast_to(_COLOR, model.mean.shape)
-    looks = [rasterizer.Look(face.normals(skin), tint, _WHITE, _maps()) for face in projected]
+    shadings = [rasterizer.Shading(face.normals(skin), tint, _WHITE, _maps()) for face in projected]
     for tile in surface.tiles(projected, skin, width, height):
-        canvas = surface.shade(tile, projected, skin, looks)
+        canvas = surface.shade(tile, projected, skin, shadings)
         canvas *= opacity
         rasterizer.composite(tile.target, image[tile.window])
 

@@ -187,10 +187,10 @@ def tiles(projected: Sequence[ProjectedFace], surface: Surface, width: int, heig
 
 
 def shade(
-    tile: Tile, projected: Sequence[ProjectedFace], surface: Surface, looks: Sequence[rasterizer.Look]
+    tile: Tile, projected: Sequence[ProjectedFace], surface: Surface, shadings: Sequence[rasterizer.Shading]
 ) -> NDArray[np.float32]:
-    """The tile's canvas (rows, columns, 4) with every face shaded with its own `rasterizer.Look`."""
-    for number, (face, look) in enumerate(zip(projected, looks, strict=True)):
+    """The tile's canvas (rows, columns, 4) with every face shaded with its own `rasterizer.Shading`."""
+    for number, (face, shading) in enumerate(zip(projected, shadings, strict=True)):
         begin = number * len(surface.mesh.triangles)
-        rasterizer.shade(tile.target, face.pixels - tile.offset, surface.mesh, look, first=begin)
+        rasterizer.shade(tile.target, face.pixels - tile.offset, surface.mesh, shading, first=begin)
     return tile.target.canvas

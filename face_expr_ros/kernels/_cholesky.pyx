@@ -5,8 +5,8 @@ cdef extern from *:
     """
     #include <math.h>
 
-    /* The upper triangle of matrix[size, size], its first `count` unknowns eliminated, and what is left of the others
-       in full; the number of those that went well. */
+    /* Eliminates the first `count` unknowns in the upper triangle of matrix[size, size], and completes the lower
+       triangle of the Schur complement. Returns the number of unknowns before the first pivot that is not positive. */
     static int eliminate_upper(double *matrix, int size, int count) {
         for (int j = 0; j < count; j++) {
             double *restrict pivot = matrix + (Py_ssize_t)j * size;
@@ -24,8 +24,8 @@ cdef extern from *:
         return count;
     }
 
-    /* values[size]: the first `count` = inverse(U') values, and the others less V' times those; the upper rows of
-       factor[size, size] are U and V. */
+    /* values[size], in place: the first `count` become inverse(U') times themselves, the others are reduced by V' times
+       those; the upper rows of factor[size, size] are U and V. */
     static void forward(const double *factor, int size, int count, double *values) {
         for (int j = 0; j < count; j++) {
             const double *restrict row = factor + (Py_ssize_t)j * size;
@@ -34,8 +34,8 @@ cdef extern from *:
         }
     }
 
-    /* values[size]: the first `count` = inverse(U) (values less V times the others). Four sums do not wait for each
-       other. */
+    /* values[size], in place: the first `count` become inverse(U) (themselves - V times the others). Four independent
+       sums hide the latency of additions. */
     static void backward(const double *factor, int size, int count, double *values) {
         for (int j = count - 1; j >= 0; j--) {
             const double *restrict row = factor + (Py_ssize_t)j * size;

@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Inner loops of the mesh decimation; decimation.py holds the checked public function.
 
-The corner c belongs to the triangle c / 3. The corners of a vertex are a linked list; those of triangles that are gone
-stay in it until the vertex takes in another one, and are passed over.
+The corner c belongs to the triangle c / 3. The corners of a vertex are a linked list; those of removed triangles stay
+in it until another vertex is merged into this one, and are skipped.
 """
 
 from libc.math cimport INFINITY, sqrt
@@ -18,18 +18,18 @@ cdef struct Surface:
     double least_cosine
     const double *points  # (shapes, count, 3)
     double *quadrics  # (shapes, count, TERMS)
-    int *triangles  # (T, 3), the first corner NONE where the triangle is gone
+    int *triangles  # (T, 3), the first corner NONE if the triangle was removed
     int *following  # (3 T) the next corner of the same vertex, or NONE
     int *first  # (count) the first corner of a vertex, or NONE
     int *ring  # (count) scratch: the neighbors of a vertex
-    int *shared  # (count) scratch: of each neighbor, the triangles at the edge
+    int *shared  # (count) scratch: the number of triangles at the edge to each neighbor
     int *mark  # (count) scratch
     int *mark_too  # (count) scratch
     double *costs  # (count) scratch
 
 
 cdef void normal(const double *a, const double *b, const double *c, double *out) noexcept nogil:
-    """The cross product of two sides: twice the area long."""
+    """The cross product of two sides; its length is twice the area."""
     cdef double u[3]
     cdef double v[3]
     cdef int k
@@ -47,7 +47,7 @@ cdef double *quadric(const Surface *m, int shape, int vertex) noexcept nogil:
 
 
 cdef void add_plane(const Surface *m, int shape, const int *triangle) noexcept nogil:
-    """The squared distance from a triangle's plane, times its area, to the quadrics of its corners."""
+    """Add the squared distance from a triangle's plane, times its area, to the quadrics of its corners."""
     cdef double n[4]
     cdef double area, weight
     cdef double *q
@@ -83,7 +83,7 @@ cdef double cost_of(const Surface *m, int start, int end) noexcept nogil:
 
 
 cdef int find_ring(Surface *m, int vertex) noexcept nogil:
-    """The number of neighbors; they are marked."""
+    """Find and mark the neighbors of a vertex; returns their number."""
     cdef int corner = m.first[vertex], count = 0, other, k
     cdef int *triangle
     m.stamp += 1
@@ -105,8 +105,8 @@ cdef int find_ring(Surface *m, int vertex) noexcept nogil:
 
 
 cdef bint linked(Surface *m, int vertex, int degree) noexcept nogil:
-    """Whether a vertex has just two neighbors in common with the one, of that degree, whose ring was found, and would
-    not have too many once it has taken that one's place."""
+    """Whether the vertex whose ring was found, with `degree` neighbors, may be merged into this one: they share exactly
+    two neighbors (link condition), and the result has at most `most_neighbors`."""
     cdef int corner = m.first[vertex], shared = 0, all = 0, other, k
     cdef int *triangle
     m.stamp_too += 1
@@ -124,7 +124,7 @@ cdef bint linked(Surface *m, int vertex, int degree) noexcept nogil:
 
 
 cdef bint turns(const Surface *m, int start, int end) noexcept nogil:
-    """Whether a triangle would turn over, in any shape, when a vertex moves to another one."""
+    """Whether a triangle would flip, in any shape, if a vertex moved to another one."""
     cdef int corner = m.first[start], shape, k
     cdef int *triangle
     cdef const double *places[3]
@@ -150,11 +150,11 @@ cdef bint turns(const Surface *m, int start, int end) noexcept nogil:
 
 
 cdef double evaluate(Surface *m, int vertex, int *target) noexcept nogil:
-    """The least cost at which a vertex may go, and where; INFINITY where it has to stay."""
+    """The lowest cost of merging a vertex into a neighbor, and that neighbor; INFINITY if no merge is allowed."""
     cdef int count = find_ring(m, vertex), i, best
     for i in range(count):
         if m.shared[m.ring[i]] != 2:
-            return INFINITY  # a rim
+            return INFINITY  # at the border
         m.costs[i] = cost_of(m, vertex, m.ring[i])
     while True:
         best = NONE
@@ -170,7 +170,7 @@ cdef double evaluate(Surface *m, int vertex, int *target) noexcept nogil:
 
 
 cdef void collapse(Surface *m, int start, int end) noexcept nogil:
-    """Move a vertex to another one; the triangles at their edge are gone."""
+    """Merge a vertex into a neighbor and remove the triangles at their edge."""
     cdef int corner = m.first[start], after, kept = NONE, k, shape
     cdef int *triangle
     cdef double *into
@@ -201,13 +201,13 @@ cdef void collapse(Surface *m, int start, int end) noexcept nogil:
 
 cdef struct Queue:
     int size
-    int *vertices  # a binary heap by the vertices' keys, the least first
+    int *vertices  # a binary heap by the vertices' keys, the smallest first
     int *places  # (count) in the heap, or NONE
     double *keys  # (count)
 
 
 cdef void sift(Queue *q, int at) noexcept nogil:
-    """Move an entry up or down to where it belongs."""
+    """Restore the heap order of an entry."""
     cdef int vertex = q.vertices[at], parent, child
     while at > 0:
         parent = (at - 1) // 2
@@ -232,7 +232,7 @@ cdef void sift(Queue *q, int at) noexcept nogil:
 
 
 cdef void set_key(Queue *q, int vertex, double key) noexcept nogil:
-    """Put a vertex into the queue, move it there, or with the key INFINITY take it out."""
+    """Insert a vertex or change its key; the key INFINITY removes it."""
     cdef int at = q.places[vertex]
     q.keys[vertex] = key
     if key == INFINITY:
@@ -255,8 +255,8 @@ cdef void set_key(Queue *q, int vertex, double key) noexcept nogil:
 def decimate(const double[:, :, ::1] points, double[:, :, ::1] quadrics, int[:, ::1] triangles, int[::1] following,
              int[:, ::1] work, double[:, ::1] keys, int removed, double least_cosine,
              int most_neighbors):
-    """Removes up to so many vertices; triangles (T, 3) that are gone begin with -1. quadrics (shapes, count, 10) are
-    zeros; following (3 T,), work (7, count) of -1 and keys (2, count) are memory for the work."""
+    """Remove up to `removed` vertices; removed triangles (T, 3) begin with -1. quadrics (shapes, count, 10) are zeros;
+    following (3 T,), work (7, count) of -1 and keys (2, count) are scratch."""
     cdef Surface m
     cdef Queue q
     cdef int corner, vertex, target = 0, count, i, shape
@@ -286,7 +286,7 @@ def decimate(const double[:, :, ::1] points, double[:, :, ::1] quadrics, int[:, 
         while removed > 0 and q.size > 0:
             vertex = q.vertices[0]
             cost = evaluate(&m, vertex, &target)
-            if cost > q.keys[vertex]:  # what lies around has changed since it was looked at
+            if cost > q.keys[vertex]:  # its neighborhood has changed since the key was computed
                 set_key(&q, vertex, cost)
                 continue
             set_key(&q, vertex, INFINITY)

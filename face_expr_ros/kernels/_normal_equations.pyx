@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Inner loops of the landmark fit; normal_equations.py holds the checked public class.
 
-BLAS would do the largest of the sums. But in a program that imported NumPy before this package it wakes threads for
-matrices of this size, and where the cores have other things to do, waiting for them takes longer than the sums.
+BLAS is not used for the largest sums: in a program that imported NumPy before this package it wakes threads for
+matrices of this size, and on a busy machine waiting for them takes longer than the sums.
 """
 
 cdef extern from *:
@@ -58,7 +58,7 @@ cdef extern from *:
         for (int k = 0; k < count; k++) out[k] += a * first[k] + b * second[k] + c * third[k];
     }
 
-    /* moved[3, n] += basis[3, n, count] coefficients; four rows at once, whose sums do not wait for each other */
+    /* moved[3, n] += basis[3, n, count] coefficients; four rows at once, as independent sums */
     INLINED displace_any(const float *basis, int points, int count, const float *coefficients, double *moved) {
         typedef float vector __attribute__((vector_size(32)));
         typedef float half __attribute__((vector_size(16)));
@@ -88,7 +88,7 @@ cdef extern from *:
         }
     }
 
-    /* Each of them for the instructions that the processor has. */
+    /* Variants for the processor's instruction set, selected at run time. */
     #define GRAM (const float *matrix, int rows, int stride, int add, float *gram)
     #define BLEND (const float *first, const float *second, const float *third, const float *weights, int count,       \
                    float *out)
@@ -211,7 +211,7 @@ def residuals(const double[:, ::1] points, const double[:, ::1] rotation, const 
 
 cdef void fill_rows(Landmark *at, const float[:, :, ::1] basis, Py_ssize_t i, const double[:, ::1] rotation,
                     const double[::1] position, float *out, int stride) noexcept nogil:
-    """out (3, stride): the landmark's rows of the Jacobian; their padding is left alone."""
+    """out (3, stride): the landmark's rows of the Jacobian; their padding is not written."""
     cdef int r, c
     cdef float weights[3]
     for r in range(3):
@@ -232,7 +232,7 @@ cdef void fill_rows(Landmark *at, const float[:, :, ::1] basis, Py_ssize_t i, co
 
 def jacobian(const double[:, ::1] points, const float[:, :, ::1] basis, const double[:, ::1] rotation,
              const double[::1] position, const double[::1] across, const double[::1] along, float[:, ::1] out):
-    """out (3 n, stride): the Jacobian at points (3, n) in model axes; its padding is left alone."""
+    """out (3 n, stride): the Jacobian at points (3, n) in model axes; its padding is not written."""
     cdef Py_ssize_t i
     cdef Landmark at
     with nogil:
@@ -249,7 +249,7 @@ def normal(const double[:, ::1] points, const float[:, :, ::1] basis, const doub
            float[:, ::1] gram, double[:, ::1] out):
     """out (u, u) = J' J of the Jacobian J at points (3, n) in model axes.
 
-    rows (3 m, stride) is scratch whose padding is 0: m landmarks at a time, so that they stay in the nearest cache.
+    rows (3 m, stride) is scratch whose padding is 0: m landmarks at a time, so that they fit into the L1 cache.
     gram (stride, stride) is scratch, too.
     """
     cdef Py_ssize_t n = points.shape[1], most = rows.shape[0] // 3, count = 0, i, j
@@ -274,7 +274,7 @@ def normal(const double[:, ::1] points, const float[:, :, ::1] basis, const doub
 def slope(const double[:, ::1] points, const float[:, :, ::1] basis, const double[:, ::1] rotation,
           const double[::1] position, const double[::1] across, const double[::1] along, const double[::1] errors,
           double[::1] out):
-    """out (u,) = jacobian' errors, without the jacobian: the three rows of a landmark share its place and basis."""
+    """out (u,) = jacobian' errors, without the jacobian: the three rows of a landmark share its position and basis."""
     cdef Py_ssize_t n = points.shape[1], i
     cdef int count = <int>basis.shape[2], r, c
     cdef double pull[3]

@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Inner loops that sample patches; patches.py holds the checked public functions.
 
-The arithmetic is that of cv2.warpAffine for 8 bits: places in 1/1024 of a pixel, rounded to 1/32; weights that are
-whole numbers. So the answers are the same to the bit, on every machine.
+The arithmetic is that of cv2.warpAffine for 8 bits: positions in 1/1024 of a pixel, rounded to 1/32, and integer
+weights. The results are therefore bit-identical on every machine.
 """
 
 cdef extern from *:
@@ -15,13 +15,13 @@ cdef extern from *:
     #endif
 
     enum { BLUE = 3735, GREEN = 19235, RED = 9798 }; /* of 32768 */
-    #define BLOCK 128 /* fine pixels of a row whose steps are kept */
+    #define BLOCK 128 /* fine pixels of a row whose offsets are stored */
 
-    /* In 1/1024 of a pixel. Far outside is outside, wherever: that keeps the sums from overflowing. */
+    /* In 1/1024 of a pixel; clamped far outside the image, so that sums do not overflow. */
     static inline int64_t fixed(double place) {
         const double parts = (place < -1e9 ? -1e9 : place > 1e9 ? 1e9 : place) * 1024;
     #if defined(__x86_64__) && !defined(NARROW)
-        return _mm_cvtsd_si64(_mm_set_sd(parts)); /* llrint without the call that it would be */
+        return _mm_cvtsd_si64(_mm_set_sd(parts)); /* llrint as an instruction instead of a call */
     #else
         return llrint(parts);
     #endif
@@ -49,13 +49,13 @@ cdef extern from *:
         return bilinear(p[0], p[1], p[width], p[width + 1], x >> 5 & 31, y >> 5 & 31);
     }
 
-    /* Fine pixels of one row of a patch, relative to its first one; and where two rows begin, in 1/1024 of a pixel. */
+    /* Offsets of the fine pixels of a row from its first one, and the starts of two rows, in 1/1024 of a pixel. */
     typedef struct {
         const int32_t *across_x, *across_y;
         int32_t x[2], y[2];
     } Rows;
 
-    /* out[count]: of each the mean of 2 x 2 fine pixels, all of which lie within the image. */
+    /* out[count]: means of 2 x 2 fine pixels, all of which are inside the image. */
     static void narrow_row(const unsigned char *image, int width, const Rows *rows, int first, int count,
                            unsigned char *out) {
         for (int i = first; i < count; i++) {
@@ -106,7 +106,7 @@ cdef extern from *:
         narrow_row(image, width, rows, i, count, out);
     }
 
-    /* gray[done] of a row of BGR pixels, and how many were done: all but a few. */
+    /* Converts a row of BGR pixels to gray; returns the number converted, all but the last few. */
     __attribute__((target("avx2")))
     static Py_ssize_t wide_gray(const unsigned char *row, Py_ssize_t count, unsigned char *gray) {
         const __m256i blue_green = _mm256_setr_epi8(
@@ -158,7 +158,7 @@ cdef extern from *:
         }
     }
 
-    /* Whether no fine pixel is read outside the image, nor the two bytes after those that are: another row follows. */
+    /* Whether all reads are inside the image, including the two bytes after each pixel. */
     static int is_inside(const double *transform, int height, int width, int side) {
         for (int corner = 0; corner < 4; corner++) {
             const double i = corner % 2 ? 2 * side - 1 : 0, j = corner / 2 ? 2 * side - 1 : 0;
@@ -169,7 +169,7 @@ cdef extern from *:
         return width < 1 << 20 && height < 1 << 20 && (int64_t)width * height < 1 << 30;
     }
 
-    /* out[side, side]: of each of its pixels the mean of 2 x 2 fine ones. */
+    /* out[side, side]: means of 2 x 2 fine pixels. */
     static void sample(const unsigned char *image, int height, int width, const double *transform, int side,
                        unsigned char *out) {
         const int inside = is_inside(transform, height, width, side);
@@ -221,11 +221,11 @@ def cut(const unsigned char[:, ::1] image, const double[:, :, ::1] transforms, u
 
 
 cdef enum:
-    AHEAD = 6  # rows that are called from memory before they are read: an image is too large for a cache
+    AHEAD = 6  # rows to prefetch: an image is larger than the caches
 
 
 def gray(const unsigned char[:, :, :] image, unsigned char[:, ::1] out):
-    """out (height, width) of an image (height, width, 3) whose rows are each in one piece."""
+    """out (height, width) of an image (height, width, 3) with contiguous rows."""
     cdef Py_ssize_t i
     with nogil:
         for i in range(out.shape[0]):

@@ -9,7 +9,7 @@ A pixel that lies exactly on an edge belongs to the triangle that has it as a to
 from libc.math cimport fabsf, isfinite
 from libc.stdlib cimport free, malloc
 
-# Four lanes at once, in GCC's and Clang's portable vectors: the compiler does not find them in the loops by itself.
+# Four lanes at once, in portable vectors of GCC and Clang: compilers do not vectorize these loops by themselves.
 cdef extern from *:
     """
     #include <math.h>
@@ -27,7 +27,7 @@ cdef extern from *:
     static inline int bounded(int v, int high) { return v > 0 ? (v < high ? v : high) : 0; }
 
     /* Perspective-correct barycentric coordinates at x, y from the planes[3, 4] of weight over depth: value at the
-       anchor, steps across and down. Clamped into the triangle; its middle where they are not to be had. */
+       anchor, steps across and down. Clamped into the triangle; its centroid where they are undefined. */
     static inline void locate(const float *planes, float x, float y, float *barycentric) {
         lanes w = load_lanes(planes) + load_lanes(planes + 4) * x + load_lanes(planes + 8) * y;
         float a = w[0] > 0 ? w[0] : 0, b = w[1] > 0 ? w[1] : 0, c = w[2] > 0 ? w[2] : 0, total = a + b + c;
@@ -49,7 +49,7 @@ cdef extern from *:
         return upper + (lower - upper) * y;
     }
 
-    /* color[0:4] = linear blue, green, red and 1 of a surface with these corners[3, 8]; its opacity is returned.
+    /* color[0:4] = linear blue, green, red and 1 of a surface with these corners[3, 8]; returns its opacity.
        lights[size, size, 8] is the map of its material: diffuse and specular light on a normal, bilinear. */
     static inline float surface_color(const float *corners, const float *b, const unsigned char *texture, int width,
                                       int height, const float *linear, const float *lights, int size, int blended,
@@ -77,7 +77,7 @@ cdef extern from *:
         return blended ? fourth : 1.0f;
     }
 
-    /* Whether all samples of a pixel show the same. */
+    /* Whether all samples of a pixel have the same triangle. */
     static inline int uniform(const int *seen, Py_ssize_t stride, int samples) {
         int first = *seen;
         if (samples == 2)
@@ -104,7 +104,7 @@ cdef extern from *:
 cdef float ONE = 1.0
 cdef float HALF = 0.5
 cdef enum:
-    SLOTS = 1024  # triangles that shading keeps prepared, a power of two
+    SLOTS = 1024  # size of the cache of prepared triangles, a power of two
 
 
 cdef struct Triangle:
@@ -121,7 +121,7 @@ cdef struct Triangle:
 
 cdef inline bint set_up(const float[:, ::1] points, Py_ssize_t a, Py_ssize_t b, Py_ssize_t c, bint cull,
                         Triangle* t) noexcept nogil:
-    """Fill t from three vertices; False for what cannot be seen: behind the camera, not finite, no area, culled."""
+    """Fill t from three vertices; False if it is invisible: behind the camera, not finite, no area, or culled."""
     cdef Py_ssize_t corner[3]
     cdef int i, j
     cdef double z, twice
@@ -174,7 +174,7 @@ cdef inline double highest(const double* v) noexcept nogil:
 
 
 cdef inline Py_ssize_t ceiling(double v) noexcept nogil:
-    """The lowest integer not below v; without the call that ceil() is on processors of the common denominator."""
+    """The smallest integer not below v; without SSE4.1, ceil() would be a function call."""
     cdef Py_ssize_t cut = <Py_ssize_t>v
     return cut + (<double>cut < v)
 
@@ -205,7 +205,7 @@ cdef inline void set_up_edges(const Triangle* t, Edges* e) noexcept nogil:
 
 cdef inline void span(const Triangle* t, const Edges* e, Py_ssize_t row, Py_ssize_t* first,
                       Py_ssize_t* last) noexcept nogil:
-    """Narrow first and last to the columns of a row inside the triangle; last < first where there are none."""
+    """Narrow first and last to the columns of a row inside the triangle; last < first if there are none."""
     cdef double left = <double>first[0]
     cdef double right = <double>last[0] + 1.0
     cdef double at_row, crossing
@@ -266,8 +266,8 @@ def draw(const float[:, ::1] points, const int[:, ::1] triangles, int first, bin
 
 
 cdef struct Prepared:
-    # One triangle ready for shading: the planes for `locate`, with x and y from the anchor, and what its three corners
-    # bring, in rows of eight: normal x y z and u, tint blue green red and v.
+    # One triangle ready for shading: the planes for `locate`, with x and y from the anchor, and the attributes of its
+    # three corners, in rows of eight: normal x y z and u, tint blue green red and v.
     Py_ssize_t number
     bint drawn
     float x
@@ -279,7 +279,7 @@ cdef struct Prepared:
 cdef void prepare(const float[:, ::1] points, const int[:, ::1] triangles, const int[:, ::1] uv_triangles,
                   const float[:, ::1] normals, const float[:, ::1] uv, const float[:, ::1] tint, Py_ssize_t n,
                   double width, double height, Prepared* p) noexcept nogil:
-    """Fill p for triangle n; its anchor is a corner, or the place nearest to it in a buffer of this size."""
+    """Fill p for triangle n; its anchor is a corner, or the nearest position to it in a buffer of this size."""
     cdef int i, k, lane
     cdef double weight[3]
     cdef double over_z
@@ -310,10 +310,10 @@ def shade(const float[:, ::1] points, const int[:, ::1] triangles, int first, co
           const unsigned char[::1] materials, const unsigned char[:, :, ::1] texture, const float[::1] linear,
           const float[:, :, :, ::1] lights, const float[:, ::1] inverse_depth, const int[:, ::1] index,
           int samples, float crease, float[:, :, ::1] canvas):
-    """Add to the canvas (premultiplied linear B, G, R, opacity) what the visibility buffer shows of one mesh.
+    """Add the visible pixels of one mesh to the canvas (premultiplied linear B, G, R, opacity).
 
     The samples of a pixel that share a material and lie within the relative depth `crease` are shaded once, at
-    their center: edges stay smooth at the cost of about one shading a pixel.
+    their center: edges stay smooth at the cost of about one shading per pixel.
     """
     cdef Py_ssize_t row, column, n, other
     cdef Py_ssize_t stride = index.shape[1]
@@ -349,7 +349,7 @@ def shade(const float[:, ::1] points, const int[:, ::1] triangles, int first, co
                 seen = &index[row * samples, column * samples]
                 depth = &inverse_depth[row * samples, column * samples]
                 done = 0
-                # Most pixels show one triangle or nothing: they need no sorting of samples into groups.
+                # Most pixels contain one triangle or none: their samples need no grouping.
                 whole = uniform(seen, stride, samples)
                 if whole and (seen[0] < first or seen[0] >= last):
                     continue
@@ -403,7 +403,7 @@ def blend(const float[:, ::1] points, const int[:, ::1] triangles, const int[:, 
           const unsigned char[::1] materials, const unsigned char[:, :, ::1] texture, const float[::1] linear,
           const float[:, :, :, ::1] lights, const float[:, ::1] inverse_depth, float bias, int samples,
           float[:, :, ::1] canvas):
-    """Lay see-through triangles over the canvas in their order; the texture's fourth channel is their opacity.
+    """Blend transparent triangles over the canvas in their order; the texture's fourth channel is their opacity.
 
     A sample is covered where the triangle is nearer than the z-buffer or behind it by at most the relative depth
     `bias`. Points are in samples, as for `draw`; nothing is written to the z-buffer.
@@ -456,7 +456,7 @@ def blend(const float[:, ::1] points, const int[:, ::1] triangles, const int[:, 
 
 def composite(const float[:, :, ::1] canvas, const float[::1] linear, const unsigned char[::1] encoded,
               unsigned char[:, :, :] image):
-    """Lay the canvas over the image of the same size: image = encode(canvas + (1 - opacity) * decode(image))."""
+    """Composite the canvas over an image of the same size: image = encode(canvas + (1 - opacity) * decode(image))."""
     cdef Py_ssize_t row, column
     cdef int k, last = <int>encoded.shape[0] - 1
     cdef float rest, value

@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """The inner loop that cuts a region out of a color image; regions.py holds the checked public function.
 
-The arithmetic is that of cv2.warpAffine for 8 bits: places in 1/1024 of a pixel, rounded to 1/32; weights that are
-whole numbers. So the answers are the same to the bit, on every machine.
+The arithmetic is that of cv2.warpAffine for 8 bits: positions in 1/1024 of a pixel, rounded to 1/32, and integer
+weights. The results are therefore bit-identical on every machine.
 """
 
 cdef extern from *:
@@ -15,18 +15,18 @@ cdef extern from *:
     #endif
 
     #define HALF 16 /* of 1/32 pixel, in 1/1024 */
-    #define AHEAD 4 /* rows that are called from memory before they are read: an image is too large for a cache */
+    #define AHEAD 4 /* rows to prefetch: an image is larger than the caches */
 
     typedef struct {
         const unsigned char *pixels; /* BGR */
         int64_t height, width, stride;
     } Image;
 
-    /* In 1/1024 of a pixel. Far outside is outside, wherever: that keeps the sums from overflowing. */
+    /* In 1/1024 of a pixel; clamped far outside the image, so that sums do not overflow. */
     static inline int64_t fixed(double place) {
         const double parts = (place < -1e9 ? -1e9 : place > 1e9 ? 1e9 : place) * 1024;
     #if defined(__x86_64__) && !defined(NARROW)
-        return _mm_cvtsd_si64(_mm_set_sd(parts)); /* llrint without the call that it would be */
+        return _mm_cvtsd_si64(_mm_set_sd(parts)); /* llrint as an instruction instead of a call */
     #else
         return llrint(parts);
     #endif
@@ -36,7 +36,7 @@ cdef extern from *:
         return value < 0 ? 0 : value > last ? last : value;
     }
 
-    /* out[3]: RGB at a place, in 1/1024 of a pixel; outside the image is its nearest pixel. */
+    /* out[3]: RGB at a position, in 1/1024 of a pixel; outside the image, the nearest pixel. */
     static void anywhere(const Image *image, int64_t x, int64_t y, unsigned char *out) {
         const int64_t left = between(x >> 10, image->width - 1), right = between((x >> 10) + 1, image->width - 1);
         const unsigned char *above = image->pixels + between(y >> 10, image->height - 1) * image->stride;
@@ -49,13 +49,13 @@ cdef extern from *:
         }
     }
 
-    /* Whether eight bytes from the pixel on, and from the one below it, belong to their rows. */
+    /* Whether the eight bytes from the pixel on, and from the one below it, are within their rows. */
     static inline int is_inside(const Image *image, int64_t x, int64_t y) {
         return x >= 0 && (x >> 10) + 2 < image->width && y >= 0 && (y >> 10) + 1 < image->height;
     }
 
     #if defined(__x86_64__) && !defined(NARROW)
-    /* The integer parts of eight places and, of their fractions, weights for multiply-add. */
+    /* The integer parts of eight positions, and weights for multiply-add from their fractions. */
     typedef struct {
         int32_t column[8], row[8];
         int32_t across[8]; /* twice two bytes: of left and right */
@@ -83,7 +83,7 @@ cdef extern from *:
                             _mm256_or_si256(_mm256_sub_epi32(whole, below), _mm256_slli_epi32(below, 16)));
     }
 
-    /* Four words R, G, B, 0 of a place inside. */
+    /* Four words R, G, B, 0 at a position inside the image. */
     __attribute__((target("avx2")))
     static inline __m128i inside(const Image *image, const Eight *places, int i) {
         const __m128i order = _mm_setr_epi8(2, 5, 10, 13, 1, 4, 9, 12, 0, 3, 8, 11, -1, -1, -1, -1);
@@ -95,7 +95,7 @@ cdef extern from *:
         return _mm_srli_epi32(_mm_add_epi32(sum, _mm_set1_epi32(512)), 10);
     }
 
-    /* Twelve bytes. */
+    /* out[12]: four pixels. */
     __attribute__((target("avx2")))
     static inline void four(const Image *image, const Eight *places, int i, unsigned char *out) {
         const __m128i close_up = _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1);
@@ -107,7 +107,7 @@ cdef extern from *:
         memcpy(out + 8, &rest, sizeof rest);
     }
 
-    /* Eight pixels at once; the number of those that were done. */
+    /* Eight pixels at once; returns the number of pixels written. */
     __attribute__((target("avx2")))
     static int wide(const Image *image, const int32_t *across_x, const int32_t *across_y, const int64_t *start,
                     const int64_t *coming, int count, unsigned char *out) {
@@ -137,7 +137,7 @@ cdef extern from *:
         return 0;
     }
 
-    /* Where a row of the region begins. */
+    /* The start of a row of the region, in 1/1024 of a pixel. */
     static void begin(const double *transform, int row, int64_t *place) {
         place[0] = fixed(transform[1] * row + transform[2]) + HALF;
         place[1] = fixed(transform[4] * row + transform[5]) + HALF;
@@ -161,11 +161,11 @@ cdef extern from *:
         narrow_shares(row, count, out);
     }
 
-    /* out[side, side, 3] RGB in 0..1; room[4 side]: for the places of a row relative to its first, and for a row. */
+    /* out[side, side, 3] RGB in 0..1; room[4 side]: scratch for the offsets in a row, and for its bytes. */
     static void cut(const Image *image, const double *transform, int side, int64_t *room, float *out) {
         unsigned char *bytes = (unsigned char *)(room + 3 * side);
         int64_t *across_x = room, *across_y = room + side;
-        int32_t *short_x = (int32_t *)(room + 2 * side), *short_y = short_x + side; /* what overflows is outside */
+        int32_t *short_x = (int32_t *)(room + 2 * side), *short_y = short_x + side; /* overflow: outside */
         for (int i = 0; i < side; i++) {
             across_x[i] = fixed(transform[0] * i);
             across_y[i] = fixed(transform[3] * i);
@@ -173,7 +173,7 @@ cdef extern from *:
         }
         for (int row = 0; row < side; row++, out += 3 * side) {
             int64_t start[2], coming[2];
-            int first = 0, last = side; /* what lies inside is in one piece */
+            int first = 0, last = side; /* the pixels inside are contiguous */
             begin(transform, row, start);
             begin(transform, row + AHEAD, coming);
             while (first < last && !is_inside(image, start[0] + across_x[first], start[1] + across_y[first])) first++;

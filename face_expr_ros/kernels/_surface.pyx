@@ -6,7 +6,7 @@ cdef extern from *:
     #include <math.h>
     #include <string.h>
 
-    #define BLOCK 2048 /* values of the sum that stay in the nearest cache while all rows are added */
+    #define BLOCK 2048 /* values of the sum that stay in the L1 cache while all rows are added */
 
     static void add_rows(const float *a, const float *b, const float *c, const float *d, const float *weights,
                          Py_ssize_t count, float *restrict out) {
@@ -32,7 +32,7 @@ cdef extern from *:
         }
     }
 
-    /* normals[vertices, 3], which are zeros: the sums of the triangles' cross products, of length one */
+    /* normals[vertices, 3], initially zero: the normalized sums of the triangles' cross products */
     static void sum_normals(const float *points, Py_ssize_t vertices, const int *triangles, Py_ssize_t count,
                             float *normals) {
         for (Py_ssize_t t = 0; t < count; t++, triangles += 3) {

@@ -1,12 +1,12 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""Inner loops of the quadratic problem within 0..1; unit_box.py holds the checked public function."""
+"""Inner loops of the quadratic program bounded to 0..1; unit_box.py holds the checked public function."""
 
 from libc.math cimport fabs, sqrt
 
 cdef extern from *:
     """
     /* right = solution of matrix[size, size] right, in place, by the Cholesky factor of the upper triangle, which is
-       overwritten; 0 where the matrix is not positive definite. */
+       overwritten; returns 0 if the matrix is not positive definite. */
     static int solve_upper(double *matrix, int size, double *right) {
         for (int j = 0; j < size; j++) {
             double *restrict pivot = matrix + (Py_ssize_t)j * size;
@@ -46,7 +46,7 @@ cdef extern from *:
 
 
 cdef int find_free(const double *point, const double *slope, int size, int *free) noexcept nogil:
-    """The unknowns that are not held at a bound which they would leave."""
+    """The indices of the free unknowns: those that are not at a bound which the gradient step would violate."""
     cdef int i, count = 0
     for i in range(size):
         if not ((point[i] <= 0 and slope[i] > 0) or (point[i] >= 1 and slope[i] < 0)):
@@ -60,10 +60,10 @@ def minimize(const double[:, ::1] normal, const double[::1] right, double[:, ::1
     """work (5 + n, n): row 0 is the start and becomes the solution, the others are scratch; free (n,) is scratch, too.
 
     Returns:
-        whether the normal matrix was positive definite where it was needed.
+        whether every factored part of the normal matrix was positive definite.
     """
     cdef int size = <int>right.shape[0], i, j, count, step
-    cdef double largest, length, gained, wanted, change
+    cdef double largest, length, decrease, required, change
     cdef double *point = &work[0, 0]
     cdef double *slope = &work[1, 0]
     cdef double *toward = &work[2, 0]
@@ -96,15 +96,15 @@ def minimize(const double[:, ::1] normal, const double[::1] right, double[:, ::1
                 toward[free[i]] = moved[i]
             length = 1
             while True:
-                gained = wanted = 0
+                decrease = required = 0
                 for i in range(size):
                     moved[i] = min(max(point[i] + length * toward[i], 0.0), 1.0)
                 slope_at(&normal[0, 0], moved, &right[0], size, moved_slope)
                 for i in range(size):
                     change = moved[i] - point[i]
-                    gained -= 0.5 * change * (slope[i] + moved_slope[i])
-                    wanted -= 0.1 * slope[i] * change
-                if gained >= wanted or length < 1e-3:
+                    decrease -= 0.5 * change * (slope[i] + moved_slope[i])
+                    required -= 0.1 * slope[i] * change
+                if decrease >= required or length < 1e-3:
                     break
                 length *= 0.5
             for i in range(size):

@@ -44,7 +44,7 @@ ENCODED = _linear_to_srgb()
 
 def _array(name: str, value: object, shape: tuple[int | None, ...], dtype: type) -> NDArray:
     array: NDArray[Any] = np.ascontiguousarray(value, dtype=dtype)
-    if array.ndim != len(shape) or any(want not in (None, have) for want, have in zip(shape, array.shape, strict=True)):
+    if array.ndim != len(shape) or any(n not in (None, size) for n, size in zip(shape, array.shape, strict=True)):
         expected = ", ".join("n" if n is None else str(n) for n in shape)
         raise ValueError(f"{name}: expected the shape ({expected}), got {array.shape}")
     return array
@@ -91,12 +91,12 @@ class Target:
 
     Attributes:
         inverse_depth: (height * samples, width * samples) float32, 1 / meters, 0 where empty.
-        index: the same shape, int32: number of the triangle seen, EMPTY where empty.
+        index: the same shape, int32: number of the visible triangle, EMPTY where empty.
         canvas: (height, width, 4) float32: linear blue, green, red, times opacity, and opacity.
     """
 
     def __init__(self, width: int, height: int, samples: int = 2, *, reuse: Target | None = None) -> None:
-        """A cleared target; with `reuse`, in the memory of another one, which must not be used afterwards.
+        """A cleared target; with `reuse`, in the memory of another target, which must not be used afterwards.
 
         Allocating new memory costs more than drawing a face, because of page faults.
         """
@@ -138,7 +138,7 @@ def draw(target: Target, points: NDArray, triangles: NDArray, *, first: int = 0,
     Args:
         points: (V, 3), see the module.
         triangles: (T, 3) integers.
-        cull: skip triangles seen from behind.
+        cull: skip triangles that face away from the camera.
     Raises:
         ValueError: for a wrong shape or an index outside the points.
     """
@@ -148,8 +148,8 @@ def draw(target: Target, points: NDArray, triangles: NDArray, *, first: int = 0,
 
 
 @dataclass(frozen=True)
-class Look:
-    """The appearance of a mesh in one image.
+class Shading:
+    """Normals, colors and lights of a mesh in one image.
 
     Attributes:
         normals: (V, 3) float32; x right, y down, z away from the viewer; need not have length one.
@@ -181,10 +181,12 @@ class Look:
         return np.nan_to_num(normals, posinf=0.0, neginf=0.0), tint, texture, lights
 
 
-def shade(target: Target, points: NDArray, mesh: Mesh, look: Look, *, first: int = 0, crease: float = 0.01) -> None:
+def shade(
+    target: Target, points: NDArray, mesh: Mesh, shading: Shading, *, first: int = 0, crease: float = 0.01
+) -> None:
     """Add the colors of one mesh, which was drawn with the same points and `first`, to the target's canvas.
 
-    Equals, for a pixel that sees triangle n at perspective-correct barycentric coordinates b::
+    Equals, for a pixel of triangle n at perspective-correct barycentric coordinates b::
 
         texel = bilinear(texture, b @ uv[uv_triangles[n]])
         diffuse, specular = split(bilinear(lights[materials[n]], normalize(b @ normals[triangles[n]])[:2]))
@@ -194,14 +196,14 @@ def shade(target: Target, points: NDArray, mesh: Mesh, look: Look, *, first: int
     the fraction `crease` are shaded together, at their center.
     """
     scaled = _array("points", target.in_samples(points), (mesh.vertex_count, 3), np.float32)
-    normals, tint, texture, lights = look.checked(mesh)
+    normals, tint, texture, lights = shading.checked(mesh)
     _rasterizer.shade(
         scaled, mesh.triangles, first, mesh.uv_triangles, normals, mesh.uv, tint, mesh.materials, texture, LINEAR,
         lights, target.inverse_depth, target.index, target.samples, crease, target.canvas,
     )  # fmt: skip
 
 
-def blend(target: Target, points: NDArray, mesh: Mesh, look: Look, *, bias: float = 0.0) -> None:
+def blend(target: Target, points: NDArray, mesh: Mesh, shading: Shading, *, bias: float = 0.0) -> None:
     """Blend a transparent mesh over the canvas, triangle by triangle, where the z-buffer does not hide it.
 
     Equals canvas = canvas * (1 - a) + a * (color, 1), where color is as in `shade` with a gloss of 1, and a is the
@@ -209,7 +211,7 @@ def blend(target: Target, points: NDArray, mesh: Mesh, look: Look, *, bias: floa
     by up to the fraction `bias` of its depth still counts as visible.
     """
     scaled = _array("points", target.in_samples(points), (mesh.vertex_count, 3), np.float32)
-    normals, tint, texture, lights = look.checked(mesh)
+    normals, tint, texture, lights = shading.checked(mesh)
     _rasterizer.blend(
         scaled, mesh.triangles, mesh.uv_triangles, normals, mesh.uv, tint, mesh.materials, texture, LINEAR, lights,
         target.inverse_depth, bias, target.samples, target.canvas,

@@ -16,8 +16,8 @@ def cut_region(image: NDArray[np.uint8], transform: FloatArray, side: int) -> ND
     Bit-identical to::
 
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        seen = cv2.warpAffine(image, transform, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-        seen[:, :, ::-1] * np.float32(1 / 255)
+        crop = cv2.warpAffine(image, transform, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        crop[:, :, ::-1] * np.float32(1 / 255)
 
     Args:
         image: (height, width, 3); outside, the nearest pixel is used.

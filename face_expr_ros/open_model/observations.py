@@ -14,7 +14,7 @@ from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.geometry import crop_from_landmarks
 from face_expr_ros.core.types import Camera, Frame, Pose, Roi, Track
 from face_expr_ros.drawing.lighting import Light
-from face_expr_ros.perception.landmarks.mediapipe_solutions import MediapipeSolutions
+from face_expr_ros.perception.landmarks import LandmarkDetector, open_landmarks
 from face_expr_ros.synthetic.appearance import Appearance
 from face_expr_ros.synthetic.scene import FaceRenderer
 
@@ -57,7 +57,7 @@ def observe(model: MorphableModel, count: int, seed: int) -> Iterator[Observatio
     middle = (IMAGE_SIZE - 1) / 2
     matrix = np.array([[FOCAL_LENGTH, 0.0, middle], [0.0, FOCAL_LENGTH, middle], [0.0, 0.0, 1.0]])
     camera = Camera(IMAGE_SIZE, IMAGE_SIZE, matrix, np.zeros(0), metric=True)
-    finder = MediapipeSolutions(LandmarksConfig())
+    finder = open_landmarks(LandmarksConfig())
     for k in range(count):
         if k % PEOPLE_PER_APPEARANCE == 0:
             appearance = Appearance.random(int(rng.integers(1 << 30)))
@@ -76,7 +76,7 @@ def observe(model: MorphableModel, count: int, seed: int) -> Iterator[Observatio
     finder.close()
 
 
-def _find(finder: MediapipeSolutions, frame: Frame, crop: Roi) -> NDArray[np.float32] | None:
+def _find(finder: LandmarkDetector, frame: Frame, crop: Roi) -> NDArray[np.float32] | None:
     """The landmarks after three passes; each pass crops the image around the landmarks of the previous one."""
     finder.reset()
     track = Track("f1", crop, None, fresh=False)

@@ -16,6 +16,8 @@ import numpy as np
 from mediapipe.python._framework_bindings import _packet_getter, resource_util
 from numpy.typing import NDArray
 
+from face_expr_ros.core.native_output import native_output_hidden
+
 # Paths of networks in the graphs are relative to this folder.
 resource_util.set_resource_dir(str(Path(mediapipe.__file__).parents[1]))
 
@@ -31,14 +33,18 @@ class Graph:
 
     def __init__(self, config: str, outputs: Sequence[str], min_score: float | None = None) -> None:
         if min_score is not None:
-            expanded = mediapipe.CalculatorGraph(graph_config=config).text_config  # includes all subgraphs
+            with native_output_hidden():
+                expanded = mediapipe.CalculatorGraph(graph_config=config).text_config  # includes all subgraphs
             config = re.sub(r"\bmin_score_thresh: [0-9.]+", f"min_score_thresh: {min_score}", expanded)
-        self._graph = mediapipe.CalculatorGraph(graph_config=config)
+        with native_output_hidden():
+            self._graph = mediapipe.CalculatorGraph(graph_config=config)
         self._packets: dict[str, Any] = {}
         self._timestamp = 0
         for name in outputs:
             self._graph.observe_output_stream(name, self._packets.__setitem__)
-        self._graph.start_run()
+        with native_output_hidden():  # the networks are opened
+            self._graph.start_run()
+            self._graph.wait_until_idle()
 
     def __call__(self, packet: Any) -> dict[str, Any]:
         """Process a packet; returns the output packets by stream name, of which some may be missing."""

@@ -116,8 +116,8 @@ def random_frame(
         truth: pose, shape and expression; None samples them.
     """
     truth = truth or random_truth(model, camera, rng)
-    look = Appearance.random(int(rng.integers(1 << 31)))
-    renderer = FaceRenderer(model, look, texture_width=_EVALUATION_TEXTURE)
+    appearance = Appearance.random(int(rng.integers(1 << 31)))
+    renderer = FaceRenderer(model, appearance, texture_width=_EVALUATION_TEXTURE)
     wall = studio_wall(camera.width, camera.height, int(rng.integers(1, 1 << 31)))
     image = renderer.render((truth.shape, truth.expression), truth.pose, camera, Light.random(rng), wall)
     noise = unit_noise(rng, camera.width * camera.height).reshape(image.shape[:2]) * np.float32(rng.uniform(0.5, 4.0))

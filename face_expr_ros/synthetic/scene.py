@@ -96,7 +96,7 @@ class _Layer:
     solid: rasterizer.Mesh
     transparent: rasterizer.Mesh
     bias: float
-    look: Callable[[NDArray[np.float32]], rasterizer.Look]
+    shading: Callable[[NDArray[np.float32]], rasterizer.Shading]
 
 
 def render_scene(
@@ -155,9 +155,9 @@ def render_scene_with_coverage(
         first += len(layer.solid.triangles)
     first = 0
     for layer in layers:
-        look = layer.look(layer.pixels)
-        rasterizer.shade(target, layer.pixels - offset, layer.solid, look, first=first)
-        rasterizer.blend(target, layer.pixels - offset, layer.transparent, look, bias=layer.bias)
+        shading = layer.shading(layer.pixels)
+        rasterizer.shade(target, layer.pixels - offset, layer.solid, shading, first=first)
+        rasterizer.blend(target, layer.pixels - offset, layer.transparent, shading, bias=layer.bias)
         first += len(layer.solid.triangles)
     rasterizer.composite(target, image[top:bottom, left:right])
     coverage[top:bottom, left:right] = np.round(np.minimum(target.canvas[..., 3], 1) * 255)
@@ -187,25 +187,25 @@ def _head_layer(face: SceneFace, camera: Camera, maps: NDArray[np.float32]) -> _
     local = geometry.surface(face.vertices, renderer.appearance)
     points = torso.bend_neck(local, geometry.torso_share, face.pose)
 
-    def look(pixels: NDArray[np.float32]) -> rasterizer.Look:
+    def shading(pixels: NDArray[np.float32]) -> rasterizer.Shading:
         normals = geometry.normals(local, face.vertices) @ face.pose.rotation.T.astype(np.float32)
         texture = renderer._paint.texture_for(_texels_per_pixel(geometry, pixels))
-        return rasterizer.Look(facing_normals(normals, points), geometry.tint(local, face.vertices), texture, maps)
+        return rasterizer.Shading(facing_normals(normals, points), geometry.tint(local, face.vertices), texture, maps)
 
-    return _Layer(to_pixels(points, camera), geometry.solid, geometry.lashes, _LASH_BIAS, look)
+    return _Layer(to_pixels(points, camera), geometry.solid, geometry.lashes, _LASH_BIAS, shading)
 
 
 def _worn_items_layer(worn: WornItems, face: SceneFace, camera: Camera, maps: NDArray[np.float32]) -> _Layer:
     local = worn.surface(face.vertices)
     points = torso.bend_neck(local, worn.torso_share, face.pose)
 
-    def look(pixels: NDArray[np.float32]) -> rasterizer.Look:
+    def shading(pixels: NDArray[np.float32]) -> rasterizer.Shading:
         normals = worn.normals(local) @ face.pose.rotation.T.astype(np.float32)
         # A lock of hair is about two millimeters wide: texels finer than pixels would cause aliasing.
         coarse = camera.matrix[0, 0] / max(float(face.pose.position[2]), 1e-3) < _FINE_HAIR
-        return rasterizer.Look(facing_normals(normals, points), worn.tint, worn.texture_levels[int(coarse)], maps)
+        return rasterizer.Shading(facing_normals(normals, points), worn.tint, worn.texture_levels[int(coarse)], maps)
 
-    return _Layer(to_pixels(points, camera), worn.solid, worn.transparent, 0.0, look)
+    return _Layer(to_pixels(points, camera), worn.solid, worn.transparent, 0.0, shading)
 
 
 def _texels_per_pixel(geometry: HeadGeometry, pixels: NDArray) -> float:

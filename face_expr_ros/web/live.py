@@ -54,19 +54,23 @@ def serve(
         stack.callback(server.close)
         ready(server)
         process = _FrameProcessing(pipeline, server, perception.fitting.field_of_view)
-        pace = Pace(source, camera.rate)
-        end = time.monotonic() + (float("inf") if seconds is None else seconds)
-        while time.monotonic() < end:
-            try:
-                source_frame = pace.take()
-            except EndOfSource:
-                break
-            if source_frame is None:
-                time.sleep(POLL_INTERVAL)
-                continue
-            process(source_frame)
-            pace.prepare()
+        _process_source(Pace(source, camera.rate), process, float("inf") if seconds is None else seconds)
         return process.images
+
+
+def _process_source(pace: Pace, process: _FrameProcessing, seconds: float) -> None:
+    """Process frames at the rate of the source until it ends or the duration is over."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            source_frame = pace.take()
+        except EndOfSource:
+            return
+        if source_frame is None:
+            time.sleep(POLL_INTERVAL)
+            continue
+        process(source_frame)
+        pace.prepare()
 
 
 class _FrameProcessing:

@@ -92,7 +92,7 @@ def test_a_malicious_checkpoint_executes_nothing(
     assert rows(job.out) == rows(annotated[0])
 
 
-def test_a_checkpoint_that_fails_to_load_leaves_the_pipeline_in_its_initial_state(
+def test_a_checkpoint_that_fails_to_load_resets_the_pipeline(
     bag: Path,
     annotated: tuple[Path, dict[str, Any]],
     fresh: None,

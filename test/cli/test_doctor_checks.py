@@ -187,7 +187,7 @@ def test_doctor_finds_no_problem_on_this_machine(tmp_path: Path) -> None:
     report = json.loads((tmp_path / "doctor.json").read_text(encoding="utf-8"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert report["ok"] is True
-    assert report.keys() >= {"ok", "python", "ros_distro", "mediapipe", "onnxruntime", "bundles"}
+    assert report.keys() >= {"ok", "python", "ros_distro", "backends", "litert", "mediapipe", "onnxruntime", "bundles"}
     assert report["bundles"]["open"] == {"available": True, "sparse": False, "reason": ""}
     assert report["findings"] == done.stdout.splitlines()
 
@@ -198,6 +198,25 @@ def test_doctor_detects_lost_images_without_the_profile() -> None:
     done = face_expr("doctor", **environment)
     assert done.returncode == 1
     assert "best-effort images of 1280x720 arrived; Fast DDS profile: no profile is set" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("solutions", "any_version", "words"),
+    [
+        (True, True, "are available, too"),
+        (False, True, "mediapipe_solutions needs MediaPipe up to 0.10.21"),
+        (False, False, "pip install -r requirements/mediapipe.txt"),
+    ],
+)
+def test_the_backends_in_use_and_how_to_get_others_are_named(
+    monkeypatch: pytest.MonkeyPatch, solutions: bool, any_version: bool, words: str
+) -> None:
+    monkeypatch.setattr(doctor, "has_solutions", lambda: solutions)
+    monkeypatch.setattr(doctor, "has_mediapipe", lambda: any_version)
+    finding = doctor.examine_backends()
+    assert finding.level == "ok"
+    assert finding.text.startswith("facemesh and blazeface on LiteRT")
+    assert words in finding.text
 
 
 def test_wrong_option_ends_with_status_2() -> None:

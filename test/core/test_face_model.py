@@ -1,4 +1,4 @@
-"""The loader of face models: what it gives, and what it says of a file that is not whole."""
+"""Loading of face models, and errors for damaged files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_coefficients_add_their_basis_vectors(model):
     np.testing.assert_allclose(model.vertices([2.0, -1.0], expression), expected, atol=1e-7)
 
 
-def test_the_mean_is_not_changed_by_what_a_caller_does_to_the_vertices(model):
+def test_changing_returned_vertices_does_not_change_the_mean(model):
     before = model.mean.copy()
     model.vertices()[:] = 0.0
     np.testing.assert_array_equal(model.mean, before)
@@ -49,7 +49,7 @@ def test_the_mean_is_not_changed_by_what_a_caller_does_to_the_vertices(model):
         ((None, [np.inf]), "expression: expected finite"),
     ],
 )
-def test_wrong_coefficients_are_refused(model, arguments, words):
+def test_invalid_coefficients_are_rejected(model, arguments, words):
     with pytest.raises(ValueError, match=words):
         model.vertices(*arguments)
 
@@ -63,22 +63,22 @@ def test_embedded_points_follow_the_surface(model):
     assert (points <= corners.max(axis=1) + 1e-6).all()
 
 
-def test_embedded_points_can_be_taken_from_pixels_too(model):
+def test_embedded_points_accept_pixel_coordinates(model):
     pixels = model.mean[:, :2] * 1000.0
     points = model.points(pixels, model.facemesh_triangle, model.facemesh_barycentric)
     np.testing.assert_allclose(points, model.facemesh_points(model.mean)[:, :2] * 1000.0, atol=1e-3)
 
 
-def test_an_unknown_part_is_refused(model):
+def test_an_unknown_part_is_rejected(model):
     with pytest.raises(ValueError, match=r"expected one of skin, .*got 'left_ear'"):
         model.part_vertices("left_ear")
 
 
-def test_the_hash_is_that_of_the_file(model):
+def test_the_hash_equals_that_of_the_file(model):
     assert re.fullmatch("[0-9a-f]{64}", model.sha256)
 
 
-def test_written_arrays_are_read_back_the_same(tmp_path, arrays, model):
+def test_written_arrays_are_read_unchanged(tmp_path, arrays, model):
     path = tmp_path / "model.npz"
     write_arrays(path, arrays)
     again = load_face_model(path)
@@ -87,20 +87,20 @@ def test_written_arrays_are_read_back_the_same(tmp_path, arrays, model):
     assert again.expression_names == model.expression_names
 
 
-def test_a_missing_file_is_named(tmp_path):
+def test_a_missing_file_is_named_in_the_error(tmp_path):
     with pytest.raises(BundleError, match=r"'.*nowhere\.npz' cannot be read"):
         load_face_model(tmp_path / "nowhere.npz")
 
 
 @pytest.mark.parametrize("kept", [0, 10, 5000, 1_000_000])
-def test_a_truncated_file_is_refused(tmp_path, kept):
+def test_a_truncated_file_is_rejected(tmp_path, kept):
     path = tmp_path / "model.npz"
     path.write_bytes(resource_path("bfm/open_face_model.npz").read_bytes()[:kept])
     with pytest.raises(BundleError, match=r"is not a complete \.npz file"):
         load_face_model(path)
 
 
-def test_a_damaged_array_is_refused(tmp_path):
+def test_a_damaged_array_is_rejected(tmp_path):
     data = bytearray(resource_path("bfm/open_face_model.npz").read_bytes())
     data[len(data) // 2] ^= 0xFF
     path = tmp_path / "model.npz"
@@ -109,7 +109,7 @@ def test_a_damaged_array_is_refused(tmp_path):
         load_face_model(path)
 
 
-def test_a_missing_array_is_named(tmp_path, arrays):
+def test_a_missing_array_is_named_in_the_error(tmp_path, arrays):
     del arrays["uv"], arrays["mean"]
     write_arrays(tmp_path / "model.npz", arrays)
     with pytest.raises(BundleError, match="lacks mean, uv"):
@@ -130,14 +130,14 @@ def test_a_missing_array_is_named(tmp_path, arrays):
         ("mean", lambda a: a * np.float32("nan"), "expected finite values of mean"),
     ],
 )
-def test_an_array_that_does_not_fit_is_named(tmp_path, arrays, name, change, words):
+def test_an_inconsistent_array_is_named_in_the_error(tmp_path, arrays, name, change, words):
     arrays[name] = change(arrays[name])
     write_arrays(tmp_path / "model.npz", arrays)
     with pytest.raises(BundleError, match=words):
         load_face_model(tmp_path / "model.npz")
 
 
-def test_pickled_objects_are_refused(tmp_path):
+def test_pickled_objects_are_rejected(tmp_path):
     np.savez(tmp_path / "model.npz", name=np.array([{"a": 1}], dtype=object))
     with pytest.raises(BundleError, match=r"is not a complete \.npz file"):
         load_face_model(tmp_path / "model.npz")

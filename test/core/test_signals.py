@@ -1,4 +1,4 @@
-"""Ctrl-C where it must not strike at any moment, and SIGTERM that is one."""
+"""Deferred Ctrl-C, and SIGTERM as an interrupt."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from face_expr_ros.core.signals import deferred_sigint, terminate_as_interrupt
 
 
 @pytest.mark.parametrize(("times", "expected"), [(1, ["pressed", "went on"]), (2, ["pressed"])])
-def test_a_held_control_c_comes_at_the_end_and_a_second_one_at_once(times: int, expected: list[str]) -> None:
+def test_ctrl_c_is_deferred_and_a_second_one_is_immediate(times: int, expected: list[str]) -> None:
     done: list[str] = []
 
     def work() -> None:
@@ -26,7 +26,7 @@ def test_a_held_control_c_comes_at_the_end_and_a_second_one_at_once(times: int, 
     assert done == expected
 
 
-def test_who_handles_control_c_already_goes_on_doing_so() -> None:
+def test_an_existing_sigint_handler_is_called() -> None:
     pressed: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
     try:
@@ -38,21 +38,21 @@ def test_who_handles_control_c_already_goes_on_doing_so() -> None:
     assert pressed == [signal.SIGINT]
 
 
-def test_sigterm_is_an_interrupt_meanwhile_and_what_it_was_before_afterwards() -> None:
+def test_sigterm_raises_and_its_handler_is_restored() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt), terminate_as_interrupt():
         signal.raise_signal(signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_in_another_thread_signals_are_left_alone() -> None:
-    seen: list[object] = []
+def test_handlers_are_not_changed_in_another_thread() -> None:
+    handlers: list[object] = []
 
     def work() -> None:
         with terminate_as_interrupt(), deferred_sigint():
-            seen.extend((signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)))
+            handlers.extend((signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)))
 
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-    assert seen == [signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)]
+    assert handlers == [signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)]

@@ -1,4 +1,4 @@
-"""The alignment of points against Umeyama's by LAPACK, and for degenerate points."""
+"""Alignment of points against Umeyama's method with LAPACK, and degenerate points."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def reference(points: FloatArray, images: FloatArray) -> tuple[FloatArray, float
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e4])
 @pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize("seed", range(5))
-def test_it_equals_umeyamas_method_in_numpy(seed: int, mirrored: bool, scale: float) -> None:
+def test_the_alignment_matches_umeyamas_method_in_numpy(seed: int, mirrored: bool, scale: float) -> None:
     rng = np.random.default_rng(seed)
     points = rng.normal(size=(48, 3))
     turn = np.linalg.qr(rng.normal(size=(3, 3)))[0] * (-1 if mirrored else 1)
@@ -40,20 +40,20 @@ def test_degenerate_points_give_a_proper_rotation(count: int) -> None:
     assert found.correlation == pytest.approx(found.spread, abs=1e-12)
 
 
-def test_target_points_in_one_place_have_no_correlation() -> None:
+def test_coincident_target_points_have_no_correlation() -> None:
     found = umeyama_alignment(np.random.default_rng(0).normal(size=(5, 3)), np.ones((5, 3)))
     assert found.correlation == pytest.approx(0.0, abs=1e-12)
 
 
 @pytest.mark.parametrize(("points", "images"), [((0, 3), (0, 3)), ((5, 2), (5, 2)), ((5, 3), (4, 3)), ((3,), (3,))])
-def test_wrong_shapes_are_refused(points: tuple[int, ...], images: tuple[int, ...]) -> None:
+def test_inconsistent_shapes_are_rejected(points: tuple[int, ...], images: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="expected source and target of the same shape"):
         umeyama_alignment(np.zeros(points), np.zeros(images))
 
 
 @pytest.mark.parametrize("far", [0.0, 1e3, 1e6])
 @pytest.mark.parametrize("flat", [1.0, 1e-6, 0.0])
-def test_the_rotation_of_flat_and_distant_points_is_recovered(far: float, flat: float) -> None:
+def test_the_rotation_of_planar_distant_points_is_recovered(far: float, flat: float) -> None:
     rng = np.random.default_rng(1)
     points = rng.normal(size=(40, 3)) * (1.0, 1.0, flat) + far
     turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))

@@ -25,7 +25,7 @@ from face_expr_ros.drawing import texture_sampling as sampling
 from face_expr_ros.drawing.depth import _FLAT_LIGHT, _PLAIN, normalized_coordinates
 from face_expr_ros.drawing.mesh_export import export_faces
 from face_expr_ros.drawing.uv_texture import face_texture, texture_layout
-from face_expr_ros.kernels.rasterizer import Look
+from face_expr_ros.kernels.rasterizer import Shading
 from face_expr_ros.models.bundle import open_face_model
 
 CAMERA = pinhole_camera(640, 480, 45.0)
@@ -60,9 +60,9 @@ def painted(
     front, colors = surface.front(model), paint(model)
     image = np.full((480, 640, 3), background, np.uint8)
     projected = surface.project_faces(fits, model, CAMERA, 480)
-    look = Look(np.broadcast_to(np.array([0, 0, -1], np.float32), colors.shape), colors, _PLAIN, _FLAT_LIGHT)
+    shading = Shading(np.broadcast_to(np.array([0, 0, -1], np.float32), colors.shape), colors, _PLAIN, _FLAT_LIGHT)
     for tile in surface.tiles(projected, front, 640, 480):
-        canvas = surface.shade(tile, projected, front, [look] * len(projected))
+        canvas = surface.shade(tile, projected, front, [shading] * len(projected))
         image[tile.window] = np.where(canvas[..., 3:] > 0, np.round(canvas[..., :3] * 255), background)
     return image, projected
 

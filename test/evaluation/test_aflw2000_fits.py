@@ -156,10 +156,10 @@ def test_flip_averages_the_landmarks_of_image_and_mirror_image(people: tuple[lis
 @pytest.mark.parametrize("lost", ["straight", "mirrored"])
 def test_flip_keeps_a_face_found_only_in_the_original_image(lost: str, people: tuple[list[Any], GroundTruth]) -> None:
     image, truth = people[0][0], people[1].original[0]
-    looks = iter([lost == "straight", lost == "mirrored"])
+    lost_flags = iter([lost == "straight", lost == "mirrored"])
 
     def look(image: Any, points: FloatArray) -> Prediction | None:
-        return None if next(looks) else Prediction(points - 1.0, np.eye(3), np.zeros(10))
+        return None if next(lost_flags) else Prediction(points - 1.0, np.eye(3), np.zeros(10))
 
     prediction = aflw2000_fits.with_flip(look)(image, truth)
     assert (prediction is None) == (lost == "straight")

@@ -92,7 +92,7 @@ BAD_STARTS = {
     "out of bounds": ("/**/perception:\n  ros__parameters:\n    input_timeout: -1.0\n", "input_timeout"),
     "out of choices": ('/**/perception:\n  ros__parameters: {bundle: "other"}\n', "one of open, 3ddfa_v2"),
     "no model": (
-        "/**/perception:\n  ros__parameters:\n    landmarks: {backend: mediapipe_tasks}\n",
+        "/**/perception:\n  ros__parameters:\n    landmarks: {backend: facemesh_v2}\n",
         "landmarks.model_path: expected the path of MediaPipe's face_landmarker.task",
     ),
     "no YAML": ("/**/perception: [", "Couldn't parse params file"),

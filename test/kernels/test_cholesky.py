@@ -17,7 +17,7 @@ def positive_definite(size: int) -> FloatArray:
 
 
 @pytest.mark.parametrize(("size", "count"), [(1, 0), (1, 1), (5, 0), (5, 2), (5, 5), (99, 47)])
-def test_the_blocks_are_a_factor_a_solution_and_a_schur_complement(size: int, count: int) -> None:
+def test_the_blocks_are_factor_solution_and_schur_complement(size: int, count: int) -> None:
     matrix = positive_definite(size)
     found = partial_cholesky(matrix, count)
     first, mixed, rest = matrix[:count, :count], matrix[:count, count:], matrix[count:, count:]
@@ -28,7 +28,7 @@ def test_the_blocks_are_a_factor_a_solution_and_a_schur_complement(size: int, co
     assert np.triu(found[count:, count:]) == pytest.approx(np.triu(complement), abs=1e-9)
 
 
-def test_the_matrix_itself_is_left_alone() -> None:
+def test_the_input_matrix_is_not_modified() -> None:
     matrix = positive_definite(6)
     before = matrix.copy()
     partial_cholesky(matrix, 3)
@@ -36,20 +36,20 @@ def test_the_matrix_itself_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize("bad", [0.0, -1.0, np.nan])
-def test_an_unknown_that_is_not_determined_is_named(bad: float) -> None:
+def test_an_undetermined_unknown_is_named_in_the_error(bad: float) -> None:
     matrix = np.diag([1.0, 2.0, bad, 3.0])
     with pytest.raises(np.linalg.LinAlgError, match="unknown 2 is not determined"):
         partial_cholesky(matrix, 3)
 
 
 @pytest.mark.parametrize(("shape", "count"), [((3, 4), 1), ((3,), 1), ((3, 3), 4), ((3, 3), -1)])
-def test_what_is_no_square_matrix_or_no_count_is_refused(shape: tuple[int, ...], count: int) -> None:
+def test_a_non_square_matrix_or_an_invalid_count_is_rejected(shape: tuple[int, ...], count: int) -> None:
     with pytest.raises(ValueError, match=re.escape(f"got {shape} and {count}")):
         partial_cholesky(np.ones(shape), count)
 
 
 @pytest.mark.parametrize(("size", "count"), [(0, 0), (1, 0), (1, 1), (5, 0), (5, 2), (5, 5), (6, 1), (99, 47)])
-def test_a_solution_by_elimination_is_that_of_the_whole_system(size: int, count: int) -> None:
+def test_elimination_gives_the_solution_of_the_whole_system(size: int, count: int) -> None:
     matrix, right = positive_definite(size), np.random.default_rng(size).normal(size=size)
     factor = partial_cholesky(matrix, count)
     values = eliminated(factor, count, right)
@@ -61,7 +61,7 @@ def test_a_solution_by_elimination_is_that_of_the_whole_system(size: int, count:
     assert completed(factor, count, values) == pytest.approx(np.linalg.solve(matrix, right))
 
 
-def test_what_is_substituted_is_left_alone() -> None:
+def test_substitution_does_not_modify_its_input() -> None:
     factor, right = partial_cholesky(positive_definite(4), 2), np.arange(4.0)
     for substitute in (eliminated, completed):
         substitute(factor, 2, right)
@@ -69,7 +69,7 @@ def test_what_is_substituted_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize(("count", "size"), [(-1, 3), (4, 3), (2, 2), (2, 4)])
-def test_what_does_not_fit_the_factor_is_refused(count: int, size: int) -> None:
+def test_a_count_or_vector_that_does_not_match_is_rejected(count: int, size: int) -> None:
     for substitute in (eliminated, completed):
         with pytest.raises(ValueError, match="expected a matrix"):
             substitute(np.eye(3), count, np.ones(size))

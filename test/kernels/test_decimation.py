@@ -1,4 +1,4 @@
-"""Meshes with fewer triangles, and input that is no mesh. What the face models become: test_mesh_outputs.py."""
+"""Decimation keeps borders, ridges and topology; invalid meshes are rejected. Face models: test_mesh_outputs.py."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ def area(points: FloatArray, triangles: NDArray) -> float:
 
 
 @pytest.mark.parametrize("kept", [1.0, 0.5, 0.3])
-def test_a_flat_square_stays_the_same_square(kept: float) -> None:
+def test_a_flat_square_keeps_its_area_and_border(kept: float) -> None:
     points, triangles = grid(20)
     few = decimated(points[None], triangles, kept)
     assert len(np.unique(few)) == round(kept * 400)
     assert area(points, few) == pytest.approx(area(points, triangles))
-    rim = np.flatnonzero((points[:, :2].min(axis=1) == 0) | (points[:, :2].max(axis=1) == 19))
-    assert set(rim) <= set(few.ravel())
+    border = np.flatnonzero((points[:, :2].min(axis=1) == 0) | (points[:, :2].max(axis=1) == 19))
+    assert set(border) <= set(few.ravel())
 
 
-def test_rims_stay_however_few_vertices_are_wanted() -> None:
+def test_border_vertices_are_never_removed() -> None:
     points, triangles = grid(10)
     assert len(np.unique(decimated(points[None], triangles, 0.0))) >= 36
 
 
-def test_a_ridge_of_another_shape_is_kept() -> None:
+def test_a_ridge_in_one_of_two_shapes_is_kept() -> None:
     points, triangles = grid(21)
     bent = points.copy()
     bent[:, 2] = np.abs(points[:, 0] - 10)
@@ -64,7 +64,7 @@ def test_a_sphere_keeps_its_topology_and_winding() -> None:
     assert (np.einsum("nk,nk->n", np.cross(b - a, c - a), a) > 0).all()
 
 
-def test_nothing_and_triangles_without_area_are_no_error() -> None:
+def test_empty_and_degenerate_meshes_are_accepted() -> None:
     points = np.zeros((1, 4, 3))
     assert decimated(points, np.zeros((0, 3), int), 0.5).shape == (0, 3)
     assert decimated(points, np.array([[0, 1, 1], [2, 2, 2]]), 0.5).shape == (0, 3)
@@ -83,6 +83,6 @@ def test_nothing_and_triangles_without_area_are_no_error() -> None:
         (np.zeros((1, 4, 3)), np.array([[0, 1, -1]]), r"0\.\.3, got -1\.\.1"),
     ],
 )
-def test_what_is_no_mesh_is_refused(shapes: FloatArray, triangles: NDArray, words: str) -> None:
+def test_an_invalid_mesh_is_rejected(shapes: FloatArray, triangles: NDArray, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         decimated(shapes, triangles, 0.5)

@@ -1,4 +1,4 @@
-"""Kernels at their borders: nothing, one, the sizes around their tiles, what is degenerate and what is no number."""
+"""Edge cases of the kernels: empty, degenerate and non-finite input, non-contiguous arrays, indices out of range."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from face_expr_ros.kernels.unit_box import solve_unit_box
 
 SEEDS = pytest.mark.parametrize("seed", range(5))
 
-# Factorization, and the problem within 0..1
+# Factorization, and the problem bounded to 0..1
 
 
-def test_a_matrix_without_unknowns_has_nothing_to_eliminate() -> None:
+def test_an_empty_matrix_has_an_empty_factor() -> None:
     assert partial_cholesky(np.zeros((0, 0)), 0).shape == (0, 0)
 
 
-def test_of_a_matrix_only_the_upper_triangle_is_read() -> None:
+def test_only_the_upper_triangle_of_a_matrix_is_read() -> None:
     columns = np.random.default_rng(0).normal(size=(9, 6))
     whole = columns.T @ columns
     upper = np.where(np.triu(np.ones((6, 6), bool)), whole, np.nan)
@@ -31,27 +31,25 @@ def test_of_a_matrix_only_the_upper_triangle_is_read() -> None:
 
 @SEEDS
 @pytest.mark.parametrize("spread", [1e-3, 1.0, 1e3])
-def test_the_problem_within_0_to_1_has_scipys_solution(seed: int, spread: float) -> None:
-    """SciPy's own bounded least squares, whatever the units of the unknowns."""
+def test_the_bounded_solution_matches_scipy(seed: int, spread: float) -> None:
+    """Compared with SciPy's bounded least squares, for unknowns of different scales."""
     rng = np.random.default_rng(seed)
     columns = rng.normal(size=(30, 12)) * spread ** rng.uniform(0, 1, 12)
-    wanted = columns @ rng.uniform(-0.5, 1.5, 12)
-    found = solve_unit_box(columns.T @ columns, columns.T @ wanted)
-    best = lsq_linear(columns, wanted, (0.0, 1.0), method="bvls").x
+    target = columns @ rng.uniform(-0.5, 1.5, 12)
+    found = solve_unit_box(columns.T @ columns, columns.T @ target)
+    best = lsq_linear(columns, target, (0.0, 1.0), method="bvls").x
 
     def cost(point: NDArray) -> float:
-        return float(np.square(columns @ point - wanted).sum())
+        return float(np.square(columns @ point - target).sum())
 
-    assert cost(found) <= cost(best) + 1e-6 * float(wanted @ wanted)
+    assert cost(found) <= cost(best) + 1e-6 * float(target @ target)
     assert (found >= 0).all()
     assert (found <= 1).all()
 
 
 @pytest.mark.parametrize(("pull", "end"), [(-5.0, 0.0), (0.0, 0.0), (5.0, 1.0)])
 @pytest.mark.parametrize("start", [None, 0.0, 0.3, 1.0])
-def test_where_all_unknowns_are_pulled_to_one_side_they_stay_at_its_bound(
-    pull: float, end: float, start: float | None
-) -> None:
+def test_unknowns_with_an_optimum_out_of_range_end_at_the_bound(pull: float, end: float, start: float | None) -> None:
     begin = None if start is None else np.full(4, start)
     assert solve_unit_box(np.eye(4), np.full(4, pull), begin) == pytest.approx(np.full(4, end), abs=1e-9)
 
@@ -59,13 +57,13 @@ def test_where_all_unknowns_are_pulled_to_one_side_they_stay_at_its_bound(
 # The surface
 
 
-@pytest.mark.parametrize("strange", [np.nan, np.inf])
-def test_a_coefficient_that_is_no_number_shows_in_every_value(strange: float) -> None:
-    found = reconstruct(np.zeros(9, np.float32), np.ones((5, 9), np.float32), np.array([0.0, strange, 0, 0, 1]))
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_coefficient_that_is_not_finite_affects_every_value(value: float) -> None:
+    found = reconstruct(np.zeros(9, np.float32), np.ones((5, 9), np.float32), np.array([0.0, value, 0, 0, 1]))
     assert not np.isfinite(found).any()
 
 
-def test_a_mean_and_triangles_with_gaps_between_their_numbers_are_read() -> None:
+def test_arrays_that_are_not_contiguous_are_accepted() -> None:
     rng = np.random.default_rng(2)
     wide, basis = rng.normal(size=(2, 20)).astype(np.float32), rng.normal(size=(3, 10)).astype(np.float32)
     np.testing.assert_array_equal(
@@ -77,7 +75,7 @@ def test_a_mean_and_triangles_with_gaps_between_their_numbers_are_read() -> None
     )
 
 
-def test_a_vertex_that_is_no_number_spoils_the_normals_of_its_triangles_alone() -> None:
+def test_a_nan_vertex_affects_only_the_normals_of_its_triangles() -> None:
     vertices = np.random.default_rng(3).normal(size=(6, 3))
     vertices[0] = np.nan
     normals = vertex_normals(vertices, np.array([[0, 1, 2], [3, 4, 5]]))
@@ -89,8 +87,8 @@ def test_a_vertex_that_is_no_number_spoils_the_normals_of_its_triangles_alone() 
 
 @SEEDS
 @pytest.mark.parametrize("kept", [0.0, 0.3, 0.9])
-def test_triangles_that_are_no_surface_at_all_lose_vertices_without_harm(seed: int, kept: float) -> None:
-    """Random triangles: edges of many, triangles twice, vertices in one place, and some of no triangle."""
+def test_decimation_of_random_triangles_gives_valid_triangles(seed: int, kept: float) -> None:
+    """Random triangles: edges with many triangles, duplicates, coincident vertices, and unused vertices."""
     rng = np.random.default_rng(seed)
     points = rng.normal(size=(2, 60, 3)).round(1)
     triangles = rng.integers(0, 50, (120, 3))
@@ -101,8 +99,8 @@ def test_triangles_that_are_no_surface_at_all_lose_vertices_without_harm(seed: i
     assert all(len(set(row)) == 3 for row in left.tolist())
 
 
-def test_a_surface_of_many_sheets_loses_vertices_in_each() -> None:
-    """Two closed octahedra, each split finely, that share nothing."""
+def test_vertices_are_removed_from_each_of_two_surfaces() -> None:
+    """Two separate closed surfaces."""
     points, triangles = octahedron(3)
     both = np.concatenate([triangles, triangles + len(points)])
     left = decimated(np.concatenate([points, points + 5.0])[None], both, 0.3)
@@ -115,7 +113,7 @@ def test_a_surface_of_many_sheets_loses_vertices_in_each() -> None:
 
 
 def octahedron(splits: int) -> tuple[NDArray, NDArray]:
-    """Points of a sphere and its triangles; each split makes four of one."""
+    """Points of a sphere and its triangles; each split divides a triangle into four."""
     points = np.concatenate([np.eye(3), -np.eye(3)])
     triangles = np.array([[0, 1, 2], [0, 2, 4], [0, 4, 5], [0, 5, 1], [3, 2, 1], [3, 4, 2], [3, 5, 4], [3, 1, 5]])
     for _ in range(splits):
@@ -135,7 +133,7 @@ def octahedron(splits: int) -> tuple[NDArray, NDArray]:
 
 
 @pytest.mark.parametrize("far", [2**32, 2**31, -(2**32), 3])
-def test_an_index_outside_is_refused_however_far_outside_it_is(far: int) -> None:
+def test_an_index_out_of_range_is_rejected_without_overflow(far: int) -> None:
     triangles = np.array([[0, 1, far]])
     with pytest.raises(ValueError, match=r"triangles: expected indices in 0\.\.2"):
         vertex_normals(np.zeros((3, 3)), triangles)
@@ -145,12 +143,12 @@ def test_an_index_outside_is_refused_however_far_outside_it_is(far: int) -> None
         depth_map(np.zeros((3, 3)), triangles, 4, 4)
 
 
-def test_indices_that_are_no_whole_numbers_are_refused() -> None:
+def test_indices_that_are_not_integers_are_rejected() -> None:
     with pytest.raises(ValueError, match="triangles: expected integers"):
         vertex_normals(np.zeros((3, 3)), np.array([[0.0, 1.0, 1.5]]))
 
 
 @pytest.mark.parametrize("kept", [-0.1, 1.1, np.nan])
-def test_a_part_to_keep_that_is_none_is_refused(kept: float) -> None:
+def test_a_fraction_out_of_range_is_rejected(kept: float) -> None:
     with pytest.raises(ValueError, match=r"expected a fraction in 0\.\.1"):
         decimated(np.zeros((1, 3, 3)), np.array([[0, 1, 2]]), kept)

@@ -1,4 +1,4 @@
-"""Kernels built for processors without wide instructions say what the usual build says."""
+"""Kernels built without SIMD instructions give the results of the usual build."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
-    """Compiles a kernel, by its name and the compiler's switch, and loads it beside the usual one."""
+    """Compiles a kernel with a compiler flag and loads it next to the usual one."""
 
     def built(name: str, switch: str) -> ModuleType:
         folder = tmp_path_factory.mktemp(name)
@@ -46,7 +46,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
     return built
 
 
-def test_patches_and_gray_are_the_same_to_the_bit(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_patches_and_gray_are_bit_identical(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (90, 131, 3), np.uint8)
     transforms = np.concatenate([rng.normal(size=(40, 2, 2)) / 2, rng.uniform(0, 90, (40, 2, 1))], axis=2)
@@ -57,7 +57,7 @@ def test_patches_and_gray_are_the_same_to_the_bit(build: Build, monkeypatch: pyt
     np.testing.assert_array_equal(patches.cut_squares(gray, transforms, 37), wide)
 
 
-def test_regions_are_the_same_to_the_bit(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_regions_are_bit_identical(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (90, 131, 3), np.uint8)
     transforms = [np.column_stack([rng.normal(size=(2, 2)), rng.uniform(0, 90, 2)]) for _ in range(40)]
@@ -67,9 +67,7 @@ def test_regions_are_the_same_to_the_bit(build: Build, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("switch", [NARROW, WITHOUT_WIDEST])
-def test_normal_equations_are_the_same_but_for_rounding(
-    build: Build, monkeypatch: pytest.MonkeyPatch, switch: str
-) -> None:
+def test_normal_equations_are_equal_up_to_rounding(build: Build, monkeypatch: pytest.MonkeyPatch, switch: str) -> None:
     wide = _equations()
     monkeypatch.setattr(normal_equations, "_normal_equations", build("_normal_equations", switch))
     narrow = _equations()
@@ -79,7 +77,7 @@ def test_normal_equations_are_the_same_but_for_rounding(
 
 
 def _equations() -> normal_equations.NormalEquations:
-    """Those of a random face with 83 points and 61 coefficients."""
+    """The normal equations of a random face with 83 points and 61 coefficients."""
     rng = np.random.default_rng(0)
     n, coefficients = 83, 61
     equations = normal_equations.NormalEquations(

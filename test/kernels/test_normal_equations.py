@@ -1,4 +1,4 @@
-"""The compiled sums of the landmark fit against the same in NumPy, and derivatives against differences."""
+"""The compiled sums of the landmark fit against NumPy, and derivatives against finite differences."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def random_problem(seed: int, points: int, coefficients: int) -> Problem:
 
 
 def in_numpy(problem: Problem, unknowns: FloatArray, distance: float | None = None) -> FloatArray:
-    """The errors (n, 3) a small turn, shift and change away, and at another scale of the errors where it is given."""
+    """The errors (n, 3) after a small change of the unknowns; ``distance`` fixes the scale of the errors."""
     turn, shift = Rotation.from_rotvec(unknowns[:3]).as_matrix(), unknowns[3:6]
     points = problem.mean.T + (problem.basis.astype(np.float64) @ (problem.coefficients + unknowns[POSE:])).T
     moved = points @ (turn @ problem.rotation).T + problem.position + shift
@@ -70,14 +70,14 @@ SIZES = [(1, 1), (5, 3), (60, 9), (252, 92)]  # landmarks, coefficients
 
 
 @pytest.mark.parametrize(("points", "coefficients"), SIZES)
-def test_the_errors_are_those_of_the_docstring(points: int, coefficients: int) -> None:
+def test_the_errors_follow_the_formula_of_the_docstring(points: int, coefficients: int) -> None:
     problem = random_problem(0, points, coefficients)
     expected = in_numpy(problem, zeros(problem))
     assert problem.equations().errors.reshape(-1, 3) == pytest.approx(expected, rel=1e-4, abs=1e-3)  # noises
 
 
 @pytest.mark.parametrize("column", [0, 1, 2, 3, 4, 6, 7, 12])
-def test_the_jacobian_is_the_change_of_the_errors_at_a_fixed_distance(column: int) -> None:
+def test_the_jacobian_matches_finite_differences(column: int) -> None:
     problem = random_problem(1, 60, 9)
     step = zeros(problem)
     step[column] = EPSILON
@@ -88,7 +88,7 @@ def test_the_jacobian_is_the_change_of_the_errors_at_a_fixed_distance(column: in
 
 
 @pytest.mark.parametrize(("points", "coefficients"), SIZES)
-def test_the_sums_equal_numpys(points: int, coefficients: int) -> None:
+def test_the_sums_match_numpy(points: int, coefficients: int) -> None:
     equations = random_problem(2, points, coefficients).equations()
     jacobian = equations.jacobian().astype(np.float64)
     assert equations.normal() == pytest.approx(
@@ -97,7 +97,7 @@ def test_the_sums_equal_numpys(points: int, coefficients: int) -> None:
     assert equations.gradient() == pytest.approx(jacobian.T @ equations.errors, rel=1e-6, abs=1e-3)
 
 
-def test_a_second_state_leaves_nothing_of_the_first() -> None:
+def test_linearizing_again_replaces_the_previous_state() -> None:
     problem, other = random_problem(3, 60, 9), random_problem(4, 60, 9)
     used = NormalEquations(problem.mean, problem.basis, problem.across, problem.along)
     for state in (other, problem):
@@ -106,7 +106,7 @@ def test_a_second_state_leaves_nothing_of_the_first() -> None:
     np.testing.assert_array_equal(used.normal(), problem.equations().normal())
 
 
-def test_points_on_their_rays_are_not_off() -> None:
+def test_points_on_their_rays_have_no_residual() -> None:
     problem = random_problem(5, 60, 9)
     equations = problem.equations()
     moved = problem.rotation @ equations.points(problem.coefficients) + problem.position[:, None]
@@ -117,7 +117,7 @@ def test_points_on_their_rays_are_not_off() -> None:
 
 
 @pytest.mark.parametrize("name", ["directions", "depths", "rotation", "position", "coefficients"])
-def test_an_array_of_another_shape_is_refused(name: str) -> None:
+def test_an_array_of_the_wrong_shape_is_rejected(name: str) -> None:
     problem = random_problem(6, 5, 3)
     state = {
         key: getattr(problem, key) for key in ("directions", "depths", "rotation", "position", "offset", "coefficients")
@@ -128,7 +128,7 @@ def test_an_array_of_another_shape_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("points", [1, 19, 20, 21, 40, 41])
 @pytest.mark.parametrize("coefficients", [1, 8, 9, 10, 25])
-def test_the_sums_are_numpys_at_the_sizes_around_a_tile(points: int, coefficients: int) -> None:
+def test_the_sums_match_numpy_at_sizes_around_a_tile(points: int, coefficients: int) -> None:
     """20 landmarks and 16 columns are summed at once."""
     equations = random_problem(7, points, coefficients).equations()
     jacobian = equations.jacobian().astype(np.float64)
@@ -138,13 +138,13 @@ def test_the_sums_are_numpys_at_the_sizes_around_a_tile(points: int, coefficient
 
 
 @pytest.mark.parametrize("shape", [(3, 0, 5), (3, 5, 0), (2, 5, 5), (3, 5)])
-def test_a_face_without_points_or_coefficients_is_refused(shape: tuple[int, ...]) -> None:
+def test_a_face_without_points_or_coefficients_is_rejected(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=re.escape(f"(3, n, coefficients), got {shape}")):
         NormalEquations(np.zeros((3, 5)), np.zeros(shape), np.ones(5), np.ones(5))
 
 
 @pytest.mark.parametrize("name", ["mean", "across", "along"])
-def test_a_fixed_part_of_another_shape_is_refused(name: str) -> None:
+def test_a_constant_of_the_wrong_shape_is_rejected(name: str) -> None:
     parts = {"mean": np.zeros((3, 5)), "across": np.ones(5), "along": np.ones(5)} | {name: np.ones((2, 2))}
     with pytest.raises(ValueError, match=f"{name}: expected the shape"):
         NormalEquations(basis=np.zeros((3, 5, 2)), **parts)

@@ -11,24 +11,24 @@ from face_expr_ros.core.types import FloatArray
 from face_expr_ros.kernels.patches import cut_squares, gray_of
 
 
-def twin(image: NDArray[np.uint8], transforms: FloatArray, side: int) -> NDArray[np.uint8]:
+def reference(image: NDArray[np.uint8], transforms: FloatArray, side: int) -> NDArray[np.uint8]:
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     fine = [cv2.warpAffine(image, transform, (2 * side, 2 * side), flags=flags) for transform in transforms]
     return np.array([cv2.resize(one, (side, side), interpolation=cv2.INTER_AREA) for one in fine], np.uint8)
 
 
 def maps(seed: int, size: float, count: int = 5) -> FloatArray:
-    """Turned, sheared and mirrored ones, inside the image and outside."""
+    """Rotated, sheared and mirrored transforms, inside the image and outside."""
     rng = np.random.default_rng(seed)
     return np.concatenate([rng.normal(size=(count, 2, 2)), rng.uniform(-0.2, 1.2, (count, 2, 1)) * size], axis=2)
 
 
 @pytest.mark.parametrize("side", [1, 5, 48, 70, 200])
 @pytest.mark.parametrize("shape", [(1, 1), (2, 300), (240, 320)])
-def test_it_equals_opencv_to_the_bit(shape: tuple[int, int], side: int) -> None:
+def test_patches_equal_opencv_to_the_bit(shape: tuple[int, int], side: int) -> None:
     image = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     transforms = maps(side, shape[1])
-    np.testing.assert_array_equal(cut_squares(image, transforms, side), twin(image, transforms, side))
+    np.testing.assert_array_equal(cut_squares(image, transforms, side), reference(image, transforms, side))
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -36,22 +36,22 @@ def test_patches_within_the_image_equal_opencv_to_the_bit(seed: int) -> None:
     image = np.random.default_rng(seed).integers(0, 256, (300, 301), np.uint8)
     transforms = maps(seed, 300.0)
     transforms[:, :, 2] = 150 - 47.5 * transforms[:, :, :2].sum(axis=2) * (seed % 2)
-    np.testing.assert_array_equal(cut_squares(image, transforms, 48), twin(image, transforms, 48))
+    np.testing.assert_array_equal(cut_squares(image, transforms, 48), reference(image, transforms, 48))
 
 
-def test_a_part_of_an_image_is_read_as_a_copy_of_it() -> None:
+def test_a_view_of_an_image_gives_the_patches_of_its_copy() -> None:
     image = np.random.default_rng(0).integers(0, 256, (100, 120), np.uint8)
     part, transforms = image[10:90:2, 20:110], maps(0, 60.0)
     np.testing.assert_array_equal(cut_squares(part, transforms, 8), cut_squares(part.copy(), transforms, 8))
 
 
 @pytest.mark.parametrize("far", [1e5, -1e5, 1e9, 1e300])
-def test_what_is_far_outside_is_black(far: float) -> None:
+def test_a_patch_far_outside_the_image_is_black(far: float) -> None:
     transform = np.array([[[1.0, 0.0, far], [0.0, 1.0, 0.0]]])
     assert not cut_squares(np.full((50, 50), 200, np.uint8), transform, 10).any()
 
 
-def test_no_patches_are_no_work() -> None:
+def test_no_transforms_give_an_empty_result() -> None:
     assert cut_squares(np.zeros((3, 3), np.uint8), np.zeros((0, 2, 3)), 4).shape == (0, 4, 4)
 
 
@@ -66,7 +66,7 @@ def test_no_patches_are_no_work() -> None:
         (np.zeros((3, 3), np.uint8), np.zeros((1, 2, 3)), 0, "side"),
     ],
 )
-def test_bad_input_is_refused(image: NDArray, transforms: FloatArray, side: int, words: str) -> None:
+def test_invalid_input_is_rejected(image: NDArray, transforms: FloatArray, side: int, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         cut_squares(image, transforms, side)
 
@@ -77,7 +77,7 @@ def test_gray_equals_opencv_to_the_bit(shape: tuple[int, int]) -> None:
     np.testing.assert_array_equal(gray_of(image), cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).reshape(shape))
 
 
-def test_every_gray_is_itself_and_a_part_of_an_image_is_read_as_a_copy_of_it() -> None:
+def test_gray_keeps_gray_levels_and_accepts_views() -> None:
     levels = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 3, axis=2)
     assert gray_of(levels)[:, 0].tolist() == list(range(256))
     image = np.random.default_rng(0).integers(0, 256, (90, 70, 3), np.uint8)
@@ -86,6 +86,6 @@ def test_every_gray_is_itself_and_a_part_of_an_image_is_read_as_a_copy_of_it() -
 
 
 @pytest.mark.parametrize("image", [np.zeros((3, 3), np.uint8), np.zeros((0, 3, 3), np.uint8), np.zeros((3, 3, 3))])
-def test_what_is_no_color_image_is_refused(image: NDArray) -> None:
+def test_an_image_without_three_channels_is_rejected(image: NDArray) -> None:
     with pytest.raises(ValueError, match="expected a uint8 image"):
         gray_of(image)

@@ -11,7 +11,7 @@ from face_expr_ros.core.types import FloatArray
 from face_expr_ros.kernels.regions import cut_region
 
 
-def twin(image: NDArray[np.uint8], transform: FloatArray, side: int) -> NDArray[np.float32]:
+def reference(image: NDArray[np.uint8], transform: FloatArray, side: int) -> NDArray[np.float32]:
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     shown = cv2.warpAffine(image, transform, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(shown[:, :, ::-1] * np.float32(1 / 255), np.float32)
@@ -22,42 +22,42 @@ def noise(height: int, width: int) -> NDArray[np.uint8]:
 
 
 def transform_at(rng: np.random.Generator, size: float) -> FloatArray:
-    """Turned, sheared and mirrored, inside the image and outside."""
+    """A rotated, sheared or mirrored transform, inside the image or outside."""
     return np.column_stack([rng.normal(size=(2, 2)), rng.uniform(-0.2, 1.2, 2) * size])
 
 
 @pytest.mark.parametrize("side", [1, 2, 5, 48, 192])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (2, 3), (240, 320)])
 @pytest.mark.parametrize("seed", range(4))
-def test_it_equals_opencv_to_the_bit(shape: tuple[int, int], side: int, seed: int) -> None:
+def test_regions_equal_opencv_to_the_bit(shape: tuple[int, int], side: int, seed: int) -> None:
     transform = transform_at(np.random.default_rng(seed), max(shape))
     image = noise(*shape)
-    np.testing.assert_array_equal(cut_region(image, transform, side), twin(image, transform, side))
+    np.testing.assert_array_equal(cut_region(image, transform, side), reference(image, transform, side))
 
 
 @pytest.mark.parametrize("degrees", range(-180, 180, 15))
-def test_a_turned_region_within_the_image_and_over_its_edge_equals_opencv(degrees: int) -> None:
+def test_rotated_regions_equal_opencv_inside_and_at_the_edge(degrees: int) -> None:
     image = noise(300, 400)
     for scale, middle in ((0.9, (200.0, 150.0)), (2.3, (30.0, 290.0))):
         turn = cv2.getRotationMatrix2D((96.0, 96.0), degrees, scale)
         turn[:, 2] += np.array(middle) - 96.0
-        np.testing.assert_array_equal(cut_region(image, turn, 192), twin(image, turn, 192))
+        np.testing.assert_array_equal(cut_region(image, turn, 192), reference(image, turn, 192))
 
 
-def test_a_part_of_an_image_is_read_as_a_copy_of_it() -> None:
+def test_a_view_of_an_image_gives_the_region_of_its_copy() -> None:
     image, transform = noise(100, 120), transform_at(np.random.default_rng(0), 40.0)
     for part in (image[10:90, 20:110], image[::-2, ::3], image[:, :, ::-1]):
         np.testing.assert_array_equal(cut_region(part, transform, 30), cut_region(part.copy(), transform, 30))
 
 
-def test_an_image_that_may_not_be_written_is_read() -> None:
+def test_a_read_only_image_is_accepted() -> None:
     image = noise(20, 20)
     image.flags.writeable = False
     np.testing.assert_array_equal(cut_region(image, np.eye(2, 3), 20), image[:, :, ::-1] * np.float32(1 / 255))
 
 
 @pytest.mark.parametrize("far", [1e5, -1e5, 1e9, -1e300])
-def test_what_is_far_outside_is_the_nearest_edge(far: float) -> None:
+def test_a_region_far_outside_repeats_the_nearest_edge(far: float) -> None:
     image = noise(50, 60)
     transform = np.array([[1.0, 0.0, far], [0.0, 1.0, 0.0]])
     edge = image[:40, 0 if far < 0 else -1, ::-1] * np.float32(1 / 255)
@@ -76,6 +76,6 @@ def test_what_is_far_outside_is_the_nearest_edge(far: float) -> None:
         (np.zeros((3, 3, 3), np.uint8), np.zeros((2, 3)), 0, "side"),
     ],
 )
-def test_bad_input_is_refused(image: NDArray, transform: FloatArray, side: int, words: str) -> None:
+def test_invalid_input_is_rejected(image: NDArray, transform: FloatArray, side: int, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         cut_region(image, transform, side)

@@ -1,4 +1,4 @@
-"""The Basel Face Model becomes one of ours: a made-up one, a bowl whose points are on its surface."""
+"""Conversion of the Basel Face Model, with a synthetic model: a bowl whose 68 points are on its surface."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def release(tmp_path: Path) -> dict[str, Path]:
         "w_shp": random.normal(0, 0.003, (1200, 40)).astype(np.float32),
         "w_exp": random.normal(0, 3.0, (1200, 10)).astype(np.float32),
         "keypoints": (vertices[:, None] * 3 + np.arange(3)).ravel().astype(np.uint64),
-        "tri": np.full((3, 5), 46_851),  # the model's own triangles, which are not to be used
+        "tri": np.full((3, 5), 46_851),  # the model's own triangles, which must not be used
     }
     kept = random.permutation(500)[:400].astype(np.int32)
     (tmp_path / "bfm_noneck_v3.pkl").write_bytes(pickle.dumps(arrays, protocol=3))
@@ -42,7 +42,7 @@ def release(tmp_path: Path) -> dict[str, Path]:
     return {str(path.relative_to(tmp_path)): path for path in tmp_path.rglob("*") if path.is_file()}
 
 
-def test_a_dense_basel_model_becomes_one_of_ours(release: dict[str, Path], tmp_path: Path) -> None:
+def test_a_dense_basel_model_is_converted(release: dict[str, Path], tmp_path: Path) -> None:
     released = pickle.loads(release["bfm_noneck_v3.pkl"].read_bytes())
     origin = write_basel_model(release, tmp_path / "model.npz")
     model = load_face_model(tmp_path / "model.npz")
@@ -63,7 +63,7 @@ def test_a_dense_basel_model_becomes_one_of_ours(release: dict[str, Path], tmp_p
     assert len(model.mirror) == len(model.facemesh_triangle) == len(model.part_names) == 0
 
 
-def test_the_sparse_model_is_the_dense_one_at_its_68_points(release: dict[str, Path], tmp_path: Path) -> None:
+def test_the_sparse_model_equals_the_dense_one_at_68_points(release: dict[str, Path], tmp_path: Path) -> None:
     origin = write_basel_model(release, tmp_path / "dense.npz")
     sparse_origin = write_basel_model(
         {name: path for name, path in release.items() if name != "bfm_noneck_v3.pkl"}, tmp_path / "sparse.npz"
@@ -88,7 +88,7 @@ def test_the_sparse_model_is_the_dense_one_at_its_68_points(release: dict[str, P
         ("BFM_UV.mat", b"MATLAB", "indices.npy and BFM_UV.mat are damaged or inconsistent"),
     ],
 )
-def test_a_part_that_does_not_fit_is_named(
+def test_an_invalid_file_is_rejected_with_its_name(
     release: dict[str, Path], tmp_path: Path, file: str, content: bytes, words: str
 ) -> None:
     release[file].write_bytes(content)
@@ -97,7 +97,7 @@ def test_a_part_that_does_not_fit_is_named(
     assert not (tmp_path / "model.npz").exists()
 
 
-def test_mean_and_deviation_of_different_lengths_are_refused(tmp_path: Path) -> None:
+def test_mean_and_deviation_of_different_lengths_are_rejected(tmp_path: Path) -> None:
     (tmp_path / "x.pkl").write_bytes(pickle.dumps({"mean": np.zeros(62), "std": np.zeros(61)}))
     with pytest.raises(BundleError, match=r"x\.pkl: expected mean and std of the same length, got \(62,\) and \(61,\)"):
         write_mean_and_deviation(tmp_path / "x.pkl", tmp_path / "x.npz", np.zeros(3))

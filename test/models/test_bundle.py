@@ -1,4 +1,4 @@
-"""Opening bundles: hashes, and whether network and face model fit."""
+"""Opening bundles: hashes, and consistency of network and face model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WIDTH = 12 + 40 + 52
 
 
 def write_network(path: Path, *, name: str = "input", output: str = "output", size: int = 120, width: int) -> None:
-    """A network that answers with the mean of each channel, over and over."""
+    """A network whose every output is the sum of the means of the channels."""
     graph = Graph({name: ["n", 3, size, size]})
     mean = graph.node("Flatten", graph.node("GlobalAveragePool", name))
     answer = graph.node("Gemm", mean, graph.constant(np.ones((3, width), np.float32)))
@@ -44,14 +44,14 @@ def entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Entry:
 
 
 def open_it(entry: Entry, name: str = "") -> bundle.Bundle:
-    """The bundle, with the right hashes for files as they are now."""
+    """The bundle, with the hashes of the present files."""
     network = entry["networks"]["net"]
     for file in (network, network["mean_std"]):
         file["sha256"] = sha256_of(resource_path(file["file"]))
     return open_bundle("mine", name)
 
 
-def test_the_open_bundle_opens_without_anything_fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_open_bundle_opens_without_fetched_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FACE_EXPR_HOME", str(tmp_path))
     opened = open_bundle("open")
     assert opened.name == "open"
@@ -61,7 +61,7 @@ def test_the_open_bundle_opens_without_anything_fetched(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("extra", [0, 1])
-def test_a_network_that_fits_is_opened_with_or_without_a_face_logit(entry: Entry, tmp_path: Path, extra: int) -> None:
+def test_a_network_is_opened_with_and_without_a_face_logit(entry: Entry, tmp_path: Path, extra: int) -> None:
     write_network(tmp_path / "net.onnx", width=WIDTH + extra)
     network = open_it(entry).network
     assert network is not None
@@ -70,7 +70,7 @@ def test_a_network_that_fits_is_opened_with_or_without_a_face_logit(entry: Entry
     np.testing.assert_array_equal(network.origin, np.zeros(3))
 
 
-def test_the_origin_of_a_network_is_read_where_the_file_has_one(entry: Entry, tmp_path: Path) -> None:
+def test_the_origin_of_a_network_is_read_if_the_file_has_one(entry: Entry, tmp_path: Path) -> None:
     origin = np.array([0.0, 0.026, 0.111])
     write_arrays(tmp_path / "mean_std.npz", {"mean": np.zeros(WIDTH), "std": np.ones(WIDTH), "origin": origin})
     network = open_it(entry).network
@@ -103,7 +103,7 @@ def mean_std_of(**arrays: Any) -> Callable[[Path], None]:
         (mean_std_of(mean=np.zeros(WIDTH), std=np.zeros(WIDTH) * np.nan), r"mean_std\.npz: expected finite numbers in"),
     ],
 )
-def test_a_network_that_does_not_fit_is_refused_with_the_wanted_and_the_given(
+def test_an_inconsistent_network_is_rejected_with_its_shapes(
     entry: Entry, tmp_path: Path, harm: Callable[[Path], None], words: str
 ) -> None:
     harm(tmp_path)
@@ -111,7 +111,7 @@ def test_a_network_that_does_not_fit_is_refused_with_the_wanted_and_the_given(
         open_it(entry)
 
 
-def test_a_network_of_another_face_model_is_refused(entry: Entry) -> None:
+def test_a_network_of_another_face_model_is_rejected(entry: Entry) -> None:
     entry["networks"]["net"]["expression_count"] = 10
     with pytest.raises(
         BundleError, match=r"expected 40 shape and 52 expression coefficients, .* 'open', got 40 and 10"
@@ -120,7 +120,7 @@ def test_a_network_of_another_face_model_is_refused(entry: Entry) -> None:
 
 
 @pytest.mark.parametrize("file", ["net.onnx", "mean_std.npz"])
-def test_a_file_with_a_wrong_hash_or_missing_is_refused(entry: Entry, tmp_path: Path, file: str) -> None:
+def test_a_file_that_is_missing_or_has_a_wrong_hash_is_rejected(entry: Entry, tmp_path: Path, file: str) -> None:
     open_it(entry)
     (tmp_path / file).write_bytes((tmp_path / file).read_bytes()[:-1])
     with pytest.raises(BundleError, match=rf"{file} of bundle 'mine': expected a file with sha256"):
@@ -130,12 +130,12 @@ def test_a_file_with_a_wrong_hash_or_missing_is_refused(entry: Entry, tmp_path: 
         open_bundle("mine")
 
 
-def test_an_unknown_network_is_named_with_those_that_there_are(entry: Entry) -> None:
+def test_an_unknown_network_is_rejected_with_the_known_ones(entry: Entry) -> None:
     with pytest.raises(BundleError, match="bundle 'mine': expected one of the networks net, got 'mb1'"):
         open_it(entry, "mb1")
 
 
-def test_an_unknown_bundle_is_named_with_those_that_there_are() -> None:
+def test_an_unknown_bundle_is_rejected_with_the_known_ones() -> None:
     with pytest.raises(
         BundleError, match=r"expected one of the bundles open, 3ddfa_v2 of weights/manifest\.yaml, got 'basel'"
     ):
@@ -149,7 +149,7 @@ def test_an_unknown_bundle_is_named_with_those_that_there_are() -> None:
     ("home", "data", "expected"),
     [("/home", "/data", "/home"), ("", "/data", "/data/face_expr_ros"), ("", "", "/user/.local/share/face_expr_ros")],
 )
-def test_bundles_are_where_the_environment_says(
+def test_the_environment_selects_the_folder_of_bundles(
     monkeypatch: pytest.MonkeyPatch, home: str, data: str, expected: str
 ) -> None:
     for name, value in (("FACE_EXPR_HOME", home), ("XDG_DATA_HOME", data), ("HOME", "/user")):
@@ -157,7 +157,7 @@ def test_bundles_are_where_the_environment_says(
     assert bundle_folder("3ddfa_v2") == Path(expected) / "bundles/3ddfa_v2"
 
 
-def test_a_bundle_that_is_not_installed_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_error_for_a_missing_bundle_names_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FACE_EXPR_HOME", str(tmp_path))
     with pytest.raises(BundleError, match=r"not installed in .*/bundles/3ddfa_v2: run face_expr fetch-models 3ddfa_v2"):
         open_bundle("3ddfa_v2")
@@ -173,7 +173,7 @@ def test_a_bundle_that_is_not_installed_says_how_to_get_it(monkeypatch: pytest.M
         ('{"sources": {"tri.pkl": "00"}, "files": {}}', "got another tri.pkl"),
     ],
 )
-def test_a_record_that_cannot_be_right_is_refused(
+def test_an_invalid_record_is_rejected(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, record: str, words: str
 ) -> None:
     monkeypatch.setenv("FACE_EXPR_HOME", str(tmp_path))
@@ -186,7 +186,7 @@ def test_a_record_that_cannot_be_right_is_refused(
 @pytest.mark.parametrize(
     "file", ["mb05.onnx", "param_mean_std.npz", "face_model.npz", "decimation.npz", "faceboxes.onnx"]
 )
-def test_an_installed_file_that_was_changed_or_lost_is_named(
+def test_a_changed_or_deleted_file_is_named_in_the_error(
     tddfa_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:
     monkeypatch.setenv("FACE_EXPR_HOME", str(tmp_path))
@@ -205,7 +205,7 @@ def test_an_installed_file_that_was_changed_or_lost_is_named(
         open_bundle("3ddfa_v2")
 
 
-def test_the_record_has_the_hashes_of_what_was_read_and_of_what_was_made(tddfa_bundle: Path) -> None:
+def test_the_record_has_the_hashes_of_sources_and_results(tddfa_bundle: Path) -> None:
     record = json.loads((tddfa_bundle / RECORD).read_text())
     assert record["sources"]["mb05_120x120.pth"].startswith("f93ed7f1")
     made = {name: sha256_of(tddfa_bundle / name) for name in record["files"]}

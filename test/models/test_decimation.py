@@ -20,7 +20,7 @@ def model() -> MorphableModel:
     return open_face_model("open")
 
 
-def test_the_committed_decimation_is_that_of_the_committed_model(model: MorphableModel, tmp_path: Path) -> None:
+def test_the_committed_decimation_belongs_to_the_committed_model(model: MorphableModel, tmp_path: Path) -> None:
     write_decimation(model, tmp_path / "again.npz")
     found = with_decimation(model, tmp_path / "again.npz").decimated_triangles
     np.testing.assert_array_equal(found, model.decimated_triangles)
@@ -41,7 +41,7 @@ def test_a_sparse_model_has_no_decimated_triangles(model: MorphableModel, tmp_pa
         (np.full((4, 3), -1, np.int32), "got -1 to -1"),
     ],
 )
-def test_a_decimation_of_another_model_is_refused(
+def test_a_decimation_of_another_model_is_rejected(
     model: MorphableModel, tmp_path: Path, triangles: np.ndarray, message: str
 ) -> None:
     write_arrays(tmp_path / "other.npz", {"decimated_triangles": triangles})

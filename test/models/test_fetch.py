@@ -1,4 +1,4 @@
-"""`face_expr fetch-models`: from a server of the test's own and from a folder; a bad end leaves nothing behind."""
+"""`face_expr fetch-models` from a local server and from a folder; failures leave no files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from face_expr_ros.models.fetch import fetch_models
 RANDOM = np.random.default_rng(8)
 CONTENT = RANDOM.bytes(300_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
-# The bundle `points` of the test's own: a face model of 68 points, and a file that it does without.
+# The bundle `points` of this test: a face model of 68 points, and an optional file.
 POINTS = {f"bfm68/{name}.txt": shape for name, shape in (("u_base", 1), ("w_shp_base", 40), ("w_exp_base", 10))}
 
 
@@ -37,7 +37,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server) -> Path:
-    """A folder with the released files of the bundle `points`; the server has them as well."""
+    """A folder with the released files of the bundle `points`, which the server provides as well."""
     released = tmp_path / "released"
     (released / "bfm68").mkdir(parents=True)
     for name, columns in POINTS.items():
@@ -84,11 +84,11 @@ def test_a_bundle_is_downloaded_converted_and_opened(folder: Path, server: Serve
     assert result["files"][-1] == {"name": "more.bin", "sha256": SHA256, "bytes": len(CONTENT)}
     assert result["sparse"] is True
     assert result["missing"] == {}
-    assert installed() == INSTALLED  # what was downloaded is gone
+    assert installed() == INSTALLED  # the downloads were deleted
     assert open_bundle("points").model.mean.shape == (68, 3)
 
 
-def test_an_interrupted_download_of_a_bundle_goes_on_where_it_was(folder: Path, server: Server) -> None:
+def test_an_interrupted_download_of_a_bundle_is_resumed(folder: Path, server: Server) -> None:
     server.files.pop("upstream/more.bin")
     with pytest.raises(BundleError, match="404"):
         fetch_models("points")
@@ -100,14 +100,14 @@ def test_an_interrupted_download_of_a_bundle_goes_on_where_it_was(folder: Path, 
     assert installed() == INSTALLED
 
 
-def test_a_folder_may_lack_what_others_do_without(folder: Path, server: Server) -> None:
+def test_optional_files_may_be_missing_in_a_folder(folder: Path, server: Server) -> None:
     result = fetch_models("points", folder)
     assert result["missing"] == {"more.bin": "there is no more"}
     assert server.requests == []
     assert installed() == INSTALLED
 
 
-def test_a_folder_may_have_the_layout_of_the_upstream_repository(folder: Path) -> None:
+def test_a_folder_with_the_layout_of_upstream_is_accepted(folder: Path) -> None:
     (folder / "upstream").mkdir()
     (folder / "bfm68").rename(folder / "upstream/bfm68")
     assert fetch_models("points", folder)["sparse"] is True
@@ -124,7 +124,7 @@ def test_a_folder_may_have_the_layout_of_the_upstream_repository(folder: Path) -
     ],
     ids=["missing", "truncated"],
 )
-def test_a_bad_file_of_a_folder_is_named_and_the_installed_bundle_stays(folder: Path, harm: Any, words: str) -> None:
+def test_an_invalid_file_is_named_and_the_installed_bundle_kept(folder: Path, harm: Any, words: str) -> None:
     fetch_models("points", folder)
     before = (bundle_folder("points") / RECORD).read_bytes()
     harm(folder / "bfm68/w_exp_base.txt")
@@ -134,7 +134,7 @@ def test_a_bad_file_of_a_folder_is_named_and_the_installed_bundle_stays(folder: 
     assert installed() == INSTALLED
 
 
-def test_a_conversion_that_fails_half_way_leaves_nothing_behind(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_conversion_leaves_no_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(sources: Mapping[str, Path], target: Path) -> None:
         (target / "face_model.npz").write_bytes(b"half")
         raise BundleError("the pickle is not one of arrays")
@@ -160,63 +160,63 @@ def test_the_open_bundle_is_not_fetched(folder: Path) -> None:
         fetch_models("open")
 
 
-def test_a_folder_that_is_not_there_is_named(folder: Path) -> None:
+def test_a_missing_folder_is_named_in_the_error(folder: Path) -> None:
     with pytest.raises(BundleError, match=r"--from: expected a folder with the model files, got .*nowhere"):
         fetch_models("points", folder / "nowhere")
 
 
-# The verb
+# The command
 
 
 @dataclass(frozen=True)
-class Done:
-    """What the verb left behind."""
+class CommandResult:
+    """Exit status and outputs of the command."""
 
     status: int
     out: str
     err: str
 
 
-def run_verb(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *arguments: str) -> Done:
+def run_command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *arguments: str) -> CommandResult:
     monkeypatch.setattr(sys, "argv", ["face_expr", "fetch-models", *arguments])
     capfd.readouterr()
-    return Done(main(), *capfd.readouterr())
+    return CommandResult(main(), *capfd.readouterr())
 
 
-def test_the_license_is_shown_and_without_acceptance_nothing_is_fetched(
+def test_nothing_is_fetched_before_the_license_is_accepted(
     folder: Path, server: Server, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    done = run_verb(monkeypatch, capfd, "points")
-    assert done.status == 2
+    finished = run_command(monkeypatch, capfd, "points")
+    assert finished.status == 2
     for words in ("For learning only.", "https://example.org/license", "--accept-bfm-licence"):
-        assert words in done.err
+        assert words in finished.err
     assert server.requests == []
     assert installed() == set()
 
 
 class Terminal(io.StringIO):
-    """Somebody who types."""
+    """An interactive standard input."""
 
     def isatty(self) -> bool:
         return True
 
 
 @pytest.mark.parametrize(("typed", "status"), [("y\n", 0), ("n\n", 2), ("\n", 2)])
-def test_on_a_terminal_the_license_can_be_accepted_by_hand(
+def test_the_license_can_be_accepted_on_a_terminal(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], typed: str, status: int
 ) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal(typed))
-    assert run_verb(monkeypatch, capfd, "points", "--from", str(folder)).status == status
+    assert run_command(monkeypatch, capfd, "points", "--from", str(folder)).status == status
     assert installed() == (INSTALLED if status == 0 else set())
 
 
-def test_the_verb_installs_says_what_is_missing_and_writes_json(
+def test_the_command_installs_lists_missing_files_and_writes_json(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ("points", "--from", str(folder), "--accept-bfm-licence", "--json", str(tmp_path / "r.json"))
-    done = run_verb(monkeypatch, capfd, *arguments)
-    assert done.status == 0, done.err
-    assert "without more.bin, there is no more" in done.out
+    finished = run_command(monkeypatch, capfd, *arguments)
+    assert finished.status == 0, finished.err
+    assert "without more.bin, there is no more" in finished.out
     result = json.loads((tmp_path / "r.json").read_text())
     assert result["bundle"] == "points"
     assert result["sparse"] is True
@@ -235,17 +235,17 @@ def test_the_verb_installs_says_what_is_missing_and_writes_json(
         (["points", "--accept-bfm-licence", "--json", "no/x.json"], "'no/x.json'"),
     ],
 )
-def test_wrong_usage_ends_with_status_2_and_a_sentence(
+def test_wrong_usage_exits_with_status_2_and_a_message(
     folder: Path,
     arguments: list[str],
     words: str,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    done = run_verb(monkeypatch, capfd, *arguments)
-    assert done.status == 2
-    assert words in done.err
-    assert "Traceback" not in done.err
+    finished = run_command(monkeypatch, capfd, *arguments)
+    assert finished.status == 2
+    assert words in finished.err
+    assert "Traceback" not in finished.err
 
 
 def test_the_released_files_become_a_sparse_bundle(tddfa_bundle: Path) -> None:

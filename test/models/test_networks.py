@@ -1,4 +1,4 @@
-"""Networks written as ONNX: MobileNet against its definition, FaceBoxes of every size, weights that do not fit."""
+"""Networks written as ONNX: MobileNet against a reference, FaceBoxes at several sizes, invalid weights."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def run(path: Path, x: NDArray[np.float32]) -> list[NDArray[np.float32]]:
 
 
 def convolve(x: NDArray[Any], weight: NDArray[Any], stride: int, depthwise: bool = False) -> NDArray[np.float64]:
-    """(C, h, w) -> (out, ...), zero-padded by half a kernel: the definition, written down."""
+    """(C, h, w) -> (out, ...), zero-padded by half a kernel, computed from the definition."""
     size = weight.shape[2]
     padded = np.pad(x, ((0, 0), (size // 2,) * 2, (size // 2,) * 2))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (size, size), axis=(1, 2))[:, ::stride, ::stride]
@@ -87,7 +87,7 @@ def convolve(x: NDArray[Any], weight: NDArray[Any], stride: int, depthwise: bool
 
 
 def reference_mobilenet(weights: Weights, x: NDArray[Any]) -> NDArray[np.float64]:
-    """One image through the network, batch normalization as it was trained, in float64."""
+    """The output for one image in float64, without folding the batch normalization into the weights."""
 
     def layer(x: NDArray[Any], conv: str, norm: str, stride: int = 1, depthwise: bool = False) -> NDArray[np.float64]:
         y = convolve(x, weights[f"{conv}.weight"].astype(np.float64), stride, depthwise)
@@ -106,17 +106,17 @@ def reference_mobilenet(weights: Weights, x: NDArray[Any]) -> NDArray[np.float64
 
 
 @pytest.mark.parametrize("widen", [0.125, 0.25])
-def test_a_mobilenet_of_any_width_gives_what_its_definition_gives_for_a_batch(tmp_path: Path, widen: float) -> None:
+def test_mobilenet_matches_the_reference_for_any_width(tmp_path: Path, widen: float) -> None:
     weights = mobilenet_weights(widen)
     write_mobilenet(weights, tmp_path / "mb.onnx")
     x = np.random.default_rng(5).uniform(-1, 1, (3, 3, 120, 120)).astype(np.float32)
-    (answers,) = run(tmp_path / "mb.onnx", x)
+    (outputs,) = run(tmp_path / "mb.onnx", x)
     expected = np.stack([reference_mobilenet(weights, image) for image in x.astype(np.float64)])
-    np.testing.assert_allclose(answers, expected, atol=1e-4 * np.abs(expected).max())
+    np.testing.assert_allclose(outputs, expected, atol=1e-4 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (31, 33), (128, 128), (97, 300)])
-def test_faceboxes_takes_any_size_and_answers_for_every_prior(
+def test_faceboxes_accepts_any_size_and_has_all_priors(
     tmp_path_factory: pytest.TempPathFactory, height: int, width: int
 ) -> None:
     path = tmp_path_factory.mktemp("faceboxes") / "faceboxes.onnx"
@@ -136,15 +136,15 @@ def test_faceboxes_takes_any_size_and_answers_for_every_prior(
         ({"conv1.weight": np.full((4, 3, 3, 3), np.nan, np.float32)}, "expected finite numbers in 'conv1.weight'"),
     ],
 )
-def test_weights_of_another_network_are_refused(tmp_path: Path, change: dict[str, Any], words: str) -> None:
+def test_weights_of_another_network_are_rejected(tmp_path: Path, change: dict[str, Any], words: str) -> None:
     weights = {name: w for name, w in (mobilenet_weights(0.125) | change).items() if w is not None}
     with pytest.raises(BundleError, match=words):
         write_mobilenet(weights, tmp_path / "mb.onnx")
     assert not (tmp_path / "mb.onnx").exists()
 
 
-@pytest.mark.skipif(not AFLW2000.is_dir(), reason="the images are not here")
-def test_the_released_network_gives_the_original_implementations_parameters_and_points(tddfa_bundle: Path) -> None:
+@pytest.mark.skipif(not AFLW2000.is_dir(), reason="the images of AFLW2000-3D are missing")
+def test_the_released_network_matches_the_original_implementation(tddfa_bundle: Path) -> None:
     bundle = open_bundle("3ddfa_v2")
     assert bundle.sparse
     assert bundle.network is not None

@@ -1,4 +1,4 @@
-"""Pickles and checkpoints that others released: what is read, what is refused, and that nothing in them is run."""
+"""Pickles and checkpoints released by others are read without executing code in them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Weights = dict[str, NDArray[Any]]
 
 
 class Evil:
-    """Makes a folder when it is unpickled without care."""
+    """Creates a folder when it is unpickled by the standard unpickler."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -35,7 +35,7 @@ class Evil:
 
 
 @pytest.mark.parametrize("protocol", range(5))  # the fifth is for buffers outside the file
-def test_arrays_of_every_protocol_are_read(protocol: int) -> None:
+def test_arrays_of_every_pickle_protocol_are_read(protocol: int) -> None:
     arrays = {"mean": np.arange(6, dtype=np.float32).reshape(2, 3), "n": np.array([1, 2], ">i8")}
     read = read_pickled_arrays(pickle.dumps(arrays, protocol=protocol), "x.pkl")
     assert read.keys() == arrays.keys()
@@ -43,13 +43,13 @@ def test_arrays_of_every_protocol_are_read(protocol: int) -> None:
         np.testing.assert_array_equal(read[name], array)
 
 
-def test_a_lone_array_has_the_empty_name() -> None:
+def test_a_single_array_has_an_empty_name() -> None:
     np.testing.assert_array_equal(read_pickled_arrays(pickle.dumps(np.arange(3)), "x.pkl")[""], [0, 1, 2])
 
 
 @pytest.mark.parametrize("wrap", [lambda evil: evil, lambda evil: {"u": evil}, lambda evil: {"u": np.array([evil])}])
 @pytest.mark.parametrize("protocol", [0, 2, 4])
-def test_a_malicious_pickle_is_refused_before_anything_is_called(
+def test_a_malicious_pickle_is_rejected_before_any_call(
     tmp_path: Path, wrap: Callable[[Evil], Any], protocol: int
 ) -> None:
     data = pickle.dumps(wrap(Evil(tmp_path / "made")), protocol=protocol)
@@ -67,23 +67,23 @@ def test_a_malicious_pickle_is_refused_before_anything_is_called(
         ({"u": np.array(["a"])}, "got an array of <U1 as 'u'"),
     ],
 )
-def test_a_pickle_of_anything_but_arrays_is_refused(value: Any, words: str) -> None:
+def test_a_pickle_of_other_objects_is_rejected(value: Any, words: str) -> None:
     with pytest.raises(BundleError, match=words):
         read_pickled_arrays(pickle.dumps(value), "x.pkl")
 
 
 @pytest.mark.parametrize("kept", [0, 1, 20, 100])
-def test_a_truncated_pickle_is_refused(kept: int) -> None:
+def test_a_truncated_pickle_is_rejected(kept: int) -> None:
     data = pickle.dumps({"u": np.zeros(100)})
     with pytest.raises(BundleError, match="is not a complete pickle of arrays"):
         read_pickled_arrays(data[:kept], "x.pkl")
 
 
-# Checkpoints of PyTorch, written here without it
+# Checkpoints of PyTorch, written without PyTorch
 
 
 class FakeStorage:
-    """Numbers that tensors are views of."""
+    """The memory that tensors are views of."""
 
     def __init__(self, key: str, numbers: NDArray[Any]) -> None:
         self.key, self.numbers = key, numbers
@@ -100,7 +100,7 @@ class FakeTensor:
 
 
 class TorchPickler(pickle.Pickler):
-    """Names storages instead of writing them."""
+    """Writes references to storages instead of their contents."""
 
     def persistent_id(self, obj: Any) -> Any:
         if not isinstance(obj, FakeStorage):
@@ -113,7 +113,7 @@ class TorchPickler(pickle.Pickler):
 
 @pytest.fixture(autouse=True)
 def torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As much of PyTorch as a pickle names."""
+    """The part of PyTorch that a pickle refers to."""
     torch, utils = types.ModuleType("torch"), types.ModuleType("torch._utils")
 
     def _rebuild_tensor_v2() -> None:
@@ -190,7 +190,7 @@ def test_weights_of_both_formats_are_read_without_pytorch(write: Callable[[Any],
 
 
 @FORMATS
-def test_a_transposed_view_of_a_shared_storage_is_read_as_what_it_shows(write: Callable[[Any], bytes]) -> None:
+def test_a_transposed_view_of_a_shared_storage_is_read(write: Callable[[Any], bytes]) -> None:
     storage = FakeStorage("0", np.arange(20, dtype=np.float32))
     value = {"a": FakeTensor(storage, 4, (2, 3), (1, 2)), "b": FakeTensor(storage, 19, (), ())}
     read = read_torch_weights(write(value), "x.pth")
@@ -203,7 +203,7 @@ def test_a_transposed_view_of_a_shared_storage_is_read_as_what_it_shows(write: C
     ("offset", "shape", "stride"),
     [(0, (21,), (1,)), (15, (2, 3), (3, 1)), (-1, (2,), (1,)), (4, (3,), (-2,)), (0, (2,), (10**15,))],
 )
-def test_a_tensor_that_reaches_beyond_its_storage_is_refused(
+def test_a_tensor_larger_than_its_storage_is_rejected(
     write: Callable[[Any], bytes], offset: int, shape: tuple[int, ...], stride: tuple[int, ...]
 ) -> None:
     value = {"a": FakeTensor(FakeStorage("0", np.arange(20, dtype=np.float32)), offset, shape, stride)}
@@ -213,22 +213,20 @@ def test_a_tensor_that_reaches_beyond_its_storage_is_refused(
 
 @FORMATS
 @pytest.mark.parametrize("part", [0.0, 0.001, 0.3, 0.9, 0.999])
-def test_a_truncated_checkpoint_is_refused(write: Callable[[Any], bytes], part: float) -> None:
+def test_a_truncated_checkpoint_is_rejected(write: Callable[[Any], bytes], part: float) -> None:
     data = write(checkpoint({"conv.weight": np.zeros((32, 3, 3, 3), np.float32)}))
     with pytest.raises(BundleError, match="is not a complete file of PyTorch weights"):
         read_torch_weights(data[: int(part * len(data))], "x.pth")
 
 
 @FORMATS
-def test_a_malicious_checkpoint_is_refused_before_anything_is_called(
-    write: Callable[[Any], bytes], tmp_path: Path
-) -> None:
+def test_a_malicious_checkpoint_is_rejected_before_any_call(write: Callable[[Any], bytes], tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"expected arrays, got a reference to posix\.mkdir"):
         read_torch_weights(write({"state_dict": Evil(tmp_path / "made")}), "x.pth")
     assert not (tmp_path / "made").exists()
 
 
 @FORMATS
-def test_anything_but_tensors_among_the_weights_is_refused(write: Callable[[Any], bytes]) -> None:
+def test_weights_that_are_not_tensors_are_rejected(write: Callable[[Any], bytes]) -> None:
     with pytest.raises(BundleError, match="expected tensors, got str among its weights"):
         read_torch_weights(write({"state_dict": {"a": "text"}}), "x.pth")

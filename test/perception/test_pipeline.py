@@ -193,6 +193,7 @@ def test_the_results_of_all_stages_agree(pipeline: Pipeline, portrait: NDArray[n
 
 
 def test_the_backend_mediapipe_tasks_tracks_a_face(portrait: NDArray[np.uint8]) -> None:
+    pytest.importorskip("mediapipe")
     task = ROOT.parent / "shared/models/mediapipe/face_landmarker.task"
     if not task.is_file():
         pytest.skip(f"MediaPipe's face_landmarker.task is not in {task.parent}")

@@ -89,23 +89,23 @@ CODES: dict[str, tuple[dict[str, Any], dict[int, float]]] = {
 
 
 @pytest.mark.parametrize("case", CODES)
-def test_action_units_stand_at_their_facs_codes(case: str) -> None:
-    shapes, wanted = CODES[case]
+def test_action_units_are_at_the_index_of_their_facs_code(case: str) -> None:
+    shapes, expected = CODES[case]
     intensity, confidence = hri_values.action_units(read(make_state(**shapes)))
-    assert {code: pytest.approx(intensity[code]) for code in np.flatnonzero(intensity > 1e-9)} == wanted
-    assert all(confidence[code] == 0.75 for code in wanted)
+    assert {code: pytest.approx(intensity[code]) for code in np.flatnonzero(intensity > 1e-9)} == expected
+    assert all(confidence[code] == 0.75 for code in expected)
 
 
 @pytest.mark.parametrize(
     ("angles", "code"),
     [((-30, 0, 0), 51), ((30, 0, 0), 52), ((0, 30, 0), 53), ((0, -30, 0), 54), ((0, 0, 30), 55), ((0, 0, -30), 56)],
 )
-def test_head_turns_stand_at_their_facs_codes(angles: tuple[float, float, float], code: int) -> None:
+def test_head_rotations_are_at_the_index_of_their_facs_code(angles: tuple[float, float, float], code: int) -> None:
     intensity, _ = hri_values.action_units(read(make_state(*angles)))
     assert {each: pytest.approx(intensity[each]) for each in np.flatnonzero(intensity > 1e-9)} == {code: 2 / 3}
 
 
-def test_what_nobody_reads_has_no_confidence() -> None:
+def test_unestimated_action_units_have_confidence_0() -> None:
     _, confidence = hri_values.action_units(read(make_state()))
     known = {1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 16, 17, 18, 19, 20, 22, 24, 25, 26, 27, 28, 29, 30, 34, 45, 46}
     assert set(np.flatnonzero(confidence)) == known | {51, 52, 53, 54, 55, 56, 61, 62, 63, 64}
@@ -113,7 +113,7 @@ def test_what_nobody_reads_has_no_confidence() -> None:
     assert set(np.flatnonzero(confidence)) == {51, 52, 53, 54, 55, 56}
 
 
-def test_units_that_are_not_finite_or_have_no_place_are_not_known() -> None:
+def test_invalid_or_unsupported_action_units_are_unknown() -> None:
     names = ("AU1", "AU12", "AU99", "AU12345678901234567890", "AU45L", "AU45R", "AU26")
     values = np.array([np.nan, np.inf, 0.5, 0.5, np.nan, 0.2, 0.25])
     state = replace(make_state(), readouts=Readouts(names, values, 0.0, 0.0, "neutral", False))

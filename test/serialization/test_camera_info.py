@@ -1,4 +1,4 @@
-"""CameraInfo as a camera: sensor regions and binning, and what cannot be used."""
+"""Conversion of CameraInfo to a camera: regions of interest, binning, and invalid messages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def info(**changes: Any) -> CameraInfo:
     return CameraInfo(**(fields | changes))
 
 
-def test_k_and_d_become_the_camera() -> None:
+def test_k_and_d_define_the_camera() -> None:
     camera = camera_from_info(info(), 640, 480)
     assert camera is not None
     assert camera.metric
@@ -48,12 +48,12 @@ def test_all_zeros_mean_uncalibrated() -> None:
     assert camera_from_info(CameraInfo(width=640, height=480), 640, 480) is None
 
 
-def test_a_region_of_interest_moves_the_principal_point_and_binning_divides() -> None:
+def test_roi_and_binning_change_the_camera_matrix() -> None:
     region = RegionOfInterest(x_offset=100, y_offset=40, width=400, height=300)
     camera = camera_from_info(info(roi=region, binning_x=2, binning_y=3), 200, 100)
     assert camera is not None
-    wanted = [[300.0, 0, (319.5 - 100) / 2], [0, 610 / 3, (239.5 - 40) / 3], [0, 0, 1]]
-    np.testing.assert_allclose(camera.matrix, wanted)
+    expected = [[300.0, 0, (319.5 - 100) / 2], [0, 610 / 3, (239.5 - 40) / 3], [0, 0, 1]]
+    np.testing.assert_allclose(camera.matrix, expected)
 
 
 BAD = {
@@ -71,7 +71,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_a_bad_camera_info_is_refused_with_what_was_wanted_and_given(case: str) -> None:
+def test_an_invalid_camera_info_is_rejected_with_the_reason(case: str) -> None:
     changes, words = BAD[case]
     with pytest.raises(CameraInfoError) as refused:
         camera_from_info(info(**changes), 640, 480)
@@ -79,7 +79,7 @@ def test_a_bad_camera_info_is_refused_with_what_was_wanted_and_given(case: str) 
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_the_keeper_assumes_a_field_of_view_then_and_takes_the_next_good_one(case: str) -> None:
+def test_the_keeper_uses_a_default_until_the_next_valid_message(case: str) -> None:
     keeper = CameraKeeper(field_of_view=63.0)
     keeper.update(info(**BAD[case][0]))
     assert not keeper.camera(640, 480).metric
@@ -89,7 +89,7 @@ def test_the_keeper_assumes_a_field_of_view_then_and_takes_the_next_good_one(cas
     assert not keeper.problem
 
 
-def test_images_have_the_size_of_the_region_binned() -> None:
+def test_image_size_is_the_region_divided_by_the_binning() -> None:
     region = RegionOfInterest(x_offset=8, y_offset=4, width=320, height=240)
     assert image_size(CameraInfo(width=640, height=480)) == (640, 480)
     assert image_size(CameraInfo(width=640, height=480, binning_x=2, binning_y=3)) == (320, 160)
@@ -103,7 +103,7 @@ def test_the_keeper_without_camera_info_assumes_a_vertical_field_of_view() -> No
     assert not camera.metric
 
 
-def test_the_keeper_follows_a_changed_calibration_and_a_changed_image_size() -> None:
+def test_the_keeper_follows_changes_of_calibration_and_size() -> None:
     keeper = CameraKeeper(field_of_view=63.0)
     keeper.update(info())
     first = keeper.camera(640, 480)
@@ -119,7 +119,7 @@ def test_the_keeper_follows_a_changed_calibration_and_a_changed_image_size() -> 
 
 
 @pytest.mark.parametrize("coefficients", [0, 4, 5, 8])
-def test_a_camera_comes_back_from_its_own_camera_info(coefficients: int) -> None:
+def test_a_camera_survives_conversion_to_camera_info_and_back(coefficients: int) -> None:
     pinhole = pinhole_camera(320, 200, 50.0)
     camera = Camera(320, 200, pinhole.matrix, np.linspace(0.01, 0.08, coefficients), metric=True)
     back = camera_from_info(info_from_camera(camera, 320, 200, Header(frame_id="c")), 320, 200)

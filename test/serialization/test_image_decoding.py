@@ -1,4 +1,4 @@
-"""Image messages of every encoding, made from one picture, come back as that picture; bad ones are refused in words."""
+"""Image messages of every encoding decode to the original picture; invalid ones are rejected."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from face_expr_ros.serialization.image_decoding import ENCODINGS, DecodeError, d
 
 HEIGHT, WIDTH = 24, 32
 PADDING = 12  # bytes after each row
-EXACT, ROUNDING, CHROMA, MOSAIC = 0, 1, 5, 6  # gray levels that the encoding itself costs
+EXACT, ROUNDING, CHROMA, MOSAIC = 0, 1, 5, 6  # gray levels lost by the encoding itself
 
 
 def picture() -> NDArray[np.uint8]:
@@ -52,7 +52,7 @@ def two_planes(image: NDArray[np.uint8], first: int) -> NDArray[np.uint8]:
 
 
 def mosaic(image: NDArray[np.uint8], pattern: str) -> NDArray[np.uint8]:
-    """Each pixel keeps the color of its place in the pattern, which names two rows of two from the top left."""
+    """A Bayer mosaic; the pattern lists the channels of two rows of two pixels from the top left."""
     result = np.empty((HEIGHT, WIDTH), np.uint8)
     for place, color in enumerate(pattern):
         row, column = divmod(place, 2)
@@ -65,7 +65,7 @@ def sixteen_bits(values: NDArray[np.uint8], order: str) -> NDArray[np.uint16]:
 
 
 def message(encoding: str, rows: NDArray[np.generic], padding: int = 0, bigendian: bool = False) -> Image:
-    """An Image whose rows have ``padding`` bytes of noise behind them."""
+    """An Image whose rows are followed by ``padding`` bytes of noise."""
     row_bytes = np.frombuffer(rows.tobytes(), np.uint8).reshape(len(rows), -1)
     noise = np.full((len(rows), padding), 0xA5, np.uint8)
     data = np.concatenate([row_bytes, noise], axis=1)
@@ -81,7 +81,7 @@ def message(encoding: str, rows: NDArray[np.generic], padding: int = 0, bigendia
 
 BGR = picture()
 OPAQUE = np.full((HEIGHT, WIDTH, 1), 77, np.uint8)
-# encoding: (rows of the message, the picture that is wanted, tolerance in gray levels)
+# encoding: (rows of the message, the expected picture, tolerance in gray levels)
 CASES: dict[str, tuple[NDArray[np.uint8], NDArray[np.uint8], int]] = {
     "bgr8": (BGR, BGR, EXACT),
     "8UC3": (BGR, BGR, EXACT),
@@ -107,28 +107,28 @@ CASES: dict[str, tuple[NDArray[np.uint8], NDArray[np.uint8], int]] = {
 }
 
 
-def assert_same_picture(given: NDArray[np.uint8], wanted: NDArray[np.uint8], tolerance: int) -> None:
-    assert given.shape == wanted.shape
+def assert_same_picture(given: NDArray[np.uint8], expected: NDArray[np.uint8], tolerance: int) -> None:
+    assert given.shape == expected.shape
     assert given.dtype == np.uint8
     assert given.flags.c_contiguous
-    margin = 2  # a mosaic knows less about its rim
+    margin = 2  # demosaicing is less accurate at the border
     inside = (slice(margin, -margin), slice(margin, -margin))
-    difference = np.abs(given.astype(int) - wanted.astype(int))[inside if tolerance >= MOSAIC else slice(None)]
+    difference = np.abs(given.astype(int) - expected.astype(int))[inside if tolerance >= MOSAIC else slice(None)]
     assert difference.max() <= tolerance
 
 
-def test_every_encoding_has_a_case() -> None:
+def test_every_supported_encoding_is_tested() -> None:
     assert CASES.keys() == ENCODINGS.keys()
 
 
 @pytest.mark.parametrize("padding", [0, PADDING])
 @pytest.mark.parametrize("encoding", CASES)
-def test_an_encoding_comes_back_as_the_picture(encoding: str, padding: int) -> None:
-    rows, wanted, tolerance = CASES[encoding]
+def test_each_encoding_decodes_to_the_original_picture(encoding: str, padding: int) -> None:
+    rows, expected, tolerance = CASES[encoding]
     orders = {False: "<", True: ">"}
     for bigendian, order in orders.items():
         data = sixteen_bits(rows, order) if ENCODINGS[encoding].bits == 16 else rows
-        assert_same_picture(decode(message(encoding, data, padding, bigendian)), wanted, tolerance)
+        assert_same_picture(decode(message(encoding, data, padding, bigendian)), expected, tolerance)
 
 
 def test_bgr8_without_padding_is_a_view_of_the_message() -> None:
@@ -136,7 +136,7 @@ def test_bgr8_without_padding_is_a_view_of_the_message() -> None:
     assert np.shares_memory(decode(image), np.frombuffer(image.data, np.uint8))
 
 
-def test_the_brightest_16_bit_value_is_white_and_the_darkest_black() -> None:
+def test_16_bit_extremes_decode_to_white_and_black() -> None:
     rows = np.zeros((HEIGHT, WIDTH), np.uint16)
     rows[0] = 65535
     assert decode(message("mono16", rows))[0].min() == 255
@@ -162,7 +162,7 @@ BAD_IMAGES: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("change", BAD_IMAGES)
-def test_a_bad_image_is_refused_with_what_was_wanted_and_given(change: str) -> None:
+def test_an_invalid_image_is_rejected_with_the_reason(change: str) -> None:
     fields, words = BAD_IMAGES[change]
     image = message("bgr8", BGR)
     for name, value in fields.items():
@@ -195,9 +195,9 @@ COMPRESSED["jpeg with zeros behind its end"][0].data.extend(bytes(64))
 
 
 @pytest.mark.parametrize("case", COMPRESSED)
-def test_a_compressed_image_comes_back_as_the_picture(case: str) -> None:
-    image, wanted, tolerance = COMPRESSED[case]
-    assert_same_picture(decode(image), wanted, tolerance)
+def test_a_compressed_image_decodes_to_the_original_picture(case: str) -> None:
+    image, expected, tolerance = COMPRESSED[case]
+    assert_same_picture(decode(image), expected, tolerance)
 
 
 def cut(image: CompressedImage, share: float) -> CompressedImage:
@@ -206,14 +206,14 @@ def cut(image: CompressedImage, share: float) -> CompressedImage:
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.9, 0.99])
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
-def test_a_truncated_image_is_refused_and_the_next_one_works(suffix: str, share: float) -> None:
+def test_a_truncated_image_is_rejected_and_the_next_one_decoded(suffix: str, share: float) -> None:
     good = compressed(suffix)
     with pytest.raises(DecodeError, match="expected a"):
         decode(cut(good, share))
     assert decode(good).shape == BGR.shape
 
 
-def test_a_damaged_image_is_refused() -> None:
+def test_a_damaged_image_is_rejected() -> None:
     image = compressed(".png")
     middle = len(image.data) // 2
     image.data[middle : middle + 40] = array("B", bytes(40))
@@ -221,12 +221,12 @@ def test_a_damaged_image_is_refused() -> None:
         decode(image)
 
 
-def test_other_bytes_are_refused() -> None:
+def test_data_of_another_format_are_rejected() -> None:
     with pytest.raises(DecodeError, match="expected a JPEG or PNG image, got format 'jpeg' with 9 bytes"):
         decode(CompressedImage(format="jpeg", data=array("B", b"not a jpg")))
 
 
-def test_a_png_that_claims_an_absurd_size_is_refused_before_it_is_decoded() -> None:
+def test_a_png_header_with_an_excessive_size_is_rejected() -> None:
     image = compressed(".png")
     image.data[16:24] = array("B", (2**31 - 1).to_bytes(4, "big") * 2)
     with pytest.raises(DecodeError, match="got 2147483647 x 2147483647 pixels"):

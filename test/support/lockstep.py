@@ -34,7 +34,7 @@ class Lockstep:
 
     def ask(self, publish: Callable[[], None], stamp_ns: int) -> FaceArray:
         """The result of an image, which is published again if it is lost, because the QoS is best effort."""
-        wanted = Time(nanoseconds=stamp_ns).to_msg()
+        expected_stamp = Time(nanoseconds=stamp_ns).to_msg()
         count, begun, times = len(self.answers), time.monotonic(), itertools.count()
         due = begun
 
@@ -45,7 +45,7 @@ class Lockstep:
                 publish()
 
         self._graph.until(
-            lambda: len(self.answers) > count and self.answers[-1].header.stamp == wanted,
+            lambda: len(self.answers) > count and self.answers[-1].header.stamp == expected_stamp,
             f"the result of {stamp_ns}",
             each=again,
         )

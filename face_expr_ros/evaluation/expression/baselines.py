@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.linalg import solve
@@ -24,8 +25,12 @@ from face_expr_ros.evaluation.expression.readers import PersonReader
 from face_expr_ros.evaluation.expression.synthetic_people import Observation
 from face_expr_ros.models.bundle import open_face_model, package_file, write_hash
 from face_expr_ros.perception.expression.alignment import align, features
+from face_expr_ros.perception.mediapipe_version import require_mediapipe
 from face_expr_ros.training.expression.shards import Shard, read_shard
 from face_expr_ros.training.shard_files import finished_shards
+
+if TYPE_CHECKING:
+    from face_expr_ros.perception.landmarks.mediapipe_blendshapes import MediapipeBlendshapes
 
 RIDGE = "weights/expression_ridge.npz"
 _STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)  # candidates; features are in centimeters
@@ -175,9 +180,7 @@ def mediapipe_reader(task: Path, names: Sequence[str]) -> PersonReader:
     Raises:
         ValueError: the task file cannot be read.
     """
-    from face_expr_ros.perception.landmarks.mediapipe_blendshapes import MediapipeBlendshapes
-
-    landmarker = MediapipeBlendshapes(task, video=False)
+    landmarker = open_mediapipe(task, video=False)
 
     def one(observation: Observation) -> FloatArray:
         found = landmarker(observation.frame.image) or {}
@@ -188,3 +191,11 @@ def mediapipe_reader(task: Path, names: Sequence[str]) -> PersonReader:
         return values if neutral is None else np.clip(values - one(neutral), 0.0, 1.0)
 
     return read
+
+
+def open_mediapipe(task: Path, *, video: bool = True) -> MediapipeBlendshapes:
+    """MediaPipe's blendshapes, see `MediapipeBlendshapes`. Raises ConfigError if MediaPipe is not installed."""
+    require_mediapipe("--task", "the comparison with MediaPipe", "to leave it out", solutions=False)
+    from face_expr_ros.perception.landmarks.mediapipe_blendshapes import MediapipeBlendshapes
+
+    return MediapipeBlendshapes(task, video=video)

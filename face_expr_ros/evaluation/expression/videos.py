@@ -19,8 +19,8 @@ from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.core.geometry import default_camera
 from face_expr_ros.core.progress import progress
 from face_expr_ros.core.types import Face, FloatArray, Frame
+from face_expr_ros.evaluation.expression.baselines import open_mediapipe
 from face_expr_ros.evaluation.expression.blinks import BlinkCounter, read_labels, score
-from face_expr_ros.perception.landmarks.mediapipe_blendshapes import MediapipeBlendshapes
 from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.sources.video import VideoSource
 
@@ -93,7 +93,7 @@ def read_video(path: Path, config: PerceptionConfig, task: Path | None = None) -
     """
     with closing(VideoSource(path, loop=False, warn=warnings.warn)) as video, closing(Pipeline(config)) as pipeline:
         rate = video.rate or 30.0
-        others = MediapipeBlendshapes(task) if task else None
+        others = open_mediapipe(task) if task else None
         counter = BlinkCounter()
         rows, blinks = [], []
         for frame in progress(_frames(video, rate, config), path.name, video.frame_count):

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from face_expr_ros.core.config import DetectionConfig
 from face_expr_ros.core.settings import ConfigError, backend
 from face_expr_ros.core.types import Detection, Roi
+from face_expr_ros.models.bundle import package_file
+from face_expr_ros.perception.mediapipe_version import require_mediapipe
 
 
 class FaceDetector(Protocol):
@@ -59,9 +61,26 @@ def open_detector(config: DetectionConfig, faceboxes: Path | None = None) -> Fac
 
 
 def _mediapipe(config: DetectionConfig, faceboxes: Path | None) -> FaceDetector:
-    from face_expr_ros.perception.detection.mediapipe import MediapipeDetector
+    require_mediapipe("detection.backend", config.backend, "blazeface")
+    from face_expr_ros.perception.detection import mediapipe
+    from face_expr_ros.perception.detection.two_range import BlazeFaceDetector
 
-    return MediapipeDetector(config.backend, config.confidence)
+    short, full = (mediapipe.MediapipeBlazeFace(name) for name in (mediapipe.SHORT_RANGE, mediapipe.FULL_RANGE))
+    return BlazeFaceDetector(short, full, _ranges(config.backend), config.confidence)
+
+
+def _blazeface(config: DetectionConfig, faceboxes: Path | None) -> FaceDetector:
+    from face_expr_ros.perception.detection.blazeface import BlazeFace
+    from face_expr_ros.perception.detection.two_range import BlazeFaceDetector
+
+    short, full = (BlazeFace(package_file("facemesh", name)) for name in ("short_range", "full_range"))
+    return BlazeFaceDetector(short, full, _ranges(config.backend), config.confidence)
+
+
+def _ranges(backend: str) -> str:
+    """Which BlazeFace networks search the image, by the end of the backend's name."""
+    ending = backend.rpartition("_")[2]
+    return ending if ending in ("short", "full") else "both"
 
 
 def _faceboxes(config: DetectionConfig, faceboxes: Path | None) -> FaceDetector:
@@ -76,6 +95,9 @@ def _faceboxes(config: DetectionConfig, faceboxes: Path | None) -> FaceDetector:
 
 
 BACKENDS: dict[str, Callable[[DetectionConfig, Path | None], FaceDetector]] = {
+    "blazeface": _blazeface,
+    "blazeface_short": _blazeface,
+    "blazeface_full": _blazeface,
     "mediapipe": _mediapipe,
     "mediapipe_short": _mediapipe,
     "mediapipe_full": _mediapipe,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from face_expr_ros.core.config import LandmarksConfig
 from face_expr_ros.core.settings import backend
 from face_expr_ros.core.types import Detection, Frame, Landmarks, Track
+from face_expr_ros.perception.mediapipe_version import require_mediapipe
 
 LANDMARK_COUNT = 478
 
@@ -48,7 +49,8 @@ def open_landmarks(config: LandmarksConfig) -> LandmarkDetector:
     """The backend that ``config.backend`` names.
 
     Raises:
-        ConfigError: the backend is unknown, or its model file is missing or damaged.
+        ConfigError: the backend is unknown or not installed, or the file at model_path is missing or damaged.
+        BundleError: a network of this package is missing or damaged.
     """
     return backend(BACKENDS, "landmarks.backend", config.backend)(config)
 
@@ -65,18 +67,37 @@ def in_pixels(points: NDArray[np.float32], width: int, height: int) -> Landmarks
 
 
 def _solutions(config: LandmarksConfig) -> LandmarkDetector:
-    from face_expr_ros.perception.landmarks.mediapipe_solutions import MediapipeSolutions
+    require_mediapipe("landmarks.backend", config.backend, "facemesh")
+    from face_expr_ros.perception.landmarks.mediapipe_solutions import SolutionsNetwork
+    from face_expr_ros.perception.landmarks.regions import RegionLandmarks
 
-    return MediapipeSolutions(config)
+    return RegionLandmarks(SolutionsNetwork(), config.presence)
 
 
 def _tasks(config: LandmarksConfig) -> LandmarkDetector:
+    require_mediapipe("landmarks.backend", config.backend, "facemesh_v2", solutions=False)
     from face_expr_ros.perception.landmarks.mediapipe_tasks import MediapipeTasks
 
     return MediapipeTasks(config)
 
 
+def _facemesh(config: LandmarksConfig) -> LandmarkDetector:
+    from face_expr_ros.perception.landmarks.facemesh import FaceMeshNetwork
+    from face_expr_ros.perception.landmarks.regions import RegionLandmarks
+
+    return RegionLandmarks(FaceMeshNetwork(), config.presence)
+
+
+def _facemesh_v2(config: LandmarksConfig) -> LandmarkDetector:
+    from face_expr_ros.perception.landmarks.facemesh_v2 import FaceMeshV2Network
+    from face_expr_ros.perception.landmarks.regions import RegionLandmarks
+
+    return RegionLandmarks(FaceMeshV2Network(config.model_path), config.presence)
+
+
 BACKENDS: dict[str, Callable[[LandmarksConfig], LandmarkDetector]] = {
+    "facemesh": _facemesh,
+    "facemesh_v2": _facemesh_v2,
     "mediapipe_solutions": _solutions,
     "mediapipe_tasks": _tasks,
 }

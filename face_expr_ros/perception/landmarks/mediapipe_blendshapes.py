@@ -10,6 +10,8 @@ import numpy as np
 from mediapipe.tasks.python import BaseOptions, vision
 from numpy.typing import NDArray
 
+from face_expr_ros.core.native_output import native_output_hidden
+
 _FRAME_MS = 33  # video mode requires increasing timestamps
 
 
@@ -33,7 +35,8 @@ class MediapipeBlendshapes:
             base_options=BaseOptions(model_asset_path=str(task)), running_mode=mode, output_face_blendshapes=True
         )
         try:
-            self._landmarker = vision.FaceLandmarker.create_from_options(options)
+            with native_output_hidden():
+                self._landmarker = vision.FaceLandmarker.create_from_options(options)
         except (RuntimeError, ValueError) as error:  # raised by MediaPipe for a file that it cannot read
             raise ValueError(f"{expected}, which cannot be read ({error})") from error
         self._video = video

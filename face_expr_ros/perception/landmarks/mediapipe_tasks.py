@@ -14,6 +14,7 @@ from scipy.optimize import linear_sum_assignment
 
 from face_expr_ros.core.config import LandmarksConfig
 from face_expr_ros.core.geometry import bounding_box, crop_from_landmarks
+from face_expr_ros.core.native_output import native_output_hidden
 from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.core.types import Detection, Frame, Landmarks, Track
 from face_expr_ros.perception.detection.boxes import overlap
@@ -53,7 +54,8 @@ class MediapipeTasks:
             min_face_presence_confidence=self._config.presence,
             min_tracking_confidence=self._config.presence,
         )
-        return vision.FaceLandmarker.create_from_options(options)
+        with native_output_hidden():
+            return vision.FaceLandmarker.create_from_options(options)
 
     def __call__(self, frame: Frame, tracks: list[Track]) -> list[Landmarks | None]:
         """The landmarks of each track; None where FaceLandmarker finds no face there."""

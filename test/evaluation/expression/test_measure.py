@@ -1,26 +1,19 @@
-"""Expression evaluation: scores, baselines, invariance, the filter's delay and the report."""
+"""Expression evaluation: scores, synthetic people, readers, invariance, and the delay of the filter."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
+from support.observations import NAMES, observation
 
-from face_expr_ros.cli import face_expr
-from face_expr_ros.core.config import ExpressionConfig, PerceptionConfig, SmoothingConfig
+from face_expr_ros.core.config import ExpressionConfig, SmoothingConfig
 from face_expr_ros.core.geometry import euler_angles, project, rotation_to_axis
-from face_expr_ros.core.types import Blendshapes, FaceFit, Frame, Landmarks, Pose, Roi, Track
-from face_expr_ros.evaluation.expression import baselines, synthetic
-from face_expr_ros.evaluation.expression.baselines import Ridge, fit_ridge, open_ridge, write_ridge
+from face_expr_ros.core.types import Blendshapes
 from face_expr_ros.evaluation.expression.invariance import enlarged, pose_ratios, shifted
 from face_expr_ros.evaluation.expression.readers import ordered_values, stage_reader
-from face_expr_ros.evaluation.expression.report import result_lines, table, write_page
 from face_expr_ros.evaluation.expression.scores import GROUPS, members, scores
 from face_expr_ros.evaluation.expression.stillness import delay_frames
-from face_expr_ros.evaluation.expression.synthetic import TARGET_CORRELATIONS, target_correlation, weaknesses
+from face_expr_ros.evaluation.expression.synthetic import TARGET_CORRELATIONS, target_correlation
 from face_expr_ros.evaluation.expression.synthetic_people import (
     CAMERA,
     MAX_YAW,
@@ -29,25 +22,11 @@ from face_expr_ros.evaluation.expression.synthetic_people import (
     SyntheticPerson,
     random_pose,
 )
-from face_expr_ros.models import bundle
-from face_expr_ros.models.bundle import BundleError, open_face_model
+from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.perception.expression.coefficients import Coefficients
 from face_expr_ros.perception.expression.neutral import Neutrals
 
-NAMES = open_face_model("open").expression_names
 RNG = np.random.default_rng(3)
-
-
-def observation(expression: np.ndarray | None = None, points: np.ndarray | None = None) -> Observation:
-    """A face with an expression that its fit estimates exactly."""
-    expression = np.zeros(len(NAMES)) if expression is None else expression
-    landmarks = Landmarks(np.zeros((478, 3), np.float32) if points is None else points.astype(np.float32), 1.0)
-    fit = FaceFit(
-        Pose(np.eye(3), np.zeros(3), True), np.zeros(40), expression, 0.0, np.zeros((68, 3)), np.eye(3, 4), 1.0
-    )
-    image = np.random.default_rng(1).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
-    track = Track("f1", Roi(0, 0, 9, 9), landmarks, fresh=True)
-    return Observation(Frame(image, 0, "camera", CAMERA), track, fit, expression)
 
 
 def test_every_blendshape_belongs_to_one_group() -> None:
@@ -127,80 +106,6 @@ def test_missing_names_have_the_value_0() -> None:
     )
 
 
-def write_linear_shard(folder: Path, rng: np.random.Generator, people: int = 40, portraits: int = 12) -> np.ndarray:
-    """Write portraits whose landmarks move linearly with jawOpen and differ between people; return the movement."""
-    bump = rng.normal(0, 0.004, (478, 3))
-    canonical = baselines._canonical()
-    rows: dict[str, list[Any]] = {"landmarks": [], "expression": [], "person": []}
-    for person in range(people):
-        identity = rng.normal(0, 0.5) * bump
-        for portrait in range(portraits):
-            jaw = 0.0 if portrait < 2 else rng.uniform()
-            points = (canonical + identity + jaw * bump) * [1000, -1000, -1000] + [200, 150, 0]
-            rows["landmarks"].append(points.astype(np.float32))
-            rows["expression"].append([jaw * (name == "jawOpen") for name in NAMES])
-            rows["person"].append(person)
-    (folder / "shard_00000").mkdir(parents=True)
-    count = len(rows["person"])
-    arrays = {
-        "image": np.zeros((count, 4, 4), np.uint8),
-        "landmarks": np.array(rows["landmarks"]),
-        "expression": np.array(rows["expression"], np.float32),
-        "angles": np.zeros((count, 2), np.float32),
-        "person": np.array(rows["person"]),
-    }
-    for name, values in arrays.items():
-        np.save(folder / "shard_00000" / f"{name}.npy", values)
-    return bump
-
-
-def test_ridge_needs_the_neutral_to_separate_identity_and_movement(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(baselines, "_STRENGTHS", (0.1,))
-    rng = np.random.default_rng(8)
-    bump = write_linear_shard(tmp_path, rng)
-    ridge = fit_ridge(tmp_path)
-    canonical, jaw = baselines._canonical(), NAMES.index("jawOpen")
-
-    def face(amount: float) -> Observation:
-        return observation(points=(canonical + amount * bump) * [900, -900, -900] + [240, 240, 0])
-
-    known = ridge.read(face(0.4), [face(0.4), face(0.9)])[:, jaw]
-    assert known == pytest.approx([0.0, 0.5], abs=0.05)
-    assert abs(ridge.read(None, [face(0.4)])[0, jaw]) > 0.1  # identity and movement are ambiguous
-
-
-def test_ridge_is_written_with_its_names_and_weights(tmp_path: Path) -> None:
-    ridge = Ridge(NAMES, RNG.normal(size=(5, 52)), RNG.normal(size=(9, 52)))
-    write_ridge(tmp_path / "r.npz", ridge)
-    with np.load(tmp_path / "r.npz") as arrays:
-        assert tuple(arrays["names"]) == NAMES
-        assert arrays["with_rest"] == pytest.approx(ridge.with_neutral, abs=0.01)
-
-
-def test_package_ridge_provides_all_names() -> None:
-    ridge = open_ridge()
-    assert ridge.names == NAMES
-    points = baselines._canonical() * [900, -900, -900] + [240, 240, 0]
-    values = ridge.read(observation(points=points), [observation(points=points)])
-    assert values.shape == (1, 52)
-    assert 0.0 <= values.min() <= values.max() <= 1.0
-
-
-def test_damaged_ridge_file_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "weights").mkdir()
-    (tmp_path / "weights/expression_ridge.npz").write_bytes(b"PK nothing")
-    monkeypatch.setattr(bundle, "resource_path", lambda name: tmp_path / name)
-    with pytest.raises(BundleError, match="sha256"):
-        open_ridge()
-
-
-def test_folder_without_portraits_is_rejected(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="expected rendered portraits"):
-        fit_ridge(tmp_path)
-
-
 PIXELS = np.array([[100, 120], [333, 90], [240, 400]])
 
 
@@ -267,89 +172,3 @@ def test_weak_blendshapes_have_little_weight_in_the_pooled_ratio() -> None:
 )
 def test_filter_delay_is_measured_in_frames(config: SmoothingConfig, low: float, high: float) -> None:
     assert low <= delay_frames(config) <= high
-
-
-def random_result(names: tuple[str, ...] = NAMES) -> dict[str, Any]:
-    """A result in the format of `evaluate_expression`, with random readers."""
-    rng = np.random.default_rng(2)
-    truth = rng.uniform(0, 1, (60, len(names)))
-
-    def reader(noise: float) -> np.ndarray:
-        return truth + rng.normal(0, noise, truth.shape)
-
-    values = {"reader": reader(0.1), "reader_without_neutral": reader(0.3), "landmark_fit": reader(0.4)}
-    values |= {"landmark_fit_without_neutral": reader(0.5), "ridge": reader(0.5), "ridge_without_neutral": reader(0.6)}
-    values["ridge"][:, 0] = truth[:, 0]
-    counts = {"people": 3, "frames": 69, "found": 60, "reader": "head"}
-    return {
-        "synthetic": {**counts, **synthetic._result(names, truth, values)},
-        "invariance": {
-            "shift": 1e-6,
-            "scale": 2e-6,
-            "pose_ratio": 0.1,
-            "pose_ratio_pooled": 0.1,
-            "pose_ratio_by_name": {},
-        },
-        "still_std_max": 0.008,
-        "delay_frames": 0.7,
-        "notes": ["Blinks are left out."],
-    }
-
-
-def test_result_has_the_documented_keys() -> None:
-    result = json.loads(json.dumps(random_result()))
-    assert isinstance(result["synthetic"]["mae"], float)
-    assert set(result["synthetic"]["correlation"]) == set(NAMES)
-    assert {"landmark_fit", "ridge", "mean"} <= set(result["synthetic"]["baselines"])
-    assert result["synthetic"]["mean_correlation"] == pytest.approx(0.94, abs=0.04)
-
-
-def test_weaknesses_list_names_with_a_better_baseline() -> None:
-    weak = random_result()["synthetic"]["weak"]
-    assert weak["not_better"]["ridge"] == [NAMES[0]]
-    assert weak["not_better"]["mean"] == []
-    assert not any(weak["groups_not_better"].values())
-
-
-def test_weaknesses_list_names_below_their_target() -> None:
-    own = {"correlation": {"jawOpen": 0.89, "mouthLeft": 0.95, "tongueOut": 0.0}, "groups": {}}
-    assert weaknesses(own, {})["below_aim"] == {"jawOpen": 0.9}
-
-
-def test_table_has_all_52_blendshapes_and_marks_weak_ones() -> None:
-    text = table(random_result())
-    rows = [line for line in text.splitlines() if line.startswith("| ")]
-    assert {name for name in NAMES if any(row.startswith(f"| {name} ") for row in rows)} == set(NAMES)
-    assert len({row.count("|") for row in rows}) == 1
-    assert next(row for row in rows if row.startswith(f"| {NAMES[0]} ")).split("|")[1].strip().endswith("\u2020")
-    assert f"Not better than ridge: {NAMES[0]}." in text
-
-
-def test_terminal_lines_contain_every_figure() -> None:
-    text = "\n".join(result_lines(random_result()))
-    for word in (*NAMES, "pose_ratio", "still_std_max", "delay_frames", "Blinks are left out."):
-        assert word in text
-
-
-def test_page_is_one_self_contained_file(tmp_path: Path) -> None:
-    write_page(tmp_path / "page.html", random_result())
-    text = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert all(name in text for name in NAMES)
-    assert "data:image/png;base64," in text
-    assert "pose_ratio" in text
-
-
-@pytest.mark.parametrize("option", ["--task", "--videos", "--data"])
-def test_nonexistent_path_is_a_usage_error(option: str, tmp_path: Path) -> None:
-    with pytest.raises(Exception, match="does not exist"):
-        face_expr(["evaluate", "expression", option, str(tmp_path / "nothing")], standalone_mode=False)
-
-
-@pytest.mark.slow
-def test_synthetic_evaluation_of_one_person_is_plausible() -> None:
-    result = synthetic.evaluate_synthetic(PerceptionConfig(), frames=24)
-    assert result["people"] == 1
-    assert result["found"] >= 20  # of 23
-    assert result["correlation"]["jawOpen"] > 0.6
-    assert result["baselines"]["ridge"]["correlation"]["jawOpen"] > 0.6
-    assert result["mae"] < result["baselines"]["mean"]["mean"]["mae"] + 0.03

@@ -16,10 +16,10 @@ from face_expr_ros.core.geometry import euler_angles, pinhole_camera, project, r
 from face_expr_ros.core.types import Blendshapes, FloatArray
 from face_expr_ros.evaluation.aflw2000 import GroundTruth
 from face_expr_ros.evaluation.expression import mouth, videos
+from face_expr_ros.evaluation.expression.baselines import open_mediapipe
 from face_expr_ros.evaluation.expression.blinks import EYES, Blink, BlinkCounter, read_labels, score
 from face_expr_ros.evaluation.expression.videos import LABELED, Reading, agreement_figures, labels_of, mouth_figures
 from face_expr_ros.models.bundle import open_face_model
-from face_expr_ros.perception.landmarks.mediapipe_blendshapes import MediapipeBlendshapes
 from face_expr_ros.sources.synthetic import SyntheticSource, random_frame
 from face_expr_ros.synthetic import actor
 
@@ -206,6 +206,7 @@ def test_synthetic_clip_has_the_expected_blink_and_mouth(clip: Path) -> None:
 
 @pytest.mark.skipif(not TASK.is_file(), reason="MediaPipe's face_landmarker.task is not here")
 def test_synthetic_clip_agrees_with_mediapipe_on_the_blink(clip: Path) -> None:
+    pytest.importorskip("mediapipe")
     result = videos.evaluate_videos(PerceptionConfig(), clip, TASK)
     assert result["blink"] == {}
     assert set(result["mouth_open"]) == {"obama.mp4"}
@@ -218,7 +219,8 @@ def test_synthetic_clip_agrees_with_mediapipe_on_the_blink(clip: Path) -> None:
 def test_mediapipe_gives_its_published_values_for_its_portrait() -> None:
     text = PORTRAIT.with_name("portrait_expected_blendshapes.pbtxt").read_text()
     expected = {label: float(value) for value, label in re.findall(r'score: (\S+)\s+label: "(\w+)"', text)}
-    read = MediapipeBlendshapes(TASK, video=False)
+    pytest.importorskip("mediapipe")
+    read = open_mediapipe(TASK, video=False)
     values, empty = read(np.asarray(cv2.imread(str(PORTRAIT)), np.uint8)), read(np.zeros((240, 320, 3), np.uint8))
     read.close()
     assert empty is None
@@ -237,8 +239,9 @@ def damaged(folder: Path) -> Path:
     ("make", "says"), [(lambda folder: folder / "none.task", "is not a file"), (damaged, "cannot be read")]
 )
 def test_invalid_task_file_is_rejected(tmp_path: Path, make: Callable[[Path], Path], says: str) -> None:
+    pytest.importorskip("mediapipe")
     with pytest.raises(ValueError, match=says):
-        MediapipeBlendshapes(make(tmp_path))
+        open_mediapipe(make(tmp_path))
 
 
 @pytest.fixture(scope="module")

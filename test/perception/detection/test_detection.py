@@ -24,7 +24,6 @@ from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.core.types import Detection, FloatArray, Pose, Roi
 from face_expr_ros.perception.detection import FaceDetector, faceboxes, open_detector
 from face_expr_ros.perception.detection.boxes import best_of, containment, cut_out, overlap, shrink
-from face_expr_ros.perception.detection.mediapipe import MediapipeDetector
 from face_expr_ros.synthetic.scene import FaceRenderer
 
 CAMERA = pinhole_camera(640, 480, 45.0)
@@ -55,7 +54,7 @@ def assert_crop_shows(detection: Detection, points: FloatArray) -> None:
     assert 0.95 < crop.width / true.width < 1.4
 
 
-@pytest.mark.parametrize("backend", ["mediapipe", "mediapipe_short", "mediapipe_full"])
+@pytest.mark.parametrize("backend", ["blazeface", "blazeface_short", "blazeface_full"])
 @pytest.mark.parametrize("yaw", [-80, -40, 0, 60])
 def test_a_face_is_found_at_every_yaw_with_the_right_crop(renderer: FaceRenderer, backend: str, yaw: float) -> None:
     image, points = person(renderer, yaw=yaw)
@@ -252,6 +251,6 @@ def test_the_released_faceboxes_finds_a_rendered_face(renderer: FaceRenderer, td
 
 
 def test_an_image_of_a_wall_gives_no_detection() -> None:
-    detector = MediapipeDetector("mediapipe", 0.3)
+    detector = open_detector(DetectionConfig())
     assert detector(WALL) == []
     detector.close()

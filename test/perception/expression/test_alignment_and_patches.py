@@ -1,4 +1,4 @@
-"""What the expression head is given: landmarks in the face's own axes, and patches cut there."""
+"""The inputs of the expression head: landmarks in face coordinates, and patches cut there."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def canonical() -> FloatArray:
 def seen(
     points: FloatArray, yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0, scale: float = 900.0
 ) -> FloatArray:
-    """The points (478, 3) as FaceMesh would give them for a head turned by degrees, in an image of 320 x 240."""
+    """The points (478, 3) as FaceMesh gives them for a head rotated by angles in degrees, in an image of 320 x 240."""
     rotation = UP_AND_NEAR[:, None] * rotation_from_euler(*np.radians([yaw, pitch, roll]))
     return 900.0 * (points @ rotation.T) * UP_AND_NEAR + np.array([160.0, 100.0, 0.0])
 
 
 @pytest.mark.parametrize(("yaw", "pitch", "roll"), [(0, 0, 0), (40, 0, 0), (-30, 15, 0), (0, -20, 35), (60, 20, -90)])
-def test_a_turned_face_is_put_back_into_its_own_axes(
+def test_alignment_removes_the_rotation_of_the_head(
     canonical: FloatArray, yaw: float, pitch: float, roll: float
 ) -> None:
     alignment = align(seen(canonical, yaw, pitch, roll), canonical)
@@ -41,19 +41,19 @@ def test_a_turned_face_is_put_back_into_its_own_axes(
 
 @pytest.mark.parametrize("shift", [(0.0, 0.0), (100.0, -30.5), (1e4, 1e4)])
 @pytest.mark.parametrize("scale", [0.1, 1.0, 30.0])
-def test_features_do_not_change_with_place_and_scale(
+def test_features_are_invariant_to_position_and_scale(
     canonical: FloatArray, shift: tuple[float, float], scale: float
 ) -> None:
     noise = np.random.default_rng(0).normal(0, 2.0, (478, 3))
     points = seen(canonical, yaw=20) + noise
-    wanted = features(align(points, canonical), canonical)
+    expected = features(align(points, canonical), canonical)
     moved = points * scale + np.array([*shift, 0.0])
     given = features(align(moved, canonical), canonical)
-    np.testing.assert_allclose(given, wanted, atol=1e-8)  # centimeters
+    np.testing.assert_allclose(given, expected, atol=1e-8)  # centimeters
     assert given.shape == (FEATURES,)
 
 
-def test_what_an_expression_moves_is_seen_in_centimeters(canonical: FloatArray) -> None:
+def test_features_are_displacements_in_centimeters(canonical: FloatArray) -> None:
     lowered = canonical.copy()
     lowered[17] -= [0.0, 0.01, 0.0]  # the lower lip's middle
     given = features(align(seen(lowered, yaw=30), canonical), canonical).reshape(-1, 3)
@@ -61,7 +61,7 @@ def test_what_an_expression_moves_is_seen_in_centimeters(canonical: FloatArray) 
     np.testing.assert_allclose(np.delete(given[:-1], 17, axis=0), 0.0, atol=1e-9)
 
 
-def test_the_last_feature_is_the_direction_to_the_viewer(canonical: FloatArray) -> None:
+def test_the_last_features_are_the_direction_to_the_viewer(canonical: FloatArray) -> None:
     given = features(align(seen(canonical, yaw=90), canonical), canonical)
     np.testing.assert_allclose(given[-3:], [1.0, 0.0, 0.0], atol=1e-9)  # nose to image left: the left side is near
 
@@ -74,12 +74,12 @@ def test_the_last_feature_is_the_direction_to_the_viewer(canonical: FloatArray) 
         (np.ones((478, 3)), "in one place"),
     ],
 )
-def test_points_that_are_no_face_are_refused(canonical: FloatArray, points: FloatArray, words: str) -> None:
+def test_invalid_points_are_rejected(canonical: FloatArray, points: FloatArray, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         align(points, canonical)
 
 
-def test_steady_points_are_as_many_on_each_side(canonical: FloatArray) -> None:
+def test_steady_points_are_symmetric(canonical: FloatArray) -> None:
     assert abs(canonical[RIGID_POINTS, 0].mean()) < 1e-3  # meters
     assert len(set(RIGID_POINTS.tolist())) == len(RIGID_POINTS)
 
@@ -97,13 +97,13 @@ def cut(image: NDArray[np.uint8], points: FloatArray, canonical: FloatArray, mar
 
 def test_patches_move_with_the_face(canonical: FloatArray) -> None:
     image, points = picture(), seen(canonical)
-    wanted = cut(image, points, canonical)
+    expected = cut(image, points, canonical)
     moved = np.roll(image, (13, -21), axis=(0, 1))
-    np.testing.assert_array_equal(cut(moved, points + np.array([-21.0, 13.0, 0.0]), canonical), wanted)
-    assert wanted.shape == (len(PARTS), SIDE, SIDE)
+    np.testing.assert_array_equal(cut(moved, points + np.array([-21.0, 13.0, 0.0]), canonical), expected)
+    assert expected.shape == (len(PARTS), SIDE, SIDE)
 
 
-def test_an_image_of_twice_the_size_gives_the_same_patches(canonical: FloatArray) -> None:
+def test_patches_are_invariant_to_the_image_size(canonical: FloatArray) -> None:
     image, points = picture(), seen(canonical)
     twice = np.repeat(np.repeat(image, 2, axis=0), 2, axis=1)
     doubled = points * 2 + np.array([0.5, 0.5, 0.0])  # the first pixel's center is the middle of four
@@ -111,7 +111,7 @@ def test_an_image_of_twice_the_size_gives_the_same_patches(canonical: FloatArray
     assert np.abs(difference).max() <= 1  # gray level
 
 
-def test_a_turned_head_shows_the_same_patches_of_a_flat_thing(canonical: FloatArray) -> None:
+def test_patches_are_invariant_to_in_plane_rotation(canonical: FloatArray) -> None:
     image, points = picture(), seen(canonical)
     turn = cv2.getRotationMatrix2D((160.0, 100.0), -30, 1.0)  # clockwise in the image
     turned = cv2.warpAffine(image, turn, (320, 240), flags=cv2.INTER_CUBIC)
@@ -119,7 +119,7 @@ def test_a_turned_head_shows_the_same_patches_of_a_flat_thing(canonical: FloatAr
     assert np.abs(difference[:3]).max() <= 6  # gray levels; eyes and mouth are within both pictures
 
 
-def test_the_eyes_of_a_symmetric_picture_look_alike(canonical: FloatArray) -> None:
+def test_the_eye_patches_of_a_symmetric_picture_are_equal(canonical: FloatArray) -> None:
     alike = np.concatenate([picture()[:, :160], picture()[:, :160][:, ::-1]], axis=1)
     points = seen((canonical + canonical[_twins()] * np.array([-1.0, 1.0, 1.0])) / 2) - np.array([0.5, 0.0, 0.0])
     right, left = cut(alike, points, canonical)[:2].astype(int)
@@ -127,27 +127,27 @@ def test_the_eyes_of_a_symmetric_picture_look_alike(canonical: FloatArray) -> No
 
 
 def _twins() -> NDArray[np.int64]:
-    """Enough of the mirrored order for the eyes' corners: 33 and 133 with 263 and 362."""
+    """The mirrored order for the corners of the eyes only: 33 and 133 with 263 and 362."""
     order = np.arange(478)
     order[[33, 263, 133, 362]] = [263, 33, 362, 133]
     return order
 
 
-def test_a_margin_shows_more_of_the_same(canonical: FloatArray) -> None:
+def test_a_margin_extends_the_patches(canonical: FloatArray) -> None:
     image, points = picture(), seen(canonical)
     wide = cut(image, points, canonical, margin=4)
     difference = wide[:, 4:-4, 4:-4].astype(int) - cut(image, points, canonical)
     assert np.abs(difference).max() <= 1  # gray level
 
 
-def test_color_is_read_as_gray(canonical: FloatArray) -> None:
+def test_color_images_are_converted_to_gray(canonical: FloatArray) -> None:
     image, points = picture(), seen(canonical)
     colored = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR).astype(np.uint8)
     np.testing.assert_array_equal(cut(colored, points, canonical), cut(image, points, canonical))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (7, 300), (240, 320, 3)])
-def test_a_face_beyond_the_image_is_black(canonical: FloatArray, shape: tuple[int, ...]) -> None:
+def test_patches_outside_the_image_are_black(canonical: FloatArray, shape: tuple[int, ...]) -> None:
     image = np.full(shape, 200, np.uint8)
     points = seen(canonical) + np.array([5000.0, 0.0, 0.0])
     assert not cut(image, points, canonical).any()

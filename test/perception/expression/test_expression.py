@@ -1,4 +1,4 @@
-"""Named blendshapes, and the person's own rest."""
+"""Blendshapes from fit coefficients, relative to the neutral expression."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def reader_with(gain: NDArray[np.float64] = NO_GAIN) -> Coefficients:
 
 
 def read(reader: Coefficients, *expression: float, face_id: str = "f1") -> list[float]:
-    """The values that are read from one face in a frame."""
+    """The values estimated for one face in a frame."""
     pose = Pose(np.eye(3), np.zeros(3), True)
     fit = FaceFit(pose, np.zeros(40), np.array(expression), 0.0, np.zeros((68, 3)), np.zeros((3, 4)), 1.0)
     (answer,) = reader(FRAME, [Track(face_id, Roi(0, 0, 9, 9), None, fresh=False)], [fit])
@@ -30,11 +30,11 @@ def read(reader: Coefficients, *expression: float, face_id: str = "f1") -> list[
     return list(answer.values)
 
 
-def test_values_stay_within_0_and_1() -> None:
+def test_values_are_clipped_to_0_and_1() -> None:
     assert read(reader_with(), 0.5, -0.1, 1.2) == pytest.approx([0.5, 0.0, 1.0])
 
 
-def test_the_rest_expression_reads_as_zero_and_full_stays_full() -> None:
+def test_the_neutral_expression_maps_to_0_and_1_stays_1() -> None:
     reader = reader_with()
     read(reader, 0.1, 0.0, 0.4)
     assert reader.calibrate() == 1
@@ -42,14 +42,14 @@ def test_the_rest_expression_reads_as_zero_and_full_stays_full() -> None:
     assert read(reader, 1.0, 0.5, 0.7) == pytest.approx([1.0, 0.5, 0.5])
 
 
-def test_one_persons_rest_is_not_anothers() -> None:
+def test_the_neutral_expression_of_a_face_does_not_affect_others() -> None:
     reader = reader_with()
     read(reader, 0.0, 0.0, 0.4)
     reader.calibrate()
     assert read(reader, 0.0, 0.0, 0.4, face_id="f2") == pytest.approx([0.0, 0.0, 0.4])
 
 
-def test_a_reset_forgets_the_rest() -> None:
+def test_a_reset_deletes_the_neutral_expression() -> None:
     reader = reader_with()
     read(reader, 0.0, 0.0, 0.4)
     reader.calibrate()
@@ -58,7 +58,7 @@ def test_a_reset_forgets_the_rest() -> None:
     assert reader.calibrate() == 1
 
 
-def test_a_face_that_is_no_longer_tracked_loses_its_rest_and_one_that_is_keeps_it() -> None:
+def test_the_neutral_expression_is_kept_while_a_face_is_tracked() -> None:
     reader = reader_with()
     read(reader, 0.0, 0.0, 0.4)
     reader.calibrate()
@@ -68,13 +68,13 @@ def test_a_face_that_is_no_longer_tracked_loses_its_rest_and_one_that_is_keeps_i
     assert read(reader, 0.0, 0.0, 0.4) == pytest.approx([0.0, 0.0, 0.4])
 
 
-def test_nobody_in_the_last_frame_is_nobody_to_calibrate() -> None:
+def test_calibration_without_faces_in_the_last_frame_counts_0() -> None:
     reader = reader_with()
     read(reader, 0.0, 0.0, 0.4)
     assert reader(FRAME, [], []) == []
     assert reader.calibrate() == 0
 
 
-def test_a_gain_stretches_a_value_and_keeps_it_within_1() -> None:
+def test_a_gain_scales_a_value_and_clips_it_to_1() -> None:
     reader = reader_with(np.array([1.5, 1.5, 1.0]))
     assert read(reader, 0.4, 0.9, 0.4) == pytest.approx([0.6, 1.0, 0.4])

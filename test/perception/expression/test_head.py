@@ -1,4 +1,4 @@
-"""The expression head on rendered faces, and what it remembers of them."""
+"""The expression head on rendered faces, and the state that it stores per face."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def head() -> ExpressionHead:
 
 @pytest.fixture(scope="module")
 def shots() -> Shots:
-    """One person at rest ("") and with one blendshape in full: image and FaceMesh's points."""
+    """A person with a neutral expression ("") and with blendshapes at 1: image and FaceMesh's points."""
     model = open_face_model("open")
     renderer, finder = FaceRenderer(model, texture_width=384), open_landmarks(LandmarksConfig())
     result = {}
@@ -56,7 +56,9 @@ def values(head: ExpressionHead, image: NDArray[np.uint8], points: FloatArray, *
 
 @pytest.mark.parametrize("shown", ["jawOpen", "eyeBlinkLeft eyeBlinkRight", "mouthSmileLeft mouthSmileRight"])
 @pytest.mark.parametrize("known", [False, True])
-def test_what_a_face_does_is_read(head: ExpressionHead, shots: Shots, shown: str, known: bool) -> None:
+def test_blendshapes_of_rendered_faces_are_estimated(
+    head: ExpressionHead, shots: Shots, shown: str, known: bool
+) -> None:
     rest = [head(shots[""][0], shots[""][1][None], [None])[1][0]] if known else []
     at_rest, full = values(head, *shots[""], *rest), values(head, *shots[shown], *rest)
     for name in shown.split():
@@ -64,7 +66,7 @@ def test_what_a_face_does_is_read(head: ExpressionHead, shots: Shots, shown: str
         assert full[name] > 0.5
 
 
-def test_faces_together_are_read_as_alone(head: ExpressionHead, shots: Shots) -> None:
+def test_a_batch_gives_the_values_of_single_faces(head: ExpressionHead, shots: Shots) -> None:
     image, points = shots["jawOpen"]
     moved = points + np.array([3.0, 2.0, 0.0], np.float32)
     together, states = head(image, np.stack([points, moved]), [None, np.ones(head.state_size)])
@@ -73,20 +75,20 @@ def test_faces_together_are_read_as_alone(head: ExpressionHead, shots: Shots) ->
     assert states.shape == (2, head.state_size)
 
 
-def test_values_do_not_change_with_the_place_in_the_image(head: ExpressionHead, shots: Shots) -> None:
+def test_values_are_invariant_to_the_position_in_the_image(head: ExpressionHead, shots: Shots) -> None:
     image, points = shots["jawOpen"]
     moved = values(head, np.roll(image, (8, -16), axis=(0, 1)), points + np.array([-16, 8, 0], np.float32))
     assert moved == pytest.approx(values(head, image, points), abs=1e-4)
 
 
-def test_values_do_not_change_with_the_scale_of_the_image(head: ExpressionHead, shots: Shots) -> None:
+def test_values_are_invariant_to_the_scale_of_the_image(head: ExpressionHead, shots: Shots) -> None:
     image, points = shots["jawOpen"]
     twice = np.repeat(np.repeat(image, 2, axis=0), 2, axis=1)
     larger = values(head, twice, points.astype(np.float64) * 2 + np.array([0.5, 0.5, 0.0]))
     assert larger == pytest.approx(values(head, image, points), abs=5e-3)  # patches may differ by a gray level
 
 
-def test_nobody_is_an_answer(head: ExpressionHead) -> None:
+def test_no_faces_give_empty_arrays(head: ExpressionHead) -> None:
     given, states = head(np.zeros((48, 64, 3), np.uint8), np.zeros((0, 478, 3)), [])
     assert given.shape == (0, 52)
     assert states.shape == (0, head.state_size)
@@ -101,12 +103,12 @@ def test_nobody_is_an_answer(head: ExpressionHead) -> None:
         (np.zeros((1, 478, 3)), "in one place"),
     ],
 )
-def test_landmarks_that_are_none_are_refused(head: ExpressionHead, points: FloatArray, words: str) -> None:
+def test_invalid_landmarks_are_rejected(head: ExpressionHead, points: FloatArray, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         head(np.zeros((48, 64, 3), np.uint8), points, [None])
 
 
-def test_a_head_for_other_features_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_head_for_another_feature_version_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("face_expr_ros.perception.expression.head.FEATURE_VERSION", 99)
     with pytest.raises(BundleError, match="expected feature version '99', got '1'"):
         ExpressionHead()
@@ -118,14 +120,14 @@ def stage() -> Head:
 
 
 def show(stage: Head, shot: Shot, stamp: float = 0.0, face_id: str = "f1", seen: bool = True) -> dict[str, float]:
-    """What the stage says of a face in an image at ``stamp`` seconds."""
+    """The blendshapes of a face in an image at ``stamp`` seconds."""
     image, points = shot
     track = Track(face_id, Roi(0, 0, 9, 9), Landmarks(points, 1.0) if seen else None, fresh=False)
     (answer,) = stage(Frame(image, round(stamp * 1e9), "", CAMERA), [track], [FIT])
     return dict(zip(answer.names, answer.values, strict=True))
 
 
-def test_a_face_that_is_calibrated_shows_nothing_at_its_rest(stage: Head, shots: Shots) -> None:
+def test_a_calibrated_neutral_expression_gives_zeros(stage: Head, shots: Shots) -> None:
     show(stage, shots[""])
     assert stage.calibrate() == 1
     at_rest = show(stage, shots[""], 0.1)
@@ -133,20 +135,20 @@ def test_a_face_that_is_calibrated_shows_nothing_at_its_rest(stage: Head, shots:
     assert show(stage, shots["jawOpen"], 0.2)["jawOpen"] > 0.5
 
 
-def test_a_face_out_of_sight_fades(stage: Head, shots: Shots) -> None:
+def test_values_fade_without_landmarks(stage: Head, shots: Shots) -> None:
     full = show(stage, shots["jawOpen"])["jawOpen"]
     later = [show(stage, shots[""], stamp, seen=False)["jawOpen"] for stamp in (0.0, 0.4, 4.0)]
     assert later == pytest.approx([full, full / np.e, 0.0], abs=1e-3)
 
 
-def test_points_that_are_no_face_fade_too(stage: Head, shots: Shots) -> None:
+def test_values_fade_with_degenerate_landmarks(stage: Head, shots: Shots) -> None:
     full = show(stage, shots["jawOpen"])["jawOpen"]
     image, points = shots[""]
     assert show(stage, (image, np.zeros_like(points)), 0.4)["jawOpen"] == pytest.approx(full / np.e, abs=1e-3)
 
 
 @pytest.mark.parametrize("forget", [Head.reset, lambda stage: stage.keep([])])
-def test_a_face_that_is_forgotten_has_no_rest_and_no_past(
+def test_a_deleted_face_has_no_neutral_expression_and_no_history(
     stage: Head, shots: Shots, forget: Callable[[Head], None]
 ) -> None:
     fresh = show(stage, shots["jawOpen"])
@@ -157,7 +159,7 @@ def test_a_face_that_is_forgotten_has_no_rest_and_no_past(
     assert show(stage, shots["jawOpen"], 0.3) == pytest.approx(fresh)
 
 
-def test_a_rest_is_kept_for_each_face(stage: Head, shots: Shots) -> None:
+def test_the_neutral_expression_is_stored_per_face(stage: Head, shots: Shots) -> None:
     show(stage, shots["jawOpen"])
     stage.calibrate()
     of_another = show(stage, shots["jawOpen"], 0.1, face_id="f2")

@@ -1,4 +1,4 @@
-"""A person's rest: taken when asked for, kept while the face is tracked, learned slowly where that is switched on."""
+"""The neutral expression of a face: calibration on request, storage per track, and slow adaptation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CAMERA = pinhole_camera(64, 48, 45.0)
 
 
 class Person:
-    """A face before the coefficients' reader, frame by frame at 30 Hz."""
+    """Simulates a face for the backend `coefficients`, frame by frame at 30 Hz."""
 
     def __init__(self, adapt: float = TIME_CONSTANT) -> None:
         self._reader = Coefficients(NAMES, np.ones(3), Neutrals(ExpressionConfig(neutral_time_constant=adapt)))
@@ -30,7 +30,7 @@ class Person:
         self._noise = np.random.default_rng(3)
 
     def show(self, seconds: float, smile: float = 0.0, blink: float = 0.0, frown: float = 0.0) -> FloatArray:
-        """(n, 3) what is read while the face shows this, with noise of 0.01."""
+        """(n, 3) estimates while the face has these values, with noise of 0.01."""
         shown = np.array([smile, blink, frown])
         count = max(1, round(seconds * PER_SECOND))
         return np.array([self._frame(shown + self._noise.normal(0.0, 0.01, 3)) for _ in range(count)])
@@ -51,12 +51,12 @@ class Person:
 
 
 def states(neutrals: Neutrals, values: Iterable[float], face_id: str = "f1") -> None:
-    """A face that shows one value after the other, as its state and as what is read."""
+    """Observe a sequence of values, both as states and as estimates."""
     for number, value in enumerate(values):
         neutrals.observe(face_id, np.array([value]), np.array([value]), number * FRAME_NS)
 
 
-def test_nobodys_rest_is_known_before_it_is_taken() -> None:
+def test_the_neutral_expression_is_unknown_before_calibration() -> None:
     neutrals = Neutrals(ExpressionConfig())
     states(neutrals, [0.1] * 90)
     assert neutrals.get("f1") is None
@@ -64,7 +64,7 @@ def test_nobodys_rest_is_known_before_it_is_taken() -> None:
     assert neutrals.get("f1") == pytest.approx([0.1])
 
 
-def test_a_blink_while_the_rest_is_taken_is_no_rest() -> None:
+def test_a_blink_during_calibration_is_ignored() -> None:
     person = Person(adapt=0.0)
     person.show(2.0, frown=0.2)
     person.show(0.3, frown=0.2, blink=0.9)
@@ -73,7 +73,7 @@ def test_a_blink_while_the_rest_is_taken_is_no_rest() -> None:
     assert person.show(1.0, frown=0.2)[:, FROWN].mean() < 0.02
 
 
-def test_a_rest_is_what_was_shown_for_the_last_second_and_not_before() -> None:
+def test_calibration_uses_the_last_second_only() -> None:
     neutrals = Neutrals(ExpressionConfig())
     states(neutrals, [0.8] * 300 + [0.1] * 31)
     neutrals.calibrate(["f1"])
@@ -87,7 +87,7 @@ def test_a_single_frame_is_enough_to_calibrate() -> None:
     assert neutrals.get("f1") == pytest.approx([0.3])
 
 
-def test_rests_are_kept_only_of_the_faces_that_are_tracked() -> None:
+def test_neutral_expressions_of_lost_faces_are_deleted() -> None:
     neutrals = Neutrals(ExpressionConfig())
     for face_id in ("f1", "f2"):
         neutrals.set(face_id, np.array([0.5]))
@@ -98,21 +98,21 @@ def test_rests_are_kept_only_of_the_faces_that_are_tracked() -> None:
     assert neutrals.get("f2") is None
 
 
-def test_without_adaptation_a_rest_stays_as_it_was_taken() -> None:
+def test_without_adaptation_the_neutral_expression_is_constant() -> None:
     neutrals = Neutrals(ExpressionConfig())
     neutrals.set("f1", np.array([0.2]))
     states(neutrals, [0.0] * 3000)
     assert neutrals.get("f1") == pytest.approx([0.2])
 
 
-def test_a_resting_face_is_learned_within_seconds() -> None:
+def test_a_neutral_face_is_learned_within_seconds() -> None:
     person = Person()
     assert person.show(0.5, frown=0.15)[:, FROWN].mean() == pytest.approx(0.15, abs=0.01)
     person.show(10.0, frown=0.15)
     assert person.show(1.0, frown=0.15)[:, FROWN].mean() < 0.02
 
 
-def test_a_smile_held_for_a_minute_stays_a_smile() -> None:
+def test_a_smile_held_for_a_minute_keeps_its_value() -> None:
     person = Person()
     person.show(20.0, frown=0.1)
     before = person.show(0.1, smile=0.5)[:, SMILE].mean()
@@ -126,11 +126,11 @@ def test_a_slight_smile_held_for_a_minute_loses_little() -> None:
     assert person.show(60.0, smile=0.2)[-PER_SECOND:, SMILE].mean() > 0.16
 
 
-def test_a_face_that_smiles_from_the_first_frame_on_is_not_taken_for_one_at_rest() -> None:
+def test_a_smile_from_the_first_frame_is_not_taken_as_neutral() -> None:
     assert Person().show(60.0, smile=0.5)[-1, SMILE] == pytest.approx(0.5, abs=0.05)
 
 
-def test_blinks_and_talking_leave_the_learned_rest_alone() -> None:
+def test_blinks_and_speech_do_not_change_the_learned_neutral() -> None:
     person = Person()
     person.show(20.0, frown=0.1)
     for _ in range(20):
@@ -139,24 +139,24 @@ def test_blinks_and_talking_leave_the_learned_rest_alone() -> None:
     assert np.abs(person.show(1.0, frown=0.1).mean(axis=0)).max() < 0.02
 
 
-def test_a_taken_rest_follows_the_face_with_the_time_constant() -> None:
+def test_a_calibrated_neutral_adapts_with_the_time_constant() -> None:
     person = Person()
     person.show(1.0, frown=0.3)
     person.calibrate()
     person.show(3 * TIME_CONSTANT, frown=0.2)
-    # 63 % of the way after one time constant, 95 % after three: what reads too little on the way cannot be seen.
+    # 95 % of the change after three time constants.
     assert person.show(1.0, frown=0.3)[:, FROWN].mean() == pytest.approx((0.3 - 0.205) / (1 - 0.205), abs=0.02)
 
 
-def test_a_pause_adds_nothing_to_what_is_learned() -> None:
+def test_a_pause_between_frames_is_not_learned() -> None:
     neutrals = Neutrals(ExpressionConfig(neutral_time_constant=TIME_CONSTANT))
     for second in range(100):
         neutrals.observe("f1", np.array([0.1]), np.zeros(1), second * 1_000_000_000)
     assert neutrals.get("f1") is None
 
 
-@pytest.mark.parametrize("stamps", [[5, 5, 5], [9, 5, 1]], ids=["stands still", "goes back"])
-def test_time_that_does_not_go_on_adds_nothing(stamps: list[int]) -> None:
+@pytest.mark.parametrize("stamps", [[5, 5, 5], [9, 5, 1]], ids=["equal", "decreasing"])
+def test_equal_and_earlier_stamps_are_not_learned(stamps: list[int]) -> None:
     neutrals = Neutrals(ExpressionConfig(neutral_time_constant=TIME_CONSTANT))
     neutrals.set("f1", np.array([0.5]))
     for stamp in stamps:
@@ -165,12 +165,14 @@ def test_time_that_does_not_go_on_adds_nothing(stamps: list[int]) -> None:
     assert neutrals.calibrate(["f1"]) == 1
 
 
-def test_values_that_are_no_numbers_are_no_rest() -> None:
+def test_values_that_are_not_finite_are_not_learned() -> None:
     neutrals = Neutrals(ExpressionConfig(neutral_time_constant=TIME_CONSTANT))
     states(neutrals, [0.1] * 60 + [np.nan] + [0.1] * 60)
     assert neutrals.get("f1") == pytest.approx([0.1])
 
 
-@pytest.mark.parametrize(("values", "rest"), [([0.0, 0.0], 1.0), ([0.15, 0.0], 0.25), ([0.0, 0.3], 0.0), ([1.0], 0.0)])
-def test_a_face_is_the_less_at_rest_the_more_it_shows(values: list[float], rest: float) -> None:
-    assert neutrality(np.array(values)) == pytest.approx(rest)
+@pytest.mark.parametrize(
+    ("values", "expected"), [([0.0, 0.0], 1.0), ([0.15, 0.0], 0.25), ([0.0, 0.3], 0.0), ([1.0], 0.0)]
+)
+def test_neutrality_decreases_with_the_strongest_movement(values: list[float], expected: float) -> None:
+    assert neutrality(np.array(values)) == pytest.approx(expected)

@@ -1,4 +1,4 @@
-"""What is read from blendshapes: action units, how a face looks, an open mouth."""
+"""Read-outs of blendshapes: action units, valence, arousal, label, and open mouth."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from face_expr_ros.perception.expression.readouts import MouthState, ReadoutRead
 ARKIT = open_face_model("open").expression_names
 DOCUMENT = (ROOT / "docs/expression.md").read_text(encoding="utf-8")
 CONFIG = ExpressionConfig(mouth_open_threshold=0.2, mouth_close_threshold=0.1)
-# The expressions of people who show an emotion (EMFACS), as blendshapes with both sides alike.
+# Expressions of emotions (EMFACS) as symmetric blendshapes.
 SHOWN = {
     "happy": ("cheekSquint", "mouthSmile"),
     "sad": ("browInnerUp", "browDown", "mouthFrown"),
@@ -53,18 +53,18 @@ def face(values: Blendshapes, face_id: str = "f1") -> Face:
     return Face(face_id, 1.0, Roi(0, 0, 9, 9), None, fit, values)
 
 
-def test_every_blendshape_that_the_table_names_is_arkits() -> None:
+def test_the_table_contains_only_arkit_names() -> None:
     assert set(ARKIT) >= facs.REQUIRED
     assert len(set(facs.NAMES)) == len(TABLE)
 
 
-def test_the_table_leaves_out_only_the_blendshapes_that_its_document_names() -> None:
+def test_the_docs_list_the_blendshapes_without_an_action_unit() -> None:
     left_out = sorted(set(ARKIT) - facs.REQUIRED)
     assert "No action unit is made of " + ", ".join(f"`{name}`" for name in left_out) in DOCUMENT.replace("\n", " ")
 
 
 @pytest.mark.parametrize("unit", TABLE, ids=lambda unit: unit.name)
-def test_an_action_unit_is_what_its_document_says(unit: ActionUnit) -> None:
+def test_the_docs_have_the_formula_of_each_action_unit(unit: ActionUnit) -> None:
     rows = [line for line in DOCUMENT.splitlines() if line.startswith(f"| {unit.name} | {unit.meaning} |")]
     assert len(rows) == 1
     assert rows[0].split("|")[3].strip() == formula(unit)
@@ -110,14 +110,14 @@ def test_the_order_of_the_blendshapes_does_not_matter() -> None:
     assert action_units(there) == pytest.approx(action_units(back))
 
 
-def test_action_units_of_other_names_are_refused_with_what_is_missing() -> None:
+def test_missing_blendshapes_are_named_in_the_error() -> None:
     with pytest.raises(ValueError, match=r"got none named browDownLeft, .*tongueOut"):
         action_units(Blendshapes(("jawOpen",), np.ones(1)))
 
 
 @pytest.mark.parametrize("strength", [1.0, 0.7, 0.4])
 @pytest.mark.parametrize("label", SHOWN)
-def test_an_expression_is_called_by_its_name_also_where_it_is_mild(label: str, strength: float) -> None:
+def test_full_and_mild_expressions_have_their_label(label: str, strength: float) -> None:
     assert affect(all_at(SHOWN[label], strength)).label == label
 
 
@@ -144,28 +144,28 @@ def test_every_label_is_tested_and_documented() -> None:
     ],
     ids=str,
 )
-def test_blinking_talking_and_looking_around_are_neutral(given_shapes: dict[str, float]) -> None:
+def test_blinks_speech_and_gaze_are_labeled_neutral(given_shapes: dict[str, float]) -> None:
     assert affect(shapes(**given_shapes)).label == "neutral"
 
 
-def test_a_face_that_shows_nothing_is_neither_pleasant_nor_excited() -> None:
+def test_a_neutral_face_has_valence_and_arousal_0() -> None:
     look = affect(shapes())
     assert (look.valence, look.arousal, look.label) == (0.0, 0.0, "neutral")
 
 
 @pytest.mark.parametrize("prototype", PROTOTYPES, ids=lambda prototype: prototype.label)
-def test_an_expression_lies_where_its_name_does(prototype) -> None:
+def test_each_prototype_has_its_valence_and_arousal(prototype) -> None:
     look = affect(all_at(SHOWN[prototype.label], 1.0))
     assert np.hypot(look.valence - prototype.valence, look.arousal - prototype.arousal) < 0.3
 
 
-def test_half_a_smile_is_half_as_pleasant() -> None:
+def test_half_a_smile_has_half_the_valence() -> None:
     whole, half = (affect(all_at(SHOWN["happy"], value)) for value in (1.0, 0.5))
     assert half.valence == pytest.approx(whole.valence / 2)
 
 
 @given(arrays(np.float64, len(ARKIT), elements=st.floats(0.0, 1.0)))
-def test_read_outs_stay_within_their_bounds(values) -> None:
+def test_read_outs_are_within_their_bounds(values) -> None:
     units = facs.intensities(Blendshapes(ARKIT, values))
     look = read_affect(units)
     assert ((units >= 0.0) & (units <= 1.0)).all()
@@ -175,7 +175,7 @@ def test_read_outs_stay_within_their_bounds(values) -> None:
 
 
 @given(arrays(np.float64, len(ARKIT), elements=st.floats(0.0, 1.0)), st.integers(0, len(ARKIT) - 1))
-def test_valence_and_arousal_do_not_jump(values, index: int) -> None:
+def test_valence_and_arousal_are_continuous(values, index: int) -> None:
     near = values.copy()
     near[index] += 1e-6
     a, b = affect(Blendshapes(ARKIT, values)), affect(Blendshapes(ARKIT, near))
@@ -190,12 +190,12 @@ def test_valence_and_arousal_do_not_jump(values, index: int) -> None:
         ([0.9, 0.05, 0.19, 0.21], [True, False, False, True]),
     ],
 )
-def test_a_mouth_opens_above_one_threshold_and_closes_below_another(openings, states) -> None:
+def test_the_open_mouth_has_hysteresis(openings, states) -> None:
     mouth = MouthState(CONFIG)
     assert [mouth("f1", opening) for opening in openings] == states
 
 
-def test_noise_between_the_thresholds_does_not_make_a_mouth_flicker() -> None:
+def test_noise_between_the_thresholds_does_not_toggle_the_mouth() -> None:
     noise = np.random.default_rng(0).uniform(0.11, 0.19, 300)
     mouth = MouthState(CONFIG)
     assert [opening for opening in noise if mouth("f1", opening)] == []
@@ -203,15 +203,15 @@ def test_noise_between_the_thresholds_does_not_make_a_mouth_flicker() -> None:
     assert all(mouth("f1", opening) for opening in noise)
 
 
-def test_one_persons_mouth_is_not_anothers() -> None:
+def test_the_state_of_the_mouth_is_stored_per_face() -> None:
     read = ReadoutReader(CONFIG)
     ajar, wide = shapes(jawOpen=0.15), shapes(jawOpen=0.5)
     read((face(wide, "f1"), face(ajar, "f2")))
     assert [each.readouts.mouth_open for each in read((face(ajar, "f1"), face(ajar, "f2")))] == [True, False]
 
 
-@pytest.mark.parametrize("forget", [lambda read: read(()), lambda read: read.reset()], ids=["gone", "reset"])
-def test_a_face_that_comes_back_has_its_mouth_closed_until_it_opens(forget) -> None:
+@pytest.mark.parametrize("forget", [lambda read: read(()), lambda read: read.reset()], ids=["deleted", "reset"])
+def test_a_deleted_face_starts_with_a_closed_mouth(forget) -> None:
     read = ReadoutReader(CONFIG)
     read((face(shapes(jawOpen=0.5)),))
     forget(read)
@@ -219,16 +219,16 @@ def test_a_face_that_comes_back_has_its_mouth_closed_until_it_opens(forget) -> N
     assert not again.readouts.mouth_open
 
 
-def test_lips_closed_on_an_open_jaw_are_a_closed_mouth() -> None:
+def test_closed_lips_with_an_open_jaw_are_a_closed_mouth() -> None:
     assert mouth_opening(shapes(jawOpen=0.6, mouthClose=0.6)) == 0.0
     assert mouth_opening(shapes(jawOpen=0.6)) == pytest.approx(0.6)
 
 
-def test_thresholds_in_the_wrong_order_are_refused() -> None:
+def test_thresholds_in_the_wrong_order_are_rejected() -> None:
     with pytest.raises(ConfigError, match=r"expected expression\.mouth_close_threshold of at most .*0\.2\), got 0\.3"):
         MouthState(ExpressionConfig(mouth_open_threshold=0.2, mouth_close_threshold=0.3))
 
 
-def test_a_face_model_without_arkits_names_has_no_read_outs() -> None:
+def test_without_arkit_names_there_are_no_read_outs() -> None:
     (read,) = ReadoutReader(CONFIG)((face(Blendshapes(("jawOpen",), np.ones(1))),))
     assert read.readouts is NO_READOUTS

@@ -1,4 +1,4 @@
-"""The landmark fit and the open bundle's network together, on rendered heads whose pose is known."""
+"""The fused fitter of the open bundle, on rendered heads of known pose."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def fitter(bundle: Bundle) -> FusedFitter:
 
 
 def head_at(bundle: Bundle, yaw: float, seed: int = 3) -> tuple[Frame, Truth]:
-    """A rendered head half a meter away, its yaw in degrees."""
+    """A rendered head at a distance of 0.5 m; yaw in degrees."""
     shape = np.zeros(len(bundle.model.identity))
     pose = Pose(rotation_from_euler(np.radians(yaw), 0.05, 0.0), np.array([0.02, 0.0, 0.5]), metric=True)
     truth = Truth(pose, shape, np.zeros(len(bundle.model.expression)))
@@ -72,16 +72,16 @@ def guess_at(yaw: float, confidence: float) -> FaceFit:
     ("yaw", "confidence", "trust"),
     [(0, 0.9, 1.0), (44, 0.9, 1.0), (60, 0.9, 0.5), (-60, 0.9, 0.5), (76, 0.9, 0.0), (80, 0.4, 1.0)],
 )
-def test_facemesh_is_believed_less_the_more_the_head_is_turned(yaw: float, confidence: float, trust: float) -> None:
+def test_the_weight_of_facemesh_decreases_with_yaw(yaw: float, confidence: float, trust: float) -> None:
     landmarks = Landmarks(np.zeros((478, 3), np.float32), 1.0)
     assert facemesh_weight(landmarks, guess_at(yaw, confidence)) == pytest.approx(trust, abs=0.05)
 
 
-def test_nothing_of_facemesh_is_believed_where_it_saw_nothing() -> None:
+def test_the_weight_of_facemesh_is_0_without_landmarks() -> None:
     assert facemesh_weight(None, guess_at(0.0, 0.9)) == 0.0
 
 
-def test_the_open_bundle_s_best_fitter_is_the_fused_one(bundle: Bundle) -> None:
+def test_auto_selects_the_fused_fitter_for_the_open_bundle(bundle: Bundle) -> None:
     assert backend_name(FittingConfig(), bundle) == "fused"
     assert isinstance(open_fitter(FittingConfig(), bundle), FusedFitter)
 
@@ -95,61 +95,61 @@ def test_a_frontal_face_is_fitted_to_facemesh_alone(bundle: Bundle, fitter: Fuse
 
 
 @pytest.fixture
-def looks(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The ids of the faces that the network is asked for, frame by frame."""
-    asked: list[list[str]] = []
-    look = TddfaFitter.__call__
+def network_calls(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The ids of the faces that the network fits, frame by frame."""
+    calls: list[list[str]] = []
+    call = TddfaFitter.__call__
 
     def recorded(self: TddfaFitter, frame: Frame, tracks: list[Track]) -> list[FaceFit]:
-        asked.append([track.id for track in tracks])
-        return look(self, frame, tracks)
+        calls.append([track.id for track in tracks])
+        return call(self, frame, tracks)
 
     monkeypatch.setattr(TddfaFitter, "__call__", recorded)
-    return asked
+    return calls
 
 
 def frames_of(bundle: Bundle, fitter: FusedFitter, yaw: float, milliseconds: list[int], **changes: object) -> None:
-    """A head of known landmarks, shown at these times; ``changes`` to its track."""
+    """Fit a head with exact landmarks at these times; ``changes`` are applied to its track."""
     frame, truth = head_at(bundle, yaw)
     track = Track("f1", crop_from_landmarks(true_points68(bundle, truth)), exact_landmarks(bundle, truth), False)
     for time in milliseconds:
         fitter(replace(frame, stamp_ns=time * 1_000_000), [replace(track, **changes)])
 
 
-def test_a_frontal_face_is_looked_at_by_the_network_five_times_a_second(
-    bundle: Bundle, fitter: FusedFitter, looks: list[list[str]]
+def test_the_network_fits_a_frontal_face_five_times_a_second(
+    bundle: Bundle, fitter: FusedFitter, network_calls: list[list[str]]
 ) -> None:
     frames_of(bundle, fitter, 5.0, [0, 33, 67, 100, 199, 200, 233, 500])
-    assert looks == [["f1"], [], [], [], [], ["f1"], [], ["f1"]]
+    assert network_calls == [["f1"], [], [], [], [], ["f1"], [], ["f1"]]
 
 
 @pytest.mark.parametrize(
     ("yaw", "changes"), [(40.0, {}), (-60.0, {}), (5.0, {"landmarks": None}), (5.0, {"fresh": True})]
 )
-def test_a_face_that_facemesh_may_not_know_is_looked_at_in_every_frame(
-    bundle: Bundle, fitter: FusedFitter, looks: list[list[str]], yaw: float, changes: dict[str, object]
+def test_the_network_fits_rotated_and_new_faces_in_every_frame(
+    bundle: Bundle, fitter: FusedFitter, network_calls: list[list[str]], yaw: float, changes: dict[str, object]
 ) -> None:
     frames_of(bundle, fitter, yaw, [0, 33, 67], **changes)
-    assert looks == [["f1"]] * 3
+    assert network_calls == [["f1"]] * 3
 
 
-def test_a_face_that_the_network_does_not_see_is_looked_at_in_every_frame(
-    bundle: Bundle, fitter: FusedFitter, looks: list[list[str]]
+def test_the_network_fits_in_every_frame_until_it_is_confident(
+    bundle: Bundle, fitter: FusedFitter, network_calls: list[list[str]]
 ) -> None:
     frames_of(bundle, fitter, 5.0, [0, 33, 67], crop=Roi(-500.0, -500.0, 100.0, 100.0))
-    assert looks == [["f1"]] * 3
+    assert network_calls == [["f1"]] * 3
 
 
-def test_a_reset_or_an_earlier_stamp_forgets_the_looks(
-    bundle: Bundle, fitter: FusedFitter, looks: list[list[str]]
+def test_a_reset_or_an_earlier_stamp_restarts_the_interval(
+    bundle: Bundle, fitter: FusedFitter, network_calls: list[list[str]]
 ) -> None:
     frames_of(bundle, fitter, 5.0, [100, 50])
     fitter.reset()
     frames_of(bundle, fitter, 5.0, [60, 70])
-    assert looks == [["f1"], ["f1"], ["f1"], []]
+    assert network_calls == [["f1"], ["f1"], ["f1"], []]
 
 
-def test_between_two_looks_only_the_landmarks_count(bundle: Bundle, fitter: FusedFitter) -> None:
+def test_between_network_fits_only_landmarks_are_used(bundle: Bundle, fitter: FusedFitter) -> None:
     frame, truth = head_at(bundle, yaw=5.0)
     track = Track("f1", crop_from_landmarks(true_points68(bundle, truth)), exact_landmarks(bundle, truth), False)
     alone = LeastSquaresFitter(FittingConfig(), bundle)
@@ -179,14 +179,12 @@ def outside(frame: Frame) -> Roi:
 
 
 @pytest.mark.parametrize("place", [no_face, outside])
-def test_where_no_face_is_the_confidence_says_so(
-    bundle: Bundle, fitter: FusedFitter, place: Callable[[Frame], Roi]
-) -> None:
+def test_confidence_is_low_without_a_face(bundle: Bundle, fitter: FusedFitter, place: Callable[[Frame], Roi]) -> None:
     frame, _ = head_at(bundle, 0.0)
     assert fitter(frame, [Track("f1", place(frame), None, False)])[0].confidence < DOUBTFUL
 
 
-def test_the_network_alone_serves_the_open_bundle_too(bundle: Bundle) -> None:
+def test_the_backend_tddfa_fits_the_open_bundle(bundle: Bundle) -> None:
     frame, truth = head_at(bundle, yaw=40.0)
     points = true_points68(bundle, truth)
     fit = TddfaFitter(FittingConfig(), bundle)(frame, [Track("f1", crop_from_landmarks(points), None, True)])[0]

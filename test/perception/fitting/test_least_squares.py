@@ -1,4 +1,4 @@
-"""The fit against faces whose pose, shape and expression are known exactly."""
+"""The landmark fit on exact landmarks of known pose, shape and expression."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def model() -> MorphableModel:
 def seen(
     model: MorphableModel, pose: Pose, shape: FloatArray, expression: FloatArray, camera: Camera = CAMERA
 ) -> Track:
-    """What a perfect landmark detector would see of a face; it reads depths along the ray to the face."""
+    """The track of a perfect landmark detector, whose depths are along the ray to the face."""
     points = to_camera(model.facemesh_points(model.vertices(shape, expression)), pose)
     ray = points.mean(axis=0) / np.linalg.norm(points.mean(axis=0))
     depth = ((points - points.mean(axis=0)) @ ray) * camera.matrix[0, 0] / pose.position[2]
@@ -64,7 +64,7 @@ def blendshape(model: MorphableModel, **values: float) -> FloatArray:
 
 @pytest.mark.parametrize("yaw", [-60, -20, 0, 40, 75])
 @pytest.mark.parametrize("pitch", [-30, 0, 25])
-def test_the_pose_of_the_mean_face_is_found(model: MorphableModel, yaw: float, pitch: float) -> None:
+def test_the_pose_of_the_mean_face_is_estimated(model: MorphableModel, yaw: float, pitch: float) -> None:
     angles = np.radians([yaw, pitch, 10.0])
     pose = Pose(rotation_from_euler(*angles), np.array([0.05, -0.03, 0.7]), metric=True)
     found = fit(model, seen(model, pose, np.zeros(40), np.zeros(52))).pose
@@ -72,7 +72,7 @@ def test_the_pose_of_the_mean_face_is_found(model: MorphableModel, yaw: float, p
     assert found.position == pytest.approx(pose.position, rel=0.02, abs=0.001)
 
 
-def test_pose_and_distance_hold_for_other_people_and_expressions(model: MorphableModel) -> None:
+def test_pose_and_distance_of_random_faces_are_estimated(model: MorphableModel) -> None:
     rng = np.random.default_rng(3)
     angle_errors, distance_errors = [], []
     for _ in range(40):
@@ -83,11 +83,11 @@ def test_pose_and_distance_hold_for_other_people_and_expressions(model: Morphabl
         angle_errors.append(np.degrees(np.abs(np.subtract(euler_angles(found.rotation), angles))))
         distance_errors.append(abs(found.position[2] / pose.position[2] - 1))
     assert (np.mean(angle_errors, axis=0) < 1.0).all()  # degrees
-    assert np.mean(distance_errors) < 0.07  # of the distance: nobody can tell a small head from a far one
+    assert np.mean(distance_errors) < 0.07  # of the distance, which is ambiguous with the size of the head
 
 
 def read(model: MorphableModel, **values: float) -> dict[str, float]:
-    """What a face that looks into the camera with these blendshapes is read as."""
+    """The blendshapes estimated for a frontal face with these blendshapes."""
     pose = Pose(rotation_from_euler(0.0, 0.0, 0.0), np.array([0.0, 0.0, 0.6]), metric=True)
     gain = fitter_of(model).expression_gain()
     expression = gain * fit(model, seen(model, pose, np.zeros(40), blendshape(model, **values))).expression
@@ -98,9 +98,7 @@ def read(model: MorphableModel, **values: float) -> dict[str, float]:
     "names",
     [("jawOpen",), ("eyeBlinkLeft", "eyeBlinkRight"), ("mouthSmileLeft", "mouthSmileRight"), ("mouthFunnel",)],
 )
-def test_a_blendshape_alone_is_read_at_its_value_and_above_all_others(
-    model: MorphableModel, names: tuple[str, ...]
-) -> None:
+def test_a_single_blendshape_is_estimated_above_all_others(model: MorphableModel, names: tuple[str, ...]) -> None:
     found = read(model, **dict.fromkeys(names, 0.7))
     for name in names:
         assert found[name] == pytest.approx(0.7, abs=0.1)
@@ -108,14 +106,14 @@ def test_a_blendshape_alone_is_read_at_its_value_and_above_all_others(
 
 
 @pytest.mark.parametrize("side", ["Left", "Right"])
-def test_a_wink_is_not_a_blink(model: MorphableModel, side: str) -> None:
+def test_a_wink_closes_only_one_eye(model: MorphableModel, side: str) -> None:
     other = {"Left": "Right", "Right": "Left"}[side]
     found = read(model, **{f"eyeBlink{side}": 1.0})
     assert found[f"eyeBlink{side}"] > 0.6
     assert found[f"eyeBlink{other}"] < 0.25
 
 
-def test_blendshapes_have_their_twins_on_the_other_side(model: MorphableModel) -> None:
+def test_blendshapes_have_their_counterparts_on_the_other_side(model: MorphableModel) -> None:
     names = model.expression_names
     pairs = {names[index]: names[other] for index, other in enumerate(counterparts(names))}
     assert pairs["mouthSmileLeft"] == "mouthSmileRight"
@@ -124,14 +122,14 @@ def test_blendshapes_have_their_twins_on_the_other_side(model: MorphableModel) -
     assert all(pairs[pairs[name]] == name for name in names)
 
 
-def test_the_gain_neither_shrinks_nor_amplifies_what_landmarks_hardly_show(model: MorphableModel) -> None:
+def test_the_gain_is_between_1_and_2_and_1_for_the_tongue(model: MorphableModel) -> None:
     gain = fitter_of(model).expression_gain()
     assert gain.min() >= 1.0
     assert gain.max() <= 2.0
     assert gain[model.expression_names.index("tongueOut")] == 1.0
 
 
-def test_expression_stays_within_its_bounds(model: MorphableModel) -> None:
+def test_expression_coefficients_are_within_their_bounds(model: MorphableModel) -> None:
     pose = Pose(rotation_from_euler(0.0, 0.0, 0.0), np.array([0.0, 0.0, 0.6]), metric=True)
     beyond = blendshape(model, jawOpen=1.6, mouthPucker=-0.5)
     expression = fit(model, seen(model, pose, np.zeros(40), beyond)).expression
@@ -140,7 +138,7 @@ def test_expression_stays_within_its_bounds(model: MorphableModel) -> None:
     assert expression[model.expression_names.index("jawOpen")] == pytest.approx(1.0)
 
 
-def test_the_shape_settles_when_the_same_person_is_seen_again(model: MorphableModel) -> None:
+def test_the_shape_converges_over_frames_of_one_person(model: MorphableModel) -> None:
     rng = np.random.default_rng(5)
     shape = rng.normal(size=40)
     fitter = fitter_of(model)
@@ -158,23 +156,21 @@ def test_the_shape_settles_when_the_same_person_is_seen_again(model: MorphableMo
     assert np.mean(jumps[-10:]) < 0.5 * np.mean(jumps[:3])
 
 
-def test_without_landmarks_there_is_an_answer_without_confidence(model: MorphableModel) -> None:
+def test_without_landmarks_the_confidence_is_0(model: MorphableModel) -> None:
     found = fit(model, Track("f1", Roi(400, 100, 200, 200), None, fresh=False))
     assert found.confidence == 0.0
     assert found.landmarks68[:, :2].mean(axis=0) == pytest.approx([500, 200], abs=50)  # pixels
 
 
 @pytest.mark.parametrize("spread", [0.0, 1e-7, np.nan])
-def test_landmarks_that_determine_no_face_give_an_answer_without_confidence(
-    model: MorphableModel, spread: float
-) -> None:
+def test_degenerate_landmarks_have_confidence_0(model: MorphableModel, spread: float) -> None:
     points = np.random.default_rng(0).normal(300, spread, (478, 3)).astype(np.float32)
     found = fit(model, Track("f1", Roi(200, 200, 200, 200), Landmarks(points, 1.0), fresh=False))
     assert found.confidence == 0.0
     assert np.isfinite(found.landmarks68).all()
 
 
-def test_the_68_points_and_the_weak_perspective_lie_where_the_face_is(model: MorphableModel) -> None:
+def test_68_points_and_weak_perspective_match_the_projection(model: MorphableModel) -> None:
     pose = Pose(rotation_from_euler(0.3, 0.1, 0.1), np.array([0.1, 0.05, 0.7]), metric=True)
     found = fit(model, seen(model, pose, np.zeros(40), np.zeros(52)))
     points = model.mean[model.landmarks68]
@@ -184,7 +180,7 @@ def test_the_68_points_and_the_weak_perspective_lie_where_the_face_is(model: Mor
     assert np.abs(found.landmarks68 - weak).max() < 16.0  # pixels: the perspective of a head of 220 pixels
 
 
-def test_a_lens_that_distorts_does_not_bend_the_pose(model: MorphableModel) -> None:
+def test_lens_distortion_does_not_change_the_pose(model: MorphableModel) -> None:
     camera = Camera(1280, 720, CAMERA.matrix, np.array([-0.25, 0.08, 0.001, 0.0]), metric=True)
     angles = (0.3, -0.2, 0.1)
     pose = Pose(rotation_from_euler(*angles), np.array([0.15, 0.08, 0.6]), metric=True)
@@ -192,13 +188,13 @@ def test_a_lens_that_distorts_does_not_bend_the_pose(model: MorphableModel) -> N
     assert np.degrees(euler_angles(found.rotation)) == pytest.approx(np.degrees(angles), abs=0.8)
 
 
-def test_a_guessed_camera_gives_a_pose_that_says_so(model: MorphableModel) -> None:
+def test_an_assumed_camera_gives_a_pose_that_is_not_metric(model: MorphableModel) -> None:
     camera = default_camera(1280, 720, 63.0)
     pose = Pose(rotation_from_euler(0.0, 0.0, 0.0), np.array([0.0, 0.0, 0.6]), metric=False)
     assert not fit(model, seen(model, pose, np.zeros(40), np.zeros(52), camera), camera=camera).pose.metric
 
 
-def test_the_same_landmarks_give_the_same_fit(model: MorphableModel) -> None:
+def test_the_fit_is_deterministic(model: MorphableModel) -> None:
     pose = Pose(rotation_from_euler(0.1, 0.1, 0.1), np.array([0.0, 0.0, 0.6]), metric=True)
     track = seen(model, pose, np.zeros(40), blendshape(model, mouthSmileLeft=0.5))
     first, second = fit(model, track), fit(model, track)
@@ -212,14 +208,14 @@ def random_problem(rng: np.random.Generator, size: int) -> tuple[FloatArray, Flo
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_the_bounded_solution_equals_scipys(seed: int) -> None:
+def test_the_bounded_solution_matches_scipy(seed: int) -> None:
     columns, target = random_problem(np.random.default_rng(seed), 52)
     expected = lsq_linear(columns, target, (0.0, 1.0), method="bvls", tol=1e-14).x
     assert solve_unit_box(columns.T @ columns, columns.T @ target) == pytest.approx(expected, abs=1e-4)
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_the_partly_bounded_solution_equals_scipys(seed: int) -> None:
+def test_the_partly_bounded_solution_matches_scipy(seed: int) -> None:
     columns, target = random_problem(np.random.default_rng(seed), 60)
     lower = np.concatenate([np.full(20, -np.inf), np.zeros(40)])
     expected = lsq_linear(columns, target, (lower, np.where(np.isfinite(lower), 1.0, np.inf)), method="bvls", tol=1e-14)
@@ -229,7 +225,7 @@ def test_the_partly_bounded_solution_equals_scipys(seed: int) -> None:
     assert problem(columns.T @ target, elsewhere) == pytest.approx(expected.x, abs=1e-4)
 
 
-def test_a_problem_without_a_solution_says_so() -> None:
+def test_a_singular_problem_raises() -> None:
     with pytest.raises(np.linalg.LinAlgError, match="the problem is not determined"):
         solve_unit_box(np.zeros((3, 3)), np.ones(3))
 

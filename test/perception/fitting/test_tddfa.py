@@ -1,4 +1,4 @@
-"""The network's numbers against faces whose pose and place are known, its confidence, and settings that do not fit."""
+"""The TDDFA fitter with networks of constant output: conversion, confidence, and invalid settings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.tddfa_answers import (
+from support.tddfa_networks import (
     CAMERA,
     CROP,
     EXPRESSIONS,
@@ -19,7 +19,7 @@ from support.tddfa_answers import (
     SHAPES,
     SIZE,
     UNIT,
-    bundle_that_answers,
+    bundle_with_output,
     crop_numbers,
     fit_of,
     frame_of,
@@ -59,7 +59,7 @@ def model() -> MorphableModel:
     x=st.floats(-50, 600), y=st.floats(-50, 400), side=st.floats(20, 500), yaw=st.floats(-1.4, 1.4),
     pitch=st.floats(-0.6, 0.6), z=st.floats(0.3, 3.0),
 )  # fmt: skip
-def test_numbers_of_a_crop_mean_the_same_face_in_the_whole_image(
+def test_crop_parameters_are_converted_to_the_whole_image(
     x: float, y: float, side: float, yaw: float, pitch: float, z: float
 ) -> None:
     pose = Pose(rotation_from_euler(yaw, pitch, 0.1), np.array([0.1, -0.05, z]), metric=True)
@@ -70,7 +70,7 @@ def test_numbers_of_a_crop_mean_the_same_face_in_the_whole_image(
 
 @pytest.mark.parametrize("lens", [[], [-0.2, 0.05, 0.001, -0.001]])
 @pytest.mark.parametrize("yaw", [-80, -30, 0, 50])
-def test_pose_points_and_coefficients_are_those_the_network_speaks_of(
+def test_pose_points_and_coefficients_match_the_network_output(
     tmp_path: Path, model: MorphableModel, yaw: float, lens: list[float]
 ) -> None:
     camera = Camera(640, 480, CAMERA.matrix, np.array(lens), metric=True)
@@ -78,7 +78,7 @@ def test_pose_points_and_coefficients_are_those_the_network_speaks_of(
     rng = np.random.default_rng(2)
     shape, expression = rng.normal(size=SHAPES), rng.uniform(size=EXPRESSIONS) * 0.3
     numbers = crop_numbers(weak_perspective(pose, camera), CROP, camera.height)
-    fit = fit_of(bundle_that_answers(tmp_path, model, np.concatenate([numbers, shape, expression])), camera=camera)
+    fit = fit_of(bundle_with_output(tmp_path, model, np.concatenate([numbers, shape, expression])), camera=camera)
     assert fit.pose.position == pytest.approx(pose.position, rel=1e-4, abs=1e-5)
     assert np.degrees(euler_angles(fit.pose.rotation)) == pytest.approx(
         np.degrees(euler_angles(pose.rotation)), abs=0.01
@@ -88,27 +88,27 @@ def test_pose_points_and_coefficients_are_those_the_network_speaks_of(
     assert fit.weak_perspective == pytest.approx(weak_perspective(fit.pose, camera), rel=1e-3, abs=0.05)
     points = model.vertices(shape, expression)[model.landmarks68]
     assert fit.landmarks68 == pytest.approx(weak_perspective_pixels(fit.weak_perspective, points, 480), abs=0.01)
-    # A weak perspective leaves the lens's perspective by the depth of the face over its distance.
+    # Weak and full perspective differ by the depth of the face relative to its distance.
     assert np.abs(fit.landmarks68[:, :2] - project(to_camera(points, pose), camera)).mean() < 12.0  # pixels
     assert fit.confidence == pytest.approx(1.0, abs=1e-3)
 
 
-def test_a_guessed_camera_gives_a_pose_that_says_so(tmp_path: Path, model: MorphableModel) -> None:
+def test_an_assumed_camera_gives_a_pose_that_is_not_metric(tmp_path: Path, model: MorphableModel) -> None:
     camera = default_camera(640, 480, 63.0)
-    fit = fit_of(bundle_that_answers(tmp_path, model, frontal(camera)), camera=camera)
+    fit = fit_of(bundle_with_output(tmp_path, model, frontal(camera)), camera=camera)
     assert not fit.pose.metric
 
 
 @pytest.mark.parametrize(("logit", "confidence"), [(-800.0, 0.0), (0.0, 0.5), (2.0, 0.881), (800.0, 1.0)])
-def test_a_network_with_a_face_logit_is_as_sure_as_it_says(
+def test_the_face_logit_defines_the_confidence(
     tmp_path: Path, model: MorphableModel, logit: float, confidence: float
 ) -> None:
-    fit = fit_of(bundle_that_answers(tmp_path, model, frontal(), logit))
+    fit = fit_of(bundle_with_output(tmp_path, model, frontal(), logit))
     assert fit.confidence == pytest.approx(confidence, abs=1e-3)
 
 
-def test_all_faces_of_a_frame_are_seen_in_one_run_each_in_its_own_crop(tmp_path: Path, model: MorphableModel) -> None:
-    fitter = TddfaFitter(FittingConfig(), bundle_that_answers(tmp_path, model, frontal(), shade=1e-3))
+def test_a_batch_of_crops_gives_the_fits_of_single_crops(tmp_path: Path, model: MorphableModel) -> None:
+    fitter = TddfaFitter(FittingConfig(), bundle_with_output(tmp_path, model, frontal(), shade=1e-3))
     frame = frame_of(image=np.random.default_rng(0).integers(0, 255, (480, 640, 3), np.uint8))
     crops = [CROP, Roi(0.0, 0.0, 90.0, 90.0), Roi(math.nan, 0.0, 10.0, 10.0), Roi(500.0, 300.0, 300.0, 300.0)]
     together = fitter(frame, [track(crop) for crop in crops])
@@ -119,16 +119,16 @@ def test_all_faces_of_a_frame_are_seen_in_one_run_each_in_its_own_crop(tmp_path:
     assert fitter(frame, []) == []
 
 
-def test_a_fresh_crop_is_looked_at_twice(tmp_path: Path, model: MorphableModel) -> None:
-    bundle = bundle_that_answers(tmp_path, model, frontal())  # at the same place of every crop
+def test_a_fresh_crop_is_refined_in_a_second_run(tmp_path: Path, model: MorphableModel) -> None:
+    bundle = bundle_with_output(tmp_path, model, frontal())  # at the same position in every crop
     first, second = fit_of(bundle), fit_of(bundle, fresh=True)
     recentered = fit_of(bundle, crop_from_landmarks(first.landmarks68))
     assert second.landmarks68 == pytest.approx(recentered.landmarks68)
     assert np.abs(second.landmarks68 - first.landmarks68).max() > 1.0  # pixels
 
 
-def test_nothing_is_remembered(tmp_path: Path, model: MorphableModel) -> None:
-    fitter = TddfaFitter(FittingConfig(), bundle_that_answers(tmp_path, model, frontal(), shade=1e-3))
+def test_a_fit_does_not_depend_on_earlier_frames(tmp_path: Path, model: MorphableModel) -> None:
+    fitter = TddfaFitter(FittingConfig(), bundle_with_output(tmp_path, model, frontal(), shade=1e-3))
     rng = np.random.default_rng(0)
     frames = [frame_of(image=rng.integers(0, 255, (480, 640, 3), np.uint8)) for _ in range(2)]
     alone = fitter(frames[1], [track()])[0].landmarks68
@@ -138,7 +138,7 @@ def test_nothing_is_remembered(tmp_path: Path, model: MorphableModel) -> None:
     assert (fitter.expression_gain() == np.ones(EXPRESSIONS)).all()
 
 
-def test_a_scaled_rotation_is_a_face_and_a_mirror_or_nothing_is_none() -> None:
+def test_scaled_rotations_have_confidence_1_and_mirrors_0() -> None:
     rotation = rotation_from_euler(0.4, -0.2, 0.1)
     off = distortion(np.array([4e-4 * rotation, rotation @ np.diag([1.0, 1.0, -1.0]), np.zeros((3, 3))]))
     assert off == pytest.approx([0.0, math.inf, math.inf], abs=1e-9)
@@ -146,12 +146,12 @@ def test_a_scaled_rotation_is_a_face_and_a_mirror_or_nothing_is_none() -> None:
 
 
 @pytest.mark.parametrize(("stretch", "low", "high"), [(1.05, 0.8, 0.95), (1.116, 0.45, 0.55), (1.5, 0.0, 0.01)])
-def test_the_less_of_a_rotation_the_less_of_a_face(stretch: float, low: float, high: float) -> None:
+def test_confidence_decreases_with_distortion(stretch: float, low: float, high: float) -> None:
     matrix = rotation_from_euler(0.4, -0.2, 0.1) @ np.diag([1.0, stretch, 1.0])
     assert low < confidence_from(distortion(matrix[None]))[0] < high
 
 
-def test_a_network_that_is_no_network_is_one_sentence(tmp_path: Path) -> None:
+def test_an_invalid_or_missing_network_file_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "net.onnx").write_bytes(b"not a network")
     with pytest.raises(BundleError, match=r"net\.onnx' cannot be opened"):
         OnnxNetwork(tmp_path / "net.onnx", ["input"])
@@ -159,31 +159,31 @@ def test_a_network_that_is_no_network_is_one_sentence(tmp_path: Path) -> None:
         OnnxNetwork(tmp_path / "absent.onnx", ["input"])
 
 
-def test_a_network_with_another_input_says_which(tmp_path: Path, model: MorphableModel) -> None:
-    bundle_that_answers(tmp_path, model, frontal())
+def test_a_missing_network_input_is_named_in_the_error(tmp_path: Path, model: MorphableModel) -> None:
+    bundle_with_output(tmp_path, model, frontal())
     with pytest.raises(BundleError, match=r"net\.onnx: expected the input 'image', got 'input'"):
         OnnxNetwork(tmp_path / "net.onnx", ["image"])
 
 
-@pytest.mark.skipif("CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="there is CUDA here")
-def test_cuda_where_there_is_none_is_a_config_error(tmp_path: Path, model: MorphableModel) -> None:
+@pytest.mark.skipif("CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="CUDA is available")
+def test_cuda_without_a_gpu_runtime_is_a_config_error(tmp_path: Path, model: MorphableModel) -> None:
     with pytest.raises(ConfigError, match=r"got CUDAExecutionProvider; set fitting\.provider to cpu"):
-        TddfaFitter(FittingConfig(provider="cuda"), bundle_that_answers(tmp_path, model, frontal()))
+        TddfaFitter(FittingConfig(provider="cuda"), bundle_with_output(tmp_path, model, frontal()))
 
 
-def test_the_network_answers_the_same_on_more_threads(tmp_path: Path, model: MorphableModel) -> None:
-    bundle = bundle_that_answers(tmp_path, model, frontal())
+def test_more_threads_give_the_same_result(tmp_path: Path, model: MorphableModel) -> None:
+    bundle = bundle_with_output(tmp_path, model, frontal())
     fits = [TddfaFitter(FittingConfig(threads=n), bundle)(frame_of(), [track()])[0] for n in (1, 2)]
     assert fits[0].landmarks68 == pytest.approx(fits[1].landmarks68)
 
 
-def test_a_bundle_without_a_network_cannot_be_fitted_by_one(model: MorphableModel) -> None:
+def test_tddfa_requires_a_network_in_the_bundle(model: MorphableModel) -> None:
     with pytest.raises(ConfigError, match="got 'mine', which has none"):
         open_fitter(FittingConfig(backend="tddfa"), Bundle("mine", False, model, None, None))
 
 
-def test_auto_takes_all_that_a_bundle_has(tmp_path: Path, model: MorphableModel) -> None:
-    bundle = bundle_that_answers(tmp_path, model, frontal())
+def test_auto_selects_the_fitter_by_the_parts_of_the_bundle(tmp_path: Path, model: MorphableModel) -> None:
+    bundle = bundle_with_output(tmp_path, model, frontal())
     without = replace(bundle, model=replace(model, facemesh_triangle=np.zeros(0, np.int32)))
     assert isinstance(open_fitter(FittingConfig(), bundle), FusedFitter)
     assert isinstance(open_fitter(FittingConfig(), replace(bundle, network=None)), LeastSquaresFitter)

@@ -1,4 +1,4 @@
-"""Crops of the network: what of the image they show, and those that show nothing."""
+"""Crops for the network: their pixels, and crops outside the image or of invalid size."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from support.tddfa_answers import (
+from support.tddfa_networks import (
     SIZE,
-    bundle_that_answers,
+    bundle_with_output,
     fit_of,
     frontal,
 )
@@ -30,7 +30,7 @@ def model() -> MorphableModel:
     return open_face_model("open")
 
 
-def test_a_crop_within_the_image_is_not_copied() -> None:
+def test_a_crop_inside_the_image_is_a_view() -> None:
     image = np.arange(60 * 80 * 3, dtype=np.uint8).reshape(60, 80, 3)
     pixels = crop_pixels(image, Roi(9.6, 5.4, 30.0, 30.0))
     assert pixels is not None
@@ -38,7 +38,7 @@ def test_a_crop_within_the_image_is_not_copied() -> None:
     assert (pixels == image[5:35, 10:40]).all()
 
 
-def test_a_crop_that_reaches_outside_is_black_there() -> None:
+def test_a_crop_is_black_outside_the_image() -> None:
     image = np.full((60, 80, 3), 200, np.uint8)
     pixels = crop_pixels(image, Roi(-10.0, 50.0, 40.0, 40.0))
     assert pixels is not None
@@ -48,7 +48,7 @@ def test_a_crop_that_reaches_outside_is_black_there() -> None:
     assert (pixels[:, :10] == 0).all()
 
 
-def test_a_huge_crop_is_thinned_and_shows_the_same(portrait: NDArray[np.uint8]) -> None:
+def test_a_huge_crop_is_subsampled(portrait: NDArray[np.uint8]) -> None:
     large = cv2.resize(portrait, None, fx=8, fy=8, interpolation=cv2.INTER_LINEAR)
     small, huge = (
         crop_pixels(portrait, Roi(-50.0, -50.0, 600.0, 600.0)),
@@ -61,10 +61,10 @@ def test_a_huge_crop_is_thinned_and_shows_the_same(portrait: NDArray[np.uint8]) 
     assert np.abs(difference).mean() * 128 < 3.0  # of 255
 
 
-def test_the_networks_input_is_upstreams() -> None:
+def test_the_network_input_is_that_of_3ddfa_v2() -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (77, 77, 3), np.uint8)
-    wanted = (cv2.resize(pixels, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR).astype(np.float32) - 127.5) / 128
-    assert (network_input([pixels], SIZE)[0] == wanted.transpose(2, 0, 1)).all()
+    expected = (cv2.resize(pixels, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR).astype(np.float32) - 127.5) / 128
+    assert (network_input([pixels], SIZE)[0] == expected.transpose(2, 0, 1)).all()
 
 
 @pytest.mark.parametrize(
@@ -82,10 +82,8 @@ def test_the_networks_input_is_upstreams() -> None:
     ],
     ids=repr,
 )
-def test_a_crop_that_shows_nothing_gives_a_face_without_confidence(
-    tmp_path: Path, model: MorphableModel, crop: Roi
-) -> None:
-    fit = fit_of(bundle_that_answers(tmp_path, model, frontal()), crop, fresh=True)
+def test_an_empty_or_invalid_crop_has_confidence_0(tmp_path: Path, model: MorphableModel, crop: Roi) -> None:
+    fit = fit_of(bundle_with_output(tmp_path, model, frontal()), crop, fresh=True)
     assert fit.confidence == 0.0
     assert_finite(fit)
 
@@ -98,19 +96,19 @@ def assert_finite(fit: FaceFit) -> None:
 
 
 @pytest.mark.parametrize("crop", [Roi(-1e9, -1e9, 2e9, 2e9), Roi(600.0, 440.0, 90.0, 90.0), Roi(3.0, 3.0, 1.0, 1.0)])
-def test_a_crop_with_a_little_of_the_image_is_looked_at(tmp_path: Path, model: MorphableModel, crop: Roi) -> None:
-    assert_finite(fit_of(bundle_that_answers(tmp_path, model, frontal()), crop, fresh=True))
+def test_a_crop_that_overlaps_the_image_gives_finite_values(tmp_path: Path, model: MorphableModel, crop: Roi) -> None:
+    assert_finite(fit_of(bundle_with_output(tmp_path, model, frontal()), crop, fresh=True))
 
 
 @pytest.mark.parametrize("size", [1, 2])
-def test_an_image_of_a_pixel_is_no_error(tmp_path: Path, model: MorphableModel, size: int) -> None:
+def test_an_image_of_1_or_2_pixels_gives_finite_values(tmp_path: Path, model: MorphableModel, size: int) -> None:
     camera = default_camera(size, size, 63.0)
-    assert_finite(fit_of(bundle_that_answers(tmp_path, model, frontal()), Roi(0, 0, 1, 1), camera, fresh=True))
+    assert_finite(fit_of(bundle_with_output(tmp_path, model, frontal()), Roi(0, 0, 1, 1), camera, fresh=True))
 
 
 @pytest.mark.parametrize("crop", [Roi(0.0, 0.0, 10_000.0, 10_000.0), Roi(-900.0, -900.0, 10_000.0, 10_000.0)])
 def test_an_image_of_100_megapixels_is_not_copied(crop: Roi) -> None:
-    image = np.zeros((10_000, 10_000, 3), np.uint8)  # the system gives no memory for zeros that nobody touches
+    image = np.zeros((10_000, 10_000, 3), np.uint8)  # untouched zeros use no memory
     pixels = crop_pixels(image, crop)
     assert pixels is not None
     assert np.shares_memory(pixels, image) or pixels.nbytes < 4_000_000
@@ -119,11 +117,11 @@ def test_an_image_of_100_megapixels_is_not_copied(crop: Roi) -> None:
 
 @pytest.mark.parametrize("number", [0, 3, 11, 20, -1])
 @pytest.mark.parametrize("wrong", [math.nan, math.inf])
-def test_a_network_that_answers_no_numbers_gives_a_face_without_confidence(
+def test_network_output_that_is_not_finite_has_confidence_0(
     tmp_path: Path, model: MorphableModel, wrong: float, number: int
 ) -> None:
-    answer = frontal()
-    answer[number] = wrong
-    fit = fit_of(bundle_that_answers(tmp_path, model, answer), fresh=True)
+    values = frontal()
+    values[number] = wrong
+    fit = fit_of(bundle_with_output(tmp_path, model, values), fresh=True)
     assert fit.confidence == 0.0
     assert_finite(fit)

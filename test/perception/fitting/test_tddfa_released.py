@@ -1,4 +1,4 @@
-"""The released network: its answers are those of the original implementation, and it finds rendered faces."""
+"""The released network against the original implementation, and on rendered faces."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from support.paths import ROOT
-from support.tddfa_answers import (
+from support.tddfa_networks import (
     CAMERA,
     frame_of,
     track,
@@ -50,7 +50,7 @@ def released(tddfa_bundle: Path) -> Bundle:
 
 @dataclass(frozen=True)
 class Reference:
-    """AFLW2000-3D's images with the true points (2, 68) that crops are made from, and the original's answers."""
+    """Images of AFLW2000-3D with the true points (2, 68) that define the crops, and the output of the original."""
 
     images: list[Path]
     points: NDArray[np.float32]
@@ -77,44 +77,42 @@ def reference() -> Reference:
 
 @pytest.fixture(scope="module")
 def fits(released: Bundle, reference: Reference) -> list[FaceFit]:
-    """Our answers on the same crops."""
+    """Our fits on the same crops."""
     fitter = TddfaFitter(FittingConfig(), released)
     crops = [crop_from_landmarks(points.T.astype(np.float64)) for points in reference.points]
     return [fitter(frame, [track(crop)])[0] for frame, crop in zip(reference.frames(), crops, strict=True)]
 
 
-def test_coefficients_are_those_of_the_original_implementation(
+def test_coefficients_match_the_original_implementation(
     released: Bundle, reference: Reference, fits: list[FaceFit]
 ) -> None:
     assert released.network is not None
     found = np.array([np.concatenate([fit.shape, fit.expression]) for fit in fits])
-    wanted = reference.parameters[:, 12:]
-    allowed = 1e-3 * np.maximum(np.abs(wanted), released.network.std[12:])
-    assert (np.abs(found - wanted) / allowed).max() < 1.0
+    expected = reference.parameters[:, 12:]
+    allowed = 1e-3 * np.maximum(np.abs(expected), released.network.std[12:])
+    assert (np.abs(found - expected) / allowed).max() < 1.0
 
 
-def test_the_weak_perspective_is_that_of_the_original_implementation(
+def test_the_weak_perspective_matches_the_original_implementation(
     released: Bundle, reference: Reference, fits: list[FaceFit]
 ) -> None:
     network = released.network
     assert network is not None
-    for fit, points, wanted in zip(fits, reference.points, reference.parameters, strict=True):
+    for fit, points, expected in zip(fits, reference.points, reference.parameters, strict=True):
         crop = crop_from_landmarks(points.T.astype(np.float64))
-        theirs = in_image(wanted[None], [crop], network.input_size, 450, network.model_unit, network.origin)[0]
+        theirs = in_image(expected[None], [crop], network.input_size, 450, network.model_unit, network.origin)[0]
         assert fit.weak_perspective[:, :3] == pytest.approx(theirs[:, :3], rel=1e-3, abs=1e-3 * np.abs(theirs).max())
         assert fit.weak_perspective[:2, 3] == pytest.approx(theirs[:2, 3], abs=0.01)  # pixels
 
 
-def test_the_68_points_are_those_of_the_original_implementation(reference: Reference, fits: list[FaceFit]) -> None:
-    for fit, wanted in zip(fits, reference.points68, strict=True):
-        assert fit.landmarks68[:, :2] == pytest.approx(wanted[:2].T, abs=0.05)  # pixels
-        depth = -fit.landmarks68[:, 2]  # theirs grows towards the camera, and its least is 0
-        assert depth - depth.min() == pytest.approx(wanted[2], abs=0.05)
+def test_the_68_points_match_the_original_implementation(reference: Reference, fits: list[FaceFit]) -> None:
+    for fit, expected in zip(fits, reference.points68, strict=True):
+        assert fit.landmarks68[:, :2] == pytest.approx(expected[:2].T, abs=0.05)  # pixels
+        depth = -fit.landmarks68[:, 2]  # the original's depth grows towards the camera, and its minimum is 0
+        assert depth - depth.min() == pytest.approx(expected[2], abs=0.05)
 
 
-def test_the_error_of_the_68_points_equals_the_originals_to_three_digits(
-    reference: Reference, fits: list[FaceFit]
-) -> None:
+def test_the_nme_matches_the_original_to_three_digits(reference: Reference, fits: list[FaceFit]) -> None:
     truth = reference.points.transpose(0, 2, 1).astype(np.float64)
     ours = nme(np.array([fit.landmarks68[:, :2] for fit in fits]), truth)
     theirs = nme(reference.points68[:, :2].transpose(0, 2, 1).astype(np.float64), truth)
@@ -124,7 +122,7 @@ def test_the_error_of_the_68_points_equals_the_originals_to_three_digits(
 
 
 @pytest.mark.slow
-def test_real_faces_are_told_from_what_is_around_them(
+def test_confidence_separates_real_faces_from_background(
     released: Bundle, reference: Reference, fits: list[FaceFit]
 ) -> None:
     fitter = TddfaFitter(FittingConfig(), released)
@@ -139,7 +137,7 @@ def test_real_faces_are_told_from_what_is_around_them(
 
 
 def crop_away_from(face: Roi, rng: np.random.Generator) -> Roi | None:
-    """A random square of an image of 450 x 450 that shares nothing with the face; None where there is hardly room."""
+    """A random square in an image of 450 x 450 that does not overlap the face; None if none is found."""
     for _ in range(40):
         side = rng.uniform(50, 230)
         x, y = rng.uniform(-side / 4, 450 - 0.75 * side, 2)
@@ -150,7 +148,7 @@ def crop_away_from(face: Roi, rng: np.random.Generator) -> Roi | None:
 
 
 @pytest.mark.parametrize("yaw", [-75, -40, 0, 30, 60])
-def test_a_rendered_face_is_found_where_it_is(released: Bundle, model: MorphableModel, yaw: float) -> None:
+def test_a_rendered_face_is_fitted_from_a_shifted_crop(released: Bundle, model: MorphableModel, yaw: float) -> None:
     pose = Pose(rotation_from_euler(math.radians(yaw), 0.0, 0.0), np.array([0.05, 0.02, 0.6]), metric=True)
     image = FaceRenderer(model, texture_width=384).render(model.mean, pose, CAMERA)
     truth = project(to_camera(model.mean[model.landmarks68], pose), CAMERA)
@@ -168,6 +166,6 @@ def geodesic(a: FloatArray, b: FloatArray) -> float:
 
 
 @pytest.mark.parametrize("shade", [0, 128, 255])
-def test_an_even_image_is_no_face(released: Bundle, shade: int) -> None:
+def test_a_uniform_image_has_low_confidence(released: Bundle, shade: int) -> None:
     image = np.full((480, 640, 3), shade, np.uint8)
     assert TddfaFitter(FittingConfig(), released)(frame_of(image=image), [track(fresh=True)])[0].confidence < 0.1

@@ -25,8 +25,9 @@ from face_expr_ros.core.geometry import (
 )
 from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.core.types import FloatArray, Frame, Pose, Roi, Track
+from face_expr_ros.perception import mediapipe_version
 from face_expr_ros.perception.landmarks import LandmarkDetector, open_landmarks
-from face_expr_ros.perception.landmarks.mediapipe_solutions import region_of_crop, region_of_points
+from face_expr_ros.perception.landmarks.regions import region_of_crop, region_of_points
 from face_expr_ros.synthetic.scene import FaceRenderer
 
 CAMERA = pinhole_camera(640, 480, 45.0)
@@ -160,6 +161,7 @@ def test_facemeshs_68_points_are_near_the_models(renderer: FaceRenderer) -> None
 
 @pytest.fixture
 def tasks() -> Iterator[LandmarkDetector]:
+    pytest.importorskip("mediapipe")
     if not TASK.is_file():
         pytest.skip(f"MediaPipe's face_landmarker.task is not in {TASK.parent}")
     detector = open_landmarks(LandmarksConfig(backend="mediapipe_tasks", model_path=str(TASK)))
@@ -184,6 +186,7 @@ def test_tasks_match_faces_to_tracks_and_report_the_others(renderer: FaceRendere
 def test_a_missing_or_damaged_landmark_model_is_a_config_error(
     tmp_path: Path, content: bytes | None, words: str
 ) -> None:
+    pytest.importorskip("mediapipe")
     path = tmp_path / "face_landmarker.task"
     if content is not None:
         path.write_bytes(content)
@@ -191,3 +194,10 @@ def test_a_missing_or_damaged_landmark_model_is_a_config_error(
         open_landmarks(LandmarksConfig(backend="mediapipe_tasks", model_path=str(path)))
     assert str(refused.value).startswith("landmarks.model_path: expected the path of MediaPipe's face_landmarker.task")
     assert words in str(refused.value)
+
+
+@pytest.mark.parametrize("backend", ["mediapipe_solutions", "mediapipe_tasks"])
+def test_a_backend_without_mediapipe_is_a_config_error(monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
+    monkeypatch.setattr(mediapipe_version, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=rf"landmarks\.backend: {backend} needs MediaPipe .*; or choose facemesh"):
+        open_landmarks(LandmarksConfig(backend=backend))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
-from mediapipe.framework.formats import landmark_pb2
 
 from face_expr_ros.core.types import FloatArray
-from face_expr_ros.perception.landmarks.mediapipe_solutions import coordinates
+
+landmark_pb2 = pytest.importorskip("mediapipe.framework.formats.landmark_pb2")
+coordinates = pytest.importorskip("face_expr_ros.perception.landmarks.mediapipe_solutions").coordinates
 
 
-def message(points: FloatArray) -> landmark_pb2.NormalizedLandmarkList:
+def message(points: FloatArray) -> Any:
     rows = [landmark_pb2.NormalizedLandmark(x=x, y=y, z=z) for x, y, z in points.tolist()]
     return landmark_pb2.NormalizedLandmarkList(landmark=rows)
 

@@ -1,4 +1,4 @@
-"""Networks that say what the test wants, and who asks them."""
+"""Bundles whose networks have a constant output, and helpers to fit with them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from face_expr_ros.perception.fitting.tddfa import TddfaFitter
 SIZE, SHAPES, EXPRESSIONS = 120, 40, 52
 CAMERA = pinhole_camera(640, 480, field_of_view=45.0)
 CROP = Roi(200.0, 100.0, 240.0, 240.0)
-UNIT, ORIGIN = 1e-3, np.array([0.001, -0.02, 0.1])  # a network that counts millimeters from inside the head
+UNIT, ORIGIN = 1e-3, np.array([0.001, -0.02, 0.1])  # a network in millimeters with an origin inside the head
 
 
 def frame_of(camera: Camera = CAMERA, image: NDArray[np.uint8] | None = None) -> Frame:
@@ -31,7 +31,7 @@ def track(crop: Roi = CROP, *, fresh: bool = False) -> Track:
 
 
 def crop_numbers(matrix: FloatArray, crop: Roi, height: int) -> FloatArray:
-    """The 12 numbers of a network that sees a weak perspective (3, 4) in a crop: the inverse of `in_image`."""
+    """The 12 network outputs for a weak perspective (3, 4) in a crop: the inverse of `in_image`."""
     scale = SIZE / crop.width
     turn = matrix[:, :3] * scale * UNIT
     x = (matrix[0, 3] - 1 - crop.x) * scale + 1
@@ -39,22 +39,22 @@ def crop_numbers(matrix: FloatArray, crop: Roi, height: int) -> FloatArray:
     return np.column_stack([turn, np.array([x, y, -66.7]) - turn @ ORIGIN / UNIT]).ravel()
 
 
-def bundle_that_answers(
-    folder: Path, model: MorphableModel, answer: FloatArray, logit: float | None = None, shade: float = 0.0
+def bundle_with_output(
+    folder: Path, model: MorphableModel, values: FloatArray, logit: float | None = None, shade: float = 0.0
 ) -> Bundle:
-    """A bundle whose network gives the same parameters whatever it sees.
+    """A bundle whose network has a constant output.
 
-    With ``shade`` every number grows by it for each unit of the crop's mean.
+    With ``shade``, every output grows by that value per unit of the mean of the crop.
     """
-    width = len(answer)
+    width = len(values)
     rng = np.random.default_rng(1)
     mean, std = rng.normal(size=width), rng.uniform(0.5, 2.0, width)
-    said = (answer - mean) / std if logit is None else np.append((answer - mean) / std, logit)
+    normalized = (values - mean) / std if logit is None else np.append((values - mean) / std, logit)
     graph = Graph({"input": ["n", 3, SIZE, SIZE]})
     pooled = graph.node("Flatten", graph.node("GlobalAveragePool", "input"))
-    weight = graph.constant(np.full((3, len(said)), shade / 3, np.float32))
-    output = graph.node("Gemm", pooled, weight, graph.constant(said.astype(np.float32)))
-    graph.save(folder / "net.onnx", {"output": (output, ["n", len(said)])})
+    weight = graph.constant(np.full((3, len(normalized)), shade / 3, np.float32))
+    output = graph.node("Gemm", pooled, weight, graph.constant(normalized.astype(np.float32)))
+    graph.save(folder / "net.onnx", {"output": (output, ["n", len(normalized)])})
     network = Network(
         folder / "net.onnx", "", "input", "output", SIZE, mean, std, SHAPES, EXPRESSIONS, UNIT, ORIGIN
     )  # fmt: skip
@@ -67,7 +67,7 @@ def fit_of(bundle: Bundle, crop: Roi = CROP, camera: Camera = CAMERA, *, fresh: 
 
 
 def frontal(camera: Camera = CAMERA, crop: Roi = CROP) -> FloatArray:
-    """What a network says of the mean face that looks into the camera, 0.7 m away."""
+    """The network output for the mean face towards the camera, at 0.7 m."""
     pose = Pose(rotation_from_euler(0.0, 0.0, 0.0), np.array([0.0, 0.0, 0.7]), metric=True)
     numbers = crop_numbers(weak_perspective(pose, camera), crop, camera.height)
     return np.concatenate([numbers, np.zeros(SHAPES + EXPRESSIONS)])

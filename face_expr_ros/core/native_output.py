@@ -1,0 +1,36 @@
+"""Keeps the log lines of native libraries (TensorFlow Lite, XNNPACK, Abseil) off the terminal.
+
+They are written to file descriptor 2 by C++ code, so that Python's `sys.stderr` cannot intercept them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+SHOW = "FACE_EXPR_NATIVE_LOGS"  # environment variable: any value but "" and "0" shows the lines
+
+
+@contextmanager
+def native_output_hidden() -> Iterator[None]:
+    """Discard what is written to file descriptor 2 inside the block; shown after all when the block raises."""
+    if os.environ.get(SHOW, "0") not in ("", "0"):
+        yield
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as hidden:
+        os.dup2(hidden.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(kept, 2)
+            hidden.seek(0)
+            os.write(2, hidden.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

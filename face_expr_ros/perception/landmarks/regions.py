@@ -1,0 +1,156 @@
+"""The square region of the image that a FaceMesh network processes, and FaceMesh on a region around each track."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face_expr_ros.core.geometry import bounding_box
+from face_expr_ros.core.types import Detection, FloatArray, Frame, Landmarks, Track
+from face_expr_ros.kernels.regions import cut_region
+
+_RIGHT_EYE, _LEFT_EYE = 33, 263  # outer corners
+_MARGIN = 1.5  # of the long side of the points' box: MediaPipe's own margin
+# The region relative to a crop, medians over rendered faces: its side, and the shift of its center towards the
+# forehead. A crop from a detector is larger than one from landmarks.
+_CROP_SIDE, _FRESH_CROP_SIDE, _CROP_UP = 1.2, 1.0, 0.08
+
+
+@dataclass(frozen=True)
+class Region:
+    """The square of the image that the network processes: center and side in pixels, rotation in radians, clockwise."""
+
+    x: float
+    y: float
+    side: float
+    rotation: float
+
+
+class RegionNetwork(Protocol):
+    """A FaceMesh network.
+
+    Attributes:
+        side: of its square input, pixels.
+    """
+
+    side: int
+
+    def __call__(self, region: NDArray[np.float32]) -> tuple[FloatArray, float]:
+        """The landmarks and the presence of a face in a region.
+
+        Args:
+            region: (side, side, 3) RGB in 0..1.
+
+        Returns:
+            (478, 3) x, y and z, relative to the region's corner and side; the presence confidence, 0..1.
+        """
+
+    def close(self) -> None:
+        """Free the network."""
+
+
+class RegionLandmarks:
+    """FaceMesh with irises. The region of a face comes from its landmarks in the previous frame, if there are any.
+
+    Args:
+        network: finds the landmarks in a region.
+        min_presence: minimum presence confidence of a face.
+    """
+
+    resumable = True
+
+    def __init__(self, network: RegionNetwork, min_presence: float) -> None:
+        self._network = network
+        self._last: dict[str, Landmarks] = {}
+        self._min_presence = min_presence
+
+    def __call__(self, frame: Frame, tracks: list[Track]) -> list[Landmarks | None]:
+        """The landmarks of each track; None where FaceMesh finds no face."""
+        found = [self._track(frame, track) for track in tracks]
+        self._last = {track.id: points for track, points in zip(tracks, found, strict=True) if points is not None}
+        return found
+
+    @property
+    def untracked_detections(self) -> list[Detection]:
+        """Always empty: it searches only the regions of the tracks."""
+        return []
+
+    def reset(self) -> None:
+        """Delete the state: the next frame is unrelated to the previous one."""
+        self._last = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """The landmarks of the previous frame."""
+        return {id: {"points": last.points, "confidence": float(last.confidence)} for id, last in self._last.items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        self._last = {id: Landmarks(last["points"], last["confidence"]) for id, last in state.items()}
+
+    def close(self) -> None:
+        """Free the network."""
+        self._network.close()
+
+    def _track(self, frame: Frame, track: Track) -> Landmarks | None:
+        if not track.fresh and track.id in self._last:
+            return self._detect(frame, region_of_points(self._last[track.id].points))
+        approximate = self._detect(frame, region_of_crop(track))
+        return None if approximate is None else self._detect(frame, region_of_points(approximate.points))
+
+    def _detect(self, frame: Frame, region: Region) -> Landmarks | None:
+        """The landmarks in a region; None if there is no face or the region is outside the image."""
+        if not _touches(region, frame.image.shape[1], frame.image.shape[0]):
+            return None
+        points, presence = self._network(network_input(frame.image, region, self._network.side))
+        if presence < self._min_presence:
+            return None
+        return Landmarks(to_image(points, region).astype(np.float32), presence)
+
+
+def region_of_points(points: FloatArray) -> Region:
+    """MediaPipe's region for a face with landmarks (478, >= 2), rotated with the line through the eyes."""
+    box = bounding_box(points)
+    across, down = points[_LEFT_EYE, :2] - points[_RIGHT_EYE, :2]
+    x, y, side = box.x + box.width / 2, box.y + box.height / 2, _MARGIN * max(box.width, box.height)
+    return Region(x, y, side, math.atan2(down, across))
+
+
+def region_of_crop(track: Track) -> Region:
+    """The region for a face of which only the crop and the roll are known."""
+    crop, side = track.crop, _FRESH_CROP_SIDE if track.fresh else _CROP_SIDE
+    x = crop.x + crop.width / 2 + math.sin(track.roll) * _CROP_UP * crop.height
+    y = crop.y + crop.height / 2 - math.cos(track.roll) * _CROP_UP * crop.height
+    return Region(x, y, side * crop.width, track.roll)
+
+
+def _touches(region: Region, width: int, height: int) -> bool:
+    """Whether the rotated region may overlap an image of this size."""
+    reach = region.side * math.sqrt(0.5) + 1.0
+    return -reach < region.x < width + reach and -reach < region.y < height + reach
+
+
+def network_input(image: NDArray[np.uint8], region: Region, side: int) -> NDArray[np.float32]:
+    """(side, side, 3) RGB in 0..1, as MediaPipe cuts it out, including its half-pixel offsets: coordinates relative
+    to the corner of the first pixel are used as if relative to its center."""
+    x, y = _right_axis(region, region.side / side)
+    half = side / 2
+    start = region.x + 0.5 - half * (x - y), region.y + 0.5 - half * (x + y)
+    return cut_region(image, np.array([[x, -y, start[0]], [y, x, start[1]]]), side)
+
+
+def to_image(points: FloatArray, region: Region) -> FloatArray:
+    """Points (478, 3), relative to the region's corner and side, in image pixels."""
+    x, y = _right_axis(region, region.side)
+    start = region.x - 0.5 * (x - y), region.y - 0.5 * (x + y)
+    axes = np.array([[x, -y, 0.0], [y, x, 0.0], [0.0, 0.0, region.side]])
+    return points @ axes.T + [*start, 0.0]
+
+
+def _right_axis(region: Region, length: float) -> tuple[float, float]:
+    """A vector of this length along the region's x axis, in the image; along its y axis it is (-y, x)."""
+    return length * math.cos(region.rotation), length * math.sin(region.rotation)
