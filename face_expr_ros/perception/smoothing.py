@@ -25,7 +25,7 @@ _BLENDSHAPE_UNIT = 0.15
 _LANDMARK_UNIT = 0.2  # face heights
 # Noise: the multiple of its speed that the dead zone covers, the standard deviation that may remain, and the lowest
 # cutoff, Hz; below it the lag would be too large.
-_NOISE_SPEEDS, _RESIDUAL_NOISE, _MIN_CUTOFF = 1.6, 0.005, 0.03
+_NOISE_SPEEDS, _RESIDUAL_NOISE, _MIN_CUTOFF = 1.8, 0.003, 0.02
 _MAX_GAP = 1.0  # seconds; after a longer gap a filter restarts
 
 

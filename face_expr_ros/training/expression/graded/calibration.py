@@ -20,6 +20,7 @@ _MOST_AT_REST, _AT_STRONG = 0.06, 0.95
 _CLEAR_GRADES = (1.5, 2.5)  # where there is nothing strong, these should read as two thirds
 _TWO_THIRDS = 2 / 3
 _FEWEST = 4
+_FEWEST_CLEAR = 30  # copies of faces with a clear grade; with fewer a curve would mostly stretch noise
 KNEE = 0.9
 
 
@@ -47,7 +48,8 @@ def fit_curves(values: FloatArray, grades: FloatArray, names: tuple[str, ...]) -
     for index, (added, subtracted) in enumerate(COLUMNS.values()):
         places = [names.index(name) for name in (*added, *subtracted)]
         known = np.isfinite(grades[:, index])
-        if subtracted or not known.any():  # the sides of a difference are left as they are
+        clear = np.count_nonzero(grades[known, index] >= _CLEAR_GRADES[0])
+        if subtracted or clear < _FEWEST_CLEAR:  # the sides of a difference are left as they are, too
             continue
         scale[places], offset[places] = _best(values[known][:, places], grades[known, index])
     return Curves(scale, offset)
