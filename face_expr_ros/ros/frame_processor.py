@@ -15,6 +15,7 @@ from face_expr_ros.core.config import OutputConfig, PerceptionConfig
 from face_expr_ros.core.types import Frame
 from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.ros.diagnostics import Health
+from face_expr_ros.ros.face_ids import with_unique_ids
 from face_expr_ros.ros.node_runner import LOG_INTERVAL
 from face_expr_ros.ros.outputs import Outputs, check_output
 from face_expr_ros.ros.parameters import Parameters
@@ -29,13 +30,13 @@ class FrameProcessor:
 
     Raises:
         BundleError: the models cannot be loaded, or do not support ``output.annotated``.
-        ConfigError: the face model does not support ``output.mesh_detail``.
+        ConfigError: the face model does not support ``output.mesh_detail``, or ``id_prefix`` is not valid.
     """
 
     def __init__(self, node: LifecycleNode, parameters: Parameters[PerceptionConfig], topic: str) -> None:
         self._node = node
         self._parameters = parameters
-        self._pipeline = Pipeline(parameters.config)
+        self._pipeline = Pipeline(with_unique_ids(parameters.config, node.get_namespace()))
         self._last_stamp_ns: int | None = None
         self._lock = threading.Lock()  # services may be called while an image is processed
         self._outputs = Outputs(node, self._pipeline.model, parameters.config.output)
