@@ -103,8 +103,8 @@ class TrajectoryController:
             self.state = _interpolate(before_ns, (positions, velocities), times[0], self._points[0], now_ns)
         elif now_ns >= times[-1]:
             zeros = np.zeros(len(self.joints))
-            last, velocities = self._points[-1]
-            self.state = State(last, zeros if velocities is None else velocities, zeros)
+            last, end_velocities = self._points[-1]
+            self.state = State(last, zeros if end_velocities is None else end_velocities, zeros)
         else:
             index = int(np.searchsorted(times, now_ns, side="right")) - 1
             self.state = _interpolate(
