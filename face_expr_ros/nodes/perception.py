@@ -26,6 +26,7 @@ from face_expr_ros.core.latest_item import LatestItemWorker
 from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.ros.diagnostics import DiagnosticsPublisher, InputStatus
 from face_expr_ros.ros.frame_processor import FrameProcessor
+from face_expr_ros.ros.lifecycle_manager import Bond, accept_repeated_transitions
 from face_expr_ros.ros.node_runner import StartError, create_events_executor, run_node
 from face_expr_ros.ros.parameters import Parameters
 from face_expr_ros.ros.topics import camera_info_topic, image_topic
@@ -52,6 +53,8 @@ class PerceptionNode(LifecycleNode):
         self.settings = Parameters(self, PerceptionConfig, LIVE_PARAMETERS, check=self._check)
         self._topic = image_topic(self, self.settings.config.image_transport)
         DiagnosticsPublisher(self, self._status)
+        self._bond = Bond(self)
+        accept_repeated_transitions(self)
         self.create_service(Trigger, "~/reset", self._reset)
         self.create_service(Trigger, "~/calibrate_neutral", self._calibrate_neutral)
 
@@ -79,6 +82,7 @@ class PerceptionNode(LifecycleNode):
             self._subscribe(CameraInfo, camera_info_topic(self), self._processor.cameras.update),
             self._subscribe(image_type, self._topic, self._on_image),
         ]
+        self._bond.start()
         self.get_logger().info(f"detecting faces in {self._topic}")
         return SUCCESS
 
@@ -111,6 +115,7 @@ class PerceptionNode(LifecycleNode):
             self._processor = None
 
     def _stop(self) -> None:
+        self._bond.stop()
         for subscription in self._inputs:
             self.destroy_subscription(subscription)
         self._inputs = []
