@@ -6,7 +6,7 @@ ros2 launch face_expr_ros perception.launch.py image:=/camera/image_raw
 import os
 
 from launch import LaunchContext, LaunchDescription
-from launch.actions import OpaqueFunction, SetEnvironmentVariable
+from launch.actions import LogInfo, OpaqueFunction, SetEnvironmentVariable
 from launch_ros.actions import Node
 
 from face_expr_ros.ros.launch_files import (
@@ -18,6 +18,7 @@ from face_expr_ros.ros.launch_files import (
     RESPAWN,
     checked,
     declare,
+    hri_bridge,
     image_remappings,
     package_node,
 )
@@ -35,16 +36,18 @@ FASTRTPS_DISTROS = ("humble", "iron", "jazzy")
 PROFILE = f"{'FASTRTPS' if os.environ.get('ROS_DISTRO') in FASTRTPS_DISTROS else 'FASTDDS'}_DEFAULT_PROFILES_FILE"
 
 
-def start_nodes(context: LaunchContext) -> list[Node]:
+def start_nodes(context: LaunchContext) -> list[Node | LogInfo]:
     """Perception and the selected bridges."""
     arguments = checked(context, ARGUMENTS)
     remappings = image_remappings(arguments)
     if arguments["camera_info"]:
         remappings.append(("camera_info", arguments["camera_info"]))
     transport = {"image_transport": arguments["image_transport"]}
-    nodes = [package_node("perception", arguments, {"bundle": arguments["bundle"]} | transport, remappings)]
+    nodes: list[Node | LogInfo] = [
+        package_node("perception", arguments, {"bundle": arguments["bundle"]} | transport, remappings)
+    ]
     if arguments["hri"]:
-        nodes.append(package_node("hri_bridge", arguments, transport, remappings))
+        nodes.append(hri_bridge(arguments, transport, remappings))
     if arguments["avatars"]:
         nodes.append(package_node("avatar_bridge", arguments))
     return nodes

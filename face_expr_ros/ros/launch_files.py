@@ -31,7 +31,7 @@ COMMON = NAMESPACE | {
     "use_sim_time": ("false", "use the time of /clock"),
     "params_file": ("", "YAML file that overrides the values of config/*.yaml"),
 }
-RESPAWN = {"respawn": ("false", "restart a node that has failed, instead of ending the launch")}
+RESPAWN = {"respawn": ("false", "restart a node that has ended; otherwise a node that fails ends the launch")}
 IMAGE = {
     "image": ("image", "image topic; camera_info is expected next to it"),
     "image_transport": ("", "raw, or compressed to subscribe to <image>/compressed; empty: as in the parameter files"),
@@ -169,6 +169,13 @@ def rviz(config: str, arguments: Mapping[str, Any]) -> Node | LogInfo:
         arguments=["-d", str(CONFIG / config)],
         parameters=[{"use_sim_time": arguments["use_sim_time"]}],
     )
+
+
+def hri_bridge(arguments: Mapping[str, Any], overrides: Mapping[str, Any], remappings: Any) -> Node | LogInfo:
+    """The node hri_bridge; a message if hri_msgs is not installed."""
+    if is_installed("hri_msgs"):
+        return package_node("hri_bridge", arguments, overrides, remappings)
+    return LogInfo(msg=f"hri_msgs is not installed: hri_bridge is not started ({how_to_install('hri_msgs')})")
 
 
 def is_installed(package: str) -> bool:

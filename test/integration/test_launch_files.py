@@ -108,6 +108,12 @@ def test_a_missing_rviz_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
     assert messages[0].startswith("rviz2 is not installed: RViz is not started (sudo apt install ros-")
 
 
+def test_missing_hri_msgs_are_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_packages(monkeypatch)
+    messages = [action.named["msg"] for action in started("perception.launch.py", hri="true") if "msg" in action.named]
+    assert messages[0].startswith("hri_msgs is not installed: hri_bridge is not started")
+
+
 def test_no_camera_is_started_for_the_source_none() -> None:
     assert nodes("demo.launch.py", source="none") == {}
 
