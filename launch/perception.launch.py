@@ -4,58 +4,60 @@ ros2 launch face_expr_ros perception.launch.py image:=/camera/image_raw
 """
 
 import os
-from pathlib import Path
 
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.actions import LogInfo, OpaqueFunction, SetEnvironmentVariable
 from launch_ros.actions import Node
-from launch_ros.parameter_descriptions import ParameterValue
 
-CONFIG = Path(__file__).parent.parent / "config"
+from face_expr_ros.ros.launch_files import (
+    BRIDGES,
+    BUNDLE,
+    COMMON,
+    CONFIG,
+    IMAGE,
+    RESPAWN,
+    checked,
+    declare,
+    hri_bridge,
+    image_remappings,
+    package_node,
+)
+
 ARGUMENTS = {
-    "image": ("image", "image topic; camera_info is expected next to it"),
-    "bundle": ("", "face model and networks; empty: as in the parameter files"),
-    "namespace": ("", "namespace of the node and its topics"),
-    "use_sim_time": ("false", "use the time of /clock"),
-    "params_file": ("", "YAML file that overrides the values of config/perception.yaml"),
+    **IMAGE,
+    "camera_info": ("", "camera_info topic; empty: next to the image topic"),
+    **BUNDLE,
+    **BRIDGES,
+    **RESPAWN,
+    **COMMON,
 }
 # The Fast DDS of these distributions reads another variable than later versions; a user's own profile is kept.
 FASTRTPS_DISTROS = ("humble", "iron", "jazzy")
 PROFILE = f"{'FASTRTPS' if os.environ.get('ROS_DISTRO') in FASTRTPS_DISTROS else 'FASTDDS'}_DEFAULT_PROFILES_FILE"
 
 
-def start_nodes(context: LaunchContext) -> list[Node]:
-    """The node with its parameters and remappings."""
-    arguments = context.launch_configurations
-    parameters = [str(CONFIG / "perception.yaml"), *filter(None, [arguments["params_file"]])]
-    parameters.append({"use_sim_time": arguments["use_sim_time"] == "true"})
-    if arguments["bundle"]:
-        parameters.append({"bundle": ParameterValue(arguments["bundle"], value_type=str)})
-    remappings = [("image", arguments["image"])] if arguments["image"] != "image" else []
-    return [
-        Node(
-            package="face_expr_ros",
-            executable="perception",
-            name="perception",
-            namespace=arguments["namespace"],
-            parameters=parameters,
-            remappings=remappings,
-            output="screen",
-        )
+def start_nodes(context: LaunchContext) -> list[Node | LogInfo]:
+    """Perception and the selected bridges."""
+    arguments = checked(context, ARGUMENTS)
+    remappings = image_remappings(arguments)
+    if arguments["camera_info"]:
+        remappings.append(("camera_info", arguments["camera_info"]))
+    transport = {"image_transport": arguments["image_transport"]}
+    nodes: list[Node | LogInfo] = [
+        package_node("perception", arguments, {"bundle": arguments["bundle"]} | transport, remappings)
     ]
-
-
-def declare(name: str, default: str, description: str) -> DeclareLaunchArgument:
-    """A launch argument; boolean arguments accept only true and false."""
-    choices = ["true", "false"] if default in ("true", "false") else None
-    return DeclareLaunchArgument(name, default_value=default, description=description, choices=choices)
+    if arguments["hri"]:
+        nodes.append(hri_bridge(arguments, transport, remappings))
+    if arguments["avatars"]:
+        nodes.append(package_node("avatar_bridge", arguments))
+    return nodes
 
 
 def generate_launch_description() -> LaunchDescription:
     """The launch description for ros2 launch."""
     return LaunchDescription(
         [
-            *(declare(name, *rest) for name, rest in ARGUMENTS.items()),
+            *declare(ARGUMENTS),
             SetEnvironmentVariable(PROFILE, os.environ.get(PROFILE) or str(CONFIG / "fastdds.xml")),
             OpaqueFunction(function=start_nodes),
         ]

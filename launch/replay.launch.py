@@ -4,70 +4,75 @@ ros2 launch face_expr_ros replay.launch.py bag:=/data/talk image:=/camera/image_
 """
 
 from pathlib import Path
+from typing import Any
 
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, ExecuteProcess, IncludeLaunchDescription, OpaqueFunction, Shutdown
-from launch.launch_description_sources import PythonLaunchDescriptionSource
-from launch.substitutions import LaunchConfiguration
-from launch_ros.actions import Node
+from launch.actions import ExecuteProcess, OpaqueFunction, Shutdown, TimerAction
 
-LAUNCH = Path(__file__).parent
-CONFIG = LAUNCH.parent / "config"
+from face_expr_ros.ros.launch_files import (
+    BRIDGES,
+    BUNDLE,
+    COMMON,
+    IMAGE,
+    checked,
+    declare,
+    end_if_failed,
+    how_to_install,
+    include,
+    is_installed,
+    rviz,
+    to_float,
+)
+from face_expr_ros.ros.launch_parameters import LaunchError
+
+FORWARDED = {**IMAGE, **BUNDLE, **BRIDGES, **{name: COMMON[name] for name in ("namespace", "params_file")}}
 ARGUMENTS = {
     "bag": (None, "the bag: a folder, or an .mcap file"),
-    "image": ("image", "image topic in the bag; camera_info is expected next to it"),
     "topics": ("", "topics of the bag to publish, separated by spaces; empty: all"),
     "rate": ("1.0", "speed relative to real time"),
     "loop": ("false", "restart the bag at its end"),
     "delay": ("5.0", "seconds before the bag starts, in which perception loads its models"),
     "rviz": ("false", "start RViz with config/face_expr.rviz"),
-    "bundle": ("", "face model and networks; empty: as in the parameter files"),
-    "namespace": ("", "namespace of the node and its topics"),
-    "params_file": ("", "YAML file that overrides the values of config/perception.yaml"),
+    **FORWARDED,
 }
-FORWARDED = ("image", "bundle", "namespace", "params_file")
 
 
-def play(arguments: dict[str, str]) -> ExecuteProcess:
-    """``ros2 bag play`` with /clock; the launch is shut down at the end of the bag."""
-    command = ["ros2", "bag", "play", arguments["bag"], "--clock"]
-    command += ["--rate", arguments["rate"], "--delay", arguments["delay"]]
-    if arguments["loop"] == "true":
+def play(arguments: dict[str, Any]) -> TimerAction:
+    """``ros2 bag play`` with /clock after the delay; the launch ends with the bag.
+
+    The player's own option --delay applies to each round of --loop, too.
+
+    Raises:
+        LaunchError: the bag does not exist, ``ros2 bag`` is not installed, or a number is not valid.
+    """
+    if not Path(arguments["bag"]).exists():
+        raise LaunchError(f"bag: {arguments['bag']} does not exist")
+    if not is_installed("ros2bag"):
+        raise LaunchError(f"ros2bag is not installed: {how_to_install('ros2bag')}, or use face_expr replay")
+    command = ["ros2", "bag", "play", arguments["bag"], "--clock", "--rate", str(to_float("rate", arguments["rate"]))]
+    if arguments["loop"]:
         command.append("--loop")
     if arguments["topics"]:
         command += ["--topics", *arguments["topics"].split()]
-    return ExecuteProcess(cmd=command, output="screen", on_exit=Shutdown(reason="the bag has ended"))
+    player = ExecuteProcess(cmd=command, output="screen", on_exit=end)
+    return TimerAction(period=to_float("delay", arguments["delay"]), actions=[player])
 
 
-def rviz(namespace: str) -> Node:
-    """RViz in the namespace of the nodes, because the topics in its configuration are relative."""
-    return Node(
-        package="rviz2",
-        executable="rviz2",
-        namespace=namespace,
-        arguments=["-d", str(CONFIG / "face_expr.rviz")],
-        parameters=[{"use_sim_time": True}],
-    )
+def end(event: Any, context: LaunchContext) -> Shutdown:
+    """End the launch with the bag, with the player's failure as its own."""
+    end_if_failed(event, context)
+    return Shutdown(reason="the bag has ended")
 
 
-def start(context: LaunchContext) -> list[ExecuteProcess | Node]:
-    """The player, and RViz if selected."""
-    arguments = context.launch_configurations
-    return [play(arguments), *([rviz(arguments["namespace"])] if arguments["rviz"] == "true" else [])]
-
-
-def declare(name: str, default: str | None, description: str) -> DeclareLaunchArgument:
-    """A launch argument; it is required without a default, and boolean arguments accept only true and false."""
-    choices = ["true", "false"] if default in ("true", "false") else None
-    return DeclareLaunchArgument(name, default_value=default, description=description, choices=choices)
+def start(context: LaunchContext) -> list[Any]:
+    """Perception, the player, and RViz if selected."""
+    arguments = checked(context, ARGUMENTS) | {"use_sim_time": True}
+    player = play(arguments)
+    forwarded = {name: arguments[name] for name in (*FORWARDED, "use_sim_time")}
+    viewer = [rviz("face_expr.rviz", arguments)] if arguments["rviz"] else []
+    return [include("perception.launch.py", forwarded), player, *viewer]
 
 
 def generate_launch_description() -> LaunchDescription:
     """The launch description for ros2 launch."""
-    perception = IncludeLaunchDescription(
-        PythonLaunchDescriptionSource(str(LAUNCH / "perception.launch.py")),
-        launch_arguments=[*((name, LaunchConfiguration(name)) for name in FORWARDED), ("use_sim_time", "true")],
-    )
-    return LaunchDescription(
-        [*(declare(name, *rest) for name, rest in ARGUMENTS.items()), perception, OpaqueFunction(function=start)]
-    )
+    return LaunchDescription([*declare(ARGUMENTS), OpaqueFunction(function=start)])

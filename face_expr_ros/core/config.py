@@ -256,6 +256,16 @@ class PerceptionConfig:
         maximum=3600.0,
     )
     autostart: bool = setting(True, "configure and activate at start; false waits for a lifecycle manager")
+    id_prefix: str = setting(
+        "",
+        "prefix of the ids and frames of faces; empty is made from the namespace: front_ for /front; none disables it",
+    )
+    first_id: int = setting(
+        0,
+        "number of the first face; 0 is made from the start time, so that ids are not reused after a restart",
+        minimum=0,
+        maximum=999999999,
+    )
     detection: DetectionConfig = DetectionConfig()
     landmarks: LandmarksConfig = LandmarksConfig()
     tracker: TrackerConfig = TrackerConfig()

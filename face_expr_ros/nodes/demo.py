@@ -67,7 +67,8 @@ def run_demo(
         if sink is not None:
             stack.enter_context(sink)
         page = {"bundle": bundle, "port": free_port(WebConfig().port)} if web or not (headless or window) else None
-        return run_nodes(sink, camera, {"bundle": bundle}, seconds, page).report()
+        perception = {"bundle": bundle, "first_id": 1}
+        return run_nodes(sink, camera, perception, seconds, page).report()
 
 
 def run_nodes(

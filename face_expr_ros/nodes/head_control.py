@@ -15,7 +15,7 @@ from face_expr_ros.core.types import FaceState
 from face_expr_ros.msg import FaceArray
 from face_expr_ros.retargeting.config import HeadControlConfig
 from face_expr_ros.retargeting.head import HeadController
-from face_expr_ros.retargeting.joints import load_joints
+from face_expr_ros.retargeting.joints import load_joints, select_joints
 from face_expr_ros.ros.diagnostics import DiagnosticsPublisher, node_status
 from face_expr_ros.ros.face_states import face_states
 from face_expr_ros.ros.joint_messages import joint_state, joint_trajectory, measured_positions
@@ -31,7 +31,10 @@ class HeadControlNode(Node):
     def __init__(self) -> None:
         super().__init__("head_control", automatically_declare_parameters_from_overrides=True)
         self._config = Parameters(self, HeadControlConfig, LIVE_PARAMETERS, on_change=self._configure).config
-        self._controller = HeadController(load_joints(self._config.table), self._config, self._warn)
+        delay = 0.0 if self._config.output == "joint_state" else self._config.trajectory_delay
+        self._lead_ns = round(min(self._config.trajectory_lead, delay) * 1e9)
+        joints = select_joints(load_joints(self._config.table), self._config.joints)
+        self._controller = HeadController(joints, self._config, self._warn, delay)
         self._names = tuple(self._controller.joints)
         self._latest: FaceArray | None = None
         self._messages = 0
@@ -83,7 +86,8 @@ class HeadControlNode(Node):
         if self._state is not None:
             self._state.publish(joint_state(targets, now.to_msg()))
         if self._trajectory is not None:
-            self._trajectory.publish(joint_trajectory(targets, 1.0 / self._config.rate))
+            knots = self._controller.trajectory(now.nanoseconds + self._lead_ns)
+            self._trajectory.publish(joint_trajectory(self._names, knots))
 
     def _faces(self) -> tuple[FaceState, ...] | None:
         """The faces of the latest message since the last tick; None without a message or if it is invalid."""

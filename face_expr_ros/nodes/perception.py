@@ -56,6 +56,8 @@ class PerceptionNode(LifecycleNode):
         self.settings = Parameters(self, PerceptionConfig, LIVE_PARAMETERS, check=self._check)
         self._topic = image_topic(self, self.settings.config.image_transport)
         DiagnosticsPublisher(self, self._status)
+        self._bond = Bond(self)
+        accept_repeated_transitions(self)
         TrackingServices(self, self._active_processor)
         self.create_timer(TIMEOUT_CHECK, self._check_timeout, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
@@ -86,6 +88,7 @@ class PerceptionNode(LifecycleNode):
         ]
         if self.settings.config.use_depth:
             self._inputs.append(self._subscribe(Image, "depth/image", self._processor.depth.update))
+        self._bond.start()
         self.get_logger().info(f"detecting faces in {self._topic}")
         return SUCCESS
 
@@ -125,6 +128,7 @@ class PerceptionNode(LifecycleNode):
             release_freed_memory()
 
     def _stop(self) -> None:
+        self._bond.stop()
         for subscription in self._inputs:
             self.destroy_subscription(subscription)
         self._inputs = []

@@ -58,7 +58,7 @@ class Pipeline:
         self.stage_seconds: dict[str, float] = {}
         self._rotation = ImageRotation(config.image_rotation)
         self._detector = open_detector(config.detection, bundle.detector_path)
-        self._tracker = Tracker(config.tracker, config.landmarks.max_faces)
+        self._tracker = Tracker(config.tracker, config.landmarks.max_faces, config.id_prefix, config.first_id)
         self._scheduler = DetectionScheduler(self._detector, self._tracker, config.detection.interval)
         self._landmarks = open_landmarks(config.landmarks)
         self._fitter = open_fitter(config.fitting, bundle)

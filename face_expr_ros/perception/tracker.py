@@ -35,11 +35,12 @@ class Tracker:
     Per frame: call the tracker for the tracks to fit, then `update` with their fits.
     """
 
-    def __init__(self, config: TrackerConfig, max_faces: int) -> None:
-        """Follows up to ``max_faces`` at the same time."""
+    def __init__(self, config: TrackerConfig, max_faces: int, id_prefix: str = "", first_id: int = 1) -> None:
+        """Follows up to ``max_faces`` at the same time; the first is ``<id_prefix>f<first_id>``."""
         self._config = config
         self._max_faces = max_faces
-        self._count = 0
+        self._prefix = f"{id_prefix}f"
+        self._count = max(first_id, 1) - 1
         self._states: dict[str, TrackState] = {}
         self._last_stamp_ns: int | None = None
 
@@ -86,7 +87,7 @@ class Tracker:
         tracks = [
             Track(id, state.crop, None, state.fresh, state.roll) for id, state in self._states.items() if state.in_view
         ]
-        return sorted(tracks, key=lambda track: int(track.id[1:]))
+        return sorted(tracks, key=lambda track: int(track.id.removeprefix(self._prefix)))
 
     def update(self, tracks: Sequence[Track], fits: Sequence[FaceFit], stamp_ns: int) -> list[bool]:
         """Update the tracks with their fits.
@@ -168,7 +169,7 @@ class Tracker:
 
     def _new(self, detection: Detection, stamp_ns: int) -> TrackState:
         self._count += 1
-        state = self._states[f"f{self._count}"] = TrackState.start(detection, stamp_ns)
+        state = self._states[f"{self._prefix}{self._count}"] = TrackState.start(detection, stamp_ns)
         return state
 
     def _match(self, detections: Sequence[Detection], stamp_ns: int) -> dict[int, str]:

@@ -20,6 +20,25 @@ class HeadControlConfig:
         "(trajectory_msgs/JointTrajectory), or both",
         choices=("joint_state", "joint_trajectory", "both"),
     )
+    joints: str = setting(
+        "", "joints of the table to control, separated by spaces, for a controller that has only these; empty means all"
+    )
+    trajectory_delay: float = setting(
+        0.2,
+        "joint_trajectory: time from a decision to the motion; a controller that misses messages for at most as long "
+        "stays within the limits",
+        unit="s",
+        minimum=0.02,
+        maximum=1.0,
+    )
+    trajectory_lead: float = setting(
+        0.0,
+        "joint_trajectory: how far in the future a message starts, at most trajectory_delay; a few periods for "
+        "controllers with allow_trajectory_replacement",
+        unit="s",
+        minimum=0.0,
+        maximum=1.0,
+    )
     rate: float = setting(50.0, "publishing rate", unit="Hz", minimum=5.0, maximum=1000.0)
     start: str = setting(
         "rest",

@@ -11,8 +11,8 @@ import numpy as np
 from face_expr_ros.core.types import FaceState
 from face_expr_ros.retargeting.config import HeadControlConfig
 from face_expr_ros.retargeting.follow import FaceSelector
+from face_expr_ros.retargeting.joint_motion import JointMotion, Knot
 from face_expr_ros.retargeting.joints import Joint, JointTargets
-from face_expr_ros.retargeting.limiter import advance
 from face_expr_ros.retargeting.sources import weighted_sum
 
 SECOND = 10**9  # nanoseconds
@@ -27,9 +27,17 @@ class HeadController:
         joints: the joint table, by joint name.
         config: face selection and timeouts; see :meth:`configure`.
         warn: called with a message after a time jump.
+        delay: seconds from a decision to the motion, for :meth:`trajectory`; see `JointMotion`. The joints then move to
+            the end of their trajectory without further calls, and are not at rest after a pause between two calls.
     """
 
-    def __init__(self, joints: Mapping[str, Joint], config: HeadControlConfig, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        joints: Mapping[str, Joint],
+        config: HeadControlConfig,
+        warn: Callable[[str], None],
+        delay: float = 0.0,
+    ) -> None:
         self.joints = dict(joints)
         self.config = config
         self.followed = ""  # id of the face; empty without one
@@ -40,14 +48,14 @@ class HeadController:
         self._message_ns = 0  # time of the last message
         self._lost_ns: int | None = None  # time since which no face is in view
         self._resting = True
-        self._goals = [joint.rest for joint in self.joints.values()]
-        self._velocities = [0.0] * len(self.joints)
-        self._positions = list(self._goals)
-        self._past: deque[tuple[int, list[float]]] = deque()  # times and positions of the last second
+        self._delay_ns = round(delay * SECOND)
+        self._motion = JointMotion(tuple(self.joints.values()), delay)
+        self._initial = [joint.rest for joint in self.joints.values()]
+        self._past: deque[tuple[int, tuple[float, ...]]] = deque()  # times and positions since one second ago
 
     def set_positions(self, positions: Sequence[float]) -> None:
         """Set the measured joint positions, before the first call."""
-        self._positions = list(positions)
+        self._initial = list(positions)
 
     def configure(self, config: HeadControlConfig) -> None:
         """Replace the config."""
@@ -60,34 +68,55 @@ class HeadController:
             faces: of the message received since the last call, may be empty; None if no message was received.
             now_ns: time in nanoseconds, of the clock of the image stamps.
         """
-        elapsed = self._elapsed(now_ns)
+        self._check_time(now_ns)
         if faces is not None:
             self._update_goals(faces, now_ns)
         self._update_timeouts(now_ns)
-        self._move(elapsed)
+        self._motion.speed = self.config.return_speed if self._resting else 1.0
+        self._motion.advance(now_ns)
         self._record(now_ns)
-        return JointTargets(tuple(self.joints), tuple(self._positions), tuple(self._velocities))
+        now = self._motion.at(now_ns)
+        return JointTargets(tuple(self.joints), now.positions, now.velocities)
 
-    def _elapsed(self, now_ns: int) -> float:
-        """Seconds since the last call; a time jump resets all timers and keeps the joint positions.
+    def trajectory(self, start_ns: int) -> list[Knot]:
+        """The motion from ``start_ns`` until all joints are at rest.
 
-        After a jump backwards the motion continues as after one period. After a jump forwards the joints have stopped
-        at the last target, and the motion starts from rest.
+        Args:
+            start_ns: from the time of the last call up to ``delay`` later.
         """
+        return self._motion.trajectory(start_ns)
+
+    def _check_time(self, now_ns: int) -> None:
+        """Start the motion at the first call; a time jump resets all timers and keeps the joint positions."""
         last_ns, self._now_ns = self._now_ns, now_ns
-        elapsed = 0.0 if last_ns is None else (now_ns - last_ns) / SECOND
-        if last_ns is not None and 0.0 <= elapsed <= MAX_STEP:
-            return elapsed
-        if last_ns is not None:
-            self._warn(f"time jumped by {elapsed:.3f} s: timers are reset, joint positions are kept")
+        if last_ns is None:
+            self._motion.start(self._initial, now_ns)
+            self._reset_timers(now_ns)
+        elif not 0 <= now_ns - last_ns <= MAX_STEP * SECOND:
+            self._warn(
+                f"time jumped by {(now_ns - last_ns) / SECOND:.3f} s: timers are reset, joint positions are kept"
+            )
+            self._follow_jump(last_ns, now_ns)
+            self._reset_timers(now_ns)
+
+    def _follow_jump(self, last_ns: int, now_ns: int) -> None:
+        """After a jump backwards the motion continues as after one period.
+
+        After a jump forwards the joints have stopped at the last target and start from rest; with a delay, they have
+        moved on along the last trajectory.
+        """
+        if now_ns < last_ns:
+            self._motion.shift(now_ns - round(SECOND / self.config.rate))
+        elif self._delay_ns:
+            self._motion.advance(now_ns)
+        else:
+            self._motion.start(self._motion.at(last_ns).positions, now_ns)
+
+    def _reset_timers(self, now_ns: int) -> None:
         self._message_ns = now_ns
         self._lost_ns = None if self._lost_ns is None else now_ns
         self._past.clear()
         self._selector.reset()
-        if elapsed < 0.0:
-            return 1.0 / self.config.rate
-        self._velocities = [0.0] * len(self.joints)
-        return 0.0
 
     def _update_goals(self, faces: Sequence[FaceState], now_ns: int) -> None:
         self._message_ns = now_ns
@@ -102,7 +131,7 @@ class HeadController:
         for index, joint in enumerate(self.joints.values()):
             value = weighted_sum(face, joint.source)
             if math.isfinite(value):
-                self._goals[index] = joint.target(value, positions[index])
+                self._motion.goals[index] = joint.target(value, positions[index])
             else:
                 self.rejected += 1
 
@@ -116,31 +145,20 @@ class HeadController:
             self._start_lost_timer(now_ns)
         if not self._resting and self._lost_ns is not None and now_ns - self._lost_ns >= self.config.hold * SECOND:
             self.followed, self._resting = "", True
-            self._goals = [joint.rest for joint in self.joints.values()]
+            self._motion.goals = [joint.rest for joint in self.joints.values()]
             self._selector.reset()
 
-    def _move(self, elapsed: float) -> None:
-        speed = self.config.return_speed if self._resting else 1.0
-        for index, joint in enumerate(self.joints.values()):
-            self._positions[index], self._velocities[index] = advance(
-                self._positions[index],
-                self._velocities[index],
-                self._goals[index],
-                joint.velocity * speed,
-                joint.acceleration,
-                elapsed,
-            )
-
     def _record(self, now_ns: int) -> None:
-        self._past.append((now_ns, list(self._positions)))
+        end_ns = now_ns + self._delay_ns
+        self._past.append((end_ns, self._motion.at(end_ns).positions))
         while now_ns - self._past[0][0] > MAX_IMAGE_AGE * SECOND:
             self._past.popleft()
 
-    def _positions_at(self, stamp_ns: int, now_ns: int) -> list[float]:
+    def _positions_at(self, stamp_ns: int, now_ns: int) -> Sequence[float]:
         """Joint positions at an image stamp; the current ones if the stamp is of another clock."""
         known = self._past and 0 <= now_ns - stamp_ns <= MAX_IMAGE_AGE * SECOND
         if not known or not any(joint.relative for joint in self.joints.values()):
-            return self._positions
+            return self._motion.at(now_ns).positions
         ages = [(then - now_ns) / SECOND for then, _ in self._past]
         past = np.array([positions for _, positions in self._past])
         return [float(np.interp((stamp_ns - now_ns) / SECOND, ages, column)) for column in past.T]

@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from face_expr_ros.core.resources import resource_path
+from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.retargeting.sources import NAMES
 from face_expr_ros.retargeting.yaml_files import StrictModel, load_yaml
 
@@ -126,3 +127,20 @@ def load_joints(table: str) -> Mapping[str, Joint]:
     path = resource_path(f"config/heads/{table}.yaml") if table in SHIPPED else Path(table)
     usage = f"the parameter table is {', '.join(SHIPPED)} or the path of a YAML file"
     return load_yaml(path, _JointTable, usage).joints
+
+
+def select_joints(joints: Mapping[str, Joint], names: str) -> Mapping[str, Joint]:
+    """The joints with these names, in the order of the names.
+
+    Args:
+        joints: a joint table.
+        names: joint names separated by spaces; empty selects all.
+
+    Raises:
+        ConfigError: a name is not in the table.
+    """
+    selected = names.split()
+    for name in selected:
+        if name not in joints:
+            raise ConfigError(f"joints: expected joints of the table ({', '.join(joints)}), got {name!r}")
+    return {name: joints[name] for name in selected} if selected else joints

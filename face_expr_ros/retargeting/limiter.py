@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import accumulate
 
 
 def advance(
@@ -21,10 +22,8 @@ def advance(
         max_velocity, acceleration: limits, positive; a joint that exceeds the velocity limit decelerates first.
         elapsed: seconds, 0 or more.
     """
-    direction = _direction(position, velocity, target, acceleration)
-    distance, speed = direction * (target - position), direction * velocity
-    peak = min(max_velocity, math.sqrt(max(acceleration * distance + speed * speed / 2, 0.0)))
-    for change, duration in _phases(distance, speed, peak, acceleration):
+    direction, speed, phases = _profile(position, velocity, target, max_velocity, acceleration)
+    for change, duration in phases:
         step = min(elapsed, duration)
         position += direction * step * (speed + change * step / 2)
         speed += change * step
@@ -32,6 +31,27 @@ def advance(
         if elapsed <= 0:
             return position, direction * speed
     return target, 0.0
+
+
+def phase_ends(
+    position: float, velocity: float, target: float, max_velocity: float, acceleration: float
+) -> tuple[float, ...]:
+    """Seconds at which the three phases of the trajectory of :func:`advance` end; the last is at rest at the target.
+
+    The acceleration is constant within each phase.
+    """
+    _, _, phases = _profile(position, velocity, target, max_velocity, acceleration)
+    return tuple(accumulate(duration for _, duration in phases))
+
+
+def _profile(
+    position: float, velocity: float, target: float, max_velocity: float, acceleration: float
+) -> tuple[float, float, tuple[tuple[float, float], ...]]:
+    """Direction of the motion, initial velocity in that direction, and the phases in that direction."""
+    direction = _direction(position, velocity, target, acceleration)
+    distance, speed = direction * (target - position), direction * velocity
+    peak = min(max_velocity, math.sqrt(max(acceleration * distance + speed * speed / 2, 0.0)))
+    return direction, speed, _phases(distance, speed, peak, acceleration)
 
 
 def _direction(position: float, velocity: float, target: float, acceleration: float) -> float:

@@ -17,6 +17,7 @@ from face_expr_ros.core.types import Frame
 from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.ros.depth_input import DepthInput
 from face_expr_ros.ros.diagnostics import Health
+from face_expr_ros.ros.face_ids import with_unique_ids
 from face_expr_ros.ros.image_loss import ImageLoss
 from face_expr_ros.ros.image_messages import ImageDecoder
 from face_expr_ros.ros.last_output import LastOutput
@@ -37,13 +38,13 @@ class FrameProcessor:
 
     Raises:
         BundleError: the models cannot be loaded, or do not support ``output.annotated``.
-        ConfigError: the face model does not support ``output.mesh_detail``.
+        ConfigError: the face model does not support ``output.mesh_detail``, or ``id_prefix`` is not valid.
     """
 
     def __init__(self, node: LifecycleNode, parameters: Parameters[PerceptionConfig], topic: str) -> None:
         self._node = node
         self._parameters = parameters
-        self._pipeline = Pipeline(parameters.config)
+        self._pipeline = Pipeline(with_unique_ids(parameters.config, node.get_namespace()))
         self._lock = threading.Lock()  # services may be called while an image is processed
         self._output_lock = threading.Lock()  # faces may be removed while an image is processed
         self._last_output = LastOutput()

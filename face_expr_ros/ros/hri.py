@@ -37,7 +37,7 @@ FACES = "/humans/faces"
 LAST_MESSAGE_TIMEOUT = Duration(seconds=0.1)
 HOW_TO_INSTALL = (
     "hri_bridge requires hri_msgs, which is not installed: sudo apt install ros-$ROS_DISTRO-hri-msgs "
-    "(Humble and Jazzy), or build github.com/ros4hri/hri_msgs in your workspace"
+    "(not on Kilted), or build github.com/ros4hri/hri_msgs in your workspace"
 )
 
 
@@ -45,6 +45,9 @@ HOW_TO_INSTALL = (
 class HriBridgeConfig:
     """Settings of the node ``hri_bridge``."""
 
+    namespaces: str = setting(
+        "", "namespaces of several cameras, separated by spaces, such as /front /rear; empty: that of the node"
+    )
     image_transport: str = setting("raw", "subscribe to image or to image/compressed", choices=("raw", "compressed"))
     crop_width: int = setting(128, "width of the cropped face images", unit="pixels", minimum=16, maximum=2048)
     crop_height: int = setting(128, "height of the cropped face images", unit="pixels", minimum=16, maximum=2048)
@@ -76,8 +79,41 @@ class HriBridgeConfig:
     )
 
 
+class TrackedFaces:
+    """Publishes /humans/faces/tracked, the ids of the faces of all cameras of a node."""
+
+    conflict = (
+        f"another node publishes {FACES}/tracked, and each message replaces the other's: "
+        "use one hri_bridge for all cameras, with the parameter namespaces"
+    )
+
+    def __init__(self, node: Node, types: HriTypes) -> None:
+        self._node, self._type = node, types.ids
+        self._publisher = node.create_publisher(types.ids, f"{FACES}/tracked", 10)
+        self._ids: dict[object, list[str]] = {}
+
+    def __call__(self, camera: object, ids: Sequence[str], header: Header) -> None:
+        """Publish the ids of all cameras after those of one have been replaced; ``header`` is that of its image."""
+        self._ids[camera] = list(ids)
+        everyone = dict.fromkeys(name for others in self._ids.values() for name in others)
+        self._publisher.publish(self._type(header=header, ids=list(everyone)))
+
+    def tracked_elsewhere(self, camera: object) -> set[str]:
+        """The ids of the faces of the other cameras."""
+        return {name for other, names in self._ids.items() if other is not camera for name in names}
+
+    def finish(self) -> None:
+        """Wait shortly until subscribers have received the last list of ids."""
+        self._publisher.wait_for_all_acked(LAST_MESSAGE_TIMEOUT)
+
+    @property
+    def has_other_publishers(self) -> bool:
+        """Whether another node publishes the topic."""
+        return self._node.count_publishers(f"{FACES}/tracked") > 1
+
+
 class HriPublisher:
-    """Publishes /humans/faces/tracked, the topics of each face, and its frames.
+    """Publishes the faces of one camera: their ids, the topics of each face, and its frames.
 
     The topics of a face are created when it appears and destroyed when it disappears.
 
@@ -85,10 +121,19 @@ class HriPublisher:
         node: creates the publishers.
         types, config: see there.
         report: called with a message for each output that is skipped.
+        tracked: publishes the ids, together with those of other cameras.
     """
 
-    def __init__(self, node: Node, types: HriTypes, config: HriBridgeConfig, report: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        types: HriTypes,
+        config: HriBridgeConfig,
+        report: Callable[[str], None],
+        tracked: TrackedFaces,
+    ) -> None:
         self._node, self._types, self._config, self._report = node, types, config, report
+        self._tracked = tracked
         self._topic_types: dict[str, type[Any]] = {
             "roi": types.roi,
             "cropped": Image,
@@ -99,7 +144,6 @@ class HriPublisher:
         self._persons: PersonPublisher | None = None
         if config.persons:
             self._persons = PersonPublisher(node, types, config.engage_after, config.disengage_after)
-        self._tracked = node.create_publisher(types.ids, f"{FACES}/tracked", 10)
         self._topics: dict[str, dict[str, Publisher[Any]]] = {}
         self._tf_type = transform_message_type()
         self._tf = node.create_publisher(self._tf_type, "/tf", 100) if self._tf_type else None
@@ -122,7 +166,7 @@ class HriPublisher:
         """
         by_id = self._by_hri_id(faces)
         self._update_topics(set(by_id))
-        self._tracked.publish(self._types.ids(header=header, ids=list(by_id)))
+        self._tracked(self, list(by_id), header)
         for name, face in by_id.items():
             for topic, build in self._message_builders(name, face, header, size, image).items():
                 message = self._try_build(topic, face, build)
@@ -135,15 +179,12 @@ class HriPublisher:
             if transforms:
                 self._tf.publish(self._tf_type(transforms=transforms))
 
-    def finish(self) -> None:
-        """Wait shortly until subscribers have received the last list of ids."""
-        self._tracked.wait_for_all_acked(LAST_MESSAGE_TIMEOUT)
-
     def _by_hri_id(self, faces: Sequence[FaceState]) -> dict[str, FaceState]:
         """The faces by their REP-155 ids; of several faces with the same id the first is kept."""
         result: dict[str, FaceState] = {}
+        elsewhere = self._tracked.tracked_elsewhere(self)
         for face in faces:
-            if result.setdefault(hri_id(face.id), face) is not face:
+            if hri_id(face.id) in elsewhere or result.setdefault(hri_id(face.id), face) is not face:
                 self._report(f"face {face.id!r} skipped: its id {hri_id(face.id)!r} is that of another face")
         return result
 

@@ -77,8 +77,8 @@ def _stream_face(state: FaceState, shape_units: FloatArray | None, own_basis: bo
 
 
 def numeric_id(face_id: str) -> int:
-    """12 for "f12"; a constant hash for ids of another form."""
-    match = re.fullmatch(r"[A-Za-z]*(\d{1,9})", face_id)
+    """12 for "f12" or "front_f12"; a constant hash for ids of another form."""
+    match = re.fullmatch(r"(?:\w*_)?[A-Za-z]*(\d{1,9})", face_id)
     return int(match[1]) if match else zlib.crc32(face_id.encode())
 
 

@@ -272,3 +272,32 @@ def test_faces_are_removed_after_the_input_timeout_and_at_exit(scene: Scene) -> 
     scene.until(lambda: list(tracked[-1].ids) == ["f11"], "the face again")
     assert scene.bridge.stop() == 0, scene.bridge.output
     scene.graph.until(lambda: not tracked[-1].ids, "an empty list of ids at exit")
+
+
+def test_one_bridge_publishes_the_faces_of_several_cameras(
+    graph: Any, start: Any, scene: Scene, hri_environment: dict[str, str]
+) -> None:
+    from hri_msgs.msg import IdsList
+
+    arguments = ("-r", "__ns:=/both", "-p", "namespaces:=/left /right", "-p", "input_timeout:=1.0")
+    bridge = start("hri_bridge", *arguments, environment=hri_environment)
+    arrays = {side: graph.node.create_publisher(FaceArray, f"/{side}/faces", 10) for side in ("left", "right")}
+    tracked: list[IdsList] = graph.listen(IdsList, f"{FACES}/tracked")
+
+    def publish(**ids: str) -> None:
+        for side, face_id in ids.items():
+            header = Header(stamp=Time(sec=1), frame_id=side)
+            arrays[side].publish(face_array([scene.face(face_id)], CAMERA, "open", header))
+
+    def found(*ids: str) -> Any:
+        return lambda: any(sorted(message.ids) == sorted(ids) for message in tracked[-5:])
+
+    graph.until(found("left_f1", "right_f1"), "both", each=lambda: publish(left="left_f1", right="right_f1"))
+    tracked.clear()
+    graph.until(found("left_f1"), "the face of the camera that continues", each=lambda: publish(left="left_f1"))
+    graph.until(
+        lambda: "its id 'left_f1' is that of another face" in bridge.output,
+        "the report of an id that is used twice",
+        each=lambda: publish(left="left_f1", right="left_f1"),
+    )
+    assert bridge.stop() == 0, bridge.output

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from importlib.util import find_spec
 from pathlib import Path
 
 import click
 import pytest
+from support.launch_stand_ins import defaults
 from support.paths import ROOT
 
 from face_expr_ros.cli import face_expr
@@ -104,25 +104,18 @@ def test_dotted_parameters_exist(name: str) -> None:
 
 
 @pytest.mark.parametrize("line", matches(r"ros2 launch face_expr_ros [^`#\n]+"))
+@pytest.mark.usefixtures("launch_stand_ins")
 def test_launch_files_and_arguments_exist(line: str) -> None:
-    file = line.split()[3]
-    assert set(re.findall(r"(\w+):=", line)) <= launch_arguments(file)
+    assert set(re.findall(r"(\w+):=", line)) <= defaults(line.split()[3]).keys()
 
 
-def launch_arguments(file: str) -> set[str]:
-    """The names of a launch file's arguments, without importing the ROS package launch."""
-    for statement in ast.parse((ROOT / "launch" / file).read_text(encoding="utf-8")).body:
-        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "ARGUMENTS":
-            return set(ast.literal_eval(statement.value))
-    raise AssertionError(f"expected ARGUMENTS in {file}")
-
-
+@pytest.mark.usefixtures("launch_stand_ins")
 def test_readme_lists_the_arguments_of_both_launch_files() -> None:
     text = section("With ROS 2 installed")
-    assert set(first_cells(text, "argument of `demo.launch.py`")) == launch_arguments("demo.launch.py")
+    assert set(first_cells(text, "argument of `demo.launch.py`")) == defaults("demo.launch.py").keys()
     listed = re.search(r"perception node alone\. It has ([^;]*);", text)
     assert listed
-    assert set(re.findall(r"`(\w+)`", listed[1])) == launch_arguments("perception.launch.py")
+    assert set(re.findall(r"`(\w+)`", listed[1])) == defaults("perception.launch.py").keys()
 
 
 @pytest.mark.parametrize("line", matches(r"\bface_expr [a-z][^`#|\n]*") + matches(r"(?<=\./run )demo[^`#|\n]*"))

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
-from support.launch_stand_ins import CONFIG, LAUNCH, StandIn, actions, defaults, parameter
+from support.launch_stand_ins import CONFIG, LAUNCH, defaults, parameter, without_packages
+from support.launch_stand_ins import started as actions_of
+
+from face_expr_ros.ros.launch_parameters import LaunchError
 
 FILE = "head.launch.py"
-
-
-@pytest.fixture(autouse=True)
-def log_info(launch_stand_ins: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules["launch.actions"], "LogInfo", type("LogInfo", (StandIn,), {}), raising=False)
+pytestmark = pytest.mark.usefixtures("launch_stand_ins")
 
 
 def started(**arguments: str) -> dict[str, Any]:
     """The actions that the launch file returns for these arguments: nodes by executable, others by class name."""
-    assert arguments.keys() <= defaults(FILE).keys()
-    (start,) = actions(FILE, "OpaqueFunction")
-    made = start.named["function"](SimpleNamespace(launch_configurations=defaults(FILE) | arguments))
+    made = actions_of(FILE, **arguments)
     return {action.named.get("executable", type(action).__name__): action.named for action in made}
 
 
@@ -39,16 +34,17 @@ def test_head_control_robot_model_and_perception_are_started() -> None:
 def test_arguments_are_forwarded_to_the_demo_without_views() -> None:
     forwarded = dict(started(source="device:0", namespace="robot")["IncludeLaunchDescription"]["launch_arguments"])
     assert (forwarded["source"], forwarded["namespace"]) == ("device:0", "robot")
-    assert (forwarded["rviz"], forwarded["web"]) == ("false", "false")
+    assert forwarded["rviz"] == "false"
     assert forwarded.keys() <= defaults("demo.launch.py").keys()
 
 
 def test_arguments_are_passed_to_head_control() -> None:
-    head = started(table="pan_tilt", use_sim_time="true", namespace="robot", params_file="mine.yaml")["head_control"]
+    mine = str(CONFIG / "perception.yaml")
+    head = started(table="pan_tilt", use_sim_time="true", namespace="robot", params_file=mine)["head_control"]
     assert parameter(head, "table").positional == ("pan_tilt",)
     assert parameter(head, "use_sim_time") is True
     assert head["namespace"] == "robot"
-    assert "mine.yaml" in head["parameters"]
+    assert mine in head["parameters"]
 
 
 def test_the_robot_model_and_perception_are_optional() -> None:
@@ -61,13 +57,13 @@ def test_another_urdf_is_used(tmp_path: Path) -> None:
     assert description["robot_description"].positional == ("<robot name='mine'/>",)
 
 
-def test_a_missing_robot_state_publisher_is_logged(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def missing(name: str) -> str:
-        raise KeyError(name)
+def test_a_missing_urdf_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LaunchError, match=r"urdf .*/none\.urdf: No such file or directory"):
+        started(urdf=str(tmp_path / "none.urdf"))
 
-    monkeypatch.setattr(sys.modules["ament_index_python.packages"], "get_package_prefix", missing)
+
+def test_a_missing_robot_state_publisher_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_packages(monkeypatch)
     nodes = started(perception="false")
     assert list(nodes) == ["head_control", "LogInfo"]
     assert "robot_state_publisher is not installed" in nodes["LogInfo"]["msg"]

@@ -66,7 +66,7 @@ def test_the_pipeline_tracks_the_face_for_all_stamp_sequences(pipeline: Pipeline
 
 @pytest.mark.slow
 def test_a_node_resets_and_logs_once_when_simulated_time_jumps_back(graph: Any, start: Any, portrait: Picture) -> None:
-    node = start("perception", "-r", "__ns:=/jumps", "-p", "use_sim_time:=true")
+    node = start("perception", "-r", "__ns:=/jumps", "-p", "use_sim_time:=true", "-p", "first_id:=1")
     lockstep = Lockstep(graph, "/jumps")
     clock = graph.node.create_publisher(Clock, "/clock", 10)
 
@@ -76,8 +76,8 @@ def test_a_node_resets_and_logs_once_when_simulated_time_jumps_back(graph: Any, 
 
     before = [show(seconds) for seconds in (100.0, 100.1, 100.2)]
     after = [show(seconds) for seconds in (3.0, 3.1, 3.1, 3.2)]
-    assert {answer.faces[0].face_id for answer in before} == {"f1"}
-    assert {answer.faces[0].face_id for answer in after} == {"f2"}
+    assert {answer.faces[0].face_id for answer in before} == {"jumps_f1"}
+    assert {answer.faces[0].face_id for answer in after} == {"jumps_f2"}
     assert node.output.count("image stamps jumped back by 97.200 s: all tracks are reset") == 1
     assert [len(show(seconds).faces) for seconds in (MAX_STAMP, 0.0, 0.0)] == [1, 1, 1]
     assert node.output.count("jumped back") == 1, "repeated jumps are not logged"

@@ -241,3 +241,10 @@ def test_a_lost_id_is_listed_until_the_timeout() -> None:
     assert line.tracker.ids == {"f1"}
     line([], int(1.2e9))
     assert line.tracker.ids == set()
+
+
+def test_ids_start_at_the_given_number_with_the_prefix() -> None:
+    tracker = Tracker(TrackerConfig(), 20, "front_", 9)
+    heads = [Head(100.0 + 300.0 * column) for column in range(3)]
+    tracks = tracker([head.detection() for head in heads], 0)
+    assert [track.id for track in tracks] == ["front_f9", "front_f10", "front_f11"]

@@ -28,6 +28,12 @@ HRI_MSGS = {
     "Expression": ("std_msgs/Header header\nstring expression\nfloat32 valence\nfloat32 arousal\nfloat32 confidence\n"),
 }
 TF2_MSGS = {"TFMessage": "geometry_msgs/TransformStamped[] transforms\n"}
+BOND = {
+    "Status": (
+        "std_msgs/Header header\nstring id\nstring instance_id\nbool active\n"
+        "float32 heartbeat_timeout\nfloat32 heartbeat_period\n"
+    )
+}
 
 # In the order of their dependencies.
 _LIBRARIES = (

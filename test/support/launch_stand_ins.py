@@ -5,6 +5,7 @@ from __future__ import annotations
 import runpy
 import sys
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +21,22 @@ CLASSES = {
         "DeclareLaunchArgument",
         "ExecuteProcess",
         "IncludeLaunchDescription",
+        "LogInfo",
         "OpaqueFunction",
         "SetEnvironmentVariable",
         "Shutdown",
+        "TimerAction",
     ),
     "launch.launch_description_sources": ("PythonLaunchDescriptionSource",),
-    "launch.substitutions": ("LaunchConfiguration",),
     "launch_ros": (),
     "launch_ros.actions": ("Node",),
     "launch_ros.parameter_descriptions": ("ParameterValue",),
     "ament_index_python": (),
     "ament_index_python.packages": (),
 }
+
+
+HELPERS = "face_expr_ros.ros.launch_files"  # imports the replacements
 
 
 class StandIn:
@@ -42,14 +47,36 @@ class StandIn:
 
 
 @pytest.fixture
-def launch_stand_ins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def launch_stand_ins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     for module_name, classes in CLASSES.items():
         module = types.ModuleType(module_name)
         for name in classes:
             setattr(module, name, type(name, (StandIn,), {}))
         monkeypatch.setitem(sys.modules, module_name, module)
+    monkeypatch.delitem(sys.modules, HELPERS, raising=False)
     packages = sys.modules["ament_index_python.packages"]
     monkeypatch.setattr(packages, "get_package_prefix", lambda name: str(tmp_path / name), raising=False)
+    yield
+    sys.modules.pop(HELPERS, None)
+
+
+def without_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on ROS finds no package."""
+
+    def missing(name: str) -> str:
+        raise KeyError(name)
+
+    for name in ("ament_index_python.packages", HELPERS):
+        if name in sys.modules:
+            monkeypatch.setattr(sys.modules[name], "get_package_prefix", missing)
+
+
+def started(file: str, **arguments: str) -> list[Any]:
+    """The actions that a launch file starts with these arguments."""
+    assert arguments.keys() <= defaults(file).keys()
+    context = types.SimpleNamespace(launch_configurations=defaults(file) | arguments)
+    (start,) = actions(file, "OpaqueFunction")
+    return start.named["function"](context)
 
 
 def actions(file: str, kind: str) -> list[Any]:

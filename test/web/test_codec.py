@@ -221,6 +221,6 @@ def test_values_that_are_not_finite_are_replaced(value: float) -> None:
 
 
 def test_an_id_of_another_form_has_a_constant_number() -> None:
-    assert [numeric_id(name) for name in ("f1", "t7", "face12", "42")] == [1, 7, 12, 42]
+    assert [numeric_id(name) for name in ("f1", "t7", "face12", "42", "front_2_f9")] == [1, 7, 12, 42, 9]
     assert numeric_id("anna") == numeric_id("anna") != numeric_id("bert")
     assert 0 <= numeric_id("f99999999999") < 2**32

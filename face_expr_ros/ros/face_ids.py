@@ -1,0 +1,48 @@
+"""Ids of faces that are unique among the nodes of a graph, and after a restart: /tf and /humans are global."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from dataclasses import replace
+
+from face_expr_ros.core.config import PerceptionConfig
+from face_expr_ros.core.settings import ConfigError
+
+NO_PREFIX = "none"
+IDS_PER_START = 1000
+_STARTS = 100_000  # seconds after which the numbers repeat: more than a day
+_lock = threading.Lock()
+_last_start = 0
+
+
+def with_unique_ids(config: PerceptionConfig, namespace: str) -> PerceptionConfig:
+    """The config with the prefix of a node's namespace and a first number that no recent start has used.
+
+    Args:
+        config: an empty ``id_prefix`` and a ``first_id`` of 0 are replaced.
+        namespace: of the node; ``/robot/front`` becomes ``robot_front_``.
+
+    Raises:
+        ConfigError: the prefix is not valid in ids of REP-155.
+    """
+    prefix = config.id_prefix
+    if prefix == NO_PREFIX:
+        prefix = ""
+    elif not prefix and namespace.strip("/"):
+        prefix = namespace.strip("/").replace("/", "_") + "_"
+    if prefix and not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", prefix):
+        raise ConfigError(
+            f"id_prefix: expected letters, digits and underscores, starting with a letter, got {prefix!r}; "
+            "an empty one is made from the namespace"
+        )
+    return replace(config, id_prefix=prefix, first_id=config.first_id or _first_of_this_start())
+
+
+def _first_of_this_start() -> int:
+    """A number from the time, in seconds: a start at another time has other ids, for 1000 faces."""
+    global _last_start
+    with _lock:
+        _last_start = max(int(time.time()), _last_start + 1)
+        return (_last_start % _STARTS) * IDS_PER_START + 1

@@ -1,0 +1,68 @@
+"""A lifecycle manager takes over a perception node that is already active, and monitors it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+
+CONFIGURE, CLEANUP = Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_CLEANUP
+ACTIVATE, DEACTIVATE = Transition.TRANSITION_ACTIVATE, Transition.TRANSITION_DEACTIVATE
+UNCONFIGURED, INACTIVE = State.PRIMARY_STATE_UNCONFIGURED, State.PRIMARY_STATE_INACTIVE
+ACTIVE = State.PRIMARY_STATE_ACTIVE
+
+
+class Manager:
+    """Requests transitions and checks the state after each, as Nav2's lifecycle_manager does."""
+
+    def __init__(self, graph: Any, node: str) -> None:
+        self._graph, self._node = graph, node
+
+    @property
+    def state(self) -> int:
+        return self._graph.call(GetState, f"{self._node}/get_state", GetState.Request()).current_state.id
+
+    def change(self, transition: int, label: str = "") -> bool:
+        request = ChangeState.Request(transition=Transition(id=transition, label=label))
+        return self._graph.call(ChangeState, f"{self._node}/change_state", request).success
+
+
+def test_an_active_node_can_be_configured_and_activated_again(graph: Any, start: Any) -> None:
+    node = start("perception", "-r", "__ns:=/managed")
+    graph.until(lambda: "detecting faces" in node.output, "the active node")
+    manager = Manager(graph, "/managed/perception")
+    for _ in range(2):
+        assert manager.change(CONFIGURE)
+        assert manager.state == INACTIVE
+        assert manager.change(ACTIVATE)
+        assert manager.state == ACTIVE
+    assert manager.change(ACTIVATE)
+    assert manager.change(0, "configure")
+    assert manager.change(CONFIGURE)
+    assert manager.change(DEACTIVATE)
+    assert manager.state == INACTIVE
+    assert manager.change(CLEANUP)
+    assert manager.change(CLEANUP)
+    assert manager.state == UNCONFIGURED
+    assert not manager.change(ACTIVATE), "other invalid transitions are refused"
+    assert node.stop() == 0, node.output
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_an_active_node_has_a_bond(graph: Any, start: Any, hri_environment: dict[str, str]) -> None:
+    from bond.msg import Status
+
+    node = start("perception", "-r", "__ns:=/bonded", environment=hri_environment)
+    beats: list[Status] = graph.listen(Status, "/bonded/bond", 100)
+    graph.until(lambda: len(beats) > 5, "heartbeats")
+    assert {(beat.id, beat.active, beat.instance_id) for beat in beats} == {("perception", True, beats[0].instance_id)}
+    manager = Manager(graph, "/bonded/perception")
+    assert manager.change(DEACTIVATE)
+    graph.until(lambda: not beats[-1].active, "the end of the bond")
+    assert manager.change(ACTIVATE)
+    graph.until(lambda: beats[-1].active, "a new bond")
+    assert beats[-1].instance_id != beats[0].instance_id, "an instance that ended must not come back"
+    assert node.stop() == 0, node.output
