@@ -27,8 +27,8 @@ from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.ros.diagnostics import DiagnosticsPublisher, InputStatus
 from face_expr_ros.ros.frame_processor import FrameProcessor
 from face_expr_ros.ros.image_loss import loss_problem
-from face_expr_ros.ros.malloc_tuning import release_freed_memory
 from face_expr_ros.ros.lifecycle_manager import Bond, accept_repeated_transitions
+from face_expr_ros.ros.malloc_tuning import release_freed_memory
 from face_expr_ros.ros.node_runner import StartError, create_events_executor, run_node
 from face_expr_ros.ros.parameters import Parameters
 from face_expr_ros.ros.topics import camera_info_topic, image_topic
