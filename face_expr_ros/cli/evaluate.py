@@ -39,6 +39,7 @@ def synthetic(frames: int, bundle: str, landmarks: str | None, task: Path | None
     """Evaluate on rendered faces: pose, shape, expression."""
     from face_expr_ros.evaluation.synthetic import evaluate as evaluate_synthetic
 
+    check_outputs([*filter(None, [task])], {"--json": json_file})
     result = asdict(evaluate_synthetic(perception_config(bundle, landmark_settings(landmarks, task)), frames))
     print_result(result)
     write_json(json_file, result)
@@ -170,14 +171,18 @@ def fit_ridge(portraits: Path, out: Path) -> int:
 
 
 @evaluate.command()
-@click.option("--images", required=True, type=_folder, help="Folder of the pictures.")
+@click.option("--images", required=True, type=_folder, help="Folder of the images.")
 @click.option(
     "--labels", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Grades, CSV."
 )
 @bundle_option
-@click.option("--reader", help="Who reads the blendshapes: a value of expression.backend.")
+@click.option("--reader", help="Expression backend: a value of expression.backend.")
 @click.option("--task", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="face_landmarker.task.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for portraits.html: worst faces.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for portraits.html: worst faces.",
+)
 @click.option("--table", "table_file", type=_file, help="Write the table of all columns (Markdown).")
 @json_option
 def portraits(
@@ -190,7 +195,7 @@ def portraits(
     table_file: Path | None,
     json_file: Path | None,
 ) -> int:
-    """Blendshapes of pictures that were graded by eye."""
+    """Evaluate blendshapes against images graded by eye."""
     from face_expr_ros.core.portrait_grades import read_grades
     from face_expr_ros.evaluation.portraits.measure import evaluate_portraits
     from face_expr_ros.evaluation.portraits.report import result_lines, table, write_page

@@ -179,14 +179,15 @@ def expression(config_file: Path | None, folder: Path | None, extra: tuple[Path,
 @click.option(
     "--task",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="face_landmarker.task, which teaches what grades say nothing of.",
+    help="face_landmarker.task: teacher of the blendshapes that the grades do not cover.",
 )
 @json_option
 def fusion(portraits: Path, config_file: Path, folder: Path | None, task: Path | None, json_file: Path | None) -> int:
-    """Train the learned fusion on the graded faces in PORTRAITS and on rendered ones; begun work goes on."""
+    """Train the learned fusion on the graded faces in PORTRAITS and on rendered faces; resumes an interrupted run."""
+    check_outputs([portraits, config_file, task], {"--json": json_file})
     result = _train_fusion(portraits, config_file, folder, task)
     if "held_out" in result:
-        click.echo(f"mean r on portraits it never saw: {result['held_out']['mean_r']:.3f}")
+        click.echo(f"mean correlation on held-out portraits: {result['held_out']['mean_r']:.3f}")
     for name, file in result["files"].items():
         click.echo(f"{name}: {file['bytes']:,} bytes, sha256 {file['sha256']}")
     write_json(json_file, result)
@@ -196,15 +197,17 @@ def fusion(portraits: Path, config_file: Path, folder: Path | None, task: Path |
 def _train_fusion(portraits: Path, config_file: Path, folder: Path | None, task: Path | None) -> dict[str, Any]:
     from face_expr_ros.training.expression.config import read_settings
     from face_expr_ros.training.expression.graded.config import FusionTraining
-    from face_expr_ros.training.expression.shards import synthesize as draw
+    from face_expr_ros.training.expression.shards import synthesize
 
     try:
         train_fusion = import_module("face_expr_ros.training.expression.graded.run").train_fusion
     except ModuleNotFoundError as error:
-        raise click.UsageError(f"training needs PyTorch, {error.name} is not installed: pip install torch") from error
+        raise click.UsageError(
+            f"training requires PyTorch, {error.name} is not installed: pip install torch"
+        ) from error
     config = read_settings(FusionTraining, config_file)
     config = config if folder is None else replace(config, folder=str(folder))
-    draw(Path(config.folder) / "portraits", config.rendered, config.processes)
+    synthesize(Path(config.folder) / "portraits", config.rendered, config.processes)
     result: dict[str, Any] = train_fusion(portraits, config, task)
     return result
 

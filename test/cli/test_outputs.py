@@ -76,12 +76,15 @@ OVERWRITING = {
     "replay --json": ("replay", "talk", "--json", "talk/talk_0.mcap"),
     "demo --out": ("demo", "--source", "a.avi", "--headless", "--out", "a.avi"),
     "demo --json": ("demo", "--source", "folder", "--headless", "--json", "folder/b.png"),
+    "evaluate synthetic --json": ("evaluate", "synthetic", "--task", "a.png", "--json", "a.png"),
+    "evaluate portraits --json": ("evaluate", "portraits", "--images", ".", "--labels", "p.yaml", "--json", "p.yaml"),
     "evaluate aflw2000 --json": ("evaluate", "aflw2000", "--data", "folder", "--json", "folder/b.png"),
     "evaluate expression --report": ("evaluate", "expression", "--task", "a.png", "--report", "a.png"),
     "evaluate expression --table": ("evaluate", "expression", "--videos", "folder", "--table", "folder/b.png"),
     "evaluate fit-ridge OUT": ("evaluate", "fit-ridge", "folder", "folder/b.png"),
     "synthesize --json": ("synthesize", "new", "--for", "tddfa", "--portraits", "folder", "--json", "folder/b.png"),
     "train tddfa --json": ("train", "tddfa", "new", "--config", "p.yaml", "--json", "p.yaml"),
+    "train fusion --json": ("train", "fusion", "folder", "--json", "folder/b.png"),
     "train expression --json": ("train", "expression", "--config", "p.yaml", "--json", "p.yaml"),
 }  # fmt: skip
 SAME_TWICE = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 
 import numpy as np
 import pytest
@@ -101,8 +102,11 @@ def test_a_truncated_file_is_rejected(tmp_path, kept):
 
 
 def test_a_damaged_array_is_rejected(tmp_path):
-    data = bytearray(resource_path("bfm/open_face_model.npz").read_bytes())
-    data[len(data) // 2] ^= 0xFF
+    source = resource_path("bfm/open_face_model.npz")
+    with zipfile.ZipFile(source) as archive:
+        member = archive.getinfo("expression.npy")
+    data = bytearray(source.read_bytes())
+    data[member.header_offset + member.compress_size // 2] ^= 0xFF
     path = tmp_path / "model.npz"
     path.write_bytes(data)
     with pytest.raises(BundleError, match="Bad CRC"):

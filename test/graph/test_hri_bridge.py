@@ -247,6 +247,7 @@ def test_engagement_and_gaze_are_published_for_persons_matched_to_a_face(scene: 
     show(0.1, 1)
     assert not gazes
     show(0.9, 3)
+    scene.until(lambda: gazes, "a gaze at the robot")
     assert levels[-1].header.frame_id == "lens"
     assert (gazes[-1].sender, gazes[-1].receiver) == ("p7", "")
     show(0.1, 1)

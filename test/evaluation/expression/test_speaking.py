@@ -53,5 +53,5 @@ def test_figures_match_values_computed_by_hand() -> None:
 @pytest.mark.parametrize("video", ["bbaf2n.mpg", "brbk7n.mpg"])
 def test_speech_in_clips_is_found(video: str) -> None:
     figures = videos.speaking_of(videos.read_video(CLIPS / video, PerceptionConfig()), video)
-    assert figures["speech"] >= 0.6
-    assert figures.get("silence", 1.0) == 1.0
+    assert figures["speech"] >= 0.9
+    assert figures["silence"] >= 0.95

@@ -57,7 +57,7 @@ def test_values_are_between_zero_and_one() -> None:
 
 def test_speech_ends_at_half_of_the_threshold_at_which_it_begins() -> None:
     """A motion between both: an ongoing speaker continues, a silent person does not start."""
-    between = lambda t: 0.02 * (1.0 - np.cos(2 * np.pi * 3.0 * t))  # noqa: E731
+    between = lambda t: 0.03 * (1.0 - np.cos(2 * np.pi * 3.0 * t))  # noqa: E731
     assert (read(between) < 0.5).all()
     values = read(lambda t: syllables(t) if t < 2.0 else between(t), 4.0)
     assert (values[60:] >= 0.5).all()
