@@ -93,7 +93,7 @@ def resident_megabytes(pid: int) -> float:
 def test_a_looping_bag_gets_a_new_id_each_time_in_constant_memory(
     graph: Any, start: Any, portrait: Picture, tmp_path: Path
 ) -> None:
-    node = start("perception", "-r", "__ns:=/camera")
+    node = start("perception", "-r", "__ns:=/camera", "-p", "first_id:=1", "-p", "id_prefix:=none")
     lockstep = Lockstep(graph, "/camera")
     memory = []
     with Recording(record(tmp_path / "a", portrait, 20)) as recording:

@@ -8,8 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
+
+torch = pytest.importorskip("torch")
 
 from face_expr_ros.core.portrait_score import COLUMNS
 from face_expr_ros.core.types import FloatArray

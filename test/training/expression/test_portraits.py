@@ -133,7 +133,7 @@ def test_yaw_of_the_landmarks_matches_the_rendered_yaw(shard: shards.Shard) -> N
 
 
 def test_interrupted_rendering_leaves_no_incomplete_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stopped(number: int, people: int) -> Iterator[Any]:
+    def stopped(*_: Any) -> Iterator[Any]:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(shards, "_render", stopped)
@@ -146,7 +146,7 @@ def test_full_disk_leaves_no_incomplete_shard(
     tmp_path: Path, shard: shards.Shard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     portrait = scenes.Portrait(shard.image[0], shard.landmarks[0], shard.expression[0], shard.angles[0])
-    monkeypatch.setattr(shards, "_render", lambda number, people: iter([(7, portrait)]))
+    monkeypatch.setattr(shards, "_render", lambda *_: iter([(7, portrait)]))
     unfinished = tmp_path / "shard_00000.part"
     unfinished.mkdir()
     (unfinished / "angles.npy").symlink_to("/dev/full")
