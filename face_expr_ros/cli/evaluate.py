@@ -173,17 +173,24 @@ def fit_ridge(portraits: Path, out: Path) -> int:
 @evaluate.command()
 @click.option("--images", required=True, type=_folder, help="Folder of the images.")
 @click.option(
-    "--labels", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Grades, CSV."
+    "--labels",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Table of grades (CSV).",
 )
 @bundle_option
 @click.option("--reader", help="Expression backend: a value of expression.backend.")
-@click.option("--task", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="face_landmarker.task.")
+@click.option(
+    "--task",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="MediaPipe's face_landmarker.task, for comparison.",
+)
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for portraits.html: worst faces.",
+    help="Write portraits.html with the worst faces to this folder.",
 )
-@click.option("--table", "table_file", type=_file, help="Write the table of all columns (Markdown).")
+@click.option("--table", "table_file", type=_file, help="Write the table of all columns as Markdown.")
 @json_option
 def portraits(
     images: Path,
@@ -195,7 +202,7 @@ def portraits(
     table_file: Path | None,
     json_file: Path | None,
 ) -> int:
-    """Evaluate blendshapes against images graded by eye."""
+    """Evaluate blendshapes on images with manually assigned grades."""
     from face_expr_ros.core.portrait_grades import read_grades
     from face_expr_ros.evaluation.portraits.measure import evaluate_portraits
     from face_expr_ros.evaluation.portraits.report import result_lines, table, write_page

@@ -1,4 +1,4 @@
-"""Many still pictures in one process: a JSON line of faces for each."""
+"""Batch processing of still images: one JSON line of faces per image."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
 @dataclass(frozen=True)
 class Counts:
-    """How many pictures were read, had a face, and could not be read."""
+    """Number of images in total, with a face, and unreadable."""
 
     images: int
     with_face: int
@@ -36,18 +36,18 @@ class Counts:
 def analyze_stills(
     paths: Sequence[Path], jsonl: Path, config: PerceptionConfig, calibration: Path | None = None
 ) -> Counts:
-    """Write a line for each picture, in order: ``file``, its base name, and ``faces``, or ``error``.
+    """Write one line per image, in order: ``file``, its base name, and ``faces``, or ``error``.
 
-    Each picture stands alone: nothing is remembered from one to the next.
+    Each image is processed independently.
 
     Raises:
-        ValueError: a folder holds no picture.
+        ValueError: a folder has no images.
     """
-    files = picture_files(paths)
+    files = image_files(paths)
     camera = None if calibration is None else read_calibration_file(calibration)
     with closing(Pipeline(config)) as pipeline, atomic_text_file(jsonl) as lines:
         records = []
-        for file in progress(files, "pictures", unit="pictures"):
+        for file in progress(files, "images", unit="images"):
             record = _record(file, pipeline, config, camera)
             lines.write(json.dumps(record) + "\n")
             records.append({key: bool(value) for key, value in record.items()})
@@ -55,29 +55,29 @@ def analyze_stills(
     return Counts(len(records), with_face, sum("error" in record for record in records))
 
 
-def picture_files(paths: Sequence[Path]) -> list[Path]:
-    """The files among the paths, and the pictures in the folders among them, sorted by name.
+def image_files(paths: Sequence[Path]) -> list[Path]:
+    """The files among the paths, and the images in the folders among them, sorted by name.
 
     Raises:
-        ValueError: a folder holds no picture.
+        ValueError: a folder has no images.
     """
     files: list[Path] = []
     for path in paths:
-        found = sorted(file for file in path.iterdir() if _is_picture(file)) if path.is_dir() else [path]
+        found = sorted(file for file in path.iterdir() if _is_image(file)) if path.is_dir() else [path]
         if not found:
-            raise ValueError(f"expected pictures ({', '.join(SUFFIXES)}) in the folder {str(path)!r}, it has none")
+            raise ValueError(f"expected images ({', '.join(SUFFIXES)}) in the folder {str(path)!r}, got none")
         files += found
     return files
 
 
-def _is_picture(file: Path) -> bool:
+def _is_image(file: Path) -> bool:
     return file.suffix.lower() in SUFFIXES and file.is_file()
 
 
 def _record(file: Path, pipeline: Pipeline, config: PerceptionConfig, camera: Camera | None) -> dict[str, Any]:
     pixels = cv2.imread(str(file), cv2.IMREAD_COLOR)
     if pixels is None:
-        return {"file": file.name, "error": f"expected an image, {str(file)!r} cannot be read as one"}
+        return {"file": file.name, "error": f"expected an image, got {str(file)!r}, which cannot be decoded"}
     height, width = pixels.shape[:2]
     camera = resized(camera, width, height) if camera else default_camera(width, height, config.fitting.field_of_view)
     faces = pipeline.still(Frame(np.asarray(pixels, np.uint8), 0, "camera_optical_frame", camera))

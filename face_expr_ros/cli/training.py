@@ -33,10 +33,10 @@ _processes = click.option(
 )
 _existing = click.Path(exists=True, file_okay=False, path_type=Path)
 _materials = click.option(
-    "--materials", type=_existing, help="Photographed skins (skins/) and environment maps (hdri/) for the renders."
+    "--materials", type=_existing, help="Folder of skin textures (skins/) and environment maps (hdri/) for the renders."
 )
 _portraits = click.option(
-    "--portraits", type=_existing, help="Photographs of faces, one face each, to be used as they are and turned."
+    "--portraits", type=_existing, help="Folder of photographs of faces, one face each, used unchanged and turned."
 )
 
 
@@ -100,14 +100,14 @@ def train() -> None:
     "--config",
     "config_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Settings.  [default: those of the packaged weights]",
+    help="Training settings (YAML).  [default: those of the packaged weights]",
 )
 @_materials
 @_portraits
 @click.option(
     "--initial",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="An exported network to continue from, its .npz beside it, instead of the one in the settings.",
+    help="Exported network to continue from, with its .npz file next to it; overrides the settings.",
 )
 @_processes
 @json_option
@@ -173,17 +173,23 @@ def expression(config_file: Path | None, folder: Path | None, extra: tuple[Path,
     type=click.Path(dir_okay=False, path_type=Path),
     default=TRAIN_FUSION,
     show_default=True,
-    help="Settings; those of the weights in the package.",
+    help="Training settings (YAML); the default trains the packaged weights.",
 )
-@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Instead of the one in the settings.")
+@click.option(
+    "--folder", type=click.Path(file_okay=False, path_type=Path), help="Output folder; overrides the settings."
+)
 @click.option(
     "--task",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="face_landmarker.task: teacher of the blendshapes that the grades do not cover.",
+    help="MediaPipe's face_landmarker.task, the teacher of the blendshapes without grades.",
 )
 @json_option
 def fusion(portraits: Path, config_file: Path, folder: Path | None, task: Path | None, json_file: Path | None) -> int:
-    """Train the learned fusion on the graded faces in PORTRAITS and on rendered faces; resumes an interrupted run."""
+    """Train and export the learned fusion.
+
+    PORTRAITS is a folder of graded portraits. Rendered faces, checkpoints and the exported network are written to the
+    folder; an interrupted run resumes.
+    """
     check_outputs([portraits, config_file, task], {"--json": json_file})
     result = _train_fusion(portraits, config_file, folder, task)
     if "held_out" in result:

@@ -1,4 +1,4 @@
-"""The 68 iBUG points: their mirror, and how annotators' marks move over a head that turns."""
+"""The 68 iBUG points: mirror indices, and the offsets of annotated points with the yaw of the head."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def turned_offsets(slide: NDArray[np.floating], turn: NDArray[np.floating] | flo
     """The (..., 68, 3) offsets of the points in model axes, meters, for heads turned by ``turn`` (...).
 
     Args:
-        slide: (2, 68, 3) meters at a turn of 1: parts that grow with the turn and with its square, for a head that
-            looks to image left. The offsets of a head that looks to image right are the mirror image.
+        slide: (2, 68, 3) meters at a turn of 1: the linear and the quadratic term of the turn, for a head that
+            faces image left. The offsets of a head that faces image right are mirrored.
         turn: sine of the apparent yaw, > 0 to image left.
     """
     turn = np.asarray(turn)
@@ -28,7 +28,7 @@ def turned_offsets(slide: NDArray[np.floating], turn: NDArray[np.floating] | flo
 
 
 def apparent_turn(weak_perspective: NDArray[np.floating]) -> NDArray[np.floating]:
-    """The (...) sine of the yaw that weak perspectives (..., 3, 4) show, > 0 with the nose to image left."""
+    """The (...) sine of the yaw of weak perspectives (..., 3, 4), > 0 with the nose to image left."""
     row = weak_perspective[..., 0, :3]
     turn: NDArray[np.floating] = -row[..., 2] / np.maximum(np.linalg.norm(row, axis=-1), 1e-12)
     return turn

@@ -29,7 +29,7 @@ class CoefficientMirror:
 
 
 def coefficient_mirror(model: MorphableModel) -> CoefficientMirror:
-    """Every identity component is even or odd under the mirror; blendshapes swap their sides."""
+    """The mirror of a model; identity components are symmetric or antisymmetric, blendshapes swap sides."""
     mirrored = model.identity[:, model.mirror] * np.array([-1, 1, 1], np.float32)
     sign = np.sign(np.einsum("nvc,nvc->n", mirrored, model.identity))
     names = model.expression_names
@@ -42,7 +42,7 @@ def coefficient_mirror(model: MorphableModel) -> CoefficientMirror:
 
 
 def mirrored_parameters(parameters: NDArray[np.floating], mirror: CoefficientMirror, side: int) -> NDArray[np.floating]:
-    """TDDFA parameters (..., 12 + I + E) of the mirror images of crops of a side in pixels, x counted from 1."""
+    """TDDFA parameters (..., 12 + I + E) of mirrored crops of ``side`` pixels; x starts at 1."""
     matrix = parameters[..., :12].reshape(*parameters.shape[:-1], 3, 4)
     flipped = matrix * np.array([1, -1, -1, -1]) * np.array([[1], [-1], [-1]])
     flipped[..., 0, 3] += side + 1

@@ -1,4 +1,4 @@
-"""A table of graded faces: a CSV file with a row for each picture."""
+"""A table of graded faces: a CSV file with one row per image."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy as np
 
 from face_expr_ros.core.portrait_score import COLUMNS, FloatArray
 
-UNSEEN = ("x", "")  # cells of what cannot be seen
-_STYLIZED = 2.0  # of the column occluded: the picture is stylized or broken
+UNSEEN = ("x", "")  # cells for movements that are not visible
+_STYLIZED = 2.0  # value of the column occluded: the image is stylized or broken
 _SIGNS = {"L": 1.0, "R": -1.0, "U": 1.0, "D": -1.0}  # the subject's left and up are positive
 
 
 @dataclass(frozen=True)
 class Grades:
-    """Graded pictures.
+    """Graded images.
 
     Attributes:
-        files: (n) names of the pictures.
-        columns: by column of the rubric, (n,) grades; NaN where it cannot be seen.
-        passes: (n,) how many passes each grade is the mean of.
+        files: (n) file names of the images.
+        columns: by column of the rubric, (n,) grades; NaN where not visible.
+        passes: (n,) number of grading passes over which the grades are averaged.
     """
 
     files: tuple[str, ...]
@@ -31,10 +31,10 @@ class Grades:
 
 
 def read_grades(path: Path) -> Grades:
-    """The graded pictures of a CSV file, less those that are marked as stylized or broken.
+    """The graded images of a CSV file, without those that are marked as stylized or broken.
 
     Raises:
-        ValueError: the file cannot be read, has no column `file` or none of the rubric, or a cell is no grade.
+        ValueError: the file cannot be read, has no column `file` or no column of the rubric, or a cell is not a grade.
     """
     rows = [row for row in _rows(path) if _grade(row.get("occluded") or "0", "occluded", row, path) < _STYLIZED]
     columns = [column for column in COLUMNS if rows and column in rows[0]]
@@ -54,11 +54,11 @@ def _rows(path: Path) -> list[dict[str, str]]:
         with path.open(encoding="utf-8", newline="") as file:
             return list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{str(path)!r} cannot be read as a table of graded faces: {error}") from error
+        raise ValueError(f"expected a table of graded faces (CSV), cannot read {str(path)!r}: {error}") from error
 
 
 def _grade(cell: str | None, column: str, row: dict[str, str], path: Path) -> float:
-    """A number, or one after the letter of a direction, as in L2; NaN for what cannot be seen."""
+    """A number, optionally after the letter of a direction, as in L2; NaN where not visible."""
     text = (cell or "").strip()
     if text in UNSEEN:
         return float("nan")

@@ -1,4 +1,4 @@
-"""The score of a reader of blendshapes on graded faces; NumPy only.
+"""The score of estimated blendshapes on graded faces; NumPy only.
 
 Grades: 0 absent, 1 slight or doubtful, 2 clear, 3 strong. A column of grades is compared with the mean of the
 blendshapes that it corresponds to. Signed columns (gaze up, gaze and mouth to the subject's left) are compared with a
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
-CLEAR = 1.5  # grade from which on a movement is clearly there
+CLEAR = 1.5  # minimum grade of a clear movement
 STRONG = 2.5
-FEWEST = 5  # faces of a clear grade that a column needs to count
+FEWEST = 5  # minimum number of faces with a clear grade for a column to be included in the means
 NOT_COUNTED = ("stretch", "cheekPuff", "mouthSide", "gazeH")
 
 _SIDES = ("Left", "Right")
@@ -27,7 +27,7 @@ def _both(*stems: str) -> tuple[str, ...]:
     return tuple(stem + side for stem in stems for side in _SIDES)
 
 
-# Column of grades -> the blendshapes whose mean counts, and those whose mean is subtracted.
+# Column of grades -> the blendshapes whose mean is added, and those whose mean is subtracted.
 COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "blinkL": (("eyeBlinkLeft",), ()),
     "blinkR": (("eyeBlinkRight",), ()),
@@ -55,7 +55,7 @@ COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 
 def column_values(names: Sequence[str], values: FloatArray) -> dict[str, FloatArray]:
-    """(n,) what a reader says of each column, from its blendshapes (n, len(names)); one that it lacks counts as 0."""
+    """(n,) value of each column from blendshapes (n, len(names)); missing blendshapes count as 0."""
     place = {name: index for index, name in enumerate(names)}
 
     def mean(wanted: tuple[str, ...]) -> FloatArray:
@@ -66,14 +66,15 @@ def column_values(names: Sequence[str], values: FloatArray) -> dict[str, FloatAr
 
 
 def score(grades: Mapping[str, FloatArray], read: Mapping[str, FloatArray]) -> dict[str, Any]:
-    """The score of a reader.
+    """The score of estimated values on grades.
 
     Args:
-        grades: by column, (n,) grades; NaN where it cannot be seen.
-        read: by column, (n,) what was read, as `column_values` gives it.
+        grades: by column, (n,) grades; NaN where not visible.
+        read: by column, (n,) estimated values, see `column_values`.
     Returns:
-        mean_r and mean_auc over the columns that count (NaN is None), and by column r, auc, rest (mean value at grade
-        0), full (mean value at grade 2.5 or more), clear (number of faces of grade 1.5 or more) and counts.
+        mean_r and mean_auc over the included columns (None instead of NaN), and by column: r, auc, rest (mean value at
+        grade 0), full (mean value at grade 2.5 or more), clear (number of faces of grade 1.5 or more) and counts
+        (whether the column is included in the means).
     """
     columns = {column: _column_score(column, grades[column], read[column]) for column in COLUMNS if column in grades}
     counted = [row for row in columns.values() if row["counts"]]
@@ -96,7 +97,7 @@ def _column_score(column: str, grades: FloatArray, read: FloatArray) -> dict[str
 
 
 def pearson(truth: FloatArray, read: FloatArray) -> float | None:
-    """Pearson's r; 0 for a reader that always says the same, None where the truth never changes."""
+    """Pearson's r; 0 if the estimate is constant, None if the truth is constant."""
     if len(truth) == 0 or np.ptp(truth) == 0:
         return None
     if np.ptp(read) == 0:
@@ -105,7 +106,7 @@ def pearson(truth: FloatArray, read: FloatArray) -> float | None:
 
 
 def area_under_roc(positive: NDArray[np.bool_], read: FloatArray) -> float | None:
-    """The chance that a positive face reads higher than another one, ties counted half; None without both kinds."""
+    """The probability that a positive face has a higher value than a negative one; ties count half; None if undefined."""
     count = int(positive.sum())
     if count in (0, len(positive)):
         return None

@@ -1,13 +1,13 @@
-"""Where annotators mark the 68 iBUG points on the open face model: chosen on photographs.
+"""Fits the positions of the 68 iBUG points on the open face model to annotated photographs.
 
     python -m face_expr_ros.evaluation.annotation68 DATA bfm/ibug_embedding.csv
 
-The iBUG points are a convention: where along a brow or the jaw a point lies is a matter of the annotation, not of
-anatomy. For each point the place on the mesh is chosen that, carried along by the fits to the images of AFLW2000-3D,
-lies nearest to the annotations, both ground truths together. Annotators also mark other places on a head that turns,
-most of all along the jaw: what is left is explained by a slide of each point over the head that grows with the yaw.
-Each range of yaw counts alike, and both sides of the face are chosen alike. The fits do not depend on the choice.
-`python -m face_expr_ros.open_model build` then writes the places into the face model.
+The iBUG points are a convention: the position of a point along a brow or the jaw is defined by the annotation, not by
+anatomy. For each point, the position on the mesh is chosen that is closest to both sets of annotations of AFLW2000-3D
+when the mesh is fitted to the images. The annotated position also changes with the yaw of the head, mainly along the
+jaw: the remaining error is modeled by an offset (slide) of each point that grows with the yaw. All ranges of yaw have
+the same weight, and the positions are symmetric. The fits do not depend on them.
+`python -m face_expr_ros.open_model build` then writes the positions to the face model.
 """
 
 from __future__ import annotations
@@ -33,24 +33,24 @@ from face_expr_ros.models.bundle import open_bundle
 from face_expr_ros.open_model.embedding_file import Embedding, IbugEmbedding, write_ibug_embedding
 
 _FIELD_OF_VIEW = 25.0  # degrees
-_REACH = 0.03  # meters from the anatomical vertex that a point may lie
-_STEPS = 4  # candidates along the edge of a triangle
-_RIDGE = 300.0  # on the slide, in units of the regression: large slides need many images that agree
-_MIDLINE = 2e-4  # meters: what counts as the middle of the face
-_REANNOTATED = 0.6  # weight of the later annotation against the original one
+_REACH = 0.03  # maximum distance of a point from its anatomical vertex, meters
+_STEPS = 4  # number of candidate intervals along the edge of a triangle
+_RIDGE = 300.0  # regularization of the slide, in units of the regression
+_MIDLINE = 2e-4  # meters: maximum distance of a candidate from the plane of symmetry
+_REANNOTATED = 0.6  # weight of the reannotation; the original annotation has the remainder
 _PARTS = ("skin", "inner_mouth")
 
 
 @dataclass(frozen=True)
 class Seen:
-    """The mesh as it was fitted to N images.
+    """The fits of the mesh to N images, and the annotations.
 
     Attributes:
         vertices: (N, V, 2) pixels.
         jacobian: (N, 2, 3) pixels per meter of a point in model axes.
         turn: (N,) sine of the apparent yaw.
-        points: (N, 68, 2) pixels for each annotation; the first gives the sizes of the faces.
-        bins: (N,) 0, 1 or 2 by yaw.
+        points: (N, 68, 2) pixels for each annotation; the first also defines the sizes of the faces.
+        bins: (N,) 0, 1 or 2: the range of yaw.
     """
 
     vertices: NDArray[np.float32]
@@ -60,30 +60,30 @@ class Seen:
     bins: NDArray[np.intp]
 
     def part(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Seen:
-        """Some of the images."""
+        """The selected images."""
         points = tuple(of[rows] for of in self.points)
         return Seen(self.vertices[rows], self.jacobian[rows], self.turn[rows], points, self.bins[rows])
 
     @property
     def size(self) -> FloatArray:
-        """(N,) pixels, what errors are divided by."""
+        """(N,) pixels, the sizes of the faces by which errors are normalized."""
         size: FloatArray = np.sqrt(np.ptp(self.points[0], axis=1).prod(axis=1))
         return size
 
     @property
     def weights(self) -> FloatArray:
-        """(N,) of the images: each range of yaw counts alike."""
+        """(N,) weights of the images; each range of yaw has the same total weight."""
         return 100 / np.bincount(self.bins, minlength=3)[self.bins]
 
 
 def choose(model: MorphableModel, seen: Seen, shares: Sequence[float]) -> IbugEmbedding:
-    """The places of the points where the head hardly turns, and how they slide when it does."""
+    """The positions of the points, chosen on images with a small yaw, and their slides with the yaw."""
     places = choose_places(model, seen.part(seen.bins < 2), shares)
     return IbugEmbedding(places.triangle, places.barycentric, choose_slide(model, seen, places, shares))
 
 
 def choose_slide(model: MorphableModel, seen: Seen, places: Embedding, shares: Sequence[float]) -> NDArray[np.float32]:
-    """(2, 68, 3) meters: ridge regression of what the places leave, in model axes, on the turn and its square."""
+    """(2, 68, 3) meters: ridge regression of the residuals, in model axes, on the turn and its square."""
     left = sum(share * truth for share, truth in zip(shares, seen.points, strict=True)) - placed(model, seen, places)
     growth = np.stack([np.abs(seen.turn), seen.turn**2], axis=1)
     scale = np.sqrt(seen.weights) / seen.size
@@ -98,7 +98,7 @@ def choose_slide(model: MorphableModel, seen: Seen, places: Embedding, shares: S
 
 
 def placed(model: MorphableModel, seen: Seen, places: Embedding) -> FloatArray:
-    """(N, 68, 2) pixels of the places on the mesh, with their slides if they have some."""
+    """(N, 68, 2) pixels of the positions on the mesh, including slides if available."""
     corners = seen.vertices[:, model.triangles[places.triangle]]
     points: FloatArray = np.einsum("npkc,pk->npc", corners, places.barycentric)
     if isinstance(places, IbugEmbedding):
@@ -107,7 +107,7 @@ def placed(model: MorphableModel, seen: Seen, places: Embedding) -> FloatArray:
 
 
 def cross_validated(model: MorphableModel, seen: Seen, shares: Sequence[float], folds: int = 5) -> list[FloatArray]:
-    """Normalized mean errors (3,) by yaw for each annotation, with the places chosen on the other images."""
+    """Normalized mean errors (3,) by yaw for each annotation, with the positions chosen on the other images."""
     fold = np.random.default_rng(0).permutation(len(seen.turn)) % folds
     points = np.zeros_like(seen.points[0])
     for number in range(folds):
@@ -118,7 +118,7 @@ def cross_validated(model: MorphableModel, seen: Seen, shares: Sequence[float], 
 
 
 def choose_places(model: MorphableModel, seen: Seen, shares: Sequence[float]) -> Embedding:
-    """The place of each point; both sides of the face alike.
+    """The position of each point, symmetric.
 
     Args:
         shares: weight of each annotation.
@@ -146,7 +146,7 @@ def choose_places(model: MorphableModel, seen: Seen, shares: Sequence[float]) ->
 def _best(
     model: MorphableModel, seen: Seen, shares: Sequence[float], point: int, usable: NDArray[np.intp]
 ) -> tuple[int, NDArray[np.float64]]:
-    """Triangle and barycentric coordinates of the candidate with the least weighted error on both sides."""
+    """Triangle and barycentric coordinates of the candidate with the minimum weighted error on both sides."""
     triangle, weights = _candidates(model, point, usable)
     error = np.zeros(len(triangle))
     corners = model.triangles[triangle]
@@ -175,7 +175,7 @@ def _candidates(
 
 
 def seen_in(dataset: Dataset, model: MorphableModel) -> Seen:
-    """The mesh in the images in which a face was fitted, by the default fit."""
+    """The default fits to the images in which a face was fitted."""
     config = PerceptionConfig()
     fitting = replace(config.fitting, field_of_view=_FIELD_OF_VIEW)
     fits = list(fits_in_true_crops(dataset, replace(config, fitting=fitting)))
@@ -190,7 +190,7 @@ def seen_in(dataset: Dataset, model: MorphableModel) -> Seen:
 
 
 def _pixels(model: MorphableModel, frame: Frame, fit: FaceFit) -> FloatArray:
-    """(V, 2) of a fit, as the fit itself sees them: a network's is a weak perspective."""
+    """(V, 2) vertices of a fit, in its own projection: weak perspective for a network."""
     vertices = model.vertices(fit.shape, fit.expression)
     if fit.residual > 0.0:
         return project(to_camera(vertices, fit.pose), frame.camera)
@@ -198,10 +198,10 @@ def _pixels(model: MorphableModel, frame: Frame, fit: FaceFit) -> FloatArray:
 
 
 def main() -> None:
-    """Reads the data set, chooses the places and writes them."""
+    """Read the data set, choose the positions and write them."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0] if __doc__ else None)
     parser.add_argument("data", type=Path, help="AFLW2000-3D")
-    parser.add_argument("file", type=Path, help="written: the places, as CSV")
+    parser.add_argument("file", type=Path, help="output: the positions, as CSV")
     arguments = parser.parse_args()
     model = open_bundle("open").model
     seen = seen_in(open_dataset(arguments.data), model)

@@ -20,7 +20,11 @@ from face_expr_ros.perception.expression.head_gestures import HeadGestures
 RATES = (15.0, 30.0, 60.0)  # frames per second
 NOISES = (0.0, 0.3, 1.0)  # degrees, standard deviation of each angle of a measured pose in each frame
 PITCH_GAINS = (0.75, 1.0)  # measured pitch per true pitch: of the default fit on rendered heads, and of an exact one
-ORIENTATIONS = ((0.0, 0.0, 0.0), (30.0, -10.0, 10.0), (-20.0, 15.0, -5.0))  # yaw, pitch, roll of the head at rest
+ORIENTATIONS = (
+    (0.0, 0.0, 0.0),
+    (30.0, -10.0, 10.0),
+    (-20.0, 15.0, -5.0),
+)  # yaw, pitch, roll of the head between gestures
 SECONDS, BEGIN, END = 5.0, 1.5, 3.0  # length of each motion; a gesture begins and ends there
 
 Angles = Callable[[FloatArray], FloatArray]  # times (n,) -> yaw, pitch and roll (n, 3) relative to rest, degrees
@@ -32,7 +36,7 @@ class Motion:
 
     Attributes:
         name: for the table.
-        expected: the type of the gesture that it is; empty for none.
+        expected: the type of gesture to be detected; empty for none.
         angles: the motion.
     """
 
@@ -47,8 +51,8 @@ class Detection:
 
     Attributes:
         correct: fraction of the simulations with one gesture of the expected type, or none if none is expected.
-        false: fraction of the simulations with an event that is not expected.
-        delay: mean time from the begin of the motion to the event, seconds; NaN without events.
+        false: fraction of the simulations with an unexpected event.
+        delay: mean time from the beginning of the motion to the event, seconds; NaN without events.
     """
 
     correct: float
@@ -82,7 +86,7 @@ def turn(yaw: float, pitch: float, seconds: float) -> Angles:
 
 
 def walk(pitch: float, yaw: float, roll: float, steps: float) -> Angles:
-    """The bounce of a person who walks, by steps per second: the pitch once a step, the other angles every two."""
+    """Head motion while walking, by steps per second: pitch has the period of a step, yaw and roll of two."""
 
     def angles(t: FloatArray) -> FloatArray:
         step, stride = 2 * np.pi * steps * t, np.pi * steps * t
@@ -156,7 +160,7 @@ def _events(
 
 
 def _rotations(relative: FloatArray, orientation: tuple[float, float, float]) -> Iterator[FloatArray]:
-    """Rotations from model axes to the camera frame; the motion is about the axes of the head at rest."""
+    """Rotations from model axes to the camera frame; the motion is about the axes of the initial head pose."""
     rest = rotation_from_euler(*np.radians(orientation)) @ FACING_CAMERA.T
     for row in np.radians(relative).tolist():
         yield rest @ rotation_from_euler(*row)

@@ -1,7 +1,7 @@
-"""The noise of each value of a signal, measured online, so that a filter can adapt to it.
+"""Online estimation of the noise of each value of a signal, for adaptive filters.
 
-White noise reverses from sample to sample, movement does not: the product of two successive changes has the mean
-``-variance`` for white noise, and is positive for a movement that continues.
+The product of two successive changes has the mean ``-variance`` for white noise, and is positive for a continued
+movement.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import numpy as np
 from face_expr_ros.core.types import FloatArray
 
 _TIME_CONSTANT = 1.0  # seconds
-_MIN_LIMIT = 0.1**2  # a product is limited to this, or to 9 variances, so that a blink does not count as noise
+_MIN_LIMIT = 0.1**2  # limit of a product (or 9 variances, if larger), so that blinks do not count as noise
 _SIGMAS = 9.0
 
 
 class NoiseLevel:
-    """Standard deviations of the noise of an array of values."""
+    """Estimates the standard deviations of the noise of an array of values."""
 
     def __init__(self) -> None:
         self._variance: FloatArray | None = None
@@ -27,7 +27,7 @@ class NoiseLevel:
         self._change: FloatArray = np.zeros(0)
 
     def __call__(self, value: FloatArray, elapsed: float) -> FloatArray:
-        """(n,) standard deviations after the values (n,), ``elapsed`` seconds after the last ones."""
+        """(n,) standard deviations, updated with values (n,), ``elapsed`` seconds after the previous ones."""
         if self._variance is None:
             self._variance, self._last, self._change = np.zeros(value.size), value.copy(), np.zeros(value.size)
             return self._variance

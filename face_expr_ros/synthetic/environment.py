@@ -1,7 +1,7 @@
 """Image-based light: high dynamic range environment maps as lamps, spherical harmonics and backgrounds.
 
-A map is an equirectangular picture of all directions in linear light. Its peaks (sun, windows, softboxes) become one
-key lamp, which gives highlights and shading with an edge; everything else becomes nine spherical harmonics
+A map is an equirectangular image in linear light. Its peaks (sun, windows, softboxes) are approximated by one key
+lamp, which gives highlights and hard shading edges; the remainder is approximated by nine spherical harmonics
 (Ramamoorthi and Hanrahan, "An Efficient Representation for Irradiance Environment Maps", 2001).
 """
 
@@ -20,10 +20,10 @@ from face_expr_ros.kernels.rasterizer import ENCODED
 
 Float32 = NDArray[np.float32]
 
-_ROWS = 64  # of the map that light is computed from
-_PEAK = 8.0  # times the mean radiance: what is brighter belongs to the key lamp
-_LARGEST_KEY = 3.0  # times the light of everything else that the key lamp may give
-_WHITE_BALANCE = 0.75  # of the light's color that a camera takes out
+_ROWS = 64  # rows of the reduced map from which light is computed
+_PEAK = 8.0  # times the mean radiance: the excess above it is assigned to the key lamp
+_LARGEST_KEY = 3.0  # maximum ratio of the key lamp's light to the remaining light
+_WHITE_BALANCE = 0.75  # fraction of the light's color that the camera's white balance removes
 _COSINE = np.array([np.pi, *[2 * np.pi / 3] * 3, *[np.pi / 4] * 5])  # convolution with the cosine, by band
 
 
@@ -32,27 +32,27 @@ class Environment:
     """A map of radiance.
 
     Attributes:
-        radiance: (H, 2 H, 3) float32 linear blue, green, red; the middle column lies behind the camera.
+        radiance: (H, 2 H, 3) float32 linear blue, green, red; the direction of the middle column is behind the camera.
     """
 
     radiance: Float32
 
     def turned(self, part: float) -> Environment:
-        """The same surroundings about the vertical, by a part 0..1 of a full turn."""
+        """The environment rotated about the vertical axis by a fraction 0..1 of a full turn."""
         return Environment(np.roll(self.radiance, int(part * self.radiance.shape[1]), axis=1))
 
 
 def read_environment(path: Path) -> Environment:
-    """Read an OpenEXR or Radiance file. Raises ValueError where it is not one."""
-    os.environ["OPENCV_IO_ENABLE_OPENEXR"] = "1"  # OpenCV asks for it when it first decodes one
+    """Read an OpenEXR or Radiance file. Raises ValueError for other files."""
+    os.environ["OPENCV_IO_ENABLE_OPENEXR"] = "1"  # must be set before OpenCV decodes its first OpenEXR file
     image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if image is None or image.dtype != np.float32 or image.ndim != 3:
-        raise ValueError(f"expected a high dynamic range image in {str(path)!r}, got something else")
+        raise ValueError(f"expected a high dynamic range image (float32, color), got {str(path)!r}")
     return Environment(np.nan_to_num(np.maximum(image[..., :3], 0), posinf=0.0).astype(np.float32))
 
 
 def light_from(environment: Environment, exposure: float) -> Light:
-    """The light on a face in these surroundings.
+    """The light of an environment on a face.
 
     Args:
         exposure: of a white surface that faces the camera; 1 is the brightest that the image can show.
@@ -70,7 +70,7 @@ def light_from(environment: Environment, exposure: float) -> Light:
 
 
 def _exposed(harmonics: NDArray[np.float64], key: Lamp | None, exposure: float) -> Light:
-    """Both parts of the light, scaled to an exposure, and its color mostly taken out, as cameras do."""
+    """Both parts of the light, scaled to an exposure, with most of the color cast removed by white balance."""
     color = _facing(harmonics)
     if key is not None:
         lamp = np.array(key.color)
@@ -84,7 +84,7 @@ def _exposed(harmonics: NDArray[np.float64], key: Lamp | None, exposure: float) 
 
 
 def _facing(harmonics: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(3,) mean light on surfaces that more or less face the camera."""
+    """(3,) mean light on surfaces that approximately face the camera."""
     normals = np.array([[0, 0, -1.0], [0.5, 0, -0.85], [-0.5, 0, -0.85], [0, -0.5, -0.85], [0, 0.5, -0.85]])
     mean: NDArray[np.float64] = (harmonic_basis(normals.astype(np.float32)) @ harmonics).mean(axis=0)
     return mean
@@ -96,12 +96,12 @@ def _triple(color: NDArray[np.float64]) -> tuple[float, float, float]:
 
 
 def _key_lamp(peaks: Float32, directions: Float32, solid: Float32) -> Lamp | None:
-    """One lamp in the place of the brightest parts; None where there are none."""
+    """One lamp that approximates the peaks; None without peaks."""
     weight = peaks.mean(axis=2) * solid
     if weight.sum() <= 1e-6:
         return None
     brightest = directions[np.unravel_index(weight.argmax(), weight.shape)]
-    near = (directions @ brightest) > 0.8  # other lamps count as far as they are on its side
+    near = (directions @ brightest) > 0.8  # peaks within about 37 degrees of the brightest one
     middle = (directions * (weight * near)[..., None]).sum(axis=(0, 1))
     middle /= np.linalg.norm(middle)
     color = (peaks * (solid * near)[..., None]).sum(axis=(0, 1)) / np.pi
@@ -110,11 +110,11 @@ def _key_lamp(peaks: Float32, directions: Float32, solid: Float32) -> Lamp | Non
 
 
 def background_from(environment: Environment, side: int, field_of_view: float, exposure: float) -> NDArray[np.uint8]:
-    """(side, side, 3) BGR: what a camera sees of the surroundings behind the face, without tone mapping.
+    """(side, side, 3) BGR: the part of the environment that a camera sees behind the face, without tone mapping.
 
     Args:
         field_of_view: degrees.
-        exposure: factor on the radiance, 1 shows the mean radiance of the map as a middle gray.
+        exposure: factor on the radiance; 1 maps the mean radiance to a middle gray.
     """
     reach = np.tan(np.radians(field_of_view) / 2)
     y, x = np.mgrid[-reach : reach : side * 1j, -reach : reach : side * 1j]

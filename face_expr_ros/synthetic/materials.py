@@ -18,16 +18,16 @@ from face_expr_ros.synthetic.head import head_geometry
 from face_expr_ros.synthetic.photo_skin import random_skin, skin_files, skin_tones
 from face_expr_ros.synthetic.scene import FaceRenderer
 
-_EXPOSURE = (0.35, 1.0)  # of a white surface that faces the camera
+_EXPOSURE = (0.35, 1.0)  # range of the exposure of a white surface that faces the camera
 
 
 @dataclass(frozen=True)
 class Materials:
-    """What photoreal renders are made of.
+    """Skins and environment maps for photorealistic renders.
 
     Attributes:
         skins: image files.
-        environments: maps of light.
+        environments: environment maps.
     """
 
     skins: tuple[Path, ...]
@@ -36,14 +36,14 @@ class Materials:
     def person(
         self, model: MorphableModel, appearance: Appearance, rng: np.random.Generator, texture_width: int
     ) -> FaceRenderer:
-        """A person with a photographed skin of about the tone of the appearance."""
+        """A renderer of a person with a photographed skin close to the skin tone of the appearance."""
         skins = list(self.skins)
         tones = skin_tones(skins, head_geometry(model, texture_width))
         skin = random_skin(skins, tones, appearance.skin, rng)
         return FaceRenderer(model, appearance, texture_width=texture_width, skin=skin)
 
     def scene(self, rng: np.random.Generator, side: int) -> tuple[Light, NDArray[np.uint8]]:
-        """Light, and the background (side, side, 3) from the same surroundings, out of focus."""
+        """Light, and a defocused background (side, side, 3) from the same environment."""
         surroundings = self.surroundings(rng)
         exposure = random_exposure(rng)
         seen = background_from(surroundings, side, float(rng.uniform(20, 50)), float(np.exp(rng.normal(0, 0.4))))
@@ -51,16 +51,16 @@ class Materials:
         return light_from(surroundings, exposure), np.asarray(blurred, np.uint8)
 
     def surroundings(self, rng: np.random.Generator) -> Environment:
-        """One of the environments, turned by a random angle."""
+        """A random environment, rotated by a random angle."""
         return self.environments[int(rng.integers(len(self.environments)))].turned(float(rng.random()))
 
     def light(self, rng: np.random.Generator) -> Light:
-        """The light of random surroundings, over- or underexposed as photographs are."""
+        """The light of a random environment with a random exposure."""
         return light_from(self.surroundings(rng), random_exposure(rng))
 
 
 def random_exposure(rng: np.random.Generator) -> float:
-    """Exposure of a white surface that faces the camera."""
+    """Random exposure of a white surface that faces the camera."""
     return float(np.exp(rng.uniform(*np.log(_EXPOSURE))))
 
 
@@ -69,7 +69,7 @@ def open_materials(folder: Path) -> Materials:
     """The materials in a folder.
 
     Raises:
-        ValueError: it has no skins or no environments, or one of them cannot be read.
+        ValueError: the folder has no skins or no environment maps, or one of them cannot be read.
     """
     maps = sorted([*(folder / "hdri").glob("*.exr"), *(folder / "hdri").glob("*.hdr")])
     if not maps:

@@ -1,7 +1,7 @@
-"""Photographed skins: textures in the texture coordinates of MakeHuman's base mesh, which the open model keeps.
+"""Photographed skin textures in the UV coordinates of MakeHuman's base mesh, which the open model preserves.
 
-A person's skin is a blend of one or two of them, moved towards the person's own tone, so that few photographs serve
-many people.
+A person's skin is a blend of one or two textures, shifted towards the person's skin tone, so that a few photographs
+suffice for many people.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from face_expr_ros.synthetic.head import HeadGeometry
 Float32 = NDArray[np.float32]
 Color = tuple[float, float, float]
 
-_SHIPPED = "bfm/skins"  # with tones.csv, the tones of their cheeks
+_SHIPPED = "bfm/skins"  # contains tones.csv, the tones of the cheeks
 _NORMAL_MAP = "_normal"
 _CHEEK = (0.043, -0.036, -0.012)  # meters, model axes: where a skin's tone is measured
 _CHEEK_SIZE = 0.02
@@ -33,21 +33,21 @@ class PhotoSkin:
     """A blend of photographed skins.
 
     Attributes:
-        files: images; weights: share of each, their sum is 1.
+        files: image files; weights: blend weights, their sum is 1.
     """
 
     files: tuple[Path, ...]
     weights: tuple[float, ...]
 
     def at_texels(self, geometry: HeadGeometry, tone: Color) -> Float32:
-        """(N, 3) sRGB blue, green, red at the texels of a prepared head, near a tone of the cheek."""
+        """(N, 3) sRGB blue, green, red at the texels of a prepared head, shifted towards the tone of the cheek."""
         blended = sum(w * _sampled(file, geometry) for file, w in zip(self.files, self.weights, strict=True))
         factor = (np.array(tone, np.float32) / cheek_tone(geometry, np.asarray(blended))) ** _TOWARDS_TONE
         return np.clip(blended * factor, 0, 255).astype(np.float32)
 
 
 def shipped_skin(tone: Color) -> PhotoSkin:
-    """The skin of this package that is as bright as a tone."""
+    """The packaged skin whose brightness is closest to that of the tone."""
     folder = resource_path(_SHIPPED)
     with (folder / "tones.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -57,10 +57,10 @@ def shipped_skin(tone: Color) -> PhotoSkin:
 
 
 def skin_files(folder: Path) -> list[Path]:
-    """The skins in a folder, sorted by name.
+    """The skin textures in a folder, sorted by name.
 
     Raises:
-        ValueError: there are none.
+        ValueError: the folder has no skins.
     """
     files = [path for path in sorted(folder.glob("*.jpg")) if _NORMAL_MAP not in path.stem]
     if not files:
@@ -69,10 +69,10 @@ def skin_files(folder: Path) -> list[Path]:
 
 
 def random_skin(files: list[Path], tones: Float32, tone: Color, rng: np.random.Generator) -> PhotoSkin:
-    """One or two skins of about a person's brightness.
+    """A blend of one or two skins whose brightness is close to that of a tone.
 
     Args:
-        tones: (n, 3) of the files' cheeks.
+        tones: (n, 3) cheek tones of the files.
     """
     brightness = tones.mean(axis=1)
     nearest = np.argsort(np.abs(np.log(brightness / np.mean(tone))) + rng.exponential(0.12, len(files)))[:2]
@@ -100,10 +100,10 @@ def _cheeks(geometry: HeadGeometry) -> NDArray[np.intp]:
 
 @functools.lru_cache(maxsize=32)
 def _sampled(file: Path, geometry: HeadGeometry) -> Float32:
-    """(N, 3) a skin at the texels."""
+    """(N, 3) colors of a skin texture at the texels."""
     image = cv2.imread(str(file), cv2.IMREAD_COLOR)
     if image is None:
-        raise ValueError(f"expected an image in {str(file)!r}, got something else")
+        raise ValueError(f"expected an image, got {str(file)!r}, which cannot be decoded")
     columns, rows = _places(geometry)
     height, width = image.shape[:2]
     x, y = (columns * width - 0.5)[None], (rows * height - 0.5)[None]
@@ -117,6 +117,6 @@ def _sampled(file: Path, geometry: HeadGeometry) -> Float32:
 
 @functools.lru_cache(maxsize=2)
 def _places(geometry: HeadGeometry) -> tuple[Float32, Float32]:
-    """Columns and rows (N,), in parts of the skin's width and height, of the texels."""
+    """Columns and rows (N,) of the texels, as fractions of the texture's width and height."""
     uv = geometry.texels.interpolate(geometry.model.uv, geometry.model.uv_triangles)
     return np.ascontiguousarray(uv[:, 0]), np.ascontiguousarray(1 - uv[:, 1])

@@ -1,4 +1,4 @@
-"""The person in a photograph, by MediaPipe's selfie segmentation."""
+"""Segmentation of the person in a photograph with MediaPipe's selfie segmentation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 
 def person_mask(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(H, W) float32, 0..1, where the person is in a BGR image (H, W, 3)."""
+    """(H, W) float32, 0..1: mask of the person in a BGR image (H, W, 3)."""
     found = _segmenter().process(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)).segmentation_mask
     return np.asarray(found, np.float32)
 

@@ -16,7 +16,7 @@ def test_a_frontal_head_keeps_the_points() -> None:
     assert not turned_offsets(SLIDE, 0.0).any()
 
 
-def test_offsets_grow_with_the_turn_and_its_square_and_are_mirrored_to_the_other_side() -> None:
+def test_offsets_are_quadratic_in_the_turn_and_symmetric() -> None:
     np.testing.assert_allclose(turned_offsets(SLIDE, 0.5), 0.5 * SLIDE[0] + 0.25 * SLIDE[1])
     right = turned_offsets(SLIDE, -0.5)
     np.testing.assert_allclose(right[IBUG_MIRROR] * [-1, 1, 1], turned_offsets(SLIDE, 0.5))

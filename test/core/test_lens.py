@@ -54,7 +54,7 @@ def test_directions_outside_the_field_of_a_fisheye_are_finite(name: str) -> None
 
 
 @pytest.mark.parametrize("coefficients", [WIDE, NARROW], ids=["wide", "narrow"])
-def test_undistortion_converges_in_the_whole_image_of_a_rational_polynomial(coefficients: np.ndarray) -> None:
+def test_rational_polynomial_undistortion_converges_everywhere(coefficients: np.ndarray) -> None:
     matrix = np.array([[600.0, 0.0, 640.0], [0.0, 600.0, 360.0], [0.0, 0.0, 1.0]])
     camera = Camera(1280, 720, matrix, coefficients, metric=True)
     pixels = np.stack(np.meshgrid(np.linspace(0, 1279, 20), np.linspace(0, 719, 20)), axis=-1).reshape(-1, 2)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from face_expr_ros.cli.process_stills import analyze_stills, picture_files
+from face_expr_ros.cli.process_stills import analyze_stills, image_files
 from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.core.portrait_grades import read_grades
 from face_expr_ros.core.portrait_score import COLUMNS, area_under_roc, column_values, pearson, score
@@ -111,17 +111,17 @@ def test_the_worst_faces_come_first() -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path, portrait: NDArray[np.uint8]) -> Path:
-    """A face, no face, and a file that is no picture."""
-    pictures = tmp_path / "pictures"
-    pictures.mkdir()
-    cv2.imwrite(str(pictures / "b_face.png"), portrait)
-    cv2.imwrite(str(pictures / "a_nothing.png"), np.full((48, 64, 3), 90, np.uint8))
-    (pictures / "c_broken.jpg").write_text("no picture")
-    (pictures / "notes.txt").write_text("left out")
-    return pictures
+    """A face, no face, and a file that is not an image."""
+    images = tmp_path / "images"
+    images.mkdir()
+    cv2.imwrite(str(images / "b_face.png"), portrait)
+    cv2.imwrite(str(images / "a_nothing.png"), np.full((48, 64, 3), 90, np.uint8))
+    (images / "c_broken.jpg").write_text("not an image")
+    (images / "notes.txt").write_text("left out")
+    return images
 
 
-def test_every_picture_of_a_folder_has_a_line(folder: Path, tmp_path: Path) -> None:
+def test_every_image_of_a_folder_has_a_line(folder: Path, tmp_path: Path) -> None:
     jsonl = tmp_path / "faces.jsonl"
     counts = analyze_stills([folder], jsonl, PerceptionConfig())
     assert (counts.images, counts.with_face, counts.unreadable) == (3, 1, 1)
@@ -129,18 +129,18 @@ def test_every_picture_of_a_folder_has_a_line(folder: Path, tmp_path: Path) -> N
     assert nothing == {"file": "a_nothing.png", "faces": []}
     assert (face["file"], len(face["faces"]), len(face["faces"][0]["blendshapes"])) == ("b_face.png", 1, 52)
     assert broken["file"] == "c_broken.jpg"
-    assert "cannot be read as one" in broken["error"]
+    assert "cannot be decoded" in broken["error"]
 
 
-def test_pictures_are_sorted_within_folders_and_files_keep_their_place(folder: Path) -> None:
+def test_images_are_sorted_within_folders_and_files_keep_their_place(folder: Path) -> None:
     extra = folder / "notes.txt"
-    names = [file.name for file in picture_files([extra, folder])]
+    names = [file.name for file in image_files([extra, folder])]
     assert names == ["notes.txt", "a_nothing.png", "b_face.png", "c_broken.jpg"]
 
 
-def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="it has none"):
-        picture_files([tmp_path])
+def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="got none"):
+        image_files([tmp_path])
 
 
 def test_the_pipeline_is_scored_and_a_page_is_written(folder: Path, tmp_path: Path) -> None:
@@ -156,10 +156,10 @@ def test_the_pipeline_is_scored_and_a_page_is_written(folder: Path, tmp_path: Pa
     assert "b_face.png: graded 2" in (tmp_path / "page.html").read_text()
 
 
-def test_a_missing_picture_is_refused(tmp_path: Path) -> None:
+def test_a_missing_image_is_refused(tmp_path: Path) -> None:
     labels = tmp_path / "labels.csv"
     labels.write_text("file,jawOpen\nmissing.png,0\n")
-    with pytest.raises(ValueError, match=r"missing\.png' cannot be read"):
+    with pytest.raises(ValueError, match=r"missing\.png', which is missing"):
         evaluate_portraits(read_grades(labels), tmp_path, PerceptionConfig())
 
 

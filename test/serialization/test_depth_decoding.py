@@ -56,7 +56,7 @@ def test_a_depth_image_that_cannot_be_used_is_refused(case: str) -> None:
     assert words in str(refused.value)
 
 
-def test_the_latest_depth_image_is_returned_once_and_problems_are_reported() -> None:
+def test_the_latest_depth_is_returned_once_and_problems_are_reported() -> None:
     depths = DepthInput()
     assert depths.latest("c", 4, 2) is None
     depths.update(message("16UC1"))

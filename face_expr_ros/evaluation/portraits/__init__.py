@@ -1,1 +1,1 @@
-"""Blendshapes against faces graded by eye: portraits and photographs with a table of grades."""
+"""Evaluation of blendshapes on images of faces with manually assigned grades."""

@@ -1,4 +1,4 @@
-"""Reads graded pictures with the pipeline, and with MediaPipe's FaceLandmarker beside it."""
+"""Blendshapes of graded images from the pipeline and, for comparison, from MediaPipe's FaceLandmarker."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from face_expr_ros.core.types import Frame
 from face_expr_ros.perception.pipeline import Pipeline
 
 Image = NDArray[np.uint8]
-Reader = Callable[[Image], Mapping[str, float]]  # blendshapes of the face in a picture; empty where none is found
+Reader = Callable[[Image], Mapping[str, float]]  # blendshapes of the face in an image; empty where none is found
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a reader made of the pictures: by column of the rubric (n,) values, and (n,) whether a face was found."""
+    """Estimates on n images: values (n,) by column of the rubric, and (n,) whether a face was found."""
 
     columns: dict[str, FloatArray]
     found: NDArray[np.bool_]
@@ -36,10 +36,10 @@ class Reading:
 def evaluate_portraits(
     grades: Grades, images: Path, config: PerceptionConfig, task: Path | None = None
 ) -> tuple[dict[str, Any], dict[str, Reading]]:
-    """The score of the pipeline and, where its file is given, of FaceLandmarker; and what each read.
+    """The score of the pipeline and, if ``task`` is given, of FaceLandmarker, and the estimates of each.
 
     Raises:
-        ValueError: a picture is missing or cannot be read, or ``task`` is not face_landmarker.task.
+        ValueError: an image is missing or cannot be read, or ``task`` is not face_landmarker.task.
     """
     readings = {"pipeline": read_with_pipeline(grades, images, config)}
     result = _scored(grades, readings["pipeline"])
@@ -55,7 +55,7 @@ def _scored(grades: Grades, reading: Reading) -> dict[str, Any]:
 
 
 def read_with_pipeline(grades: Grades, images: Path, config: PerceptionConfig) -> Reading:
-    """Each picture alone, without smoothing; of several faces the large one in the middle."""
+    """Each image is processed independently, without smoothing; of several faces, the main one is used."""
     with closing(Pipeline(config)) as pipeline:
 
         def read(image: Image) -> Mapping[str, float]:
@@ -79,15 +79,15 @@ def read_with_mediapipe(grades: Grades, images: Path, task: Path) -> Reading:
 
 
 def _read_all(grades: Grades, images: Path, reader: Reader) -> Reading:
-    """A face that is not found reads as zeros."""
-    shown = [reader(_picture(images / file)) for file in progress(grades.files, images.name, unit="pictures")]
+    """Values are 0 where no face is found."""
+    shown = [reader(_read_image(images / file)) for file in progress(grades.files, images.name, unit="images")]
     names = sorted({name for values in shown for name in values})
     values = np.array([[values.get(name, 0.0) for name in names] for values in shown]).reshape(len(shown), len(names))
     return Reading(column_values(names, values), np.array([bool(values) for values in shown], np.bool_))
 
 
-def _picture(path: Path) -> Image:
+def _read_image(path: Path) -> Image:
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
-        raise ValueError(f"expected a picture, {str(path)!r} cannot be read as one")
+        raise ValueError(f"expected an image, got {str(path)!r}, which is missing or cannot be decoded")
     return np.asarray(image, np.uint8)

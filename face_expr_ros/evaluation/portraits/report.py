@@ -1,6 +1,6 @@
-"""The result on graded faces as lines, as a table in Markdown, and as a page with the worst faces of each column.
+"""Reports of the result on graded faces: text lines, a Markdown table, and a page with the worst faces of each column.
 
-The page holds the pictures themselves: keep it as you keep them.
+The page embeds the images: handle it with the same care as the images.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from face_expr_ros.evaluation import html_page as page
 from face_expr_ros.evaluation.portraits.measure import Reading
 
 _MEASURES = ("r", "auc", "rest", "full")
-_SHOWN = 12  # faces of a column
+_SHOWN = 12  # number of faces per column
 _SIDE = 240  # pixels
 
 
@@ -39,7 +39,7 @@ def result_lines(result: Mapping[str, Any]) -> list[str]:
 
 
 def table(result: Mapping[str, Any]) -> str:
-    """The columns that count as a table in Markdown."""
+    """The included columns as a Markdown table."""
     readers = _readers(result)
     titles = [f"{reader}, {measure}" for reader in readers for measure in _MEASURES]
     lines = ["| column | clear | " + " | ".join(titles) + " |", "|---|" + "---|" * (len(titles) + 1)]
@@ -53,7 +53,7 @@ def table(result: Mapping[str, Any]) -> str:
 
 
 def write_page(path: Path, images: Path, grades: Grades, result: Mapping[str, Any], reading: Reading) -> None:
-    """The table, and of every column the faces that were read worst, as one HTML file."""
+    """Write the table, and the faces with the largest errors of each column, as one HTML file."""
     rows = [f"<pre>{escape(line)}</pre>" for line in ["\n".join(result_lines(result))]]
     parts = ["<h1>Graded faces</h1>", *rows]
     for column in grades.columns:
@@ -62,7 +62,7 @@ def write_page(path: Path, images: Path, grades: Grades, result: Mapping[str, An
 
 
 def worst(grades: FloatArray, read: FloatArray, count: int = _SHOWN) -> list[int]:
-    """The faces on which what was read, 0..1, is farthest from a third of the grade."""
+    """Indices of the faces with the largest differences between the estimate, 0..1, and a third of the grade."""
     errors = np.abs(read - grades / 3.0)
     order = np.argsort(-np.nan_to_num(errors, nan=-1.0), kind="stable")[:count]
     return [int(index) for index in order if np.isfinite(errors[index])]

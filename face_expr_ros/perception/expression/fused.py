@@ -1,9 +1,9 @@
-"""The learned fusion: a network that reads points and patches of a face beside two estimates of its blendshapes.
+"""The learned fusion: a network whose inputs are a face's points and patches and two estimates of its blendshapes.
 
-The estimates are the expression head's, which knows rendered faces and their exact movements, and the fit's, which
-reads landmarks by geometry. The fusion was trained on graded portraits and on rendered faces at once; how much each
-estimate counts for each blendshape, and when, is learned. What it gives is calibrated: a neutral expression reads near
-0 and a strong movement near 1.
+The estimates come from the expression head, which is trained on rendered faces with exact blendshapes, and from the
+fit, which is based on the geometry of the landmarks. The fusion is trained jointly on graded portraits and rendered
+faces; the weight of each estimate is learned per blendshape and depends on the input. Its outputs are calibrated: about
+0 for a neutral expression and about 1 for a strong movement.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from face_expr_ros.perception.expression.neutral import Neutrals
 from face_expr_ros.perception.fitting import Fitter
 
 INPUTS = ("features", "patches", "fit", "head", "state")
-_MOST_REST = 0.9  # of a blendshape in a neutral expression; the remainder is stretched to reach 1
+_MAX_NEUTRAL = 0.9  # maximum of a neutral blendshape; the remaining range is scaled to 1
 
 
 class FusedReader:
-    """Head and fusion, one after the other.
+    """Runs the expression head and the fusion network.
 
     Args:
-        head: gives one of the estimates.
-        gain: (E,) by what a coefficient of the fit is multiplied to read as a blendshape.
-        order: (52,) where the network's blendshapes are among the coefficients of the fit; None for a face model
-            without them, whose fits are not read.
+        head: expression head, one of the two estimates.
+        gain: (E,) factor from coefficients of the fit to blendshapes.
+        order: (52,) indices of the network's blendshapes in the coefficients of the fit; None for a face model
+            without ARKit blendshapes, whose fits are not used.
 
     Attributes:
-        names: of the blendshapes.
+        names: names of the blendshapes.
 
     Raises:
         BundleError: a file is missing or damaged, or was made for other features.
@@ -56,7 +56,7 @@ class FusedReader:
         self._calm = calm(self.names)
 
     def align(self, points: FloatArray) -> Alignment:
-        """Where a face with these landmarks (478, 3) is. Raises ValueError where they do not say."""
+        """The alignment of a face with landmarks (478, 3). Raises ValueError for degenerate landmarks."""
         return self._head.align(points)
 
     def read(
@@ -67,7 +67,7 @@ class FusedReader:
         rests: Sequence[FloatArray | None],
         fits: Sequence[FaceFit],
     ) -> tuple[FloatArray, FloatArray]:
-        """Blendshapes (n, 52), from each face's neutral expression where that is known, and as they are without."""
+        """Blendshapes (n, 52), relative to each face's neutral expression where it is known, and absolute ones."""
         features, patches = self._head.inputs(image, points, aligned)
         head, state = self._head.answer(features, patches, [None] * len(aligned))
         estimates = self._coefficients(fits), head.astype(np.float32), state.astype(np.float32)
@@ -77,7 +77,7 @@ class FusedReader:
         return from_neutral(values, neutral * self._calm), values
 
     def _coefficients(self, fits: Sequence[FaceFit]) -> NDArray[np.float32]:
-        """(n, 52) the fits as blendshapes; zeros where the face model has no such basis."""
+        """(n, 52) blendshapes of the fits; zeros for a face model without ARKit blendshapes."""
         if self._order is None:
             return np.zeros((len(fits), len(self.names)), np.float32)
         shown = np.clip(self._gain * np.array([fit.expression for fit in fits]), 0.0, 1.0)
@@ -85,18 +85,18 @@ class FusedReader:
 
 
 def calm(names: Sequence[str]) -> FloatArray:
-    """(len(names),) 1 for blendshapes that a neutral expression does not show, 0 for where its eyes look."""
+    """(len(names),) 1 for blendshapes to which the neutral expression applies, 0 for gaze."""
     return np.array([not name.startswith("eyeLook") for name in names], np.float64)
 
 
 def from_neutral(values: FloatArray, neutral: FloatArray) -> FloatArray:
-    """Blendshapes with what the neutral expression reads taken off: it reads as 0, and 1 stays 1."""
-    told = np.clip(neutral, 0.0, _MOST_REST)
+    """Blendshapes relative to the neutral expression: the neutral value is mapped to 0, and 1 to 1."""
+    told = np.clip(neutral, 0.0, _MAX_NEUTRAL)
     return np.clip((values - told) / (1.0 - told), 0.0, 1.0)
 
 
 def create(config: ExpressionConfig, model: MorphableModel, fitter: Fitter) -> Head:
-    """The backend; with a face model that lacks ARKit's basis, the fits are not read."""
+    """Create the backend; fits are not used with a face model without ARKit blendshapes."""
     head, names = ExpressionHead(), model.expression_names
     if not set(head.names) <= set(names):
         return Head(FusedReader(head, np.ones(0), None), Neutrals(config))

@@ -1,9 +1,9 @@
-"""What is known of a face's shape before a frame is fitted: learned from expressions that vary, never from one held.
+"""The prior of a face's shape from earlier frames: updated when the expression changes, not while one is held.
 
-A frame cannot tell a person's thin lips from lips that are pressed. If every frame of a held expression counted as new
-evidence, the shape would absorb the expression within seconds. Frames of one expression therefore count once, as a
-*view*: within a view the estimate of the shape is only made surer against noise, in such a way that a face that does
-not move keeps both its shape and its expression. When the expression changes, the view is added to what is known.
+A single frame does not distinguish thin lips from pressed lips. If each frame of a held expression were independent
+evidence, the shape would absorb the expression within seconds. The frames of one expression are therefore combined into
+one *view*: within a view, averaging reduces the noise of the shape, and a static face keeps both its shape and its
+expression. When the expression changes, the view is added to the prior.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from numpy.typing import NDArray
 
 from face_expr_ros.core.types import FloatArray
 
-_CHANGED = 0.15  # of a blendshape: another view begins
-_FLEETING = ("eye",)  # lids and gaze move whatever else is held
+_CHANGED = 0.15  # change of a blendshape that begins a new view
+_FLEETING = ("eye",)  # eyelids and gaze also move while an expression is held
 
 
 class ShapeMemory:
-    """Of one face.
+    """The shape prior of one face.
 
     Args:
         size: number of shape coefficients.
-        limit: weight of what is known already against a new frame or view, at most.
-        telling: (E,) bool, blendshapes that tell one view from another, see `telling_blendshapes`.
+        limit: maximum weight of the previous estimate against a new frame or view.
+        telling: (E,) bool, blendshapes that distinguish views, see `telling_blendshapes`.
     """
 
     def __init__(self, size: int, limit: float, telling: NDArray[np.bool_]) -> None:
-        self.shape: FloatArray = np.zeros(size)  # the estimate, with this view
+        self.shape: FloatArray = np.zeros(size)  # the estimate, including the current view
         self._limit, self._telling = limit, telling
-        self._known: FloatArray = np.zeros(size)  # of the views before this one
+        self._known: FloatArray = np.zeros(size)  # the estimate from the earlier views
         self._frames = self._views = 0
-        self._view: FloatArray | None = None  # the expression with which this view began
+        self._view: FloatArray | None = None  # the expression at the beginning of the current view
 
     def inverse_variance(self) -> float:
         """Inverse variance of `expected`."""
@@ -43,15 +43,15 @@ class ShapeMemory:
     def expected(self) -> FloatArray:
         """The mean of the prior with which the next frame is fitted.
 
-        The estimate s of a view is where the slope of its frames balances that of what was known before, with mean k
-        and certainty c. With the certainty C of many frames the same balance needs the mean ``s - c / C (s - k)``;
-        with s itself as the mean it would drift on from frame to frame.
+        The estimate s of a view is where the gradient of its frames balances that of the earlier prior with mean k and
+        inverse variance c. With the larger inverse variance C after many frames, the same balance requires the mean
+        ``s - c / C (s - k)``; with the mean s, the estimate would drift from frame to frame.
         """
         known = 1.0 / (1.0 - self._weight(self._views))
         return self.shape - known / self.inverse_variance() * (self.shape - self._known)
 
     def update(self, shape: FloatArray, expression: FloatArray) -> None:
-        """Add what was fitted to a frame."""
+        """Add the fit of a frame."""
         told = expression[self._telling]
         if self._view is None or np.abs(told - self._view).max(initial=0.0) > _CHANGED:
             self._begin_view(told)
@@ -82,5 +82,5 @@ class ShapeMemory:
 
 
 def telling_blendshapes(names: tuple[str, ...]) -> NDArray[np.bool_]:
-    """(len(names),) which blendshapes tell whether an expression is held; all where the names are not ARKit's."""
+    """(len(names),) mask of the blendshapes that show a change of expression: all except those of the eyes."""
     return np.array([not name.startswith(_FLEETING) for name in names], np.bool_)

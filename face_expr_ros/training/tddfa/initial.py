@@ -1,4 +1,4 @@
-"""An exported network as the beginning of a training run."""
+"""Initialization of a training run from an exported network."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _POSE, _TX, _TZ = 12, 3, 11
 
 
 def load_exported(network: nn.Sequential, path: Path) -> None:
-    """Fill a network of `build_network` without normalization with the weights of an exported one.
+    """Load the weights of an exported network into a network of `build_network` without normalization.
 
-    One that was exported for larger crops is fitted to smaller ones: instead of stretching the last map to its size,
-    as for small crops in training, the convolution over the map is shrunk, which gives the same numbers.
+    A network that was exported for larger crops is adapted to smaller ones: instead of resizing the last feature map,
+    as for small crops in training, the convolution over the map is resized, which gives the same results.
 
     Raises:
-        ValueError: the file's layers are not those of the network.
+        ValueError: the layers of the file and the network differ.
     """
     layers = [module for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
     weights = read_layers(path)
@@ -43,7 +43,7 @@ def load_exported(network: nn.Sequential, path: Path) -> None:
 
 
 def read_whitening(path: Path, side: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and standard deviation (12 + I + E,) of the .npz beside an exported network, for crops of a side."""
+    """Mean and std (12 + I + E,) from the .npz file next to an exported network, for crops of ``side`` pixels."""
     with np.load(path.with_suffix(".npz")) as arrays:
         given = int(arrays["side"]) if "side" in arrays else INPUT_SIZE
         return rescaled(arrays["mean"], arrays["std"], side / given)
@@ -52,17 +52,19 @@ def read_whitening(path: Path, side: int) -> tuple[NDArray[np.float32], NDArray[
 def rescaled(
     mean: NDArray[np.floating], std: NDArray[np.floating], scale: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and std of the parameters of crops that are larger by a factor; x and y of [f R | t] count from 1 and from
-    below."""
+    """Mean and std of the parameters for crops scaled by a factor.
+
+    In [f R | t], x starts at 1, and y is counted from the bottom.
+    """
     mean, std = mean.astype(np.float32).copy(), std.astype(np.float32).copy()
     mean[:_POSE] *= scale
-    std[:_TZ] *= scale  # tz is always 0, its deviation a 1 that stands for nothing
+    std[:_TZ] *= scale  # tz is always 0; its standard deviation is a placeholder of 1
     mean[_TX] += 1 - scale
     return mean, std
 
 
 def shrunk(weight: NDArray[Any], side: int) -> NDArray[Any]:
-    """A convolution (C, 1, s, s) over a whole map that was stretched from a smaller side, as one over the small map."""
+    """A convolution (C, 1, s, s) over a map upsampled from ``side``, converted to one over the small map."""
     if weight.ndim != 4 or weight.shape[-1] <= side:
         return weight
     units = torch.eye(side * side).view(-1, 1, side, side)
@@ -72,6 +74,6 @@ def shrunk(weight: NDArray[Any], side: int) -> NDArray[Any]:
 
 
 def _in_order_of_torch(weight: NDArray[Any], block: int) -> NDArray[Any]:
-    """SpaceToDepth keeps a pixel's colors together, PixelUnshuffle a color's pixels."""
+    """Reorder channels: SpaceToDepth groups them by pixel, PixelUnshuffle by color."""
     order = np.arange(weight.shape[1]).reshape(block * block, -1).T.ravel()
     return np.ascontiguousarray(weight[:, order])

@@ -1,4 +1,4 @@
-"""Batches of samples from the shards on disk; shards may be added while training goes on."""
+"""Batches of samples from the shards on disk; shards may be added during training."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ Arrays = tuple[np.ndarray[Any, Any], ...]
 
 @dataclass(frozen=True)
 class Sources:
-    """Folders of shards and how many of the samples come from each.
+    """Folders of shards and the fraction of the samples from each.
 
     Attributes:
         data: the folder that holds them.
-        shares: (name, share) of the folders; the shares of those that have shards are scaled to 1.
-        held_out: first shards of each.
+        shares: (name, fraction) of the folders; normalized over the folders that have shards.
+        held_out: number of first shards of each folder that are used for validation.
     """
 
     data: Path
@@ -53,11 +53,11 @@ def sources_of(data: Path, config: TrainingConfig) -> Sources:
 
 
 class Batches(IterableDataset[Any]):
-    """Endless batches of samples; every worker draws its own.
+    """Infinite stream of batches of samples; each worker samples independently.
 
     Args:
-        sources: listed again now and then.
-        held_out: take the shards to validate on.
+        sources: folders of shards, listed again regularly.
+        held_out: use the validation shards.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Batches(IterableDataset[Any]):
             yield collate([self._sample(rng, sampler, shards[names[k]]) for k in picked])
 
     def _open(self, opened: dict[Path, Shard]) -> dict[str, list[Shard]]:
-        """The shards of each folder that has some and a share; ``opened`` grows."""
+        """The shards of each folder with shards and a fraction above 0; new ones are added to ``opened``."""
         shards = {}
         for name in [name for name, share in self._shares.items() if share > 0]:
             paths = self._list(name)

@@ -1,4 +1,4 @@
-"""Shards of photographs for the TDDFA network: portraits as they are, and turned (`turned.py`)."""
+"""Training shards from photographs for the TDDFA network: original portraits, and turned ones (`turned.py`)."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ from face_expr_ros.training.tddfa.scenes import MARGIN, SIDE, Rendering, crop_ca
 from face_expr_ros.training.tddfa.shards import SHARD_SIZE, write_shard
 from face_expr_ros.training.tddfa.turned import HeightField, draw_turned, height_field
 
-HELD_OUT = 2  # first shards: their portraits are in no other shard
+HELD_OUT = 2  # number of first shards whose portraits are in no other shard
 _DRAWINGS_OF_A_PORTRAIT = 16
-_AS_THEY_ARE = 4  # of these
+_AS_THEY_ARE = 4  # unchanged images among these
 _PORTRAITS = SHARD_SIZE // _DRAWINGS_OF_A_PORTRAIT
-_TURNED_ASIDE = np.radians(6)  # yaw of a portrait from which on one side of the head is seen better
-_FARTHEST = ((0, 6, 12, 20), (50, 60, 80, 97))  # yaw of a portrait, and that up to which it is turned, degrees
-_MOST_SOURCE_YAW = np.radians(55)  # beyond it FaceMesh, and so the fit, cannot be relied on
+_TURNED_ASIDE = np.radians(6)  # minimum yaw at which one side of the head is more visible
+_FARTHEST = ((0, 6, 12, 20), (50, 60, 80, 97))  # yaw of a portrait, and its maximum yaw when turned, degrees
+_MOST_SOURCE_YAW = np.radians(55)  # beyond it FaceMesh, and therefore the fit, is unreliable
 _SHAPE_CHANGE = 0.5  # standard deviations
 
 
 def synthesize_portraits(folder: Path, portraits: Path, count: int, processes: int) -> dict[str, Any]:
-    """Write at least ``count`` drawings of the portraits into ``folder``; shards that exist count.
+    """Write at least ``count`` images made from the portraits to ``folder``; existing shards are counted.
 
     Raises:
         ValueError: the folder has too few portraits.
@@ -61,7 +61,7 @@ def synthesize_portraits(folder: Path, portraits: Path, count: int, processes: i
 
 
 def files_of_shard(files: list[Path], number: int) -> list[Path]:
-    """The portraits of a shard: chunks of a fixed random order, repeated, of which the first HELD_OUT occur once."""
+    """The portraits of a shard: chunks of a fixed random order, repeated; the first HELD_OUT chunks occur once."""
     order = np.random.default_rng(4).permutation(len(files))
     chunks = len(files) // _PORTRAITS
     chunk = number if number < chunks else HELD_OUT + (number - HELD_OUT) % (chunks - HELD_OUT)
@@ -84,7 +84,7 @@ def _usable(portrait: Portrait) -> bool:
 def draw_portraits(
     model: MorphableModel, points: LearnedPoints, portraits: list[Portrait], rng: np.random.Generator
 ) -> Iterator[Rendering]:
-    """SHARD_SIZE drawings, the portraits in turn."""
+    """SHARD_SIZE images, cycling through the portraits."""
     fields = [height_field(portrait, model) for portrait in portraits]
     for number in range(SHARD_SIZE):
         portrait, field = portraits[number % len(portraits)], fields[number % len(portraits)]
@@ -95,7 +95,7 @@ def draw_portraits(
 
 
 def draw_as_it_is(model: MorphableModel, points: LearnedPoints, portrait: Portrait) -> Rendering:
-    """The portrait itself, cropped; covered wherever it has pixels."""
+    """The portrait itself, cropped; coverage is 255 inside the original image."""
     fit = portrait.fit
     crop = crop_from_landmarks(fit.landmarks68)
     scale = SIDE / (MARGIN * crop.width)
@@ -112,7 +112,7 @@ def draw_as_it_is(model: MorphableModel, points: LearnedPoints, portrait: Portra
 
 
 def _reduced(image: NDArray[np.uint8], transform: FloatArray) -> NDArray[np.uint8]:
-    """A warp (2, 3) by a scale below 1 without aliasing: twice as large, then averaged."""
+    """An affine warp (2, 3) that reduces the scale, antialiased: at twice the size, then averaged."""
     twice = np.column_stack([2 * transform[:, :2], 2 * transform[:, 2] + 0.5])
     fine = cv2.warpAffine(image, twice, (2 * SIDE, 2 * SIDE), flags=cv2.INTER_LINEAR)
     return np.asarray(cv2.resize(fine, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
@@ -121,7 +121,7 @@ def _reduced(image: NDArray[np.uint8], transform: FloatArray) -> NDArray[np.uint
 def draw_from_aside(
     model: MorphableModel, points: LearnedPoints, portrait: Portrait, field: HeightField, rng: np.random.Generator
 ) -> Rendering:
-    """The person in another pose and of a slightly different shape, before nothing."""
+    """The person in another pose and with a slightly different shape, on an empty background."""
     fit = portrait.fit
     shape = fit.shape + rng.normal(0, _SHAPE_CHANGE, len(fit.shape))
     vertices = model.vertices(shape, fit.expression)
@@ -133,9 +133,9 @@ def draw_from_aside(
 
 
 def turned_pose(source: Pose, rng: np.random.Generator) -> Pose:
-    """Farther to the side that the portrait shows; to either side where it looks straight ahead.
+    """A random pose: a larger yaw towards the visible side, or to either side for a frontal portrait.
 
-    The more of a side of the head a portrait shows, the farther it can be turned before that side looks smeared.
+    The more visible a side of the head is in a portrait, the farther it can be turned without smearing artifacts.
     """
     yaw, pitch, _ = euler_angles(source.rotation)
     side = np.sign(yaw) if abs(yaw) > _TURNED_ASIDE else rng.choice([-1.0, 1.0])

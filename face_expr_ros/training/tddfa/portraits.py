@@ -1,7 +1,7 @@
-"""The open face model fitted to photographs of faces: what turned portraits (`turned.py`) are made from.
+"""The open face model fitted to photographs of faces, the input of `turned.py`.
 
-A folder of portraits holds ``.jpg`` files, one face each, and beside it may lie CSV files with the columns ``file`` and
-``occluded``; files whose ``occluded`` is 2 (stylized or broken) are left out.
+A folder of portraits holds ``.jpg`` files, one face each, and optionally CSV files with the columns ``file`` and
+``occluded``; images whose ``occluded`` is 2 (stylized or broken) are excluded.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from face_expr_ros.perception.fitting import open_fitter
 from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.training.person_mask import person_mask
 
-_FIELD_OF_VIEW = 25.0  # degrees: portraits are small parts of pictures
-_REFINEMENTS = 6  # repeated fits; each takes the shape of the one before as its prior, so that the prior pulls less
+_FIELD_OF_VIEW = 25.0  # degrees, vertical: portraits are crops of larger images
+_REFINEMENTS = 6  # repeated fits, with the previous shape as the prior, which reduces the influence of the mean shape
 _MAX_RESIDUAL = 0.006  # meters
 
 
@@ -34,9 +34,9 @@ class Portrait:
     Attributes:
         path: the file.
         image: (H, W, 3) uint8 BGR.
-        person: (H, W) float32, 0..1: the person against the background.
-        camera: assumed.
-        fit: of the open face model.
+        person: (H, W) float32, 0..1: mask of the person.
+        camera: assumed camera.
+        fit: fit of the open face model.
     """
 
     path: Path
@@ -56,7 +56,7 @@ def portrait_files(folder: Path) -> list[Path]:
 
 
 class PortraitFitter:
-    """Fits the open model to portraits, one after the other."""
+    """Fits the open face model to portraits independently of each other."""
 
     def __init__(self) -> None:
         config = PerceptionConfig()
@@ -66,7 +66,7 @@ class PortraitFitter:
         self._fitter = open_fitter(fitting, open_bundle(config.bundle, fitting.network))
 
     def __call__(self, path: Path) -> Portrait | None:
-        """The portrait; None where no face is found or the model does not explain it."""
+        """The portrait; None where no face is found or the residual of the fit is too large."""
         image = np.asarray(cv2.imread(str(path), cv2.IMREAD_COLOR), np.uint8)
         height, width = image.shape[:2]
         camera = default_camera(width, height, _FIELD_OF_VIEW)

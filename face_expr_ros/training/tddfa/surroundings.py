@@ -1,4 +1,4 @@
-"""Photographed backgrounds: the parts of portraits that show nobody."""
+"""Photographed backgrounds: regions of portraits without a person."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from face_expr_ros.training.tddfa.portraits import portrait_files
 
 Image = NDArray[np.uint8]
 
-_SIDES = (50, 200)  # pixels of the parts that are looked for
+_SIDES = (50, 200)  # range of the sides of the regions, pixels
 _TRIES = 40
-_NOBODY = 0.15  # of the person mask
+_MAX_PERSON = 0.15  # person mask of the background
 _MARGIN = 7  # pixels between a person and a background
 
 
 def write_surroundings(path: Path, portraits: Path, size: int) -> int:
-    """Write the backgrounds of a folder of portraits as (N, size, size, 3) uint8; N. A file that exists is kept."""
+    """Write the backgrounds of a folder of portraits as (N, size, size, 3) uint8 unless the file exists; returns N."""
     if not path.exists():
         rng = np.random.default_rng(6)
         files = progress(portrait_files(portraits), "backgrounds", unit="portraits")
@@ -37,7 +37,7 @@ def write_surroundings(path: Path, portraits: Path, size: int) -> int:
 
 def _parts(file: Path, size: int, rng: np.random.Generator) -> Iterator[Image]:
     image = np.asarray(cv2.imread(str(file), cv2.IMREAD_COLOR), np.uint8)
-    square = empty_square(person_mask(image) > _NOBODY, rng)
+    square = empty_square(person_mask(image) > _MAX_PERSON, rng)
     if square is not None:
         x, y, side = square
         method = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
@@ -45,7 +45,7 @@ def _parts(file: Path, size: int, rng: np.random.Generator) -> Iterator[Image]:
 
 
 def empty_square(person: NDArray[np.bool_], rng: np.random.Generator) -> tuple[int, int, int] | None:
-    """Left, top and side of a random square in which nobody (H, W) is; None where none was found."""
+    """Left, top and side of a random square outside the mask ``person`` (H, W); None where none is found."""
     sums = cv2.integral(cv2.dilate(person.astype(np.uint8), np.ones((_MARGIN, _MARGIN), np.uint8)))
     for _ in range(_TRIES):
         side = int(rng.integers(*_SIDES))

@@ -1,9 +1,9 @@
 """Portraits turned to other poses, up to profile, after Zhu et al., "Face Alignment Across Large Poses", 2016.
 
-The person in a portrait becomes a height field: a grid of its pixels, each as deep as the fitted head model at that
-pixel; hair and shoulders continue the depth of the head's outline. Behind the outline, a shell of hair closes the
-back of the head. Turned and drawn with the package's rasterizer, this gives a photograph of the same face from another
-side, and the fit turned by the same rotation is its exact ground truth.
+The person in a portrait becomes a height field: a grid of its pixels at the depth of the fitted head model; hair and
+shoulders continue the depth of the head's outline. Behind the outline, a shell of hair closes the back of the head.
+Rotated and rendered with the package's rasterizer, this gives an image of the same face from another side; the fit
+with the same rotation is its exact ground truth.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from face_expr_ros.training.tddfa.portraits import Portrait
 Float32 = NDArray[np.float32]
 
 _GRID = 2  # pixels between the grid's vertices
-_EDGE = 2.0  # pixels of the person's outline that are left out: they show background
-_SLOPE = 0.7  # meters of depth per meter that hair lies outside the head model's outline
-_SKULL_BACK, _SKULL_HEIGHT = -0.2, 0.01  # meters, model axes: back of the head, and the height of its middle
+_EDGE = 2.0  # pixels removed along the person's outline, because they contain background
+_SLOPE = 0.7  # increase of the depth per distance from the head model's outline, for hair and shoulders
+_SKULL_BACK, _SKULL_HEIGHT = -0.2, 0.01  # meters, model axes: back of the head, and the height of its center
 _RINGS = 7
-_SHELL_TEXTURE = 0.3  # of the way from the outline to the middle: what the shell shows, so that nothing is smeared
-_SAMPLES = 2  # per pixel and axis
-_CHIN = 8  # of the 68 points
+_SHELL_TEXTURE = 0.3  # texture of the shell: fraction of the way from the outline to the center, which avoids smearing
+_SAMPLES = 2  # antialiasing samples per pixel and axis
+_CHIN = 8  # index in the 68 points
 _HIDDEN_PARTS = ("eyelashes",)
 
 
@@ -41,9 +41,9 @@ class HeightField:
 
     Attributes:
         vertices: (N, 3) meters.
-        source: (N, 2) pixel of the portrait that each vertex shows.
+        source: (N, 2) texture coordinates of each vertex, pixels of the portrait.
         triangles: (T, 3).
-        anchor: (N, 3) vertices of the face model, and weight: (N, 3): how each vertex follows a change of the face.
+        anchor: (N, 3) vertices of the face model, and weight: (N, 3), by which each vertex follows their displacement.
         colors: (H, W, 4) uint8 BGR and opacity.
     """
 
@@ -78,7 +78,7 @@ def height_field(portrait: Portrait, model: MorphableModel) -> HeightField:
 
 
 def draw_turned(field: HeightField, change: Float32, pose: Pose, camera: Camera) -> NDArray[np.uint8]:
-    """The person in another pose: (camera.height, camera.width, 4) uint8 BGR on black, and coverage.
+    """Render the person in another pose: (camera.height, camera.width, 4) uint8 BGR on black, and coverage.
 
     Args:
         change: (V, 3) meters by which the face model's vertices differ from those of the fit.
@@ -99,7 +99,7 @@ def draw_turned(field: HeightField, change: Float32, pose: Pose, camera: Camera)
 def _source_of(
     points: Float32, field: HeightField, index: NDArray[np.int32], x: NDArray[np.intp], y: NDArray[np.intp]
 ) -> Float32:
-    """(n, 2) pixels of the portrait under the samples (x, y), which show triangles ``index``; perspective-correct."""
+    """(n, 2) perspective-correct texture coordinates of the samples (x, y) in the triangles ``index``."""
     corners = field.triangles[index]
     a, b, c = (points[corners[:, k]] for k in range(3))
     along, across = b[:, :2] - a[:, :2], c[:, :2] - a[:, :2]
@@ -108,7 +108,7 @@ def _source_of(
     area = np.where(np.abs(area) < 1e-6, 1e-6, area)
     second = (offset[:, 0] * across[:, 1] - offset[:, 1] * across[:, 0]) / area
     third = (along[:, 0] * offset[:, 1] - along[:, 1] * offset[:, 0]) / area
-    # A triangle seen from its edge has no inside: its samples must not reach far beyond it.
+    # Edge-on triangles are degenerate: clip, so that their samples do not extrapolate.
     flat = np.clip(np.stack([1 - second - third, second, third], axis=1), 0, 1)
     weights = flat / np.stack([a[:, 2], b[:, 2], c[:, 2]], axis=1)
     weights /= weights.sum(axis=1, keepdims=True)
@@ -118,7 +118,7 @@ def _source_of(
 def _head_depth(
     portrait: Portrait, model: MorphableModel, vertices: Float32
 ) -> tuple[Float32, NDArray[np.int32], NDArray[np.int32]]:
-    """Depth (H, W) of the fitted head, inf beside it, the triangle of each pixel, and the triangles."""
+    """Depth (H, W) of the fitted head (inf outside it), the triangle of each pixel, and the triangles."""
     hidden = [model.part_names.index(name) for name in _HIDDEN_PARTS]
     triangles = model.triangles[~np.isin(model.triangle_part, hidden)]
     pixels = to_pixels(to_camera(vertices, portrait.fit.pose), portrait.camera)
@@ -127,7 +127,7 @@ def _head_depth(
 
 
 def _shown(person: Float32, head: NDArray[np.bool_]) -> Float32:
-    """(H, W) 0..1: the person without a thin outline; only the part that is connected with the head."""
+    """(H, W) 0..1: mask of the person, eroded; only the component that contains the head."""
     solid = (person > 0.5).astype(np.uint8)
     count, labels = cv2.connectedComponents(solid)
     sizes = np.bincount(labels[head & (solid > 0)], minlength=count)
@@ -137,7 +137,7 @@ def _shown(person: Float32, head: NDArray[np.bool_]) -> Float32:
 
 
 def _grid(shown: NDArray[np.bool_]) -> tuple[Float32, NDArray[np.int32]]:
-    """Pixels (N, 2) of the grid's vertices, and its triangles, as far as all of their corners are shown."""
+    """Pixels (N, 2) of the grid's vertices, and the triangles whose corners are all inside the mask."""
     rows, columns = (np.arange(0, size, _GRID) for size in shown.shape)
     use = shown[np.ix_(rows, columns)]
     number = np.full(use.shape, -1, np.int32)
@@ -151,7 +151,7 @@ def _grid(shown: NDArray[np.bool_]) -> tuple[Float32, NDArray[np.int32]]:
 
 
 def _to_model(pixels: Float32, depth: Float32, portrait: Portrait) -> Float32:
-    """(N, 3) model axes: pixels (N, 2) of the portrait at the depth of a depth map."""
+    """(N, 3) points in model axes: pixels (N, 2) of the portrait, back-projected with a depth map."""
     z = map_coordinates(depth, [pixels[:, 1], pixels[:, 0]], order=1, mode="nearest")
     matrix = portrait.camera.matrix
     rays = (pixels - matrix[:2, 2]) / [matrix[0, 0], matrix[1, 1]]
@@ -174,7 +174,7 @@ def _shell(
         flat[:, 2] = start[:, 2] + (np.minimum(_SKULL_BACK, start[:, 2]) - start[:, 2]) * np.sin(turn)
         rings.append(flat)
         sources.append(outline + _SHELL_TEXTURE * (turn / turns[-1]) * (middle - outline))
-    part = start[:, 1] > landmarks[_CHIN, 1]  # below the chin the body goes on
+    part = start[:, 1] > landmarks[_CHIN, 1]  # no shell below the chin, where the body continues
     here = np.arange(len(outline))
     after = (here + 1) % len(outline)
     here, after = here[part & part[after]], after[part & part[after]]
@@ -191,7 +191,7 @@ def _anchors(
     source: Float32, nearest: NDArray[np.intp], index: NDArray[np.int32], triangles: NDArray[np.int32],
     vertices: Float32, places: Float32,
 ) -> tuple[NDArray[np.int32], Float32]:  # fmt: skip
-    """The face model's triangle that each vertex follows, and weights by distance from its corners."""
+    """The face model's triangle that each vertex follows, and inverse-distance weights of its corners."""
     column, row = np.round(source).astype(int).T
     row, column = np.clip(row, 0, index.shape[0] - 1), np.clip(column, 0, index.shape[1] - 1)
     anchor = triangles[index[nearest[0][row, column], nearest[1][row, column]]]

@@ -129,7 +129,7 @@ def test_a_network_for_smaller_crops_continues_from_one_for_larger_ones(data: Pa
     torch.testing.assert_close(small(crops), large(crops), atol=1e-4, rtol=1e-4)
 
 
-def test_whitening_for_smaller_crops_puts_the_points_at_the_same_part_of_the_crop() -> None:
+def test_whitening_scales_points_with_the_crop_size() -> None:
     from face_expr_ros.training.tddfa.initial import rescaled
 
     rng = np.random.default_rng(0)

@@ -98,9 +98,7 @@ def test_a_changed_shape_moves_what_is_shown(portrait: Portrait, field: HeightFi
     assert np.median(off) < 2.0
 
 
-def test_in_profile_the_back_of_the_head_is_closed_and_nothing_lies_before_the_nose(
-    portrait: Portrait, field: HeightField
-) -> None:
+def test_profile_renders_close_the_head_and_leave_the_nose_clear(portrait: Portrait, field: HeightField) -> None:
     vertices = MODEL.vertices(portrait.fit.shape, portrait.fit.expression)
     pose = Pose(rotation_from_euler(np.radians(90.0), 0.0, 0.0), np.array([0.0, 0.0, 1.5]), True)
     camera = crop_camera(vertices[MODEL.landmarks68], pose)

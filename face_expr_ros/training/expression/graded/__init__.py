@@ -1,1 +1,1 @@
-"""The learned fusion: what it learns from graded portraits and from rendered faces at once."""
+"""Training of the learned fusion on graded portraits and rendered faces."""

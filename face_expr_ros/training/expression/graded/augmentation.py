@@ -1,4 +1,4 @@
-"""Copies of a portrait as cameras, codecs and tight crops would show it."""
+"""Augmentation of portraits: geometry, resolution, lighting, blur, sensor noise and JPEG compression."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ from face_expr_ros.core.types import FloatArray
 
 Image = NDArray[np.uint8]
 
-_ROLL, _ZOOM, _SHIFT = 8.0, 0.08, 0.03  # standard deviations: degrees, logarithm, parts of the width
-_SMALLEST = 0.28  # of the pixels across
+_ROLL, _ZOOM, _SHIFT = 8.0, 0.08, 0.03  # standard deviations: degrees, logarithm, fraction of the width
+_SMALLEST = 0.28  # minimum factor by which images are downsampled
 _GAMMA, _GAIN, _TINT, _SLOPE = 0.3, 0.12, 0.06, 0.25
 
 
 def mirrored(image: Image) -> tuple[Image, FloatArray]:
-    """The mirror image and the transform (3, 3) of its pixels from the image's."""
+    """The mirror image, and the transform (3, 3) from pixels of the image to pixels of the mirror image."""
     across = np.array([[-1.0, 0.0, image.shape[1] - 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
     return np.ascontiguousarray(image[:, ::-1]), across
 
 
 def augmented(image: Image, rng: np.random.Generator) -> tuple[Image, FloatArray]:
-    """A copy that is turned, resized, lit, blurred and compressed at random, and the transform (3, 3) of its pixels;
-    half of the copies are mirrored, which a negative determinant tells."""
+    """A randomly augmented copy, and the transform (3, 3) from pixels of the image to pixels of the copy.
+
+    Half of the copies are mirrored; their transforms have a negative determinant.
+    """
     image, transform = mirrored(image) if rng.random() < 0.5 else (image, np.eye(3))
     image, moved = _moved(image, rng)
     image, scaled = _scaled(image, rng)
@@ -42,7 +44,7 @@ def _moved(image: Image, rng: np.random.Generator) -> tuple[Image, FloatArray]:
 
 
 def _scaled(image: Image, rng: np.random.Generator) -> tuple[Image, FloatArray]:
-    """Fewer pixels, in three of five copies."""
+    """Downsampled with a probability of 0.6."""
     if rng.random() >= 0.6:
         return image, np.eye(3)
     height, width = image.shape[:2]
@@ -52,7 +54,7 @@ def _scaled(image: Image, rng: np.random.Generator) -> tuple[Image, FloatArray]:
 
 
 def _lit(image: Image, rng: np.random.Generator) -> Image:
-    """Other gamma, gain, color and slope of the light; the noise of a sensor."""
+    """With random gamma, gain, color, horizontal light gradient and sensor noise."""
     shown = 255.0 * (image / 255.0) ** np.exp(rng.normal(0, _GAMMA))
     shown = shown * np.exp(rng.normal(0, _GAIN)) * np.exp(rng.normal(0, _TINT, 3))
     if rng.random() < 0.2:
@@ -65,7 +67,7 @@ def _lit(image: Image, rng: np.random.Generator) -> Image:
 
 
 def _compressed(image: Image, rng: np.random.Generator) -> Image:
-    """As JPEG, in seven of ten copies."""
+    """Compressed as JPEG with a probability of 0.7."""
     if rng.random() >= 0.7:
         return image
     quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.uniform(30, 95))]

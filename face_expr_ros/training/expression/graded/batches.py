@@ -1,4 +1,4 @@
-"""Batches for the fusion: portraits that are rare come more often, and all is mirrored, shifted and disturbed."""
+"""Batches for training the fusion: rare expressions are sampled more often, and all inputs are augmented."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from face_expr_ros.perception.expression.patches import SIDE
 from face_expr_ros.training.expression.graded.faces import Faces, Floats, mirrored_faces
 from face_expr_ros.training.expression.samples import Mirror, add_missed_movements
 
-_NOISE = 0.02  # centimeters of the points
+_NOISE = 0.02  # standard deviation of the noise on the points, centimeters
 _GAMMA = 0.3
-_NOISY, _SENSOR = 0.3, 8.0  # of the batches; gray levels
-_SOFT = 0.2  # of the batches
-_HIDDEN, _SPOT = 0.3, (6, 20)  # of the faces have a spot on one patch; its sides, pixels
-# Standard deviations by which each patch is turned, radians, resized, and shifted, in halves of the patch with margin.
+_NOISY, _SENSOR = 0.3, 8.0  # fraction of the batches with sensor noise; its maximum standard deviation, gray levels
+_SOFT = 0.2  # fraction of the batches that are blurred
+_HIDDEN, _SPOT = 0.3, (6, 20)  # fraction of the faces with an occluded rectangle in one patch; its sides, pixels
+# Standard deviations of each patch's rotation (radians), scale, and shift (half sides of the patch with its margin).
 _TURN, _SIZE, _SHIFT, _LARGEST_SHIFT = 0.07, 0.05, 0.035, 0.12
 
 
 class Sampler:
-    """Endless choices of faces: every group as often as its rarest movement asks for, one face of it at random."""
+    """Samples groups of faces, weighted by their rarest clear expression, and one random face of each group."""
 
     def __init__(self, faces: Faces, graded: bool, rng: np.random.Generator) -> None:
         self._rng = rng
@@ -39,17 +39,17 @@ class Sampler:
 
 
 def rarity(grades: Floats) -> NDArray[np.float64]:
-    """(N,) 1 for faces that show nothing clearly, up to 3 for those that show what few do."""
+    """(N,) sampling weights: 1 for faces without a clear expression, up to 3 for faces with a rare one."""
     clear = np.nan_to_num(grades) >= CLEAR
     frequency = clear.mean(axis=0) + 1e-3
     return 1.0 + np.minimum((clear / np.sqrt(frequency)).max(axis=1) / 5.0, 2.0)
 
 
 class Disturber:
-    """Faces as tensors, with margins cut at random.
+    """Augments faces and converts them to tensors; patches are cropped at random within their margins.
 
     Args:
-        movements: (E, F) how rendered faces' features truly change, see `samples.missed_movements`.
+        movements: (E, F) true changes of the features of rendered faces, see `samples.missed_movements`.
     """
 
     def __init__(self, mirror: Mirror, movements: Floats, seed: int) -> None:
@@ -58,25 +58,25 @@ class Disturber:
         self._torch = torch.Generator().manual_seed(seed)
 
     def mirrored(self, faces: Faces, graded: bool) -> tuple[Faces, bool]:
-        """In the mirror in half of the batches; whether it was."""
+        """The faces, mirrored in half of the batches, and whether they are mirrored."""
         if self._rng.random() >= 0.5:
             return faces, False
         return mirrored_faces(faces, self._mirror, graded), True
 
     def followed(self, faces: Faces) -> Floats:
-        """Features of rendered faces as of a FaceMesh that follows some of them more closely."""
+        """Features of rendered faces with some of the movements added that FaceMesh misses."""
         return add_missed_movements(faces.features, np.asarray(faces.truth), self._movements, self._rng)
 
     def features(self, features: Floats) -> torch.Tensor:
-        """With noise; the direction to the viewer as it is."""
+        """Features with noise, except on the direction to the viewer."""
         seen = torch.from_numpy(np.ascontiguousarray(features, dtype=np.float32))
         noise = _NOISE * torch.randn(seen.shape, generator=self._torch)
         noise[:, -3:] = 0.0
         return seen + noise
 
     def patches(self, patches: NDArray[np.uint8]) -> torch.Tensor:
-        """Turned, resized and shifted a little each, with another tone curve for each face, spots, and in some
-        batches the noise or blur of a poor camera."""
+        """Patches with a random rotation, scale and shift each, a gamma per face, occluded rectangles, and in some
+        batches sensor noise or blur."""
         seen = self._jittered(torch.from_numpy(np.ascontiguousarray(patches)).float())
         gamma = np.exp(self._rng.normal(0, _GAMMA, (len(seen), 1, 1, 1))).astype(np.float32)
         seen = 255.0 * (seen / 255.0).clamp(0.0, 1.0) ** torch.from_numpy(gamma)
@@ -88,7 +88,7 @@ class Disturber:
         return seen.contiguous(memory_format=torch.channels_last)
 
     def _jittered(self, patches: torch.Tensor) -> torch.Tensor:
-        """(n, P, SIDE, SIDE) cut from patches (n, P, S, S) with their margin."""
+        """(n, P, SIDE, SIDE) cropped from patches (n, P, S, S) with their margins."""
         count, parts, side, _ = patches.shape
         turn = self._rng.normal(0, _TURN, count * parts)
         across, down = SIDE / side * np.exp(self._rng.normal(0, _SIZE, (2, count * parts)))
@@ -101,7 +101,7 @@ class Disturber:
         return cut.reshape(count, parts, SIDE, SIDE)
 
     def estimates(self, faces: Faces, dropout: float) -> tuple[torch.Tensor, torch.Tensor]:
-        """Fit and head; each is missing now and then."""
+        """The estimates of the fit and the head; each is set to zero with the probability ``dropout``."""
         kept = self._rng.random((2, len(faces.fit), 1)) >= dropout
         fit, head = (
             torch.from_numpy(np.asarray(part * here, np.float32))

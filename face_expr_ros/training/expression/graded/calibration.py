@@ -1,8 +1,8 @@
-"""Curves that make grades and blendshapes meet: absent reads near 0, a strong movement near 1.
+"""Calibration curves of the blendshapes: 0 for an absent movement, about 1 for a strong one.
 
-A regression on noisy grades shrinks towards the mean: it reads less of a strong movement than there is. A curve, alike
-for both sides of the face, stretches each blendshape again: ``scale * value + offset``, within 0..1. It is chosen on
-faces that were not trained on. Above a knee it bends towards 1 at 1, so that strong movements still differ.
+A regression on noisy grades shrinks towards the mean and underestimates strong movements. A curve, the same for both
+sides of the face, rescales each blendshape: ``scale * value + offset``, clipped to 0..1. It is fitted on held-out
+faces. Above a knee it is a straight line to 1 at 1, so that strong movements remain distinguishable.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from face_expr_ros.core.portrait_score import COLUMNS, STRONG, pearson
 from face_expr_ros.core.types import FloatArray
 
 _SCALES = np.linspace(1.0, 2.5, 16)
-_OFFSETS = np.linspace(0.0, 0.2, 11)  # taken off before
-_MOST_AT_REST, _AT_STRONG = 0.06, 0.95
-_CLEAR_GRADES = (1.5, 2.5)  # where there is nothing strong, these should read as two thirds
+_OFFSETS = np.linspace(0.0, 0.2, 11)  # subtracted, in units of the value before scaling
+_MAX_NEUTRAL, _STRONG_TARGET = 0.06, 0.95
+_CLEAR_GRADES = (1.5, 2.5)  # without strong grades, the mean of these is matched to two thirds
 _TWO_THIRDS = 2 / 3
-_FEWEST = 4
-_FEWEST_CLEAR = 30  # copies of faces with a clear grade; with fewer a curve would mostly stretch noise
+_MIN_COUNT = 4
+_MIN_CLEAR = 30  # copies of faces with a clear grade; with fewer, a curve would mainly amplify noise
 KNEE = 0.9
 
 
 @dataclass(frozen=True)
 class Curves:
-    """Of E blendshapes: scale (E,), at least 1, and offset (E,), at most 0, up to the knee."""
+    """Calibration of E blendshapes below the knee: scale (E,), at least 1, and offset (E,), at most 0."""
 
     scale: FloatArray
     offset: FloatArray
@@ -37,26 +37,26 @@ class Curves:
         return np.clip(np.minimum(values * self.scale + self.offset, bent), 0.0, 1.0)
 
     def slope(self) -> FloatArray:
-        """(E,) above the knee, from which a straight line leads to 1 at 1."""
+        """(E,) slopes of the straight lines above the knee, which reach 1 at 1."""
         knee = (KNEE - self.offset) / self.scale
         return np.where(knee < 1.0, (1.0 - KNEE) / np.maximum(1.0 - knee, 1e-6), 0.0)
 
 
 def fit_curves(values: FloatArray, grades: FloatArray, names: tuple[str, ...]) -> Curves:
-    """Curves from values (n, E) before calibration of graded faces; grades (n, C), NaN where not known."""
+    """Fit curves to the uncalibrated values (n, E) of graded faces; grades (n, C), NaN where unknown."""
     scale, offset = np.ones(len(names)), np.zeros(len(names))
     for index, (added, subtracted) in enumerate(COLUMNS.values()):
         places = [names.index(name) for name in (*added, *subtracted)]
         known = np.isfinite(grades[:, index])
         clear = np.count_nonzero(grades[known, index] >= _CLEAR_GRADES[0])
-        if subtracted or clear < _FEWEST_CLEAR:  # the sides of a difference are left as they are, too
+        if subtracted or clear < _MIN_CLEAR:  # differences are not calibrated either
             continue
         scale[places], offset[places] = _best(values[known][:, places], grades[known, index])
     return Curves(scale, offset)
 
 
 def _best(values: FloatArray, grades: FloatArray) -> tuple[float, float]:
-    """Scale and offset of the column whose mean is taken over values (n, k)."""
+    """Scale and offset for the column that is the mean of values (n, k)."""
     tried = [(scale, -scale * taken) for scale in _SCALES for taken in _OFFSETS]
 
     def cost(curve: tuple[float, float]) -> float:
@@ -67,12 +67,12 @@ def _best(values: FloatArray, grades: FloatArray) -> tuple[float, float]:
 
 
 def _cost(read: FloatArray, grades: FloatArray) -> float:
-    """Small where absence reads near 0, strong movements near 1, and the correlation is high."""
-    cost = 10.0 * max(0.0, float(read[grades == 0].mean()) - _MOST_AT_REST) if (grades == 0).any() else 0.0
+    """Cost: low when absent movements read near 0, strong ones near 1, and the correlation is high."""
+    cost = 10.0 * max(0.0, float(read[grades == 0].mean()) - _MAX_NEUTRAL) if (grades == 0).any() else 0.0
     strong = grades >= STRONG
     middle = (grades >= _CLEAR_GRADES[0]) & (grades < _CLEAR_GRADES[1])
-    if strong.sum() >= _FEWEST:
-        cost += abs(_AT_STRONG - float(read[strong].mean()))
-    elif middle.sum() >= _FEWEST:
+    if strong.sum() >= _MIN_COUNT:
+        cost += abs(_STRONG_TARGET - float(read[strong].mean()))
+    elif middle.sum() >= _MIN_COUNT:
         cost += abs(_TWO_THIRDS - float(read[middle].mean()))
     return cost - 4.0 * (pearson(grades, read) or 0.0)

@@ -1,4 +1,4 @@
-"""Writes a trained fusion as a file of the package: ONNX without batch normalization, with its calibration."""
+"""Export of a trained fusion to ONNX, with batch normalization folded and the calibration included."""
 
 from __future__ import annotations
 
@@ -34,8 +34,10 @@ def write_fusion(
     path: Path,
     metadata: dict[str, str],
 ) -> None:
-    """Write the mean of some networks and the linear part as one: inputs `fused.INPUTS`, output blendshapes (n, E) in
-    0..1, calibrated."""
+    """Write the mean of the networks and the linear part as one ONNX file.
+
+    Inputs: `fused.INPUTS`; output: calibrated blendshapes (n, E) in 0..1.
+    """
     count = len(names)
     shapes: list[list[int | str]] = [
         ["n", FEATURES], ["n", len(PARTS), SIDE, SIDE], ["n", count], ["n", count], ["n", len(linear.state)]
@@ -49,7 +51,7 @@ def write_fusion(
 
 
 def _blended(graph: Graph, values: str, linear: LinearPart, names: tuple[str, ...]) -> str:
-    """As `linear.blended`."""
+    """Same as `linear.blended`."""
     estimates = graph.node("Concat", "features", "fit", "head", "state", axis=1)
     weights = np.concatenate([linear.features, linear.fit, linear.head, linear.state]).astype(np.float32)
     said = graph.node("Gemm", estimates, graph.constant(weights), graph.constant(linear.constant.astype(np.float32)))
@@ -63,7 +65,7 @@ def _blended(graph: Graph, values: str, linear: LinearPart, names: tuple[str, ..
 
 
 def _values(graph: Graph, network: FusionNetwork) -> str:
-    """Blendshapes before calibration, as `FusionNetwork.forward`."""
+    """Uncalibrated blendshapes, same as `FusionNetwork.forward`."""
     estimates = graph.node("Concat", "fit", "head", axis=1)
     seen = [_points(graph, network), *_patches(graph, network), _linear(graph, estimates, network.estimates)]
     mixed = _rectified(graph, _linear(graph, _rectified(graph, graph.node("Concat", *seen, axis=1)), network.mix))
@@ -91,7 +93,7 @@ def _patches(graph: Graph, network: FusionNetwork) -> list[str]:
 
 
 def _part(graph: Graph, gray: str, part: Any) -> str:
-    """What a part network sees: (n, WIDTH)."""
+    """Features (n, WIDTH) of a part network."""
     assert isinstance(part, PartNetwork)
     one, zero = (graph.constant(np.full(1, value, np.float32)) for value in (1, 0))
     x = graph.node("InstanceNormalization", gray, one, zero, epsilon=MIN_CONTRAST_VARIANCE)

@@ -1,4 +1,4 @@
-"""Faces as the fusion sees them, in memory and on disk."""
+"""Inputs and targets of the fusion for a set of faces, in memory and on disk."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from face_expr_ros.training.expression.samples import Mirror
 Floats = NDArray[np.float32]
 
 _SIDED = {"blinkL": "blinkR", "blinkR": "blinkL"}
-_SIGNED = ("mouthSide", "gazeH")  # grades that change their sign in the mirror
+_SIGNED = ("mouthSide", "gazeH")  # grades whose sign changes when mirrored
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,12 @@ class Faces:
     Attributes:
         features: (N, FEATURES), see `alignment.features`.
         patches: (N, P, SIDE + 2 MARGIN, SIDE + 2 MARGIN) uint8.
-        fit, head: (N, E) the two estimates of the blendshapes, 0..1.
-        state: (N, S) of the head.
-        truth: (N, C) grades by column of the rubric, NaN where not known; or (N, E) blendshapes that were rendered.
-        teacher: (N, E) another reader's blendshapes, for what grades say nothing of.
-        weight: (N,) how much a face counts.
-        group: (N,) the picture of which a face is a copy, or the person who was rendered.
+        fit, head: (N, E) blendshapes estimated by the fit and the expression head, 0..1.
+        state: (N, S) states of the expression head.
+        truth: (N, C) grades by column of the rubric, NaN where unknown; or (N, E) blendshapes of rendered faces.
+        teacher: (N, E) blendshapes from another estimator, used where there are no grades.
+        weight: (N,) sample weights.
+        group: (N,) index of the source image, or of the rendered person.
     """
 
     features: Floats
@@ -43,12 +43,12 @@ class Faces:
     group: NDArray[np.int64]
 
     def part(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Faces:
-        """Those faces alone."""
+        """The selected faces."""
         return Faces(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
 def joined(parts: list[Faces]) -> Faces:
-    """All of them; the same number of a group in two parts is not the same group."""
+    """Concatenate the parts; groups are renumbered so that they stay distinct."""
     starts = np.cumsum([0] + [int(part.group.max()) + 1 for part in parts])
     columns = {field.name: [getattr(part, field.name) for part in parts] for field in fields(Faces)}
     columns["group"] = [group + start for group, start in zip(columns["group"], starts, strict=False)]
@@ -56,7 +56,7 @@ def joined(parts: list[Faces]) -> Faces:
 
 
 def write_faces(path: Path, faces: Faces) -> None:
-    """Write them; the file is there completely or not at all."""
+    """Write the faces to an .npz file atomically."""
     unfinished = path.with_suffix(".part.npz")
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(unfinished, **{field.name: getattr(faces, field.name) for field in fields(faces)})
@@ -64,13 +64,13 @@ def write_faces(path: Path, faces: Faces) -> None:
 
 
 def read_faces(path: Path) -> Faces:
-    """What `write_faces` wrote."""
+    """Read a file written by `write_faces`."""
     with np.load(path) as arrays:
         return Faces(**{field.name: arrays[field.name] for field in fields(Faces)})
 
 
 def mirrored_grades(grades: Floats) -> Floats:
-    """(N, C) grades as of the mirror images."""
+    """(N, C) grades of the mirrored faces."""
     columns = list(COLUMNS)
     order = [columns.index(_SIDED.get(column, column)) for column in columns]
     sign = np.array([-1.0 if column in _SIGNED else 1.0 for column in columns], np.float32)
@@ -78,14 +78,14 @@ def mirrored_grades(grades: Floats) -> Floats:
 
 
 def mirrored_faces(faces: Faces, mirror: Mirror, graded: bool) -> Faces:
-    """The faces in the mirror; ``graded`` says whether their truth is grades."""
+    """The mirrored faces; ``graded``: whether their truth is grades."""
     patches = faces.patches[:, mirror.patches]
     patches[:, mirror.flipped] = patches[:, mirror.flipped, :, ::-1]
     estimates = {name: getattr(faces, name)[:, mirror.expression] for name in ("fit", "head", "teacher")}
     return Faces(
         features=np.asarray(faces.features[:, mirror.features] * mirror.sign, np.float32),
         patches=patches,
-        state=faces.state,  # only the linear part reads it, and that sees no mirror images
+        state=faces.state,  # used only by the linear part, which is not trained on mirrored faces
         truth=mirrored_grades(faces.truth) if graded else faces.truth[:, mirror.expression],
         weight=faces.weight,
         group=faces.group,

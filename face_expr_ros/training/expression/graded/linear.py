@@ -1,8 +1,9 @@
 """The linear part of the fusion: a ridge regression from points, head and fit to grades.
 
-A straight line cannot learn the textures of generated portraits by heart, and its errors differ from a network's: the
-mean of both reads photographs better than either. On rendered faces, whose blendshapes the networks know exactly, it
-would only be in the way: another column of the regression tells them from portraits, and the share follows it.
+A linear model cannot overfit to the textures of generated portraits, and its errors differ from those of the networks:
+the mean of both is more accurate on photographs than either. On rendered faces the networks alone are more accurate.
+An additional column of the regression distinguishes rendered faces from portraits and sets the weight of the linear
+part.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from face_expr_ros.training.expression.graded.faces import Faces
 from face_expr_ros.training.expression.graded.loss import STRONGEST, columns_of
 from face_expr_ros.training.expression.samples import whitening_basis
 
-SHARE = 0.5  # of the linear part in the columns of grades, on a portrait
-# What the regression says of rendered faces at most, and of portraits at least, nearly always.
+SHARE = 0.5  # weight of the linear part in the columns of grades, on a portrait
+# Outputs of the additional column: almost always below RENDERED on rendered faces, above PORTRAIT on portraits.
 RENDERED, PORTRAIT = 0.2, 0.5
 
 
 @dataclass(frozen=True)
 class LinearPart:
-    """Grades in parts of the strongest, and 1 for a portrait and 0 for a rendered face:
+    """Grades as fractions of the strongest grade, and 1 for a portrait or 0 for a rendered face:
     ``features @ a + fit @ b + head @ c + state @ d + constant``.
 
     Attributes:
@@ -50,11 +51,11 @@ class LinearPart:
 
 
 def fit_linear(faces: Faces, rendered: Faces, copies: int, strength: float) -> LinearPart:
-    """A regression on graded faces; rendered ones are there to be told from them.
+    """Fit the regression on graded faces; rendered faces are used only for the portrait column.
 
     Args:
-        copies: of each portrait; together they count as one.
-        strength: of the ridge, for standardized inputs.
+        copies: number of copies of each portrait; together they have the weight of one.
+        strength: of the regularization, for standardized inputs.
     """
     basis = whitening_basis(faces.features[::2]).astype(np.float64)
     parts = [_inputs(faces, basis), _inputs(rendered, basis)]
@@ -62,7 +63,7 @@ def fit_linear(faces: Faces, rendered: Faces, copies: int, strength: float) -> L
     middle, spread = parts[0].mean(axis=0), parts[0].std(axis=0) + 1e-6
     grades = np.full((len(seen), faces.truth.shape[1] + 1), np.nan)
     grades[: sizes[0], :-1], grades[:, -1] = faces.truth / STRONGEST, np.repeat([1.0, 0.0], sizes)
-    counts = np.repeat([1.0 / copies, sizes[0] / copies / sizes[1]], sizes)  # as many of both
+    counts = np.repeat([1.0 / copies, sizes[0] / copies / sizes[1]], sizes)  # the same total weight for both
     weights, constant = _ridge((seen - middle) / spread, grades, counts, strength)
     weights = weights / spread[:, None]
     ends = np.cumsum([basis.shape[1], faces.fit.shape[1], faces.head.shape[1]])
@@ -75,7 +76,7 @@ def _inputs(faces: Faces, basis: FloatArray) -> FloatArray:
 
 
 def _ridge(seen: FloatArray, grades: FloatArray, counts: FloatArray, strength: float) -> tuple[FloatArray, FloatArray]:
-    """Weights (K, C) and constants (C,); each column from the faces whose grade is known."""
+    """Weights (K, C) and constants (C,); each column is fitted on the faces with a known grade."""
     weights, constant = np.zeros((seen.shape[1], grades.shape[1])), np.zeros(grades.shape[1])
     for column in range(grades.shape[1]):
         known = np.isfinite(grades[:, column])
@@ -91,7 +92,7 @@ def _ridge(seen: FloatArray, grades: FloatArray, counts: FloatArray, strength: f
 
 
 def shares_of(names: tuple[str, ...]) -> FloatArray:
-    """(C, E) by how much a blendshape rises when its column does: both sides alike, so that their difference stays."""
+    """(C, E) change of each blendshape per change of its column; equal on both sides, which keeps their difference."""
     shares = np.sign(columns_of(names)).T.astype(np.float64)
     signed = np.array([bool(subtracted) for _, subtracted in COLUMNS.values()])
     shares[signed] /= 2
@@ -99,7 +100,7 @@ def shares_of(names: tuple[str, ...]) -> FloatArray:
 
 
 def blended(values: FloatArray, linear: FloatArray, names: tuple[str, ...]) -> FloatArray:
-    """Blendshapes (N, E) of the networks, moved towards what the linear part (N, C + 1) says of their columns."""
+    """Blendshapes (N, E) of the networks, blended with the estimates (N, C + 1) of the linear part."""
     moved = linear[:, :-1] - values @ columns_of(names)
     share = SHARE * np.clip((linear[:, -1:] - RENDERED) / (PORTRAIT - RENDERED), 0.0, 1.0)
     return np.asarray(values + share * (moved @ shares_of(names)), np.float64)

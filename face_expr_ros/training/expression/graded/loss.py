@@ -1,4 +1,4 @@
-"""What counts as an error of the fusion: grades on portraits, exact blendshapes on rendered faces."""
+"""Loss functions of the fusion: on grades for portraits, on exact blendshapes for rendered faces."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from face_expr_ros.core.portrait_score import CLEAR, COLUMNS
 from face_expr_ros.training.expression.graded.faces import Faces, Floats
 
 STRONGEST = 3.0  # the grade that reads as 1
-_LEAST_VARIANCE = 0.003
-_DOUBTFUL = 0.6  # what grades below a clear one count
+_MIN_VARIANCE = 0.003
+_DOUBTFUL = 0.6  # weight of grades between absent and clear
 _OF_COLUMN = {"stretch": 0.1, "cheekPuff": 0.0, "mouthSide": 0.1, "gazeH": 0.5}
-_UNTAUGHT = ("cheekSquint", "jawForward", "cheekPuff", "tongueOut")  # neither the fit nor MediaPipe sees them
-_TAUGHT_TOO = ("eyeLook",)  # grades say how the eyes look, the teacher which of them
+_UNTAUGHT = ("cheekSquint", "jawForward", "cheekPuff", "tongueOut")  # estimated neither by the fit nor by MediaPipe
+_TAUGHT_TOO = ("eyeLook",)  # grades give the gaze direction, the teacher the individual eyes
 _BEYOND = 2.0
 
 
 def columns_of(names: tuple[str, ...]) -> Floats:
-    """(E, C) by which blendshapes are multiplied to give what corresponds to each column of grades."""
+    """(E, C) matrix from blendshapes to the columns of grades."""
     weights = np.zeros((len(names), len(COLUMNS)), np.float32)
     for index, (added, subtracted) in enumerate(COLUMNS.values()):
         for name in added:
@@ -31,17 +31,17 @@ def columns_of(names: tuple[str, ...]) -> Floats:
 
 
 def grade_weights(faces: Faces) -> Floats:
-    """(N, C) what each grade counts: in parts of its column's variance, doubtful ones less, unknown ones nothing."""
+    """(N, C) weights of the grades: divided by the column's variance, lower for doubtful grades, 0 for unknown ones."""
     known = np.isfinite(faces.truth)
     grade = np.abs(np.nan_to_num(faces.truth))
     sure = np.where((grade > 0) & (grade < CLEAR), _DOUBTFUL, 1.0) * known * faces.weight[:, None]
     of_column = np.array([_OF_COLUMN.get(column, 1.0) for column in COLUMNS])
-    spread = np.nanvar(faces.truth / STRONGEST, axis=0) + _LEAST_VARIANCE
+    spread = np.nanvar(faces.truth / STRONGEST, axis=0) + _MIN_VARIANCE
     return np.asarray(sure * of_column / spread, np.float32)
 
 
 def pairs_of(names: tuple[str, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The blendshapes whose sides grades do not tell apart: left ones, and the right ones in the same order."""
+    """Indices of the left blendshapes whose grades do not distinguish sides, and of their right counterparts."""
     stems = [
         name.removesuffix("Left")
         for name in names
@@ -52,8 +52,11 @@ def pairs_of(names: tuple[str, ...]) -> tuple[NDArray[np.int64], NDArray[np.int6
 
 
 class PortraitLoss:
-    """Of blendshapes (n, E) on portraits: squared errors of the columns of grades, of what only the teacher tells, of
-    the difference between the sides, and of what lies outside 0..1."""
+    """Loss of blendshapes (n, E) on portraits.
+
+    The weighted sum of the squared errors of the columns of grades, of the blendshapes that only the teacher covers,
+    and of the left-right differences, and of a penalty on values outside 0..1.
+    """
 
     def __init__(self, faces: Faces, names: tuple[str, ...], teacher_weight: float, asymmetry_weight: float) -> None:
         columns = columns_of(names)
@@ -71,7 +74,7 @@ class PortraitLoss:
         self._teacher_weight, self._asymmetry_weight = teacher_weight, asymmetry_weight
 
     def __call__(self, shown: torch.Tensor, grades: Floats, weights: Floats, teacher: Floats) -> torch.Tensor:
-        """One number; grades and their weights (n, C), the teacher's blendshapes (n, E)."""
+        """Scalar loss; grades and their weights (n, C), the teacher's blendshapes (n, E)."""
         told, sure = torch.from_numpy(np.nan_to_num(grades) / STRONGEST), torch.from_numpy(weights)
         taught = torch.from_numpy(teacher)
         graded = (sure * (shown @ self._columns - told) ** 2).mean()
@@ -81,19 +84,19 @@ class PortraitLoss:
 
 
 class RenderLoss:
-    """Of blendshapes (n, E) on rendered faces: squared errors in parts of each blendshape's variance."""
+    """Loss of blendshapes (n, E) on rendered faces: squared errors divided by each blendshape's variance."""
 
     def __init__(self, faces: Faces) -> None:
-        spread = np.nanvar(faces.truth, axis=0) + _LEAST_VARIANCE
+        spread = np.nanvar(faces.truth, axis=0) + _MIN_VARIANCE
         self._weights = torch.from_numpy((1 / spread).astype(np.float32))
 
     def __call__(self, shown: torch.Tensor, truth: Floats) -> torch.Tensor:
-        """One number; what is not known (NaN) counts nothing."""
+        """Scalar loss; unknown values (NaN) are ignored."""
         known = torch.from_numpy(np.isfinite(truth))
         errors = self._weights * known * (shown - torch.from_numpy(np.nan_to_num(truth))) ** 2
         return errors.mean() + out_of_range(shown)
 
 
 def out_of_range(shown: torch.Tensor) -> torch.Tensor:
-    """What lies outside 0..1, squared."""
+    """Squared penalty on values outside 0..1."""
     return _BEYOND * (functional.relu(-shown) ** 2 + functional.relu(shown - 1.0) ** 2).mean()

@@ -1,4 +1,4 @@
-"""The fusion network that is trained: what is seen of a face's points and patches, beside two estimates."""
+"""The fusion network in PyTorch: inputs are a face's points, its patches and two estimates of its blendshapes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from face_expr_ros.perception.expression.patches import PARTS, SIDE
 from face_expr_ros.training.expression.network import EYE_COUNT, MIN_CONTRAST_VARIANCE
 
 CHANNELS = (16, 32, 64, 96)
-WIDTH = 48  # numbers that say what is seen of a part
+WIDTH = 48  # features per face part
 POINTS, ESTIMATES, HIDDEN = 128, 48, 256
 VIEW = 3  # the last features: the direction to the viewer
-_OPEN = 1.5  # logit of the head's gate at first: it counts by four fifths
+_OPEN = 1.5  # initial logit of the head's gate: a weight of about 0.8
 
 
 class PartNetwork(nn.Module):
-    """(n, 1, SIDE, SIDE) gray levels -> (n, WIDTH): contrast made even, then depthwise separable convolutions."""
+    """(n, 1, SIDE, SIDE) gray levels -> (n, WIDTH): instance normalization, then depthwise separable convolutions."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,21 +36,21 @@ class PartNetwork(nn.Module):
         self.even = nn.BatchNorm1d(WIDTH)
 
     def forward(self, gray: torch.Tensor) -> torch.Tensor:
-        """What is seen."""
+        """Features (n, WIDTH) of the patches."""
         answer: torch.Tensor = self.even(self.layers(functional.instance_norm(gray, eps=MIN_CONTRAST_VARIANCE)))
         return answer
 
 
 class FusionNetwork(nn.Module):
-    """Blendshapes before calibration: a gate's share of the head's, and what the rest of the network adds.
+    """Uncalibrated blendshapes: the head's estimate, weighted by a learned gate, plus a learned correction.
 
     Args:
-        mean: (FEATURES,) of the features.
-        basis: (FEATURES, K) principal directions that make the rest of them even.
-        blendshapes: how many.
-        dropout: of single numbers of what is seen, while training.
-        branch_dropout: how often all that is seen of a part is missing, while training; of the points and estimates
-            less often. Without it, the network would trust textures that only generated portraits have.
+        mean: (FEATURES,) mean of the features.
+        basis: (FEATURES, K) whitening basis of the features.
+        blendshapes: number of blendshapes.
+        dropout: probability of dropping single features in training.
+        branch_dropout: probability of dropping all features of a face part in training; lower for the points and the
+            estimates. Without it, the network overfits to textures that occur only in generated portraits.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class FusionNetwork(nn.Module):
         return answer
 
     def _without_branches(self, seen: torch.Tensor) -> torch.Tensor:
-        """What is seen (n, S) with some branches left out, the others larger for it; only while training."""
+        """Features (n, S) with some branches dropped and the others scaled up; in training only."""
         if not self.training:
             return seen
         kept = (torch.rand(len(seen), len(self._sizes)) >= self._chances) / (1.0 - self._chances)

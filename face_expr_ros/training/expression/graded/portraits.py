@@ -1,6 +1,6 @@
-"""Graded portraits as the fusion sees them: FaceMesh's points, patches and both estimates, in several copies each.
+"""Graded portraits as inputs of the fusion: FaceMesh's points, patches and both estimates, in several copies each.
 
-A folder of portraits holds tables ``NAME_labels.csv`` and, beside each, the pictures in the folder ``NAME``.
+A folder of portraits holds tables ``NAME_labels.csv`` and, next to each, a folder ``NAME`` with its images.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ from face_expr_ros.training.expression.graded.faces import Faces, joined, mirror
 from face_expr_ros.training.expression.samples import MARGIN
 
 Image = NDArray[np.uint8]
-Teacher = Callable[[Image], FloatArray | None]  # (E,) another reader's blendshapes of a picture
+Teacher = Callable[[Image], FloatArray | None]  # (E,) blendshapes of an image from another estimator
 
 _LABELS = "_labels.csv"
-_ONE_PASS = 0.6  # what a grade of a single pass counts
+_ONE_PASS = 0.6  # weight of a grade from a single pass
 _CORNERS = (36, 45)  # of the eyes, among the 68 points
 _IBUG68 = np.array(IBUG68)
 
 
 @dataclass(frozen=True)
 class _Copy:
-    """A picture, the transform (3, 3) of its pixels from the portrait's, and whether it is mirrored."""
+    """An image, and the transform (3, 3) from pixels of the portrait to its pixels."""
 
     image: Image
     transform: FloatArray
@@ -53,17 +53,17 @@ class _Copy:
 
 
 def read_portraits(folder: Path, copies: int, teacher: Teacher | None = None) -> Faces:
-    """All portraits in ``copies`` copies each: as they are, mirrored, and augmented.
+    """All portraits in ``copies`` copies each: the original, its mirror image, and augmented ones.
 
     Args:
-        teacher: reads what grades say nothing of; without one, the fit does.
+        teacher: estimates the blendshapes without grades; None to use the fit.
 
     Raises:
-        ValueError: there is no table of grades, or a picture cannot be read.
+        ValueError: there is no table of grades, or an image cannot be read.
     """
     tables = sorted(folder.glob(f"*{_LABELS}"))
     if not tables:
-        raise ValueError(f"expected tables of grades (NAME{_LABELS}) in {str(folder)!r}, it has none")
+        raise ValueError(f"expected tables of grades (NAME{_LABELS}) in {str(folder)!r}, got none")
     parts = [
         _read_table(read_grades(table), folder / table.name.removesuffix(_LABELS), copies, teacher) for table in tables
     ]
@@ -78,13 +78,13 @@ def _read_table(grades: Grades, folder: Path, copies: int, teacher: Teacher | No
             weight = 1.0 if grades.passes[number] > 1 else _ONE_PASS
             image = cv2.imread(str(folder / file), cv2.IMREAD_COLOR)
             if image is None:
-                raise ValueError(f"expected a portrait, {str(folder / file)!r} cannot be read as one")
+                raise ValueError(f"expected an image, got {str(folder / file)!r}, which cannot be decoded")
             rows += reader.faces(np.asarray(image, np.uint8), truth[number], weight, number, copies)
     return Faces(**{name: np.concatenate([getattr(row, name) for row in rows]) for name in Faces.__dataclass_fields__})
 
 
 class _Reader:
-    """Finds the face of a portrait with the pipeline, and reads its copies from where the face then is."""
+    """Finds the face of a portrait with the pipeline, and computes the inputs of its transformed copies."""
 
     def __init__(self, teacher: Teacher | None) -> None:
         config = PerceptionConfig()
@@ -100,7 +100,7 @@ class _Reader:
         self._landmarks.close()
 
     def faces(self, image: Image, truth: FloatArray, weight: float, number: int, copies: int) -> Iterator[Faces]:
-        """One for each copy in which the face is found."""
+        """Inputs of each copy in which the face is found."""
         place = self._place(image)
         if place is None:
             return
@@ -112,7 +112,7 @@ class _Reader:
                 yield self._row(shown, track, truth, weight, number)
 
     def _place(self, image: Image) -> FloatArray | None:
-        """(68, 2) points of the portrait's face."""
+        """(68, 2) iBUG points of the portrait's face, pixels; None where no face is found."""
         height, width = image.shape[:2]
         faces = self._pipeline.still(_frame(image))
         if not faces:
@@ -127,7 +127,7 @@ class _Reader:
         return _Copy(*(mirrored(image) if number == 1 else augmented(image, rng)))
 
     def _track(self, copy: _Copy, place: FloatArray, rng: np.random.Generator) -> Track | None:
-        """Found from a rough crop, then from its own."""
+        """Landmarks found in an inaccurate crop, then refined in the crop from these landmarks."""
         points = (np.column_stack([place, np.ones(len(place))]) @ copy.transform.T)[:, :2]
         eyes = points[_CORNERS[1]] - points[_CORNERS[0]]
         eyes = eyes if eyes[0] > 0 else -eyes
@@ -170,7 +170,7 @@ class _Reader:
 
 
 def _rough(crop: Roi, rng: np.random.Generator) -> Roi:
-    """The crop as a detector gives it."""
+    """The crop with the random errors of a face detector."""
     side = crop.width * float(np.exp(rng.normal(0, 0.05)))
     x, y = np.array([crop.x + crop.width / 2, crop.y + crop.height / 2]) + rng.normal(0, 0.03, 2) * side
     return Roi(x - side / 2, y - side / 2, side, side)

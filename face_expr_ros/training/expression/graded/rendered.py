@@ -1,4 +1,4 @@
-"""Rendered faces as the fusion sees them: from the shards that the head's training draws."""
+"""Rendered faces as inputs of the fusion: from the shards that ``face_expr synthesize`` writes."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ _AT_ONCE = 256
 
 
 def read_rendered(folder: Path, canonical: FloatArray) -> Faces:
-    """All finished shards of a folder.
+    """The faces of all finished shards of a folder.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there are no finished shards.
     """
     shards = finished_shards(folder)
     if not shards:
-        raise ValueError(f"{folder} has no finished shard of rendered faces: draw some with face_expr synthesize")
+        raise ValueError(
+            f"expected shards of rendered faces in {folder}, got none: render them with face_expr synthesize"
+        )
     samples = load_samples(shards, canonical)
     fit = np.concatenate([_fits(path) for path in progress(shards, "fitting", unit="shards")])
     head, state = _heads(samples.features, samples.patches[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN])
@@ -46,7 +48,7 @@ def read_rendered(folder: Path, canonical: FloatArray) -> Faces:
 
 
 def _fits(path: Path) -> Floats:
-    """(N, E) of a shard, each face fitted alone, with the camera that the pipeline would assume."""
+    """(N, E) blendshapes of a shard's faces, each fitted alone with the camera that the pipeline assumes."""
     shard = read_shard(path)
     height, width = shard.image.shape[1:]
     frame = Frame(
@@ -62,7 +64,7 @@ def _fits(path: Path) -> Floats:
 
 
 def _heads(features: Floats, patches: np.ndarray) -> tuple[Floats, Floats]:
-    """(N, E) what the head reads, no neutral known, and (N, S) its states."""
+    """(N, E) the head's blendshapes without a neutral expression, and (N, S) its states."""
     head, rows, states = ExpressionHead(), [], []
     for first in range(0, len(features), _AT_ONCE):
         block = slice(first, first + _AT_ONCE)

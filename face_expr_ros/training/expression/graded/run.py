@@ -1,4 +1,4 @@
-"""The whole of `face_expr train fusion`: read portraits and rendered faces, train, calibrate, export."""
+"""The steps of `face_expr train fusion`: read portraits and rendered faces, train, calibrate, export."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from face_expr_ros.training.expression.graded.train import FusionRun, graded_sco
 from face_expr_ros.training.expression.samples import mirror_of, missed_movements
 from face_expr_ros.training.expression.train import held_out_mask
 
-_RENDERS_HELD_OUT = 0.08  # of the rendered people
+_RENDERS_HELD_OUT = 0.08  # fraction of the rendered people
 CALIBRATION = "calibration.json"
 
 
 def train_fusion(portraits: Path, config: FusionTraining, task: Path | None = None) -> dict[str, Any]:
-    """Train in ``config.folder`` and write the network there; begun work goes on.
+    """Train in ``config.folder`` and write the network there; resumes an interrupted run.
 
     Args:
         portraits: folder of graded portraits, see `portraits`.
-        task: MediaPipe's face_landmarker.task, which teaches what grades say nothing of.
+        task: MediaPipe's face_landmarker.task, the teacher of the blendshapes without grades.
 
     Returns:
-        the score on the portraits held out, and files with their sizes and hashes.
+        The score on the held-out portraits, and the files with their sizes and hashes.
 
     Raises:
-        ValueError: portraits or rendered faces are missing; or all portraits are trained on and no run that held some
-            out has left its calibration in the folder.
+        ValueError: portraits or rendered faces are missing; or no portraits are held out and the folder has no
+            calibration from an earlier run with held-out portraits.
     """
     work, model = Path(config.folder), open_face_model("open")
     faces = _portraits(portraits, work, config, task)
@@ -73,13 +73,13 @@ def train_fusion(portraits: Path, config: FusionTraining, task: Path | None = No
 
 
 def _member(config: FusionTraining, number: int) -> FusionTraining:
-    """The settings of one network: a folder and a seed of its own, as long as portraits are held out another one."""
+    """The settings of one network: its seed and its folder, which differs when all portraits are trained on."""
     folder = Path(config.folder) / f"{'held_out' if config.held_out else 'all'}_{number}"
     return replace(config, folder=str(folder), seed=config.seed + number)
 
 
 def _portraits(folder: Path, work: Path, config: FusionTraining, task: Path | None) -> Faces:
-    """Read once and kept in the working folder."""
+    """The portraits, cached in the output folder."""
     cache = work / f"portraits_{config.copies}.npz"
     if not cache.exists():
         write_faces(cache, read_portraits(folder, config.copies, _teacher(task)))
@@ -101,25 +101,25 @@ def _teacher(task: Path | None) -> Teacher | None:
 
 
 def held_out_groups(group: NDArray[np.int64], share: float, seed: int) -> NDArray[np.bool_]:
-    """(N,) the faces of a part of the groups, chosen at random."""
+    """(N,) mask of the faces of a random fraction of the groups."""
     groups = np.unique(group)
     order = np.random.default_rng([seed, 7]).permutation(len(groups))
     return np.isin(group, groups[order[: round(share * len(groups))]])
 
 
 def write_curves(path: Path, curves: Curves, names: tuple[str, ...]) -> None:
-    """Scale and offset by name, as JSON."""
+    """Write scale and offset by name, as JSON."""
     rows = zip(names, curves.scale.tolist(), curves.offset.tolist(), strict=True)
     text = json.dumps({name: [round(scale, 4), round(offset, 4)] for name, scale, offset in rows}, indent=1)
     path.write_text(text + "\n", encoding="utf-8")
 
 
 def read_curves(path: Path) -> Curves:
-    """Raises ValueError when there are none."""
+    """Read curves from JSON. Raises ValueError if the file does not exist."""
     if not path.exists():
         raise ValueError(
-            f"{str(path)!r} is missing: train with held_out above 0 once, so that the calibration is chosen on faces "
-            f"that were not trained on"
+            f"{str(path)!r} is missing: train with held_out above 0 once, so that the calibration is fitted on "
+            f"held-out faces"
         )
     values = np.array(list(json.loads(path.read_text(encoding="utf-8")).values()), np.float64)
     return Curves(values[:, 0], values[:, 1])

@@ -1,4 +1,4 @@
-"""Trains the fusion on graded portraits and rendered faces at once; a stopped run goes on where it was."""
+"""Training of the fusion on graded portraits and rendered faces; an interrupted run resumes at its last checkpoint."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _AT_ONCE = 256
 
 
 class FusionRun:
-    """The state of a run.
+    """A training run, which saves and restores its state.
 
     Args:
         portraits, held_out: graded faces to train and to validate on.
-        renders, held_out_renders: rendered ones.
+        renders, held_out_renders: rendered faces to train and to validate on.
         mirror, movements: see `samples.mirror_of` and `samples.missed_movements`.
     """
 
@@ -73,7 +73,7 @@ class FusionRun:
         self._disturb = Disturber(mirror, movements, config.seed * 1000 + self._step)
 
     def go(self) -> FusionNetwork:
-        """Train to the last step; the averaged network."""
+        """Train to the last step and return the averaged network."""
         config, losses = self._config, list[float]()
         for _ in progress(range(self._step, config.steps), "training", unit="steps"):
             losses.append(self._update())
@@ -118,7 +118,7 @@ class FusionRun:
         return on_portraits + config.render_weight * on_renders
 
     def _validate(self, loss: float) -> None:
-        """A line of the curves."""
+        """Append a row to the training curves."""
         row: dict[str, Any] = {"step": self._step, "loss": round(loss, 4)}
         if len(self._held_out.group):
             result = graded_score(predicted(self.network(), self._held_out), self._held_out, self._names)
@@ -163,7 +163,7 @@ def trained_network(folder: Path, blendshapes: int) -> FusionNetwork:
 
 @torch.no_grad()
 def predicted(network: FusionNetwork, faces: Faces) -> FloatArray:
-    """(N, E) blendshapes before calibration, patches without their margin."""
+    """(N, E) uncalibrated blendshapes; the margins of the patches are removed."""
     network.eval()
     rows = []
     for first in range(0, len(faces.group), _AT_ONCE):
@@ -175,7 +175,7 @@ def predicted(network: FusionNetwork, faces: Faces) -> FloatArray:
 
 
 def graded_score(values: FloatArray, faces: Faces, names: tuple[str, ...]) -> dict[str, Any]:
-    """The score of blendshapes (N, E) read from graded faces."""
+    """The score of estimated blendshapes (N, E) on graded faces."""
     grades = {column: faces.truth[:, index].astype(np.float64) for index, column in enumerate(COLUMNS)}
     return score(grades, column_values(names, np.clip(values, 0.0, 1.0)))
 
