@@ -141,9 +141,12 @@ class _VideoOutputs:
         self._stack = ExitStack()
         self._lines: IO[str] | None = None
         self._writer: cv2.VideoWriter | None = None
+        self._draft = Path()  # the unfinished video
 
     def __enter__(self) -> _VideoOutputs:
         self._lines = self._stack.enter_context(atomic_text_file(self._jsonl)) if self._jsonl else None
+        if self._products.out is not None:
+            self._draft = self._stack.enter_context(atomic_path(self._products.out))
         return self
 
     def __exit__(self, *problem: Any) -> None:
@@ -180,8 +183,7 @@ class _VideoOutputs:
 
     def _open_writer(self, out: Path, pixels: NDArray[Any]) -> cv2.VideoWriter:
         height, width = pixels.shape[:2]
-        draft = self._stack.enter_context(atomic_path(out))
-        return self._stack.enter_context(video_writer(draft, self.rate, (width, height), out))
+        return self._stack.enter_context(video_writer(self._draft, self.rate, (width, height), out))
 
 
 def _no_neutral(neutral_at: float | None, reason: str) -> str:

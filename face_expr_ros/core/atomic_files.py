@@ -28,20 +28,24 @@ def atomic_path(target: Path) -> Iterator[Path]:
     final = Path(os.path.realpath(target))
     draft = final.with_name(f".{final.stem}.{secrets.token_hex(4)}{final.suffix}")
     try:
-        if final.exists():
-            final.open("ab").close()  # a write-protected file is not replaced
-        draft.open("xb").close()
-    except OSError as error:
-        raise type(error)(error.errno, error.strerror, str(target)) from error
-    try:
+        _create(draft, final, target)  # inside the try: an interrupt may come at any time
         yield draft
         if final.exists():
             shutil.copymode(final, draft)
         draft.replace(final)
     except BaseException:
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, NotADirectoryError):
             draft.unlink()
         raise
+
+
+def _create(draft: Path, final: Path, target: Path) -> None:
+    try:
+        if final.exists():
+            final.open("ab").close()  # a write-protected file is not replaced
+        draft.open("xb").close()
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(target)) from error
 
 
 @contextmanager

@@ -106,7 +106,7 @@ def pearson(truth: FloatArray, read: FloatArray) -> float | None:
 
 
 def area_under_roc(positive: NDArray[np.bool_], read: FloatArray) -> float | None:
-    """The probability that a positive face has a higher value than a negative one; ties count half; None if undefined."""
+    """The probability that a positive face has the higher value; ties count half; None if undefined."""
     count = int(positive.sum())
     if count in (0, len(positive)):
         return None
