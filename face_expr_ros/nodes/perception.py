@@ -54,10 +54,10 @@ class PerceptionNode(LifecycleNode):
         self._processor: FrameProcessor | None = None
         self._worker: LatestItemWorker[Image | CompressedImage] | None = None
         self._inputs: list[Subscription] = []
+        self._bond = Bond(self)  # before anything that may fail: destroy_node stops it
         self.settings = Parameters(self, PerceptionConfig, LIVE_PARAMETERS, check=self._check)
         self._topic = image_topic(self, self.settings.config.image_transport)
         DiagnosticsPublisher(self, self._status)
-        self._bond = Bond(self)
         accept_repeated_transitions(self)
         TrackingServices(self, self._active_processor)
         self.create_timer(TIMEOUT_CHECK, self._check_timeout, clock=Clock(clock_type=ClockType.STEADY_TIME))

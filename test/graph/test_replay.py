@@ -153,14 +153,11 @@ def test_live_results_equal_those_of_the_annotated_bag(graph: Any, start: Any, b
     with Recording(bag) as recording:
         # Created before the node subscribes, because CameraInfo may be lost otherwise.
         player = Player(graph.node, recording, ReplayOptions(topics=("/camera/image", "/camera/camera_info")))
-        start("perception", "-r", "__ns:=/camera")
+        start("perception", "-r", "__ns:=/camera", "-p", "first_id:=1", "-p", "id_prefix:=none")
         lockstep = Lockstep(graph, "/camera")
         info = next(recording.messages([recording.connection("/camera/camera_info")]))
-        for later in (
-            3,
-            4,
-            5,
-        ):  # seconds; there is no event for the receipt of CameraInfo; jumping back resets the tracks
+        # Seconds; there is no event for the receipt of CameraInfo. Jumping back resets the tracks.
+        for later in (3, 4, 5):
             player.publish(info)
             assert not lockstep.show(np.zeros((480, 640, 3), np.uint8), START_NS + later * SECOND).faces
         for message in recording.messages():
