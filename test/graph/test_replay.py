@@ -31,7 +31,7 @@ from face_expr_ros.bags.messages import FACE_ARRAY, UNKNOWN_HASH, cdr, package_t
 from face_expr_ros.bags.reading import Recording
 from face_expr_ros.nodes.replay import Player, ReplayOptions
 
-SENSOR_DATA = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
+SENSOR_DATA = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)  # more than are published
 Picture = NDArray[np.uint8]
 TOLERANCE = 1e-5  # of float32 values of the same computation
 COMMAND = "import sys; from face_expr_ros.cli import main; sys.exit(main())"
