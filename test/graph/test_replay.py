@@ -53,8 +53,17 @@ def test_all_messages_of_a_bag_are_published(graph: Any, bag: Path, tmp_path: Pa
     clock: list[Clock] = graph.listen(Clock, "/clock", 100)
     result = tmp_path / "result.json"
     waits = [part for topic in ("/chatter", "/camera/image", "/camera/camera_info") for part in ("--wait-for", topic)]
-    process = replay(bag, "--clock", "--rate", "1", *waits, "--json", str(result))
-    graph.until(lambda: len(words) == 8 and len(images) == 8 and len(infos) == 8, "the whole bag")
+
+    def complete() -> bool:
+        return len(words) == len(images) == len(infos) == 8
+
+    for _ in range(3):  # the first best-effort messages may be lost although the publisher has a subscription
+        for received in (words, images, infos, clock):
+            received.clear()
+        process = replay(bag, "--clock", "--rate", "1", *waits, "--json", str(result))
+        graph.until(lambda process=process: complete() or process.poll() is not None, "the whole bag")
+        if complete():
+            break
     assert process.wait(60) == 0
     assert [word.data for word in words] == [f"word {number}" for number in range(8)]
     stamps = [Time.from_msg(image.header.stamp).nanoseconds for image in images]
