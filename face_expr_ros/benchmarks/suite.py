@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,12 @@ import numpy as np
 
 from face_expr_ros.benchmarks.clips import person
 from face_expr_ros.benchmarks.fitting import measure_fitting
+from face_expr_ros.benchmarks.floor import measure_floor
 from face_expr_ros.benchmarks.machine import machine
 from face_expr_ros.benchmarks.pipeline import measure_faces, measure_memory, measure_sizes
 from face_expr_ros.benchmarks.ros_cameras import FRAMES, several_cameras
 from face_expr_ros.benchmarks.ros_live import end_to_end
 from face_expr_ros.benchmarks.ros_outputs import measure_outputs
-from face_expr_ros.core.types import Frame
-from face_expr_ros.perception.mediapipe_version import INSTALL, has_solutions
 from face_expr_ros.ros.environment import prepare_environment
 
 
@@ -65,7 +63,7 @@ def measure(workload: Workload) -> dict[str, Any]:
     result: dict[str, Any] = {"machine": machine()}
     _print_status("rendering the frames ...")
     clip = person()
-    result |= _measure_floor(clip, workload.frames)
+    result |= measure_floor(clip, workload.frames)
     _print_status("measuring publishers ...")
     result |= measure_outputs(clip, workload.runs, workload.object_runs)
     with tempfile.TemporaryDirectory() as folder:
@@ -83,16 +81,6 @@ def measure(workload: Workload) -> dict[str, Any]:
     result |= measure_fitting()
     result["machine"]["load_at_end"] = machine()["load"]
     return result
-
-
-def _measure_floor(clip: Sequence[Frame], frames: int) -> dict[str, Any]:
-    """What `measure_floor` returns; nothing where MediaPipe, which is a part of the floor, is not installed."""
-    if not has_solutions():
-        _print_status(f"the ratio to bare MediaPipe and ONNX Runtime is left out: it needs {INSTALL}")
-        return {}
-    from face_expr_ros.benchmarks.floor import measure_floor
-
-    return measure_floor(clip, frames)
 
 
 def _print_status(text: str) -> None:
