@@ -14,10 +14,11 @@ from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message_builder import OscMessageBuilder
 from scipy.spatial.transform import Rotation
 
-from face_expr_ros.core.arkit import ARKIT_NAMES, arkit_values
+from face_expr_ros.core.arkit import ARKIT_NAMES, arkit_values, gaze_angles
+from face_expr_ros.core.head_axes import head_rotation
 from face_expr_ros.core.types import FaceState, FloatArray
-from face_expr_ros.perception.gaze import eye_rotation, gaze_angles
-from face_expr_ros.retargeting.avatar_axes import head_rotation, unity_quaternion
+from face_expr_ros.perception.gaze import eye_rotation
+from face_expr_ros.retargeting.avatar_axes import unity_quaternion
 from face_expr_ros.retargeting.avatar_config import VmcConfig
 
 MAX_BUNDLE = 1400  # bytes; fits into one Ethernet frame, which avoids fragmentation
@@ -86,7 +87,7 @@ def _blendshapes(values: FloatArray, config: VmcConfig) -> dict[str, float]:
 
 def _bones(state: FaceState, values: FloatArray, config: VmcConfig) -> dict[str, FloatArray]:
     """Rotations (3, 3) in model axes, relative to the parent bone; neck and head share the head rotation."""
-    head = head_rotation(state.pose)
+    head = head_rotation(state.pose.rotation)
     neck = (Rotation.from_matrix(head) ** config.neck_share).as_matrix()
     bones: dict[str, FloatArray] = {"Neck": neck, "Head": neck.T @ head}
     if config.eye_bones:

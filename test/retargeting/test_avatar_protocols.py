@@ -15,9 +15,9 @@ from support.avatar_faces import HALF, ROUNDING, TURNS, WHOLE, every_shape, make
 from support.avatar_receivers import VmcAvatar, osc_messages
 from support.paths import ROOT
 
-from face_expr_ros.core.arkit import ARKIT_NAMES
+from face_expr_ros.core.arkit import ARKIT_NAMES, gaze_angles
+from face_expr_ros.core.head_axes import head_rotation, right_handed_degrees
 from face_expr_ros.core.types import Blendshapes, FaceState
-from face_expr_ros.perception.gaze import gaze_angles
 from face_expr_ros.retargeting import avatar_axes, vmc
 from face_expr_ros.retargeting.avatar_axes import NEUTRAL_FACE
 from face_expr_ros.retargeting.avatar_config import VmcConfig
@@ -35,7 +35,7 @@ def decoded_vmc(state: FaceState, tracked: bool = True, **settings: Any) -> VmcA
 
 
 def test_facing_the_camera_is_the_identity_rotation() -> None:
-    np.testing.assert_allclose(avatar_axes.head_rotation(make_state().pose), np.eye(3), atol=1e-12)
+    np.testing.assert_allclose(head_rotation(make_state().pose.rotation), np.eye(3), atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -43,18 +43,18 @@ def test_facing_the_camera_is_the_identity_rotation() -> None:
     [("left", (0.5, 0.0, 0.75**0.5)), ("up", (0.0, 0.5, 0.75**0.5)), ("tilt to the right", (0.0, 0.0, 1.0))],
 )
 def test_the_nose_follows_the_head_rotation(turn: str, nose: tuple[float, ...]) -> None:
-    head = avatar_axes.head_rotation(make_state(*TURNS[turn]).pose)
+    head = head_rotation(make_state(*TURNS[turn]).pose.rotation)
     np.testing.assert_allclose(head @ (0, 0, 1), nose, atol=1e-12)
 
 
 def test_tilting_to_the_right_raises_the_left_side() -> None:
-    head = avatar_axes.head_rotation(make_state(*TURNS["tilt to the right"]).pose)
+    head = head_rotation(make_state(*TURNS["tilt to the right"]).pose.rotation)
     np.testing.assert_allclose(head @ (1, 0, 0), (0.75**0.5, 0.5, 0.0), atol=1e-12)
 
 
 def test_angles_compose_to_the_matrix_in_the_documented_order() -> None:
-    head = avatar_axes.head_rotation(make_state(20, 10, -15).pose)
-    x, y, z = np.radians(avatar_axes.right_handed_degrees(head))
+    head = head_rotation(make_state(20, 10, -15).pose.rotation)
+    x, y, z = np.radians(right_handed_degrees(head))
     about_x = np.array([[1, 0, 0], [0, np.cos(x), -np.sin(x)], [0, np.sin(x), np.cos(x)]])
     about_y = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
     about_z = np.array([[np.cos(z), -np.sin(z), 0], [np.sin(z), np.cos(z), 0], [0, 0, 1]])
