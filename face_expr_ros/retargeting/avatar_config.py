@@ -6,14 +6,14 @@ import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from face_expr_ros.core.resources import resource_path
 from face_expr_ros.core.settings import setting
+from face_expr_ros.core.yaml_files import StrictModel, load_yaml
 from face_expr_ros.retargeting.config import FOLLOW_MODES
-from face_expr_ros.retargeting.yaml_files import StrictModel, load_yaml
 
 # Default port of each protocol.
 PORTS = {"vmc": 39539, "live_link": 11111, "ifacialmocap": 49983, "openseeface": 11573}
@@ -58,18 +58,30 @@ def _check_subject(subject: str) -> str:
 _Pixels = Annotated[int, Field(ge=1, le=16384)]
 
 
+VmcNames = Literal["arkit", "perfect_sync", "vrm0", "vrm1"]
+
+
+def _as_list(names: Any) -> Any:
+    return [names] if isinstance(names, str) else names
+
+
 class VmcConfig(StrictModel):
     """Settings of the protocol ``vmc``.
 
     Attributes:
-        names: blendshape names: ARKit's 52 (perfect sync), VRM 0's A I U E O Joy ..., or both.
+        names: blendshape names, one convention or a list: ARKit's 52 in Pascal case (perfect_sync), as ARKit has them
+            (arkit), A I U E O Joy ... (vrm0), aa ih ou ee oh happy ... (vrm1).
         neck_share: part of the head rotation that the neck bone makes.
         eye_bones: send the bones LeftEye and RightEye, for avatars whose blendshapes do not rotate the eyes.
+        torso: send the bones from the hips to the upper chest at rest, for receivers that add up positions.
     """
 
-    names: Literal["arkit", "vrm0", "both"] = "arkit"
+    names: Annotated[tuple[VmcNames, ...], BeforeValidator(_as_list), Field(strict=False, min_length=1)] = (
+        "perfect_sync",
+    )
     neck_share: Annotated[float, Field(ge=0, le=1)] = 0.3
     eye_bones: bool = False
+    torso: bool = False
 
 
 class LiveLinkConfig(StrictModel):

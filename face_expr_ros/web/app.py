@@ -18,6 +18,8 @@ from fastapi.staticfiles import StaticFiles
 
 from face_expr_ros import __version__
 from face_expr_ros.core.face_model import BundleError
+from face_expr_ros.web.calibration_routes import SetNeutral, add_calibration
+from face_expr_ros.web.calibration_session import CalibrationSession
 from face_expr_ros.web.config import WebConfig
 from face_expr_ros.web.counts import Health, health_of, metrics_text
 from face_expr_ros.web.hub import Hub
@@ -30,7 +32,7 @@ from face_expr_ros.web.streams import Streams
 # Resolved, because a symlink install links this file into another folder.
 STATIC = Path(__file__).resolve().parent / "static"
 METHODS, HEADERS = (
-    ("GET", "HEAD", "POST"),
+    ("GET", "HEAD", "POST", "PUT", "DELETE"),
     ("Authorization", "Content-Type", "If-None-Match"),
 )  # allowed for pages of other origins
 BINARY = {"type": "string", "format": "binary"}  # OpenAPI schema
@@ -44,8 +46,17 @@ class Problem:
     detail: str
 
 
-def create_app(config: WebConfig, hub: Hub) -> FastAPI:
-    """The application for the given settings; the hub provides model, frames and counters."""
+def create_app(
+    config: WebConfig, hub: Hub, calibration: CalibrationSession | None = None, set_neutral: SetNeutral | None = None
+) -> FastAPI:
+    """The application for the given settings.
+
+    Args:
+        config: settings.
+        hub: provides model, frames and counters.
+        calibration: of the faces that the hub receives; None: without routes for it.
+        set_neutral: see `add_calibration`.
+    """
     streams, inference = Streams(hub, config), Inference(config)
 
     @asynccontextmanager
@@ -71,6 +82,8 @@ def create_app(config: WebConfig, hub: Hub) -> FastAPI:
     _add_state(app, hub)
     _add_model(app, hub)
     _add_inference(app, inference)
+    sessions = inference.sessions
+    add_calibration(app, lambda client: sessions.get(client) if client else calibration, set_neutral)
     _add_page(app)
     app.add_exception_handler(RequestError, _request_error)
     app.add_exception_handler(BundleError, _unavailable)
