@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from face_expr_ros.core.arkit import ARKIT_NAMES
+from face_expr_ros.core.arkit import ARKIT_NAMES, arkit_values
 from face_expr_ros.core.calibration import MAX_NEUTRAL, Calibration, Response
-from face_expr_ros.core.types import FloatArray
+from face_expr_ros.core.types import FaceState, FloatArray
 
 PREPARE = 3.0  # seconds to read the text of a step before it is recorded
 MIN_FRAMES = 8  # of a step; fewer are not a recording
@@ -81,6 +81,35 @@ class Recording:
     def peak(self, neutral: FloatArray) -> FloatArray:
         """(52,) what was reached above the neutral values (52,)."""
         return np.percentile(_above(self.values, neutral), _PEAK, axis=0)
+
+
+class StepRecorder:
+    """The blendshapes of each face during a step; the face that is largest in total is the person."""
+
+    def __init__(self) -> None:
+        self._faces: dict[str, list[FloatArray]] = {}
+        self._areas: dict[str, float] = {}
+
+    def add(self, state: FaceState) -> None:
+        """Add a face of one image, before any calibration; a face without ARKit's blendshapes is ignored."""
+        values = measured(state)
+        if values is not None:
+            self._faces.setdefault(state.id, []).append(values)
+            self._areas[state.id] = self._areas.get(state.id, 0.0) + state.roi.width * state.roi.height
+
+    def result(self) -> Recording:
+        """The recording of the person."""
+        if not self._areas:
+            return Recording(np.zeros((0, len(ARKIT_NAMES))))
+        return Recording(np.array(self._faces[max(self._areas, key=self._areas.__getitem__)]))
+
+
+def measured(state: FaceState) -> FloatArray | None:
+    """The blendshapes (52,) of a face; None if it has none of ARKit's."""
+    try:
+        return arkit_values(state.blendshapes)
+    except ValueError:
+        return None
 
 
 def judge(step: Step, recording: Recording, neutral: Recording | None) -> tuple[bool, str]:

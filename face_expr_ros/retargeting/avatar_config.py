@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -12,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from face_expr_ros.core.resources import resource_path
 from face_expr_ros.core.settings import setting
-from face_expr_ros.core.yaml_files import StrictModel, load_yaml
+from face_expr_ros.core.yaml_files import StrictModel, load_yaml, parse_yaml
 from face_expr_ros.retargeting.config import FOLLOW_MODES
 
 # Default port of each protocol.
@@ -29,6 +30,11 @@ class AvatarBridgeConfig:
     targets: str = setting("", "targets file; empty is config/avatars.yaml of the package")
     lost_after: float = setting(
         0.5, "time without a detection after which a face is lost", unit="s", minimum=0.0, maximum=60.0
+    )
+    calibration: str = setting(
+        "",
+        "path of the calibration.yaml of the person, for targets without one of their own; not together with that of "
+        "the node perception; empty is none",
     )
     relax: float = setting(
         0.7, "time in which the avatar then returns to the neutral pose", unit="s", minimum=0.0, maximum=60.0
@@ -132,6 +138,7 @@ class TargetConfig(StrictModel):
         face: the face to send: nearest, largest, speaker or an id such as f1.
         mirror: swap left and right, as in a mirror; not for openseeface.
         interpolate: interpolate between two images, which adds one image interval of delay; False repeats the latest.
+        calibration: path of the calibration.yaml of the person whose face is sent; empty is that of the bridge.
     """
 
     protocol: Literal["vmc", "live_link", "ifacialmocap", "openseeface"]
@@ -142,6 +149,7 @@ class TargetConfig(StrictModel):
     face: Annotated[str, AfterValidator(_check_face)] = "nearest"
     mirror: bool = False
     interpolate: bool = True
+    calibration: str = ""
     vmc: VmcConfig = VmcConfig()
     live_link: LiveLinkConfig = LiveLinkConfig()
     ifacialmocap: IFacialMocapConfig = IFacialMocapConfig()
@@ -190,3 +198,16 @@ def load_targets(path: str = "") -> tuple[TargetConfig, ...]:
     """
     file = Path(path) if path else resource_path("config/avatars.yaml")
     return tuple(load_yaml(file, _TargetsFile, "the parameter targets is the path of a YAML file").targets)
+
+
+def parse_target(entry: dict[str, Any], name: str) -> TargetConfig:
+    """One target with the keys of the targets file.
+
+    Args:
+        entry: its keys and values.
+        name: where it comes from, for errors.
+
+    Raises:
+        ConfigError: the target is not valid.
+    """
+    return parse_yaml(json.dumps(entry), TargetConfig, name)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import gzip
 import zlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from face_expr_ros.web.hub import Hub
 from face_expr_ros.web.inference import Inference
 from face_expr_ros.web.limits import IMAGE_TYPES, DiscardBody, RequestError
 from face_expr_ros.web.model_file import MEDIA_TYPE
+from face_expr_ros.web.problems import problems
 from face_expr_ros.web.security import AccessControl, allowed_origins, error_response
 from face_expr_ros.web.streams import Streams
 
@@ -37,13 +37,6 @@ METHODS, HEADERS = (
 )  # allowed for pages of other origins
 BINARY = {"type": "string", "format": "binary"}  # OpenAPI schema
 NO_PAGE = "<!doctype html><title>face_expr</title><p>The page is not built; streams and API are available.</p>\n"
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Body of an error response."""
-
-    detail: str
 
 
 def create_app(
@@ -68,12 +61,12 @@ def create_app(
             await watchdog
         await inference.close()
 
-    problems = _problems(
+    statuses = problems(
         {401: "Missing or wrong token", 403: "Origin not allowed", 421: "Unknown host", 429: "Too many requests"}
     )
     app = FastAPI(
         title="face_expr", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False,
-        lifespan=lifespan, responses=problems,
+        lifespan=lifespan, responses=statuses,
     )  # fmt: skip
     app.add_api_websocket_route("/ws/stream", streams.stream)
     app.add_api_websocket_route("/ws/camera", streams.camera)
@@ -143,7 +136,7 @@ def _add_inference(app: FastAPI, inference: Inference) -> None:
     @app.post(
         "/api/infer",
         tags=["inference"],
-        responses=_problems(
+        responses=problems(
             {
                 400: "Incomplete or damaged image",
                 408: "Upload timeout",
@@ -162,11 +155,6 @@ def _add_inference(app: FastAPI, inference: Inference) -> None:
 def _add_head_route(app: FastAPI, path: str, endpoint: Callable[..., Any]) -> None:
     """Add a HEAD route; unlike Starlette, FastAPI does not add one for each GET route."""
     app.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False)
-
-
-def _problems(texts: Mapping[int, str]) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI descriptions of error responses, by status."""
-    return {status: {"model": Problem, "description": text} for status, text in texts.items()}
 
 
 def _contains_etag(tags: str, etag: str) -> bool:

@@ -13,9 +13,14 @@ from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.perception.guided_calibration import STEPS, find_step
 from face_expr_ros.web.calibration_session import CalibrationSession, StepResult
 from face_expr_ros.web.limits import RequestError
+from face_expr_ros.web.problems import problems
 
 YAML_TYPE = "application/yaml"
 NO_FACE = "no face in view: look into the camera with a relaxed face and try again"
+_UNKNOWN = {404: "No such camera", 422: "Not a calibration"}  # FastAPI's own 422 has another form
+_ANY = problems(_UNKNOWN)
+_STATE = problems({**_UNKNOWN, 409: "No face in view, or a step is missing"})
+_UPLOAD = problems({**_UNKNOWN, 400: "Not UTF-8", 413: "Too long"})
 Client = Annotated[
     str, Query(description="browser that sends its own camera to /ws/infer?client=...; empty: the server's source")
 ]
@@ -38,12 +43,15 @@ def add_calibration(app: FastAPI, find: FindSession, set_neutral: SetNeutral | N
             raise RequestError(404, f"no camera is connected as /ws/infer?client={client:.80}")
         return found
 
-    @app.post("/api/neutral", tags=["calibration"])
+    @app.post("/api/neutral", tags=["calibration"], responses=_STATE)
     async def neutral(client: Client = "") -> dict[str, Any]:
         """Store what each face showed during the last second as its neutral expression."""
         chosen = session(client)
         count = await run_in_threadpool(set_neutral) if set_neutral is not None and not client else None
-        count = chosen.set_neutral() if count is None else count
+        if count is None:
+            count = chosen.set_neutral()
+        elif count:  # the faces that are received are relative to the new one
+            chosen.set(chosen.calibration.with_neutral({}))
         if not count:
             raise RequestError(409, NO_FACE)
         faces = "1 face" if count == 1 else f"{count} faces"
@@ -54,19 +62,24 @@ def add_calibration(app: FastAPI, find: FindSession, set_neutral: SetNeutral | N
 
 
 def _add_document(app: FastAPI, session: Callable[[str], CalibrationSession]) -> None:
-    @app.get("/api/calibration", tags=["calibration"])
+    @app.get("/api/calibration", tags=["calibration"], responses=_ANY)
     async def calibration(client: Client = "") -> Calibration:
         """The calibration in use."""
         return session(client).calibration
 
-    @app.get("/api/calibration.yaml", tags=["calibration"], response_class=Response)
+    @app.get(
+        "/api/calibration.yaml",
+        tags=["calibration"],
+        response_class=Response,
+        responses={**_ANY, 200: {"content": {YAML_TYPE: {"schema": {"type": "object"}}}}},
+    )
     async def calibration_file(client: Client = "") -> Response:
         """The calibration in use as the file calibration.yaml."""
         text = calibration_yaml(session(client).calibration)
         headers = {"Content-Disposition": 'attachment; filename="calibration.yaml"'}
         return Response(text, media_type=YAML_TYPE, headers=headers)
 
-    @app.put("/api/calibration", tags=["calibration"], openapi_extra=_BODY)
+    @app.put("/api/calibration", tags=["calibration"], responses=_UPLOAD, openapi_extra=_BODY)
     async def replace(request: Request, client: Client = "") -> Calibration:
         """Replace the calibration; the body is JSON, or the text of a calibration.yaml."""
         chosen, text = session(client), await _text(request)
@@ -76,7 +89,7 @@ def _add_document(app: FastAPI, session: Callable[[str], CalibrationSession]) ->
             raise RequestError(422, str(error)) from error
         return chosen.calibration
 
-    @app.delete("/api/calibration", tags=["calibration"])
+    @app.delete("/api/calibration", tags=["calibration"], responses=_ANY)
     async def remove(client: Client = "") -> Calibration:
         """Send values as they are measured."""
         chosen = session(client)
@@ -93,7 +106,7 @@ def _add_steps(app: FastAPI, session: Callable[[str], CalibrationSession]) -> No
             for step in STEPS
         ]
 
-    @app.post("/api/calibration/steps/{name}", tags=["calibration"])
+    @app.post("/api/calibration/steps/{name}", tags=["calibration"], responses=_STATE)
     async def record(name: str, client: Client = "") -> StepResult:
         """Record a step; the response comes when it has ended."""
         chosen, step = session(client), find_step(name)
@@ -107,11 +120,12 @@ def _add_steps(app: FastAPI, session: Callable[[str], CalibrationSession]) -> No
             raise RequestError(409, NO_FACE)
         return result
 
-    @app.post("/api/calibration/finish", tags=["calibration"])
+    @app.post("/api/calibration/finish", tags=["calibration"], responses=_STATE)
     async def finish(client: Client = "") -> dict[str, Any]:
         """Use the calibration of the recorded steps."""
+        chosen = session(client)
         try:
-            made, notes = session(client).finish()
+            made, notes = chosen.finish()
         except ValueError as error:
             raise RequestError(409, str(error)) from error
         return {"calibration": made.model_dump(), "notes": notes}
@@ -122,7 +136,7 @@ _BODY = {
         "required": True,
         "content": {
             "application/json": {"schema": Calibration.model_json_schema()},
-            YAML_TYPE: {"schema": {"type": "string"}},
+            YAML_TYPE: {"schema": {"type": "object"}},
         },
     }
 }

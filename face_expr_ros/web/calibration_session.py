@@ -10,14 +10,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from face_expr_ros.core.arkit import ARKIT_NAMES, arkit_values
+from face_expr_ros.core.arkit import ARKIT_NAMES
 from face_expr_ros.core.calibration import CalibratedResponse, Calibration
 from face_expr_ros.core.types import FaceState, FloatArray
 from face_expr_ros.perception.guided_calibration import (
     Recording,
     Step,
+    StepRecorder,
     calibrate,
     judge,
+    measured,
     neutral_values,
 )
 
@@ -41,23 +43,6 @@ class StepResult:
     message: str
 
 
-class _Recorder:
-    """The blendshapes of each face during a step; the face that is largest in total is the person."""
-
-    def __init__(self) -> None:
-        self._faces: dict[str, list[FloatArray]] = {}
-        self._areas: dict[str, float] = {}
-
-    def add(self, state: FaceState, values: FloatArray) -> None:
-        self._faces.setdefault(state.id, []).append(values)
-        self._areas[state.id] = self._areas.get(state.id, 0.0) + state.roi.width * state.roi.height
-
-    def result(self) -> Recording:
-        if not self._areas:
-            return Recording(np.zeros((0, len(ARKIT_NAMES))))
-        return Recording(np.array(self._faces[max(self._areas, key=self._areas.__getitem__)]))
-
-
 class CalibrationSession:
     """Calibrates faces, and measures what they show before the calibration.
 
@@ -73,7 +58,7 @@ class CalibrationSession:
         self._recent: dict[str, deque[tuple[float, FloatArray]]] = {}
         self._neutrals: dict[str, CalibratedResponse] = {}  # of several faces, by id
         self._response = CalibratedResponse(calibration or Calibration())
-        self._recorder: _Recorder | None = None
+        self._recorder: StepRecorder | None = None
         self._recordings: dict[str, Recording] = {}
 
     @property
@@ -86,11 +71,11 @@ class CalibrationSession:
         now, recorder = self._clock(), self._recorder
         self._recent = {state.id: self._recent.get(state.id, deque()) for state in states}
         for state in states:
-            values = _measured(state)
+            values = measured(state)
             if values is not None:
                 _append(self._recent[state.id], now, values)
                 if recorder is not None:
-                    recorder.add(state, values)
+                    recorder.add(state)
         return tuple(self._calibrated(state) for state in states)
 
     def set(self, calibration: Calibration) -> None:
@@ -123,7 +108,7 @@ class CalibrationSession:
         """
         if self._recorder is not None:
             raise ValueError("another step is being recorded")
-        self._recorder = _Recorder()
+        self._recorder = StepRecorder()
         try:
             await sleep(step.seconds)  # type: ignore[misc]
             recording = self._recorder.result()
@@ -152,14 +137,6 @@ class CalibrationSession:
     def _calibrated(self, state: FaceState) -> FaceState:
         response = self._neutrals.get(state.id, self._response)
         return replace(state, blendshapes=response(state.blendshapes))
-
-
-def _measured(state: FaceState) -> FloatArray | None:
-    """The blendshapes (52,) of a face; None if it has none of ARKit's."""
-    try:
-        return arkit_values(state.blendshapes)
-    except ValueError:
-        return None
 
 
 def _append(rows: deque[tuple[float, FloatArray]], now: float, values: FloatArray) -> None:
