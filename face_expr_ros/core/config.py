@@ -117,6 +117,9 @@ class ExpressionConfig:
         "coefficients of a fitted model that has ARKit's basis",
         choices=("fused", "head", "coefficients"),
     )
+    calibration: str = setting(
+        "", "path of the calibration.yaml of the person in view, which face_expr calibrate makes; empty is none"
+    )
     neutral_time_constant: float = setting(
         0.0,
         "time constant with which the neutral expression of a face adapts while it is nearly neutral; 0 disables it",
