@@ -13,6 +13,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response, WebSocket
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 
@@ -24,7 +25,8 @@ from face_expr_ros.web.hub import Hub
 from face_expr_ros.web.inference import Inference
 from face_expr_ros.web.limits import IMAGE_TYPES, DiscardBody, RequestError
 from face_expr_ros.web.model_file import MEDIA_TYPE
-from face_expr_ros.web.security import AccessControl, allowed_origins, error_response
+from face_expr_ros.web.phone import add_phone_route
+from face_expr_ros.web.security import AccessControl, allowed_origins, error_response, is_loopback
 from face_expr_ros.web.streams import Streams
 
 # Resolved, because a symlink install links this file into another folder.
@@ -44,8 +46,11 @@ class Problem:
     detail: str
 
 
-def create_app(config: WebConfig, hub: Hub) -> FastAPI:
-    """The application for the given settings; the hub provides model, frames and counters."""
+def create_app(config: WebConfig, hub: Hub, fingerprint: str = "") -> FastAPI:
+    """The application for the given settings; the hub provides model, frames and counters.
+
+    ``fingerprint`` is that of the certificate that the server made, which the page shows.
+    """
     streams, inference = Streams(hub, config), Inference(config)
 
     @asynccontextmanager
@@ -71,6 +76,7 @@ def create_app(config: WebConfig, hub: Hub) -> FastAPI:
     _add_state(app, hub)
     _add_model(app, hub)
     _add_inference(app, inference)
+    add_phone_route(app, config, fingerprint, is_loopback(config.host))
     _add_page(app)
     app.add_exception_handler(RequestError, _request_error)
     app.add_exception_handler(BundleError, _unavailable)
@@ -176,7 +182,9 @@ def _select_encoding(accepted: str) -> str:
 def _add_page(app: FastAPI) -> None:
     """Serve the files of the page at all other paths. A mount would hide 405 responses of POST routes."""
     if (STATIC / "index.html").is_file():
-        app.router.default = StaticFiles(directory=STATIC, html=True)
+        app.router.default = GZipMiddleware(
+            StaticFiles(directory=STATIC, html=True), minimum_size=1000, compresslevel=6
+        )
         return
 
     @app.get("/", include_in_schema=False)
