@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
-import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -13,18 +11,18 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response, WebSocket
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import JSONResponse, PlainTextResponse
-from fastapi.staticfiles import StaticFiles
 
 from face_expr_ros import __version__
 from face_expr_ros.core.face_model import BundleError
 from face_expr_ros.web.config import WebConfig
+from face_expr_ros.web.content_encoding import ENCODERS, select_encoding
 from face_expr_ros.web.counts import Health, health_of, metrics_text
 from face_expr_ros.web.hub import Hub
 from face_expr_ros.web.inference import Inference
 from face_expr_ros.web.limits import IMAGE_TYPES, DiscardBody, RequestError
 from face_expr_ros.web.model_file import MEDIA_TYPE
+from face_expr_ros.web.page_files import PageFiles
 from face_expr_ros.web.phone import add_phone_route
 from face_expr_ros.web.security import AccessControl, allowed_origins, error_response, is_loopback
 from face_expr_ros.web.streams import Streams
@@ -117,12 +115,12 @@ def _add_model(app: FastAPI, hub: Hub) -> None:
         headers = {"ETag": file.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
         if _contains_etag(request.headers.get("if-none-match", ""), file.etag):
             return Response(status_code=304, headers=headers)
-        encoding = _select_encoding(request.headers.get("accept-encoding", ""))
+        encoding = select_encoding(request.headers.get("accept-encoding", ""))
         if not encoding:
             return Response(file.data, headers=headers, media_type=MEDIA_TYPE)
         tag, data = compressed.get(encoding, ("", b""))
         if tag != file.etag:
-            data = _ENCODERS[encoding](file.data)
+            data = ENCODERS[encoding](file.data)
             compressed[encoding] = file.etag, data
         headers["Content-Encoding"] = encoding
         return Response(data, headers=headers, media_type=MEDIA_TYPE)
@@ -167,24 +165,10 @@ def _contains_etag(tags: str, etag: str) -> bool:
     return any(tag.strip().removeprefix("W/") in (etag, "*") for tag in tags.split(","))
 
 
-_ENCODERS = {"gzip": lambda data: gzip.compress(data, 6, mtime=0), "deflate": zlib.compress}
-
-
-def _select_encoding(accepted: str) -> str:
-    """The first supported content encoding that the client accepts; empty for none."""
-    accepts = {}
-    for entry in accepted.lower().split(","):
-        name, _, parameters = entry.strip().partition(";")
-        accepts[name.strip()] = parameters.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return next((name for name in _ENCODERS if accepts.get(name)), "")
-
-
 def _add_page(app: FastAPI) -> None:
     """Serve the files of the page at all other paths. A mount would hide 405 responses of POST routes."""
     if (STATIC / "index.html").is_file():
-        app.router.default = GZipMiddleware(
-            StaticFiles(directory=STATIC, html=True), minimum_size=1000, compresslevel=6
-        )
+        app.router.default = PageFiles(directory=STATIC, html=True)
         return
 
     @app.get("/", include_in_schema=False)

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from fastapi import FastAPI, Request
 
 from face_expr_ros.web.config import WebConfig
-from face_expr_ros.web.limits import RequestError
 from face_expr_ros.web.tls import local_address
 
 ALL_ADDRESSES = ("0.0.0.0", "::", "")
+ONLY_HERE = (
+    "This server can be reached only from this computer. Start it with --tls to open the page on a phone: "
+    "face_expr web --tls"
+)
 MISSING_PACKAGE = "QR codes require the package segno: pip install segno"
 
 
@@ -20,14 +23,16 @@ class PhoneLink:
     """The link for other devices in the network.
 
     Attributes:
-        url: of the page, with the token.
-        svg: its QR code.
+        url: of the page, with the token; empty if other devices cannot reach it.
+        svg: its QR code; empty without the package segno.
         fingerprint: SHA-256 of the certificate that the server made; empty otherwise.
+        problem: what is missing, and what to do; empty if nothing is.
     """
 
-    url: str
-    svg: str
-    fingerprint: str
+    url: str = ""
+    svg: str = ""
+    fingerprint: str = ""
+    problem: str = ""
 
 
 def network_url(config: WebConfig, port: int) -> str:
@@ -69,17 +74,12 @@ def add_phone_route(app: FastAPI, config: WebConfig, fingerprint: str, loopback:
     def phone(request: Request) -> PhoneLink:
         """The link that opens the page on another device, and its QR code."""
         if loopback:
-            raise RequestError(
-                404,
-                "This server can be reached only from this computer. Start it with --tls to open the page on a phone: "
-                "face_expr web --tls",
-            )
-        port = request.scope["server"][1]
-        url = network_url(config, port)
+            return PhoneLink(problem=ONLY_HERE)
+        url = network_url(config, request.scope["server"][1])
         try:
             import segno
         except ImportError:
-            raise RequestError(404, f"{MISSING_PACKAGE}. The address is {url}") from None
+            return PhoneLink(url, "", fingerprint, MISSING_PACKAGE)
         code = io.BytesIO()
         segno.make(url, error="m", micro=False).save(
             code, kind="svg", border=3, xmldecl=False, omitsize=True, light="#fff"

@@ -65,8 +65,8 @@ def test_a_loopback_server_explains_how_to_use_a_phone() -> None:
     server = running_server()
     answer = get(server, "/api/phone")
     server.close()
-    assert answer.status_code == 404
-    assert "face_expr web --tls" in answer.json()["detail"]
+    assert answer.json()["url"] == ""
+    assert "face_expr web --tls" in answer.json()["problem"]
     assert server.network_url == ""
 
 

@@ -23,13 +23,15 @@ export type PageState = ConnectionState | "unauthorized";
 
 const HISTORY = 90; // frames, to find the one that belongs to a picture
 const FRAME_TIMEOUT = 1.5; // seconds without a frame after which the face is neutral
+const SOFTWARE_FRAME = 1000 / 32; // milliseconds: without a GPU frames beyond 30 per second would slow everything else down
+const SOFTWARE_PICTURE = 95; // milliseconds between two pictures of the camera
 const TONE_INTERVAL = 0.5; // seconds between two measurements of the skin color in the picture
 const SETTLING = 3; // seconds after a model was loaded during which no latency is measured
 const ORIGIN = new Vector3();
 
 export class Page {
   readonly stage = new Stage(byId<HTMLCanvasElement>("canvas"));
-  readonly picture = new PictureView();
+  readonly picture = new PictureView(this.stage.software ? SOFTWARE_PICTURE : 0);
   readonly recorder = new Recorder(this);
   /** Milliseconds from the image stamp until the face is drawn, and of script per rendered frame. */
   readonly latency = new DrawLatency(this.stage.renderer.getContext() as WebGL2RenderingContext);
@@ -197,6 +199,7 @@ export class Page {
 
   private draw(time: number): void {
     requestAnimationFrame((next) => this.draw(next));
+    if (this.stage.software && time - this.lastTime < SOFTWARE_FRAME) return;
     const begun = performance.now();
     const seconds = Math.min(0.25, Math.max(0, (time - this.lastTime) / 1000));
     this.lastTime = time;

@@ -8,6 +8,8 @@ interface PhoneLink {
   svg: string;
   /** SHA-256 of the server's own certificate, or empty. */
   fingerprint: string;
+  /** What is missing, and what to do; or empty. */
+  problem: string;
 }
 
 export class Phone {
@@ -19,20 +21,15 @@ export class Phone {
     const dialog = byId<HTMLDialogElement>("phone-dialog");
     const answer = await fetch("api/phone", { headers: authorized(this.token()) }).catch(() => null);
     const place = byId("phone-content");
-    if (answer?.ok) place.replaceChildren(...instructions(await answer.json()));
-    else place.replaceChildren(make("p", {}, await reason(answer)));
+    const link: PhoneLink | null = answer?.ok ? await answer.json() : null;
+    if (link?.url) place.replaceChildren(...instructions(link));
+    else place.replaceChildren(make("p", {}, link?.problem ?? "The server cannot be reached."));
     if (!dialog.open) dialog.showModal();
   }
 }
 
-async function reason(answer: Response | null): Promise<string> {
-  if (!answer) return "The server cannot be reached.";
-  const { detail } = await answer.json().catch(() => ({ detail: "" }));
-  return detail || `The server has no link: ${answer.status} ${answer.statusText}`;
-}
-
-function instructions({ url, svg, fingerprint }: PhoneLink): Node[] {
-  const code = make("img", { src: `data:image/svg+xml,${encodeURIComponent(svg)}`, alt: `QR code of ${url.split("?")[0]}`, className: "code" });
+function instructions({ url, svg, fingerprint, problem }: PhoneLink): Node[] {
+  const code = !svg ? make("p", {}, problem) : make("img", { src: `data:image/svg+xml,${encodeURIComponent(svg)}`, alt: `QR code of ${url.split("?")[0]}`, className: "code" });
   const steps = [
     "Connect the phone to the same network as this computer.",
     "Scan the code with the phone's camera. It contains the token of this server: do not share it.",

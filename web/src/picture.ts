@@ -19,14 +19,20 @@ export class PictureView {
   private canvas = byId<HTMLCanvasElement>("picture");
   private bitmap: ImageBitmap | null = null;
   private decoding = false;
+  private decodedAt = -Infinity;
   private drawn = "";
   private mirrored = false; // in the preview
   private textureSize = "";
 
+  /** `minInterval`: milliseconds between two decoded pictures of the server. */
+  constructor(private minInterval: number) {}
+
   /** Decodes a stamp and a JPEG from the server; pictures received while decoding are dropped. */
   async receive(data: ArrayBuffer): Promise<void> {
-    if (this.decoding || data.byteLength <= 8) return;
+    const now = performance.now();
+    if (this.decoding || data.byteLength <= 8 || now - this.decodedAt < this.minInterval) return;
     this.decoding = true;
+    this.decodedAt = now;
     try {
       const bitmap = await createImageBitmap(new Blob([new Uint8Array(data, 8)], { type: "image/jpeg" }));
       this.show({ bitmap, stamp: new DataView(data).getFloat64(0, true) });
