@@ -23,6 +23,9 @@ setup(
     package_dir=DATA,
     include_package_data=False,
     package_data=dict.fromkeys(DATA, DATA_FILES)
-    | {"face_expr_ros.evaluation.expression": ["*.csv"], "face_expr_ros.web": ["static/*", "static/assets/*"]},
+    | {
+        "face_expr_ros.evaluation.expression": ["*.csv"],
+        "face_expr_ros.web": ["static/*", "static/assets/*", "static/avatars/*"],
+    },
     ext_modules=cythonize(KERNELS, language_level=3),
 )

@@ -27,6 +27,14 @@ from face_expr_ros.cli.common import bundle_option, camera_info_option, percepti
 )
 @click.option("--port", default=8765, show_default=True, help="Port to listen on; 0 selects a free port.")
 @click.option("--token", default="", help="Access token of the clients: at least 16 letters, digits or - . _ ~")
+@click.option(
+    "--tls",
+    is_flag=True,
+    help="Encrypt connections with a certificate made by the server, listen on all addresses and print a QR code for "
+    "phones; the token is random unless --token is given.",
+)
+@click.option("--tls-certificate", default="", help="Certificate file (PEM) to use instead; requires --tls-key.")
+@click.option("--tls-key", default="", help="Private key file (PEM) of the certificate.")
 @click.option("--allowed-origins", default="", help="Additional origins that may connect, separated by commas.")
 @click.option("--open", "open_page", is_flag=True, help="Open the page in a browser.")
 @click.option("--once", is_flag=True, help="Play a file or folder once instead of repeating it.")
@@ -44,10 +52,16 @@ def web(
     from face_expr_ros.retargeting.avatar_config import load_targets
     from face_expr_ros.web.config import WebConfig
     from face_expr_ros.web.live import serve
+    from face_expr_ros.web.phone import terminal_code
     from face_expr_ros.web.server import FaceServer
+
+    _open_to_network(server)
 
     def ready(running: FaceServer) -> None:
         click.echo(f"the page is at {running.url} (stop with Ctrl-C)")
+        if server["tls"] and running.network_url:
+            click.echo(f"on a phone in the same network: {running.network_url}")
+            click.echo(terminal_code(running.network_url), nl=False)
         if open_page and not webbrowser.open(running.url):
             click.echo("no browser found: open the URL yourself", err=True)
 
@@ -65,3 +79,16 @@ def web(
         except KeyboardInterrupt:
             return 0
     return 0 if images else 1
+
+
+def _open_to_network(server: dict[str, Any]) -> None:
+    """With --tls and without --host, listen on all addresses; a server that others can reach gets a random token."""
+    import secrets
+
+    from click.core import ParameterSource
+
+    if not server["tls"]:
+        return
+    if click.get_current_context().get_parameter_source("host") == ParameterSource.DEFAULT:
+        server["host"] = "0.0.0.0"
+    server["token"] = server["token"] or secrets.token_urlsafe()

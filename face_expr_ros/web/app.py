@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
-import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -13,20 +11,22 @@ from typing import Any
 from fastapi import FastAPI, Request, Response, WebSocket
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse, PlainTextResponse
-from fastapi.staticfiles import StaticFiles
 
 from face_expr_ros import __version__
 from face_expr_ros.core.face_model import BundleError
 from face_expr_ros.web.calibration_routes import SetNeutral, add_calibration
 from face_expr_ros.web.calibration_session import CalibrationSession
 from face_expr_ros.web.config import WebConfig
+from face_expr_ros.web.content_encoding import ENCODERS, select_encoding
 from face_expr_ros.web.counts import Health, health_of, metrics_text
 from face_expr_ros.web.hub import Hub
 from face_expr_ros.web.inference import Inference
 from face_expr_ros.web.limits import IMAGE_TYPES, DiscardBody, RequestError
 from face_expr_ros.web.model_file import MEDIA_TYPE
+from face_expr_ros.web.page_files import PageFiles
+from face_expr_ros.web.phone import add_phone_route
 from face_expr_ros.web.problems import problems
-from face_expr_ros.web.security import AccessControl, allowed_origins, error_response
+from face_expr_ros.web.security import AccessControl, allowed_origins, error_response, is_loopback
 from face_expr_ros.web.streams import Streams
 
 # Resolved, because a symlink install links this file into another folder.
@@ -40,7 +40,11 @@ NO_PAGE = "<!doctype html><title>face_expr</title><p>The page is not built; stre
 
 
 def create_app(
-    config: WebConfig, hub: Hub, calibration: CalibrationSession | None = None, set_neutral: SetNeutral | None = None
+    config: WebConfig,
+    hub: Hub,
+    calibration: CalibrationSession | None = None,
+    set_neutral: SetNeutral | None = None,
+    fingerprint: str = "",
 ) -> FastAPI:
     """The application for the given settings.
 
@@ -49,6 +53,7 @@ def create_app(
         hub: provides model, frames and counters.
         calibration: of the faces that the hub receives; None: without routes for it.
         set_neutral: see `add_calibration`.
+        fingerprint: of the certificate that the server made, which the page shows; empty without one.
     """
     streams, inference = Streams(hub, config), Inference(config)
 
@@ -77,6 +82,7 @@ def create_app(
     _add_inference(app, inference)
     sessions = inference.sessions
     add_calibration(app, lambda client: sessions.get(client) if client else calibration, set_neutral)
+    add_phone_route(app, config, fingerprint, is_loopback(config.host))
     _add_page(app)
     app.add_exception_handler(RequestError, _request_error)
     app.add_exception_handler(BundleError, _unavailable)
@@ -117,12 +123,12 @@ def _add_model(app: FastAPI, hub: Hub) -> None:
         headers = {"ETag": file.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
         if _contains_etag(request.headers.get("if-none-match", ""), file.etag):
             return Response(status_code=304, headers=headers)
-        encoding = _select_encoding(request.headers.get("accept-encoding", ""))
+        encoding = select_encoding(request.headers.get("accept-encoding", ""))
         if not encoding:
             return Response(file.data, headers=headers, media_type=MEDIA_TYPE)
         tag, data = compressed.get(encoding, ("", b""))
         if tag != file.etag:
-            data = _ENCODERS[encoding](file.data)
+            data = ENCODERS[encoding](file.data)
             compressed[encoding] = file.etag, data
         headers["Content-Encoding"] = encoding
         return Response(data, headers=headers, media_type=MEDIA_TYPE)
@@ -162,22 +168,10 @@ def _contains_etag(tags: str, etag: str) -> bool:
     return any(tag.strip().removeprefix("W/") in (etag, "*") for tag in tags.split(","))
 
 
-_ENCODERS = {"gzip": lambda data: gzip.compress(data, 6, mtime=0), "deflate": zlib.compress}
-
-
-def _select_encoding(accepted: str) -> str:
-    """The first supported content encoding that the client accepts; empty for none."""
-    accepts = {}
-    for entry in accepted.lower().split(","):
-        name, _, parameters = entry.strip().partition(";")
-        accepts[name.strip()] = parameters.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return next((name for name in _ENCODERS if accepts.get(name)), "")
-
-
 def _add_page(app: FastAPI) -> None:
     """Serve the files of the page at all other paths. A mount would hide 405 responses of POST routes."""
     if (STATIC / "index.html").is_file():
-        app.router.default = StaticFiles(directory=STATIC, html=True)
+        app.router.default = PageFiles(directory=STATIC, html=True)
         return
 
     @app.get("/", include_in_schema=False)

@@ -17,6 +17,9 @@ class WebConfig:
     allowed_origins: str = setting(
         "", "other origins that may connect, such as https://robot.example:8443, separated by commas"
     )
+    tls: bool = setting(False, "encrypt connections (https) with a certificate that the server makes itself")
+    tls_certificate: str = setting("", "certificate file (PEM) to use instead; requires tls_key")
+    tls_key: str = setting("", "private key file (PEM) of tls_certificate")
     bundle: str = setting(
         "open",
         "face model for images sent by clients, and of the page until the first face_model message",

@@ -23,7 +23,9 @@ from face_expr_ros.web.calibration_session import CalibrationSession
 from face_expr_ros.web.config import WebConfig
 from face_expr_ros.web.hub import Hub, Update, model_file
 from face_expr_ros.web.limits import limited_protocol
-from face_expr_ros.web.security import check_exposure
+from face_expr_ros.web.phone import network_url, uses_tls
+from face_expr_ros.web.security import check_exposure, is_loopback
+from face_expr_ros.web.tls import Certificate, server_certificate
 
 START_TIMEOUT = 30.0  # seconds
 STOP_TIMEOUT = 3  # seconds for closing the connections
@@ -47,7 +49,7 @@ class FaceServer:
         set_neutral: stores neutral expressions where the faces are tracked, see `add_calibration`.
 
     Raises:
-        ConfigError: the settings would expose the server without a token.
+        ConfigError: the settings would expose the server without a token, or there is no certificate for TLS.
         ServerError: the server cannot listen on the address.
     """
 
@@ -63,11 +65,13 @@ class FaceServer:
         self.calibration = CalibrationSession(calibration)
         self.hub = Hub(model_file(model), source)
         self._config = config
+        certificate = server_certificate(config)
         self._socket = _listen(config)
         self._loop = asyncio.new_event_loop()
         self._updates: LatestItem[Update] = LatestItem()
-        app = create_app(config, self.hub, self.calibration, set_neutral)
-        self._server = uvicorn.Server(_uvicorn_config(config, app))
+        fingerprint = certificate.fingerprint if certificate else ""
+        app = create_app(config, self.hub, self.calibration, set_neutral, fingerprint)
+        self._server = uvicorn.Server(_uvicorn_config(config, app, certificate))
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
         self._thread.start()
         self._wait_until_started()
@@ -77,7 +81,13 @@ class FaceServer:
         """URL of the page, with the token."""
         host, port = self._socket_name[:2]
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-        return f"http://{host}:{port}/" + (f"?token={self._config.token}" if self._config.token else "")
+        scheme = "https" if uses_tls(self._config) else "http"
+        return f"{scheme}://{host}:{port}/" + (f"?token={self._config.token}" if self._config.token else "")
+
+    @property
+    def network_url(self) -> str:
+        """URL of the page for other devices in the network, with the token; empty if they cannot reach the server."""
+        return "" if is_loopback(self._config.host) else network_url(self._config, self._socket_name[1])
 
     @property
     def has_camera_clients(self) -> bool:
@@ -174,10 +184,12 @@ def _is_application_error(record: logging.LogRecord) -> bool:
     return "without completing handshake" not in record.getMessage()
 
 
-def _uvicorn_config(config: WebConfig, app: FastAPI) -> uvicorn.Config:
+def _uvicorn_config(config: WebConfig, app: FastAPI, certificate: Certificate | None) -> uvicorn.Config:
     logging.getLogger("uvicorn.error").addFilter(_is_application_error)
     return uvicorn.Config(
         app,
+        ssl_certfile=certificate.certificate if certificate else None,
+        ssl_keyfile=certificate.key if certificate else None,
         http=limited_protocol(config),
         ws="websockets-sansio",
         ws_max_size=int(config.upload_megabytes * 1e6),
