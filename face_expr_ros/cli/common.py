@@ -14,9 +14,26 @@ from face_expr_ros.core.atomic_files import write_text
 if TYPE_CHECKING:
     from face_expr_ros.core.config import PerceptionConfig
 
-json_option = click.option(
-    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the result as JSON."
-)
+
+class OutputFile(click.Path):
+    """A file to write: its folder must exist, so that a mistyped name is refused before the work."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path.
+
+        Raises:
+            BadParameter: it is a folder, or its folder does not exist.
+        """
+        path = Path(super().convert(value, param, ctx))
+        if not path.parent.is_dir():
+            self.fail(f"there is no folder {str(path.parent)!r}: create it first", param, ctx)
+        return path
+
+
+json_option = click.option("--json", "json_file", type=OutputFile(), help="Write the result as JSON.")
 source_option = click.option(
     "--source", default="synthetic", show_default=True,
     help="Images: synthetic, device:N, a URL (rtsp://host/stream), a video file, an image file or a folder of images.",

@@ -20,7 +20,7 @@ from face_expr_ros.web.picture import PicturePace, camera_picture
 from face_expr_ros.web.security import check_exposure
 from face_expr_ros.web.server import FaceServer
 
-POLL_INTERVAL = 0.002  # seconds
+MIN_WAIT, MAX_WAIT = 0.0005, 0.1  # seconds between two looks at the clock
 
 
 def serve(
@@ -72,7 +72,7 @@ def _process_source(pace: Pace, process: _FrameProcessing, seconds: float) -> No
         except EndOfSource:
             return
         if source_frame is None:
-            time.sleep(POLL_INTERVAL)
+            time.sleep(min(max(pace.wait, MIN_WAIT), MAX_WAIT))
             continue
         process(source_frame)
         pace.prepare()
