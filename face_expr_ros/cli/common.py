@@ -44,6 +44,17 @@ camera_info_option = click.option(
 )  # fmt: skip
 bundle_option = click.option("--bundle", default="open", show_default=True, help="Face model and weights.")
 
+VERBOSE = "--verbose"  # read from the command line before click, so that native libraries start quiet
+
+
+def add_verbose_option(command: click.Command) -> None:
+    """Accept ``--verbose`` for a verb, and for all verbs of a group."""
+    text = "Show log lines of native libraries, and the traceback of an error."
+    command.params.append(click.Option([VERBOSE], is_flag=True, expose_value=False, help=text))
+    for verb in command.commands.values() if isinstance(command, click.Group) else ():
+        add_verbose_option(verb)
+
+
 landmarks_option = click.option("--landmarks", help="Landmark backend: a value of landmarks.backend.")
 task_option = click.option(
     "--task", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="MediaPipe's face_landmarker.task."

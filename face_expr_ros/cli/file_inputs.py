@@ -9,20 +9,8 @@ from pathlib import Path
 from face_expr_ros.sources.image_files import OPENCV_SUFFIXES, files_in, image_files
 
 VIDEO_SUFFIXES = (
-    ".mp4",
-    ".mov",
-    ".m4v",
-    ".webm",
-    ".mkv",
-    ".avi",
-    ".mpg",
-    ".mpeg",
-    ".ts",
-    ".mts",
-    ".ogv",
-    ".3gp",
-    ".wmv",
-)
+    ".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".ogv", ".3gp", ".wmv",
+)  # fmt: skip
 WRITTEN_VIDEOS = (".mp4", ".mov", ".mkv", ".webm")
 
 

@@ -90,7 +90,7 @@ def analyze_videos(
     neutral_at: float | None = None,
     calibration: Path | None = None,
 ) -> dict[str, Any]:
-    """Add the records of each video to the results, with ``file``, see `file_names`; one that cannot be read has ``error``.
+    """Add the records of each video to the results, with ``file``, see `file_names`, or one record with ``error``.
 
     Every video is processed as if it were the only one. Returns numbers of all videos and frames.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
@@ -141,10 +141,8 @@ class VideoWriter:
         """Release the file after an error."""
         if self._sound is not None:
             self._sound.close()
-        try:
+        with suppress(OSError):  # FFmpegError is one: the error that led here is the cause
             self._file.close()
-        except OSError:  # FFmpegError is one: the error that led here is the cause
-            pass
 
 
 def _format(suffix: str) -> str:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from face_expr_ros.core.native_output import native_output_hidden
 from face_expr_ros.sources.file_kinds import file_format
 from face_expr_ros.sources.source_frame import SourceError
 
@@ -27,7 +28,8 @@ def read_image(file: Path) -> NDArray[np.uint8]:
     Raises:
         SourceError: the file is no image, is damaged, or is of a format that needs Pillow or one of its plugins.
     """
-    pixels = cv2.imread(str(file), cv2.IMREAD_COLOR)
+    with native_output_hidden():  # libpng and libjpeg write to the terminal
+        pixels = cv2.imread(str(file), cv2.IMREAD_COLOR)
     if pixels is not None:
         return np.asarray(pixels, dtype=np.uint8)
     kind = file_format(file)

@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from face_expr_ros.cli import main
+from face_expr_ros.core.native_output import SHOW
 from face_expr_ros.models import bundle
 
 
@@ -228,11 +229,16 @@ def test_damaged_bundle_is_one_sentence_without_traceback(face_expr: FaceExpr, m
         bundle.open_face_model("open")
 
 
-def test_internal_error_is_not_hidden(face_expr: FaceExpr, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_internal_error_shows_its_traceback_with_verbose(face_expr: FaceExpr, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: object) -> None:
         raise RuntimeError("a bug")
 
     monkeypatch.setattr("face_expr_ros.cli.process_stills.analyze_image", fail)
     cv2.imwrite("good.png", noise(64, 48))
+    done = face_expr("image", "good.png")
+    assert done.status == 1
+    assert sentences(done)[0].startswith("face_expr: internal error, RuntimeError: a bug; run it again with --verbose")
+    assert "Traceback" not in done.err
+    monkeypatch.setenv(SHOW, "0")  # --verbose changes it
     with pytest.raises(RuntimeError, match="a bug"):
-        face_expr("image", "good.png")
+        face_expr("image", "good.png", "--verbose")
