@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from face_expr_ros.cli.common import json_option, print_result, write_json
+from face_expr_ros.cli.common import OutputFile, json_option, print_result, write_json
 from face_expr_ros.cli.outputs import check_outputs
 
 Folder = click.Path(path_type=Path)
@@ -123,14 +123,12 @@ def _warn(outcome: dict[str, Any]) -> None:
 @click.option(
     "--csv",
     "table",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OutputFile(),
     help="Write a CSV table, one row per face and frame.",
 )
+@click.option("--parquet", type=OutputFile(), help="Write the table as Parquet; requires pyarrow.")
 @click.option(
-    "--parquet", type=click.Path(dir_okay=False, path_type=Path), help="Write the table as Parquet; requires pyarrow."
-)
-@click.option(
-    "--vmd-like", "--keyframes", "keys", type=click.Path(dir_okay=False, path_type=Path),
+    "--vmd-like", "--keyframes", "keys", type=OutputFile(),
     help="Write JSON keyframes of the head bone and of one morph per blendshape.",
 )  # fmt: skip
 @json_option

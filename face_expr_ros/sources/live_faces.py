@@ -17,7 +17,7 @@ from face_expr_ros.sources.calibration import read_calibration_file, resized
 from face_expr_ros.sources.pace import EndOfSource, Pace
 from face_expr_ros.sources.source_frame import SourceFrame, Warn
 
-POLL_INTERVAL = 0.002  # seconds
+MIN_WAIT, MAX_WAIT = 0.0005, 0.1  # seconds between two checks of the clock
 FRAME_ID = "camera_optical_frame"
 
 
@@ -82,7 +82,7 @@ class LiveFaces:
             except EndOfSource:
                 return
             if source_frame is None:
-                time.sleep(POLL_INTERVAL)
+                time.sleep(min(max(pace.wait, MIN_WAIT), MAX_WAIT))
                 continue
             yield self._tracked(source_frame)
             pace.prepare()
