@@ -29,6 +29,7 @@ from support.bag_files import (
 
 from face_expr_ros.bags import BagError
 from face_expr_ros.bags.annotate import annotate
+from face_expr_ros.bags.drawings import DrawingOptions
 from face_expr_ros.bags.job import Job
 from face_expr_ros.bags.messages import FACE_ARRAY, FACE_MODEL, TF, cdr, package_types
 from face_expr_ros.bags.reading import Recording
@@ -88,9 +89,9 @@ def test_storage_and_compression_formats_are_read(
     portrait: Image, fresh: None, tmp_path: Path, storage: str, compression: str, transport: str
 ) -> None:
     source = record(tmp_path / "a", portrait, 3, transport, storage=storage, compression=compression)
-    result = annotate(Job(source, tmp_path / "b", storage="sqlite3"), bar=False)
+    result = annotate(Job(source, tmp_path / "b", storage="sqlite3", drawings=DrawingOptions(rate=0.0)), bar=False)
     assert (result["messages_in"], result["frames"], result["faces"], result["damage"]) == (9, 3, 3, "")
-    assert len(rows(tmp_path / "b")) == 9 + 1 + 3 * 5
+    assert len(rows(tmp_path / "b")) == 9 + 1 + 3 * 6
 
 
 def test_part_of_a_bag_is_annotated(bag: Path, fresh: None, tmp_path: Path) -> None:
