@@ -107,7 +107,7 @@ class Drawings:
         """Whether an image is the first one of its interval. Intervals are counted from 1970, not from an image."""
         if not self._options.rate:
             return True
-        last, self._slot = self._slot, int(time_ns * self._options.rate // 1_000_000_000)
+        last, self._slot = self._slot, time_ns // round(1e9 / self._options.rate)
         return self._slot != last
 
     def _jpeg(self, frame: Frame, faces: tuple[Face, ...]) -> np.ndarray:

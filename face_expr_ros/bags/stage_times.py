@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 # The stages of each thread; all others are stages of the pipeline.
 _THREADS = {
@@ -41,3 +42,17 @@ class StageTimes:
         cpu = {stage: 1e3 * seconds / max(frames, 1) for stage, seconds in self._seconds.items()}
         threads = {name: sum(cpu[stage] for stage in stages) for name, stages in _THREADS.items()}
         return {"cpu_ms": cpu, "thread_ms": threads}
+
+
+def mean_times(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """The times of several results of `annotate`, weighted by their images; empty if no bag was annotated."""
+    measured = [outcome for outcome in outcomes if "cpu_ms" in outcome and outcome["frames"]]
+    frames = sum(outcome["frames"] for outcome in measured)
+    return {
+        group: {
+            name: sum(outcome[group][name] * outcome["frames"] for outcome in measured) / frames
+            for name in measured[0][group]
+        }
+        for group in ("cpu_ms", "thread_ms")
+        if measured
+    }

@@ -38,7 +38,7 @@ def encode(state: FaceState, *, seconds: float, rate: int, config: LiveLinkConfi
             struct.pack("!i", len(name)),
             name,
             struct.pack("!IfII", int(frame), subframe, rate, 1),
-            struct.pack(f"!B{COUNT}f", COUNT, *_values(state, config.full_angle)),
+            struct.pack(f"!B{COUNT}f", COUNT, *live_link_values(state, config.full_angle)),
         ]
     )
 
@@ -48,8 +48,14 @@ def device_id(subject: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{subject}.face_expr_ros")).upper()
 
 
-def _values(state: FaceState, full_angle: float) -> list[float]:
-    """Positive yaw turns to the subject's left, positive pitch up, positive roll tilts the head to their right."""
+def live_link_values(state: FaceState, full_angle: float) -> list[float]:
+    """The 61 values of a face: blendshapes in 0..1, then the angles in units of ``full_angle`` degrees, at most 1.
+
+    Positive yaw turns to the subject's left, positive pitch up, positive roll tilts the head to their right.
+
+    Raises:
+        ValueError: the face has no ARKit blendshapes.
+    """
     shapes = arkit_values(state.blendshapes)
     down, turn, tilt = right_handed_degrees(head_rotation(state.pose))
     left, right = np.degrees(gaze_angles(shapes))
