@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
@@ -30,7 +31,9 @@ from face_expr_ros.core.types import Face, Frame
 from face_expr_ros.perception.pipeline import Measurement, Pipeline
 from face_expr_ros.serialization.camera_info import CameraInfoError
 
-QUEUE = 4  # maximum number of messages read ahead, and of those queued for the writer
+QUEUE = 16  # maximum number of messages read ahead, and of those queued for the writer
+IMAGES = 6  # maximum number of decoded images in both queues and in work
+_POLL = 0.05  # seconds
 
 Measured = tuple[Frame, Measurement] | Exception
 
@@ -75,7 +78,8 @@ class _Run:
         self._resumed, self._begun_ns = self._state.messages_in, self._state.begun_ns
         if self._state.drawings is not None:
             self._drawings.load_state_dict(self._state.drawings)
-        self._times = StageTimes()
+        self._times, self._frames_before = StageTimes(), self._state.frames
+        self._free_images, self._is_stopped = threading.Semaphore(IMAGES), threading.Event()
         self._writer = SplitWriter(job.out, job.storage, self._topics(), self._state.files)
         self._background = BackgroundWriter(QUEUE, at_end=self._writer.abort)
 
@@ -85,9 +89,12 @@ class _Run:
         try:
             self._initialize_camera()
             with closing(read_ahead(self._decoded_messages(), QUEUE)) as decoded:
-                for message, image in progress(decoded, name, remaining, "messages") if bar else decoded:
-                    self._process(message, image)
-                    check()
+                try:
+                    for message, image in progress(decoded, name, remaining, "messages") if bar else decoded:
+                        self._process(message, image)
+                        check()
+                finally:
+                    self._is_stopped.set()
             self._background.wait()
             self._check_frames()
             result = self._result()
@@ -95,7 +102,7 @@ class _Run:
             self._background.close()
         finally:
             self._background.abort()
-        return {**result, "resumed_at": self._resumed, **self._times.result(self._state.frames)}
+        return {**result, "resumed_at": self._resumed, **self._times.result(self._state.frames - self._frames_before)}
 
     def _initialize_camera(self) -> None:
         """Restore the CameraInfo of an interrupted run, or use the first one of the bag."""
@@ -124,7 +131,16 @@ class _Run:
                 return
             with self._times("decode"):
                 decoded = self._camera.decoded(message)
+            if decoded[1] is not None and not self._take_image():
+                return
             yield decoded
+
+    def _take_image(self) -> bool:
+        """Wait until another image may be in work; False if the run ends."""
+        while not self._free_images.acquire(timeout=_POLL):
+            if self._is_stopped.is_set() or self._background.failed:
+                return False
+        return True
 
     def _remaining_messages(self) -> Iterator[Message]:
         """The messages that are not processed yet; a part of a recording starts with the messages latched before it."""
@@ -173,20 +189,17 @@ class _Run:
     def _write_image(self, message: Message, measured: Measured) -> None:
         """Write an image and its faces."""
         self._write_message(message)
-        if isinstance(measured, Exception):
-            self._leave_out(measured)
-            return
-        frame, measurement = measured
         try:
+            if isinstance(measured, Exception):
+                raise measured
+            frame, measurement = measured
             faces = self._pipeline.finish(measurement)
         except Exception as error:
-            self._leave_out(error)
+            self._state.left_out += 1
+            self._note_problem(f"{type(error).__name__}: {error}")
         else:
             self._write_faces(frame, faces, message.time_ns)
-
-    def _leave_out(self, error: Exception) -> None:
-        self._state.left_out += 1
-        self._note_problem(f"{type(error).__name__}: {error}")
+        self._free_images.release()
 
     def _write_faces(self, frame: Frame, faces: tuple[Face, ...], time_ns: int) -> None:
         state = self._state

@@ -66,6 +66,11 @@ class BackgroundWriter:
         self._thread = threading.Thread(target=self._run, name="background_writer", daemon=True)
         self._thread.start()
 
+    @property
+    def failed(self) -> bool:
+        """Whether a call has raised an error; no later call is run."""
+        return self._error is not None
+
     def put(self, call: Callable[[], None]) -> None:
         """Queue a call; waits while the queue is full."""
         self._raise()
