@@ -18,6 +18,7 @@ from face_expr_ros.bags import BagError
 from face_expr_ros.bags.attempt import Outcome, attempt
 from face_expr_ros.bags.job import Job
 from face_expr_ros.bags.reading import is_bag
+from face_expr_ros.bags.stage_times import mean_times
 from face_expr_ros.bags.writing import UNFINISHED
 from face_expr_ros.core.progress import progress
 from face_expr_ros.core.signals import terminate_as_interrupt
@@ -128,7 +129,8 @@ def summary(outcomes: Iterable[Outcome], seconds: float) -> dict[str, Any]:
     }
     fresh = sum(outcome["recorded_seconds"] for outcome in done if "done_before" not in outcome)
     failed = [{"source": outcome["source"], "error": outcome["error"]} for outcome in outcomes if "error" in outcome]
-    return {**result, "seconds": seconds, "realtime_factor": fresh / seconds, "failed": failed, "bags": outcomes}
+    result |= {"seconds": seconds, "realtime_factor": fresh / seconds, **mean_times(done)}
+    return {**result, "failed": failed, "bags": outcomes}
 
 
 def annotate_many(jobs: list[Job], workers: int, scheduler: str | None, report: Report) -> dict[str, Any]:

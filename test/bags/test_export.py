@@ -145,7 +145,7 @@ def test_interrupt_keeps_the_old_files(bag: Path, tmp_path: Path, monkeypatch: p
 def test_command_requires_an_output(bag: Path) -> None:
     answer = CliRunner().invoke(face_expr, ["export", str(bag)])
     assert answer.exit_code == 2
-    assert "give --csv, --parquet or --vmd-like" in answer.output
+    assert "give --csv, --parquet, --vmd-like, --live-link, --foxglove with a file" in answer.output
     arguments = ["export", str(bag), "--vmd-like", str(bag.with_suffix(".json"))]
     answer = CliRunner().invoke(face_expr, [*arguments, "--json", str(bag.with_suffix(".result"))])
     assert answer.exit_code == 0, answer.output
