@@ -88,6 +88,7 @@ class _Run:
         name, remaining = self._job.source.name, max(self._recording.message_count - self._resumed, 0)
         try:
             self._initialize_camera()
+            self._camera.take_earlier_packets(self._state.frames + self._state.left_out, self._bounds)
             with closing(read_ahead(self._decoded_messages(), QUEUE)) as decoded:
                 try:
                     for message, image in progress(decoded, name, remaining, "messages") if bar else decoded:
@@ -263,6 +264,7 @@ class _Run:
             "ids": state.ids,
             "images_left_out": state.left_out,
             "problem": state.problem or self._camera.problem,
+            "left_out": recording.left_out,
             "damage": recording.damage,
             "recorded_seconds": max(length_ns, 0) * 1e-9,
         }

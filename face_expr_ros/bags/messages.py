@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -59,6 +59,45 @@ def types_of(connection: Connection) -> Typestore:
         raise BagError(
             f"the definition of {name!r} on {connection.topic} in the bag cannot be parsed: {error}"
         ) from error
+
+
+def definition_hash(connection: Connection) -> str:
+    """The hash (RIHS01) of the type of a topic: of its definition in the bag, otherwise as stored; empty if unknown."""
+    if connection.msgdef.data.strip():
+        try:
+            return types_of(connection).hash_rihs01(connection.msgtype)
+        except Exception:  # the definition cannot be parsed, or lacks a type
+            pass
+    return "" if connection.digest == UNKNOWN_HASH else connection.digest
+
+
+def hash_of_definitions(name: str, text_of: Callable[[str], str]) -> str:
+    """The hash (RIHS01) of a type; ``text_of`` returns the .msg file of a type, such as "std_msgs/msg/Header".
+
+    Raises:
+        ValueError: a definition cannot be parsed. Errors of ``text_of`` are passed on.
+    """
+    store, pending = get_typestore(Stores.EMPTY), [name]
+    while pending:
+        current = pending.pop()
+        if current in store.fielddefs:
+            continue
+        text = text_of(current)
+        try:
+            types = get_types_from_msg(text, current)
+            store.register(types)
+        except Exception as error:  # the parser raises many types
+            raise ValueError(f"the definition of {current} cannot be parsed: {error}") from error
+        pending += [nested for _, fields in types.values() for _, kind in fields for nested in _nested(kind)]
+    return str(store.hash_rihs01(name))
+
+
+def _nested(kind: Any) -> list[str]:
+    """The message types in the type of a field."""
+    node, detail = kind
+    if node == Nodetype.NAME:
+        return [str(detail)]
+    return [] if node == Nodetype.BASE else _nested(detail[0])
 
 
 @cache

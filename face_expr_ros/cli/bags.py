@@ -115,8 +115,9 @@ def annotate(
     for outcome in result["bags"]:
         _warn(outcome)
     failed = len(result["failed"])
+    damaged = sum(bool(outcome.get("damage")) for outcome in result["bags"])
     print_result({name: result[name] for name in (*PRINTED, *TIMES) if name in result})
-    print_result({"bags annotated": len(result["bags"]) - failed, "bags failed": failed})
+    print_result({"bags annotated": len(result["bags"]) - failed, "bags failed": failed, "bags damaged": damaged})
     for failure in result["failed"]:
         click.echo(f"not annotated: {failure['source']}: {failure['error']}", err=True)
     write_json(json_file, result)
@@ -139,6 +140,8 @@ def _annotate_one(job: Any, json_file: Path | None) -> int:
 
 def _warn(outcome: dict[str, Any]) -> None:
     """Print the parts of a bag that could not be read."""
+    for topic, reason in outcome.get("left_out", {}).items():
+        click.echo(f"{topic} was skipped: {reason}", err=True)
     if outcome.get("damage"):
         click.echo(outcome["damage"], err=True)
     if outcome.get("problem"):
@@ -224,8 +227,6 @@ def replay(
     only = tuple(filter(None, (topics or "").split(",")))
     result = replay_bag(bag, ReplayOptions(rate, loop, clock, only, wait_for))
     _warn(result)
-    for topic, reason in result["left_out"].items():
-        click.echo(f"{topic} was skipped: {reason}", err=True)
     print_result({name: result[name] for name in ("messages_in", "frames", "faces", "seconds", "realtime_factor")})
     write_json(json_file, result)
     return 0
