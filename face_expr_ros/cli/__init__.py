@@ -11,7 +11,7 @@ import sys
 import click
 
 from face_expr_ros import __version__
-from face_expr_ros.cli import bags, evaluate, files, models, run, training, web
+from face_expr_ros.cli import bags, evaluate, files, models, run, soak, training, web
 from face_expr_ros.core.signals import terminate_as_interrupt
 
 _ROS_MODULES = ("ament_index_python", "builtin_interfaces", "rcl_interfaces", "rclpy", "sensor_msgs", "std_msgs")
@@ -25,9 +25,8 @@ def face_expr(traceback: bool) -> None:
 
 
 for verb in (
-    run.demo, run.doctor, run.calibrate, files.image, files.video, evaluate.evaluate, run.bench, models.fetch_models,
-    training.synthesize, training.train, web.web, bags.annotate, bags.export,
-    bags.replay,
+    run.demo, run.doctor, run.calibrate, files.image, files.video, evaluate.evaluate, run.bench, soak.soak,
+    models.fetch_models, training.synthesize, training.train, web.web, bags.annotate, bags.export, bags.replay,
 ):  # fmt: skip
     face_expr.add_command(verb)
 
