@@ -12,7 +12,7 @@ import sys
 import click
 
 from face_expr_ros import __version__
-from face_expr_ros.cli import avatar, bags, calibrate, evaluate, files, models, run, training, web
+from face_expr_ros.cli import avatar, bags, calibrate, evaluate, files, models, run, soak, training, web
 from face_expr_ros.cli.common import VERBOSE, add_verbose_option
 from face_expr_ros.core.native_output import SHOW, lower_log_levels
 from face_expr_ros.core.signals import terminate_as_interrupt
@@ -30,7 +30,8 @@ def face_expr() -> None:
 
 for verb in (
     run.demo, run.doctor, calibrate.calibrate, avatar.avatar, web.web, files.image, files.video, bags.annotate,
-    bags.export, bags.replay, evaluate.evaluate, run.bench, models.fetch_models, training.synthesize, training.train,
+    bags.export, bags.replay, evaluate.evaluate, run.bench, soak.soak, models.fetch_models, training.synthesize,
+    training.train,
 ):  # fmt: skip
     face_expr.add_command(verb)
 add_verbose_option(face_expr)
