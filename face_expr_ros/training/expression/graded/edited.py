@@ -66,7 +66,7 @@ class Editor:
         for copy in range(copies):
             rng = np.random.default_rng([group, copy, 77])
             movement = random_movement(self._model.expression_names, truth, rng)
-            edited, place = edit(portrait, field, self._model, movement, float(_YAW[copy % 2]), rng)
+            edited, place = edit(portrait, field, self._model, movement, float(_YAW[(group + copy) % 2]), rng)
             edited, transform = altered(edited, rng)
             place = place @ transform[:2, :2].T + transform[:2, 2]
             track = self._reader.track(edited, place, rng)
