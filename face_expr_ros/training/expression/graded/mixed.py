@@ -65,12 +65,12 @@ def _replace_eye(faces: Faces, donors: Faces, rows: NDArray[np.int64], side: str
     offset = (center - _center(canonical, "face")) / PARTS["face"].size * SIDE
     mask = _mask(offset, half / PARTS["face"].size * SIDE)
     faces.patches[rows, whole] = _pasted(faces.patches[rows, whole], donors.patches[rows, whole], mask)
-    sided = [index for index, name in enumerate(names) if name.startswith(_STEMS) and name.endswith(side)]
+    sided = np.array([index for index, name in enumerate(names) if name.startswith(_STEMS) and name.endswith(side)])
     for ours, theirs in ((faces.fit, donors.fit), (faces.head, donors.head), (faces.teacher, donors.teacher)):
         ours[np.ix_(rows, sided)] = theirs[np.ix_(rows, sided)]
         inner = names.index("browInnerUp")
         ours[rows, inner] = (ours[rows, inner] + theirs[rows, inner]) / 2
-    both = [columns.index(column) for column in _AVERAGED]
+    both = np.array([columns.index(column) for column in _AVERAGED])
     mean = (faces.truth[np.ix_(rows, both)] + donors.truth[np.ix_(rows, both)]) / 2
     faces.truth[np.ix_(rows, both)] = mean
     faces.truth[rows, columns.index(lid)] = donors.truth[rows, columns.index(lid)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from face_expr_ros.core.portrait_score import COLUMNS, column_values, score
 from face_expr_ros.core.progress import progress
 from face_expr_ros.core.types import FloatArray
 from face_expr_ros.training.checkpoints_and_schedule import averaged_weights, learning_rate_factor, write_checkpoint
+from face_expr_ros.training.curve_files import append_row
 from face_expr_ros.training.expression.graded.batches import Disturber, Sampler
 from face_expr_ros.training.expression.graded.config import FusionTraining
 from face_expr_ros.training.expression.graded.faces import Faces
@@ -128,13 +128,7 @@ class FusionRun:
             }
         shown = np.clip(predicted(self.network(), self._held_out_renders), 0, 1)
         row["renders_r"] = round(_mean_correlation(shown, self._held_out_renders.truth), 4)
-        path = self._folder / CURVES
-        first = not path.exists()
-        with path.open("a", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, row)
-            if first:
-                writer.writeheader()
-            writer.writerow(row)
+        append_row(self._folder / CURVES, row)
 
     def _save(self) -> None:
         state = {
