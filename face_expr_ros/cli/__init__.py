@@ -12,7 +12,7 @@ import sys
 import click
 
 from face_expr_ros import __version__
-from face_expr_ros.cli import avatar, bags, calibrate, evaluate, files, models, run, soak, training, web
+from face_expr_ros.cli import avatar, bags, calibrate, evaluate, files, models, run, soak, take, training, web
 from face_expr_ros.cli.common import VERBOSE, add_verbose_option
 from face_expr_ros.core.native_output import SHOW, lower_log_levels
 from face_expr_ros.core.signals import terminate_as_interrupt
@@ -29,7 +29,8 @@ def face_expr() -> None:
 
 
 for verb in (
-    run.demo, run.doctor, calibrate.calibrate, avatar.avatar, web.web, files.image, files.video, bags.annotate,
+    run.demo, run.doctor, calibrate.calibrate, avatar.avatar, web.web, files.image, files.video, take.take,
+    bags.annotate,
     bags.export, bags.replay, evaluate.evaluate, run.bench, soak.soak, models.fetch_models, training.synthesize,
     training.train,
 ):  # fmt: skip
