@@ -14,6 +14,7 @@ from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.geometry import default_camera
 from face_expr_ros.core.progress import progress
+from face_expr_ros.core.takes import Take, TakeFrame
 from face_expr_ros.core.types import Face, Frame
 from face_expr_ros.drawing import surface
 from face_expr_ros.drawing.line_drawing import Image
@@ -22,7 +23,7 @@ from face_expr_ros.drawing.uv_texture import face_texture
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.serialization.take_motion import write_bvh, write_live_link
-from face_expr_ros.serialization.takes import Take, TakeError, TakeFrame, choose_face
+from face_expr_ros.serialization.takes import TakeError, choose_face
 from face_expr_ros.sources.source_frame import Warn
 from face_expr_ros.sources.video import VideoSource
 

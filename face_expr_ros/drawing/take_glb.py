@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from face_expr_ros.core.atomic_files import write_bytes
 from face_expr_ros.core.face_model import MorphableModel
+from face_expr_ros.core.takes import Take, head_motion
 from face_expr_ros.core.types import FloatArray
 from face_expr_ros.drawing import surface
 from face_expr_ros.drawing.glb_buffers import INDICES, VERTICES, GlbBuffers
@@ -23,8 +24,6 @@ from face_expr_ros.drawing.modes import require_surface
 from face_expr_ros.drawing.projection import vertex_normals
 from face_expr_ros.drawing.uv_texture import texture_layout
 from face_expr_ros.drawing.vertex_colors import vertex_colors
-from face_expr_ros.serialization.take_motion import head_motion
-from face_expr_ros.serialization.takes import Take
 
 TEXTURE_WIDTH = 1024  # texels
 _JPEG_QUALITY = 92

@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial.transform import Rotation, Slerp
+from scipy.spatial.transform import Slerp
 
 from face_expr_ros.core.atomic_files import write_text
-from face_expr_ros.core.geometry import FACING_CAMERA
-from face_expr_ros.core.head_axes import head_rotation, right_handed_degrees
-from face_expr_ros.core.types import FloatArray
+from face_expr_ros.core.head_axes import right_handed_degrees
+from face_expr_ros.core.takes import Take, head_motion
 from face_expr_ros.serialization.live_link_csv import live_link_csv
-from face_expr_ros.serialization.takes import Take
 
 BVH_RATE = 60  # frames per second; BVH has a constant frame time
 _HEAD_LENGTH = 15.0  # centimeters
@@ -57,9 +55,3 @@ def write_bvh(path: Path, take: Take, rate: int = BVH_RATE) -> None:
         lines.append(" ".join(f"{value:.5f}" for value in (*place, y, x, z)))
     motion = f"Frames: {len(lines)}\nFrame Time: {1 / rate:.8f}\n"
     write_text(path, _HIERARCHY + motion + "\n".join(lines) + "\n")
-
-
-def head_motion(take: Take) -> tuple[FloatArray, Rotation]:
-    """Positions (n, 3) relative to the first one in meters, and n rotations, in model axes; see `head_rotation`."""
-    positions = np.array([FACING_CAMERA @ frame.position for frame in take])
-    return positions - positions[0], Rotation.from_matrix([head_rotation(frame.rotation) for frame in take])

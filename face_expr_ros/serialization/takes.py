@@ -1,11 +1,10 @@
-"""A take: what one face did over time, for animation software."""
+"""Reading of takes: the JSON of the page, and the JSON Lines of the verb video."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from face_expr_ros.core.arkit import ARKIT_NAMES
 from face_expr_ros.core.geometry import FACE_FRAME, rotation_from_quaternion
+from face_expr_ros.core.takes import Take, TakeFrame
 from face_expr_ros.core.types import Blendshapes, FloatArray
 
 _TAKE_FORMAT = "face_expr take"
@@ -20,28 +20,6 @@ _TAKE_FORMAT = "face_expr take"
 
 class TakeError(ValueError):
     """A file is not a take, or has no face; the text is for the user."""
-
-
-@dataclass(frozen=True)
-class TakeFrame:
-    """One face in one image.
-
-    Attributes:
-        stamp_ns: of the image.
-        blendshapes: ARKit's, in any order.
-        rotation: (3, 3) from model axes to the camera frame.
-        position: (3,) the sellion in the camera frame, meters.
-        shape: (identity_count,) standard deviations; empty if unknown.
-    """
-
-    stamp_ns: int
-    blendshapes: Blendshapes
-    rotation: FloatArray
-    position: FloatArray
-    shape: FloatArray
-
-
-Take = list[TakeFrame]  # of one face, with increasing stamps
 
 
 def read_take(path: Path, face_id: str = "") -> Take:

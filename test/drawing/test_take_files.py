@@ -18,11 +18,12 @@ from support.avatar_faces import TURNS, make_state
 from face_expr_ros.core.arkit import ARKIT_NAMES
 from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.geometry import face_frame_quaternion
+from face_expr_ros.core.takes import Take, TakeFrame
 from face_expr_ros.drawing.take_glb import TEXTURE_WIDTH, write_glb
 from face_expr_ros.drawing.uv_texture import texture_layout
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.serialization.take_motion import write_bvh, write_live_link
-from face_expr_ros.serialization.takes import Take, TakeError, TakeFrame, read_take
+from face_expr_ros.serialization.takes import TakeError, read_take
 
 PERIOD_NS = 33_333_333
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
