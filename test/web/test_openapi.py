@@ -15,7 +15,7 @@ from face_expr_ros.serialization.image_headers import JPEG_END, JPEG_START, PNG_
 from face_expr_ros.web.server import FaceServer
 
 pytestmark = pytest.mark.slow
-PATHS = {"GET": ("/api/health", "/api/model", "/metrics"), "POST": ("/api/infer",)}
+PATHS = {"GET": ("/api/health", "/api/model", "/api/phone", "/metrics"), "POST": ("/api/infer",)}
 
 
 @pytest.fixture(scope="module")
