@@ -85,3 +85,5 @@ def add_phone_route(app: FastAPI, config: WebConfig, fingerprint: str, loopback:
             code, kind="svg", border=3, xmldecl=False, omitsize=True, light="#fff"
         )
         return PhoneLink(url, code.getvalue().decode(), fingerprint)
+
+    app.add_api_route("/api/phone", phone, methods=["HEAD"], include_in_schema=False)

@@ -172,7 +172,7 @@ def head_box(page: Page) -> tuple[float, float, float]:
     top = np.percentile(rows, 0.5)
     head = columns[rows < top + 0.25 * len(image)]
     left, right = np.percentile(head, [1, 99])
-    return tuple(float(value) / len(image) for value in (left, right, top))
+    return float(left) / len(image), float(right) / len(image), float(top) / len(image)
 
 
 def test_the_gallery_offers_avatars_of_this_project(page: Page, person: Person) -> None:

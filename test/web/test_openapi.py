@@ -17,10 +17,13 @@ from face_expr_ros.web.server import FaceServer
 pytestmark = pytest.mark.slow
 CALIBRATION = "/api/calibration"
 PATHS = {
-    "GET": ("/api/health", "/api/model", "/metrics", CALIBRATION, f"{CALIBRATION}.yaml", f"{CALIBRATION}/steps"),
+    "GET": (
+        "/api/health", "/api/model", "/api/phone", "/metrics", CALIBRATION, f"{CALIBRATION}.yaml",
+        f"{CALIBRATION}/steps",
+    ),
     "POST": ("/api/infer", "/api/neutral", f"{CALIBRATION}/finish"),
     "DELETE": (CALIBRATION,),
-}
+}  # fmt: skip
 LASTING = {f"{CALIBRATION}/steps/{{name}}"}  # records for seconds; see test_calibration.py
 
 

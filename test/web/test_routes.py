@@ -26,7 +26,7 @@ def server() -> Iterator[FaceServer]:
     running.close()
 
 
-@pytest.mark.parametrize("path", ["/", "/api/health", "/api/model", "/metrics", "/openapi.json"])
+@pytest.mark.parametrize("path", ["/", "/api/health", "/api/model", "/api/phone", "/metrics", "/openapi.json"])
 def test_head_returns_the_headers_of_get(server: FaceServer, path: str) -> None:
     url = f"http://127.0.0.1:{port_of(server)}{path}"
     head, whole = (httpx.request(method, url, trust_env=False) for method in ("HEAD", "GET"))

@@ -23,7 +23,7 @@ export type PageState = ConnectionState | "unauthorized";
 
 const HISTORY = 90; // frames, to find the one that belongs to a picture
 const FRAME_TIMEOUT = 1.5; // seconds without a frame after which the face is neutral
-const SOFTWARE_FRAME = 1000 / 32; // milliseconds: without a GPU frames beyond 30 per second would slow everything else down
+const SOFTWARE_FRAME = 22; // milliseconds: without a GPU every second frame of a 60 Hz screen is drawn, or each slower one
 const SOFTWARE_PICTURE = 95; // milliseconds between two pictures of the camera
 const TONE_INTERVAL = 0.5; // seconds between two measurements of the skin color in the picture
 const SETTLING = 3; // seconds after a model was loaded during which no latency is measured
