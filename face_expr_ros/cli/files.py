@@ -78,9 +78,9 @@ def image(sources: tuple[Path, ...], json_file: Path | None, **options: Any) -> 
 
     config = _config(options, {"landmarks.max_faces": options["max_faces"] or MAX_FACES})
     run = FileRun("image", still_files(sources), _is_batch(sources, options), options, _tell)
+    check_outputs(run.inputs, {**run.outputs, "--json": json_file}, options["export"])
     for out in filter(None, run.drawn):
         check_image_name(out)
-    check_outputs(run.inputs, {**run.outputs, "--json": json_file}, options["export"])
     if run.targets.is_empty:
         result = analyze_image(run.files[0], run.products, config, options["camera_info"])
         click.echo(f"faces: {len(result['faces'])}")
@@ -119,9 +119,9 @@ def video(sources: tuple[Path, ...], json_file: Path | None, neutral_at: float |
 
     config = _config(options, {"landmarks.max_faces": options["max_faces"]} if options["max_faces"] else {})
     run = FileRun("video", video_files(sources), _is_batch(sources, options), options, _tell)
+    check_outputs(run.inputs, {**run.outputs, "--json": json_file}, options["export"])
     for out in filter(None, run.drawn):
         check_video(out)
-    check_outputs(run.inputs, {**run.outputs, "--json": json_file}, options["export"])
     settings = (config, _tell, neutral_at, options["camera_info"])
     with run.results(config, neutral_at=neutral_at) as results:
         if run.is_folder:

@@ -80,7 +80,7 @@ def video_writer(
         writer.close()
     except av.error.FFmpegError as error:
         raise OSError(
-            f"{str(target)!r} could not be written completely ({error.strerror}): check the free space of the disk"
+            f"{str(target)!r} could not be written completely: check the free space of the disk ({error.strerror})"
         ) from error
 
 
@@ -141,7 +141,9 @@ class VideoWriter:
         """Release the file after an error."""
         if self._sound is not None:
             self._sound.close()
-        with suppress(OSError):  # FFmpegError is one: the error that led here is the cause
+        import av
+
+        with suppress(av.error.FFmpegError):  # the error that led here is the cause
             self._file.close()
 
 
