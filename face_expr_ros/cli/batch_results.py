@@ -23,7 +23,7 @@ class Targets:
     Attributes:
         jsonl: one JSON line per image or frame.
         csv, parquet: one row per face.
-        folder: drawn files; only its place matters here, for the journal of a run that writes nothing else.
+        folder: of drawn files; it is created, and has the journal of a run that writes nothing else.
     """
 
     jsonl: Path | None = None
@@ -73,8 +73,9 @@ class BatchResults:
         self._start, self._lines = 0, 0
 
     def __enter__(self) -> BatchResults:
+        if self._targets.folder is not None:
+            self._targets.folder.mkdir(exist_ok=True)
         if self._path is not None:
-            self._path.parent.mkdir(exist_ok=True)  # of drawn files
             self._done, end = _read_journal(self._path, self._settings)
             self._journal = self._path.open("r+" if end else "w", encoding="utf-8")
             if end:
