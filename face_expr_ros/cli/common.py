@@ -27,7 +27,7 @@ class OutputFile(click.Path):
         Raises:
             BadParameter: it is a folder, or its folder does not exist.
         """
-        path = Path(super().convert(value, param, ctx))
+        path: Path = super().convert(value, param, ctx)  # type: ignore[assignment]  # click's stubs ignore path_type
         if not path.parent.is_dir():
             self.fail(f"there is no folder {str(path.parent)!r}: create it first", param, ctx)
         return path

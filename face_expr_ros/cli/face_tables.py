@@ -35,7 +35,7 @@ def table_rows(record: Record) -> Iterator[Row]:
     Positions are in meters in the camera's optical frame, angles in degrees; the quaternion is the orientation of
     REP-155's face frame.
     """
-    image = {key: record[key] for key in ("file", "frame", "stamp") if key in record}
+    image: Row = {key: record[key] for key in ("file", "frame", "stamp") if key in record}
     for face in record.get("faces", ()):
         pose, roi = face["pose"], dict(zip(("roi_x", "roi_y", "roi_width", "roi_height"), face["roi"], strict=True))
         yield {

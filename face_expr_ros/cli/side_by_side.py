@@ -15,6 +15,9 @@ from face_expr_ros.drawing.modes import require_surface
 
 KINDS = ("mesh", "avatar")
 _BACKGROUND = (46, 40, 34)  # blue, green, red
+# The lids of the open model add up: eyeBlink and eyeSquint of an eye that is half open would shut it. The fit's
+# coefficients are those with which the model has the opening of the landmarks.
+_LIDS = ("eyeBlink", "eyeSquint", "eyeWide")
 View = Callable[[Frame, Sequence[Face]], Image]
 
 
@@ -31,7 +34,7 @@ def open_view(kind: str, model: MorphableModel) -> View:
     if kind == "mesh":
         require_surface(model, "--side-by-side mesh", ", or use --side-by-side avatar")
         return lambda frame, faces: np.hstack([frame.image, _mesh(frame, faces, model)])
-    return _Avatars()
+    return _Avatars(model)
 
 
 def _mesh(frame: Frame, faces: Sequence[Face], model: MorphableModel) -> Image:
@@ -44,12 +47,13 @@ def _mesh(frame: Frame, faces: Sequence[Face], model: MorphableModel) -> Image:
 class _Avatars:
     """Renders the open model's average head; all faces share one appearance."""
 
-    def __init__(self) -> None:
+    def __init__(self, fitted: MorphableModel) -> None:
         from face_expr_ros.models.bundle import open_face_model
         from face_expr_ros.synthetic.appearance import Appearance
         from face_expr_ros.synthetic.photo_skin import shipped_skin
         from face_expr_ros.synthetic.scene import FaceRenderer
 
+        self._fitted = fitted
         self._model = open_face_model("open")
         look = Appearance()
         self._renderer = FaceRenderer(self._model, look, skin=shipped_skin(look.skin))
@@ -62,6 +66,8 @@ class _Avatars:
 
     def _vertices(self, face: Face) -> FloatArray:
         values = dict(zip(face.blendshapes.names, face.blendshapes.values, strict=True))
+        fit = dict(zip(self._fitted.expression_names, face.fit.expression, strict=True))
+        values |= {name: value for name, value in fit.items() if name.startswith(_LIDS)}
         expression = np.array([values.get(name, 0.0) for name in self._model.expression_names])
         return self._model.vertices(np.zeros(len(self._model.identity)), expression)
 

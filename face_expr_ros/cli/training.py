@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from face_expr_ros.cli.common import OutputFile, json_option, write_json
+from face_expr_ros.cli.common import json_option, write_json
 from face_expr_ros.cli.outputs import check_outputs
 from face_expr_ros.core.resources import resource_path
 
@@ -160,7 +160,7 @@ def tddfa(
 @click.option(
     "--config",
     "config_file",
-    type=OutputFile(),
+    type=click.Path(dir_okay=False, path_type=Path),
     help=f"Training settings (YAML).  [default: {TRAIN_EXPRESSION} of this package]",
 )
 @click.option(
@@ -193,7 +193,7 @@ def expression(config_file: Path | None, folder: Path | None, extra: tuple[Path,
 @click.option(
     "--config",
     "config_file",
-    type=OutputFile(),
+    type=click.Path(dir_okay=False, path_type=Path),
     default=TRAIN_FUSION,
     show_default=True,
     help="Training settings (YAML); the default trains the packaged weights.",

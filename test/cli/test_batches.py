@@ -215,5 +215,6 @@ def test_side_by_side_is_twice_as_wide(face_expr: Run, clips: Path, portrait: ND
     assert frame.shape == (240, 640, 3)
     original, view = frame[:, :320].astype(int), frame[:, 320:].astype(int)
     assert np.abs(original - cv2.resize(portrait, (320, 240))).mean() < 8
-    assert np.abs(original - view).mean() > 8
     assert view.std() > 5
+    # The portrait is a rendering of the person that is the avatar.
+    assert (np.abs(original - view).mean() < 8) == (kind == "avatar")

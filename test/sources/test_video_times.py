@@ -17,7 +17,8 @@ IMAGES = [np.full((48, 64, 3), 20 * n, np.uint8) for n in range(len(TIMES))]
 
 
 def times_of(path: Path, count: int = 1000, *, loop: bool = False) -> list[float]:
-    source, times = VideoSource(path, loop=loop, warn=pytest.fail), []
+    source = VideoSource(path, loop=loop, warn=pytest.fail)
+    times: list[float] = []
     while len(times) < count and (frame := source.read(0.0)) is not None:
         assert frame.time is not None
         times.append(frame.time)
