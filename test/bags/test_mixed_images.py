@@ -13,6 +13,7 @@ import yaml
 from numpy.typing import NDArray
 from support.bag_files import IMAGE, RATE, START_NS, STRING, BagFile, header, jpeg, moving, of_topic, raw, record, rows
 from support.broken_bags import cut, emptied, storage_files
+from support.damaged_recording import damaged_recording
 from support.mcap_records import channel, ending, message, schema
 from support.mcap_records import header as file_header
 from support.split_bags import INFORMATION, read_metadata
@@ -122,6 +123,19 @@ def test_every_second_image_missing_or_damaged_keeps_the_track(portrait: Image, 
                 file.write("/image/compressed", COMPRESSED_IMAGE, number ^ (number % 4 > 1), data)
     result = annotate(Job(tmp_path / "talk", tmp_path / "faces"), bar=False)
     assert (result["frames"], result["images_left_out"], len(result["ids"])) == (8, 4, 1)
+
+
+@pytest.mark.slow
+def test_half_of_a_long_recording_damaged_keeps_the_track(portrait: Image, fresh: None, tmp_path: Path) -> None:
+    """720p images at 10 Hz, see `damaged_recording`; docs/recordings.md has the figures of ten minutes at 30 Hz."""
+    truth = damaged_recording(tmp_path / "talk", portrait, seconds=20.0, rate=10)
+    result = annotate(Job(tmp_path / "talk", tmp_path / "faces"), bar=False)
+    assert result["messages_in"] == result["frames"] + result["images_left_out"] == 200 - truth.missing
+    assert truth.intact <= result["frames"] <= truth.intact + truth.noisy
+    assert truth.cut <= result["images_left_out"] <= truth.cut + truth.noisy
+    assert "talk_9.mcap: its end is missing" in result["damage"]
+    assert len(result["ids"]) == 1
+    assert result["frames_with_face"] >= 0.98 * truth.intact
 
 
 def test_ros1_bags_are_named_in_a_folder_of_recordings(portrait: Image, tmp_path: Path) -> None:

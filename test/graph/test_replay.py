@@ -22,9 +22,10 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import String
 from support.bag_files import RATE, START_NS, STRING, BagFile, header, record
+from support.broken_bags import two_types
 from support.lockstep import SECOND, Lockstep
 from support.mixed_mcap import foreign_channels
-from support.split_bags import ALL
+from support.split_bags import ALL, TOPIC
 
 from face_expr_ros.bags import BagError
 from face_expr_ros.bags.annotate import annotate
@@ -155,6 +156,14 @@ def test_foreign_channels_are_skipped_by_name(graph: Any, tmp_path: Path) -> Non
     with Recording(foreign_channels(tmp_path)) as recording:
         player = Player(graph.node, recording, ReplayOptions(rate=0.0))
         assert player.left_out["/protobuf"] == "expected ROS 2 messages (encoding 'cdr'), got 'protobuf'"
+        player.play()
+        assert player.counts.messages == len(ALL)
+
+
+def test_one_of_two_types_of_a_topic_is_published(graph: Any, tmp_path: Path) -> None:
+    with Recording(two_types(tmp_path)) as recording:
+        player = Player(graph.node, recording, ReplayOptions(rate=0.0, topics=(TOPIC,)))
+        assert "Empty is left out, the topic is published with std_msgs/msg/String" in player.left_out[TOPIC]
         player.play()
         assert player.counts.messages == len(ALL)
 
