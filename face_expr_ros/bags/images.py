@@ -64,8 +64,7 @@ class CameraImages:
             return message, None
         try:
             image: Any = self._types.deserialize_cdr(message.data, self._images.msgtype)
-            stamp, frame_id = _header(image)
-            stamp_ns = stamp.sec * 1_000_000_000 + stamp.nanosec
+            stamp_ns, frame_id = _header(image)
             return message, (self._pixels(image), stamp_ns, frame_id, message.time_ns)
         except Exception as error:  # including those of truncated messages
             return message, error
@@ -75,13 +74,19 @@ class CameraImages:
 
         It depends on the packets from the last key frame. Images that are not part of a video need no preparation.
         """
-        if self._images.msgtype == IMAGE or (not count and bounds[0] is None):
+        if not self._is_video() or (not count and bounds[0] is None):
             return
         before = self._recording.messages([self._images], None, bounds[0]) if bounds[0] is not None else ()
         within = islice(self._recording.messages([self._images], *bounds), count)
         for data, codec in since_key_frame(filter(itemgetter(1), map(self._packet, chain(before, within)))):
             with suppress(DecodeError):
                 self._video(data, codec)
+
+    def _is_video(self) -> bool:
+        if self._images.msgtype in (IMAGE, *VIDEO_TYPES):
+            return self._images.msgtype != IMAGE
+        first = next(self._recording.messages([self._images]), None)
+        return first is not None and bool(self._packet(first)[1])
 
     def _packet(self, message: Message) -> tuple[bytes, str]:
         """The data and the decoder of a video's message; empty if it is not part of a video."""
@@ -139,11 +144,19 @@ class CameraImages:
         self.info = data
 
 
-def _header(image: Any) -> tuple[Any, str]:
-    """Stamp and frame_id of a message; foxglove_msgs has its own fields for them."""
-    if hasattr(image, "header"):
-        return image.header.stamp, image.header.frame_id
-    return image.timestamp, image.frame_id
+def _header(image: Any) -> tuple[int, str]:
+    """Stamp in nanoseconds and frame_id of a message; foxglove_msgs has its own fields for them.
+
+    Raises:
+        DecodeError: another message cannot have this stamp.
+    """
+    stamp, frame_id = (
+        (image.header.stamp, image.header.frame_id) if hasattr(image, "header") else (image.timestamp, image.frame_id)
+    )
+    stamp_ns = stamp.sec * 1_000_000_000 + stamp.nanosec
+    if stamp_ns // 1_000_000_000 >= 2**31:
+        raise DecodeError(f"expected a stamp before 2038, got {stamp.sec} s and {stamp.nanosec} ns")
+    return stamp_ns, frame_id
 
 
 def _check_video_library(topic: str) -> None:

@@ -14,6 +14,7 @@ from face_expr_ros.bags import BagError
 from face_expr_ros.core.resources import resource_path
 from face_expr_ros.serialization.cdr import CdrLayoutError, FieldType, MessageWriter
 from face_expr_ros.serialization.message_dicts import Values
+from face_expr_ros.serialization.video_decoding import VIDEO_DEFINITIONS
 
 FACE_ARRAY = "face_expr_ros/msg/FaceArray"
 FACE_EVENT = "face_expr_ros/msg/FaceEvent"
@@ -33,9 +34,11 @@ _STAMP_LIMIT = 2**31 * 1_000_000_000  # nanoseconds since 1970; stamps represent
 
 @cache
 def package_types() -> Typestore:
-    """The message types of ROS 2 and of this package."""
+    """The message types of ROS 2, of videos and of this package."""
     store = get_typestore(Stores.ROS2_KILTED)
     types: dict[str, Any] = {}
+    for name, text in VIDEO_DEFINITIONS.items():
+        types |= get_types_from_msg(text, name)
     for file in sorted(resource_path("msg").glob("*.msg")):
         types |= get_types_from_msg(file.read_text(encoding="utf-8"), f"face_expr_ros/msg/{file.stem}")
     store.register(types)

@@ -106,6 +106,7 @@ class Player:
         self._node, self._recording, self._options = node, recording, options
         self.counts = _Counts()
         self.left_out: dict[str, str] = dict(recording.left_out)
+        self._published: dict[str, str] = {}  # topic -> type
         self._publishers = dict(self._publish_topics())
         self._clock = node.create_publisher(Clock, CLOCK, 10) if options.clock else None
 
@@ -140,7 +141,9 @@ class Player:
         self._count(message)
 
     def _play_once(self) -> None:
-        connections = [entry for entry in self._recording.connections if entry.topic in self._publishers]
+        connections = [
+            entry for entry in self._recording.connections if self._published.get(entry.topic) == entry.msgtype
+        ]
         started, first_ns, before_ns = time.monotonic(), None, self.counts.recorded_ns
         for message in self._recording.messages(connections) if connections else ():
             if first_ns is None and message.time_ns:  # time 0 is before the first message of a simulated clock
@@ -195,14 +198,18 @@ class Player:
             if not is_selected or (connection.topic == CLOCK and self._options.clock):
                 continue
             try:
-                yield connection.topic, self._publisher(connection)
+                publisher = self._publisher(connection)
+                self._published[connection.topic] = connection.msgtype
+                yield connection.topic, publisher
             except BagError as error:
-                if self._options.topics:
+                if self._options.topics and connection.topic not in self._published:
                     raise BagError(f"{connection.topic} cannot be published: {error}") from error
                 self.left_out[connection.topic] = str(error)
 
     def _publisher(self, connection: Any) -> Publisher:
         """Raises BagError if subscribers cannot deserialize the messages."""
+        if other := self._published.get(connection.topic):
+            raise BagError(f"{connection.msgtype} is left out, the topic is published with {other}")
         message_type = installed_type(connection.msgtype)
         _check_definition(connection)
         try:

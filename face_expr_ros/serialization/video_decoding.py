@@ -18,6 +18,14 @@ from face_expr_ros.serialization.image_encodings import DecodeError
 COMPRESSED_VIDEO = "foxglove_msgs/msg/CompressedVideo"
 FFMPEG_PACKET = "ffmpeg_image_transport_msgs/msg/FFMPEGPacket"
 VIDEO_TYPES = (COMPRESSED_VIDEO, FFMPEG_PACKET)
+# Their fields, for bags without definitions (sqlite3 before ROS 2 Iron).
+VIDEO_DEFINITIONS = {
+    COMPRESSED_VIDEO: "builtin_interfaces/Time timestamp\nstring frame_id\nuint8[] data\nstring format\n",
+    FFMPEG_PACKET: (
+        "std_msgs/Header header\nint32 width\nint32 height\nstring encoding\nuint64 pts\nuint8 flags\n"
+        "bool is_bigendian\nuint8[] data\n"
+    ),
+}
 # Name in a message -> decoder of FFmpeg.
 _CODECS = {"h264": "h264", "h265": "hevc", "hevc": "hevc", "vp9": "vp9", "av1": "libdav1d"}
 _NAME = re.compile(r"h\.?26[45]|hevc|vp9|av1")

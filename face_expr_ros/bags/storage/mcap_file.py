@@ -90,10 +90,10 @@ class McapFile:
             return
         for record in content.records(self._channels.known, self.damage):
             if record.opcode == MESSAGE:
-                data = content.source.read(record.offset, record.size)
-                channel, _, time_ns, _ = MESSAGE_FIELDS.unpack_from(data)
+                channel, _, time_ns, _ = MESSAGE_FIELDS.unpack(content.source.read(record.offset, MESSAGE_HEAD))
                 if channel in channels and time_ns < TIME_LIMIT:
-                    yield time_ns, chunk.offset, record.offset, Stored(time_ns, channel, data[MESSAGE_HEAD:])
+                    data = content.source.read(record.offset + MESSAGE_HEAD, record.size - MESSAGE_HEAD)
+                    yield time_ns, chunk.offset, record.offset, Stored(time_ns, channel, data)
 
     def _from_loose(self, channels: set[int]) -> Iterator[_Placed]:
         for time_ns, offset, size, channel in self._loose.in_time_order():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterator
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from rosbags.interfaces import Connection, MessageDefinition, MessageDefinitionFormat, Qos
 from rosbags.rosbag2.metadata import parse_qos
@@ -66,9 +66,9 @@ class StoredFile(Protocol):
         """Close the file."""
 
 
-def qos_of(profiles: object) -> list[Qos]:
+def qos_of(profiles: Any) -> list[Qos]:
     """QoS profiles as stored in a bag; none if they cannot be parsed."""
     try:
-        return parse_qos(profiles)  # type: ignore[arg-type]
+        return parse_qos(profiles)
     except Exception:  # the type depends on what was edited
         return []
