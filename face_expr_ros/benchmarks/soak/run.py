@@ -34,7 +34,7 @@ def run_soak(settings: SoakSettings, jsonl: Path | None = None, folder: Path | N
         folder: for the logs of the processes; None uses a temporary one, which is deleted.
 
     Returns:
-        See `verdict.report`.
+        See `verdict.report`. After an interrupt it is that of the time until then.
     """
     prepare_environment()
     if folder is None:
@@ -42,7 +42,7 @@ def run_soak(settings: SoakSettings, jsonl: Path | None = None, folder: Path | N
             return run_soak(settings, jsonl, Path(temporary))
     records = Records(jsonl)
     world = World(settings, folder, records)
-    seconds = 0.0
+    started = time.monotonic()
     try:
         with _sampling(world):
             world.start()
@@ -50,8 +50,10 @@ def run_soak(settings: SoakSettings, jsonl: Path | None = None, folder: Path | N
             for name, reason in world.skipped.items():
                 records.write("skipped", what=name, reason=reason)
             _cause_faults(world, started)
-            seconds = time.monotonic() - started
+    except KeyboardInterrupt:
+        pass  # the result so far
     finally:
+        seconds = time.monotonic() - started
         world.close()
         records.take_problems(world.processes)
     result = verdict.report(world, seconds)
