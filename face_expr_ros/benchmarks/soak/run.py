@@ -65,8 +65,9 @@ def run_soak(settings: SoakSettings, jsonl: Path | None = None, folder: Path | N
 def _cause_faults(world: World, started: float) -> None:
     """All faults in random order, again and again, until the time is over."""
     rng, seconds = random.Random(world.settings.seed), world.settings.seconds
+    kinds = sorted(world.settings.faults or FAULTS)
     while True:
-        for kind in rng.sample(sorted(FAULTS), len(FAULTS)):
+        for kind in rng.sample(kinds, len(kinds)):
             elapsed = time.monotonic() - started
             if elapsed > seconds:
                 return
