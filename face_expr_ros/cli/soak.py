@@ -16,6 +16,7 @@ from face_expr_ros.cli.common import json_option, write_json
 @click.option("--pause", default=2.0, show_default=True, type=click.FloatRange(0.01, 600.0),
               help="Mean number of seconds between two faults.")  # fmt: skip
 @click.option("--seed", default=1, show_default=True, help="Random seed of the faults.")
+@click.option("--fault", "faults", multiple=True, help="Cause only this fault; may be repeated.")
 @click.option("--network/--no-network", default=True, show_default=True,
               help="Put two nodes behind a network with loss and delay; needs root.")  # fmt: skip
 @click.option("--jsonl", type=click.Path(dir_okay=False, path_type=Path),
@@ -30,6 +31,7 @@ def soak(
     rate: float,
     pause: float,
     seed: int,
+    faults: tuple[str, ...],
     network: bool,
     jsonl: Path | None,
     logs: Path | None,
@@ -41,18 +43,22 @@ def soak(
     encodings, rates and parameters change; nodes are deactivated, killed and restarted; disk, network and clock fail.
     The exit status is 1 if a node exits or does not recover, memory grows, an id is wrong or a message is invalid.
     """
+    from face_expr_ros.benchmarks.soak.faults import FAULTS
     from face_expr_ros.benchmarks.soak.run import run_soak
     from face_expr_ros.benchmarks.soak.summary import summary
     from face_expr_ros.benchmarks.soak.world import SoakSettings
 
     if hours is not None and minutes is not None:
         raise click.UsageError("expected at most one of --hours and --minutes, got both")
+    for fault in faults:
+        if fault not in FAULTS:
+            raise click.UsageError(f"--fault: expected one of {', '.join(FAULTS)}, got {fault!r}")
     seconds = 3600 * hours if hours is not None else 60 * (10.0 if minutes is None else minutes)
     if logs is not None:
         logs.mkdir(parents=True, exist_ok=True)
         if any(logs.iterdir()):
             raise click.UsageError(f"--logs: expected an empty folder, got {logs}")
-    result = run_soak(SoakSettings(seconds, seed, rate, pause, network), jsonl, logs)
+    result = run_soak(SoakSettings(seconds, seed, rate, pause, faults, network), jsonl, logs)
     click.echo(summary(result))
     write_json(json_file, result)
     return 0 if result["ok"] else 1

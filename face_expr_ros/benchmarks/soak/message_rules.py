@@ -15,6 +15,8 @@ from face_expr_ros.ros.message_fields import message_fields
 
 _FLOATS = {"float": np.float32, "double": np.float64}
 _QUATERNION_TOLERANCE = 1e-4  # of the norm
+# Messages of which a mesh has thousands, and their fields.
+_POINTS = {"geometry_msgs/Point": ("x", "y", "z"), "std_msgs/ColorRGBA": ("r", "g", "b", "a")}
 # Fields whose values are in 0..1.
 _UNIT_FIELDS = frozenset({"blendshapes", "action_units", "confidence", "looking_at_camera", "speaking", "intensity"})
 
@@ -37,7 +39,11 @@ def violations(message: Any, header: Header | None = None, path: str = "") -> It
         header = header or own
     for name, field in message_fields(type(message)).items():
         value, place = getattr(message, name), f"{path}.{name}".lstrip(".")
-        if field.is_message:
+        if field.is_collection and field.element in _POINTS:
+            names = _POINTS[field.element]
+            numbers = [getattr(element, each) for element in value for each in names]
+            yield from _floats(numbers, name, place)
+        elif field.is_message:
             # The transforms of a TFMessage and the statuses of diagnostics are independent of each other.
             for index, element in enumerate(value if field.is_collection else [value]):
                 yield from violations(element, header, f"{place}[{index}]" if field.is_collection else place)

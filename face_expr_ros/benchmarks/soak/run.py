@@ -34,7 +34,7 @@ def run_soak(settings: SoakSettings, jsonl: Path | None = None, folder: Path | N
         folder: for the logs of the processes; None uses a temporary one, which is deleted.
 
     Returns:
-        See `verdict.report`.
+        See `verdict.report`. After an interrupt it is that of the time until then.
     """
     prepare_environment()
     if folder is None:
@@ -42,7 +42,7 @@ def run_soak(settings: SoakSettings, jsonl: Path | None = None, folder: Path | N
             return run_soak(settings, jsonl, Path(temporary))
     records = Records(jsonl)
     world = World(settings, folder, records)
-    seconds = 0.0
+    started = time.monotonic()
     try:
         with _sampling(world):
             world.start()
@@ -50,8 +50,10 @@ def run_soak(settings: SoakSettings, jsonl: Path | None = None, folder: Path | N
             for name, reason in world.skipped.items():
                 records.write("skipped", what=name, reason=reason)
             _cause_faults(world, started)
-            seconds = time.monotonic() - started
+    except KeyboardInterrupt:
+        pass  # the result so far
     finally:
+        seconds = time.monotonic() - started
         world.close()
         records.take_problems(world.processes)
     result = verdict.report(world, seconds)
@@ -63,8 +65,9 @@ def run_soak(settings: SoakSettings, jsonl: Path | None = None, folder: Path | N
 def _cause_faults(world: World, started: float) -> None:
     """All faults in random order, again and again, until the time is over."""
     rng, seconds = random.Random(world.settings.seed), world.settings.seconds
+    kinds = sorted(world.settings.faults or FAULTS)
     while True:
-        for kind in rng.sample(sorted(FAULTS), len(FAULTS)):
+        for kind in rng.sample(kinds, len(kinds)):
             elapsed = time.monotonic() - started
             if elapsed > seconds:
                 return

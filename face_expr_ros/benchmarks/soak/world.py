@@ -48,6 +48,7 @@ class SoakSettings:
         seed: of all random choices.
         rate: images per second of each camera while its rate is not changed.
         pause: mean number of seconds between two faults.
+        faults: names of the faults to cause; empty means all of `faults.FAULTS`.
         uses_network: run head_control and avatar_bridge in another network namespace, with loss and delay.
     """
 
@@ -55,6 +56,7 @@ class SoakSettings:
     seed: int = 1
     rate: float = 8.0
     pause: float = 2.0
+    faults: tuple[str, ...] = ()
     uses_network: bool = True
 
 
