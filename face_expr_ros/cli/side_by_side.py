@@ -50,13 +50,14 @@ class _Avatars:
     def __init__(self, fitted: MorphableModel) -> None:
         from face_expr_ros.models.bundle import open_face_model
         from face_expr_ros.synthetic.appearance import Appearance
+        from face_expr_ros.synthetic.photo_parts import PhotoParts
         from face_expr_ros.synthetic.photo_skin import shipped_skin
         from face_expr_ros.synthetic.scene import FaceRenderer
 
         self._fitted = fitted
         self._model = open_face_model("open")
         look = Appearance()
-        self._renderer = FaceRenderer(self._model, look, skin=shipped_skin(look.skin))
+        self._renderer = FaceRenderer(self._model, look, photo=PhotoParts(shipped_skin(look.skin)))
 
     def __call__(self, frame: Frame, faces: Sequence[Face]) -> Image:
         from face_expr_ros.synthetic.scene import SceneFace, render_scene

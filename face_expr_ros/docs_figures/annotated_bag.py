@@ -154,9 +154,9 @@ def _plot(title: str, series: dict[str, FloatArray], low: float, high: float) ->
         cv2.putText(panel, f"{high - (high - low) * step / 4:g}", (8, y + 4), cv2.FONT_HERSHEY_SIMPLEX, 0.4, _TEXT, 1,
                     cv2.LINE_AA)  # fmt: skip
     for number, ((name, values), color) in enumerate(zip(series.items(), _COLORS, strict=False)):
-        x = left + width * np.linspace(0.0, 1.0, len(values))
-        y = top + height * (high - np.clip(values, low, high)) / (high - low)
-        points = np.rint(np.column_stack([x, y])).astype(np.int32)
+        across = left + width * np.linspace(0.0, 1.0, len(values))
+        down = top + height * (high - np.clip(values, low, high)) / (high - low)
+        points = np.rint(np.column_stack([across, down])).astype(np.int32)
         cv2.polylines(panel, [points], False, color, 2, cv2.LINE_AA)
         cv2.putText(panel, name, (left + 8, top + 18 + 18 * number), cv2.FONT_HERSHEY_SIMPLEX, 0.45, color, 1,
                     cv2.LINE_AA)  # fmt: skip

@@ -110,7 +110,7 @@ TRACK = Track("f1", Roi(0, 0, 10, 10), None, False)
 
 
 def read(reader: CalibratedReader) -> FloatArray:
-    return reader(None, [TRACK], []).pop().values  # type: ignore[arg-type]
+    return reader(None, [TRACK], []).pop().values
 
 
 def make_reader(value: float = 0.6) -> CalibratedReader:
