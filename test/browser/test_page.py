@@ -21,7 +21,7 @@ SOURCES = ("index.html", "package-lock.json", "package.json", "public", "src", "
 STATIC = ROOT / "face_expr_ros/web/static"
 MAX_VISIT, MAX_SIZE = 250e3, 2e6  # bytes, compressed: what every visit loads, and everything
 ON_DEMAND = re.compile(
-    r"avatars/|(avatar|glb|take_motion|camera_encoder|meshopt_decoder.module|\w+Loader|draco_\w+|basis_\w+)\.(js|wasm)$"
+    r"avatars/|(avatar|glb|take_motion|camera_encoder|meshopt_decoder.module|\w+Loader|ktx2|draco_\w+|basis_\w+)\.(js|wasm)$"
 )
 in_browser = [pytest.mark.slow, needs_chromium]
 
