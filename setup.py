@@ -11,7 +11,7 @@ DATA = {f"face_expr_ros.share.{name}": name for name in ("bfm", "config", "msg",
 DATA_FILES = [
     "*.npz", "*.csv", "*.png", "*.yaml", "*.xml", "*.rviz", "*.onnx", "*.json", "*.msg", "*/*.yaml", "*/*.urdf",
     "*/*.tflite", "*/*.npz", "*/NOTICE",
-    "*/*.csv", "*/*.jpg",
+    "*/*.csv", "*/*.jpg", "*/*/*.webp",
 ]  # fmt: skip
 KERNELS = [
     Extension(".".join(source.with_suffix("").parts), [str(source)], extra_compile_args=["-O3"])

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
+from face_expr_ros.cli.avatar import avatars_option, calibration_option, open_avatars, put
 from face_expr_ros.cli.common import bundle_option, camera_info_option, perception_config, source_option
 
 
 @click.command()
 @source_option
 @camera_info_option
+@calibration_option
+@avatars_option
 @bundle_option
 @click.option(
     "--host",
@@ -35,14 +40,16 @@ from face_expr_ros.cli.common import bundle_option, camera_info_option, percepti
 @click.option("--once", is_flag=True, help="Play a file or folder once instead of repeating it.")
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Stop after this many seconds.")
 def web(
-    source: str, camera_info: Path | None, bundle: str, open_page: bool, once: bool, seconds: float | None,
-    **server: Any,
+    source: str, camera_info: Path | None, calibration: Path | None, avatars: Path | None, bundle: str, open_page: bool,
+    once: bool, seconds: float | None, **server: Any,
 ) -> int:  # fmt: skip
     """Show detected faces on a web page, without ROS."""
     import webbrowser
 
+    from face_expr_ros.core.calibration import load_calibration
     from face_expr_ros.core.config import CameraConfig
     from face_expr_ros.core.settings import from_mapping
+    from face_expr_ros.retargeting.avatar_config import load_targets
     from face_expr_ros.web.config import WebConfig
     from face_expr_ros.web.live import serve
     from face_expr_ros.web.phone import terminal_code
@@ -60,13 +67,17 @@ def web(
 
     camera = from_mapping(CameraConfig, {"source": source, "loop": not once})
     config = from_mapping(WebConfig, {**server, "bundle": bundle})
-    try:
-        images = serve(
-            config, camera, perception_config(bundle), warn=lambda text: click.echo(text, err=True), ready=ready,
-            seconds=seconds, calibration=camera_info,
-        )  # fmt: skip
-    except KeyboardInterrupt:
-        return 0
+    person = load_calibration(calibration) if calibration else None
+    with ExitStack() as stack:
+        senders = stack.enter_context(closing(open_avatars(load_targets(str(avatars))))) if avatars else None
+        forward = None if senders is None else partial(put, senders)
+        try:
+            images = serve(
+                config, camera, perception_config(bundle), warn=lambda text: click.echo(text, err=True), ready=ready,
+                seconds=seconds, calibration=camera_info, person=person, forward=forward,
+            )  # fmt: skip
+        except KeyboardInterrupt:
+            return 0
     return 0 if images else 1
 
 

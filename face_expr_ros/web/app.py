@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,8 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 
 from face_expr_ros import __version__
 from face_expr_ros.core.face_model import BundleError
+from face_expr_ros.web.calibration_routes import SetNeutral, add_calibration
+from face_expr_ros.web.calibration_session import CalibrationSession
 from face_expr_ros.web.config import WebConfig
 from face_expr_ros.web.content_encoding import ENCODERS, select_encoding
 from face_expr_ros.web.counts import Health, health_of, metrics_text
@@ -24,30 +25,35 @@ from face_expr_ros.web.limits import IMAGE_TYPES, DiscardBody, RequestError
 from face_expr_ros.web.model_file import MEDIA_TYPE
 from face_expr_ros.web.page_files import PageFiles
 from face_expr_ros.web.phone import add_phone_route
+from face_expr_ros.web.problems import problems
 from face_expr_ros.web.security import AccessControl, allowed_origins, error_response, is_loopback
 from face_expr_ros.web.streams import Streams
 
 # Resolved, because a symlink install links this file into another folder.
 STATIC = Path(__file__).resolve().parent / "static"
 METHODS, HEADERS = (
-    ("GET", "HEAD", "POST"),
+    ("GET", "HEAD", "POST", "PUT", "DELETE"),
     ("Authorization", "Content-Type", "If-None-Match"),
 )  # allowed for pages of other origins
 BINARY = {"type": "string", "format": "binary"}  # OpenAPI schema
 NO_PAGE = "<!doctype html><title>face_expr</title><p>The page is not built; streams and API are available.</p>\n"
 
 
-@dataclass(frozen=True)
-class Problem:
-    """Body of an error response."""
+def create_app(
+    config: WebConfig,
+    hub: Hub,
+    calibration: CalibrationSession | None = None,
+    set_neutral: SetNeutral | None = None,
+    fingerprint: str = "",
+) -> FastAPI:
+    """The application for the given settings.
 
-    detail: str
-
-
-def create_app(config: WebConfig, hub: Hub, fingerprint: str = "") -> FastAPI:
-    """The application for the given settings; the hub provides model, frames and counters.
-
-    ``fingerprint`` is that of the certificate that the server made, which the page shows.
+    Args:
+        config: settings.
+        hub: provides model, frames and counters.
+        calibration: of the faces that the hub receives; None: without routes for it.
+        set_neutral: see `add_calibration`.
+        fingerprint: of the certificate that the server made, which the page shows; empty without one.
     """
     streams, inference = Streams(hub, config), Inference(config)
 
@@ -60,12 +66,12 @@ def create_app(config: WebConfig, hub: Hub, fingerprint: str = "") -> FastAPI:
             await watchdog
         await inference.close()
 
-    problems = _problems(
+    statuses = problems(
         {401: "Missing or wrong token", 403: "Origin not allowed", 421: "Unknown host", 429: "Too many requests"}
     )
     app = FastAPI(
         title="face_expr", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False,
-        lifespan=lifespan, responses=problems,
+        lifespan=lifespan, responses=statuses,
     )  # fmt: skip
     app.add_api_websocket_route("/ws/stream", streams.stream)
     app.add_api_websocket_route("/ws/camera", streams.camera)
@@ -74,6 +80,8 @@ def create_app(config: WebConfig, hub: Hub, fingerprint: str = "") -> FastAPI:
     _add_state(app, hub)
     _add_model(app, hub)
     _add_inference(app, inference)
+    sessions = inference.sessions
+    add_calibration(app, lambda client: sessions.get(client) if client else calibration, set_neutral)
     add_phone_route(app, config, fingerprint, is_loopback(config.host))
     _add_page(app)
     app.add_exception_handler(RequestError, _request_error)
@@ -134,7 +142,7 @@ def _add_inference(app: FastAPI, inference: Inference) -> None:
     @app.post(
         "/api/infer",
         tags=["inference"],
-        responses=_problems(
+        responses=problems(
             {
                 400: "Incomplete or damaged image",
                 408: "Upload timeout",
@@ -153,11 +161,6 @@ def _add_inference(app: FastAPI, inference: Inference) -> None:
 def _add_head_route(app: FastAPI, path: str, endpoint: Callable[..., Any]) -> None:
     """Add a HEAD route; unlike Starlette, FastAPI does not add one for each GET route."""
     app.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False)
-
-
-def _problems(texts: Mapping[int, str]) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI descriptions of error responses, by status."""
-    return {status: {"model": Problem, "description": text} for status, text in texts.items()}
 
 
 def _contains_etag(tags: str, etag: str) -> bool:

@@ -25,6 +25,10 @@ class WebConfig:
         "face model for images sent by clients, and of the page until the first face_model message",
         choices=("open", "3ddfa_v2"),
     )
+    calibration: str = setting(
+        "",
+        "path of the calibration.yaml of the person in view, for the page only, which may replace it; empty is none",
+    )
     camera_picture: bool = setting(True, "send the camera image to the page, at most 640 pixels wide and at 15 Hz")
     image_transport: str = setting("raw", "subscribe to image or image/compressed", choices=("raw", "compressed"))
     field_of_view: float = setting(

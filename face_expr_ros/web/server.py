@@ -11,11 +11,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 
+from face_expr_ros.core.calibration import Calibration
 from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.latest_item import LatestItem
 from face_expr_ros.core.types import Camera, FaceState
 from face_expr_ros.web.app import create_app
+from face_expr_ros.web.calibration_routes import SetNeutral
+from face_expr_ros.web.calibration_session import CalibrationSession
 from face_expr_ros.web.config import WebConfig
 from face_expr_ros.web.hub import Hub, Update, model_file
 from face_expr_ros.web.limits import limited_protocol
@@ -41,21 +45,33 @@ class FaceServer:
         config: settings.
         model: the initial face model; see :meth:`announce`.
         source: description of the source of the faces.
+        calibration: of the person in view; clients may replace it.
+        set_neutral: stores neutral expressions where the faces are tracked, see `add_calibration`.
 
     Raises:
         ConfigError: the settings would expose the server without a token, or there is no certificate for TLS.
         ServerError: the server cannot listen on the address.
     """
 
-    def __init__(self, config: WebConfig, model: MorphableModel, source: str) -> None:
+    def __init__(
+        self,
+        config: WebConfig,
+        model: MorphableModel,
+        source: str,
+        calibration: Calibration | None = None,
+        set_neutral: SetNeutral | None = None,
+    ) -> None:
         check_exposure(config)
+        self.calibration = CalibrationSession(calibration)
         self.hub = Hub(model_file(model), source)
         self._config = config
         certificate = server_certificate(config)
         self._socket = _listen(config)
         self._loop = asyncio.new_event_loop()
         self._updates: LatestItem[Update] = LatestItem()
-        self._server = uvicorn.Server(_uvicorn_config(config, self.hub, certificate))
+        fingerprint = certificate.fingerprint if certificate else ""
+        app = create_app(config, self.hub, self.calibration, set_neutral, fingerprint)
+        self._server = uvicorn.Server(_uvicorn_config(config, app, certificate))
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
         self._thread.start()
         self._wait_until_started()
@@ -78,9 +94,14 @@ class FaceServer:
         """Whether a client is connected to the camera stream."""
         return bool(self.hub.cameras)
 
-    def publish(self, states: Sequence[FaceState], stamp_ns: int, camera: Camera | None) -> None:
-        """Send the faces of an image; an earlier update that is still waiting is dropped."""
-        self._call(self._updates.put, Update(tuple(states), stamp_ns, camera))
+    def publish(self, states: Sequence[FaceState], stamp_ns: int, camera: Camera | None) -> tuple[FaceState, ...]:
+        """Send the faces of an image; an earlier update that is still waiting is dropped. Returns the calibrated faces.
+
+        Call it from one thread.
+        """
+        calibrated = self.calibration(states)
+        self._call(self._updates.put, Update(calibrated, stamp_ns, camera))
+        return calibrated
 
     def publish_picture(self, picture: bytes) -> None:
         """Send a camera picture, encoded by `picture.camera_picture`."""
@@ -163,10 +184,10 @@ def _is_application_error(record: logging.LogRecord) -> bool:
     return "without completing handshake" not in record.getMessage()
 
 
-def _uvicorn_config(config: WebConfig, hub: Hub, certificate: Certificate | None) -> uvicorn.Config:
+def _uvicorn_config(config: WebConfig, app: FastAPI, certificate: Certificate | None) -> uvicorn.Config:
     logging.getLogger("uvicorn.error").addFilter(_is_application_error)
     return uvicorn.Config(
-        create_app(config, hub, certificate.fingerprint if certificate else ""),
+        app,
         ssl_certfile=certificate.certificate if certificate else None,
         ssl_keyfile=certificate.key if certificate else None,
         http=limited_protocol(config),

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from face_expr_ros.benchmarks import clips, clock, fitting
+from face_expr_ros.benchmarks.annotation import measure_annotation
 from face_expr_ros.benchmarks.floor import measure_floor
 from face_expr_ros.benchmarks.machine import machine
 from face_expr_ros.benchmarks.ros_cameras import several_cameras
@@ -21,6 +22,7 @@ from face_expr_ros.core.types import Frame
 FACES = ["1 face", "2 faces", "5 faces", "10 faces"]
 CONTRACT = {
     "pipeline_over_floor", "marker_speedup", "stages_ms", "end_to_end_ms", "faces_slope_ms", "peak_memory_mb",
+    "annotate_realtime_factor",
 }  # fmt: skip
 
 
@@ -112,6 +114,13 @@ def test_a_resized_frame_keeps_its_center_and_aspect_ratio(size: tuple[int, int]
     assert rows.mean() == pytest.approx((size[1] - 1) / 2, abs=1.0)
     assert columns.mean() == pytest.approx((size[0] - 1) / 2, abs=1.0)
     assert len(rows) == pytest.approx(len(columns), abs=1)
+
+
+def test_annotation_of_a_recording_is_measured() -> None:
+    result = measure_annotation([frame(1280, 720), frame(1280, 720, 1)], 3)
+    assert result["annotate_realtime_factor"] > 0.0
+    assert result["annotate_cpu_ms"]["decode"] > 0.0
+    assert result["annotate_thread_ms"].keys() == {"reading", "measuring", "writing"}
 
 
 def test_the_table_starts_with_ratios_and_has_columns_for_groups() -> None:

@@ -1,0 +1,98 @@
+"""Check of the ids of faces against the persons who really stand in front of the camera."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+_MAX_IMAGES = 6000  # images whose persons are stored: 30 s at 200 Hz
+# Seconds between two results with the same face within which its id must not change; tracker.lost_track_timeout is 1.
+_CONTINUOUS = 0.8
+_SETTLED = 5.0  # seconds after a disturbance from which on ids must not change
+
+
+@dataclass(frozen=True)
+class FaceSighting:
+    """A face of a result: its id and its place in the image."""
+
+    id: str
+    place: int
+
+
+@dataclass(frozen=True)
+class _Seen:
+    id: str
+    time: float
+
+
+class Identities:
+    """Checks the ids of one camera. Times are seconds of a monotonic clock.
+
+    An id must have the prefix of the camera, belong to one person only, for ever, and must not occur twice in a result.
+    A person who stays in view keeps the id, unless something disturbed the node or the camera.
+
+    Args:
+        prefix: of all ids.
+
+    Attributes:
+        wrong: a sentence for each wrong id.
+        persons: number of different ids seen.
+        changes: number of times that a person in view received a new id, with or without a disturbance.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self.wrong: list[str] = []
+        self.changes = 0
+        self._prefix = prefix
+        self._images: OrderedDict[int, Mapping[int, str] | None] = OrderedDict()
+        self._owners: dict[str, str] = {}
+        self._seen: dict[str, _Seen] = {}
+        self._disturbed = 0.0
+
+    @property
+    def count(self) -> int:
+        """Number of different ids."""
+        return len(self._owners)
+
+    def add_image(self, stamp_ns: int, persons: Mapping[int, str]) -> None:
+        """Store the persons at each place of an image; a stamp that is used again identifies no image."""
+        self._images[stamp_ns] = None if self._images.get(stamp_ns, persons) != persons else persons
+        self._images.move_to_end(stamp_ns)
+        while len(self._images) > _MAX_IMAGES:
+            self._images.popitem(last=False)
+
+    def has_image(self, stamp_ns: int) -> bool:
+        """Whether an image with this stamp was published lately."""
+        return stamp_ns in self._images
+
+    def disturb(self, now: float) -> None:
+        """Something happened at a time after which a person may receive a new id."""
+        self._disturbed = max(self._disturbed, now)
+
+    def check(self, stamp_ns: int, faces: Sequence[FaceSighting], now: float) -> None:
+        """Check the faces of one result, which was received at a time."""
+        ids = [face.id for face in faces]
+        if len(set(ids)) < len(ids):
+            self.wrong.append(f"an id occurs twice in one result: {', '.join(ids)}")
+        for face in faces:
+            if not face.id.startswith(f"{self._prefix}f"):
+                self.wrong.append(f"expected an id that begins with {self._prefix}f, got {face.id}")
+        persons = self._images.get(stamp_ns)
+        for face in faces:
+            person = None if persons is None else persons.get(face.place)
+            if person is not None:
+                self._check_person(face.id, person, now)
+
+    def _check_person(self, face_id: str, person: str, now: float) -> None:
+        owner = self._owners.setdefault(face_id, person)
+        if owner != person:
+            self.wrong.append(f"{face_id} was the id of person {owner} and is now that of person {person}")
+            self._owners[face_id] = person
+        last = self._seen.get(person)
+        self._seen[person] = _Seen(face_id, now)
+        if last is None or last.id == face_id or now - last.time > _CONTINUOUS:
+            return
+        self.changes += 1
+        if now - self._disturbed > _SETTLED:
+            self.wrong.append(f"person {person}, who stayed in view, was {last.id} and is now {face_id}")

@@ -1,0 +1,203 @@
+"""The node of the soak test that receives all outputs, checks them, and calls services."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Any
+
+import rclpy
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from rclpy.signals import SignalHandlerOptions
+from rclpy.subscription import Subscription
+from rclpy.time import Time
+
+from face_expr_ros.benchmarks.soak.identities import FaceSighting, Identities
+from face_expr_ros.benchmarks.soak.message_rules import violations
+from face_expr_ros.benchmarks.soak.people import PLACES, WIDTH
+from face_expr_ros.msg import FaceArray
+from face_expr_ros.ros.node_runner import create_events_executor
+
+_CHECK_DELAY = 1.0  # seconds after which a result is compared with the images: topics arrive in any order
+_INDEX = re.compile(r"\[\d+\]")
+_PERIOD = 0.02  # seconds between two executions of the queued calls
+
+
+class Monitor:
+    """Runs a node in a thread of its own. All methods may be called from other threads.
+
+    Attributes:
+        counts: messages received, by label.
+        last: time of the last message, seconds of the monotonic clock, by label.
+        violations: number of violations, by label and rule.
+        examples: a sentence for each of them.
+        identities: ids of the faces, by namespace.
+    """
+
+    def __init__(self) -> None:
+        rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+        self.node = Node("soak_monitor")
+        self.counts: Counter[str] = Counter()
+        self.last: dict[str, float] = {}
+        self.violations: Counter[tuple[str, str]] = Counter()
+        self.examples: dict[tuple[str, str], str] = {}
+        self.identities: dict[str, Identities] = {}
+        self._subscriptions: dict[tuple[str, str], Subscription[Any]] = {}
+        self._calls: deque[Callable[[], Any]] = deque()
+        self._results: deque[tuple[float, str, FaceArray]] = deque()
+        self._clients: dict[str, Any] = {}
+        self._done = threading.Event()
+        self.node.create_timer(_PERIOD, self._work)
+        self._thread = threading.Thread(target=self._spin, name="monitor", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop the thread and destroy the node."""
+        self._done.set()
+        self._thread.join()
+        self.node.destroy_node()
+        rclpy.try_shutdown()
+
+    def run(self, function: Callable[[], Any]) -> Any:
+        """The result of a function that is called in the node's thread: subscriptions are created there."""
+        if threading.current_thread() is self._thread:
+            return function()
+        done, results = threading.Event(), []
+
+        def call() -> None:
+            try:
+                results.append(function())
+            finally:
+                done.set()
+
+        self._calls.append(call)
+        done.wait()
+        return results[0]
+
+    def watch(
+        self,
+        label: str,
+        kind: type[Any],
+        topic: str,
+        qos: QoSProfile | int = 10,
+        each: Callable[[Any], Any] | None = None,
+        key: str = "",
+        is_output: bool = True,
+    ) -> None:
+        """Subscribe to a topic, count and check its messages.
+
+        Args:
+            label: of the counts; several topics may share it if their keys differ.
+            kind, topic, qos: of the subscription.
+            each: called with every message.
+            key: identifies the subscription among those with the same label.
+            is_output: of the tested nodes; inputs are only counted.
+        """
+
+        def receive(message: Any) -> None:
+            self.counts[label] += 1
+            self.last[label] = time.monotonic()
+            if is_output:
+                self._count_violations(label, message)
+            if each is not None:
+                each(message)
+
+        def subscribe() -> None:
+            self._subscriptions[label, key] = self.node.create_subscription(kind, topic, receive, qos)
+
+        self.run(subscribe)
+
+    def unwatch(self, label: str, key: str = "") -> None:
+        """Unsubscribe."""
+        subscription = self._subscriptions.pop((label, key))
+        self.run(lambda: self.node.destroy_subscription(subscription))
+
+    def watch_camera(self, namespace: str) -> None:
+        """Receive the faces of a camera and the persons of its images, and compare both."""
+        identities = self.identities[namespace] = Identities(namespace.strip("/").replace("/", "_") + "_")
+
+        def on_truth(message: FaceArray) -> None:
+            persons = {face.roi.x_offset // WIDTH: face.face_id for face in message.faces}
+            identities.add_image(_nanoseconds(message), persons)
+
+        self.watch(
+            f"{namespace} images",
+            FaceArray,
+            f"{namespace}/ground_truth",
+            QoSProfile(depth=200),
+            on_truth,
+            is_output=False,
+        )
+        self.watch(f"{namespace} faces", FaceArray, f"{namespace}/faces", 50, lambda m: self._add_result(namespace, m))
+
+    def call_service(self, kind: type[Any], name: str, request: Any, timeout: float) -> Any:
+        """The response of a service; None if it does not respond in time."""
+        client = self._clients.get(name)
+        if client is None:
+            client = self._clients[name] = self.run(lambda: self.node.create_client(kind, name))
+        deadline = time.monotonic() + timeout
+        while not client.service_is_ready():
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(0.05)
+        answered = threading.Event()
+        future = self.run(lambda: client.call_async(request))
+        future.add_done_callback(lambda _: answered.set())
+        if not answered.wait(max(0.0, deadline - time.monotonic())):
+            self.run(lambda: client.remove_pending_request(future))
+            return None
+        return future.result()
+
+    def until(self, done: Callable[[], bool], timeout: float) -> float | None:
+        """Seconds until a condition holds; None if it does not in time."""
+        started = time.monotonic()
+        while not done():
+            if time.monotonic() - started > timeout:
+                return None
+            time.sleep(0.02)
+        return time.monotonic() - started
+
+    def _count_violations(self, label: str, message: Any) -> None:
+        for sentence in violations(message):
+            rule = _INDEX.sub("[]", sentence.partition(", got")[0])
+            self.violations[label, rule] += 1
+            self.examples.setdefault((label, rule), sentence)
+
+    def _add_result(self, namespace: str, message: FaceArray) -> None:
+        self._results.append((time.monotonic(), namespace, message))
+
+    def _check_results(self) -> None:
+        while self._results and time.monotonic() - self._results[0][0] > _CHECK_DELAY:
+            received, namespace, message = self._results.popleft()
+            identities, stamp = self.identities[namespace], _nanoseconds(message)
+            faces = [_sighting(face) for face in message.faces]
+            # Without faces it may be the message that removes all of them, which belongs to no image.
+            if faces and self.counts[f"{namespace} images"] and not identities.has_image(stamp):
+                self.violations[f"{namespace} faces", "header.stamp: expected that of an image"] += 1
+            identities.check(stamp, faces, received)
+
+    def _spin(self) -> None:
+        executor = create_events_executor()
+        executor.add_node(self.node)
+        while not self._done.is_set():
+            executor.spin_once(timeout_sec=0.2)
+        executor.shutdown()
+
+    def _work(self) -> None:
+        while self._calls:
+            self._calls.popleft()()
+        self._check_results()
+
+
+def _nanoseconds(message: FaceArray) -> int:
+    return Time.from_msg(message.header.stamp).nanoseconds
+
+
+def _sighting(face: Any) -> FaceSighting:
+    roi = face.roi
+    center = roi.x_offset + roi.width / 2
+    return FaceSighting(face.face_id, min(PLACES - 1, int(center // WIDTH)))
