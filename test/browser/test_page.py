@@ -164,7 +164,7 @@ class TestPage:
         assert page.locator("#mirror").get_attribute("aria-pressed") == "false"
 
     def test_a_refused_camera_is_explained(self, page: Page) -> None:
-        refuse = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', '{}'))"
+        refuse = "void (navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', '{}')))"
         original = "delete navigator.mediaDevices.getUserMedia"
         for name, words in (("NotAllowedError", "was not allowed"), ("NotReadableError", "another program")):
             page.evaluate(refuse.format(name))
