@@ -12,11 +12,11 @@ import pytest
 import yaml
 from numpy.typing import NDArray
 from support.bag_files import IMAGE, RATE, START_NS, STRING, BagFile, header, jpeg, moving, of_topic, raw, record, rows
-from support.broken_bags import cut, emptied, storage_files
+from support.broken_files import cut, emptied
 from support.damaged_recording import damaged_recording
 from support.mcap_records import channel, ending, message, schema
 from support.mcap_records import header as file_header
-from support.split_bags import INFORMATION, read_metadata
+from support.split_bags import INFORMATION, read_metadata, storage_files
 
 from face_expr_ros.bags import BagError
 from face_expr_ros.bags.annotate import annotate

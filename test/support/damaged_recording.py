@@ -40,7 +40,7 @@ class Truth:
 
 
 def damaged_recording(path: Path, portrait: NDArray[np.uint8], seconds: float, rate: int = 30) -> Truth:
-    """Write a bag of 1280x720 JPEG images in `FILES` files without metadata.yaml; the last file is cut in its last message.
+    """Write a bag of 1280x720 JPEG images in `FILES` files, of which the last is cut, without metadata.yaml.
 
     Of the messages, an eighth each is missing, cut and noisy, and an eighth is swapped with its neighbor.
     """
