@@ -30,7 +30,7 @@ def server() -> Iterator[FaceServer]:
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
-@pytest.mark.parametrize("path", ["/api/health", "/api/model", "/metrics"])
+@pytest.mark.parametrize("path", ["/api/health", "/api/model", "/api/calibration", "/metrics"])
 @pytest.mark.parametrize(
     ("headers", "query", "status"),
     [
@@ -75,6 +75,13 @@ def test_the_page_and_the_description_require_no_token(server: FaceServer) -> No
         "/api/health",
         "/api/model",
         "/api/infer",
+        "/api/neutral",
+        "/api/calibration",
+        "/api/calibration.yaml",
+        "/api/calibration/steps",
+        "/api/calibration/steps/{name}",
+        "/api/calibration/finish",
+        "/api/phone",
         "/metrics",
     }
 
