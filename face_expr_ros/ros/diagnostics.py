@@ -86,7 +86,8 @@ class Health:
 
     def fps(self, now: float) -> float:
         """Frames published per second over the last two seconds."""
-        recent = sum(1 for published in self._published if published > now - FPS_WINDOW)
+        published = self._published.copy()  # the worker thread may append while this thread iterates
+        recent = sum(1 for each in published if each > now - FPS_WINDOW)
         return recent / min(FPS_WINDOW, max(now - self.started, 1e-3))
 
     def summary(self, now: float, inputs: InputStatus) -> tuple[bytes, str]:

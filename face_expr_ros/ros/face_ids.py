@@ -11,8 +11,7 @@ from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.core.settings import ConfigError
 
 NO_PREFIX = "none"
-IDS_PER_START = 1000
-_STARTS = 100_000  # seconds after which the numbers repeat: more than a day
+_NUMBERS = 999_999_999  # milliseconds after which the numbers repeat: 11 days
 _lock = threading.Lock()
 _last_start = 0
 
@@ -41,8 +40,12 @@ def with_unique_ids(config: PerceptionConfig, namespace: str) -> PerceptionConfi
 
 
 def _first_of_this_start() -> int:
-    """A number from the time, in seconds: a start at another time has other ids, for 1000 faces."""
+    """A number from the time, in milliseconds: a start at another time has other ids.
+
+    A tracker uses less than one number a millisecond, so that it never reaches the first number of a later start, of
+    this process or of one that is started after this one was killed.
+    """
     global _last_start
     with _lock:
-        _last_start = max(int(time.time()), _last_start + 1)
-        return (_last_start % _STARTS) * IDS_PER_START + 1
+        _last_start = max(time.time_ns() // 1_000_000, _last_start + 1)
+        return _last_start % _NUMBERS + 1

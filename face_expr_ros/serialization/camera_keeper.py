@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from typing import TYPE_CHECKING
 
 from face_expr_ros.core.geometry import default_camera
@@ -24,6 +25,8 @@ def is_rectified(setting: str, topic: str) -> bool:
 class CameraKeeper:
     """The camera of incoming images, updated when CameraInfo or the image size changes.
 
+    CameraInfo and images may be received in different threads.
+
     Args:
         field_of_view: vertical, in degrees, of the camera assumed if CameraInfo is missing or cannot be used.
         rectified: as in `camera_from_info`.
@@ -38,19 +41,23 @@ class CameraKeeper:
         self._rectified = rectified
         self._info: CameraInfo | None = None
         self._camera: Camera | None = None
+        self._lock = threading.Lock()  # an image must not store the camera of a CameraInfo that is just replaced
 
     def update(self, info: CameraInfo) -> None:
         """Set the latest CameraInfo; an unchanged calibration costs only a comparison."""
-        if self._info is None or _calibration(info) != _calibration(self._info):
-            self._camera = None
-        self._info = info
+        with self._lock:
+            if self._info is None or _calibration(info) != _calibration(self._info):
+                self._camera = None
+            self._info = info
 
     def camera(self, width: int, height: int) -> Camera:
         """The camera of a (height, width) image; the assumed one without a valid CameraInfo."""
-        camera = self._camera
-        if camera is None or (camera.width, camera.height) != (width, height):
-            camera = self._camera = self._read(width, height) or default_camera(width, height, self._field_of_view)
-        return camera
+        with self._lock:
+            camera = self._camera
+            if camera is None or (camera.width, camera.height) != (width, height):
+                camera = self._read(width, height) or default_camera(width, height, self._field_of_view)
+                self._camera = camera
+            return camera
 
     def _read(self, width: int, height: int) -> Camera | None:
         self.problem = ""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_expr_ros.core.types import Camera, Pose
-from face_expr_ros.drawing.lighting import Light
+from face_expr_ros.drawing.lighting import HAIR, Light
 from face_expr_ros.drawing.projection import facing_normals, to_pixels
 from face_expr_ros.kernels import rasterizer
 from face_expr_ros.synthetic import shadows, torso
@@ -30,6 +30,7 @@ Maps = NDArray[np.float32]
 # Lashes start inside the lids; they are visible up to this fraction of the depth behind the surface.
 _LASH_BIAS = 0.0015
 _HAIR_BIAS = 0.004  # meters behind the skin up to which cards of hair are visible
+_CARD_GLOSS = 0.2  # of transparent cards
 _FINE_HAIR = 900.0  # pixels per meter from which on worn items use the full-resolution texture
 _LASH_TEXELS = 4000.0  # texels per meter of the photographed lashes
 _NO_TRIANGLES = np.zeros((0, 3), np.int32)
@@ -176,7 +177,10 @@ def _hair_layers(person: _PosedPerson, cards: HairCards, camera: Camera) -> list
         return rasterizer.Shading(facing, tint, cards.opaque_levels[level], person.maps)
 
     def card_shading() -> rasterizer.Shading:
-        return replace(solid_shading(), texture=cards.levels[level])
+        # The texture of a transparent mesh has no gloss: the reflections are reduced in the light.
+        lights = person.maps.copy()
+        lights[HAIR, ..., 4:] *= np.float32(_CARD_GLOSS)
+        return replace(solid_shading(), texture=cards.levels[level], lights=lights)
 
     nothing = _without_triangles(cards.solid)
     return [

@@ -80,8 +80,7 @@ def create_app(
     _add_state(app, hub)
     _add_model(app, hub)
     _add_inference(app, inference)
-    sessions = inference.sessions
-    add_calibration(app, lambda client: sessions.get(client) if client else calibration, set_neutral)
+    add_calibration(app, lambda client: inference.sessions.get(client) if client else calibration, set_neutral)
     add_phone_route(app, config, fingerprint, is_loopback(config.host))
     _add_page(app)
     app.add_exception_handler(RequestError, _request_error)

@@ -55,9 +55,10 @@ def rate(world: World, rng: random.Random) -> None:
 def _change_feed(world: World, rng: random.Random, setting: str, usual: str, value: str) -> None:
     namespace, kind = rng.choice(CAMERAS), setting if value not in INVALID else "invalid images"
     world.records.fault(kind, camera=namespace, value=value)
-    world.disturb(namespace)
+    seconds = rng.uniform(2.0, 6.0)
+    world.disturb(namespace, seconds=seconds)
     world.feed(namespace, **{setting: value})
-    time.sleep(rng.uniform(2.0, 6.0))
+    time.sleep(seconds)
     since = time.monotonic()
     world.disturb(namespace)
     world.feed(namespace, **{setting: usual})

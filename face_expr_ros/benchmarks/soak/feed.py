@@ -35,6 +35,7 @@ from face_expr_ros.ros.malloc_tuning import keep_freed_memory
 
 SENSOR_DATA = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 TRUTH = QoSProfile(depth=200)
+_PATIENCE = 30.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,12 @@ class Feed(Node):
         if "stamps" in changes:
             self._stamps = STAMPS[self.settings.stamps](self._rng)
 
+    def wait_for_subscriber(self) -> None:
+        """Wait until the persons of the images are subscribed: an image whose persons are lost cannot be checked."""
+        deadline = time.monotonic() + _PATIENCE
+        while not self._truth.get_subscription_count() and time.monotonic() < deadline:
+            time.sleep(0.02)
+
     def publish(self, t: float) -> None:
         """Publish the image at a time in seconds."""
         settings = self.settings
@@ -107,6 +114,7 @@ def _read_commands(commands: queue.Queue[dict[str, object] | None]) -> None:
 
 def _run(feed: Feed) -> None:
     """Publish at the rate until the end of stdin; a tick that is late by more than a period is skipped."""
+    feed.wait_for_subscriber()
     commands: queue.Queue[dict[str, object] | None] = queue.Queue()
     threading.Thread(target=_read_commands, args=(commands,), daemon=True).start()
     started = due = time.monotonic()

@@ -49,11 +49,18 @@ class Identities:
         self._owners: dict[str, str] = {}
         self._seen: dict[str, _Seen] = {}
         self._disturbed = 0.0
+        self._taken = 0  # number of wrong ids returned by take_new
 
     @property
     def count(self) -> int:
         """Number of different ids."""
         return len(self._owners)
+
+    def take_new(self) -> list[str]:
+        """The sentences in `wrong` since the last call."""
+        new = self.wrong[self._taken :]
+        self._taken += len(new)
+        return new
 
     def add_image(self, stamp_ns: int, persons: Mapping[int, str]) -> None:
         """Store the persons at each place of an image; a stamp that is used again identifies no image."""
@@ -66,9 +73,9 @@ class Identities:
         """Whether an image with this stamp was published lately."""
         return stamp_ns in self._images
 
-    def disturb(self, now: float) -> None:
-        """Something happened at a time after which a person may receive a new id."""
-        self._disturbed = max(self._disturbed, now)
+    def disturb(self, until: float) -> None:
+        """Until a time, and a little longer, persons may receive new ids."""
+        self._disturbed = max(self._disturbed, until)
 
     def check(self, stamp_ns: int, faces: Sequence[FaceSighting], now: float) -> None:
         """Check the faces of one result, which was received at a time."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from pathlib import Path
 from face_expr_ros.benchmarks.clock import cpu_seconds, memory_mb
 
 STOP_TIMEOUT = 60.0  # seconds from SIGINT to the exit, on a loaded machine
+# util-linux: the process is killed when this one ends, whatever the reason.
+_END_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
 _TRACEBACK = "Traceback (most recent call last)"
 _MAX_LINES = 30  # of a traceback in the report
 
@@ -81,7 +84,7 @@ class NodeProcess:
         self.name = name
         self.runs: list[Run] = []
         self.problems: list[str] = []
-        self._command = [*prefix, sys.executable, "-m", f"face_expr_ros.{module}", *arguments]
+        self._command = [*_END_WITH_PARENT, *prefix, sys.executable, "-m", f"face_expr_ros.{module}", *arguments]
         self._environment = {**os.environ, **(environment or {})}
         self._input = subprocess.PIPE if has_commands else subprocess.DEVNULL
         self._path = folder / f"{name.strip('/').replace('/', '_')}.log"

@@ -56,6 +56,7 @@ def run_soak(settings: SoakSettings, jsonl: Path | None = None, folder: Path | N
         seconds = time.monotonic() - started
         world.close()
         records.take_problems(world.processes)
+        _record_wrong_ids(world)
     result = verdict.report(world, seconds)
     records.write("result", **result)
     records.close()
@@ -75,6 +76,7 @@ def _cause_faults(world: World, started: float) -> None:
                 continue
             FAULTS[kind](world, rng)
             _restart_ended(world)
+            _record_wrong_ids(world)
             pause = rng.expovariate(1 / world.settings.pause)
             time.sleep(min(pause, _MAX_PAUSE * world.settings.pause, max(0.0, started + seconds - time.monotonic())))
 
@@ -84,6 +86,12 @@ def _restart_ended(world: World) -> None:
     ended = world.records.take_problems(world.processes)
     for name in ended:
         world.processes[name].start()
+
+
+def _record_wrong_ids(world: World) -> None:
+    for namespace, identities in world.monitor.identities.items():
+        for sentence in identities.take_new():
+            world.records.problem(f"{namespace}: {sentence}")
 
 
 @contextmanager

@@ -130,11 +130,11 @@ class World:
         with suppress(BrokenPipeError):
             self.processes[f"{namespace} feed"].send(json.dumps(changes))
 
-    def disturb(self, *namespaces: str) -> None:
-        """Persons may receive new ids from now on for a while."""
+    def disturb(self, *namespaces: str, seconds: float = 0.0) -> None:
+        """Persons may receive new ids for some seconds, and for a while after them; of all cameras if none is given."""
         for namespace in namespaces or tuple(self.monitor.identities):
             if namespace in self.monitor.identities:
-                self.monitor.identities[namespace].disturb(time.monotonic())
+                self.monitor.identities[namespace].disturb(time.monotonic() + seconds)
 
     def recovers(self, kind: str, *names: str, since: float) -> None:
         """Wait until each of these processes has shown an output after a time, and record the duration."""

@@ -21,7 +21,7 @@ _MOST, _MAX_ABSENT = 0.95, 0.15  # 95 % of the faces without the movement are to
 _CLEAR_GRADES = (1.5, 2.5)  # without strong grades, the mean of these is matched to two thirds
 _TWO_THIRDS = 2 / 3
 _MIN_COUNT = 4
-_MIN_CLEAR = 30  # copies of faces with a clear grade; with fewer, a curve would mainly amplify noise
+_MIN_CLEAR = 60  # copies of faces with a clear grade; with fewer, a curve would mainly amplify noise
 KNEE = 0.9
 
 
