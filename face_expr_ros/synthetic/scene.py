@@ -41,7 +41,7 @@ def _hair_texture(width: int) -> int:
 
 @functools.lru_cache(maxsize=8)
 def _light_maps(light: Light) -> NDArray[np.float32]:
-    return light_maps(light)
+    return light_maps(light) / np.float32(light.white)  # `composite` expects units of the white light
 
 
 class FaceRenderer:
