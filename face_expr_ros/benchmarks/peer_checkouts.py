@@ -22,21 +22,22 @@ _MIN_CROP_AREA = 2020  # pixels; below it, demo_video.py of 3DDFA_V2 detects aga
 class OpenSeeFace:
     """OpenSeeFace with its fastest landmark model that has eye tracking, model 0, and gaze.
 
-    The other settings are the defaults of its facetracker.py: one face, one thread, RetinaFace off.
+    The other settings are the defaults of its facetracker.py: one thread, RetinaFace off.
 
     Args:
         folder: checkout of github.com/emilianavt/OpenSeeFace.
+        max_faces: number of faces to search for.
 
     Raises:
         ConfigError: the folder is not a checkout, or a module that it imports is not installed.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, max_faces: int) -> None:
         models = folder / "models"
         _require("--openseeface", "OpenSeeFace", folder, ("tracker.py", "models/lm_model0_opt.onnx"))
         self._class = _imported("--openseeface", folder, "tracker").Tracker
         self._settings = {
-            "model_type": 0, "max_threads": 1, "max_faces": 1, "discard_after": 10, "scan_every": 3,
+            "model_type": 0, "max_threads": 1, "max_faces": max_faces, "discard_after": 10, "scan_every": 3,
             "max_feature_updates": 900, "silent": True, "model_dir": str(models),
         }  # fmt: skip
         self._tracker: Any = None

@@ -1,13 +1,16 @@
 """Run time of other face trackers relative to the pipeline, on the same frames in one process.
 
-The order of the trackers rotates from frame to frame, so that other load and cold caches affect all of them equally.
-All get the same (height, width, 3) BGR images; the conversion that a tracker needs is part of its time.
+The order of the trackers is random in each frame, so that other load, and the caches that the previous tracker leaves,
+affect all of them equally. All get the same (height, width, 3) BGR images; the conversion that a tracker needs is part
+of its time. All search for the same number of faces, because a tracker that has found them all need not search.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -41,10 +44,11 @@ class Tracker(Protocol):
 
 
 class _Ours:
-    """The pipeline with its default settings: pose, shape and blendshapes; no mesh is drawn or published."""
+    """The pipeline: pose, shape and blendshapes; no mesh is drawn or published."""
 
-    def __init__(self) -> None:
-        self._pipeline = Pipeline(PerceptionConfig())
+    def __init__(self, max_faces: int) -> None:
+        default = PerceptionConfig()
+        self._pipeline = Pipeline(replace(default, landmarks=replace(default.landmarks, max_faces=max_faces)))
 
     def __call__(self, frame: Frame) -> int:
         return len(self._pipeline(frame))
@@ -54,10 +58,10 @@ class _Ours:
 
 
 class _FaceLandmarker:
-    """MediaPipe's FaceLandmarker in video mode: landmarks and blendshapes of one face."""
+    """MediaPipe's FaceLandmarker in video mode: landmarks and blendshapes."""
 
-    def __init__(self, task: Path) -> None:
-        self._landmarker = open_mediapipe(task)
+    def __init__(self, task: Path, max_faces: int) -> None:
+        self._landmarker = open_mediapipe(task, max_faces=max_faces)
 
     def __call__(self, frame: Frame) -> int:
         return int(self._landmarker(frame.image) is not None)
@@ -67,33 +71,39 @@ class _FaceLandmarker:
 
 
 def openers(
-    task: Path | None = None, openseeface: Path | None = None, tddfa: Path | None = None
+    max_faces: int = 1, task: Path | None = None, openseeface: Path | None = None, tddfa: Path | None = None
 ) -> dict[str, Callable[[], Tracker]]:
-    """What opens each tracker whose file or checkout is given, by name."""
-    found: dict[str, Callable[[], Tracker]] = {}
+    """What opens the pipeline, and each tracker whose file or checkout is given, by name.
+
+    Args:
+        max_faces: number of faces that each searches for; 3DDFA_V2 always tracks one.
+        task: MediaPipe's face_landmarker.task.
+        openseeface, tddfa: checkouts of OpenSeeFace and 3DDFA_V2.
+    """
+    found: dict[str, Callable[[], Tracker]] = {OURS: partial(_Ours, max_faces)}
     if task:
-        found["MediaPipe FaceLandmarker"] = partial(_FaceLandmarker, task)
+        found["MediaPipe FaceLandmarker"] = partial(_FaceLandmarker, task, max_faces)
     if openseeface:
-        found["OpenSeeFace model 0"] = partial(OpenSeeFace, openseeface)
+        found["OpenSeeFace model 0"] = partial(OpenSeeFace, openseeface, max_faces)
     if tddfa:
         found["3DDFA_V2"] = partial(Tddfa, tddfa)
     return found
 
 
 def measure_peers(
-    source: str, peers: Mapping[str, Callable[[], Tracker]], frames: int = FRAMES, warm_up: int = WARM_UP
+    source: str, opened: Mapping[str, Callable[[], Tracker]], frames: int = FRAMES, warm_up: int = WARM_UP
 ) -> dict[str, Any]:
-    """Measure the pipeline and the given trackers.
+    """Measure the trackers that `openers` names, the pipeline among them.
 
     Args:
         source: as in ``CameraConfig.source``; a file is played once, the synthetic person repeatedly.
-        peers: name -> what opens the tracker.
+        opened: name -> what opens the tracker.
         frames: number of frames measured; fewer if the source ends.
         warm_up: number of frames before them.
 
     Returns:
         over_face_expr_ros: for each tracker the ratio of its median, p95 and mean CPU time to those of the pipeline.
-        frame_ms: milliseconds for each tracker and the pipeline (median, mean and p95 of the wall-clock time, mean CPU
+        frame_ms: milliseconds for each tracker (median, mean and p95 of the wall-clock time, mean CPU
             time), and the number of measured frames with a face.
         source, frames; machine: see `machine`.
 
@@ -103,9 +113,7 @@ def measure_peers(
     """
     described = machine()
     with ExitStack() as stack:
-        trackers: dict[str, Tracker] = {OURS: stack.enter_context(closing(_Ours()))}
-        for name, opened in peers.items():
-            trackers[name] = stack.enter_context(closing(opened()))
+        trackers = {name: stack.enter_context(closing(open_())) for name, open_ in opened.items()}
         total = warm_up + frames
         times, found, count = _alternate(
             trackers, progress(islice(_frames(source, total), total), "peers", total), warm_up
@@ -118,7 +126,7 @@ def measure_peers(
     return {
         "source": Path(source).name,
         "frames": count,
-        "over_face_expr_ros": {name: _ratios(rows[name], rows[OURS]) for name in peers},
+        "over_face_expr_ros": {name: _ratios(rows[name], rows[OURS]) for name in rows if name != OURS},
         "frame_ms": rows,
         "machine": {**described, "load_at_end": machine()["load"]},
     }
@@ -130,13 +138,13 @@ def _alternate(
     """Times and number of frames with a face by name, and the number of frames after the warm-up."""
     order = list(trackers.items())
     times, found = {name: Times() for name in trackers}, dict.fromkeys(trackers, 0)
-    count = -warm_up
+    count, generator = -warm_up, random.Random(0)
     for frame in frames:
         if count == 0:
             times, found = {name: Times() for name in trackers}, dict.fromkeys(trackers, 0)
+        generator.shuffle(order)
         for name, tracker in order:
             found[name] += times[name].run(partial(tracker, frame)) > 0
-        order.append(order.pop(0))
         count += 1
     return times, found, count
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +62,15 @@ def doctor(probe: bool, json_file: Path | None) -> int:
 @click.option("--peers", is_flag=True, help="Measure other face trackers on the same frames instead: see below.")
 @source_option
 @task_option
+@click.option(
+    "--max-faces",
+    type=click.IntRange(1, 20),
+    help="Number of faces that each tracker of --peers searches for.  [default: 1]",
+)
 @click.option("--openseeface", type=_CHECKOUT, help="Checkout of OpenSeeFace.")
 @click.option("--3ddfa-v2", "tddfa", type=_CHECKOUT, help="Checkout of 3DDFA_V2 with its weights.")
 @json_option
-def bench(
-    peers: bool, quick: bool, frames: int | None, source: str, json_file: Path | None, **paths: Path | None
-) -> int:
+def bench(peers: bool, quick: bool, frames: int | None, json_file: Path | None, **compared: Any) -> int:
     """Measure run time, latency and memory.
 
     Covers the stages, the pipeline relative to its networks, publishing, the node between processes, the number of
@@ -79,25 +81,27 @@ def bench(
     """
     from face_expr_ros.benchmarks.table import table
 
-    _check_peer_options(peers, source, paths)
-    result = _measure_peers(quick, frames, source, paths) if peers else _measure_all(quick, frames)
+    _check_peer_options(peers, **compared)
+    result = _measure_peers(quick, frames, **compared) if peers else _measure_all(quick, frames)
     click.echo(table(result))
     write_json(json_file, result)
     return 0
 
 
-def _check_peer_options(peers: bool, source: str, paths: Mapping[str, Path | None]) -> None:
+def _check_peer_options(peers: bool, source: str, max_faces: int | None, **paths: Path | None) -> None:
     given = any(paths.values())
     if peers and not given:
         raise click.UsageError("--peers: expected at least one of --task, --openseeface and --3ddfa-v2, got none")
-    if not peers and (given or source != "synthetic"):
-        raise click.UsageError("--source, --task, --openseeface and --3ddfa-v2 need --peers: add it")
+    if not peers and (given or max_faces or source != "synthetic"):
+        raise click.UsageError("--source, --task, --max-faces, --openseeface and --3ddfa-v2 need --peers: add it")
 
 
-def _measure_peers(quick: bool, frames: int | None, source: str, paths: Mapping[str, Path | None]) -> dict[str, Any]:
+def _measure_peers(
+    quick: bool, frames: int | None, source: str, max_faces: int | None, **paths: Path | None
+) -> dict[str, Any]:
     from face_expr_ros.benchmarks.peers import FRAMES, QUICK_FRAMES, measure_peers, openers
 
-    return measure_peers(source, openers(**paths), frames or (QUICK_FRAMES if quick else FRAMES))
+    return measure_peers(source, openers(max_faces or 1, **paths), frames or (QUICK_FRAMES if quick else FRAMES))
 
 
 def _measure_all(quick: bool, frames: int | None) -> dict[str, Any]:
