@@ -32,6 +32,8 @@ class OpenSeeFace:
         ConfigError: the folder is not a checkout, or a module that it imports is not installed.
     """
 
+    spins = False
+
     def __init__(self, folder: Path, max_faces: int) -> None:
         models = folder / "models"
         _require("--openseeface", "OpenSeeFace", folder, ("tracker.py", "models/lm_model0_opt.onnx"))
@@ -71,6 +73,8 @@ class Tddfa:
     Raises:
         ConfigError: the folder is not a checkout, or a module that it imports is not installed.
     """
+
+    spins = True  # its ONNX Runtime sessions have the default options
 
     def __init__(self, folder: Path) -> None:
         config = folder / "configs/mb1_120x120.yml"
