@@ -63,8 +63,8 @@ class OpenSeeFace:
 class Tddfa:
     """3DDFA_V2 as its demo_video.py runs it with ``--onnx``: one face, 68 points, tracked without a confidence.
 
-    The first run converts the networks to ONNX next to their weights, as the demo does. Its ONNX Runtime sessions have
-    one thread per core; with them, the CPU time of all trackers in the process is about doubled.
+    The first run converts the networks to ONNX next to their weights, as the demo does. With it in the
+    process, the CPU times of all trackers are about twice as high.
 
     Args:
         folder: checkout of github.com/cleardusk/3DDFA_V2 with its weights.
