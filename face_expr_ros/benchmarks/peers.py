@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from face_expr_ros.benchmarks.clips import RATE, person, played
+from face_expr_ros.benchmarks.clips import CLIP_FRAMES, RATE, person, played
 from face_expr_ros.benchmarks.clock import Times
 from face_expr_ros.benchmarks.machine import machine
 from face_expr_ros.benchmarks.peer_checkouts import OpenSeeFace, Tddfa
@@ -151,7 +151,7 @@ def _alternate(
 
 def _frames(source: str, count: int) -> Iterator[Frame]:
     if source == "synthetic":
-        yield from played(person(), count)
+        yield from played(person(min(count, CLIP_FRAMES)), count)
         return
     field_of_view = PerceptionConfig().fitting.field_of_view
     with closing(open_source(CameraConfig(source=source, loop=False), warn=print)) as images:
