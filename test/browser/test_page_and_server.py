@@ -36,8 +36,8 @@ def test_the_page_reconnects_after_a_server_restart(browser: Browser, portrait: 
         person.leave()
         first.close()
         until(page, "faceExpr.state === 'closed' && faceExpr.faces.join() === '0'")
-        assert page.locator("#no-picture").is_visible(), "an old picture would seem live"
-        assert page.locator("#hint").inner_text() == "Waiting for the server"
+        until(page, "!document.getElementById('no-picture').hidden")  # an old picture would seem live
+        until(page, "document.getElementById('hint').textContent === 'Waiting for the server'")
         second = running_server(port=port)
         person, before = Person(second), page.evaluate("faceExpr.frames")
         until(page, f"faceExpr.state === 'open' && faceExpr.frames > {before + 5} && faceExpr.faces.join() === '1'")
