@@ -14,6 +14,8 @@ from face_expr_ros.perception.expression.fused import INPUTS
 from face_expr_ros.perception.expression.head import FEATURE_VERSION
 from face_expr_ros.perception.expression.patches import PARTS, SIDE
 from face_expr_ros.training.expression.graded.calibration import TOE, Curves
+from face_expr_ros.training.expression.graded.grins import JAW, grin_columns
+from face_expr_ros.training.expression.graded.grins import SHARE as GRIN_SHARE
 from face_expr_ros.training.expression.graded.linear import PORTRAIT, RENDERED, SHARE, LinearPart, shares_of
 from face_expr_ros.training.expression.graded.loss import columns_of
 from face_expr_ros.training.expression.graded.network import VIEW, FusionNetwork
@@ -41,7 +43,7 @@ def write_fusion(
     graph = Graph(dict(zip(INPUTS, shapes, strict=True)))
     values = [_values(graph, network) for network in networks]
     mean = graph.node("Mean", *values) if len(values) > 1 else values[0]
-    mixed = _blended(graph, mean, linear, names)
+    mixed = _without_grins(graph, _blended(graph, mean, linear, names), names)
     outputs: dict[str, tuple[str, list[int | str]]] = {"blendshapes": (_calibrated(graph, mixed, curves), ["n", count])}
     graph.save(path, outputs, {"feature_version": str(FEATURE_VERSION), "names": json.dumps(names)} | metadata)
 
@@ -58,6 +60,15 @@ def _blended(graph: Graph, values: str, linear: LinearPart, names: tuple[str, ..
     share = clip(graph, graph.node("Div", real, graph.constant(np.array(PORTRAIT - RENDERED, np.float32))), 1.0)
     shares = graph.constant((SHARE * shares_of(names)).astype(np.float32))
     return graph.node("Add", values, graph.node("Mul", share, graph.node("MatMul", moved, shares)))
+
+
+def _without_grins(graph: Graph, values: str, names: tuple[str, ...]) -> str:
+    """Same as `grins.without_grins`."""
+    shown = clip(graph, graph.node("MatMul", values, graph.constant(grin_columns(names).astype(np.float32))), 1.0)
+    grin = graph.node("Mul", columns(graph, shown, 0, 1), columns(graph, shown, 1, 2))
+    share = np.zeros((1, len(names)), np.float32)
+    share[0, names.index(JAW)] = GRIN_SHARE
+    return graph.node("Sub", values, graph.node("MatMul", grin, graph.constant(share)))
 
 
 def _values(graph: Graph, network: FusionNetwork) -> str:

@@ -24,6 +24,7 @@ from face_expr_ros.training.expression.graded.calibration import Curves, fit_cur
 from face_expr_ros.training.expression.graded.config import FusionTraining
 from face_expr_ros.training.expression.graded.export import NAME, write_fusion
 from face_expr_ros.training.expression.graded.faces import Faces, joined
+from face_expr_ros.training.expression.graded.grins import without_grins
 from face_expr_ros.training.expression.graded.linear import blended, fit_linear
 from face_expr_ros.training.expression.graded.mixed import mixed
 from face_expr_ros.training.expression.graded.network import FusionNetwork
@@ -102,7 +103,7 @@ def _held_out(
     """Uncalibrated blendshapes (n, E) of the portraits that a network held out."""
     held = data.faces.part(data.fold == number)
     linear = fit_linear(data.portraits(number, config, names), data.rendered, config.copies, config.ridge)
-    return blended(predicted(member, held), linear(held), names)
+    return without_grins(blended(predicted(member, held), linear(held), names), names)
 
 
 def held_out_score(values: FloatArray, faces: Faces, names: tuple[str, ...]) -> dict[str, Any]:
