@@ -24,7 +24,7 @@ from face_expr_ros.perception.expression.head import FEATURE_VERSION, Expression
 from face_expr_ros.perception.expression.neutral import Neutrals, from_neutral, neutral_mask
 from face_expr_ros.perception.fitting import Fitter
 
-INPUTS = ("features", "patches", "fit", "head", "state")
+INPUTS = ("features", "patches", "fit", "head", "state", "appearance", "known")
 
 
 class FusedReader:
@@ -53,6 +53,7 @@ class FusedReader:
             raise BundleError(f"{path} was trained for another expression head: install this package's weights")
         self._gain, self._order = gain, order
         self._mask = neutral_mask(self.names)
+        self._appearance = int(described["appearance"])
 
     def align(self, points: FloatArray) -> Alignment:
         """The alignment of a face with landmarks (478, 3). Raises ValueError for degenerate landmarks."""
@@ -65,12 +66,13 @@ class FusedReader:
         aligned: Sequence[Alignment],
         rests: Sequence[FloatArray | None],
         fits: Sequence[FaceFit],
+        appearance: Sequence[NDArray[np.float32] | None],
     ) -> tuple[FloatArray, FloatArray]:
         """Blendshapes (n, 52), relative to each face's neutral expression where it is known, and absolute ones."""
         features, patches = self._head.inputs(image, points, aligned)
         head, state = self._head.answer(features, patches, [None] * len(aligned))
         estimates = self._coefficients(fits), head.astype(np.float32), state.astype(np.float32)
-        (shown,) = self._network(features, patches, *estimates)
+        (shown,) = self._network(features, patches, *estimates, *_appearance_inputs(appearance, self._appearance))
         values = shown.astype(np.float64)
         neutral = np.array([np.zeros(len(self.names)) if rest is None else rest for rest in rests])
         return from_neutral(values, neutral * self._mask), values
@@ -81,6 +83,15 @@ class FusedReader:
             return np.zeros((len(fits), len(self.names)), np.float32)
         shown = np.clip(self._gain * np.array([fit.expression for fit in fits]), 0.0, 1.0)
         return np.asarray(shown[:, self._order], np.float32)
+
+
+def _appearance_inputs(
+    appearance: Sequence[NDArray[np.float32] | None], count: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(n, count) features, zeros where they are unknown, and (n, 1) 1 where they are known."""
+    known = np.array([[each is not None] for each in appearance], np.float32)
+    unknown = np.zeros(count, np.float32)
+    return np.array([unknown if each is None else each for each in appearance], np.float32), known
 
 
 def create(config: ExpressionConfig, model: MorphableModel, fitter: Fitter) -> Head:

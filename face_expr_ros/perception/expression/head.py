@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from face_expr_ros.core.config import ExpressionConfig
 from face_expr_ros.core.face_model import BundleError, MorphableModel, read_arrays
-from face_expr_ros.core.types import Blendshapes, FaceFit, FloatArray, Frame, Track
+from face_expr_ros.core.types import Blendshapes, FaceFit, FloatArray, Frame, Landmarks, Track
 from face_expr_ros.models.bundle import package_file
 from face_expr_ros.models.onnx_session import OnnxNetwork
 from face_expr_ros.perception.expression.alignment import Alignment, align, features
@@ -80,8 +80,9 @@ class ExpressionHead:
         aligned: Sequence[Alignment],
         rests: Sequence[FloatArray | None],
         fits: Sequence[FaceFit] = (),
+        appearance: Sequence[NDArray[np.float32] | None] = (),
     ) -> tuple[FloatArray, FloatArray]:
-        """The same for one or more faces that are already aligned. The fits are not read."""
+        """The same for one or more faces that are already aligned. Fits and appearance are not read."""
         return self.answer(*self.inputs(image, points, aligned), rests)
 
     def inputs(
@@ -126,8 +127,9 @@ class FaceReader(Protocol):
         aligned: Sequence[Alignment],
         rests: Sequence[FloatArray | None],
         fits: Sequence[FaceFit],
+        appearance: Sequence[NDArray[np.float32] | None],
     ) -> tuple[FloatArray, FloatArray]:
-        """Blendshapes (n, 52) in 0..1 and states (n, S) of n > 0 faces."""
+        """Blendshapes (n, 52) in 0..1 and states (n, S) of n > 0 faces; ``appearance`` as in `Landmarks`."""
 
 
 class Head:
@@ -183,19 +185,21 @@ class Head:
         ]
         if not with_landmarks:
             return {}
-        ids, fits_read, points, aligned = zip(*with_landmarks, strict=True)
+        ids, fits_read, landmarks, aligned = zip(*with_landmarks, strict=True)
+        points = [each.points for each in landmarks]
+        appearance = [each.appearance for each in landmarks]
         rests = [self._neutrals.get(face_id) for face_id in ids]
-        values, states = self._head.read(frame.image, points, aligned, rests, fits_read)
+        values, states = self._head.read(frame.image, points, aligned, rests, fits_read, appearance)
         for face_id, state, shown in zip(ids, states, values, strict=True):
             self._neutrals.observe(face_id, state, shown, frame.stamp_ns)
         return dict(zip(ids, values, strict=True))
 
-    def _aligned(self, track: Track) -> tuple[FloatArray, Alignment] | None:
+    def _aligned(self, track: Track) -> tuple[Landmarks, Alignment] | None:
         """Landmarks and their alignment; None if there are none, or degenerate ones, which FaceMesh may return."""
         if track.landmarks is None:
             return None
         try:
-            return track.landmarks.points, self._head.align(track.landmarks.points)
+            return track.landmarks, self._head.align(track.landmarks.points)
         except ValueError:
             return None
 

@@ -28,6 +28,19 @@ _MARGIN = 1.5  # of a part's landmarks' box
 _LIDS = 16  # the first landmarks of an eye; they give its iris the depth
 
 
+# Appearance features: of the whole face, then of lips, right and left eye from two layers each.
+_FACE, _COARSE, _FINE = 3 * 3 * 128, 2 * 2 * 128, 4 * 4 * 128
+APPEARANCE = _FACE + 3 * (_COARSE + _FINE)
+_ANSWERS = 5  # outputs of the second network before its appearance features
+
+
+def appearance_of_eye(side: int) -> NDArray[np.int64]:
+    """Indices of the appearance features of the right (0) or left (1) eye."""
+    coarse = _FACE + (1 + side) * _COARSE
+    fine = _FACE + 3 * _COARSE + (1 + side) * _FINE
+    return np.concatenate([np.arange(coarse, coarse + _COARSE), np.arange(fine, fine + _FINE)])
+
+
 class FaceMeshNetwork:
     """FaceMesh as the two networks of weights/facemesh.
 
@@ -45,14 +58,15 @@ class FaceMeshNetwork:
         self._part_points = [arrays[name] for name in ("lips", "right_eye", "left_eye")]
         self._corners = arrays["corners"].tolist()
 
-    def __call__(self, region: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
-        """The landmarks and the presence of a face in a region, see `regions.RegionNetwork`."""
-        mesh, presence, features = self._mesh(region[None])
+    def __call__(self, region: NDArray[np.float32]) -> tuple[NDArray[np.float32], float, NDArray[np.float32]]:
+        """Landmarks, presence and appearance of a face in a region, see `regions.RegionNetwork`."""
+        mesh, presence, features, face = self._mesh(region[None])
         points = np.empty((LANDMARK_COUNT, 3), np.float32)
         points[:_MESH] = mesh.reshape(_MESH, 3)
         axes = [part_axes(points, *part) for part in zip(self._part_points, self._corners, strict=True)]
         inputs = sample_features(features[0], np.array([_cells(part) for part in axes]), _PART)
-        lips, right_eye, left_eye, right_iris, left_iris = self._parts(*inputs[:, None])
+        answers = self._parts(*inputs[:, None])
+        lips, right_eye, left_eye, right_iris, left_iris = answers[:_ANSWERS]
         for place, part, answer in zip(self._part_points, axes, (lips, right_eye, left_eye), strict=True):
             points[place, :2] = _placed(answer, part)
         for first, part, answer, eye in (
@@ -62,7 +76,8 @@ class FaceMeshNetwork:
             points[first : first + 5, :2] = _placed(answer, part)
             points[first : first + 5, 2] = points[eye[:_LIDS], 2].mean()
         points /= _SIDE
-        return points, sigmoid(presence.item())
+        appearance = np.concatenate([each.ravel() for each in (face, *answers[_ANSWERS:])])
+        return points, sigmoid(presence.item()), appearance
 
     def close(self) -> None:
         """Free the networks."""

@@ -35,10 +35,10 @@ class FaceMeshV2Network:
         except (OSError, KeyError, zipfile.BadZipFile, BundleError) as error:
             raise ConfigError(f"{expected}, got {task!r}: {error}") from error
 
-    def __call__(self, region: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
-        """The landmarks and the presence of a face in a region, see `regions.RegionNetwork`."""
+    def __call__(self, region: NDArray[np.float32]) -> tuple[NDArray[np.float32], float, None]:
+        """Landmarks and presence of a face in a region, see `regions.RegionNetwork`; no appearance."""
         points, presence, _ = self._network(region[None])
-        return points.reshape(LANDMARK_COUNT, 3) / np.float32(self.side), sigmoid(presence.item())
+        return points.reshape(LANDMARK_COUNT, 3) / np.float32(self.side), sigmoid(presence.item()), None
 
     def close(self) -> None:
         """Free the network."""

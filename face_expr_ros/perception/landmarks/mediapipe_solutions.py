@@ -78,11 +78,11 @@ class SolutionsNetwork:
     def __init__(self) -> None:
         self._graph = Graph(_GRAPH, ["landmarks", "presence"])
 
-    def __call__(self, region: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
-        """The landmarks and the presence of a face in a region, see `regions.RegionNetwork`."""
+    def __call__(self, region: NDArray[np.float32]) -> tuple[NDArray[np.float32], float, None]:
+        """Landmarks and presence of a face in a region, see `regions.RegionNetwork`; no appearance."""
         outputs = self._graph(values_packet(region))
         presence: float = mediapipe.packet_getter.get_float(outputs["presence"])
-        return coordinates(message_bytes(outputs["landmarks"])), presence
+        return coordinates(message_bytes(outputs["landmarks"])), presence, None
 
     def close(self) -> None:
         """Free the network."""

@@ -40,14 +40,15 @@ class RegionNetwork(Protocol):
 
     side: int
 
-    def __call__(self, region: NDArray[np.float32]) -> tuple[FloatArray, float]:
-        """The landmarks and the presence of a face in a region.
+    def __call__(self, region: NDArray[np.float32]) -> tuple[FloatArray, float, NDArray[np.float32] | None]:
+        """The landmarks, the presence and the appearance of a face in a region.
 
         Args:
             region: (side, side, 3) RGB in 0..1.
 
         Returns:
-            (478, 3) x, y and z, relative to the region's corner and side; the presence confidence, 0..1.
+            (478, 3) x, y and z, relative to the region's corner and side; the presence confidence, 0..1; and the
+            appearance features, see `Landmarks`, or None.
         """
 
     def close(self) -> None:
@@ -106,10 +107,10 @@ class RegionLandmarks:
         """The landmarks in a region; None if there is no face or the region is outside the image."""
         if not _touches(region, frame.image.shape[1], frame.image.shape[0]):
             return None
-        points, presence = self._network(network_input(frame.image, region, self._network.side))
+        points, presence, appearance = self._network(network_input(frame.image, region, self._network.side))
         if presence < self._min_presence:
             return None
-        return Landmarks(to_image(points, region).astype(np.float32), presence)
+        return Landmarks(to_image(points, region).astype(np.float32), presence, appearance)
 
 
 def region_of_points(points: FloatArray) -> Region:

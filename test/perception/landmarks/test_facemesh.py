@@ -41,7 +41,7 @@ def test_landmarks_and_presence_equal_mediapipes(portrait: NDArray[np.uint8], ro
 
     ours, theirs = FaceMeshNetwork(), SolutionsNetwork()
     pixels = network_input(portrait, Region(320.0, 240.0, side, rotation), ours.side)
-    (points, presence), (expected, expected_presence) = ours(pixels), theirs(pixels)
+    (points, presence, _), (expected, expected_presence, _) = ours(pixels), theirs(pixels)
     theirs.close()
     np.testing.assert_allclose(points * ours.side, expected * ours.side, atol=0.001)  # pixels
     assert presence == pytest.approx(expected_presence, abs=1e-5)
@@ -113,7 +113,7 @@ class LiteRt:
             side = 1.5 * (face.box[1] - face.box[0]).max()
             x, y = face.box.mean(axis=0)
             region = Region(x, y, side, math.atan2(down, across))
-            points, presence = self._network(network_input(image, region, self._network.side))
+            points, presence, _ = self._network(network_input(image, region, self._network.side))
             if presence >= CONFIDENCE:
                 return to_image(points, region)[:, :2]
         return None
@@ -166,7 +166,7 @@ def test_v2_equals_face_landmarker_on_clips(clip: str) -> None:
 def test_v2_converges_on_the_region_of_its_landmarks(portrait: NDArray[np.uint8]) -> None:
     network, region = FaceMeshV2Network(str(TASK)), Region(320.0, 240.0, 300.0, 0.0)
     for _ in range(4):
-        points, presence = network(network_input(portrait, region, network.side))
+        points, presence, _ = network(network_input(portrait, region, network.side))
         last, region = region, region_of_points(to_image(points, region))
         assert presence > CONFIDENCE
     assert (region.x, region.y, region.side) == pytest.approx((last.x, last.y, last.side), abs=1.0)

@@ -44,6 +44,9 @@ class FusionTraining:
         0.996, "decay of the exponential moving average of the weights, per step", minimum=0.0, maximum=0.99999
     )
     ridge: float = setting(1500.0, "regularization strength of the ridge regression", minimum=0.0)
+    appearance_ridge: float = setting(
+        3000.0, "regularization strength of the ridge regression from FaceMesh's hidden features", minimum=0.0
+    )
     render_weight: float = setting(0.5, "weight of the loss on rendered faces", minimum=0.0)
     teacher_weight: float = setting(0.3, "weight of the loss on blendshapes that only the teacher covers", minimum=0.0)
     asymmetry_weight: float = setting(2.0, "weight of the loss on left-right differences of portraits", minimum=0.0)

@@ -13,53 +13,80 @@ from face_expr_ros.perception.expression.alignment import FEATURES
 from face_expr_ros.perception.expression.fused import INPUTS
 from face_expr_ros.perception.expression.head import FEATURE_VERSION
 from face_expr_ros.perception.expression.patches import PARTS, SIDE
+from face_expr_ros.training.expression.graded.appearance import AppearancePart
 from face_expr_ros.training.expression.graded.calibration import TOE, Curves
 from face_expr_ros.training.expression.graded.grins import JAW, grin_columns
 from face_expr_ros.training.expression.graded.grins import SHARE as GRIN_SHARE
-from face_expr_ros.training.expression.graded.linear import PORTRAIT, RENDERED, SHARE, LinearPart, shares_of
+from face_expr_ros.training.expression.graded.linear import (
+    APPEARANCE_SHARE,
+    PORTRAIT,
+    RENDERED,
+    SHARE,
+    SHARE_BESIDE_APPEARANCE,
+    LinearPart,
+    shares_of,
+)
 from face_expr_ros.training.expression.graded.loss import columns_of
 from face_expr_ros.training.expression.graded.network import VIEW, FusionNetwork
 from face_expr_ros.training.expression.graph_layers import clip, columns, encoded_patches, encoded_points, linear_layer
 
 NAME = "expression_fusion"
+Parts = tuple[LinearPart, AppearancePart]
 
 
 def write_fusion(
     networks: Sequence[FusionNetwork],
-    linear: LinearPart,
+    parts: Parts,
     curves: Curves,
     names: tuple[str, ...],
     path: Path,
     metadata: dict[str, str],
 ) -> None:
-    """Write the mean of the networks and the linear part as one ONNX file.
+    """Write the mean of the networks and the linear parts as one ONNX file.
 
     Inputs: `fused.INPUTS`; output: calibrated blendshapes (n, E) in 0..1.
     """
-    count = len(names)
+    count, (linear, appearance) = len(names), parts
     shapes: list[list[int | str]] = [
-        ["n", FEATURES], ["n", len(PARTS), SIDE, SIDE], ["n", count], ["n", count], ["n", len(linear.state)]
+        ["n", FEATURES], ["n", len(PARTS), SIDE, SIDE], ["n", count], ["n", count], ["n", len(linear.state)],
+        ["n", len(appearance.weights)], ["n", 1],
     ]  # fmt: skip
     graph = Graph(dict(zip(INPUTS, shapes, strict=True)))
     values = [_values(graph, network) for network in networks]
     mean = graph.node("Mean", *values) if len(values) > 1 else values[0]
-    mixed = _without_grins(graph, _blended(graph, mean, linear, names), names)
+    mixed = _without_grins(graph, _blended(graph, mean, parts, names), names)
     outputs: dict[str, tuple[str, list[int | str]]] = {"blendshapes": (_calibrated(graph, mixed, curves), ["n", count])}
-    graph.save(path, outputs, {"feature_version": str(FEATURE_VERSION), "names": json.dumps(names)} | metadata)
+    described = {
+        "feature_version": str(FEATURE_VERSION),
+        "names": json.dumps(names),
+        "appearance": str(len(appearance.weights)),
+    }
+    graph.save(path, outputs, described | metadata)
 
 
-def _blended(graph: Graph, values: str, linear: LinearPart, names: tuple[str, ...]) -> str:
-    """Same as `linear.blended`."""
+def _blended(graph: Graph, values: str, parts: Parts, names: tuple[str, ...]) -> str:
+    """Same as `linear.blended`, with or without appearance according to the input ``known``."""
+    linear, appearance = parts
     estimates = graph.node("Concat", "features", "fit", "head", "state", axis=1)
     weights = np.concatenate([linear.features, linear.fit, linear.head, linear.state]).astype(np.float32)
     said = graph.node("Gemm", estimates, graph.constant(weights), graph.constant(linear.constant.astype(np.float32)))
+    seen = graph.node(
+        "Gemm", "appearance", graph.constant(appearance.weights), graph.constant(appearance.constant)
+    )  # fmt: skip
     read = graph.node("MatMul", values, graph.constant(columns_of(names)))
     count = len(linear.constant) - 1
-    moved = graph.node("Sub", columns(graph, said, 0, count), read)
+    lost = graph.node("Mul", "known", graph.constant(np.array(SHARE - SHARE_BESIDE_APPEARANCE, np.float32)))
+    share = graph.node("Sub", graph.constant(np.array(SHARE, np.float32)), lost)
+    seen_share = graph.node("Mul", "known", graph.constant(np.array(APPEARANCE_SHARE, np.float32)))
+    moved = graph.node(
+        "Add",
+        graph.node("Mul", share, graph.node("Sub", columns(graph, said, 0, count), read)),
+        graph.node("Mul", seen_share, graph.node("Sub", seen, read)),
+    )
     real = graph.node("Sub", columns(graph, said, count, count + 1), graph.constant(np.array(RENDERED, np.float32)))
-    share = clip(graph, graph.node("Div", real, graph.constant(np.array(PORTRAIT - RENDERED, np.float32))), 1.0)
-    shares = graph.constant((SHARE * shares_of(names)).astype(np.float32))
-    return graph.node("Add", values, graph.node("Mul", share, graph.node("MatMul", moved, shares)))
+    portrait = clip(graph, graph.node("Div", real, graph.constant(np.array(PORTRAIT - RENDERED, np.float32))), 1.0)
+    shares = graph.constant(shares_of(names).astype(np.float32))
+    return graph.node("Add", values, graph.node("Mul", portrait, graph.node("MatMul", moved, shares)))
 
 
 def _without_grins(graph: Graph, values: str, names: tuple[str, ...]) -> str:

@@ -20,10 +20,11 @@ from face_expr_ros.core.types import FloatArray
 from face_expr_ros.models.bundle import open_face_model, sha256_of
 from face_expr_ros.perception.expression.alignment import CENTIMETERS
 from face_expr_ros.perception.expression.head import read_canonical
+from face_expr_ros.training.expression.graded.appearance import fit_appearance
 from face_expr_ros.training.expression.graded.calibration import Curves, fit_curves
 from face_expr_ros.training.expression.graded.config import FusionTraining
-from face_expr_ros.training.expression.graded.export import NAME, write_fusion
-from face_expr_ros.training.expression.graded.faces import Faces, joined
+from face_expr_ros.training.expression.graded.export import NAME, Parts, write_fusion
+from face_expr_ros.training.expression.graded.faces import Faces, joined, without_appearance
 from face_expr_ros.training.expression.graded.grins import without_grins
 from face_expr_ros.training.expression.graded.linear import blended, fit_linear
 from face_expr_ros.training.expression.graded.mixed import mixed
@@ -55,9 +56,13 @@ class _Data:
     edited_fold: NDArray[np.int64]
     rendered: Faces
 
+    def plain(self, without: int | None) -> Faces:
+        """The portraits outside the part ``without``."""
+        return self.faces if without is None else self.faces.part(self.fold != without)
+
     def portraits(self, without: int | None, config: FusionTraining, names: tuple[str, ...]) -> Faces:
-        """The portraits outside the part ``without`` and those with an eye of another one of them."""
-        faces = self.faces if without is None else self.faces.part(self.fold != without)
+        """These and some with an eye of another one of them, without appearance."""
+        faces = without_appearance(self.plain(without))
         count = round(config.mixed * len(faces.group))
         rng = np.random.default_rng([config.seed, 9])
         return joined([faces, mixed(faces, count, names, rng)]) if count else faces
@@ -90,9 +95,9 @@ def train_fusion(portraits: Path, config: FusionTraining, task: Path | None = No
     shown = np.concatenate([_held_out(data, config, names, *pair) for pair in enumerate(members)])
     curves = fit_curves(shown, joined(held).truth.astype(np.float64), names)
     write_curves(Path(config.folder) / CALIBRATION, curves, names)
-    linear = fit_linear(data.portraits(None, config, names), data.rendered, config.copies, config.ridge)
+    parts = _fit_parts(data, None, config, names)
     path = Path(config.folder) / f"{NAME}.onnx"
-    write_fusion(members, linear, curves, names, path, {"bundle": model.name, "bundle_sha256": model.sha256})
+    write_fusion(members, parts, curves, names, path, {"bundle": model.name, "bundle_sha256": model.sha256})
     files = {path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)}}
     return {"held_out": held_out_score(curves(shown), joined(held), names), "files": files}
 
@@ -102,8 +107,14 @@ def _held_out(
 ) -> FloatArray:
     """Uncalibrated blendshapes (n, E) of the portraits that a network held out."""
     held = data.faces.part(data.fold == number)
-    linear = fit_linear(data.portraits(number, config, names), data.rendered, config.copies, config.ridge)
-    return without_grins(blended(predicted(member, held), linear(held), names), names)
+    linear, appearance = _fit_parts(data, number, config, names)
+    return without_grins(blended(predicted(member, held), linear(held), names, appearance(held)), names)
+
+
+def _fit_parts(data: _Data, without: int | None, config: FusionTraining, names: tuple[str, ...]) -> Parts:
+    """The linear parts, trained without a part of the portraits."""
+    linear = fit_linear(data.portraits(without, config, names), data.rendered, config.copies, config.ridge)
+    return linear, fit_appearance(data.plain(without), config.appearance_ridge, config.seed)
 
 
 def held_out_score(values: FloatArray, faces: Faces, names: tuple[str, ...]) -> dict[str, Any]:
@@ -148,7 +159,8 @@ def _train_member(portraits: Path, config: FusionTraining, task: Path | None, nu
     moved = CENTIMETERS * model.facemesh_points(model.expression).reshape(len(names), -1)
     mirror, movements = mirror_of(read_canonical(), names), missed_movements(moved.astype(np.float32), names)
     others = held_out_mask(data.rendered.group, _RENDERS_HELD_OUT)
-    graded = joined([data.portraits(number, config, names), *data.edits(number)])
+    edits = [without_appearance(each) for each in data.edits(number)]
+    graded = joined([data.portraits(number, config, names), *edits])
     parts = graded, data.faces.part(data.fold == number), data.rendered.part(~others), data.rendered.part(others)
     FusionRun(_member(config, number), names, *parts, mirror, movements).go()
 
