@@ -13,7 +13,7 @@ import { headPosition, headRotation } from "./pose";
 import { applyIdentity, faceGeometry, landmarkGeometries, lipDistance, makeMorphs, type Morphs } from "./shape";
 import { hairTexture } from "./hair";
 import { addSurface, paintSkin } from "./skin";
-import { Skin, type SkinUniforms } from "./skin_material";
+import { fading, Skin, type SkinUniforms } from "./skin_material";
 
 export type RenderMode = "mesh" | "wireframe" | "landmarks" | "texture";
 
@@ -86,9 +86,9 @@ export class FaceView {
     this.skin = new Skin(kit.paint, kit.fade, kit.software?.hair ?? null);
     this.uniforms = this.skin.uniforms;
     this.mesh = new Mesh(geometry, this.skin.materials);
-    this.wires = new Mesh(geometry, new MeshBasicMaterial({
+    this.wires = new Mesh(geometry, fading(new MeshBasicMaterial({
       wireframe: true, color: ACCENT, transparent: true, opacity: 0.38, depthWrite: false,
-    }));
+    }), this.uniforms.fade));
     const marks = landmarkGeometries(model, morphs);
     const onTop = { color: ACCENT, depthTest: false, transparent: true };
     this.points = new Points(marks.points, new PointsMaterial({ ...onTop, size: 2.6, sizeAttenuation: false }));

@@ -70,6 +70,18 @@ export class Skin {
   }
 }
 
+/** Lines of the mesh fade out with the bust. */
+export function fading<T extends Material>(material: T, fade: SkinUniforms["fade"]): T {
+  material.onBeforeCompile = (shader) => {
+    shader.uniforms.fade = fade;
+    shader.vertexShader = `attribute vec3 rest; varying float vHeight;\n${shader.vertexShader}`
+      .replace("#include <project_vertex>", "#include <project_vertex>\nvHeight = rest.y;");
+    shader.fragmentShader = `uniform vec2 fade; varying float vHeight;\n${shader.fragmentShader}`
+      .replace("#include <color_fragment>", "#include <color_fragment>\ndiffuseColor.a *= smoothstep(fade.x, fade.y, vHeight);");
+  };
+  return material;
+}
+
 function standardMaterial(uniforms: SkinUniforms, side: typeof FrontSide | typeof DoubleSide): MeshStandardMaterial {
   const material = new MeshStandardMaterial({ vertexColors: true, side, transparent: true, roughness: 0.62, metalness: 0 });
   material.forceSinglePass = true;
