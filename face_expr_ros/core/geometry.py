@@ -100,7 +100,7 @@ def quaternion_from_rotation(rotation: FloatArray) -> FloatArray:
     """
     m = rotation.tolist()
     trace = m[0][0] + m[1][1] + m[2][2]
-    i = max(range(3), key=lambda axis: m[axis][axis])
+    i = 0 if m[0][0] >= max(m[1][1], m[2][2]) else 1 if m[1][1] >= m[2][2] else 2
     if trace >= m[i][i]:
         found = [m[2][1] - m[1][2], m[0][2] - m[2][0], m[1][0] - m[0][1], 1.0 + trace]
     else:

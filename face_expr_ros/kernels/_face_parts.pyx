@@ -46,13 +46,27 @@ def cut(const float[:, ::1] mesh, const int[::1] indices, const int[::1] ends, c
             sample_part(features, &cells[0][0], out)
 
 
-def place(const float[::1] answer, const double[:, ::1] axes, double unit, const int[::1] part, float[:, ::1] points):
-    """points[part] (x, y): an answer of the second network, whose coordinates end at ``unit``."""
-    cdef Py_ssize_t i
-    cdef double x, y
-    with nogil:
-        for i in range(part.shape[0]):
-            x, y = answer[2 * i] / unit, answer[2 * i + 1] / unit
-            points[part[i], 0] = <float>(axes[0, 0] * x + axes[0, 1] * y + axes[0, 2])
-            points[part[i], 1] = <float>(axes[1, 0] * x + axes[1, 1] * y + axes[1, 2])
-
+def place(list answers, list places, const Py_ssize_t[::1] parts, const double[:, :, ::1] axes, double unit,
+          int lids, float[:, ::1] points):
+    """points[places[i]] (x, y): answers[i], in the axes of parts[i]; see face_parts.py."""
+    cdef Py_ssize_t count, i, n
+    cdef double x, y, depth
+    cdef const float[::1] answer
+    cdef const int[::1] indices
+    cdef const int[::1] eye
+    for n in range(parts.shape[0]):
+        answer, indices, eye = answers[n], places[n], places[parts[n]]
+        count = indices.shape[0]
+        with nogil:
+            for i in range(count):
+                x, y = answer[2 * i] / unit, answer[2 * i + 1] / unit
+                points[indices[i], 0] = <float>(axes[parts[n], 0, 0] * x + axes[parts[n], 0, 1] * y
+                                                + axes[parts[n], 0, 2])
+                points[indices[i], 1] = <float>(axes[parts[n], 1, 0] * x + axes[parts[n], 1, 1] * y
+                                                + axes[parts[n], 1, 2])
+            if n != parts[n]:
+                depth = 0
+                for i in range(lids):
+                    depth += points[eye[i], 2]
+                for i in range(count):
+                    points[indices[i], 2] = <float>(depth / lids)

@@ -21,19 +21,34 @@ class FaceParts:
         margin: side of a part, in sides of the upright box around its landmarks.
         side: of a part, cells of the feature map.
         cell: side of a cell, pixels.
+        irises: the part, and the indices, of the irises, if there are any.
+        lids: number of the first landmarks of a part that give its iris the depth.
 
     Raises:
         ValueError: an index is negative, or the number of corners is not that of the parts.
     """
 
-    def __init__(self, parts: Sequence[NDArray], corners: NDArray, margin: float, side: int, cell: int) -> None:
+    def __init__(
+        self,
+        parts: Sequence[NDArray],
+        corners: NDArray,
+        margin: float,
+        side: int,
+        cell: int,
+        irises: Sequence[tuple[int, NDArray]] = (),
+        lids: int = 1,
+    ) -> None:
         self.parts = [np.ascontiguousarray(part, np.intc) for part in parts]
+        self._places = [*self.parts, *(np.ascontiguousarray(iris, np.intc) for _, iris in irises)]
+        self._part_of = np.array([*range(len(parts)), *(part for part, _ in irises)], np.intp)
+        self._lids = lids
         self._indices = np.concatenate(self.parts)
         self._ends = np.cumsum([len(part) for part in parts]).astype(np.intc)
         self._corners = np.ascontiguousarray(corners, np.intc)
-        if self._corners.shape != (len(parts), 2) or min(self._corners.min(), self._indices.min()) < 0:
+        every = np.concatenate([self._corners.ravel(), *self._places])
+        if self._corners.shape != (len(parts), 2) or every.min() < 0:
             raise ValueError(f"expected two corners for each of {len(parts)} parts, got {self._corners.shape}")
-        self._count = int(max(self._corners.max(), self._indices.max())) + 1
+        self._count = int(every.max()) + 1
         self._margin, self._side, self._cell = margin, side, cell
 
     def cut(self, points: Float32, features: Float32, out: Sequence[Float32]) -> Float64:
@@ -70,22 +85,31 @@ class FaceParts:
         )
         return axes
 
+    def place(self, answers: Sequence[Float32], axes: Float64, unit: float, points: Float32) -> None:
+        """Write the second network's points of the parts, then of the irises.
 
-def place_points(answer: Float32, axes: Float64, unit: float, indices: NDArray[np.intc], points: Float32) -> None:
-    """Write the points of a part; equals ``points[indices, :2] = answer / unit @ axes[:, :2].T + axes[:, 2]``.
+        Equals, for each answer and the axes of its part::
 
-    Args:
-        answer: (2 n,) x and y of the points, ``unit`` at the far side of the part.
-        axes: (2, 3) of the part, see `FaceParts.cut`.
-        indices: (n,) of the points.
-        points: (>= n, 3), changed.
+            points[indices, :2] = answer.reshape(-1, 2) / unit @ axes[:, :2].T + axes[:, 2]
 
-    Raises:
-        ValueError: a shape is wrong.
-    """
-    if answer.shape != (2 * len(indices),) or axes.shape != (2, 3) or points.ndim != 2 or len(points) <= indices.max():
-        raise ValueError(
-            f"expected an answer ({2 * len(indices)},), axes (2, 3) and points (n, 3), got {answer.shape}, "
-            f"{axes.shape} and {points.shape}"
-        )
-    _face_parts.place(answer, axes, unit, indices, points)
+        and for an iris, whose depth is that of the lids of its part::
+
+            points[iris, 2] = points[part[:lids], 2].mean()
+
+        Args:
+            answers: for each part, and each iris, x and y of its points in one row, ``unit`` at the far side of the
+                part.
+            axes: (n, 2, 3) from `cut`.
+            points: (>= n, 3), changed.
+
+        Raises:
+            ValueError: a shape is wrong.
+        """
+        sizes = [2 * len(place) for place in self._places]
+        given = [len(answer) for answer in answers]
+        if given != sizes or axes.shape != (len(self.parts), 2, 3) or len(points) < self._count:
+            raise ValueError(
+                f"expected answers of {sizes} numbers, axes ({len(self.parts)}, 2, 3) and {self._count} points, got "
+                f"{given}, {axes.shape} and {points.shape}"
+            )
+        _face_parts.place(list(answers), self._places, self._part_of, axes, unit, self._lids, points)

@@ -63,10 +63,9 @@ def combined_direction(state: FaceState) -> tuple[float, float, float]:
     values = state.blendshapes.values.tolist()
     if not all(map(math.isfinite, values)):
         raise ValueError("expected finite blendshapes, got NaN or infinity")
-    eyes = [_eye_forward(values, *(columns(names, eye) or ()), sign) for eye, sign in _LOOKS]
-    (left, right) = eyes
-    both = [a + b for a, b in zip(left, right, strict=True)]
-    x, y, z = (row[0] * both[0] + row[1] * both[1] + row[2] * both[2] for row in state.pose.rotation.tolist())
+    (a, b, c), (d, e, f) = (_eye_forward(values, *(columns(names, eye) or ()), sign) for eye, sign in _LOOKS)
+    right, up, ahead = a + d, b + e, c + f
+    x, y, z = [row[0] * right + row[1] * up + row[2] * ahead for row in state.pose.rotation.tolist()]
     length = math.sqrt(x * x + y * y + z * z)
     return x / length, y / length, z / length
 
@@ -131,7 +130,7 @@ _LOOKS = tuple(
 
 def _eye_forward(values: list[float], outward: int, inward: int, up: int, down: int, sign: float) -> list[float]:
     """`_forward` of one eye from the blendshapes at these places; ``sign`` is 1 for the left eye, -1 for the right."""
-    a, b, c, d = (min(1.0, max(0.0, values[place])) for place in (outward, inward, up, down))
+    a, b, c, d = [min(1.0, max(0.0, values[place])) for place in (outward, inward, up, down)]
     left, above = GAZE_RANGE * (a - b) * sign, GAZE_RANGE * (c - d)
     return [math.sin(left) * math.cos(above), math.sin(above), math.cos(left) * math.cos(above)]
 

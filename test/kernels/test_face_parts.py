@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from face_expr_ros.core.types import FloatArray
-from face_expr_ros.kernels.face_parts import FaceParts, place_points
+from face_expr_ros.kernels.face_parts import FaceParts
 from face_expr_ros.kernels.feature_maps import sample_features
 
 MARGIN, SIDE, CELL = 1.5, 4, 4
@@ -50,13 +50,17 @@ def test_parts_are_samples_of_the_feature_map() -> None:
 
 def test_points_are_placed_along_the_axes() -> None:
     rng = np.random.default_rng(1)
-    answer, axes, indices = rng.normal(size=10).astype(np.float32), rng.normal(size=(2, 3)), np.array([4, 0, 2, 8, 9])
-    points = np.zeros((10, 3), np.float32)
-    place_points(answer, axes, 64.0, indices.astype(np.intc), points)
-    expected = answer.reshape(-1, 2) / 64.0 @ axes[:, :2].T + axes[:, 2]
-    np.testing.assert_allclose(points[indices, :2], expected, atol=1e-6)
-    assert not points[[1, 3, 5, 6, 7]].any()
-    assert not points[:, 2].any()
+    indices, iris = [np.array([4, 0, 2, 8, 9]), np.array([3, 1])], np.array([10, 11])
+    parts = FaceParts(indices, np.zeros((2, 2), np.intc), MARGIN, SIDE, CELL, [(1, iris)], lids=2)
+    points, axes = np.zeros((12, 3), np.float32), rng.normal(size=(2, 2, 3))
+    points[:10, 2] = range(10)
+    answers = [rng.normal(size=2 * count).astype(np.float32) for count in (5, 2, 2)]
+    parts.place(answers, axes, 64.0, points)
+    for answer, place, part in zip(answers, (*indices, iris), (0, 1, 1), strict=True):
+        expected = answer.reshape(-1, 2) / 64.0 @ axes[part, :, :2].T + axes[part, :, 2]
+        np.testing.assert_allclose(points[place, :2], expected, atol=1e-6)
+    assert not points[[5, 6, 7], :2].any()
+    assert points[:, 2].tolist() == [*range(10), 2.0, 2.0]
 
 
 def test_inconsistent_arguments_are_rejected() -> None:
@@ -68,5 +72,5 @@ def test_inconsistent_arguments_are_rejected() -> None:
         parts.cut(points[:3], features, [np.zeros((SIDE, SIDE, 2), np.float32)])
     with pytest.raises(ValueError, match="out: expected 1 of the shape"):
         parts.cut(points, features, [np.zeros((SIDE, SIDE, 3), np.float32)])
-    with pytest.raises(ValueError, match=r"expected an answer \(4,\)"):
-        place_points(np.zeros(3, np.float32), np.zeros((2, 3)), 1.0, np.arange(2, dtype=np.intc), points)
+    with pytest.raises(ValueError, match=r"expected answers of \[8\] numbers"):
+        parts.place([np.zeros(3, np.float32)], np.zeros((1, 2, 3)), 1.0, points)

@@ -62,8 +62,9 @@ class Attention:
 
 def angle_to_camera(direction: Sequence[float], position: Sequence[float]) -> float:
     """Degrees between a gaze direction (3,) and the ray from the face at ``position`` (3,) to the camera."""
-    norm = math.sqrt(sum(value * value for value in position))
-    cosine = -sum(a * b for a, b in zip(direction, position, strict=True)) / norm if norm > 0.0 else 1.0
+    (a, b, c), (x, y, z) = direction, position
+    norm = math.sqrt(x * x + y * y + z * z)
+    cosine = -(a * x + b * y + c * z) / norm if norm > 0.0 else 1.0
     return math.degrees(math.acos(min(1.0, max(-1.0, cosine))))
 
 

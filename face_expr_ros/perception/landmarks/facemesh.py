@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from face_expr_ros.core.face_model import read_arrays
 from face_expr_ros.core.facemesh_regions import IRISES
-from face_expr_ros.kernels.face_parts import FaceParts, place_points
+from face_expr_ros.kernels.face_parts import FaceParts
 from face_expr_ros.models.bundle import package_file
 from face_expr_ros.models.litert_model import LitertModel
 from face_expr_ros.perception.landmarks import LANDMARK_COUNT
@@ -45,10 +45,8 @@ class FaceMeshNetwork:
         arrays = read_arrays(path.read_bytes(), path)
         names = ("lips", "right_eye", "left_eye")
         parts = [arrays[name] for name in names]
-        self._face_parts = FaceParts(parts, arrays["corners"], _MARGIN, _PART, _CELL)
-        self._placed = [*self._face_parts.parts, *(np.array(iris, np.intc) for iris in IRISES)]
-        self._order = np.array([0, 1, 2, 1, 2])  # the part whose axes each answer is in
-        self._lids = [self._placed[eye][:_LIDS] for eye in (1, 2)]
+        irises = [(part, np.array(iris)) for part, iris in zip((1, 2), IRISES, strict=True)]
+        self._face_parts = FaceParts(parts, arrays["corners"], _MARGIN, _PART, _CELL, irises, _LIDS)
 
     def __call__(self, write: RegionWriter) -> tuple[NDArray[np.float32], float]:
         """The landmarks and the presence of a face in a region, see `regions.RegionNetwork`."""
@@ -59,10 +57,8 @@ class FaceMeshNetwork:
         presence = sigmoid(self._mesh.output(1).item())
         axes = self._face_parts.cut(points, self._mesh.output(2)[0], [self._parts.input(part)[0] for part in range(3)])
         self._parts.run()
-        for answer, (indices, part) in enumerate(zip(self._placed, self._order, strict=True)):
-            place_points(self._parts.output(answer).ravel(), axes[part], _PART_PIXELS, indices, points)
-        for iris, lids in zip(IRISES, self._lids, strict=True):
-            points[iris[0] : iris[-1] + 1, 2] = points[lids, 2].mean()
+        answers = [self._parts.output(index).ravel() for index in range(5)]
+        self._face_parts.place(answers, axes, _PART_PIXELS, points)
         points /= _SIDE
         return points, presence
 
