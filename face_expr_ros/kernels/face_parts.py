@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from face_expr_ros.kernels import _face_parts
 
-Float32, Float64 = NDArray[np.float32], NDArray[np.float64]
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
 
 
 class FaceParts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,7 +64,7 @@ def combined_direction(state: FaceState) -> tuple[float, float, float]:
     values = state.blendshapes.values.tolist()
     if not all(map(math.isfinite, values)):
         raise ValueError("expected finite blendshapes, got NaN or infinity")
-    (a, b, c), (d, e, f) = (_eye_forward(values, *(columns(names, eye) or ()), sign) for eye, sign in _LOOKS)
+    (a, b, c), (d, e, f) = (_eye_forward(values, columns(names, eye) or (), sign) for eye, sign in _LOOKS)
     right, up, ahead = a + d, b + e, c + f
     x, y, z = [row[0] * right + row[1] * up + row[2] * ahead for row in state.pose.rotation.tolist()]
     length = math.sqrt(x * x + y * y + z * z)
@@ -128,9 +129,10 @@ _LOOKS = tuple(
 )
 
 
-def _eye_forward(values: list[float], outward: int, inward: int, up: int, down: int, sign: float) -> list[float]:
-    """`_forward` of one eye from the blendshapes at these places; ``sign`` is 1 for the left eye, -1 for the right."""
-    a, b, c, d = [min(1.0, max(0.0, values[place])) for place in (outward, inward, up, down)]
+def _eye_forward(values: list[float], places: Sequence[int], sign: float) -> list[float]:
+    """`_forward` of one eye from the blendshapes at four places (out, in, up, down); ``sign`` is 1 for the left
+    eye, -1 for the right."""
+    a, b, c, d = [min(1.0, max(0.0, values[place])) for place in places]
     left, above = GAZE_RANGE * (a - b) * sign, GAZE_RANGE * (c - d)
     return [math.sin(left) * math.cos(above), math.sin(above), math.cos(left) * math.cos(above)]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from face_expr_ros.core.types import FloatArray
 from face_expr_ros.kernels.boxes import bounds
 from face_expr_ros.kernels.regions import map_points
 
@@ -12,7 +13,7 @@ from face_expr_ros.kernels.regions import map_points
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("shape", [(1, 2), (68, 3), (478, 3)])
 def test_the_box_is_that_of_numpy(dtype: type, shape: tuple[int, int]) -> None:
-    points = np.random.default_rng(0).normal(size=shape).astype(dtype)
+    points: FloatArray = np.random.default_rng(0).normal(size=shape).astype(dtype)
     for one in (points, points[::-1], np.asfortranarray(points)):
         assert bounds(one) == (*one[:, :2].min(axis=0), *one[:, :2].max(axis=0))
 

@@ -20,7 +20,8 @@ class InNumpy:
 
     def __init__(self, first: FloatArray, noise_from: int) -> None:
         self.value, self.speed, self.noise_from = first, np.zeros(len(first)), noise_from
-        self.variance, self.last, self.change = np.zeros(len(first)), None, np.zeros(len(first))
+        self.variance, self.change = np.zeros(len(first)), np.zeros(len(first))
+        self.last: FloatArray | None = None
 
     def sigma(self, values: FloatArray) -> FloatArray:
         if self.last is None:
