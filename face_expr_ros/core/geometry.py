@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from face_expr_ros.core.lens import is_distorted, magnification, project_lens, undistort_lens
 from face_expr_ros.core.types import Camera, FloatArray, Pose, Roi
+from face_expr_ros.kernels.boxes import bounds
 
 # Model axes (x to the subject's left, y up, z out of the face) of a face that looks straight into the camera,
 # in the optical frame (x right, y down, z forward).
@@ -99,7 +100,7 @@ def quaternion_from_rotation(rotation: FloatArray) -> FloatArray:
     """
     m = rotation.tolist()
     trace = m[0][0] + m[1][1] + m[2][2]
-    i = max(range(3), key=lambda axis: m[axis][axis])
+    i = 0 if m[0][0] >= max(m[1][1], m[2][2]) else 1 if m[1][1] >= m[2][2] else 2
     if trace >= m[i][i]:
         found = [m[2][1] - m[1][2], m[0][2] - m[2][0], m[1][0] - m[0][1], 1.0 + trace]
     else:
@@ -219,6 +220,5 @@ def crop_from_box(box: Roi) -> Roi:
 
 def bounding_box(points: FloatArray) -> Roi:
     """The box around pixels (n, >= 2)."""
-    x, y = points[:, 0], points[:, 1]  # faster than both columns at once
-    left, top = x.min(), y.min()
-    return Roi(float(left), float(top), float(x.max() - left), float(y.max() - top))
+    left, top, right, bottom = bounds(points)
+    return Roi(left, top, right - left, bottom - top)

@@ -46,8 +46,12 @@ class OnnxNetwork:
 
     def __call__(self, *batches: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """The answers to batches of the network's shapes, in the order of its outputs."""
-        report_run(self, batches)
+        report_run(self, lambda: batches)
         return self._session.run(None, dict(zip(self._input_names, batches, strict=True)))
+
+    def repeat(self, *batches: NDArray[np.float32]) -> None:
+        """Run without reading the outputs, see `network_runs.Network`."""
+        self._session.run(None, dict(zip(self._input_names, batches, strict=True)))
 
 
 Shape = tuple[int | str | None, ...]  # a string or None is a dimension of any size

@@ -27,6 +27,25 @@ def test_a_network_computes_its_outputs_as_copies(capfd: pytest.CaptureFixture[s
     assert capfd.readouterr().err == "", "LiteRT's log lines are not shown"
 
 
+def test_a_network_runs_on_its_own_memory() -> None:
+    network = LitertModel(package_file("facemesh", "short_range"))
+    expected = network(np.ones(network.input_shape, np.float32))
+    network(np.zeros(network.input_shape, np.float32))
+    network.input(0)[...] = 1.0
+    network.run()
+    np.testing.assert_array_equal(network.output(0), expected[0])
+    held = network.output(1)
+    with pytest.raises(RuntimeError, match="reference to internal data"):
+        network.run()
+    np.testing.assert_array_equal(held, expected[1])
+
+
+def test_an_input_of_another_shape_is_rejected() -> None:
+    network = LitertModel(package_file("facemesh", "short_range"))
+    with pytest.raises(ValueError, match=r"input 0: expected the shape \(1, 128, 128, 3\), got \(128, 128, 3\)"):
+        network(np.zeros((128, 128, 3), np.float32))
+
+
 @pytest.mark.parametrize("content", [None, b"", b"no network"])
 def test_a_missing_or_damaged_network_is_a_bundle_error(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "network.tflite"

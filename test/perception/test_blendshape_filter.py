@@ -8,7 +8,8 @@ import pytest
 from face_expr_ros.core.config import SmoothingConfig
 from face_expr_ros.core.types import Blendshapes, Face, FaceFit, FloatArray, Pose, Roi
 from face_expr_ros.evaluation.expression.stillness import delay_frames
-from face_expr_ros.perception.noise_level import NoiseLevel
+from face_expr_ros.kernels.one_euro import NoiseLevels, filter_step, new_state
+from face_expr_ros.perception import smoothing
 from face_expr_ros.perception.smoothing import OneEuro, Smoother
 
 RATE = 30.0
@@ -90,7 +91,7 @@ def test_speech_is_not_treated_as_noise(monkeypatch: pytest.MonkeyPatch) -> None
     time = np.arange(300) / RATE
     jaw = 0.2 + 0.15 * np.sin(2 * np.pi * 3.0 * time)
     adapted = smoothed(jaw)
-    monkeypatch.setattr(NoiseLevel, "__call__", lambda self, value, elapsed: np.zeros(value.size))
+    monkeypatch.setattr(smoothing, "_NOISE", NoiseLevels(time_constant=np.inf))
     np.testing.assert_allclose(adapted, smoothed(jaw), atol=0.01)
 
 
@@ -100,8 +101,8 @@ def test_repeated_blinks_keep_their_height() -> None:
 
 
 def test_noise_is_measured() -> None:
-    rng, level = np.random.default_rng(7), NoiseLevel()
-    sigma = np.zeros(3)
+    rng, state, settings = np.random.default_rng(7), new_state(np.zeros(3)), np.ones((4, 3))
     for _ in range(400):
-        sigma = level(np.array([0.0, 0.05, 0.1]) * rng.normal(size=3), 1 / RATE)
-    assert sigma == pytest.approx([0.0, 0.05, 0.1], rel=0.5, abs=1e-6)
+        values = np.array([0.0, 0.05, 0.1]) * rng.normal(size=3)
+        filter_step(values, 1 / RATE, settings, state, 1.0, 0, NoiseLevels())
+    assert np.sqrt(state[2]) == pytest.approx([0.0, 0.05, 0.1], rel=0.5, abs=1e-6)

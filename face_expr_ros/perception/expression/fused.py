@@ -70,10 +70,11 @@ class FusedReader:
     ) -> tuple[FloatArray, FloatArray]:
         """Blendshapes (n, 52), relative to each face's neutral expression where it is known, and absolute ones."""
         features, patches = self._head.inputs(image, points, aligned)
-        head, state = self._head.answer(features, patches, [None] * len(aligned))
-        estimates = self._coefficients(fits), head.astype(np.float32), state.astype(np.float32)
+        estimates = self._coefficients(fits), *self._head.estimates(features, patches)
         (shown,) = self._network(features, patches, *estimates, *_appearance_inputs(appearance, self._appearance))
         values = shown.astype(np.float64)
+        if all(rest is None for rest in rests):
+            return np.minimum(np.maximum(values, 0.0), 1.0), values
         neutral = np.array([np.zeros(len(self.names)) if rest is None else rest for rest in rests])
         return from_neutral(values, neutral * self._mask), values
 
@@ -81,7 +82,8 @@ class FusedReader:
         """(n, 52) blendshapes of the fits; zeros for a face model without ARKit blendshapes."""
         if self._order is None:
             return np.zeros((len(fits), len(self.names)), np.float32)
-        shown = np.clip(self._gain * np.array([fit.expression for fit in fits]), 0.0, 1.0)
+        shown = self._gain * np.array([fit.expression for fit in fits])
+        np.minimum(np.maximum(shown, 0.0, out=shown), 1.0, out=shown)  # np.clip takes twice as long
         return np.asarray(shown[:, self._order], np.float32)
 
 

@@ -15,9 +15,9 @@ from face_expr_ros.core.face_model import BundleError, MorphableModel, read_arra
 from face_expr_ros.core.types import Blendshapes, FaceFit, FloatArray, Frame, Landmarks, Track
 from face_expr_ros.models.bundle import package_file
 from face_expr_ros.models.onnx_session import OnnxNetwork
-from face_expr_ros.perception.expression.alignment import Alignment, align, features
+from face_expr_ros.perception.expression.alignment import FEATURES, Alignment, align, features
 from face_expr_ros.perception.expression.neutral import Neutrals
-from face_expr_ros.perception.expression.patches import cut_patches
+from face_expr_ros.perception.expression.patches import PARTS, SIDE, cut_patches
 from face_expr_ros.perception.fitting import Fitter
 from face_expr_ros.perception.landmarks import LANDMARK_COUNT
 
@@ -89,21 +89,33 @@ class ExpressionHead:
         self, image: NDArray[np.uint8], points: Sequence[FloatArray], aligned: Sequence[Alignment]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Features (n, FEATURES) and patches (n, P, SIDE, SIDE) of n aligned faces, see `alignment` and `patches`."""
-        pairs = zip(points, aligned, strict=True)
-        return (
-            np.array([features(alignment, self._canonical) for alignment in aligned], np.float32),
-            np.array([cut_patches(image, *pair) for pair in pairs], np.float32),
-        )
+        described = np.empty((len(aligned), FEATURES), np.float32)
+        patches = np.empty((len(aligned), len(PARTS), SIDE, SIDE), np.float32)
+        for face, (place, alignment) in enumerate(zip(points, aligned, strict=True)):
+            described[face] = features(alignment, self._canonical)
+            patches[face] = cut_patches(image, place, alignment)
+        return described, patches
 
     def answer(
         self, features: NDArray[np.float32], patches: NDArray[np.float32], rests: Sequence[FloatArray | None]
     ) -> tuple[FloatArray, FloatArray]:
         """Blendshapes (n, 52) in 0..1 and states (n, state_size) for the `inputs` of n faces."""
         known = np.array([[rest is not None] for rest in rests], np.float32)
-        unknown = np.zeros(self.state_size, np.float32)
-        neutral = np.array([unknown if rest is None else rest for rest in rests], np.float32)
+        neutral = np.zeros((len(rests), self.state_size), np.float32)
+        for face, rest in enumerate(rests):
+            if rest is not None:
+                neutral[face] = rest
         values, states = self._network(features, patches, neutral, known)
         return values.astype(np.float64), states.astype(np.float64)
+
+    def estimates(
+        self, features: NDArray[np.float32], patches: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """`answer` without neutral expressions, as the network gives it."""
+        count = len(features)
+        neutral = np.zeros((count, self.state_size), np.float32)
+        values, states = self._network(features, patches, neutral, np.zeros((count, 1), np.float32))
+        return values, states
 
 
 def read_canonical() -> FloatArray:

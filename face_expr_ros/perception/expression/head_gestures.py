@@ -20,7 +20,7 @@ _START = 0.2  # fraction of the minimum swing at which the first swing begins
 _DOMINANCE = 1.8  # minimum ratio of the swings about the axis of the gesture to the range about each other axis
 # Measured on rendered heads: the rotation that the fit reports for a rotation of the head about each axis. Part of a
 # change of pitch is fitted as a change of shape and position.
-_GAINS = np.array([0.75, 1.0, 1.0])
+_GAINS = (0.75, 1.0, 1.0)
 _SMOOTHING = 0.04  # seconds, time constant of the filter against the noise of the pose
 _MAX_GAP = 0.5  # seconds without the face after which the history is discarded
 _AXES = {NOD: 0, SHAKE: 1}  # of the model: x to the subject's left, y up
@@ -99,9 +99,9 @@ class HeadGestures:
         self._min_swing = math.radians(config.gesture_min_swing)
         self._rotation: FloatArray | None = None
         self._t = 0.0
-        self._raw, self._angles = np.zeros(3), np.zeros(3)
+        self._raw, self._angles = [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]
         self._swings: dict[str, _Swings] = {}
-        self._past: deque[tuple[float, FloatArray]] = deque()
+        self._past: deque[tuple[float, list[float]]] = deque()
 
     def __call__(self, rotation: FloatArray, t: float) -> FaceEvent | None:
         """A gesture that is recognized with this rotation (3, 3) of the head at the time ``t`` in seconds, or None.
@@ -112,18 +112,21 @@ class HeadGestures:
         if self._rotation is None or not 0.0 <= elapsed <= _MAX_GAP:
             self._start(rotation, t)
             return None
-        self._raw = self._raw + _rotation_vector(self._rotation.T @ rotation) / _GAINS
-        self._angles = self._angles + (1.0 - math.exp(-elapsed / _SMOOTHING)) * (self._raw - self._angles)
+        vector, gain = _rotation_vector(self._rotation.T @ rotation), 1.0 - math.exp(-elapsed / _SMOOTHING)
+        self._raw = [
+            raw + angle / _GAINS[axis] for axis, (raw, angle) in enumerate(zip(self._raw, vector, strict=True))
+        ]
+        self._angles = [old + gain * (raw - old) for old, raw in zip(self._angles, self._raw, strict=True)]
         self._rotation, self._t = rotation, t
         self._remember(t)
         for swings, axis in ((self._swings[kind], axis) for kind, axis in _AXES.items()):
-            swings.update(float(self._angles[axis]), t, self._min_swing)
+            swings.update(self._angles[axis], t, self._min_swing)
         found = [self._gesture(kind, t) for kind in _AXES]
         return next((event for event in found if event is not None), None)
 
     def _start(self, rotation: FloatArray, t: float) -> None:
         self._rotation, self._t = rotation, t
-        self._raw, self._angles = np.zeros(3), np.zeros(3)
+        self._raw, self._angles = [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]
         self._swings = {kind: _Swings.start(t) for kind in _AXES}
         self._past = deque([(t, self._angles)])
 
@@ -168,11 +171,11 @@ class HeadGestures:
         self._past = deque((t, angles) for t, angles in state["past"])
 
 
-def _rotation_vector(rotation: FloatArray) -> FloatArray:
+def _rotation_vector(rotation: FloatArray) -> tuple[float, float, float]:
     """The axis of a rotation (3, 3), less than half a turn, times its angle in radians."""
     (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = rotation.tolist()
-    double_sine = np.array([zy - yz, xz - zx, yx - xy])
-    sine = 0.5 * float(np.linalg.norm(double_sine))
+    x, y, z = zy - yz, xz - zx, yx - xy
+    sine = 0.5 * math.sqrt(x * x + y * y + z * z)
     angle = math.atan2(sine, 0.5 * (xx + yy + zz - 1.0))
-    scaled: FloatArray = double_sine * (0.5 * angle / sine if sine > 1e-12 else 0.5)
-    return scaled
+    factor = 0.5 * angle / sine if sine > 1e-12 else 0.5
+    return factor * x, factor * y, factor * z

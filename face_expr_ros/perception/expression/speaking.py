@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from itertools import pairwise
+from operator import sub
 from typing import Any
 
 from face_expr_ros.core.config import ExpressionConfig
@@ -52,7 +52,7 @@ class LipMotion:
 
     def _motion(self) -> float:
         values = [value for _, value in self._past]
-        path = sum(abs(after - before) for before, after in pairwise(values))
+        path = sum(map(abs, map(sub, values[1:], values)))
         return path - (max(values) - min(values))
 
     def _graded(self, motion: float) -> float:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from face_expr_ros.core.geometry import bounding_box
 from face_expr_ros.core.types import Detection, FloatArray, Frame, Landmarks, Track
-from face_expr_ros.kernels.regions import cut_region
+from face_expr_ros.kernels.regions import cut_region, map_points
 
 _RIGHT_EYE, _LEFT_EYE = 33, 263  # outer corners
 _MARGIN = 1.5  # of the long side of the points' box: MediaPipe's own margin
@@ -31,6 +32,9 @@ class Region:
     rotation: float
 
 
+RegionWriter = Callable[[NDArray[np.float32]], object]
+
+
 class RegionNetwork(Protocol):
     """A FaceMesh network.
 
@@ -40,11 +44,11 @@ class RegionNetwork(Protocol):
 
     side: int
 
-    def __call__(self, region: NDArray[np.float32]) -> tuple[FloatArray, float, NDArray[np.float32] | None]:
+    def __call__(self, write: RegionWriter) -> tuple[NDArray[np.float32], float, NDArray[np.float32] | None]:
         """The landmarks, the presence and the appearance of a face in a region.
 
         Args:
-            region: (side, side, 3) RGB in 0..1.
+            write: fills (side, side, 3) float32 with the region, RGB in 0..1; it must not keep that memory.
 
         Returns:
             (478, 3) x, y and z, relative to the region's corner and side; the presence confidence, 0..1; and the
@@ -107,16 +111,16 @@ class RegionLandmarks:
         """The landmarks in a region; None if there is no face or the region is outside the image."""
         if not _touches(region, frame.image.shape[1], frame.image.shape[0]):
             return None
-        points, presence, appearance = self._network(network_input(frame.image, region, self._network.side))
+        points, presence, appearance = self._network(partial(write_region, frame.image, region))
         if presence < self._min_presence:
             return None
-        return Landmarks(to_image(points, region).astype(np.float32), presence, appearance)
+        return Landmarks(to_image(points, region), presence, appearance)
 
 
 def region_of_points(points: FloatArray) -> Region:
     """MediaPipe's region for a face with landmarks (478, >= 2), rotated with the line through the eyes."""
     box = bounding_box(points)
-    across, down = points[_LEFT_EYE, :2] - points[_RIGHT_EYE, :2]
+    across, down = (points[_LEFT_EYE, :2] - points[_RIGHT_EYE, :2]).tolist()
     x, y, side = box.x + box.width / 2, box.y + box.height / 2, _MARGIN * max(box.width, box.height)
     return Region(x, y, side, math.atan2(down, across))
 
@@ -135,21 +139,22 @@ def _touches(region: Region, width: int, height: int) -> bool:
     return -reach < region.x < width + reach and -reach < region.y < height + reach
 
 
-def network_input(image: NDArray[np.uint8], region: Region, side: int) -> NDArray[np.float32]:
-    """(side, side, 3) RGB in 0..1, as MediaPipe cuts it out, including its half-pixel offsets: coordinates relative
-    to the corner of the first pixel are used as if relative to its center."""
+def write_region(image: NDArray[np.uint8], region: Region, out: NDArray[np.float32]) -> None:
+    """Fill ``out`` (side, side, 3) with the region, RGB in 0..1, as MediaPipe cuts it out, including its half-pixel
+    offsets: coordinates relative to the corner of the first pixel are used as if relative to its center."""
+    side = len(out)
     x, y = _right_axis(region, region.side / side)
     half = side / 2
     start = region.x + 0.5 - half * (x - y), region.y + 0.5 - half * (x + y)
-    return cut_region(image, np.array([[x, -y, start[0]], [y, x, start[1]]]), side)
+    cut_region(image, np.array([[x, -y, start[0]], [y, x, start[1]]]), side, out)
 
 
-def to_image(points: FloatArray, region: Region) -> FloatArray:
+def to_image(points: NDArray[np.float32], region: Region) -> NDArray[np.float32]:
     """Points (478, 3), relative to the region's corner and side, in image pixels."""
     x, y = _right_axis(region, region.side)
     start = region.x - 0.5 * (x - y), region.y - 0.5 * (x + y)
-    axes = np.array([[x, -y, 0.0], [y, x, 0.0], [0.0, 0.0, region.side]])
-    return points @ axes.T + [*start, 0.0]
+    axes = np.array([[x, -y, 0.0, start[0]], [y, x, 0.0, start[1]], [0.0, 0.0, region.side, 0.0]])
+    return map_points(points, axes)
 
 
 def _right_axis(region: Region, length: float) -> tuple[float, float]:
