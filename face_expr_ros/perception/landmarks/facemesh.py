@@ -31,7 +31,8 @@ _LIDS = 16  # the first landmarks of an eye; they give its iris the depth
 
 # Appearance features: of the whole face, then of lips, right and left eye from two layers each.
 _FACE, _COARSE, _FINE = 3 * 3 * 128, 2 * 2 * 128, 4 * 4 * 128
-APPEARANCE = _FACE + 3 * (_COARSE + _FINE)
+COARSE_APPEARANCE = _FACE + 3 * _COARSE  # the first ones
+APPEARANCE = COARSE_APPEARANCE + 3 * _FINE
 _ANSWERS = 5  # outputs of the second network before its appearance features
 
 

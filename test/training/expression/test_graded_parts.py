@@ -17,7 +17,8 @@ from face_expr_ros.perception.expression.alignment import FEATURES
 from face_expr_ros.perception.expression.fused import INPUTS
 from face_expr_ros.training.expression.graded.appearance import fit_appearance
 from face_expr_ros.training.expression.graded.calibration import Curves
-from face_expr_ros.training.expression.graded.export import write_fusion
+from face_expr_ros.training.expression.graded.export import Parts, write_fusion
+from face_expr_ros.training.expression.graded.grade_network import fit_scaling, read_grades_of, train_grades
 from face_expr_ros.training.expression.graded.grins import without_grins
 from face_expr_ros.training.expression.graded.linear import blended, fit_linear
 from face_expr_ros.training.expression.graded.loss import columns_of
@@ -40,14 +41,16 @@ def test_the_exported_file_gives_the_same_values(tmp_path: Path, members: int, k
     path = tmp_path / "fusion.onnx"
     many = random_faces(60)
     linear = fit_linear(many, random_faces(60, graded=False, seed=9), copies=2, strength=50.0)
-    appearance = fit_appearance(many, strength=50.0)
-    write_fusion(nets, (linear, appearance), curves, NAMES, path, {})
+    appearance, scaling = fit_appearance(many, strength=50.0), fit_scaling(many)
+    grades = [train_grades(many, scaling, steps=2, seed=seed) for seed in range(2)]
+    write_fusion(nets, Parts(linear, appearance, scaling, grades), curves, NAMES, path, {})
     patches = some.patches[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN].astype(np.float32)
     inputs = some.features, patches, some.fit, some.head, some.state, some.appearance.astype(np.float32)
     (exported,) = OnnxNetwork(path, INPUTS)(*inputs, np.full((4, 1), known, np.float32))
     with torch.no_grad():
         shown = nets[0](*(torch.from_numpy(np.ascontiguousarray(part)) for part in inputs[:4])).numpy()
-    mixed = blended(shown, linear(some), NAMES, appearance(some) if known else None)
+    seen = appearance(some), read_grades_of(grades, scaling, some)
+    mixed = blended(shown, linear(some), NAMES, seen if known else None)
     np.testing.assert_allclose(exported, curves(without_grins(mixed, NAMES)), atol=1e-4)
 
 
@@ -56,6 +59,15 @@ def test_the_appearance_part_learns_a_straight_line() -> None:
     some.truth[:, 3] = np.clip(1.0 + some.appearance[:, 5], 0.0, 3.0)
     part = fit_appearance(some, strength=1.0)
     assert np.corrcoef(part(some)[:, 3], some.truth[:, 3])[0, 1] > 0.99
+
+
+def test_grade_networks_learn_known_grades() -> None:
+    some = random_faces(200)
+    some.truth[:] = np.nan
+    some.truth[:, 4] = 3.0 * (some.head[:, 7] > 0.5)
+    scaling = fit_scaling(some)
+    read = read_grades_of([train_grades(some, scaling, steps=60, seed=1)], scaling, some)[:, 4]
+    assert np.corrcoef(read, some.truth[:, 4])[0, 1] > 0.5
 
 
 def test_unknown_grades_do_not_affect_the_appearance_part() -> None:

@@ -20,7 +20,7 @@ from face_expr_ros.training.expression.graded.loss import STRONGEST, columns_of
 from face_expr_ros.training.expression.samples import whitening_basis
 
 SHARE = 0.5  # weight of the linear part in the columns of grades, on a portrait without appearance
-SHARE_BESIDE_APPEARANCE, APPEARANCE_SHARE = 0.15, 0.35  # of the linear and the appearance part, with appearance
+APPEARANCE_SHARE, NETWORK_SHARE = 0.2, 0.5  # of the appearance part and the grade networks, with appearance
 # Outputs of the additional column: almost always below RENDERED on rendered faces, above PORTRAIT on portraits.
 RENDERED, PORTRAIT = 0.2, 0.5
 
@@ -101,18 +101,22 @@ def shares_of(names: tuple[str, ...]) -> FloatArray:
 
 
 def blended(
-    values: FloatArray, linear: FloatArray, names: tuple[str, ...], appearance: FloatArray | None = None
+    values: FloatArray,
+    linear: FloatArray,
+    names: tuple[str, ...],
+    seen: tuple[FloatArray, FloatArray] | None = None,
 ) -> FloatArray:
-    """Blendshapes (N, E) of the networks, blended with the estimates of the linear parts.
+    """Blendshapes (N, E) of the networks, blended with other estimates.
 
     Args:
         linear: (N, C + 1) estimates of `LinearPart`.
-        appearance: (N, C) estimates of `AppearancePart`; None if the landmark backend gives no appearance.
+        seen: (N, C) estimates of `AppearancePart` and of the grade networks, which replace those of `LinearPart`; None
+            if the landmark backend gives no appearance.
     """
     portrait = np.clip((linear[:, -1:] - RENDERED) / (PORTRAIT - RENDERED), 0.0, 1.0)
-    read, told = values @ columns_of(names), linear[:, :-1]
-    if appearance is None:
-        moved = SHARE * (told - read)
+    read = values @ columns_of(names)
+    if seen is None:
+        moved = SHARE * (linear[:, :-1] - read)
     else:
-        moved = SHARE_BESIDE_APPEARANCE * (told - read) + APPEARANCE_SHARE * (appearance - read)
+        moved = APPEARANCE_SHARE * (seen[0] - read) + NETWORK_SHARE * (seen[1] - read)
     return np.asarray(values + portrait * (moved @ shares_of(names)), np.float64)
