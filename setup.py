@@ -11,7 +11,7 @@ DATA = {f"face_expr_ros.share.{name}": name for name in ("bfm", "config", "msg",
 DATA_FILES = [
     "*.npz", "*.csv", "*.png", "*.yaml", "*.xml", "*.rviz", "*.onnx", "*.json", "*.msg", "*/*.yaml", "*/*.urdf",
     "*/*.tflite", "*/*.npz", "*/NOTICE",
-    "*/*.csv", "*/*.jpg",
+    "*/*.csv", "*/*.jpg", "*/*/*.webp",
 ]  # fmt: skip
 KERNELS = [
     Extension(".".join(source.with_suffix("").parts), [str(source)], extra_compile_args=["-O3"])
@@ -23,6 +23,9 @@ setup(
     package_dir=DATA,
     include_package_data=False,
     package_data=dict.fromkeys(DATA, DATA_FILES)
-    | {"face_expr_ros.evaluation.expression": ["*.csv"], "face_expr_ros.web": ["static/*", "static/assets/*"]},
+    | {
+        "face_expr_ros.evaluation.expression": ["*.csv"],
+        "face_expr_ros.web": ["static/*", "static/assets/*", "static/avatars/*"],
+    },
     ext_modules=cythonize(KERNELS, language_level=3),
 )

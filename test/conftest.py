@@ -42,10 +42,14 @@ ASK_AGAIN = 5.0  # seconds without a response after which a service is called ag
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fast", action="store_true", help="leave out live graphs, the browser and slow tests")
+    parser.addoption("--examples", type=int, help="examples of each generative test, new in each run")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Isolate the ROS graph, provide enough shared memory for images, and filter warnings of dependencies."""
+    if examples := config.getoption("--examples"):
+        settings.register_profile("random", deadline=None, max_examples=examples, database=None)
+        settings.load_profile("random")
     if config.getoption("--fast"):
         config.option.markexpr = "not slow and not graph and not browser"
     os.environ.setdefault("ROS_DOMAIN_ID", str(random.randint(1, 50)))

@@ -22,8 +22,11 @@ function hashOf(root: string, files: string[]): string {
 }
 
 // Bundled packages and their license files.
+const APACHE = "../../LICENSE"; // of this project: the Apache License 2.0, which is theirs too
 const BUNDLED = {
-  "three.js": "three/LICENSE",
+  "three.js, with meshoptimizer by Arseny Kapoulkine (decoder, MIT)": "three/LICENSE",
+  "Draco by the Draco authors, Google (decoder)": APACHE,
+  "Basis Universal by Binomial LLC (transcoder)": APACHE,
   "@pixiv/three-vrm": "@pixiv/three-vrm/LICENSE",
   "Inter (font)": "@fontsource-variable/inter/LICENSE",
 };
@@ -55,9 +58,24 @@ function buildStamp(): Plugin {
   };
 }
 
+/** Removes the loaders' default URLs of decoders, of which Vite would copy all variants; avatar_decoders.ts sets its own. */
+function withoutDefaultDecoders(): Plugin {
+  return {
+    name: "without-default-decoders",
+    enforce: "pre",
+    transform(code, id) {
+      if (!/(DRACO|KTX2)Loader\.js$/.test(id)) return null;
+      return { code: code.replace(/new URL\(\s*'\.\.\/libs[^)]*\)\.toString\(\)/g, '""'), map: null };
+    },
+  };
+}
+
+const NAMES = { entryFileNames: "assets/[name].js", chunkFileNames: "assets/[name].js", assetFileNames: "assets/[name][extname]" };
+
 export default defineConfig({
   base: "./",
-  plugins: [buildStamp()],
+  plugins: [buildStamp(), withoutDefaultDecoders()],
+  worker: { format: "es", rolldownOptions: { output: NAMES } },
   server: { proxy: { "/api": "http://127.0.0.1:8765", "/ws": { target: "ws://127.0.0.1:8765", ws: true } } },
   build: {
     outDir: "../face_expr_ros/web/static",
@@ -67,11 +85,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 1500,
     rolldownOptions: {
-      output: {
-        entryFileNames: "assets/[name].js",
-        chunkFileNames: "assets/[name].js",
-        assetFileNames: "assets/[name][extname]",
-      },
+      output: NAMES,
     },
   },
 });

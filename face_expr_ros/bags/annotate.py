@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from functools import partial
 from itertools import chain, islice
 from typing import Any
@@ -13,19 +15,27 @@ from rosbags.interfaces import Connection
 
 from face_expr_ros.bags import BagError
 from face_expr_ros.bags.checkpoint import packed, read_checkpoint, write_checkpoint
-from face_expr_ros.bags.faces import Addition, FaceMessages, face_topics
+from face_expr_ros.bags.drawings import Drawings, drawing_topics
+from face_expr_ros.bags.faces import FaceMessages, face_topics
 from face_expr_ros.bags.images import CameraImages, DecodedImage
 from face_expr_ros.bags.job import Job, bounds_of, completed_result, fingerprint_of, metadata_notes
+from face_expr_ros.bags.messages import Addition
 from face_expr_ros.bags.reading import Message, Recording
+from face_expr_ros.bags.stage_times import StageTimes, timer
 from face_expr_ros.bags.threads import BackgroundWriter, read_ahead
 from face_expr_ros.bags.topics import image_connection
 from face_expr_ros.bags.writing import SplitWriter, Topic, copied_topic, work_folder
 from face_expr_ros.core.progress import progress
 from face_expr_ros.core.signals import deferred_sigint
-from face_expr_ros.perception.pipeline import Pipeline
+from face_expr_ros.core.types import Face, Frame
+from face_expr_ros.perception.pipeline import Measurement, Pipeline
 from face_expr_ros.serialization.camera_info import CameraInfoError
 
-QUEUE = 4  # maximum number of messages read ahead, and of calls queued for the writer
+QUEUE = 16  # maximum number of messages read ahead, and of those queued for the writer
+IMAGES = 6  # maximum number of decoded images in both queues and in work
+_POLL = 0.05  # seconds
+
+Measured = tuple[Frame, Measurement] | Exception
 
 
 def annotate(job: Job, bar: bool = True) -> dict[str, Any]:
@@ -44,7 +54,7 @@ def annotate(job: Job, bar: bool = True) -> dict[str, Any]:
         fingerprint = fingerprint_of(job, recording, images)
         if (completed := completed_result(job, fingerprint)) is not None:
             return completed
-        with closing(Pipeline(job.config)) as pipeline, deferred_sigint() as check:
+        with closing(Pipeline(job.config, timer)) as pipeline, deferred_sigint() as check:
             result = _Run(job, recording, images, pipeline, fingerprint).run(bar, check)
     seconds = time.perf_counter() - started
     length = result.pop("recorded_seconds")
@@ -63,8 +73,13 @@ class _Run:
         self._camera = CameraImages(recording, images, job.config)
         self._bounds = bounds_of(job, recording)
         self._messages = FaceMessages(pipeline.model, job.namespace, job.config.output)
-        self._state = read_checkpoint(self._folder, fingerprint, pipeline)
-        self._resumed = self._state.messages_in
+        self._drawings = Drawings(pipeline.model, job.namespace, job.config.output, job.drawings)
+        self._state = read_checkpoint(self._folder, fingerprint, pipeline)  # changed only by the writing thread
+        self._resumed, self._begun_ns = self._state.messages_in, self._state.begun_ns
+        if self._state.drawings is not None:
+            self._drawings.load_state_dict(self._state.drawings)
+        self._times, self._frames_before = StageTimes(), self._state.frames
+        self._free_images, self._is_stopped = threading.Semaphore(IMAGES), threading.Event()
         self._writer = SplitWriter(job.out, job.storage, self._topics(), self._state.files)
         self._background = BackgroundWriter(QUEUE, at_end=self._writer.abort)
 
@@ -73,33 +88,60 @@ class _Run:
         name, remaining = self._job.source.name, max(self._recording.message_count - self._resumed, 0)
         try:
             self._initialize_camera()
-            with closing(read_ahead(map(self._camera.decoded, self._remaining_messages()), QUEUE)) as decoded:
-                for message, image in progress(decoded, name, remaining, "messages") if bar else decoded:
-                    self._process(message, image)
-                    check()
+            self._camera.take_earlier_packets(self._state.frames + self._state.left_out, self._bounds)
+            with closing(read_ahead(self._decoded_messages(), QUEUE)) as decoded:
+                try:
+                    for message, image in progress(decoded, name, remaining, "messages") if bar else decoded:
+                        self._process(message, image)
+                        check()
+                finally:
+                    self._is_stopped.set()
+            self._background.wait()
             self._check_frames()
             result = self._result()
             self._background.put(partial(self._writer.finish, metadata_notes(self._fingerprint, result)))
             self._background.close()
         finally:
             self._background.abort()
-        return {**result, "resumed_at": self._resumed}
+        return {**result, "resumed_at": self._resumed, **self._times.result(self._state.frames - self._frames_before)}
 
     def _initialize_camera(self) -> None:
         """Restore the CameraInfo of an interrupted run, or use the first one of the bag."""
         if self._resumed and self._state.camera_info:
             self._camera.restore_info(self._state.camera_info)
         elif not self._resumed:
-            with self._record_camera_error():
-                self._camera.take_first_info(self._bounds)
+            self._take_camera_info(partial(self._camera.take_first_info, self._bounds))
 
-    @contextmanager
-    def _record_camera_error(self) -> Iterator[None]:
+    def _take_camera_info(self, take: Callable[[], None]) -> None:
         """Report an invalid CameraInfo in the result and continue."""
         try:
-            yield
+            take()
         except CameraInfoError as error:
-            self._state.problem = self._state.problem or str(error)
+            self._background.put(partial(self._note_problem, str(error)))
+
+    def _note_problem(self, problem: str) -> None:
+        self._state.problem = self._state.problem or problem
+
+    def _decoded_messages(self) -> Iterator[tuple[Message, DecodedImage | Exception | None]]:
+        """Runs in the reading thread."""
+        messages = self._remaining_messages()
+        while True:
+            with self._times("read"):
+                message = next(messages, None)
+            if message is None:
+                return
+            with self._times("decode"):
+                decoded = self._camera.decoded(message)
+            if decoded[1] is not None and not self._take_image():
+                return
+            yield decoded
+
+    def _take_image(self) -> bool:
+        """Wait until another image may be in work; False if the run ends."""
+        while not self._free_images.acquire(timeout=_POLL):
+            if self._is_stopped.is_set() or self._background.failed:
+                return False
+        return True
 
     def _remaining_messages(self) -> Iterator[Message]:
         """The messages that are not processed yet; a part of a recording starts with the messages latched before it."""
@@ -116,47 +158,75 @@ class _Run:
         raise BagError(f"no image of {self._job.source} can be processed: {reason}")
 
     def _process(self, message: Message, image: DecodedImage | Exception | None) -> None:
-        state = self._state
-        if state.begun_ns is None:
-            state.begun_ns = message.time_ns
-            self._background.put(partial(self._write_all, self._messages.model(message.time_ns)))
-        elif message.time_ns - state.begun_ns >= self._job.split * 1e9:
+        if self._begun_ns is None:
+            self._begun_ns = message.time_ns
+            self._background.put(partial(self._begin, message.time_ns))
+        elif message.time_ns - self._begun_ns >= self._job.split * 1e9:
             self._checkpoint(message.time_ns)
-        connection, time_ns, data = message
-        self._background.put(partial(self._writer.write, connection.topic, connection.msgtype, time_ns, data))
-        state.messages_in += 1
         if image is None:
-            with self._record_camera_error():
-                self._camera.take_info(message)
+            self._take_camera_info(partial(self._camera.take_info, message))
+            self._background.put(partial(self._write_message, message))
         else:
-            self._process_image(time_ns, image)
+            self._background.put(partial(self._write_image, message, self._measured(image)))
 
-    def _process_image(self, time_ns: int, image: DecodedImage | Exception) -> None:
-        """Process one image; as in the node, an invalid one is counted and does not affect the next ones."""
-        state = self._state
+    def _measured(self, image: DecodedImage | Exception) -> Measured:
+        """An invalid image is counted and does not affect the next ones, as in the node."""
         try:
             frame = self._camera.frame(image)
-            faces = self._pipeline(frame)
+            return frame, self._pipeline.measure(frame)
         except Exception as error:
-            state.left_out += 1
-            state.problem = state.problem or f"{type(error).__name__}: {error}"
-            return
+            return error
+
+    def _begin(self, time_ns: int) -> None:
+        self._state.begun_ns = time_ns
+        self._write_all(self._messages.model(time_ns))
+
+    def _write_message(self, message: Message) -> None:
+        connection, time_ns, data = message
+        with self._times("write"):
+            self._writer.write(connection.topic, connection.msgtype, time_ns, data)
+        self._state.messages_in += 1
+
+    def _write_image(self, message: Message, measured: Measured) -> None:
+        """Write an image and its faces."""
+        self._write_message(message)
+        try:
+            if isinstance(measured, Exception):
+                raise measured
+            frame, measurement = measured
+            faces = self._pipeline.finish(measurement)
+        except Exception as error:
+            self._state.left_out += 1
+            self._note_problem(f"{type(error).__name__}: {error}")
+        else:
+            self._write_faces(frame, faces, message.time_ns)
+        self._free_images.release()
+
+    def _write_faces(self, frame: Frame, faces: tuple[Face, ...], time_ns: int) -> None:
+        state = self._state
+        self._times.add(self._pipeline.stage_seconds)
         state.frames += 1
         state.frames_with_face += bool(faces)
         state.faces += len(faces)
         state.ids += [face.id for face in faces if face.id not in state.ids]
-        self._background.put(partial(self._write_all, self._messages(frame, faces, time_ns)))
+        with self._times("messages"):
+            additions = list(self._messages(frame, faces, time_ns))
+        with self._times("drawing"):
+            additions += self._drawings(frame, faces, time_ns)
+        self._write_all(additions)
 
-    def _write_all(self, additions: Iterator[Addition]) -> None:
-        for addition in additions:
-            self._writer.write(*addition)
+    def _write_all(self, additions: Iterable[Addition]) -> None:
+        with self._times("write"):
+            for addition in additions:
+                self._writer.write(*addition)
 
     def _topics(self) -> list[Topic]:
         """The topics of the recording, then the added ones; /tf may be both."""
         copied = [copied_topic(connection) for connection in self._recording.connections]
         existing = {topic.name: topic for topic in copied}
         added = []
-        for topic in face_topics(self._job.namespace, self._job.config.output):
+        drawn = drawing_topics(self._job.namespace, self._job.drawings)
+        for topic in [*face_topics(self._job.namespace, self._job.config.output), *drawn]:
             if topic.name not in existing:
                 added.append(topic)
             elif topic.name != "/tf" or existing[topic.name].kind != topic.kind:
@@ -167,15 +237,18 @@ class _Run:
 
     def _checkpoint(self, next_ns: int) -> None:
         """Complete a file of the bag and store the state from which an interrupted run resumes."""
-        state = self._state
-        state.files, state.begun_ns, state.camera_info = state.files + 1, next_ns, self._camera.info
-        if self._pipeline.resumable:
-            state.pipeline = self._pipeline.state_dict()
-        self._background.put(partial(self._complete_file, packed(state, self._fingerprint)))
+        self._begun_ns = next_ns
+        measuring = copy.deepcopy(self._pipeline.measuring_state()) if self._pipeline.resumable else None
+        self._background.put(partial(self._complete_file, next_ns, self._camera.info, measuring))
 
-    def _complete_file(self, state: bytes) -> None:
+    def _complete_file(self, next_ns: int, camera_info: bytes, measuring: dict[str, Any] | None) -> None:
+        state = self._state
+        state.files, state.begun_ns, state.camera_info = state.files + 1, next_ns, camera_info
+        state.drawings = self._drawings.state_dict()
+        if measuring is not None:
+            state.pipeline = self._pipeline.whole_state(measuring)
         self._writer.split()
-        write_checkpoint(self._folder, state)
+        write_checkpoint(self._folder, packed(state, self._fingerprint))
 
     def _result(self) -> dict[str, Any]:
         state, recording = self._state, self._recording
@@ -191,6 +264,7 @@ class _Run:
             "ids": state.ids,
             "images_left_out": state.left_out,
             "problem": state.problem or self._camera.problem,
+            "left_out": recording.left_out,
             "damage": recording.damage,
             "recorded_seconds": max(length_ns, 0) * 1e-9,
         }

@@ -38,6 +38,7 @@ class RunState:
         camera_info: the latest one, serialized.
         pipeline: its `Pipeline.state_dict`; None if it is not resumable.
         ids: of all faces, in order of appearance.
+        drawings: `Drawings.state_dict`; None before the first file is complete.
     """
 
     messages_in: int = 0
@@ -51,6 +52,7 @@ class RunState:
     camera_info: bytes = b""
     pipeline: dict[str, Any] | None = None
     ids: list[str] = field(default_factory=list)
+    drawings: dict[str, Any] | None = None
 
 
 def packed(state: RunState, fingerprint: str) -> bytes:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 from rosbags.interfaces import Connection
 
 from face_expr_ros.bags import BagError
+from face_expr_ros.bags.foxglove import foxglove_layout
 from face_expr_ros.bags.keyframes import Keyframes
 from face_expr_ros.bags.messages import FACE_ARRAY, types_of
 from face_expr_ros.bags.reading import Recording
@@ -37,6 +38,8 @@ def export(
     table: Path | None = None,
     parquet: Path | None = None,
     keys: Path | None = None,
+    layout: Path | None = None,
+    others: Iterable[AbstractContextManager[WriteRow]] = (),
 ) -> dict[str, Any]:
     """Write the faces of a bag, one row per face and image, and return the result of ``--json``.
 
@@ -47,6 +50,8 @@ def export(
         topic: FaceArray topic; None selects the only one, or the one named ``faces``.
         table, parquet: CSV and Parquet files with the columns of `face_row`.
         keys: JSON file of keyframes, see `keyframes.Keyframes`.
+        layout: JSON file of `foxglove.foxglove_layout`.
+        others: contexts of further functions that write a row.
 
     Raises:
         BagError: the bag cannot be read or has no faces, the columns are not the same for all faces, or pyarrow is not
@@ -55,12 +60,14 @@ def export(
     started = time.perf_counter()
     with Recording(bag) as recording:
         counts, frames = _Counts(), Keyframes()
-        rows = _rows(recording, faces_connection(recording, topic), counts)
+        connection = faces_connection(recording, topic)
+        rows = _rows(recording, connection, counts)
         with ExitStack() as stack:
             writers: list[WriteRow] = [] if keys is None else [frames.add]
             for path, opened in ((table, csv_table), (parquet, parquet_table)):
                 if path is not None:
                     writers.append(stack.enter_context(opened(path)))
+            writers += [stack.enter_context(other) for other in others]
             for row in rows:
                 for write in writers:
                     write(row)
@@ -68,6 +75,8 @@ def export(
                 raise BagError(f"none of the {counts.messages_in} messages in {bag} can be read: {counts.problem}")
             if keys is not None:
                 write_text(keys, json.dumps(frames.result()) + "\n")
+            if layout is not None:
+                write_text(layout, json.dumps(foxglove_layout(recording, connection), indent=2) + "\n")
         return _result(recording, counts, time.perf_counter() - started)
 
 

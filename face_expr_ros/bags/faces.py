@@ -12,6 +12,7 @@ from face_expr_ros.bags.messages import (
     FACE_POSE,
     FACE_SHAPE,
     TF,
+    Addition,
     cdr,
     check_time,
 )
@@ -30,8 +31,6 @@ from face_expr_ros.serialization.message_dicts import (
     header_values,
     transform_values,
 )
-
-Addition = tuple[str, str, int, bytes]  # topic, type, nanoseconds, serialized message
 
 
 def face_topics(namespace: str, config: OutputConfig) -> list[Topic]:

@@ -11,6 +11,7 @@ from rosbags.interfaces import Connection
 
 from face_expr_ros import __version__
 from face_expr_ros.bags import BagError
+from face_expr_ros.bags.drawings import DrawingOptions
 from face_expr_ros.bags.reading import Recording
 from face_expr_ros.bags.writing import notes_of
 from face_expr_ros.core.config import PerceptionConfig
@@ -35,6 +36,7 @@ class Job:
         start, stop: annotated part, in seconds from the start of the bag; None is its end.
         storage: "mcap" or "sqlite3".
         split: duration of each file of ``out``, in seconds; an interrupted run resumes after the last complete file.
+        drawings: what is drawn for viewers.
     """
 
     source: Path
@@ -46,6 +48,7 @@ class Job:
     stop: float | None = None
     storage: str = "mcap"
     split: float = 60.0
+    drawings: DrawingOptions = DrawingOptions()
 
 
 def bounds_of(job: Job, recording: Recording) -> Bounds:

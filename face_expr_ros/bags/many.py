@@ -17,7 +17,8 @@ from typing import Any
 from face_expr_ros.bags import BagError
 from face_expr_ros.bags.attempt import Outcome, attempt
 from face_expr_ros.bags.job import Job
-from face_expr_ros.bags.reading import is_bag
+from face_expr_ros.bags.stage_times import mean_times
+from face_expr_ros.bags.storage.bag_folder import is_bag, plain_stem
 from face_expr_ros.bags.writing import UNFINISHED
 from face_expr_ros.core.progress import progress
 from face_expr_ros.core.signals import terminate_as_interrupt
@@ -49,7 +50,7 @@ def jobs_of(job: Job) -> list[Job]:
 
 
 def _bags_in(folder: Path, out: Path) -> Iterator[Path]:
-    """Bag folders, and single .mcap and .db3 files, except outputs and links to parent folders."""
+    """Bag folders, and single storage files, except outputs and links to parent folders."""
     for entry in folder.iterdir():
         resolved = entry.resolve()
         if resolved == out or entry.name.endswith(UNFINISHED) or folder.resolve().is_relative_to(resolved):
@@ -62,7 +63,7 @@ def _bags_in(folder: Path, out: Path) -> Iterator[Path]:
 
 def _name(bag: Path, folder: Path) -> Path:
     name = bag.relative_to(folder)
-    return name.with_suffix("") if bag.is_file() else name
+    return name.with_name(plain_stem(bag)) if bag.is_file() else name
 
 
 def _attempt_or_exit(job: Job) -> Outcome:
@@ -128,7 +129,8 @@ def summary(outcomes: Iterable[Outcome], seconds: float) -> dict[str, Any]:
     }
     fresh = sum(outcome["recorded_seconds"] for outcome in done if "done_before" not in outcome)
     failed = [{"source": outcome["source"], "error": outcome["error"]} for outcome in outcomes if "error" in outcome]
-    return {**result, "seconds": seconds, "realtime_factor": fresh / seconds, "failed": failed, "bags": outcomes}
+    result |= {"seconds": seconds, "realtime_factor": fresh / seconds, **mean_times(done)}
+    return {**result, "failed": failed, "bags": outcomes}
 
 
 def annotate_many(jobs: list[Job], workers: int, scheduler: str | None, report: Report) -> dict[str, Any]:

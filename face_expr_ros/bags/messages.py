@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-import numpy as np
 from rosbags.interfaces import Connection, MessageDefinitionFormat, Nodetype
 from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
 from face_expr_ros.bags import BagError
 from face_expr_ros.core.resources import resource_path
+from face_expr_ros.serialization.cdr import CdrLayoutError, FieldType, MessageWriter
 from face_expr_ros.serialization.message_dicts import Values
+from face_expr_ros.serialization.video_decoding import VIDEO_DEFINITIONS
 
 FACE_ARRAY = "face_expr_ros/msg/FaceArray"
 FACE_EVENT = "face_expr_ros/msg/FaceEvent"
@@ -24,15 +25,20 @@ FACE_MODEL = "face_expr_ros/msg/FaceModel"
 TF = "tf2_msgs/msg/TFMessage"
 IMAGE, COMPRESSED_IMAGE = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
+MARKER = "visualization_msgs/msg/Marker"
 UNKNOWN_HASH = "RIHS01_" + 64 * "0"
+Addition = tuple[str, str, int, bytes]  # topic, type, nanoseconds, serialized message
+_IDL_NAMES = {"bool": "boolean", "byte": "octet", "char": "uint8", "float32": "float", "float64": "double"}
 _STAMP_LIMIT = 2**31 * 1_000_000_000  # nanoseconds since 1970; stamps represent only smaller times
 
 
 @cache
 def package_types() -> Typestore:
-    """The message types of ROS 2 and of this package."""
+    """The message types of ROS 2, of videos and of this package."""
     store = get_typestore(Stores.ROS2_KILTED)
     types: dict[str, Any] = {}
+    for name, text in VIDEO_DEFINITIONS.items():
+        types |= get_types_from_msg(text, name)
     for file in sorted(resource_path("msg").glob("*.msg")):
         types |= get_types_from_msg(file.read_text(encoding="utf-8"), f"face_expr_ros/msg/{file.stem}")
     store.register(types)
@@ -56,6 +62,45 @@ def types_of(connection: Connection) -> Typestore:
         raise BagError(
             f"the definition of {name!r} on {connection.topic} in the bag cannot be parsed: {error}"
         ) from error
+
+
+def definition_hash(connection: Connection) -> str:
+    """The hash (RIHS01) of the type of a topic: of its definition in the bag, otherwise as stored; empty if unknown."""
+    if connection.msgdef.data.strip():
+        try:
+            return types_of(connection).hash_rihs01(connection.msgtype)
+        except Exception:  # the definition cannot be parsed, or lacks a type
+            pass
+    return "" if connection.digest == UNKNOWN_HASH else connection.digest
+
+
+def hash_of_definitions(name: str, text_of: Callable[[str], str]) -> str:
+    """The hash (RIHS01) of a type; ``text_of`` returns the .msg file of a type, such as "std_msgs/msg/Header".
+
+    Raises:
+        ValueError: a definition cannot be parsed. Errors of ``text_of`` are passed on.
+    """
+    store, pending = get_typestore(Stores.EMPTY), [name]
+    while pending:
+        current = pending.pop()
+        if current in store.fielddefs:
+            continue
+        text = text_of(current)
+        try:
+            types = get_types_from_msg(text, current)
+            store.register(types)
+        except Exception as error:  # the parser raises many types
+            raise ValueError(f"the definition of {current} cannot be parsed: {error}") from error
+        pending += [nested for _, fields in types.values() for _, kind in fields for nested in _nested(kind)]
+    return str(store.hash_rihs01(name))
+
+
+def _nested(kind: Any) -> list[str]:
+    """The message types in the type of a field."""
+    node, detail = kind
+    if node == Nodetype.NAME:
+        return [str(detail)]
+    return [] if node == Nodetype.BASE else _nested(detail[0])
 
 
 @cache
@@ -87,23 +132,34 @@ def definition(connection: Connection) -> tuple[str, str]:
 
 
 def cdr(name: str, values: Values) -> bytes:
-    """Serialize a message of type ``name``, such as "face_expr_ros/msg/FacePose", from its fields."""
-    store = package_types()
-    return bytes(store.serialize_cdr(_object(store, name, values), name))
+    """Serialize a message of type ``name``, such as "face_expr_ros/msg/FacePose", from its fields.
+
+    See `serialization.cdr.MessageWriter` for their values; none may be missing.
+    """
+    return _writer(name)(values)
 
 
-def _object(store: Typestore, name: str, values: Mapping[str, Any]) -> Any:
-    fields = store.fielddefs[name][1]
-    return store.types[name](**{field: _field(store, kind, values[field]) for field, kind in fields})
+@cache
+def _writer(name: str) -> MessageWriter:
+    return MessageWriter(_KnownTypes(), name)
 
 
-def _field(store: Typestore, kind: Any, value: Any) -> Any:
-    node, detail = kind
+class _KnownTypes:
+    """The types of `package_types`, see `serialization.cdr.MessageTypes`."""
+
+    def fields(self, name: str) -> Mapping[str, FieldType]:
+        if name not in package_types().fielddefs:
+            raise CdrLayoutError(f"fields of type {name} are not supported")
+        return {field: _field_type(*kind) for field, kind in package_types().fielddefs[name][1]}
+
+    def default(self, name: str, field: str) -> Any:
+        raise KeyError(f"{name} has a field {field!r}, which is missing")
+
+
+def _field_type(node: Nodetype, detail: Any) -> FieldType:
     if node == Nodetype.NAME:
-        return _object(store, detail, value)
+        return FieldType(detail)
     if node == Nodetype.BASE:
-        return value.item() if isinstance(value, np.generic) else value
-    (element, name), _ = detail
-    if element == Nodetype.NAME:
-        return [_object(store, name, entry) for entry in value]
-    return list(value) if name[0] == "string" else np.ascontiguousarray(value, name[0]).ravel()
+        return FieldType(_IDL_NAMES.get(detail[0], detail[0]))
+    element = _field_type(*detail[0])
+    return FieldType(element.element, True, detail[1] if node == Nodetype.ARRAY else None)

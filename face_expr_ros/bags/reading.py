@@ -1,22 +1,24 @@
-"""Reading of rosbag2 bags: folders and single .mcap or .db3 files, also compressed or damaged."""
+"""Reading of rosbag2 bags: folders and single storage files, also compressed, damaged or mixed."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+import heapq
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
+from operator import itemgetter
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rosbags.interfaces import Connection, QosDurability
-from rosbags.rosbag2 import Reader
-from rosbags.rosbag2.errors import ReaderError
 
 from face_expr_ros.bags import BagError
-from face_expr_ros.bags.damaged import open_damaged
 from face_expr_ros.bags.messages import TF
-
-SUFFIXES = (".mcap", ".db3")
+from face_expr_ros.bags.storage.bag_folder import read_metadata, selected_files, storage_files
+from face_expr_ros.bags.storage.opening import open_storage
+from face_expr_ros.bags.storage.stored_file import ZSTD_MAGIC, StorageError, StoredFile, zstd
+from face_expr_ros.bags.storage.topics import SharedTopics
 
 
 class Message(NamedTuple):
@@ -34,14 +36,15 @@ class Message(NamedTuple):
 
 
 class Recording:
-    """A bag open for reading, up to its end or to the first damage.
+    """A bag open for reading. All of it is read that is intact.
 
     Attributes:
         path: the folder or file.
         connections: the topics.
-        start_ns, end_ns: times of the first and the last message; equal if there are no messages.
-        message_count: number of messages of all topics according to the bag.
-        damage: description of the damage, set when it is reached; empty if there is none.
+        left_out: other topics -> the reason why they are not read, such as messages that are not those of ROS 2.
+        start_ns, end_ns: times of the first and the last message; equal if there are no messages. Messages at time 0,
+            recorded before the first message of a simulated clock, do not count.
+        message_count: number of messages of all topics that are expected to be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -51,18 +54,19 @@ class Recording:
             BagError: there is no bag, or nothing of it can be read.
         """
         self.path = path
-        self.damage = ""
+        self._problems: list[str] = []
         self._stack = ExitStack()
-        self._last_ns: int | None = None
+        self._files: dict[str, StoredFile] = {}
         try:
-            self._readers: list[Any] = [self._stack.enter_context(Reader(path))]
-        except Exception as error:  # the type depends on the kind of damage
-            self._readers = self._open_damaged(error)
-        self.connections = _union(reader.connections for reader in self._readers)
-        starts = [reader.start_time for reader in self._readers if reader.message_count]
-        self.message_count = sum(reader.message_count for reader in self._readers)
-        self.start_ns = min(starts, default=0)
-        self.end_ns = max((reader.end_time - 1 for reader in self._readers if reader.message_count), default=0)
+            self._open_files()
+        except BaseException:
+            self._stack.close()
+            raise
+        files = list(self._files.values())
+        starts = [file.start_ns for file in files if file.start_ns is not None]
+        self.message_count = sum(file.message_count for file in files)
+        self.start_ns = min((start for start in starts if start), default=min(starts, default=0))
+        self.end_ns = max((file.end_ns for file in files if file.end_ns is not None), default=0)
 
     def __enter__(self) -> Recording:
         return self
@@ -72,18 +76,24 @@ class Recording:
     ) -> None:
         self._stack.close()
 
+    @property
+    def damage(self) -> str:
+        """What is missing, as far as it has been found; empty if nothing is. Reading may find more."""
+        found = [f"{name}: {sentence}" for name, file in self._files.items() for sentence in file.damage]
+        sentences = self._problems + found
+        return f"{self.path} is damaged: {'; '.join(sentences)}" if sentences else ""
+
     def messages(
         self, connections: Collection[Connection] = (), start_ns: int | None = None, stop_ns: int | None = None
     ) -> Iterator[Message]:
         """The messages of some or all topics in time order, from ``start_ns`` (inclusive) to ``stop_ns`` (exclusive).
 
-        They end at the first damage, which is then described by ``damage``.
+        Damaged parts are skipped, and described by ``damage``.
         """
-        selected = {_key(connection): connection for connection in connections or self.connections}
-        for reader in self._readers:
-            own = [connection for connection in reader.connections if _key(connection) in selected]
-            if own:
-                yield from self._read(reader, own, selected, start_ns, stop_ns)
+        selected = {_key(connection) for connection in connections or self.connections}
+        for group in _overlapping(list(self._files.values())):
+            parts = [self._read(file, selected, start_ns, stop_ns) for file in group]
+            yield from heapq.merge(*parts, key=itemgetter(1)) if len(parts) > 1 else parts[0]
 
     def latched_before(self, time_ns: int, excluded: Connection) -> list[Message]:
         """Messages that a subscriber at ``time_ns`` receives from latched topics, except from ``excluded``.
@@ -107,42 +117,42 @@ class Recording:
         for connection in self.connections:
             if connection.topic == topic:
                 return connection
+        if topic in self.left_out:
+            raise BagError(f"{topic} of {self.path} cannot be read: {self.left_out[topic]}")
         topics = ", ".join(sorted(connection.topic for connection in self.connections))
         raise BagError(f"{self.path} has no topic {topic!r}; it has {topics or 'none'}")
 
-    def _read(
-        self, reader: Any, own: list[Connection], selected: dict[Any, Connection], *bounds: int | None
-    ) -> Iterator[Message]:
-        messages = reader.messages(own, *bounds)
-        while True:
+    def _open_files(self) -> None:
+        if not storage_files(self.path):
+            raise BagError(f"expected a rosbag2 folder or a .mcap or .db3 file, got {str(self.path)!r}")
+        metadata = read_metadata(self.path)
+        paths, self._problems = selected_files(self.path, metadata)
+        folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="face_expr_bag_")))
+        for path in paths:
             try:
-                connection, time_ns, data = next(messages)
-            except StopIteration:
-                break
-            except Exception as error:  # the type depends on the kind of damage
-                self._record_damage(str(error))
-                return
-            self._last_ns = time_ns
-            yield Message(selected[_key(connection)], time_ns, data)
-        if getattr(reader, "damage", ""):
-            self._record_damage(reader.damage)
+                file = self._files[path.name] = open_storage(path, folder)
+                self._stack.callback(file.close)
+            except StorageError as error:
+                self._problems.append(f"{path.name}: {error}")
+        if not self._files:
+            raise BagError(f"nothing of {str(self.path)!r} can be read: {'; '.join(self._problems)}")
+        self._files = dict(sorted(self._files.items(), key=lambda entry: entry[1].start_ns or 0))
+        self._topics = SharedTopics(self._files, metadata)
+        self.connections, self.left_out = self._topics.connections, self._topics.left_out
+        self._problems += self._topics.problems
+        if not self.connections and self.left_out:
+            raise BagError(f"{self.path} has no topic of ROS 2: {_listed(self.left_out)}")
 
-    def _record_damage(self, reason: str) -> None:
-        last_ns = self.start_ns if self._last_ns is None else self._last_ns
-        seconds = (last_ns - self.start_ns) * 1e-9
-        self.damage = f"{self.path} is damaged: read {seconds:.3f} s, up to {last_ns} ns; {reason}"
-
-    def _open_damaged(self, error: Exception) -> list[Any]:
-        files = _files(self.path)
-        if not files:
-            raise BagError(
-                f"expected a rosbag2 folder or a .mcap or .db3 file, got {str(self.path)!r}: {error}"
-            ) from error
-        try:
-            return [self._stack.enter_context(_open_file(file)) for file in files]
-        except Exception as second:
-            self._stack.close()
-            raise BagError(f"nothing of {str(self.path)!r} can be read: {str(second) or repr(second)}") from error
+    def _read(
+        self, file: StoredFile, selected: set[tuple[str, str]], start_ns: int | None, stop_ns: int | None
+    ) -> Iterator[Message]:
+        channels = {
+            number: connection
+            for number, connection in self._topics.of_file(file).items()
+            if _key(connection) in selected
+        }
+        for time_ns, channel, data in file.messages(channels, start_ns, stop_ns) if channels else ():
+            yield Message(channels[channel], time_ns, _decompressed(data))
 
 
 def is_of(message: Message, connection: Connection) -> bool:
@@ -150,51 +160,27 @@ def is_of(message: Message, connection: Connection) -> bool:
     return _key(message.connection) == _key(connection)
 
 
-def is_bag(path: Path) -> bool:
-    """Whether a path is a bag, complete or not: a folder with the storage files of one bag, or a storage file."""
-    if path.is_file() or (path / "metadata.yaml").is_file():
-        return bool(_files(path))
-    one_name = len({_number(file)[0] for file in _files(path)}) == 1
-    return one_name and not any(entry.is_dir() for entry in path.iterdir())
+def _overlapping(files: list[StoredFile]) -> Iterator[list[StoredFile]]:
+    """The files in groups; only the times within a group overlap."""
+    group: list[StoredFile] = []
+    end_ns = 0
+    for file in files:
+        if group and (file.start_ns or 0) > end_ns:
+            yield group
+            group = []
+        group.append(file)
+        end_ns = max(end_ns, file.end_ns or 0)
+    yield group
 
 
-def _files(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path] if path.suffix in SUFFIXES else []
-    if not path.is_dir():
-        return []
-    return sorted((file for file in path.iterdir() if file.suffix in SUFFIXES), key=_number)
-
-
-def _number(file: Path) -> tuple[str, int, str]:
-    """Sort key: rosbag2 numbers the files of a bag, name_0.mcap ... name_10.mcap."""
-    name, _, number = file.stem.rpartition("_")
-    return (name, int(number), file.name) if number.isdecimal() else (file.stem, -1, file.name)
-
-
-def _open_file(file: Path) -> Any:
-    reader = Reader(file)
+def _decompressed(data: bytes) -> bytes:
+    """A message that may be compressed: the first byte of a serialized one is always 0."""
+    if not data.startswith(ZSTD_MAGIC):
+        return data
     try:
-        reader.open()
-    except ReaderError:
-        return open_damaged(file)
-    return _CompleteFile(reader)
-
-
-class _CompleteFile:
-    """An undamaged file of a damaged bag."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._reader, name)
-
-    def __enter__(self) -> _CompleteFile:
-        return self
-
-    def __exit__(self, *problem: object) -> None:
-        self._reader.close()
+        return zstd.decompress(data)
+    except zstd.ZstdError:  # its deserialization will fail and be reported
+        return data
 
 
 def _is_latched(connection: Connection) -> bool:
@@ -205,6 +191,8 @@ def _key(connection: Connection) -> tuple[str, str]:
     return connection.topic, connection.msgtype
 
 
-def _union(many: Iterable[Collection[Connection]]) -> list[Connection]:
-    """The topics of several files, each once."""
-    return list({_key(connection): connection for connections in many for connection in connections}.values())
+def _listed(left_out: dict[str, str]) -> str:
+    reasons = "; ".join(f"{topic}: {reason}" for topic, reason in left_out.items())
+    ros1 = any("'ros1'" in reason for reason in left_out.values())
+    hint = "; convert the original bag of ROS 1 with `rosbags-convert --src talk.bag --dst talk`" if ros1 else ""
+    return reasons + hint

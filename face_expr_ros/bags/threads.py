@@ -1,6 +1,7 @@
-"""Background threads: while one image is processed, the next one is decoded and the previous one is written.
+"""Background threads: while the faces of one image are measured, the next image is decoded and the previous one is
+finished and written.
 
-Both threads spend their time in system calls and decoders, which release the GIL. Results and their order are the same.
+Decoders, networks and system calls release the GIL. Results and their order are the same as in one thread.
 """
 
 from __future__ import annotations
@@ -65,10 +66,20 @@ class BackgroundWriter:
         self._thread = threading.Thread(target=self._run, name="background_writer", daemon=True)
         self._thread.start()
 
+    @property
+    def failed(self) -> bool:
+        """Whether a call has raised an error; no later call is run."""
+        return self._error is not None
+
     def put(self, call: Callable[[], None]) -> None:
         """Queue a call; waits while the queue is full."""
         self._raise()
         self._queue.put(call)
+
+    def wait(self) -> None:
+        """Wait for all calls so far, and raise the error of a failed one."""
+        self._queue.join()
+        self._raise()
 
     def close(self) -> None:
         """Wait for all calls, and raise the error of a failed one."""
@@ -93,4 +104,5 @@ class BackgroundWriter:
                     call()
                 except BaseException as error:
                     self._error = error
+            self._queue.task_done()
         self._at_end()

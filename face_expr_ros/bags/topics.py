@@ -9,8 +9,11 @@ from rosbags.interfaces import Connection
 from face_expr_ros.bags import BagError
 from face_expr_ros.bags.messages import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE
 from face_expr_ros.bags.reading import Recording
+from face_expr_ros.serialization.video_decoding import VIDEO_TYPES
 
 TRANSPORTS = {"raw": IMAGE, "compressed": COMPRESSED_IMAGE}
+_SUFFIXES = ("/compressed", "/ffmpeg", "/foxglove")  # of topics beside the raw image, by image_transport's plugins
+_UNREADABLE = {"theora_image_transport/msg/Packet": "Theora"}
 
 
 def checked_namespace(text: str) -> str:
@@ -27,7 +30,7 @@ def checked_namespace(text: str) -> str:
 
 
 def image_connection(recording: Recording, topic: str | None, transport: str) -> Connection:
-    """The image topic: the named one, or the only one of the bag.
+    """The image topic: the named one, or the only one of the bag. A video is used if there are no images.
 
     Args:
         recording: the bag.
@@ -39,27 +42,42 @@ def image_connection(recording: Recording, topic: str | None, transport: str) ->
     """
     if topic is not None:
         connection = recording.connection(topic)
-        if connection.msgtype not in TRANSPORTS.values():
+        if connection.msgtype not in (*TRANSPORTS.values(), *VIDEO_TYPES):
             raise BagError(f"expected an image topic ({_images_of(recording)}), got {topic} with {connection.msgtype}")
         return connection
     found = [connection for connection in recording.connections if connection.msgtype in TRANSPORTS.values()]
+    found = found or [connection for connection in recording.connections if connection.msgtype in VIDEO_TYPES]
     preferred = [connection for connection in found if connection.msgtype == TRANSPORTS[transport]]
     for choice in (found, preferred):
         if len(choice) == 1:
             return choice[0]
     if not found:
-        raise BagError(f"{recording.path} has no image topic (sensor_msgs/Image or CompressedImage)")
+        raise BagError(f"{recording.path} has no image topic (sensor_msgs/Image or CompressedImage){_hint(recording)}")
     raise BagError(f"{recording.path} has several image topics, select one with --topic: {_images_of(recording)}")
 
 
 def camera_info_connection(recording: Recording, images: Connection) -> Connection | None:
     """The CameraInfo topic of an image topic, by the naming rule of image_transport; None if the bag lacks it."""
-    base = images.topic.removesuffix("/compressed") if images.msgtype == COMPRESSED_IMAGE else images.topic
+    is_beside_raw = images.msgtype != IMAGE and images.topic.endswith(_SUFFIXES)
+    base = images.topic.rpartition("/")[0] if is_beside_raw else images.topic
     name = base.rpartition("/")[0] + "/camera_info"
     found = [entry for entry in recording.connections if (entry.topic, entry.msgtype) == (name, CAMERA_INFO)]
     return found[0] if found else None
 
 
 def _images_of(recording: Recording) -> str:
-    topics = [entry.topic for entry in recording.connections if entry.msgtype in TRANSPORTS.values()]
+    kinds = (*TRANSPORTS.values(), *VIDEO_TYPES)
+    topics = [entry.topic for entry in recording.connections if entry.msgtype in kinds]
     return ", ".join(sorted(topics)) or "none"
+
+
+def _hint(recording: Recording) -> str:
+    """Topics that may contain images but cannot be read, and why."""
+    videos = [
+        f"{entry.topic} is a video in {_UNREADABLE[entry.msgtype]}: play it, and record it as images with "
+        "`ros2 run image_transport republish`"
+        for entry in recording.connections
+        if entry.msgtype in _UNREADABLE
+    ]
+    others = [f"{topic} is left out: {reason}" for topic, reason in recording.left_out.items()]
+    return "".join(f"; {text}" for text in [*videos, *others])

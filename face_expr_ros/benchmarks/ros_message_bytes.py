@@ -13,13 +13,13 @@ from visualization_msgs.msg import Marker
 
 from face_expr_ros.core.config import OutputConfig
 from face_expr_ros.core.types import Face, Frame
+from face_expr_ros.drawing.meshes import MeshBuilder
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.msg import FaceArray
 from face_expr_ros.ros import encode
 from face_expr_ros.ros.cdr import create_writer
 from face_expr_ros.ros.mesh_cloud import mesh_cloud
 from face_expr_ros.ros.mesh_markers import MeshMarkers
-from face_expr_ros.ros.meshes import MeshBuilder
 from face_expr_ros.serialization.message_dicts import face_array_values
 
 _QUALITY = 90  # JPEG

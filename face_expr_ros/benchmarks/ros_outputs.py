@@ -29,6 +29,7 @@ from face_expr_ros.benchmarks.ros_listener import BenchError
 from face_expr_ros.benchmarks.ros_message_bytes import message_bytes
 from face_expr_ros.core.config import OutputConfig, PerceptionConfig
 from face_expr_ros.core.types import Face, Frame
+from face_expr_ros.drawing.meshes import ColoredMesh, MeshSet
 from face_expr_ros.drawing.overlays import annotate
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.msg import FaceArray, FaceExpression, FacePose, FaceShape
@@ -36,7 +37,6 @@ from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.ros.cdr import create_writer
 from face_expr_ros.ros.encode import image_bytes
 from face_expr_ros.ros.mesh_markers import MeshMarkers
-from face_expr_ros.ros.meshes import ColoredMesh, MeshSet
 from face_expr_ros.ros.outputs import Outputs
 from face_expr_ros.serialization.image_decoding import decode_image
 from face_expr_ros.serialization.message_dicts import face_array_values

@@ -6,20 +6,22 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from face_expr_ros.benchmarks.annotation import measure_annotation
 from face_expr_ros.benchmarks.clips import person
 from face_expr_ros.benchmarks.fitting import measure_fitting
+from face_expr_ros.benchmarks.floor import measure_floor
 from face_expr_ros.benchmarks.machine import machine
 from face_expr_ros.benchmarks.pipeline import measure_faces, measure_memory, measure_sizes
 from face_expr_ros.benchmarks.ros_cameras import FRAMES, several_cameras
 from face_expr_ros.benchmarks.ros_live import end_to_end
 from face_expr_ros.benchmarks.ros_outputs import measure_outputs
 from face_expr_ros.core.types import Frame
-from face_expr_ros.perception.mediapipe_version import INSTALL, has_solutions
 from face_expr_ros.ros.environment import prepare_environment
 
 
@@ -34,6 +36,7 @@ class Workload:
         runs, object_runs: runs of each publication, and of the marker as message objects, which takes a second.
         live_seconds: duration of the four end-to-end runs: 30 and 60 Hz, without and with mesh.
         cameras, camera_seconds: numbers of cameras, and the duration for each.
+        annotated_frames: images of the annotated bag.
     """
 
     frames: int
@@ -45,10 +48,11 @@ class Workload:
     live_seconds: tuple[float, ...]
     cameras: tuple[int, ...]
     camera_seconds: float
+    annotated_frames: int = 600
 
 
 QUICK = Workload(300, 40, 30, 300, 50, 2, (5.0, 5.0, 5.0, 5.0), (), 0.0)
-FULL = Workload(3000, 200, 200, 10_000, 300, 5, (30.0, 30.0, 30.0, 60.0), (1, 2, 4), 15.0)
+FULL = Workload(3000, 200, 200, 10_000, 300, 5, (30.0, 30.0, 30.0, 60.0), (1, 2, 4), 15.0, 3000)
 
 
 def measure(workload: Workload) -> dict[str, Any]:
@@ -56,7 +60,7 @@ def measure(workload: Workload) -> dict[str, Any]:
 
     Returns:
         What `measure_floor`, `measure_outputs`, `end_to_end`, `measure_faces`, `measure_sizes`, `measure_memory`,
-        `measure_fitting`, `several_cameras` and `machine` return.
+        `measure_annotation`, `measure_fitting`, `several_cameras` and `machine` return.
 
     Raises:
         BenchError: a process exits unexpectedly, or messages are not received.
@@ -65,7 +69,7 @@ def measure(workload: Workload) -> dict[str, Any]:
     result: dict[str, Any] = {"machine": machine()}
     _print_status("rendering the frames ...")
     clip = person()
-    result |= _measure_floor(clip, workload.frames)
+    result |= measure_floor(clip, workload.frames)
     _print_status("measuring publishers ...")
     result |= measure_outputs(clip, workload.runs, workload.object_runs)
     with tempfile.TemporaryDirectory() as folder:
@@ -79,20 +83,20 @@ def measure(workload: Workload) -> dict[str, Any]:
     result |= measure_faces(workload.faces_frames)
     result |= measure_sizes(clip, workload.size_frames)
     result |= measure_memory(clip, workload.memory_frames)
+    result |= _measure_annotation(clip, workload.annotated_frames)
     _print_status("measuring the fitting network ...")
     result |= measure_fitting()
     result["machine"]["load_at_end"] = machine()["load"]
     return result
 
 
-def _measure_floor(clip: Sequence[Frame], frames: int) -> dict[str, Any]:
-    """What `measure_floor` returns; nothing where MediaPipe, which is a part of the floor, is not installed."""
-    if not has_solutions():
-        _print_status(f"the ratio to bare MediaPipe and ONNX Runtime is left out: it needs {INSTALL}")
+def _measure_annotation(clip: Sequence[Frame], frames: int) -> dict[str, Any]:
+    """What `measure_annotation` returns; nothing where rosbags is not installed."""
+    if find_spec("rosbags") is None:
+        _print_status("the annotation of a bag is left out: pip install rosbags")
         return {}
-    from face_expr_ros.benchmarks.floor import measure_floor
-
-    return measure_floor(clip, frames)
+    _print_status("measuring the annotation of a bag ...")
+    return measure_annotation(clip, frames)
 
 
 def _print_status(text: str) -> None:

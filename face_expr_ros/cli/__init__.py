@@ -6,33 +6,43 @@ Exit status 0: the work was done; 1: it was not; 2: wrong usage or input, with o
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
 
 from face_expr_ros import __version__
-from face_expr_ros.cli import bags, evaluate, files, models, run, soak, training, web
+from face_expr_ros.cli import avatar, bags, calibrate, evaluate, files, models, run, soak, take, training, web
+from face_expr_ros.cli.common import VERBOSE, add_verbose_option
+from face_expr_ros.core.native_output import SHOW, lower_log_levels
 from face_expr_ros.core.signals import terminate_as_interrupt
 
+# Packages whose name is not that of their module.
+PACKAGES = {"cv2": "opencv-python-headless", "pythonosc": "python-osc", "yaml": "PyYAML"}
 _ROS_MODULES = ("ament_index_python", "builtin_interfaces", "rcl_interfaces", "rclpy", "sensor_msgs", "std_msgs")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
-@click.option("--traceback", is_flag=True, help="Show the traceback of an error.")
-def face_expr(traceback: bool) -> None:
+def face_expr() -> None:
     """Estimate head pose, face shape and expression from camera images."""
 
 
 for verb in (
-    run.demo, run.doctor, run.calibrate, files.image, files.video, evaluate.evaluate, run.bench, soak.soak,
-    models.fetch_models, training.synthesize, training.train, web.web, bags.annotate, bags.export, bags.replay,
+    run.demo, run.doctor, calibrate.calibrate, avatar.avatar, web.web, files.image, files.video, take.take,
+    bags.annotate,
+    bags.export, bags.replay, evaluate.evaluate, run.bench, soak.soak, models.fetch_models, training.synthesize,
+    training.train,
 ):  # fmt: skip
     face_expr.add_command(verb)
+add_verbose_option(face_expr)
 
 
 def main() -> int:
     """Run a verb and return the exit status; SIGTERM interrupts it as Ctrl-C does."""
+    verbose = VERBOSE in sys.argv
+    os.environ.update({SHOW: "1"} if verbose else {})
+    lower_log_levels()
     try:
         with terminate_as_interrupt():
             return face_expr(standalone_mode=False) or 0
@@ -42,18 +52,27 @@ def main() -> int:
         error.show()
         return error.exit_code
     except ModuleNotFoundError as error:
-        if "--traceback" in sys.argv or not is_ros_module(error.name):
+        if verbose:
             raise
-        print(
-            f"face_expr: this verb requires ROS 2 ({error}): source a ROS 2 installation first, or use ./run",
-            file=sys.stderr,
-        )
+        print(f"face_expr: {missing_module(error)}", file=sys.stderr)
         return 2
     except Exception as error:
-        if "--traceback" in sys.argv or not is_input_error(error):
+        if verbose:
             raise
-        print(f"face_expr: {error}", file=sys.stderr)
-        return 2
+        if is_input_error(error):
+            print(f"face_expr: {error}", file=sys.stderr)
+            return 2
+        bug = f"internal error, {type(error).__name__}: {error}"
+        print(f"face_expr: {bug}; run it again with {VERBOSE} and report the traceback", file=sys.stderr)
+        return 1
+
+
+def missing_module(error: ModuleNotFoundError) -> str:
+    """What to install for a module that cannot be imported."""
+    if is_ros_module(error.name):
+        return f"this verb requires ROS 2 ({error}): source a ROS 2 installation first, or use ./run"
+    package = PACKAGES.get(error.name or "", error.name)
+    return f"this verb requires {package}, which is not installed: pip install {package}"
 
 
 def is_input_error(error: Exception) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from face_expr_ros.cli.common import json_option, print_result, write_json
+from face_expr_ros.cli.common import OutputFile, json_option, print_result, write_json
 from face_expr_ros.cli.outputs import check_outputs
 
 Folder = click.Path(path_type=Path)
@@ -16,6 +16,7 @@ PRINTED = (
     "messages_in", "frames", "frames_with_face", "faces", "images_left_out", "recorded_seconds", "seconds",
     "realtime_factor",
 )  # fmt: skip
+TIMES = ("cpu_ms", "thread_ms")  # per image; absent when nothing was annotated
 
 
 @click.command()
@@ -50,6 +51,30 @@ PRINTED = (
     help="Duration of each file of OUT, in seconds; an interrupted run resumes after the last complete file.",
 )
 @click.option(
+    "--markers/--no-markers",
+    default=True,
+    show_default=True,
+    help="Add mesh_markers, which RViz and Foxglove display without a node.",
+)
+@click.option(
+    "--annotated/--no-annotated",
+    default=False,
+    show_default=True,
+    help="Add the annotated image as JPEG, annotated/compressed.",
+)
+@click.option(
+    "--drawing-rate",
+    type=click.FloatRange(min=0),
+    default=10.0,
+    show_default=True,
+    help="Maximum rate of mesh_markers and of the annotated image, Hz; 0 draws every image.",
+)
+@click.option(
+    "--marker-detail",
+    type=click.Choice(("full", "decimated", "facemesh")),
+    help="Resolution of mesh_markers, instead of the coarsest one that the face model has.",
+)
+@click.option(
     "--jobs",
     type=click.IntRange(min=1),
     default=1,
@@ -62,13 +87,15 @@ PRINTED = (
 @json_option
 def annotate(
     source: Path, out: Path, topic: str | None, bundle: str | None, params: Path | None, namespace: str, start: float,
-    stop: float | None, storage: str, split: float, jobs: int, scheduler: str | None, json_file: Path | None,
+    stop: float | None, storage: str, split: float, markers: bool, annotated: bool, drawing_rate: float,
+    marker_detail: str | None, jobs: int, scheduler: str | None, json_file: Path | None,
 ) -> int:  # fmt: skip
     """Add face topics to a rosbag2 recording.
 
     IN is a bag, or a folder of bags. OUT is a new bag, or a folder of new bags, with all messages of IN and the topics
     that the perception node would have published.
     """
+    from face_expr_ros.bags.drawings import DrawingOptions
     from face_expr_ros.bags.job import Job
     from face_expr_ros.bags.many import annotate_many, jobs_of
     from face_expr_ros.bags.parameters import perception_config_of
@@ -78,7 +105,8 @@ def annotate(
     if stop is not None and stop <= start:
         raise click.UsageError(f"expected --to after --from ({start:g} s), got {stop:g} s")
     config = perception_config_of(params, {} if bundle is None else {"bundle": bundle})
-    job = Job(source, out, config, topic, checked_namespace(namespace), start, stop, storage, split)
+    drawings = DrawingOptions(markers, annotated, drawing_rate, marker_detail)
+    job = Job(source, out, config, topic, checked_namespace(namespace), start, stop, storage, split, drawings)
     tasks = jobs_of(job)
     if len(tasks) == 1 and tasks[0] == job and scheduler is None:
         return _annotate_one(job, json_file)
@@ -87,8 +115,9 @@ def annotate(
     for outcome in result["bags"]:
         _warn(outcome)
     failed = len(result["failed"])
-    print_result({name: result[name] for name in PRINTED})
-    print_result({"bags annotated": len(result["bags"]) - failed, "bags failed": failed})
+    damaged = sum(bool(outcome.get("damage")) for outcome in result["bags"])
+    print_result({name: result[name] for name in (*PRINTED, *TIMES) if name in result})
+    print_result({"bags annotated": len(result["bags"]) - failed, "bags failed": failed, "bags damaged": damaged})
     for failure in result["failed"]:
         click.echo(f"not annotated: {failure['source']}: {failure['error']}", err=True)
     write_json(json_file, result)
@@ -104,13 +133,15 @@ def _annotate_one(job: Any, json_file: Path | None) -> int:
         click.echo(f"{result['out']} is already complete", err=True)
     elif result["resumed_at"]:
         click.echo(f"resumed an interrupted run after {result['resumed_at']} messages", err=True)
-    print_result({name: result[name] for name in PRINTED})
+    print_result({name: result[name] for name in (*PRINTED, *TIMES) if name in result})
     write_json(json_file, result)
     return 0
 
 
 def _warn(outcome: dict[str, Any]) -> None:
     """Print the parts of a bag that could not be read."""
+    for topic, reason in outcome.get("left_out", {}).items():
+        click.echo(f"{topic} was skipped: {reason}", err=True)
     if outcome.get("damage"):
         click.echo(outcome["damage"], err=True)
     if outcome.get("problem"):
@@ -123,27 +154,45 @@ def _warn(outcome: dict[str, Any]) -> None:
 @click.option(
     "--csv",
     "table",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OutputFile(),
     help="Write a CSV table, one row per face and frame.",
 )
+@click.option("--parquet", type=OutputFile(), help="Write the table as Parquet; requires pyarrow.")
 @click.option(
-    "--parquet", type=click.Path(dir_okay=False, path_type=Path), help="Write the table as Parquet; requires pyarrow."
+    "--vmd-like", "--keyframes", "keys", type=OutputFile(),
+    help="Write JSON keyframes of the head bone and of one morph per blendshape.",
+)  # fmt: skip
+@click.option(
+    "--live-link",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write one face as a CSV file of the app Live Link Face: Timecode, BlendShapeCount and 61 values.",
 )
 @click.option(
-    "--vmd-like", "--keyframes", "keys", type=click.Path(dir_okay=False, path_type=Path),
-    help="Write JSON keyframes of the head bone and of one morph per blendshape.",
+    "--foxglove",
+    "layout",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a layout for Foxglove that shows this bag.",
+)
+@click.option("--face", help="Face of --live-link; required if the bag has several.")
+@click.option(
+    "--timecode-rate", type=click.IntRange(1, 240), default=60, show_default=True,
+    help="Frames per second of the timecodes of --live-link; the app's importers expect 60.",
 )  # fmt: skip
 @json_option
 def export(
-    bag: Path, topic: str | None, table: Path | None, parquet: Path | None, keys: Path | None, json_file: Path | None
-) -> int:
-    """Export the faces of an annotated bag as tables or keyframes."""
+    bag: Path, topic: str | None, table: Path | None, parquet: Path | None, keys: Path | None, live_link: Path | None,
+    layout: Path | None, face: str | None, timecode_rate: int, json_file: Path | None,
+) -> int:  # fmt: skip
+    """Export the faces of an annotated bag: tables, keyframes, a take of Live Link Face, a layout for Foxglove."""
     from face_expr_ros.bags.export import export as export_bag
+    from face_expr_ros.bags.live_link_take import live_link_take
 
-    if table is None and parquet is None and keys is None:
-        raise click.UsageError("expected an output: give --csv, --parquet or --vmd-like with a file")
-    check_outputs([bag], {"--csv": table, "--parquet": parquet, "--vmd-like": keys, "--json": json_file})
-    result = export_bag(bag, topic, table, parquet, keys)
+    outputs = {"--csv": table, "--parquet": parquet, "--vmd-like": keys, "--live-link": live_link, "--foxglove": layout}
+    if not any(outputs.values()):
+        raise click.UsageError(f"expected an output: give {', '.join(outputs)} with a file")
+    check_outputs([bag], {**outputs, "--json": json_file})
+    others = [] if live_link is None else [live_link_take(live_link, face, timecode_rate)]
+    result = export_bag(bag, topic, table, parquet, keys, layout, others)
     _warn(result)
     print_result({name: result[name] for name in ("messages_in", "frames", "faces", "seconds", "realtime_factor")})
     write_json(json_file, result)
@@ -178,8 +227,6 @@ def replay(
     only = tuple(filter(None, (topics or "").split(",")))
     result = replay_bag(bag, ReplayOptions(rate, loop, clock, only, wait_for))
     _warn(result)
-    for topic, reason in result["left_out"].items():
-        click.echo(f"{topic} was skipped: {reason}", err=True)
     print_result({name: result[name] for name in ("messages_in", "frames", "faces", "seconds", "realtime_factor")})
     write_json(json_file, result)
     return 0

@@ -14,9 +14,26 @@ from face_expr_ros.core.atomic_files import write_text
 if TYPE_CHECKING:
     from face_expr_ros.core.config import PerceptionConfig
 
-json_option = click.option(
-    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the result as JSON."
-)
+
+class OutputFile(click.Path):
+    """A file to write: its folder must exist, so that a mistyped name is refused before the work."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path.
+
+        Raises:
+            BadParameter: it is a folder, or its folder does not exist.
+        """
+        path: Path = super().convert(value, param, ctx)  # type: ignore[assignment]  # click's stubs ignore path_type
+        if not path.parent.is_dir():
+            self.fail(f"there is no folder {str(path.parent)!r}: create it first", param, ctx)
+        return path
+
+
+json_option = click.option("--json", "json_file", type=OutputFile(), help="Write the result as JSON.")
 source_option = click.option(
     "--source", default="synthetic", show_default=True,
     help="Images: synthetic, device:N, a URL (rtsp://host/stream), a video file, an image file or a folder of images.",
@@ -26,6 +43,17 @@ camera_info_option = click.option(
     help="Calibration of the camera: a YAML file of ROS's camera_calibration.",
 )  # fmt: skip
 bundle_option = click.option("--bundle", default="open", show_default=True, help="Face model and weights.")
+
+VERBOSE = "--verbose"  # read from the command line before click, so that native libraries start quiet
+
+
+def add_verbose_option(command: click.Command) -> None:
+    """Accept ``--verbose`` for a verb, and for all verbs of a group."""
+    text = "Show log lines of native libraries, and the traceback of an error."
+    command.params.append(click.Option([VERBOSE], is_flag=True, expose_value=False, help=text))
+    for verb in command.commands.values() if isinstance(command, click.Group) else ():
+        add_verbose_option(verb)
+
 
 landmarks_option = click.option("--landmarks", help="Landmark backend: a value of landmarks.backend.")
 task_option = click.option(

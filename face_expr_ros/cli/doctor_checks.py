@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import platform
 import shutil
@@ -41,9 +42,16 @@ IMPORTS = (
     ("cv2", ("opencv-contrib-python", "opencv-python", "opencv-python-headless"), INSTALL),
     ("ai_edge_litert", ("ai-edge-litert",), INSTALL),
     ("onnxruntime", ("onnxruntime",), INSTALL),
+    ("face_expr_ros.kernels.rasterizer", (), BUILD),
+)
+# Of the nodes, and of the verbs demo, calibrate, replay and bench.
+ROS_IMPORTS = (
     ("rclpy", ("rclpy", "ros-rclpy"), "start this through ./run exec, or source a ROS 2 installation"),
     ("face_expr_ros.msg", (), BUILD),
-    ("face_expr_ros.kernels.rasterizer", (), BUILD),
+)
+WITHOUT_ROS = (
+    "not installed; needed by the nodes and by demo, calibrate, replay and bench only: start those through ./run, or "
+    "source a ROS 2 installation"
 )
 Level = Literal["ok", "note", "problem"]
 
@@ -86,14 +94,9 @@ def examine(*, probe: bool = True) -> Report:
         *(examine_import(*entry) for entry in IMPORTS),
         examine_backends(),
         *(bundle_finding(name, state) for name, state in bundles.items()),
-        *examine_ros_settings(os.environ),
-        examine_profile(os.environ),
-        examine_shared_memory(Path("/dev/shm")),
-        examine_other_users(Path("/dev/shm")),
         examine_cameras(Path("/dev")),
+        *(examine_ros(probe) if has_ros(os.environ) else (Finding("note", "ROS 2", WITHOUT_ROS),)),
     ]
-    if probe:
-        findings.append(examine_transport(os.environ))
     values = {
         "python": platform.python_version(),
         "ros_distro": ros_distro(os.environ),
@@ -104,6 +107,26 @@ def examine(*, probe: bool = True) -> Report:
         "bundles": bundles,
     }
     return Report(tuple(findings), values)
+
+
+def has_ros(environment: Mapping[str, str]) -> bool:
+    """Whether ROS 2 is installed or sourced; without it the package is complete but for the nodes."""
+    try:
+        found = importlib.util.find_spec("rclpy") is not None
+    except (ImportError, ValueError):
+        found = False
+    return found or bool(environment.get("ROS_DISTRO"))
+
+
+def examine_ros(probe: bool) -> Iterator[Finding]:
+    """Check ROS 2 and the transport of images between processes; see `examine`."""
+    yield from (examine_import(*entry) for entry in ROS_IMPORTS)
+    yield from examine_ros_settings(os.environ)
+    yield examine_profile(os.environ)
+    yield examine_shared_memory(Path("/dev/shm"))
+    yield examine_other_users(Path("/dev/shm"))
+    if probe:
+        yield examine_transport(os.environ)
 
 
 def version(*distributions: str) -> str | None:

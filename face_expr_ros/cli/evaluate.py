@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from face_expr_ros.cli.common import (
+    OutputFile,
     bundle_option,
     json_option,
     landmark_settings,
@@ -20,7 +21,7 @@ from face_expr_ros.cli.common import (
 from face_expr_ros.cli.outputs import check_outputs
 from face_expr_ros.core.atomic_files import write_text
 
-_file = click.Path(dir_okay=False, path_type=Path)
+_file = OutputFile()
 _folder = click.Path(exists=True, file_okay=False, path_type=Path)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from face_expr_ros.cli.common import (
+    OutputFile,
     bundle_option,
     camera_info_option,
     json_option,
@@ -21,18 +22,41 @@ from face_expr_ros.core.config import DRAW_MODES, PerceptionConfig
 
 Verb = Callable[..., Any]
 MAX_FACES = 20  # of one image, which has no frame rate to keep up with
+BATCH_OPTIONS = "--jsonl, --csv, --parquet or --out"
+
+sources_argument = click.argument(
+    "sources", metavar="IN...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
+)
 
 
-def product_options(verb: Verb) -> Verb:
-    """Options for the drawing, the export and the smoothing."""
+def file_options(verb: Verb) -> Verb:
+    """Options for the outputs, the drawing, the smoothing and the camera."""
     for option in (
+        bundle_option,
+        camera_info_option,
+        click.option(
+            "--field-of-view", type=click.FloatRange(5, 170), metavar="DEGREES",
+            help="Vertical field of view of a camera without --camera-info.  [default: 63]",
+        ),
+        click.option("--max-faces", type=click.IntRange(1, 100), help="Maximum number of faces."),
         click.option(
             "--smooth", type=click.Choice(("none", "one_euro", "window")), default="one_euro", show_default=True,
             help="Temporal filter.",
         ),
         click.option("--export", type=click.Choice(("obj", "ply")), help="Write the mesh of each face beside --out."),
         click.option(
+            "--side-by-side", type=click.Choice(("mesh", "avatar")),
+            help="Draw beside the original: the fitted mesh, or a rendered person with the same expression.",
+        ),
+        click.option(
             "--draw", type=click.Choice(DRAW_MODES), default="annotated", show_default=True, help="Overlay of --out."
+        ),
+        click.option("--parquet", type=OutputFile(), help="The rows of --csv as a Parquet file; requires pyarrow."),
+        click.option("--csv", "table", type=OutputFile(), help="Write a CSV table, one row per face and image."),
+        click.option("--jsonl", type=OutputFile(), help="Write one JSON line per image."),
+        click.option(
+            "--out", type=click.Path(path_type=Path),
+            help="Write the drawn file; for several inputs, a folder of drawn files.",
         ),
     ):  # fmt: skip
         verb = option(verb)
@@ -40,87 +64,95 @@ def product_options(verb: Verb) -> Verb:
 
 
 @click.command()
-@click.argument("sources", metavar="IN...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the annotated image.")
-@click.option(
-    "--jsonl",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="For several images, or folders of images: write one JSON line per image.",
-)
-@product_options
-@camera_info_option
-@bundle_option
+@sources_argument
+@file_options
 @json_option
-def image(
-    sources: tuple[Path, ...], out: Path | None, jsonl: Path | None, draw: str, export: str | None, smooth: str,
-    camera_info: Path | None, bundle: str, json_file: Path | None,
-) -> int:  # fmt: skip
-    """Detect faces in an image file; with --jsonl, in several files or folders."""
-    config = perception_config(bundle, {"smoothing.method": smooth, "landmarks.max_faces": MAX_FACES})
-    if jsonl is not None:
-        if out or export or json_file:
-            raise click.UsageError("--jsonl cannot be combined with --out, --export and --json, which take one image")
-        return _many_images(sources, jsonl, config, camera_info)
-    return _one_image(_only(sources), out, draw, export, json_file, config, camera_info)
+def image(sources: tuple[Path, ...], json_file: Path | None, **options: Any) -> int:
+    """Detect faces in image files.
 
+    IN are images or folders of images. An interrupted run over several images continues when it is started again.
+    """
+    from face_expr_ros.cli.file_inputs import still_files
+    from face_expr_ros.cli.file_run import FileRun
+    from face_expr_ros.cli.process_stills import analyze_image, analyze_stills, check_image_name
 
-def _only(sources: tuple[Path, ...]) -> Path:
-    if len(sources) > 1:
-        raise click.UsageError("several images need --jsonl, the file with one line per image")
-    if sources[0].is_dir():
-        raise click.UsageError(f"File {str(sources[0])!r} is a directory; a folder of images needs --jsonl")
-    return sources[0]
-
-
-def _one_image(
-    source: Path, out: Path | None, draw: str, export: str | None, json_file: Path | None, config: PerceptionConfig,
-    camera_info: Path | None,
-) -> int:  # fmt: skip
-    from face_expr_ros.cli.process_files import Products, analyze_image
-
-    check_outputs([source, *filter(None, [camera_info])], {"--out": out, "--json": json_file}, export)
-    result = analyze_image(source, Products(out, draw, export), config, camera_info)
-    click.echo(f"faces: {len(result['faces'])}")
-    for file in result.get("exported", ()):
-        click.echo(f"written: {file}")
-    write_json(json_file, result)
-    return 0
-
-
-def _many_images(sources: tuple[Path, ...], jsonl: Path, config: PerceptionConfig, camera_info: Path | None) -> int:
-    from face_expr_ros.cli.process_stills import analyze_stills
-
-    check_outputs([*sources, *filter(None, [camera_info])], {"--jsonl": jsonl})
-    counts = analyze_stills(sources, jsonl, config, camera_info)
+    config = _config(options, {"landmarks.max_faces": options["max_faces"] or MAX_FACES})
+    run = FileRun("image", still_files(sources), _is_batch(sources, options), options, _tell)
+    check_outputs(run.inputs, {**run.outputs, "--json": json_file}, options["export"])
+    for out in filter(None, run.drawn):
+        check_image_name(out)
+    if run.targets.is_empty:
+        result = analyze_image(run.files[0], run.products, config, options["camera_info"])
+        click.echo(f"faces: {len(result['faces'])}")
+        for file in result.get("exported", ()):
+            click.echo(f"written: {file}")
+        write_json(json_file, result)
+        return 0
+    if json_file:
+        raise click.UsageError("--json takes one image without --jsonl, --csv, --parquet and a folder")
+    with run.results(config) as results:
+        counts = analyze_stills(run.files, run.drawn, results, run.products, config, options["camera_info"])
     click.echo(f"images: {counts.images}, with a face: {counts.with_face}, unreadable: {counts.unreadable}")
     return 1 if counts.unreadable else 0
 
 
 @click.command()
-@click.argument("source", metavar="IN", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the annotated video (.mp4).")
-@product_options
-@click.option("--jsonl", type=click.Path(dir_okay=False, path_type=Path), help="Write one JSON line per frame.")
+@sources_argument
+@file_options
 @click.option(
     "--neutral-at",
     type=click.FloatRange(min=0),
     metavar="SECONDS",
     help="Use the expression of each face in the second before this time as its neutral from then on.",
 )
-@camera_info_option
-@bundle_option
-def video(
-    source: Path, out: Path | None, draw: str, export: str | None, smooth: str, jsonl: Path | None,
-    neutral_at: float | None, camera_info: Path | None, bundle: str,
-) -> int:  # fmt: skip
-    """Detect faces in every frame of a video file."""
-    from face_expr_ros.cli.process_files import Products, analyze_video
+@json_option
+def video(sources: tuple[Path, ...], json_file: Path | None, neutral_at: float | None, **options: Any) -> int:
+    """Detect faces in every frame of video files.
 
-    check_outputs([source, *filter(None, [camera_info])], {"--out": out, "--jsonl": jsonl}, export)
-    config = perception_config(bundle, {"smoothing.method": smooth})
-    products = Products(out, draw, export)
-    result = analyze_video(
-        source, products, jsonl, config, lambda text: click.echo(text, err=True), neutral_at, camera_info
-    )
+    IN are videos or folders of videos. An interrupted run continues after the last complete video when it is started
+    again.
+    """
+    from face_expr_ros.cli.file_inputs import video_files
+    from face_expr_ros.cli.file_run import FileRun
+    from face_expr_ros.cli.process_videos import analyze_video, analyze_videos
+    from face_expr_ros.drawing.video_writer import check_video
+
+    config = _config(options, {"landmarks.max_faces": options["max_faces"]} if options["max_faces"] else {})
+    run = FileRun("video", video_files(sources), _is_batch(sources, options), options, _tell)
+    check_outputs(run.inputs, {**run.outputs, "--json": json_file}, options["export"])
+    for out in filter(None, run.drawn):
+        check_video(out)
+    settings = (config, _tell, neutral_at, options["camera_info"])
+    with run.results(config, neutral_at=neutral_at) as results:
+        if run.is_folder:
+            result = analyze_videos(run.files, run.drawn, results, run.products, *settings)
+        else:
+            (file,) = run.files
+            result = analyze_video(
+                file, run.products, lambda record: results.add({"file": file.name} | record), *settings
+            )
+            results.complete(file)
     print_result(result)
-    return 0
+    write_json(json_file, result)
+    return 1 if result.get("unreadable") else 0
+
+
+def _config(options: dict[str, Any], changes: dict[str, Any]) -> PerceptionConfig:
+    if options["field_of_view"] is not None:
+        if options["camera_info"] is not None:
+            raise click.UsageError("expected at most one of --field-of-view and --camera-info, got both")
+        changes["fitting.field_of_view"] = options["field_of_view"]
+    return perception_config(options["bundle"], {"smoothing.method": options["smooth"], **changes})
+
+
+def _is_batch(sources: Sequence[Path], options: dict[str, Any]) -> bool:
+    """Whether several files are processed, which need an output."""
+    batch = len(sources) > 1 or sources[0].is_dir()
+    if batch and not any(options[name] for name in ("jsonl", "table", "parquet", "out")):
+        what = f"{str(sources[0])!r} is a folder, which needs" if len(sources) == 1 else "several files need"
+        raise click.UsageError(f"{what} an output: {BATCH_OPTIONS}")
+    return batch
+
+
+def _tell(text: str) -> None:
+    click.echo(text, err=True)

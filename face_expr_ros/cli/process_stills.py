@@ -1,8 +1,7 @@
-"""Batch processing of still images: one JSON line of faces per image."""
+"""`face_expr image`: one still image, or many with a line of results each."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -10,18 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 
-from face_expr_ros.core.atomic_files import atomic_text_file
+from face_expr_ros.cli.batch_results import BatchResults
+from face_expr_ros.cli.file_inputs import file_names
+from face_expr_ros.cli.process_files import Products, frame_of
+from face_expr_ros.core.atomic_files import atomic_path
 from face_expr_ros.core.config import PerceptionConfig
-from face_expr_ros.core.geometry import default_camera
 from face_expr_ros.core.progress import progress
-from face_expr_ros.core.types import Camera, Frame
+from face_expr_ros.core.types import Camera
+from face_expr_ros.drawing.line_drawing import Image
+from face_expr_ros.drawing.mesh_export import export_faces
 from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.serialization.json_records import face_record
-from face_expr_ros.sources.calibration import read_calibration_file, resized
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+from face_expr_ros.sources.calibration import read_calibration_file
+from face_expr_ros.sources.image_files import read_image
+from face_expr_ros.sources.source_frame import SourceError
 
 
 @dataclass(frozen=True)
@@ -33,52 +35,109 @@ class Counts:
     unreadable: int
 
 
+class StillAnalysis:
+    """Detects the faces of single images and writes the requested products. A context.
+
+    Raises:
+        ValueError: a product is not supported by the face model.
+    """
+
+    def __init__(self, products: Products, config: PerceptionConfig, calibration: Path | None = None) -> None:
+        self._camera: Camera | None = None if calibration is None else read_calibration_file(calibration)
+        self._products, self._config = products, config
+        self._pipeline = Pipeline(config)
+        self._model = self._pipeline.model
+        products.check(self._model)
+        self._draw = products.drawer(self._model, in_frame=False)
+
+    def close(self) -> None:
+        """Free the networks."""
+        self._pipeline.close()
+
+    def __call__(self, source: Path, out: Path | None) -> dict[str, Any]:
+        """The record of an image file: ``faces``, and ``exported`` where 3D files were written.
+
+        Args:
+            source: the image.
+            out: the drawn image, or None.
+
+        Raises:
+            SourceError: the image cannot be read.
+            ValueError, OSError: a product cannot be written.
+        """
+        frame = frame_of(read_image(source), 0, self._config, self._camera)
+        faces = self._pipeline.still(frame)
+        record: dict[str, Any] = {"faces": [face_record(face) for face in faces]}
+        if out is not None:
+            write_image(out, self._draw(frame, faces))
+            if self._products.export is not None:
+                files = export_faces(self._products.export, out, frame, faces, self._model)
+                record["exported"] = [str(file) for file in files]
+        return record
+
+
+def analyze_image(
+    source: Path, products: Products, config: PerceptionConfig, calibration: Path | None = None
+) -> dict[str, Any]:
+    """Detect the faces of one image file, write the requested products, and return the record of ``--json``.
+
+    Raises:
+        ValueError: the image cannot be read, or a product cannot be made or written.
+        OSError: a product cannot be written.
+    """
+    with closing(StillAnalysis(products, config, calibration)) as analyze:
+        return analyze(source, products.out)
+
+
 def analyze_stills(
-    paths: Sequence[Path], jsonl: Path, config: PerceptionConfig, calibration: Path | None = None
+    files: Sequence[Path],
+    drawn: Sequence[Path | None],
+    results: BatchResults,
+    products: Products,
+    config: PerceptionConfig,
+    calibration: Path | None = None,
 ) -> Counts:
-    """Write one line per image, in order: ``file``, its base name, and ``faces``, or ``error``.
+    """Add one record per image to the results: ``file``, its name as of `file_names`, and ``faces`` or ``error``.
 
-    Each image is processed independently.
+    Each image is processed independently of the others.
 
-    Raises:
-        ValueError: a folder has no images.
-    """
-    files = image_files(paths)
-    camera = None if calibration is None else read_calibration_file(calibration)
-    with closing(Pipeline(config)) as pipeline, atomic_text_file(jsonl) as lines:
-        records = []
-        for file in progress(files, "images", unit="images"):
-            record = _record(file, pipeline, config, camera)
-            lines.write(json.dumps(record) + "\n")
-            records.append({key: bool(value) for key, value in record.items()})
-    with_face = sum(record.get("faces", False) for record in records)
-    return Counts(len(records), with_face, sum("error" in record for record in records))
-
-
-def image_files(paths: Sequence[Path]) -> list[Path]:
-    """The files among the paths, and the images in the folders among them, sorted by name.
+    Args:
+        files: the images.
+        drawn: the drawn file of each, or None.
+        results: an open context; images that are complete in it are not processed again.
 
     Raises:
-        ValueError: a folder has no images.
+        ValueError, OSError: as `analyze_image`, except for images that cannot be read.
     """
-    files: list[Path] = []
-    for path in paths:
-        found = sorted(file for file in path.iterdir() if _is_image(file)) if path.is_dir() else [path]
-        if not found:
-            raise ValueError(f"expected images ({', '.join(SUFFIXES)}) in the folder {str(path)!r}, got none")
-        files += found
-    return files
+    with closing(StillAnalysis(products, config, calibration)) as analyze:
+        names = file_names(files)
+        todo = [pair for pair in zip(files, drawn, strict=True) if not results.is_done(pair[0])]
+        for file, out in progress(todo, "images", len(files), unit="images", done=len(files) - len(todo)):
+            record: dict[str, Any] = {"file": names[file]}
+            try:
+                record |= analyze(file, out)
+            except SourceError as error:
+                record["error"] = str(error)
+            results.add(record)
+            results.complete(file)
+    records = [(bool(record.get("faces")), "error" in record) for record in results.records()]
+    return Counts(len(records), sum(face for face, _ in records), sum(error for _, error in records))
 
 
-def _is_image(file: Path) -> bool:
-    return file.suffix.lower() in SUFFIXES and file.is_file()
+def check_image_name(out: Path) -> None:
+    """Raises a ValueError if no image format belongs to the suffix."""
+    if not cv2.haveImageWriter(out.name):
+        raise ValueError(f"{str(out)!r} cannot be written as an image: give a name that ends in .png or .jpg")
 
 
-def _record(file: Path, pipeline: Pipeline, config: PerceptionConfig, camera: Camera | None) -> dict[str, Any]:
-    pixels = cv2.imread(str(file), cv2.IMREAD_COLOR)
-    if pixels is None:
-        return {"file": file.name, "error": f"expected an image, got {str(file)!r}, which cannot be decoded"}
-    height, width = pixels.shape[:2]
-    camera = resized(camera, width, height) if camera else default_camera(width, height, config.fitting.field_of_view)
-    faces = pipeline.still(Frame(np.asarray(pixels, np.uint8), 0, "camera_optical_frame", camera))
-    return {"file": file.name, "faces": [face_record(face) for face in faces]}
+def write_image(out: Path, image: Image) -> None:
+    """Write an image in the format of the suffix.
+
+    Raises:
+        ValueError: no format belongs to the suffix.
+        OSError: the file cannot be written.
+    """
+    check_image_name(out)
+    with atomic_path(out) as draft:
+        if not cv2.imwrite(str(draft), image):
+            raise OSError(f"{str(out)!r} could not be written: check the free space of the disk")

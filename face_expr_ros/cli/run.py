@@ -1,4 +1,4 @@
-"""Verbs that run or examine the system: demo, doctor, calibrate, bench."""
+"""Verbs that run or examine the system: demo, doctor, bench."""
 
 from __future__ import annotations
 
@@ -48,23 +48,6 @@ def doctor(probe: bool, json_file: Path | None) -> int:
         click.echo(finding.line())
     write_json(json_file, report.as_json())
     return 0 if report.ok else 1
-
-
-@click.command()
-@click.option("--node", default="/perception", show_default=True, help="Full name of the perception node.")
-@click.option(
-    "--timeout", default=5.0, show_default=True, type=click.FloatRange(min=0), help="Seconds to wait for the node."
-)
-def calibrate(node: str, timeout: float) -> int:
-    """Set the neutral expression of each face in view.
-
-    The running perception node takes the mean expression of the last second as the neutral expression.
-    """
-    from face_expr_ros.ros.calibrate import calibrate_neutral
-
-    done, message = calibrate_neutral(node, timeout)
-    click.echo(message)
-    return 0 if done else 1
 
 
 @click.command()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # Size of the training set of the expression head in weights/.
 PORTRAITS = 65_280
+_SHEET = 48  # pictures on a contact sheet
 TRAIN_EXPRESSION = "config/train_expression.yaml"
 TRAIN_TDDFA = "config/train_tddfa.yaml"
 TRAIN_FUSION = "config/train_fusion.yaml"
@@ -45,13 +46,18 @@ _portraits = click.option(
 @click.option(
     "--for",
     "network",
-    type=click.Choice(["expression", "tddfa"]),
+    type=click.Choice(["expression", "tddfa", "sheet"]),
     default="expression",
     show_default=True,
-    help="Network: expression renders portraits with their FaceMesh landmarks, tddfa renders face crops.",
+    help="Network: expression renders portraits with their FaceMesh landmarks, tddfa renders face crops; "
+    "sheet renders a contact sheet of photographs, beside those of --portraits.",
 )
 @click.option(
-    "--count", default=PORTRAITS, show_default=True, type=click.IntRange(min=1), help="Number of images to render."
+    "--count",
+    default=PORTRAITS,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Number of images to render; a contact sheet has at most 48.",
 )
 @_materials
 @_portraits
@@ -67,6 +73,8 @@ def synthesize(
     made from photographs: unchanged, and turned to profile.
     """
     check_outputs([materials, portraits], {"--json": json_file})
+    if network == "sheet":
+        return _contact_sheet(folder, count, materials, portraits, json_file)
     if network == "expression":
         if portraits:
             raise click.UsageError("--portraits requires --for tddfa")
@@ -83,6 +91,21 @@ def synthesize(
         result = render(folder, count, processes, materials)
     click.echo(f"{result['drawings']} faces in {result['folder']}, {result['new']} of them new")
     write_json(json_file, result)
+    return 0
+
+
+def _contact_sheet(
+    folder: Path, count: int, materials: Path | None, portraits: Path | None, json_file: Path | None
+) -> int:
+    """Write a contact sheet of at most `_SHEET` renders and print its files."""
+    if materials is None:
+        raise click.UsageError("--for sheet requires --materials")
+    from face_expr_ros.training.contact_sheet import write_contact_sheet
+
+    written = write_contact_sheet(folder, min(count, _SHEET), materials, portraits)
+    for path in written:
+        click.echo(path)
+    write_json(json_file, {"files": [str(path) for path in written]})
     return 0
 
 

@@ -22,6 +22,8 @@ ARKIT_NAMES = (
 )  # fmt: skip
 
 GAZE_RANGE = math.radians(28.0)  # rotation of a real eye, radians, for an eyeLook blendshape of 1
+_LEFT = {way: ARKIT_NAMES.index(f"eyeLook{way}Left") for way in ("Down", "In", "Out", "Up")}
+_RIGHT = {way: ARKIT_NAMES.index(f"eyeLook{way}Right") for way in ("Down", "In", "Out", "Up")}
 
 
 def mirrored_name(name: str) -> str:
@@ -48,3 +50,14 @@ def arkit_values(blendshapes: Blendshapes) -> FloatArray:
     if not np.isfinite(values).all():
         raise ValueError("expected finite blendshapes, got NaN or infinity")
     return np.clip(values, 0.0, 1.0)
+
+
+def gaze_angles(values: FloatArray) -> FloatArray:
+    """Angles (2, 2) of the eyes in the head, radians: left eye first; to the subject's left, and up.
+
+    Args:
+        values: (52,) from `arkit_values`.
+    """
+    down, inward, outward, up = (values[[_LEFT[name], _RIGHT[name]]] for name in ("Down", "In", "Out", "Up"))
+    angles: FloatArray = GAZE_RANGE * np.column_stack([(outward - inward) * (1.0, -1.0), up - down])
+    return angles

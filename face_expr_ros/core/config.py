@@ -117,6 +117,9 @@ class ExpressionConfig:
         "coefficients of a fitted model that has ARKit's basis",
         choices=("fused", "head", "coefficients"),
     )
+    calibration: str = setting(
+        "", "path of the calibration.yaml of the person in view, which face_expr calibrate makes; empty is none"
+    )
     neutral_time_constant: float = setting(
         0.0,
         "time constant with which the neutral expression of a face adapts while it is nearly neutral; 0 disables it",
@@ -290,7 +293,11 @@ class CameraConfig:
     )
     camera_name: str = setting("camera", "name of the camera, for its calibration file")
     rate: float = setting(
-        30.0, "maximum frame rate; lower where the source is slower", unit="Hz", minimum=0.1, maximum=240.0
+        30.0,
+        "frame rate, lower where the source is slower; video files are played at their own times instead",
+        unit="Hz",
+        minimum=0.1,
+        maximum=240.0,
     )
     width: int = setting(
         1280, "width of synthetic images, requested from a device", unit="pixels", minimum=16, maximum=7680

@@ -12,12 +12,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 SHOW = "FACE_EXPR_NATIVE_LOGS"  # environment variable: any value but "" and "0" shows the lines
+# Read by the libraries when they are loaded.
+_LEVELS = {
+    "OPENCV_LOG_LEVEL": "SILENT", "OPENCV_FFMPEG_LOGLEVEL": "-8", "GLOG_minloglevel": "3", "TF_CPP_MIN_LOG_LEVEL": "3",
+}  # fmt: skip
+
+
+def lower_log_levels() -> None:
+    """Keep OpenCV, FFmpeg and TensorFlow quiet in this process and its children; levels that are set remain.
+
+    Call before these libraries are imported. Their errors are reported by this package, in a sentence.
+    """
+    if not _shown():
+        for name, level in _LEVELS.items():
+            os.environ.setdefault(name, level)
 
 
 @contextmanager
 def native_output_hidden() -> Iterator[None]:
     """Discard what is written to file descriptor 2 inside the block; shown after all when the block raises."""
-    if os.environ.get(SHOW, "0") not in ("", "0"):
+    if _shown():
         yield
         return
     sys.stderr.flush()
@@ -34,3 +48,7 @@ def native_output_hidden() -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def _shown() -> bool:
+    return os.environ.get(SHOW, "0") not in ("", "0")

@@ -10,9 +10,11 @@ from tqdm import tqdm
 Item = TypeVar("Item")
 
 
-def progress(items: Iterable[Item], description: str, total: int | None = None, unit: str = "frames") -> Iterator[Item]:
-    """The items, with a progress bar."""
-    yield from tqdm(items, desc=description, total=total, unit=f" {unit}", dynamic_ncols=True)
+def progress(
+    items: Iterable[Item], description: str, total: int | None = None, unit: str = "frames", done: int = 0
+) -> Iterator[Item]:
+    """The items, with a progress bar; ``done`` of the ``total`` were there before."""
+    yield from tqdm(items, desc=description, total=total, initial=done, unit=f" {unit}", dynamic_ncols=True)
 
 
 def byte_progress(chunks: Iterable[bytes], description: str, total: int, done: int = 0) -> Iterator[bytes]:

@@ -15,6 +15,7 @@ from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.geometry import FACE_FRAME, pinhole_camera, project, rotation_from_euler, to_camera
 from face_expr_ros.core.resources import resource_path
 from face_expr_ros.core.types import Camera, Face, FloatArray, Frame, Pose
+from face_expr_ros.docs_figures.annotated_bag import bag_picture
 from face_expr_ros.docs_figures.expression_samples import portraits_picture
 from face_expr_ros.docs_figures.robots import neck_picture
 from face_expr_ros.docs_figures.tddfa_samples import curves_picture, samples_picture
@@ -59,6 +60,7 @@ def draw_pictures(folder: Path) -> list[Path]:
         "training.jpg": samples_picture(model),
         "portraits.jpg": portraits_picture(model),
         "neck.jpg": neck_picture(model),
+        "annotated_bag.jpg": bag_picture(LAUGH),
         "training_curves.jpg": curves_picture(resource_path("weights/tddfa_open_mb05_curves.csv")),
     }
     folder.mkdir(parents=True, exist_ok=True)

@@ -135,11 +135,11 @@ def texels(atlas: Atlas, width: int) -> Texels:
     _, index = rasterizer.depth_map(flat, atlas.uv_triangles, columns, rows, cull=False)
     row, column = np.nonzero(index != rasterizer.EMPTY)
     triangle = index[row, column]
-    weights = _barycentric(flat[atlas.uv_triangles, :2], triangle, column, row)
+    weights = barycentric(flat[atlas.uv_triangles, :2], triangle, column, row)
     return Texels(row, column, triangle, weights, (rows, columns))
 
 
-def _barycentric(corners: Float32, triangle: Int32, x: NDArray, y: NDArray) -> Float32:
+def barycentric(corners: Float32, triangle: Int32, x: NDArray, y: NDArray) -> Float32:
     """Barycentric coordinates (N, 3) of points x, y (N,) in their triangles of corners (T, 3, 2)."""
     a, ab, ac = corners[:, 0], corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     area = ab[:, 0] * ac[:, 1] - ab[:, 1] * ac[:, 0]

@@ -43,12 +43,16 @@ class Light:
         sky, ground: linear blue, green, red of the ambient light from above and from below.
         harmonics: nine of (blue, green, red), the ambient light on a normal in the basis of `harmonic_basis`, used
             instead of sky and ground; may be empty.
+        shadow_samples: number of directions in which the strongest lamp casts shadows; 0 is no shadows.
+        white: linear light that the image shows as white; above 1, highlights are compressed as by film.
     """
 
     lamps: tuple[Lamp, ...] = field(default_factory=_studio)
     sky: tuple[float, float, float] = (0.34, 0.32, 0.31)
     ground: tuple[float, float, float] = (0.13, 0.14, 0.16)
     harmonics: tuple[tuple[float, float, float], ...] = ()
+    shadow_samples: int = 0
+    white: float = 1.0
 
     @staticmethod
     def random(rng: np.random.Generator) -> Light:
@@ -110,7 +114,7 @@ MATERIALS = (
 def light_maps(light: Light, size: int = MAP_SIZE) -> NDArray[np.float32]:
     """Light maps (materials, size, size, 8) for `rasterizer.Shading`, one for each of MATERIALS."""
     normals, mirrored, rim = _sphere(size)
-    ambient = _ambient(light, normals)
+    ambient = lit_ambient(light, normals)
     # Planes are contiguous, and each power of the cosine is computed once for all materials.
     planes = np.zeros((len(MATERIALS), 8, size * size), np.float32)
     for of, material in zip(planes, MATERIALS, strict=True):
@@ -129,7 +133,7 @@ def light_maps(light: Light, size: int = MAP_SIZE) -> NDArray[np.float32]:
     return np.ascontiguousarray(planes.transpose(0, 2, 1)).reshape(len(MATERIALS), size, size, 8)
 
 
-def _ambient(light: Light, normals: NDArray[np.float32]) -> NDArray[np.float32]:
+def lit_ambient(light: Light, normals: NDArray[np.float32]) -> NDArray[np.float32]:
     """(3, n) light from everywhere on normals (n, 3)."""
     if light.harmonics:
         lit = harmonic_basis(normals) @ np.array(light.harmonics, np.float32)
@@ -137,6 +141,14 @@ def _ambient(light: Light, normals: NDArray[np.float32]) -> NDArray[np.float32]:
     up = np.float32(0.5) - np.float32(0.5) * normals[:, 1]
     pairs = zip(light.sky, light.ground, strict=True)
     return np.array([np.float32(sky) * up + np.float32(ground) * (1 - up) for sky, ground in pairs])
+
+
+def lit_by(lamp: Lamp, material: Material, normals: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(3, n) diffuse light of one lamp on unit normals (n, 3)."""
+    direction = (np.array(lamp.direction) / np.linalg.norm(lamp.direction)).astype(np.float32)
+    facing = normals @ direction
+    rows = [np.float32(color) * _wrapped(facing, wrap) for color, wrap in zip(lamp.color, material.wrap, strict=True)]
+    return np.array(rows)
 
 
 def harmonic_basis(directions: NDArray[np.float32]) -> NDArray[np.float32]:

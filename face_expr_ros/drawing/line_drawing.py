@@ -17,6 +17,7 @@ SHIFT = 4  # fractional bits of the coordinates passed to cv2
 
 # Blue, green, red; assigned to ids in turn.
 _PALETTE: tuple[Color, ...] = ((255, 200, 70), (110, 220, 120), (90, 160, 255), (220, 130, 240), (90, 220, 240))
+_SMALL_IMAGE, _LARGE_IMAGE = 360.0, 1080.0  # shorter side in pixels between which text has its nominal size
 _FINE_FACE = 320.0  # face size per pixel of line thickness, pixels
 
 
@@ -40,6 +41,28 @@ def line_thickness(points: NDArray) -> int:
     """Line thickness in pixels for a face with these points (n, >= 2), proportional to its size."""
     size = float(np.ptp(points[:, :2], axis=0).max()) if np.isfinite(points).all() else 0.0
     return int(np.clip(round(size / _FINE_FACE), 1, 16))
+
+
+def text_scale(image: Image) -> float:
+    """Factor on text sizes: 1 from 360 pixels on, smaller for smaller images, larger beyond full HD."""
+    side = min(image.shape[:2])
+    return float(np.clip(side / _SMALL_IMAGE, 0.5, 1.0)) * max(1.0, side / _LARGE_IMAGE)
+
+
+def text_size(text: str, size: float) -> tuple[int, int]:
+    """Width and height of a line of text in pixels."""
+    (width, height), _ = cv2.getTextSize(text, FONT, size, 1)
+    return int(width), int(height)
+
+
+def write_inside(image: Image, text: str, origin: tuple[int, int], size: float, color: Color) -> None:
+    """As `write`, moved so that the text is inside the image, and smaller if it is wider than the image."""
+    height, width = image.shape[:2]
+    size *= min(1.0, (width - 4) / max(1, text_size(text, size)[0]))
+    across, up = text_size(text, size)
+    left = int(np.clip(origin[0], 2, max(2, width - across - 2)))
+    bottom = int(np.clip(origin[1], up + 2, max(up + 2, height - 3)))
+    write(image, text, (left, bottom), size, color)
 
 
 def write(image: Image, text: str, origin: tuple[int, int], size: float, color: Color) -> None:

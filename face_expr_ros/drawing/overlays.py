@@ -21,7 +21,8 @@ from face_expr_ros.drawing.line_drawing import (
     color_of,
     fixed_point,
     is_drawable,
-    write,
+    text_scale,
+    write_inside,
 )
 from face_expr_ros.drawing.mesh_overlay import draw_mesh
 from face_expr_ros.drawing.points import draw_landmarks68
@@ -46,6 +47,7 @@ def annotate(frame: Frame, faces: Sequence[Face], model: MorphableModel, *, mesh
     image = frame.image.copy()
     if mesh and not model.sparse:
         draw_mesh(image, [face.fit for face in faces], model, frame.camera)
+    panels: list[Roi] = []
     for face in faces:
         color = color_of(face.id)
         if face.landmarks is not None:
@@ -54,7 +56,9 @@ def annotate(frame: Frame, faces: Sequence[Face], model: MorphableModel, *, mesh
             draw_landmarks68(image, face.fit.landmarks68, color)
         draw_axes(image, face.fit.pose, frame.camera)
         draw_box(image, face.roi, face.id, color)
-        draw_bars(image, face.blendshapes, face.roi, color, [other.roi for other in faces if other is not face])
+        occupied = [*panels, *(_head(other.roi) for other in faces if other is not face)]
+        panel = draw_bars(image, face.blendshapes, face.roi, color, occupied)
+        panels += [] if panel is None else [panel]
     return image
 
 
@@ -99,28 +103,39 @@ def draw_box(image: Image, roi: Roi, label: str, color: Color) -> None:
         for y, dy in ((top, 1), (bottom, -1))
     ]
     cv2.polylines(image, corners, False, color, 2, cv2.LINE_AA)
-    write(image, label, (left, top - 8), 0.6, color)
+    write_inside(image, label, (left, top - 8), 0.6 * text_scale(image), color)
 
 
-def draw_bars(image: Image, blendshapes: Blendshapes, roi: Roi, color: Color, others: Sequence[Roi] = ()) -> None:
+def draw_bars(
+    image: Image, blendshapes: Blendshapes, roi: Roi, color: Color, occupied: Sequence[Roi] = ()
+) -> Roi | None:
     """Draw the strongest blendshapes as bars beside the box, in the order of the names.
 
-    The bars are to the right of the box, or to the left if the image ends or another face is on the right. Without room
-    on either side, none are drawn.
+    The bars are to the right of the box, or to the left if the image ends or something is on the right. Without room on
+    either side, none are drawn.
+
+    Args:
+        occupied: other heads, and bars, that must not be covered.
+
+    Returns:
+        Where the bars are; None if none are drawn.
     """
     values = np.nan_to_num(np.asarray(blendshapes.values, dtype=float))
     strongest = np.sort(np.argsort(-values)[:_BARS])
     shown = [int(n) for n in strongest if values[n] >= _BAR_MIN]
     height, width = image.shape[:2]
     row, panel = 20, 168
-    if not shown or not is_drawable(np.array([[roi.x, roi.y]])) or width < panel + 16:
-        return
+    size = row * len(shown) + 6
+    if not shown or not is_drawable(np.array([[roi.x, roi.y]])) or width < panel + 16 or height < size + 8:
+        return None
     candidates = (round(roi.x + roi.width) + 12, round(roi.x) - panel - 12)
-    left = next((x for x in candidates if 0 <= x <= width - panel and not _covers(x, panel, others)), None)
-    if left is None:
-        return
-    top = int(np.clip(roi.y, 4, max(4, height - row * len(shown) - 8)))
-    _darken(image, left, top, panel, row * len(shown) + 6)
+    top = int(np.clip(roi.y, 4, max(4, height - size - 4)))
+    places = (Roi(x, top, panel, size) for x in candidates if 0 <= x <= width - panel)
+    place = next((place for place in places if not any(_overlap(place, other) for other in occupied)), None)
+    if place is None:
+        return None
+    left = round(place.x)
+    _darken(image, left, top, panel, size)
     for position, n in enumerate(shown):
         y = top + 6 + position * row
         length = round((panel - 12) * min(1.0, float(values[n])))
@@ -129,10 +144,21 @@ def draw_bars(image: Image, blendshapes: Blendshapes, roi: Roi, color: Color, ot
         cv2.putText(image, blendshapes.names[n], (left + 6, y + 8), FONT, 0.36, (235, 235, 235), 1, cv2.LINE_AA)
         value = f"{values[n]:.2f}"
         cv2.putText(image, value, (left + panel - 32, y + 8), FONT, 0.36, (190, 190, 190), 1, cv2.LINE_AA)
+    return place
 
 
-def _covers(left: int, width: int, others: Sequence[Roi]) -> bool:
-    return any(other.x < left + width and other.x + other.width > left for other in others)
+def _head(roi: Roi) -> Roi:
+    """The head around the box of a face: with hair, ears and neck."""
+    return Roi(roi.x - 0.2 * roi.width, roi.y - 0.4 * roi.height, 1.4 * roi.width, 1.7 * roi.height)
+
+
+def _overlap(first: Roi, second: Roi) -> bool:
+    return (
+        first.x < second.x + second.width
+        and second.x < first.x + first.width
+        and first.y < second.y + second.height
+        and second.y < first.y + first.height
+    )
 
 
 def _dots(image: Image, points: NDArray, color: Color) -> None:

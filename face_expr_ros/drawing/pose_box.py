@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from face_expr_ros.core.face_model import MorphableModel
@@ -15,13 +14,16 @@ from face_expr_ros.drawing.line_drawing import (
     fixed_point,
     is_drawable,
     line_thickness,
-    write,
+    text_scale,
+    text_size,
+    write_inside,
 )
 from face_expr_ros.drawing.projection import fit_pixels
 
 _MARGIN = 0.012  # meters around the 68 points
 _FORWARD = 0.06  # meters from the nose to the front of the box
 _FRONT_SCALE = 1.2  # size of the front relative to the back, so that they are distinguishable
+_MIN_TEXT = 0.6  # smallest factor on the text size; smaller text could not be read
 _WHITE: Color = (245, 245, 245)
 
 
@@ -56,9 +58,10 @@ def pose_box(model: MorphableModel) -> FloatArray:
 
 def _label(image: Image, text: str, pixels: FloatArray, width: int) -> None:
     """Draw the text below the box, or above it at the lower border of the image."""
-    size = 0.35 + 0.15 * width
-    (across, up), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
+    size = (0.35 + 0.15 * width) * text_scale(image)
+    room = 1.2 * float(np.ptp(pixels[:, 0])) / text_size(text, size)[0]
+    size *= min(1.0, max(_MIN_TEXT, room))  # texts of neighboring faces do not overlap
+    across, up = text_size(text, size)
     below, above = round(float(pixels[:, 1].max())) + up + 8, round(float(pixels[:, 1].min())) - 8
     left = round(float(pixels[:, 0].mean()) - across / 2)
-    left = int(np.clip(left, 2, max(2, image.shape[1] - across - 2)))
-    write(image, text, (left, below if below < image.shape[0] - 2 else max(above, up + 2)), size, _WHITE)
+    write_inside(image, text, (left, below if below < image.shape[0] - 2 else above), size, _WHITE)

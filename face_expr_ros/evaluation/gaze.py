@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from face_expr_ros.core.arkit import arkit_values
+from face_expr_ros.core.arkit import arkit_values, gaze_angles
 from face_expr_ros.core.config import ExpressionConfig, PerceptionConfig
 from face_expr_ros.core.geometry import pinhole_camera, rotation_from_euler
 from face_expr_ros.core.progress import progress
@@ -21,7 +21,7 @@ from face_expr_ros.core.settings import from_mapping
 from face_expr_ros.core.types import FaceState, FloatArray, Frame, Pose, face_state
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.perception.expression.attention import angle_to_camera, cone
-from face_expr_ros.perception.gaze import Gaze, gaze, gaze_angles, gaze_from_irises, iris_angles
+from face_expr_ros.perception.gaze import Gaze, gaze, gaze_from_irises, iris_angles
 from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.retargeting.engagement import LOOKING
 from face_expr_ros.synthetic.actor import random_shape, set_gaze

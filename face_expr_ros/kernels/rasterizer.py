@@ -8,6 +8,7 @@ A buffer has several samples per pixel for antialiasing.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -218,15 +219,43 @@ def blend(target: Target, points: NDArray, mesh: Mesh, shading: Shading, *, bias
     )  # fmt: skip
 
 
-def composite(target: Target, image: NDArray[np.uint8]) -> None:
+@functools.lru_cache(maxsize=8)
+def tone_curve(white: float, steps: int = 16384, knee: float = 0.55) -> tuple[Float32, NDArray[np.uint8]]:
+    """A camera's response with compressed highlights, as tables for `composite`.
+
+    Linear light up to ``knee`` is sRGB; above it, the response rises more and more slowly to 255 at ``white``.
+
+    Returns:
+        The light of the 256 levels divided by ``white``, and the levels of equal steps of light up to ``white``.
+    """
+    light = np.linspace(0.0, white, steps)
+    reach = (white - knee) / (1 - knee)
+    over = np.maximum(light - knee, 0) / (1 - knee)
+    bend = 1.0
+    for _ in range(60):  # so that the slope is 1 at the knee
+        bend = np.log1p(bend * reach)
+    shown = np.minimum(light, knee) + (1 - knee) * np.log1p(bend * over) / np.log1p(bend * reach)
+    encoded = np.where(shown <= 0.0031308, shown * 12.92, 1.055 * shown ** (1 / 2.4) - 0.055) * 255
+    linear = np.interp(np.arange(256), encoded, light / white)
+    return linear.astype(np.float32), np.round(encoded).astype(np.uint8)
+
+
+def composite(target: Target, image: NDArray[np.uint8], white: float = 1.0) -> None:
     """Composite the canvas over an sRGB image of the target's size, in place and in linear light.
 
     Equals image = encode(canvas[..., :3] + (1 - canvas[..., 3:]) * decode(image)).
+
+    Args:
+        white: linear light that is shown as 255; above 1, encode and decode are `tone_curve`.
     """
     if image.dtype != np.uint8 or image.shape != (target.height, target.width, 3):
         expected = (target.height, target.width, 3)
         raise ValueError(f"image: expected uint8 of the shape {expected}, got {image.dtype} {image.shape}")
-    _rasterizer.composite(target.canvas, LINEAR, ENCODED, image)
+    linear, encoded = LINEAR, ENCODED
+    if white > 1.0:
+        linear, encoded = tone_curve(white)
+        target.canvas[..., :3] *= np.float32(1 / white)
+    _rasterizer.composite(target.canvas, linear, encoded, image)
 
 
 def depth_map(

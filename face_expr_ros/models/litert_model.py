@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from face_expr_ros.core.face_model import BundleError
 from face_expr_ros.core.native_output import native_output_hidden
+from face_expr_ros.models.network_runs import report_run
 
 
 class LitertModel:
@@ -34,6 +35,7 @@ class LitertModel:
 
     def __call__(self, *inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """The outputs for inputs of the network's shapes, both in the order of the file, as copies."""
+        report_run(self, inputs)
         for index, values in zip(self._inputs, inputs, strict=True):
             self._interpreter.set_tensor(index, values)
         self._interpreter.invoke()

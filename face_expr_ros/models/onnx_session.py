@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +11,10 @@ from numpy.typing import NDArray
 
 from face_expr_ros.core.face_model import BundleError
 from face_expr_ros.core.settings import ConfigError
+from face_expr_ros.models.network_runs import report_run
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _ERRORS_ONLY = 3
-
-RunObserver = Callable[["OnnxNetwork", Sequence[NDArray[np.float32]]], None]
-_run_observer: ContextVar[RunObserver | None] = ContextVar("run_observer", default=None)
 
 
 class OnnxNetwork:
@@ -50,20 +46,8 @@ class OnnxNetwork:
 
     def __call__(self, *batches: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """The answers to batches of the network's shapes, in the order of its outputs."""
-        observer = _run_observer.get()
-        if observer is not None:
-            observer(self, batches)
+        report_run(self, batches)
         return self._session.run(None, dict(zip(self._input_names, batches, strict=True)))
-
-
-@contextmanager
-def observed_runs(observer: RunObserver) -> Iterator[None]:
-    """Within this context ``observer`` is called with each network of this thread and its batches before a run."""
-    token = _run_observer.set(observer)
-    try:
-        yield
-    finally:
-        _run_observer.reset(token)
 
 
 Shape = tuple[int | str | None, ...]  # a string or None is a dimension of any size

@@ -24,7 +24,9 @@ from face_expr_ros.ros.node_runner import Finished, run_node
 from face_expr_ros.ros.parameters import Parameters
 from face_expr_ros.sources import SourceFrame, is_live, open_source, without_password
 from face_expr_ros.sources.pace import EndOfSource, Pace
+from face_expr_ros.sources.video import VideoSource
 
+MIN_WAIT_NS = 1_000  # between two ticks; with 0 the timer would be ready at once, again and again
 SENSOR_DATA = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
@@ -44,12 +46,12 @@ class CameraNode(Node):
         self._truth = self._publisher(FaceArray, "ground_truth")
         # A source that is played once starts with the first subscription, so that no image is lost.
         self._is_waiting = not self._config.loop and not is_live(self._config.source)
-        # A late timer skips the missed periods: there are no bursts of images. The timer uses steady time because
-        # images do not depend on a simulation's clock.
-        self.create_timer(1 / self._config.rate, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        # The timer uses steady time because images do not depend on a simulation's clock.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._timer = self.create_timer(1 / self._config.rate, self._tick, clock=steady)
         topic = self._image.topic_name
         self.get_logger().info(
-            f"publishing {without_password(self._config.source)} at {self._config.rate:g} Hz on {topic}"
+            f"publishing {without_password(self._config.source)} {self._speed()} on {topic}"
             + (", once, after the first subscription" if self._is_waiting else "")
         )
 
@@ -67,6 +69,12 @@ class CameraNode(Node):
             # The stamp is that of the tick, for which the image and its ground truth were produced.
             self._publish(frame, Header(stamp=self.get_clock().now().to_msg(), frame_id=self._config.frame_id))
             self._pace.prepare()
+        self._timer.timer_period_ns = max(MIN_WAIT_NS, round(self._pace.wait * 1e9))
+        self._timer.reset()
+
+    def _speed(self) -> str:
+        rate = self._config.rate
+        return "at the times of the file" if isinstance(self._source, VideoSource) else f"at {rate:g} Hz"
 
     def _publish(self, frame: SourceFrame, header: Header) -> None:
         height, width = frame.image.shape[:2]

@@ -18,7 +18,6 @@ from face_expr_ros.nodes.demo_monitor import DemoError, DemoMonitor, print_statu
 from face_expr_ros.ros.display import ImageSink, Video, Window, has_display
 from face_expr_ros.ros.environment import prepare_environment
 from face_expr_ros.sources import device_number, is_live, open_source
-from face_expr_ros.sources.video import VideoSource
 from face_expr_ros.web.config import WebConfig
 
 DEFAULT_VIDEO = Path("out/demo.mp4")
@@ -63,7 +62,7 @@ def run_demo(
         print_status(f"playing {source} {'in a loop' if camera['loop'] else 'once'}")
     prepare_environment()
     with ExitStack() as stack:
-        sink = _image_sink(headless, window, out or DEFAULT_VIDEO, camera.get("rate", CameraConfig().rate))
+        sink = _image_sink(headless, window, out or DEFAULT_VIDEO)
         if sink is not None:
             stack.enter_context(sink)
         page = {"bundle": bundle, "port": free_port(WebConfig().port)} if web or not (headless or window) else None
@@ -98,7 +97,7 @@ def run_nodes(
 
 
 def camera_overrides(source: str, *, loop: bool) -> dict[str, Any]:
-    """Parameters of the camera node for a source; a video is published at its own rate.
+    """Parameters of the camera node for a source.
 
     Raises:
         SourceError: a file or folder does not exist or cannot be read.
@@ -107,18 +106,15 @@ def camera_overrides(source: str, *, loop: bool) -> dict[str, Any]:
     if source.startswith("device:"):
         device_number(source)
     if not is_live(source):
-        opened = open_source(CameraConfig(source=source), print_status)
-        if isinstance(opened, VideoSource) and 1 <= opened.rate <= 240:
-            overrides["rate"] = opened.rate
-        opened.close()
+        open_source(CameraConfig(source=source), print_status).close()
     return overrides
 
 
-def _image_sink(headless: bool, window: bool, video: Path, rate: float) -> ImageSink | None:
+def _image_sink(headless: bool, window: bool, video: Path) -> ImageSink | None:
     """The output of the annotated images; None if only the page is served."""
     if headless:
         print_status(f"writing the annotated video to {video}")
-        return Video(video, rate)
+        return Video(video)
     return Window() if window else None
 
 

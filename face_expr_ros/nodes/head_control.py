@@ -11,8 +11,10 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
 
+from face_expr_ros.core.calibration import open_calibration
 from face_expr_ros.core.types import FaceState
 from face_expr_ros.msg import FaceArray
+from face_expr_ros.retargeting.calibrated_faces import calibrated
 from face_expr_ros.retargeting.config import HeadControlConfig
 from face_expr_ros.retargeting.head import HeadController
 from face_expr_ros.retargeting.joints import load_joints, select_joints
@@ -34,6 +36,7 @@ class HeadControlNode(Node):
         delay = 0.0 if self._config.output == "joint_state" else self._config.trajectory_delay
         self._lead_ns = round(min(self._config.trajectory_lead, delay) * 1e9)
         joints = select_joints(load_joints(self._config.table), self._config.joints)
+        self._response = open_calibration(self._config.calibration)
         self._controller = HeadController(joints, self._config, self._warn, delay)
         self._names = tuple(self._controller.joints)
         self._latest: FaceArray | None = None
@@ -95,7 +98,8 @@ class HeadControlNode(Node):
         if message is None:
             return None
         try:
-            return face_states(message)
+            faces = face_states(message)
+            return faces if self._response is None else tuple(calibrated(faces, self._response))
         except ValueError as error:
             self._bad_messages += 1
             self.get_logger().error(f"faces skipped: {error}", throttle_duration_sec=LOG_INTERVAL)

@@ -20,9 +20,10 @@ from rclpy.time import Time
 from rosgraph_msgs.msg import Clock
 
 from face_expr_ros.bags import BagError
-from face_expr_ros.bags.messages import COMPRESSED_IMAGE, FACE_ARRAY, IMAGE, check_time, package_types, types_of
+from face_expr_ros.bags.messages import COMPRESSED_IMAGE, FACE_ARRAY, IMAGE, check_time, types_of
 from face_expr_ros.bags.reading import Message, Recording
 from face_expr_ros.core.signals import terminate_as_interrupt
+from face_expr_ros.ros.installed_types import is_as_installed
 from face_expr_ros.ros.message_fields import message_class, message_fields
 
 CLOCK = "/clock"
@@ -104,7 +105,8 @@ class Player:
     def __init__(self, node: Node, recording: Recording, options: ReplayOptions) -> None:
         self._node, self._recording, self._options = node, recording, options
         self.counts = _Counts()
-        self.left_out: dict[str, str] = {}
+        self.left_out: dict[str, str] = dict(recording.left_out)
+        self._published: dict[str, str] = {}  # topic -> type
         self._publishers = dict(self._publish_topics())
         self._clock = node.create_publisher(Clock, CLOCK, 10) if options.clock else None
 
@@ -139,10 +141,16 @@ class Player:
         self._count(message)
 
     def _play_once(self) -> None:
-        connections = [entry for entry in self._recording.connections if entry.topic in self._publishers]
+        connections = [
+            entry for entry in self._recording.connections if self._published.get(entry.topic) == entry.msgtype
+        ]
         started, first_ns, before_ns = time.monotonic(), None, self.counts.recorded_ns
         for message in self._recording.messages(connections) if connections else ():
-            first_ns = message.time_ns if first_ns is None else first_ns
+            if first_ns is None and message.time_ns:  # time 0 is before the first message of a simulated clock
+                first_ns = message.time_ns
+            if first_ns is None:
+                self.publish(message)
+                continue
             self._wait(started, first_ns, message.time_ns)
             self.publish(message)
             self.counts.recorded_ns = before_ns + message.time_ns - first_ns
@@ -190,14 +198,18 @@ class Player:
             if not is_selected or (connection.topic == CLOCK and self._options.clock):
                 continue
             try:
-                yield connection.topic, self._publisher(connection)
+                publisher = self._publisher(connection)
+                self._published[connection.topic] = connection.msgtype
+                yield connection.topic, publisher
             except BagError as error:
-                if self._options.topics:
+                if self._options.topics and connection.topic not in self._published:
                     raise BagError(f"{connection.topic} cannot be published: {error}") from error
                 self.left_out[connection.topic] = str(error)
 
     def _publisher(self, connection: Any) -> Publisher:
         """Raises BagError if subscribers cannot deserialize the messages."""
+        if other := self._published.get(connection.topic):
+            raise BagError(f"{connection.msgtype} is left out, the topic is published with {other}")
         message_type = installed_type(connection.msgtype)
         _check_definition(connection)
         try:
@@ -223,15 +235,16 @@ def installed_type(name: str) -> type[Any]:
 
 
 def _check_definition(connection: Any) -> None:
-    """Reject messages of this package that were recorded with another version, which subscribers would misread.
+    """Reject messages that were recorded with another definition of their type, which subscribers would misread.
 
     Raises:
         BagError: the bag's definition differs from the installed one.
     """
     name = connection.msgtype
-    is_own = name.startswith("face_expr_ros/") and name in package_types().fielddefs
-    if is_own and connection.digest and connection.digest != package_types().hash_rihs01(name):
-        raise BagError(f"{name} was recorded with a definition that differs from the installed one; annotate again")
+    if not is_as_installed(connection):
+        own = name.startswith("face_expr_ros/")
+        advice = "annotate again" if own else "install the version of its package that was recorded"
+        raise BagError(f"{name} was recorded with a definition that differs from the installed one; {advice}")
 
 
 def offered_qos(connection: Any) -> QoSProfile:

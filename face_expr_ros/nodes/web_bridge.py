@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from rclpy.node import Node
@@ -13,6 +14,7 @@ from rclpy.subscription import Subscription
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from face_expr_ros.core.calibration import load_calibration
 from face_expr_ros.core.latest_item import LatestItemWorker
 from face_expr_ros.core.types import Camera
 from face_expr_ros.models.bundle import open_face_model
@@ -20,6 +22,7 @@ from face_expr_ros.msg import FaceArray, FaceModel
 from face_expr_ros.ros.face_model_subscription import resolve_face_model
 from face_expr_ros.ros.face_states import face_states
 from face_expr_ros.ros.image_messages import ImageDecoder
+from face_expr_ros.ros.neutral_client import NeutralClient
 from face_expr_ros.ros.node_runner import LOG_INTERVAL, StartError, run_node
 from face_expr_ros.ros.parameters import Parameters
 from face_expr_ros.ros.topics import camera_info_topic, image_topic
@@ -48,9 +51,12 @@ class WebBridgeNode(Node):
         self._pace = PicturePace()
         self._decode = ImageDecoder()
         self._image_input: Subscription | None = None
+        self._neutral = NeutralClient(self, "perception/calibrate_neutral")
+        person = load_calibration(Path(self._config.calibration)) if self._config.calibration else None
         topic = self.resolve_topic_name("faces")
         try:
-            self._server = FaceServer(self._config, open_face_model(self._config.bundle), topic)
+            model = open_face_model(self._config.bundle)
+            self._server = FaceServer(self._config, model, topic, person, self._neutral.request)
         except ServerError as error:
             raise StartError(str(error)) from error
         self._encoder = LatestItemWorker(self._show, "picture")

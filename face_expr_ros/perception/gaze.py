@@ -8,13 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from face_expr_ros.core.arkit import ARKIT_NAMES, GAZE_RANGE, arkit_values
+from face_expr_ros.core.arkit import ARKIT_NAMES, arkit_values, gaze_angles
 from face_expr_ros.core.facemesh_regions import IRISES
 from face_expr_ros.core.geometry import apparent_rotation
 from face_expr_ros.core.types import FaceState, FloatArray, Pose
 
-_LEFT = {way: ARKIT_NAMES.index(f"eyeLook{way}Left") for way in ("Down", "In", "Out", "Up")}
-_RIGHT = {way: ARKIT_NAMES.index(f"eyeLook{way}Right") for way in ("Down", "In", "Out", "Up")}
 # Iris, outer and inner eye corner: left eye, right eye.
 _EYES = ((IRISES[1][0], 263, 362), (IRISES[0][0], 33, 133))
 # Eye angle in radians per offset of the iris from the midpoint of the eye corners, in eye widths, and the offset of the
@@ -73,17 +71,6 @@ def iris_angles(state: FaceState) -> FloatArray:
         width = max(float(np.linalg.norm(points[outer] - points[inner])), 1e-9)
         offsets.append((points[iris] - (points[outer] + points[inner]) / 2)[:2] / width)
     angles: FloatArray = (np.array(offsets) - _NEUTRAL_OFFSET) * _ANGLE_PER_WIDTH
-    return angles
-
-
-def gaze_angles(values: FloatArray) -> FloatArray:
-    """Angles (2, 2) of the eyes in the head, radians: left eye first; to the subject's left, and up.
-
-    Args:
-        values: (52,) from `arkit_values`.
-    """
-    down, inward, outward, up = (values[[_LEFT[name], _RIGHT[name]]] for name in ("Down", "In", "Out", "Up"))
-    angles: FloatArray = GAZE_RANGE * np.column_stack([(outward - inward) * (1.0, -1.0), up - down])
     return angles
 
 

@@ -1,11 +1,11 @@
-"""The pipeline from an image to faces; ``Pipeline.__call__`` shows all of its stages."""
+"""The pipeline from an image to faces; `Pipeline.measure` and `Pipeline.finish` show all of its stages."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import compress
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.core.facemesh_regions import IBUG68
 from face_expr_ros.core.geometry import bounding_box, crop_from_landmarks
-from face_expr_ros.core.types import Blendshapes, Face, FaceFit, Frame, Landmarks, Roi, Track
+from face_expr_ros.core.types import Blendshapes, Camera, Face, FaceFit, Frame, Landmarks, Roi, Track
 from face_expr_ros.models.bundle import open_bundle
 from face_expr_ros.perception.depth_scale import DepthScale
 from face_expr_ros.perception.detection import open_detector
@@ -36,8 +36,33 @@ _IBUG68 = np.array(IBUG68)
 _STILL_FRAMES, _STILL_STEP_NS = 3, 33_333_333  # how often a still image is processed, and the nanoseconds between
 
 
+@dataclass(frozen=True)
+class Measurement:
+    """The faces of a frame after the first half of the pipeline, for the second half.
+
+    Attributes:
+        frame: with the time of the pipeline's clock as its stamp, and rotated.
+        camera: that of the given frame.
+        is_restart: the stages that follow are reset before this frame.
+        ids: of all tracks, also those that are not in view.
+        tracks, fits: of the faces in view.
+        stage_seconds: seconds of each stage.
+    """
+
+    frame: Frame
+    camera: Camera
+    is_restart: bool
+    ids: tuple[str, ...]
+    tracks: list[Track]
+    fits: list[FaceFit]
+    stage_seconds: dict[str, float] = field(default_factory=dict)
+
+
 class Pipeline:
-    """Detects and tracks faces in a sequence of images. It has state and must be used by one thread.
+    """Detects and tracks faces in a sequence of images.
+
+    It has state. One thread may call it, or one thread `measure` and another one `finish`, each in the order of the
+    frames; all other methods are called when neither runs.
 
     Attributes:
         model: the face model that shape and expression refer to.
@@ -46,8 +71,12 @@ class Pipeline:
         resumable: whether `state_dict` is available; landmarks.backend mediapipe_tasks keeps its state in MediaPipe.
     """
 
-    def __init__(self, config: PerceptionConfig) -> None:
+    def __init__(self, config: PerceptionConfig, timer: Callable[[], float] = time.perf_counter) -> None:
         """Loads models and networks.
+
+        Args:
+            config: the settings.
+            timer: the clock of ``stage_seconds``, seconds.
 
         Raises:
             BundleError: a file of the bundle is missing or damaged.
@@ -56,6 +85,8 @@ class Pipeline:
         bundle = open_bundle(config.bundle, config.fitting.network)
         self.model = bundle.model
         self.stage_seconds: dict[str, float] = {}
+        self._timer = timer
+        self._is_restart = False  # the stages of `finish` are to be reset before the next frame
         self._rotation = ImageRotation(config.image_rotation)
         self._detector = open_detector(config.detection, bundle.detector_path)
         self._tracker = Tracker(config.tracker, config.landmarks.max_faces, config.id_prefix, config.first_id)
@@ -79,28 +110,41 @@ class Pipeline:
             frame: its image must not change until the next call.
             thorough: search longer and for smaller faces, for a single image.
         """
+        return self.finish(self.measure(frame, thorough))
+
+    def measure(self, frame: Frame, thorough: bool = False) -> Measurement:
+        """The first half of the pipeline: tracks with landmarks and fits. Arguments as in a call."""
         frame = self._timed(frame)
-        camera, frame = frame.camera, self._rotation.frame(frame)
-        with self._stage("detector"):
+        camera, frame, seconds = frame.camera, self._rotation.frame(frame), dict[str, float]()
+        with self._stage("detector", seconds):
             detections = self._scheduler(frame, self._landmarks.untracked_detections, thorough)
-        with self._stage("tracker"):
+        with self._stage("tracker", seconds):
             tracks = self._tracker(detections, frame.stamp_ns)
-        with self._stage("landmarks"):
+        with self._stage("landmarks", seconds):
             tracks = [_with_landmarks(*pair) for pair in zip(tracks, self._landmarks(frame, tracks), strict=True)]
-        with self._stage("fitter"):
+        with self._stage("fitter", seconds):
             fits = self._fitter(frame, tracks)
         tracks, fits = self._accepted(tracks, fits, frame.stamp_ns)
         fits = self._depth(frame, [track.id for track in tracks], fits)
-        with self._stage("expression"):
-            self._expression.keep(self._tracker.ids)
-            blendshapes = self._expression(frame, tracks, fits)
-        with self._stage("smoother"):
-            measured = _faces(tracks, fits, blendshapes)
-            faces = self._smoother(measured, frame.stamp_ns)
-        with self._stage("readouts"):
-            faces = self._readouts(faces, frame.stamp_ns, measured)
         self._scheduler.defer(frame)
-        return self._rotation.faces(faces, camera)
+        is_restart, self._is_restart = self._is_restart, False
+        return Measurement(frame, camera, is_restart, tuple(self._tracker.ids), tracks, fits, seconds)
+
+    def finish(self, measured: Measurement) -> tuple[Face, ...]:
+        """The second half of the pipeline: blendshapes, smoothing and read-outs of the measured faces."""
+        frame, seconds = measured.frame, measured.stage_seconds
+        if measured.is_restart:
+            _reset(self._finishing_stages())
+        with self._stage("expression", seconds):
+            self._expression.keep(measured.ids)
+            blendshapes = self._expression(frame, measured.tracks, measured.fits)
+        with self._stage("smoother", seconds):
+            raw = _faces(measured.tracks, measured.fits, blendshapes)
+            faces = self._smoother(raw, frame.stamp_ns)
+        with self._stage("readouts", seconds):
+            faces = self._readouts(faces, frame.stamp_ns, raw)
+        self.stage_seconds = seconds
+        return self._rotation.faces(faces, measured.camera)
 
     @property
     def track_count(self) -> int:
@@ -132,25 +176,31 @@ class Pipeline:
     def reset(self) -> None:
         """Delete all tracks and neutral expressions; ids continue, and the next stamp is the first of a stream."""
         self.clock.reset()
-        self._reset_stages()
-
-    def _reset_stages(self) -> None:
-        for stage in self._stages().values():
-            stage.reset()
+        self._is_restart = False
+        _reset(self._stages())
 
     def state_dict(self) -> dict[str, Any]:
         """The state between two frames: nested dicts and lists of arrays, numbers and strings.
 
         A pipeline with the same settings that loads it continues with the same output. See `resumable`.
         """
-        stages = {name: stage.state_dict() for name, stage in self._stages().items()}
-        return {"clock": self.clock.state_dict(), "stages": stages}
+        return self.whole_state(self.measuring_state())
+
+    def measuring_state(self) -> dict[str, Any]:
+        """The part of `state_dict` that `measure` changes, for a thread that only measures."""
+        stages = _states(self._measuring_stages())
+        return {"clock": self.clock.state_dict(), "is_restart": self._is_restart, "stages": stages}
+
+    def whole_state(self, measuring: Mapping[str, Any]) -> dict[str, Any]:
+        """The `state_dict` after a frame, from the `measuring_state` after it; call when the frame is finished."""
+        return {**measuring, "stages": {**measuring["stages"], **_states(self._finishing_stages())}}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` returned."""
         for name, stage in self._stages().items():
             stage.load_state_dict(state["stages"][name])
         self.clock.load_state_dict(state["clock"])
+        self._is_restart = state["is_restart"]
 
     def close(self) -> None:
         """Free the networks."""
@@ -158,6 +208,9 @@ class Pipeline:
         self._landmarks.close()
 
     def _stages(self) -> dict[str, Any]:
+        return {**self._measuring_stages(), **self._finishing_stages()}
+
+    def _measuring_stages(self) -> dict[str, Any]:
         return {
             "scheduler": self._scheduler,  # first: its deferred detection changes the detector's state
             "detector": self._detector,
@@ -165,10 +218,10 @@ class Pipeline:
             "landmarks": self._landmarks,
             "fitter": self._fitter,
             "depth": self._depth,
-            "expression": self._expression,
-            "smoother": self._smoother,
-            "readouts": self._readouts,
         }
+
+    def _finishing_stages(self) -> dict[str, Any]:
+        return {"expression": self._expression, "smoother": self._smoother, "readouts": self._readouts}
 
     def _accepted(self, tracks: list[Track], fits: list[FaceFit], stamp_ns: int) -> tuple[list[Track], list[FaceFit]]:
         """The tracks that the tracker keeps after it has seen their fits."""
@@ -179,14 +232,24 @@ class Pipeline:
         """The frame with the clock's time as its stamp; resets all stages where the stream restarts."""
         time_ns = self.clock(frame.stamp_ns, frame.arrival_ns)
         if self.clock.kind is StampKind.RESTART:
-            self._reset_stages()
+            _reset(self._measuring_stages())
+            self._is_restart = True
         return frame if time_ns == frame.stamp_ns else replace(frame, stamp_ns=time_ns)
 
     @contextmanager
-    def _stage(self, name: str) -> Iterator[None]:
-        started = time.perf_counter()
+    def _stage(self, name: str, seconds: dict[str, float]) -> Iterator[None]:
+        started = self._timer()
         yield
-        self.stage_seconds[name] = time.perf_counter() - started
+        seconds[name] = self._timer() - started
+
+
+def _reset(stages: Mapping[str, Any]) -> None:
+    for stage in stages.values():
+        stage.reset()
+
+
+def _states(stages: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: stage.state_dict() for name, stage in stages.items()}
 
 
 def _with_landmarks(track: Track, landmarks: Landmarks | None) -> Track:

@@ -6,7 +6,6 @@ the identity for a face that looks along the optical axis into the camera.
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -32,19 +31,6 @@ NEUTRAL_FACE = FaceState(
     readouts=NO_READOUTS,
     landmarks=np.zeros((0, 3), np.float32),
 )
-
-
-def head_rotation(pose: Pose) -> FloatArray:
-    """H (3, 3): rotation from a face that looks into the camera to this one, in model axes."""
-    rotation: FloatArray = FACING_CAMERA @ pose.rotation
-    return rotation
-
-
-def right_handed_degrees(rotation: FloatArray) -> tuple[float, float, float]:
-    """Angles x, y, z of H = Ry Rx Rz: positive lowers the nose, turns to the subject's left, tilts to their right."""
-    (_, _, r02), (r10, r11, r12), (_, _, r22) = rotation.tolist()
-    x = math.asin(min(1.0, max(-1.0, -r12)))
-    return math.degrees(x), math.degrees(math.atan2(r02, r22)), math.degrees(math.atan2(r10, r11))
 
 
 def unity_quaternion(rotation: FloatArray) -> tuple[float, float, float, float]:

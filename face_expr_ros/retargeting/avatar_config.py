@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from face_expr_ros.core.resources import resource_path
 from face_expr_ros.core.settings import setting
+from face_expr_ros.core.yaml_files import StrictModel, load_yaml, parse_yaml
 from face_expr_ros.retargeting.config import FOLLOW_MODES
-from face_expr_ros.retargeting.yaml_files import StrictModel, load_yaml
 
 # Default port of each protocol.
 PORTS = {"vmc": 39539, "live_link": 11111, "ifacialmocap": 49983, "openseeface": 11573}
@@ -29,6 +30,11 @@ class AvatarBridgeConfig:
     targets: str = setting("", "targets file; empty is config/avatars.yaml of the package")
     lost_after: float = setting(
         0.5, "time without a detection after which a face is lost", unit="s", minimum=0.0, maximum=60.0
+    )
+    calibration: str = setting(
+        "",
+        "path of the calibration.yaml of the person, for targets without one of their own; not together with that of "
+        "the node perception; empty is none",
     )
     relax: float = setting(
         0.7, "time in which the avatar then returns to the neutral pose", unit="s", minimum=0.0, maximum=60.0
@@ -58,18 +64,30 @@ def _check_subject(subject: str) -> str:
 _Pixels = Annotated[int, Field(ge=1, le=16384)]
 
 
+VmcNames = Literal["arkit", "perfect_sync", "vrm0", "vrm1"]
+
+
+def _as_list(names: Any) -> Any:
+    return [names] if isinstance(names, str) else names
+
+
 class VmcConfig(StrictModel):
     """Settings of the protocol ``vmc``.
 
     Attributes:
-        names: blendshape names: ARKit's 52 (perfect sync), VRM 0's A I U E O Joy ..., or both.
+        names: blendshape names, one convention or a list: ARKit's 52 in Pascal case (perfect_sync), as ARKit has them
+            (arkit), A I U E O Joy ... (vrm0), aa ih ou ee oh happy ... (vrm1).
         neck_share: part of the head rotation that the neck bone makes.
         eye_bones: send the bones LeftEye and RightEye, for avatars whose blendshapes do not rotate the eyes.
+        torso: send the bones from the hips to the upper chest at rest, for receivers that add up positions.
     """
 
-    names: Literal["arkit", "vrm0", "both"] = "arkit"
+    names: Annotated[tuple[VmcNames, ...], BeforeValidator(_as_list), Field(strict=False, min_length=1)] = (
+        "perfect_sync",
+    )
     neck_share: Annotated[float, Field(ge=0, le=1)] = 0.3
     eye_bones: bool = False
+    torso: bool = False
 
 
 class LiveLinkConfig(StrictModel):
@@ -120,6 +138,7 @@ class TargetConfig(StrictModel):
         face: the face to send: nearest, largest, speaker or an id such as f1.
         mirror: swap left and right, as in a mirror; not for openseeface.
         interpolate: interpolate between two images, which adds one image interval of delay; False repeats the latest.
+        calibration: path of the calibration.yaml of the person whose face is sent; empty is that of the bridge.
     """
 
     protocol: Literal["vmc", "live_link", "ifacialmocap", "openseeface"]
@@ -130,6 +149,7 @@ class TargetConfig(StrictModel):
     face: Annotated[str, AfterValidator(_check_face)] = "nearest"
     mirror: bool = False
     interpolate: bool = True
+    calibration: str = ""
     vmc: VmcConfig = VmcConfig()
     live_link: LiveLinkConfig = LiveLinkConfig()
     ifacialmocap: IFacialMocapConfig = IFacialMocapConfig()
@@ -178,3 +198,16 @@ def load_targets(path: str = "") -> tuple[TargetConfig, ...]:
     """
     file = Path(path) if path else resource_path("config/avatars.yaml")
     return tuple(load_yaml(file, _TargetsFile, "the parameter targets is the path of a YAML file").targets)
+
+
+def parse_target(entry: dict[str, Any], name: str) -> TargetConfig:
+    """One target with the keys of the targets file.
+
+    Args:
+        entry: its keys and values.
+        name: where it comes from, for errors.
+
+    Raises:
+        ConfigError: the target is not valid.
+    """
+    return parse_yaml(json.dumps(entry), TargetConfig, name)

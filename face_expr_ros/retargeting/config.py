@@ -39,6 +39,11 @@ class HeadControlConfig:
         minimum=0.0,
         maximum=1.0,
     )
+    calibration: str = setting(
+        "",
+        "path of the calibration.yaml of the person who is followed; not together with that of the node perception; "
+        "empty is none",
+    )
     rate: float = setting(50.0, "publishing rate", unit="Hz", minimum=5.0, maximum=1000.0)
     start: str = setting(
         "rest",

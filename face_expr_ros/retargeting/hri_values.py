@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_expr_ros.core.facemesh_regions import IBUG68, IRISES
+from face_expr_ros.core.head_axes import head_rotation, right_handed_degrees
 from face_expr_ros.core.types import FaceState, FloatArray, Roi
 from face_expr_ros.perception.expression.affect import NEUTRAL
-from face_expr_ros.retargeting.avatar_axes import head_rotation, right_handed_degrees
 
 POINTS = (*IBUG68, IRISES[0][0], IRISES[1][0])  # dlib's 68 points, then the right and left pupil
 CODE_COUNT = 99  # of hri_msgs/FacialActionUnits
@@ -94,7 +94,7 @@ def action_units(state: FaceState) -> tuple[FloatArray, FloatArray]:
 
 def _head_codes(state: FaceState) -> dict[int, float]:
     """Turn left and right, up and down; tilt left and right."""
-    down, turn, tilt = (angle / FULL_HEAD_TURN for angle in right_handed_degrees(head_rotation(state.pose)))
+    down, turn, tilt = (angle / FULL_HEAD_TURN for angle in right_handed_degrees(head_rotation(state.pose.rotation)))
     return {51: turn, 52: -turn, 53: -down, 54: down, 55: -tilt, 56: tilt}
 
 

@@ -6,11 +6,10 @@ import re
 
 import numpy as np
 
-from face_expr_ros.core.arkit import ARKIT_NAMES, arkit_values
+from face_expr_ros.core.arkit import ARKIT_NAMES, arkit_values, gaze_angles
 from face_expr_ros.core.geometry import FACING_CAMERA
+from face_expr_ros.core.head_axes import head_rotation, right_handed_degrees
 from face_expr_ros.core.types import FaceState
-from face_expr_ros.perception.gaze import gaze_angles
-from face_expr_ros.retargeting.avatar_axes import head_rotation, right_handed_degrees
 
 HELLO = b"iFacialMocap_sahuasouryya9218sauhuiayeta91555dy3719"
 SECOND_VERSION = b"|sendDataVersion=v2"  # after HELLO: values are separated by &, which cannot be read as a minus sign
@@ -34,7 +33,7 @@ def encode(state: FaceState, *, separator: str = "-") -> bytes:
     """
     shapes = arkit_values(state.blendshapes)
     parts = [f"{name}{separator}{value:.0f}" for name, value in zip(NAMES, 100 * shapes, strict=True)]
-    head = [*right_handed_degrees(head_rotation(state.pose)), *(FACING_CAMERA @ state.pose.position)]
+    head = [*right_handed_degrees(head_rotation(state.pose.rotation)), *(FACING_CAMERA @ state.pose.position)]
     left_eye, right_eye = ([-up, left, 0.0] for left, up in np.degrees(gaze_angles(shapes)))
     text = f"{'|'.join(parts)}|=head#{_numbers(head)}|rightEye#{_numbers(right_eye)}|leftEye#{_numbers(left_eye)}|"
     return text.encode("ascii")

@@ -15,8 +15,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from face_expr_ros.core.resources import resource_path
 from face_expr_ros.core.settings import ConfigError
+from face_expr_ros.core.yaml_files import StrictModel, load_yaml
 from face_expr_ros.retargeting.sources import NAMES
-from face_expr_ros.retargeting.yaml_files import StrictModel, load_yaml
 
 SHIPPED = ("neck", "pan_tilt")
 _MAX_LIMIT = 1e6  # of limits and curves: products of larger numbers overflow

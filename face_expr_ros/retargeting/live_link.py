@@ -9,9 +9,8 @@ import numpy as np
 
 from face_expr_ros.core.arkit import arkit_values
 from face_expr_ros.core.types import FaceState
-from face_expr_ros.perception.gaze import gaze_angles
-from face_expr_ros.retargeting.avatar_axes import head_rotation, right_handed_degrees
 from face_expr_ros.retargeting.avatar_config import LiveLinkConfig
+from face_expr_ros.serialization.live_link_csv import live_link_angles
 
 VERSION = 6
 COUNT = 61  # 52 ARKit blendshapes, then yaw, pitch and roll of head, left eye and right eye
@@ -49,9 +48,7 @@ def device_id(subject: str) -> str:
 
 
 def _values(state: FaceState, full_angle: float) -> list[float]:
-    """Positive yaw turns to the subject's left, positive pitch up, positive roll tilts the head to their right."""
+    """The blendshapes, and the angles of `live_link_angles` with ``full_angle`` as 1."""
     shapes = arkit_values(state.blendshapes)
-    down, turn, tilt = right_handed_degrees(head_rotation(state.pose))
-    left, right = np.degrees(gaze_angles(shapes))
-    angles = np.array([turn, -down, tilt, left[0], left[1], 0.0, right[0], right[1], 0.0]) / full_angle
-    return [*shapes.tolist(), *np.clip(angles, -1.0, 1.0).tolist()]
+    angles = np.degrees(live_link_angles(shapes, state.pose.rotation)) / full_angle
+    return [*shapes.tolist(), *(np.clip(angles, -1.0, 1.0) + 0.0).tolist()]

@@ -6,7 +6,7 @@ Format: protocol.vmc.info, "Marionette". Axes: Unity's, left-handed; x to the av
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import lru_cache
 
 import numpy as np
@@ -14,44 +14,31 @@ from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message_builder import OscMessageBuilder
 from scipy.spatial.transform import Rotation
 
-from face_expr_ros.core.arkit import ARKIT_NAMES, arkit_values
+from face_expr_ros.core.arkit import arkit_values, gaze_angles
+from face_expr_ros.core.head_axes import head_rotation
 from face_expr_ros.core.types import FaceState, FloatArray
-from face_expr_ros.perception.gaze import eye_rotation, gaze_angles
-from face_expr_ros.retargeting.avatar_axes import head_rotation, unity_quaternion
+from face_expr_ros.perception.gaze import eye_rotation
+from face_expr_ros.retargeting.avatar_axes import unity_quaternion
 from face_expr_ros.retargeting.avatar_config import VmcConfig
+from face_expr_ros.retargeting.vmc_names import named_values
 
 MAX_BUNDLE = 1400  # bytes; fits into one Ethernet frame, which avoids fragmentation
 
 
-def _both(name: str, weight: float) -> dict[str, float]:
-    return {f"{name}Left": weight / 2, f"{name}Right": weight / 2}
-
-
-# VRM 0 blendshapes as weighted sums of ARKit blendshapes, clipped to 0..1; docs/avatars.md has the same table.
-VRM0: Mapping[str, Mapping[str, float]] = {
-    "A": {"jawOpen": 1.5, "mouthFunnel": -1.0, "mouthPucker": -0.5},
-    "I": {**_both("mouthStretch", 1.0), "jawOpen": -0.5},
-    "U": {"mouthPucker": 1.0, "mouthFunnel": -0.5},
-    "E": {**_both("mouthLowerDown", 0.7), **_both("mouthUpperUp", 0.3), "jawOpen": -0.5},
-    "O": {"mouthFunnel": 1.0, "mouthPucker": -0.3},
-    "Blink_L": {"eyeBlinkLeft": 1.0},
-    "Blink_R": {"eyeBlinkRight": 1.0},
-    "Joy": _both("mouthSmile", 1.0),
-    "Angry": {**_both("browDown", 0.8), **_both("noseSneer", 0.2)},
-    "Sorrow": {**_both("mouthFrown", 0.6), "browInnerUp": 0.4},
-    "Fun": _both("cheekSquint", 1.0),
+# Positions of the bones relative to their parent, meters, in Unity's axes of an avatar: those of an adult at rest, for
+# receivers that add them up along the chain. Neck and head are always sent, the torso with `VmcConfig.torso`.
+_REST = {
+    "Hips": (0.0, 0.92, 0.0),
+    "Spine": (0.0, 0.09, 0.0),
+    "Chest": (0.0, 0.13, 0.0),
+    "UpperChest": (0.0, 0.12, 0.0),
+    "Neck": (0.0, 0.14, 0.0),
+    "Head": (0.0, 0.09, 0.0),
+    "LeftEye": (-0.032, 0.06, 0.08),
+    "RightEye": (0.032, 0.06, 0.08),
 }
-VOWELS = ("A", "I", "U", "E", "O")
-_VRM0 = np.array([[weights.get(name, 0.0) for name in ARKIT_NAMES] for weights in VRM0.values()])
-
-
-def vrm0_values(values: FloatArray) -> dict[str, float]:
-    """VRM 0 blendshapes from ARKit values (52,); vowels are scaled so that their sum is at most 1."""
-    result = dict(zip(VRM0, np.clip(_VRM0 @ values, 0.0, 1.0).tolist(), strict=True))
-    total = sum(result[vowel] for vowel in VOWELS)
-    if total > 1.0:
-        result |= {vowel: result[vowel] / total for vowel in VOWELS}
-    return result
+_TORSO = ("Hips", "Spine", "Chest", "UpperChest")
+CALIBRATED, NORMAL_MODE = 3, 0  # state and mode of /VMC/Ext/OK: a receiver may hide an avatar that is not calibrated
 
 
 def encode(state: FaceState, *, seconds: float, tracked: bool, config: VmcConfig) -> list[bytes]:
@@ -60,7 +47,8 @@ def encode(state: FaceState, *, seconds: float, tracked: bool, config: VmcConfig
     Args:
         state: the face.
         seconds: time since the sender started.
-        tracked: a face is tracked; False while the avatar returns to neutral and afterwards.
+        tracked: a face is tracked; False while the avatar returns to neutral and afterwards. It is the fourth value of
+            /VMC/Ext/OK; the first says that bones are sent, which they always are.
         config: settings of the target.
 
     Raises:
@@ -68,27 +56,23 @@ def encode(state: FaceState, *, seconds: float, tracked: bool, config: VmcConfig
     """
     values = arkit_values(state.blendshapes)
     messages = [
-        _message("/VMC/Ext/OK", int(tracked)),
+        _message("/VMC/Ext/OK", 1, CALIBRATED, NORMAL_MODE, int(tracked)),
         _message("/VMC/Ext/T", float(seconds)),
         _message("/VMC/Ext/Root/Pos", "root", 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0),
     ]
     for bone, rotation in _bones(state, values, config).items():
-        messages.append(_message("/VMC/Ext/Bone/Pos", bone, 0.0, 0.0, 0.0, *unity_quaternion(rotation)))
-    for name, value in _blendshapes(values, config).items():
+        messages.append(_message("/VMC/Ext/Bone/Pos", bone, *_REST[bone], *unity_quaternion(rotation)))
+    for name, value in named_values(values, config.names, look=not config.eye_bones).items():
         messages.append(_message("/VMC/Ext/Blend/Val", name, value))
     return _bundles([*messages, _message("/VMC/Ext/Blend/Apply")])
 
 
-def _blendshapes(values: FloatArray, config: VmcConfig) -> dict[str, float]:
-    named = {} if config.names == "vrm0" else dict(zip(ARKIT_NAMES, values.tolist(), strict=True))
-    return named if config.names == "arkit" else named | vrm0_values(values)
-
-
 def _bones(state: FaceState, values: FloatArray, config: VmcConfig) -> dict[str, FloatArray]:
     """Rotations (3, 3) in model axes, relative to the parent bone; neck and head share the head rotation."""
-    head = head_rotation(state.pose)
+    head = head_rotation(state.pose.rotation)
     neck = (Rotation.from_matrix(head) ** config.neck_share).as_matrix()
-    bones: dict[str, FloatArray] = {"Neck": neck, "Head": neck.T @ head}
+    bones: dict[str, FloatArray] = dict.fromkeys(_TORSO, np.eye(3)) if config.torso else {}
+    bones |= {"Neck": neck, "Head": neck.T @ head}
     if config.eye_bones:
         for name, angles in zip(("LeftEye", "RightEye"), gaze_angles(values), strict=True):
             bones[name] = eye_rotation(*angles)

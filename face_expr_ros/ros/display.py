@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from face_expr_ros.core.atomic_files import atomic_path
 from face_expr_ros.core.latest_item import LatestItemWorker
-from face_expr_ros.drawing.video_writer import video_writer
+from face_expr_ros.drawing.video_writer import VideoWriter, check_video, video_writer
 
+MIN_INTERVAL = 1e-3  # seconds: the resolution of times in a webm file
 TITLE = "face_expr (q quits)"
 Bgr = NDArray[np.uint8]
 
@@ -66,41 +67,39 @@ class Window:
 
 
 class Video:
-    """An mp4 file that plays in real time: each image is repeated until the stamp of the next one.
+    """A video file of images that are shown at their stamps.
 
     A context: the file replaces an older one when the context is left without an error, see `atomic_path`. Images are
     encoded in a separate thread, so that encoding does not delay the messages whose latency is measured.
 
     Args:
         path: path of the file; missing folders are created.
-        rate: frames per second of the file.
 
     Raises:
+        ValueError: the file's extension is not that of a video, or PyAV is not installed.
         OSError: the file cannot be written.
     """
 
-    def __init__(self, path: Path, rate: float) -> None:
+    def __init__(self, path: Path) -> None:
+        check_video(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         self.closed = False
         self._path = path
         self._stack = ExitStack()
         self._draft = self._stack.enter_context(atomic_path(path))
-        self._rate = rate
-        self._writer: cv2.VideoWriter | None = None
-        self._first_stamp = 0.0
-        self._last_image = np.zeros((0, 0, 3), np.uint8)
-        self._written = 0
+        self._writer: VideoWriter | None = None
+        self._first_stamp, self._last_time = 0.0, -1.0
         self._size = (0, 0)
         self._worker = LatestItemWorker(self._write, "video")
 
     def __call__(self, image: Bgr, stamp: float) -> None:
-        """Write an image with its stamp in seconds; images that arrive while the encoder is busy are dropped.
+        """Write an image with its stamp in seconds.
 
-        Raises:
-            ValueError: the file's extension is not that of a video.
+        Images that arrive while the encoder is busy, or less than a millisecond after the last one, are dropped.
         """
         if self._writer is None:
-            self._writer = self._open(image)
+            self._size = (image.shape[1], image.shape[0])
+            self._writer = self._stack.enter_context(video_writer(self._draft, self._size, self._path, live=True))
             self._first_stamp = stamp
         self._worker.put((image, stamp))
 
@@ -114,20 +113,12 @@ class Video:
         self._worker.close()
         self._stack.__exit__(*problem)
 
-    def _open(self, image: Bgr) -> cv2.VideoWriter:
-        self._size = (image.shape[1], image.shape[0])
-        return self._stack.enter_context(video_writer(self._draft, self._rate, self._size, self._path))
-
     def _write(self, item: tuple[Bgr, float]) -> None:
         assert self._writer is not None
         image, stamp = item
         if (image.shape[1], image.shape[0]) != self._size:  # a folder of images of different sizes
             image = np.asarray(cv2.resize(image, self._size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-        index = round((stamp - self._first_stamp) * self._rate)
-        while self._written < index:
-            self._writer.write(self._last_image)
-            self._written += 1
-        if self._written == index:  # the first of several images within one frame of the file is kept
-            self._writer.write(image)
-            self._written += 1
-        self._last_image = image
+        time = stamp - self._first_stamp
+        if time >= self._last_time + MIN_INTERVAL:
+            self._writer.write(image, time)
+            self._last_time = time

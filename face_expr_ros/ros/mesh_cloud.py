@@ -11,8 +11,8 @@ from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import Header
 
 from face_expr_ros.core.geometry import to_camera
+from face_expr_ros.drawing.meshes import ColoredMesh, MeshSet
 from face_expr_ros.ros.cdr import Writer
-from face_expr_ros.ros.meshes import ColoredMesh, MeshSet
 
 # "rgb" as PCL and RViz define it: a float32 whose bits are 0x00RRGGBB.
 _POINT = np.dtype([("xyz", "<f4", 3), ("bgr", "u1", 4)])

@@ -5,19 +5,15 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-# IDL's number types -> NumPy's, little endian.
-NUMBERS = {
-    "boolean": "?", "octet": "S1", "uint8": "u1", "int8": "i1", "uint16": "<u2", "int16": "<i2", "uint32": "<u4",
-    "int32": "<i4", "uint64": "<u8", "int64": "<i8", "float": "<f4", "double": "<f8",
-}  # fmt: skip
-STRING = "string"
+from face_expr_ros.serialization.cdr import NUMBERS, STRING, FieldType
+from face_expr_ros.serialization.cdr import uniform_layout as layout_of
+
 # Type codes of the sequences that rclpy stores as array.array.
 _TYPECODES = {
     "uint8": "B", "int8": "b", "uint16": "H", "int16": "h", "uint32": "I", "int32": "i", "uint64": "Q", "int64": "q",
@@ -27,26 +23,6 @@ _SEQUENCE = re.compile(r"sequence<(.*?)(?:, \d+)?>")
 _ARRAY = re.compile(r"(.*)\[(\d+)\]")
 _STRING = re.compile(r"string<\d+>")
 _FIELDS: dict[type[Any], dict[str, FieldType]] = {}
-
-
-@dataclass(frozen=True)
-class FieldType:
-    """The type of one field.
-
-    Attributes:
-        element: IDL's name of a number type, "string", or a message such as "geometry_msgs/Point".
-        is_collection: the field is a sequence or an array.
-        count: number of elements of an array; None for a sequence and for a single element.
-    """
-
-    element: str
-    is_collection: bool = False
-    count: int | None = None
-
-    @property
-    def is_message(self) -> bool:
-        """The elements are messages."""
-        return self.element not in NUMBERS and self.element != STRING
 
 
 def message_fields(message_type: type[Any]) -> dict[str, FieldType]:
@@ -69,20 +45,8 @@ def message_class(name: str) -> Any:
 
 @cache
 def uniform_layout(name: str) -> tuple[str, int] | None:
-    """(NumPy dtype, count) of a number, or of a message of numbers of one type without padding; None for others."""
-    if name in NUMBERS:
-        return NUMBERS[name], 1
-    if name == STRING:
-        return None
-    parts = []
-    for entry in message_fields(message_class(name)).values():
-        part = uniform_layout(entry.element)
-        if part is None or (entry.is_collection and entry.count is None):
-            return None
-        parts.append((part[0], part[1] * (entry.count or 1)))
-    if len({dtype for dtype, _ in parts}) != 1:
-        return None
-    return parts[0][0], sum(count for _, count in parts)
+    """As `serialization.cdr.uniform_layout`, of an installed type."""
+    return layout_of(name, lambda message: message_fields(message_class(message)))
 
 
 def with_fields(message: Any, fields: Mapping[str, Any]) -> dict[str, Any]:

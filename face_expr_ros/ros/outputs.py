@@ -21,6 +21,7 @@ from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.latest_item import LatestItemWorker
 from face_expr_ros.core.types import Face, Frame
 from face_expr_ros.drawing.mesh_detail import check_mesh_detail
+from face_expr_ros.drawing.meshes import MeshBuilder
 from face_expr_ros.drawing.modes import check_mode, draw_in_frame
 from face_expr_ros.drawing.overlays import annotate
 from face_expr_ros.msg import FaceArray, FaceEvent, FaceExpression, FaceModel, FacePose, FaceShape
@@ -28,7 +29,6 @@ from face_expr_ros.ros import encode
 from face_expr_ros.ros.cdr import create_writer
 from face_expr_ros.ros.mesh_cloud import empty_cloud, mesh_cloud
 from face_expr_ros.ros.mesh_markers import MeshMarkers
-from face_expr_ros.ros.meshes import MeshBuilder
 from face_expr_ros.ros.node_runner import LOG_INTERVAL
 from face_expr_ros.ros.transforms import face_transforms, transform_message_type
 from face_expr_ros.serialization.message_dicts import face_array_values

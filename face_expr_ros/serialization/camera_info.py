@@ -11,7 +11,7 @@ import numpy as np
 
 from face_expr_ros.core.geometry import scaled_intrinsics
 from face_expr_ros.core.types import Camera, FloatArray
-from face_expr_ros.serialization.distortion import DistortionError, distortion_of
+from face_expr_ros.serialization.distortion import DistortionError, distortion_of, has_usable_intrinsics
 
 if TYPE_CHECKING:
     from sensor_msgs.msg import CameraInfo
@@ -57,8 +57,10 @@ def camera_from_info(info: CameraInfo, width: int, height: int, *, rectified: bo
 
 def _check_matrix(matrix: FloatArray, name: str) -> None:
     form = np.array([[matrix[0, 0], 0, matrix[0, 2]], [0, matrix[1, 1], matrix[1, 2]], [0, 0, 1]])
-    if not (np.isfinite(matrix).all() and matrix[0, 0] > 0 and matrix[1, 1] > 0 and np.allclose(matrix, form)):
-        raise CameraInfoError(f"expected {name} = {_FORMS[name]} with fx and fy above 0, got {matrix.ravel().tolist()}")
+    if not (has_usable_intrinsics(matrix) and np.allclose(matrix, form)):
+        raise CameraInfoError(
+            f"expected {name} = {_FORMS[name]} with fx and fy of at least 1 pixel, got {matrix.ravel().tolist()}"
+        )
 
 
 def _at_image_size(matrix: FloatArray, info: CameraInfo, width: int, height: int) -> FloatArray:

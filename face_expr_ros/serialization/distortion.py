@@ -18,8 +18,16 @@ _POLYNOMIAL = ("", "plumb_bob", "rational_polynomial", "radtan", "brown_conrady"
 _FISHEYE = ("equidistant", "fisheye", "kannala_brandt", "kannala_brandt4")
 
 
+_MAX_PIXELS = 1e7  # of focal lengths and of the principal point
+
+
 class DistortionError(ValueError):
     """A distortion model that is not supported, or coefficients that do not belong to it."""
+
+
+def has_usable_intrinsics(matrix: FloatArray) -> bool:
+    """Whether the values of K (3, 3) are finite and both focal lengths are at least 1 pixel."""
+    return bool((np.abs(matrix) <= _MAX_PIXELS).all() and min(matrix[0, 0], matrix[1, 1]) >= 1.0)
 
 
 def distortion_of(model: str, values: object) -> tuple[Lens, FloatArray]:
@@ -38,6 +46,8 @@ def distortion_of(model: str, values: object) -> tuple[Lens, FloatArray]:
     coefficients = np.array(values, dtype=np.float64).ravel()
     if not coefficients.any():  # NaN is not zero and is rejected below
         return "pinhole", np.zeros(0)
+    if not isinstance(model, str):
+        raise DistortionError(f"expected the name of a distortion_model, got {model!r}")
     name = model.strip().lower().replace(" ", "_").replace("-", "_")
     if name not in _POLYNOMIAL + _FISHEYE:
         raise DistortionError(

@@ -6,13 +6,11 @@ import re
 from pathlib import Path
 
 from face_expr_ros.core.config import CameraConfig
+from face_expr_ros.sources.image_files import IMAGE_SUFFIXES
 from face_expr_ros.sources.source_frame import Source, SourceError, SourceFrame, Warn
 from face_expr_ros.sources.stream import StreamSource, is_stream, without_password
 
 __all__ = ["Source", "SourceError", "SourceFrame", "device_number", "is_live", "open_source", "without_password"]
-
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 
 
 def is_live(source: str) -> bool:
@@ -51,10 +49,10 @@ def open_source(config: CameraConfig, warn: Warn) -> Source:
     if is_stream(config.source):
         return StreamSource(config.source)
     path = Path(config.source).expanduser()
-    if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
+    if path.is_dir() or (path.suffix.lower() in IMAGE_SUFFIXES and path.suffix.lower() != ".gif"):  # plays as a video
         from face_expr_ros.sources.images import ImagesSource
 
-        return ImagesSource(path, IMAGE_SUFFIXES, loop=config.loop, warn=warn)
+        return ImagesSource(path, loop=config.loop, warn=warn)
     from face_expr_ros.sources.video import VideoSource
 
     return VideoSource(path, loop=config.loop, warn=warn)

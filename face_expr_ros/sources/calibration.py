@@ -11,7 +11,8 @@ import yaml
 
 from face_expr_ros.core.geometry import scaled_intrinsics
 from face_expr_ros.core.types import Camera
-from face_expr_ros.serialization.distortion import distortion_of
+from face_expr_ros.serialization.distortion import distortion_of, has_usable_intrinsics
+from face_expr_ros.serialization.image_encodings import MAX_SIDE
 from face_expr_ros.sources.source_frame import SourceError
 
 MAX_ASPECT_ERROR = 0.01
@@ -62,7 +63,9 @@ def resized(camera: Camera, width: int, height: int) -> Camera:
 def _camera(content: dict[str, Any]) -> Camera:
     matrix = np.array(content["camera_matrix"]["data"], dtype=np.float64).reshape(3, 3)
     lens, distortion = distortion_of(content["distortion_model"], content["distortion_coefficients"]["data"])
-    if not (np.isfinite(matrix).all() and matrix[0, 0] > 0 and matrix[1, 1] > 0):
-        raise ValueError(f"expected finite numbers and focal lengths above 0, got {matrix.tolist()}")
-    size = int(content["image_width"]), int(content["image_height"])
+    if not has_usable_intrinsics(matrix):
+        raise ValueError(f"expected finite numbers and focal lengths of at least 1 pixel, got {matrix.tolist()}")
+    size = content["image_width"], content["image_height"]
+    if not all(isinstance(length, int) and 1 <= length <= MAX_SIDE for length in size):
+        raise ValueError(f"expected an image size from 1 to {MAX_SIDE} pixels, got {size[0]} x {size[1]}")
     return Camera(*size, matrix, distortion, metric=True, lens=lens)

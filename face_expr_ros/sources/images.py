@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from face_expr_ros.sources.calibration import read_calibration
+from face_expr_ros.sources.image_files import image_files, read_image
 from face_expr_ros.sources.source_frame import SourceError, SourceFrame, Warn
 
 
@@ -21,8 +18,8 @@ class ImagesSource:
 
     can_read_ahead = True
 
-    def __init__(self, path: Path, suffixes: Sequence[str], *, loop: bool, warn: Warn) -> None:
-        self._files = _image_files(path, suffixes)
+    def __init__(self, path: Path, *, loop: bool, warn: Warn) -> None:
+        self._files = _files(path)
         self._path = path
         self._loop = loop
         self._warn = warn
@@ -41,22 +38,21 @@ class ImagesSource:
                 self._next = self._decoded_in_pass = 0
             file = self._files[self._next]
             self._next += 1
-            image = cv2.imread(str(file), cv2.IMREAD_COLOR)
-            if image is not None:
+            try:
+                image = read_image(file)
+            except SourceError as error:
+                self._warn(f"{error}; it is skipped")
+            else:
                 self._decoded_in_pass += 1
-                return SourceFrame(np.asarray(image, dtype=np.uint8), self._camera)
-            self._warn(f"{file} cannot be decoded as an image and is skipped")
+                return SourceFrame(image, self._camera)
 
     def close(self) -> None:
         """Does nothing: no file is kept open."""
 
 
-def _image_files(path: Path, suffixes: Sequence[str]) -> list[Path]:
+def _files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
         raise SourceError(f"expected an image file or a folder of images, there is none at {str(path)!r}")
-    files = sorted(file for file in path.iterdir() if file.suffix.lower() in suffixes and file.is_file())
-    if not files:
-        raise SourceError(f"expected images ({', '.join(suffixes)}) in the folder {str(path)!r}, found none")
-    return files
+    return image_files(path)

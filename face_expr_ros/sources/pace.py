@@ -1,4 +1,4 @@
-"""Timing of a source: images are read ahead of their tick where the source allows it."""
+"""Timing of a source: images are read ahead of their time where the source allows it."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ from collections.abc import Callable
 
 from face_expr_ros.sources.source_frame import Source, SourceFrame
 
+_EARLY = 0.0005  # seconds before its time at which an image is taken
+
 
 class EndOfSource(Exception):
     """The source has no more images."""
 
 
 class Pace:
-    """Returns the images of a source at the ticks of a timer; images are read ahead of their tick where possible.
+    """Returns the images of a source when they are due; images are read ahead of their time where possible.
 
-    A source that is too slow for the rate returns fewer images. Image times follow the clock, not an image count, so
+    Frames of videos are due at the times of their container, images of other sources ``rate`` times per second. A
+    source that is too slow returns its images later and never several at once; rendered images follow the clock, so
     that motion has larger steps but the correct speed.
 
     Args:
         source: source of the images.
-        rate: ticks per second.
+        rate: images per second of sources without times of their own.
         clock: monotonic time in seconds.
     """
 
@@ -28,39 +31,49 @@ class Pace:
         self._source = source
         self._period = 1 / rate
         self._clock = clock
-        self._start: float | None = None  # of the first tick
+        self._start: float | None = None  # of the first image
         self._taken = self._due = 0.0  # seconds since then at which the last image was taken and the next one is due
         self._spent = 0.0  # seconds from taking one image to having prepared the next
+        self._shown: float | None = None  # time of the last frame of a video
         self._next = source.read(0.0) if source.can_read_ahead else None
 
+    @property
+    def wait(self) -> float:
+        """Seconds until the next image is due; 0 if it is."""
+        return 0.0 if self._start is None else max(0.0, self._due - self._now())
+
     def take(self) -> SourceFrame | None:
-        """The image of this tick; None if it is not due yet.
+        """The image that is due; None if none is due yet.
 
         Raises:
             EndOfSource: there are no more images.
             SourceError: the next image cannot be read.
         """
         now = self._now()
-        if now < self._due - self._period / 2:  # a timer that fired late fires the next time early
+        if now < self._due - _EARLY:
             return None
         frame = self._next if self._source.can_read_ahead else self._source.read(now)
         if frame is None:
             raise EndOfSource
-        self._taken = now
+        # A little late, as timers are, the schedule is kept; very late it is shifted: there are no bursts of images.
+        self._taken = self._due if now - self._due < self._period else now
+        self._shown = frame.time
+        self._due = self._taken + self._period
         return frame
 
     def prepare(self) -> None:
-        """Read the next image, for the earliest time at which it can be ready.
-
-        Call it after publishing the image of :meth:`take`.
+        """Read the next image; call it after publishing the image of :meth:`take`.
 
         Raises:
             SourceError: the next image cannot be read.
         """
-        if self._source.can_read_ahead:
-            self._due = self._taken + max(self._period, self._spent)  # assumes the duration of the last one
-            self._next = self._source.read(self._due)
-            self._spent = self._now() - self._taken
+        if not self._source.can_read_ahead:
+            return
+        self._due = self._taken + max(self._period, self._spent)  # assumes the duration of the last one
+        self._next = self._source.read(self._due)
+        if self._next is not None and self._next.time is not None and self._shown is not None:
+            self._due = self._taken + self._next.time - self._shown
+        self._spent = self._now() - self._taken
 
     def _now(self) -> float:
         if self._start is None:

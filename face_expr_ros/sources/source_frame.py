@@ -41,11 +41,13 @@ class SourceFrame:
         image: (height, width, 3) uint8, BGR.
         camera: the camera of the image; None if unknown.
         truths: ground truth of the rendered faces; None if the image is not rendered.
+        time: seconds since the first image, in a video; None where the time of reading counts.
     """
 
     image: NDArray[np.uint8]
     camera: Camera | None = None
     truths: tuple[Truth, ...] | None = None
+    time: float | None = None
 
 
 class Source(Protocol):

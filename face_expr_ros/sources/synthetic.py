@@ -12,12 +12,14 @@ from face_expr_ros.core.config import CameraConfig
 from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.geometry import pinhole_camera
 from face_expr_ros.core.types import Camera, FloatArray, Frame
-from face_expr_ros.drawing.lighting import Light
+from face_expr_ros.drawing.lighting import Lamp, Light
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.sources.source_frame import SourceFrame, Truth
 from face_expr_ros.synthetic import actor
 from face_expr_ros.synthetic.appearance import Appearance
 from face_expr_ros.synthetic.background import studio_wall, unit_noise
+from face_expr_ros.synthetic.photo_library import shipped_library
+from face_expr_ros.synthetic.photo_parts import PhotoParts
 from face_expr_ros.synthetic.photo_skin import shipped_skin
 from face_expr_ros.synthetic.scene import FaceRenderer, SceneFace, render_scene
 
@@ -25,6 +27,18 @@ _FACE_SPACING = 0.24  # meters between the faces of a group
 _GROUP_DISTANCE = 0.16  # meters of additional distance to the camera per additional face
 _SCRIPT_OFFSET = 11.0  # seconds between the scripts of neighboring faces
 _IDENTITY_SCALE = 0.6  # standard deviation of the identities, relative to that of the population
+# A window at image left, a bright wall at image right, and a lamp behind the person; the window casts shadows.
+_LIGHT = Light(
+    (
+        Lamp((-0.62, -0.50, -0.72), (0.95, 1.00, 1.04), 0.28),
+        Lamp((0.85, -0.10, -0.60), (0.22, 0.21, 0.21), 0.40),
+        Lamp((0.75, -0.55, 0.75), (0.50, 0.46, 0.43), 0.35),
+    ),
+    sky=(0.26, 0.25, 0.24),
+    ground=(0.10, 0.11, 0.12),
+    shadow_samples=2,
+    white=1.8,
+)
 _EVALUATION_TEXTURE = 512
 
 
@@ -47,7 +61,7 @@ class SyntheticSource:
         self._neutral = [self._model.vertices(shape) for shape in self._shapes]
         appearances = [self._appearance(number) for number in range(config.faces)]
         self._renderers = [
-            FaceRenderer(self._model, look, texture_width=texture_width, skin=shipped_skin(look.skin))
+            FaceRenderer(self._model, look, texture_width=texture_width, photo=_photographs(look))
             for look in appearances
         ]
 
@@ -66,7 +80,7 @@ class SyntheticSource:
             SceneFace(renderer, self._with_expression(neutral, truth), truth.pose)
             for renderer, neutral, truth in zip(self._renderers, self._neutral, truths, strict=True)
         ]
-        image = render_scene(scene, self.camera)
+        image = render_scene(scene, self.camera, _LIGHT)
         return Frame(image, round(t * 1e9), self._config.frame_id, self.camera), truths
 
     def frames(self, rate: float) -> Iterator[tuple[Frame, tuple[Truth, ...]]]:
@@ -95,6 +109,12 @@ class SyntheticSource:
 
     def _appearance(self, number: int) -> Appearance:
         return Appearance.random(self._config.seed + 1000 * number)
+
+
+def _photographs(appearance: Appearance) -> PhotoParts:
+    """The package's photographs for an appearance."""
+    rng = np.random.default_rng([appearance.seed, 41])
+    return shipped_library().parts(shipped_skin(appearance.skin), appearance, rng, over_eyes=0.0)
 
 
 def random_truth(model: MorphableModel, camera: Camera, rng: np.random.Generator) -> Truth:

@@ -22,6 +22,11 @@ Float32 = NDArray[np.float32]
 
 _ROWS = 64  # rows of the reduced map from which light is computed
 _PEAK = 8.0  # times the mean radiance: the excess above it is assigned to the key lamp
+_SHADOW_SAMPLES = 5
+_BRIGHTEST = 65504.0  # of half precision, where a sun exceeds it
+_PALEST = 0.35  # least ratio of the channels of a peak
+_WHITE = 3.0  # light that the camera shows as white
+_BACKLIT = 0.6  # fraction of the strongest light on the face that counts for the exposure at least
 _LARGEST_KEY = 3.0  # maximum ratio of the key lamp's light to the remaining light
 _WHITE_BALANCE = 0.75  # fraction of the light's color that the camera's white balance removes
 _COSINE = np.array([np.pi, *[2 * np.pi / 3] * 3, *[np.pi / 4] * 5])  # convolution with the cosine, by band
@@ -48,7 +53,11 @@ def read_environment(path: Path) -> Environment:
     image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if image is None or image.dtype != np.float32 or image.ndim != 3:
         raise ValueError(f"expected a high dynamic range image (float32, color), got {str(path)!r}")
-    return Environment(np.nan_to_num(np.maximum(image[..., :3], 0), posinf=0.0).astype(np.float32))
+    radiance = np.nan_to_num(np.maximum(image[..., :3], 0), posinf=_BRIGHTEST)
+    # Peaks that were resampled channel by channel have lost channels: lamps are never of one pure color.
+    peak = radiance.max(axis=2, keepdims=True)
+    bright = peak > _PEAK * 4 * radiance.mean()
+    return Environment(np.where(bright, np.maximum(radiance, _PALEST * peak), radiance).astype(np.float32))
 
 
 def light_from(environment: Environment, exposure: float) -> Light:
@@ -71,23 +80,25 @@ def light_from(environment: Environment, exposure: float) -> Light:
 
 def _exposed(harmonics: NDArray[np.float64], key: Lamp | None, exposure: float) -> Light:
     """Both parts of the light, scaled to an exposure, with most of the color cast removed by white balance."""
-    color = _facing(harmonics)
+    normals = _facing_normals()
+    light = harmonic_basis(normals) @ harmonics
     if key is not None:
         lamp = np.array(key.color)
-        lamp *= min(1.0, _LARGEST_KEY * float(color.mean()) / max(float(lamp.mean()), 1e-9))
-        color = color + lamp * max(0.0, -key.direction[2])
-    strength = max(float(color.mean()), 1e-9)
-    factor = exposure / strength * (np.maximum(color, 1e-9) / strength) ** -_WHITE_BALANCE
-    scaled = harmonics * factor
+        lamp *= min(1.0, _LARGEST_KEY * float(light.mean()) / max(float(lamp.mean()), 1e-9))
+        light = light + np.maximum(normals @ np.array(key.direction), 0)[:, None] * lamp
+    color = np.maximum(light.mean(axis=0), 1e-9)
+    strength = max(float(color.mean()), _BACKLIT * float(light.mean(axis=1).max()))
+    factor = exposure / strength * (color / color.mean()) ** -_WHITE_BALANCE
     lamps = () if key is None else (Lamp(key.direction, _triple(lamp * factor), key.size),)
-    return Light(lamps=lamps, harmonics=tuple(_triple(row) for row in scaled))
+    rows = tuple(_triple(row) for row in harmonics * factor)
+    return Light(lamps=lamps, harmonics=rows, shadow_samples=_SHADOW_SAMPLES, white=_WHITE)
 
 
-def _facing(harmonics: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(3,) mean light on surfaces that approximately face the camera."""
-    normals = np.array([[0, 0, -1.0], [0.5, 0, -0.85], [-0.5, 0, -0.85], [0, -0.5, -0.85], [0, 0.5, -0.85]])
-    mean: NDArray[np.float64] = (harmonic_basis(normals.astype(np.float32)) @ harmonics).mean(axis=0)
-    return mean
+def _facing_normals() -> Float32:
+    """(9, 3) normals of a face that looks into the camera."""
+    slopes = [(0, 0), (0.5, 0), (-0.5, 0), (0, -0.5), (0, 0.5), (1, 0), (-1, 0), (0, -1), (0, 1)]
+    normals = np.array([(x, y, -0.85) for x, y in slopes])
+    return (normals / np.linalg.norm(normals, axis=1, keepdims=True)).astype(np.float32)
 
 
 def _triple(color: NDArray[np.float64]) -> tuple[float, float, float]:

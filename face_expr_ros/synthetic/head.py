@@ -27,7 +27,7 @@ from face_expr_ros.synthetic.wrinkles import remaining_hair
 Float32 = NDArray[np.float32]
 
 _EYE_TILE, _CLOTH_TILE, _LASH_TILE = 0.16, 0.12, 0.16  # fractions of the texture's width
-_TEETH_DROP = 0.0045  # meters; MakeHuman's upper teeth end above the lip, where a smile would not show them
+TEETH_DROP = 0.0045  # meters; MakeHuman's upper teeth end above the lip, where a smile would not show them
 _MATERIALS = {"skin": SKIN, "upper_teeth": TEETH, "lower_teeth": TEETH, "tongue": MOUTH, "inner_mouth": MOUTH}
 _SIDES = ("left", "right")
 
@@ -89,7 +89,7 @@ class HeadGeometry:
             lifted = lifted + height * normals
         if appearance.beard is not None and appearance.beard.length > 0:
             beard_volume(self.model, appearance.beard).lift(lifted)
-        lifted[self.upper_teeth, 1] -= _TEETH_DROP
+        lifted[self.upper_teeth, 1] -= TEETH_DROP
         parts = (*(patch.vertices(vertices) for patch in self.patches), self.torso.vertices(vertices))
         return np.vstack([lifted, *parts])
 
@@ -103,12 +103,30 @@ class HeadGeometry:
     def tint(self, surface: NDArray, vertices: NDArray) -> Float32:
         """Factors (V', 3) on the blue, green and red light of each rendered vertex."""
         tint = self.ambient.copy()
-        lips = vertices[self.model.landmarks68[[51, 57]], 2].mean()
-        behind = np.clip((lips - 0.010 - surface[self.mouth, 2]) / 0.042, 0.0, 1.0)[:, None]
-        tint[self.mouth] = 0.94 * (1.0 - behind) ** np.array([2.4, 2.4, 1.9])
+        tint[self.mouth] = self.mouth_tint(surface[self.mouth], vertices)
         for patch, part in zip(self.patches, self.eye_slices, strict=True):
             tint[part] = _lid_shadow(surface[part], patch.center @ vertices[patch.source])
         return tint.astype(np.float32)
+
+    def mouth_tint(self, points: NDArray, vertices: NDArray) -> NDArray:
+        """Light factors (n, 3) of points (n, 3) inside the mouth: it is dark behind the lips."""
+        lips = vertices[self.model.landmarks68[[51, 57]], 2].mean()
+        behind = np.clip((lips - 0.010 - points[:, 2]) / 0.042, 0.0, 1.0)[:, None]
+        tint: NDArray = 0.94 * (1.0 - behind) ** np.array([2.4, 2.4, 1.9])
+        return tint
+
+    @functools.cached_property
+    def toothless(self) -> Mesh:
+        """The opaque mesh without the model's teeth."""
+        mesh, kept = self.solid, self.solid.materials != TEETH
+        return Mesh(mesh.triangles[kept], mesh.uv, mesh.uv_triangles[kept], mesh.materials[kept], mesh.vertex_count)
+
+    def smoothed(self, values: NDArray) -> NDArray:
+        """Values (V',) of the rendered vertices, averaged over neighbors on the surface."""
+        averaged = values.copy()
+        used = np.unique(self.surface_triangles)
+        averaged[used] = occlusion.smoothed(values, self.surface_triangles, self.corners, rounds=1)[used]
+        return averaged
 
     @property
     def upper_teeth(self) -> NDArray[np.intp]:

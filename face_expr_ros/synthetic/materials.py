@@ -1,4 +1,4 @@
-"""A folder of photographic materials: skins in ``skins/`` and environment maps in ``hdri/``."""
+"""A folder of photographic materials: skins, hair, brows, lashes, eyes, teeth, and environment maps in ``hdri/``."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import functools
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.drawing.lighting import Light
 from face_expr_ros.synthetic.appearance import Appearance
+from face_expr_ros.synthetic.camera_effects import defocused
 from face_expr_ros.synthetic.environment import Environment, background_from, light_from, read_environment
 from face_expr_ros.synthetic.head import head_geometry
+from face_expr_ros.synthetic.photo_library import PhotoLibrary, open_library
 from face_expr_ros.synthetic.photo_skin import random_skin, skin_files, skin_tones
 from face_expr_ros.synthetic.scene import FaceRenderer
 
-_EXPOSURE = (0.35, 1.0)  # range of the exposure of a white surface that faces the camera
+_EXPOSURE = (0.45, 1.15)  # range of the exposure of a white surface that faces the camera
 
 
 @dataclass(frozen=True)
@@ -28,27 +29,29 @@ class Materials:
     Attributes:
         skins: image files.
         environments: environment maps.
+        library: photographs of hair, brows, lashes, eyes and teeth.
     """
 
     skins: tuple[Path, ...]
     environments: tuple[Environment, ...]
+    library: PhotoLibrary
 
     def person(
         self, model: MorphableModel, appearance: Appearance, rng: np.random.Generator, texture_width: int
     ) -> FaceRenderer:
-        """A renderer of a person with a photographed skin close to the skin tone of the appearance."""
+        """A renderer of a person from photographs close to the appearance."""
         skins = list(self.skins)
         tones = skin_tones(skins, head_geometry(model, texture_width))
         skin = random_skin(skins, tones, appearance.skin, rng)
-        return FaceRenderer(model, appearance, texture_width=texture_width, skin=skin)
+        photo = self.library.parts(skin, appearance, rng)
+        return FaceRenderer(model, appearance, texture_width=texture_width, photo=photo)
 
     def scene(self, rng: np.random.Generator, side: int) -> tuple[Light, NDArray[np.uint8]]:
         """Light, and a defocused background (side, side, 3) from the same environment."""
         surroundings = self.surroundings(rng)
         exposure = random_exposure(rng)
         seen = background_from(surroundings, side, float(rng.uniform(20, 50)), float(np.exp(rng.normal(0, 0.4))))
-        blurred = cv2.GaussianBlur(seen, (0, 0), side * float(rng.uniform(0.003, 0.02)))
-        return light_from(surroundings, exposure), np.asarray(blurred, np.uint8)
+        return light_from(surroundings, exposure), defocused(seen, side * float(rng.uniform(0.004, 0.03)))
 
     def surroundings(self, rng: np.random.Generator) -> Environment:
         """A random environment, rotated by a random angle."""
@@ -74,4 +77,5 @@ def open_materials(folder: Path) -> Materials:
     maps = sorted([*(folder / "hdri").glob("*.exr"), *(folder / "hdri").glob("*.hdr")])
     if not maps:
         raise ValueError(f"expected environment maps (.exr, .hdr) in {str(folder / 'hdri')!r}, got none")
-    return Materials(tuple(skin_files(folder / "skins")), tuple(read_environment(path) for path in maps))
+    environments = tuple(read_environment(path) for path in maps)
+    return Materials(tuple(skin_files(folder / "skins")), environments, open_library(folder))

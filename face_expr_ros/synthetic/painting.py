@@ -18,6 +18,8 @@ from face_expr_ros.synthetic.appearance import Appearance
 from face_expr_ros.synthetic.beard import beard_coverage
 from face_expr_ros.synthetic.fields import TextureFields
 from face_expr_ros.synthetic.head import HeadGeometry
+from face_expr_ros.synthetic.photo_details import paint_brows, paint_eye
+from face_expr_ros.synthetic.photo_parts import PhotoParts
 
 Float32 = NDArray[np.float32]
 
@@ -40,12 +42,9 @@ class Paint:
         return self.levels[level]
 
 
-def paint_head(geometry: HeadGeometry, appearance: Appearance, skin: Float32 | None = None) -> Paint:
-    """Paint the texture of a person with this appearance.
-
-    Args:
-        skin: (N, 3) sRGB blue, green, red of a photographed skin at the texels, see `photo_skin`; None paints it.
-    """
+def paint_head(geometry: HeadGeometry, appearance: Appearance, photo: PhotoParts | None = None) -> Paint:
+    """Paint the texture of a person with this appearance; photographs replace the parts that they show."""
+    skin = None if photo is None else photo.skin.at_texels(geometry, appearance.skin)
     field = fields.texture_fields(geometry)
     rng = np.random.default_rng([appearance.seed, 5])
     colors = np.empty((len(field.position), 4), np.uint8)
@@ -62,8 +61,15 @@ def paint_head(geometry: HeadGeometry, appearance: Appearance, skin: Float32 | N
     if appearance.blemishes > 0:
         _paint_spots(image, geometry, appearance)
     _paint_cloth(image, geometry, appearance, rng)
-    strokes.draw_brows(image, geometry, appearance, rng)
-    _paint_eye(image, geometry, appearance, rng)
+    if photo is not None and photo.brows is not None:
+        paint_brows(image, geometry, photo.brows, appearance)
+    else:
+        strokes.draw_brows(image, geometry, appearance, rng)
+    if photo is not None and photo.eyes is not None:
+        left, top, side = (int(v) for v in np.round(geometry.layout.tiles[0] * image.shape[1]))
+        image[top : top + side, left : left + side] = paint_eye(side, photo.eyes, appearance)
+    else:
+        _paint_eye(image, geometry, appearance, rng)
     _paint_lashes(image, geometry, appearance, rng)
     geometry.fringe.fill(image)
     return Paint(_mipmap_levels(image))

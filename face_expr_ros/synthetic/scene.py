@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,25 +13,30 @@ from numpy.typing import NDArray
 from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.types import Camera, Pose
 from face_expr_ros.drawing.lighting import Light, light_maps
-from face_expr_ros.drawing.projection import bounding_box, facing_normals, to_pixels
+from face_expr_ros.drawing.model_key import ModelKey
+from face_expr_ros.drawing.projection import bounding_box
 from face_expr_ros.kernels import rasterizer
-from face_expr_ros.synthetic import torso
 from face_expr_ros.synthetic.appearance import Appearance
 from face_expr_ros.synthetic.background import studio_wall
+from face_expr_ros.synthetic.hair_cards import HairCards, build_hair, shade_on_head
 from face_expr_ros.synthetic.head import HeadGeometry, head_geometry
+from face_expr_ros.synthetic.headwear import pressed_hair_drop
+from face_expr_ros.synthetic.layers import Layer, person_layers
 from face_expr_ros.synthetic.painting import Paint, paint_head
-from face_expr_ros.synthetic.photo_skin import PhotoSkin
+from face_expr_ros.synthetic.photo_meshes import Lashes, Teeth, build_lashes, teeth
+from face_expr_ros.synthetic.photo_parts import PhotoParts
 from face_expr_ros.synthetic.wardrobe import build_worn_items
 from face_expr_ros.synthetic.worn import WornItems
 
 Image = NDArray[np.uint8]
 
-# Lashes start inside the lids; they are visible up to this fraction of the depth behind the surface.
-_LASH_BIAS = 0.0015
-_FINE_HAIR = 900.0  # pixels per meter from which on worn items use the full-resolution texture
-
-
+_UNDER_CARDS = 0.002  # meters; thickness of the hair painted on the scalp below hair cards
 _THREAD_STATE = threading.local()  # its target: the buffers of a thread's last image are reused for the next one
+
+
+def _hair_texture(width: int) -> int:
+    """Side of the hair's texture for a width of the skin's texture, texels."""
+    return 1024 if width >= 512 else 512
 
 
 @functools.lru_cache(maxsize=8)
@@ -46,7 +51,13 @@ class FaceRenderer:
         model: a face model with the mesh parts of the open model.
         appearance: appearance of the person; None uses the defaults.
         texture_width: width of the skin's texture, pixels; the cost of the constructor grows with its square.
-        skin: photographed skin; None paints one.
+        photo: photographs of the person; None paints everything.
+
+    Attributes:
+        geometry: the head; paint: its texture.
+        hair: photographed hair on cards, or None; hair_shade: light factors that it leaves for the head's vertices.
+        lashes, teeth: photographed ones, or None.
+        worn: items with geometry of their own, or None.
     """
 
     def __init__(
@@ -55,15 +66,37 @@ class FaceRenderer:
         appearance: Appearance | None = None,
         *,
         texture_width: int = 768,
-        skin: PhotoSkin | None = None,
+        photo: PhotoParts | None = None,
     ) -> None:
         self.model = model
         self.appearance = appearance or Appearance()
+        if photo is not None and photo.hair is not None:
+            volume = min(self.appearance.hair_volume, _UNDER_CARDS)
+            self.appearance = replace(self.appearance, hairstyle=None, hair_volume=volume)
         self.texture_width = texture_width
         self.geometry: HeadGeometry = head_geometry(model, texture_width)
-        colors = None if skin is None else skin.at_texels(self.geometry, self.appearance.skin)
-        self._paint: Paint = paint_head(self.geometry, self.appearance, colors)
-        self._worn: WornItems | None = build_worn_items(model, self.appearance)
+        self.paint: Paint = paint_head(self.geometry, self.appearance, photo)
+        self.worn: WornItems | None = build_worn_items(model, self.appearance)
+        self.hair: HairCards | None = None
+        self.hair_shade: NDArray[np.float32] | float = 1.0
+        self.lashes: Lashes | None = None
+        self.teeth: Teeth | None = None
+        if photo is not None:
+            self._add(photo)
+
+    def _add(self, photo: PhotoParts) -> None:
+        """Build the photographed parts with geometry of their own."""
+        if photo.lashes is not None:
+            self.lashes = build_lashes(self.geometry, photo.lashes, self.appearance.hair)
+        if photo.teeth is not None:
+            yellow = round(float(np.random.default_rng([self.appearance.seed, 31]).random()), 1)
+            self.teeth = teeth(ModelKey(self.model), photo.teeth, yellow)
+        if photo.hair is not None:
+            headwear = self.appearance.headwear
+            under = 0.0 if headwear is None else pressed_hair_drop(headwear)
+            side = _hair_texture(self.texture_width)
+            self.hair = build_hair(self.model, photo.hair, self.appearance.hair, side, under)
+            self.hair_shade = shade_on_head(self.geometry, photo.hair.mesh, photo.hair.mirrored)
 
     def render(
         self,
@@ -91,20 +124,6 @@ class SceneFace:
     renderer: FaceRenderer
     vertices: NDArray
     pose: Pose
-
-
-@dataclass(frozen=True, eq=False)
-class _Layer:
-    """One mesh of one person: vertices in pixels, and the opaque and transparent mesh over them.
-
-    The shading inputs are computed only if the layer is inside the image.
-    """
-
-    pixels: NDArray[np.float32]
-    solid: rasterizer.Mesh
-    transparent: rasterizer.Mesh
-    bias: float
-    shading: Callable[[NDArray[np.float32]], rasterizer.Shading]
 
 
 def render_scene(
@@ -144,32 +163,52 @@ def render_scene_with_coverage(
     Raises:
         ValueError: as `render_scene`.
     """
+    image, coverage, _ = _render(faces, camera, light, background, samples)
+    return image, coverage
+
+
+def render_scene_with_depth(
+    faces: Sequence[SceneFace],
+    camera: Camera,
+    light: Light | None = None,
+    background: Image | None = None,
+    samples: int = 2,
+) -> tuple[Image, NDArray[np.float32]]:
+    """The image of `render_scene`, and the depth (height, width) of its opaque surfaces in meters, inf elsewhere."""
+    image, _, depth = _render(faces, camera, light, background, samples)
+    return image, depth
+
+
+def _render(
+    faces: Sequence[SceneFace], camera: Camera, light: Light | None, background: Image | None, samples: int
+) -> tuple[Image, Image, NDArray[np.float32]]:
+    """Image, coverage and depth of a scene."""
     if np.any(camera.distortion):
         raise ValueError(f"expected a pinhole camera without distortion, got distortion {camera.distortion}")
-    image = _background(background, camera)
+    image, light = _background(background, camera), light or Light()
     coverage = np.zeros((camera.height, camera.width), np.uint8)
-    maps = _light_maps(light or Light())
-    layers = [layer for face in faces for layer in _layers(face, camera, maps)]
+    depth = np.full(coverage.shape, np.inf, np.float32)
+    layers = _all_layers(faces, camera, light)
     box = bounding_box([layer.pixels for layer in layers], camera.width, camera.height)
     if box is None:
-        return image, coverage
+        return image, coverage, depth
     left, top, right, bottom = box
     target = rasterizer.Target(right - left, bottom - top, samples, reuse=getattr(_THREAD_STATE, "target", None))
     _THREAD_STATE.target = target
-    offset = np.array([left, top, 0], np.float32)
-    first = 0
-    for layer in layers:
-        rasterizer.draw(target, layer.pixels - offset, layer.solid.triangles, first=first)
-        first += len(layer.solid.triangles)
-    first = 0
-    for layer in layers:
-        shading = layer.shading(layer.pixels)
-        rasterizer.shade(target, layer.pixels - offset, layer.solid, shading, first=first)
-        rasterizer.blend(target, layer.pixels - offset, layer.transparent, shading, bias=layer.bias)
-        first += len(layer.solid.triangles)
-    rasterizer.composite(target, image[top:bottom, left:right])
+    _draw_layers(target, layers, np.array([left, top, 0], np.float32))
+    rasterizer.composite(target, image[top:bottom, left:right], light.white)
     coverage[top:bottom, left:right] = np.round(np.minimum(target.canvas[..., 3], 1) * 255)
-    return image, coverage
+    with np.errstate(divide="ignore"):
+        depth[top:bottom, left:right] = 1 / target.inverse_depth[::samples, ::samples]
+    return image, coverage, depth
+
+
+def _all_layers(faces: Sequence[SceneFace], camera: Camera, light: Light) -> list[Layer]:
+    """The layers of all people, the farthest person first."""
+    maps = _light_maps(light)
+    far_to_near = sorted(faces, key=lambda face: -float(face.pose.position[2]))
+    people = (person_layers(face.renderer, face.vertices, face.pose, camera, light, maps) for face in far_to_near)
+    return [layer for person in people for layer in person]
 
 
 def _background(background: Image | None, camera: Camera) -> Image:
@@ -183,40 +222,17 @@ def _background(background: Image | None, camera: Camera) -> Image:
     return background.copy()
 
 
-def _layers(face: SceneFace, camera: Camera, maps: NDArray[np.float32]) -> list[_Layer]:
-    layers = [_head_layer(face, camera, maps)]
-    if face.renderer._worn is not None:
-        layers.append(_worn_items_layer(face.renderer._worn, face, camera, maps))
-    return layers
-
-
-def _head_layer(face: SceneFace, camera: Camera, maps: NDArray[np.float32]) -> _Layer:
-    renderer, geometry = face.renderer, face.renderer.geometry
-    local = geometry.surface(face.vertices, renderer.appearance)
-    points = torso.bend_neck(local, geometry.torso_share, face.pose)
-
-    def shading(pixels: NDArray[np.float32]) -> rasterizer.Shading:
-        normals = geometry.normals(local, face.vertices) @ face.pose.rotation.T.astype(np.float32)
-        texture = renderer._paint.texture_for(_texels_per_pixel(geometry, pixels))
-        return rasterizer.Shading(facing_normals(normals, points), geometry.tint(local, face.vertices), texture, maps)
-
-    return _Layer(to_pixels(points, camera), geometry.solid, geometry.lashes, _LASH_BIAS, shading)
-
-
-def _worn_items_layer(worn: WornItems, face: SceneFace, camera: Camera, maps: NDArray[np.float32]) -> _Layer:
-    local = worn.surface(face.vertices)
-    points = torso.bend_neck(local, worn.torso_share, face.pose)
-
-    def shading(pixels: NDArray[np.float32]) -> rasterizer.Shading:
-        normals = worn.normals(local) @ face.pose.rotation.T.astype(np.float32)
-        # A lock of hair is about two millimeters wide: texels finer than pixels would cause aliasing.
-        coarse = camera.matrix[0, 0] / max(float(face.pose.position[2]), 1e-3) < _FINE_HAIR
-        return rasterizer.Shading(facing_normals(normals, points), worn.tint, worn.texture_levels[int(coarse)], maps)
-
-    return _Layer(to_pixels(points, camera), worn.solid, worn.transparent, 0.0, shading)
-
-
-def _texels_per_pixel(geometry: HeadGeometry, pixels: NDArray) -> float:
-    """Texels of the full-resolution texture per image pixel, averaged over the face."""
-    spread = pixels[geometry.face_vertices, :2].std(axis=0)
-    return float(geometry.face_texels / max(float(np.hypot(*spread)), 1e-6))
+def _draw_layers(target: rasterizer.Target, layers: Sequence[Layer], offset: NDArray[np.float32]) -> None:
+    """Draw all opaque meshes, then blend the transparent ones in their order."""
+    first = 0
+    for layer in layers:
+        rasterizer.draw(target, layer.pixels - offset, layer.solid.triangles, first=first, cull=layer.cull)
+        first += len(layer.solid.triangles)
+    first = 0
+    for layer in layers:
+        if len(layer.solid.triangles):
+            rasterizer.shade(target, layer.pixels - offset, layer.solid, layer.shading(), first=first)
+        first += len(layer.solid.triangles)
+    for layer in layers:
+        if len(layer.transparent.triangles):
+            rasterizer.blend(target, layer.pixels - offset, layer.transparent, layer.shading(), bias=layer.bias)

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from face_expr_ros.synthetic.camera_effects import video_frame
+
 Image = NDArray[np.uint8]
 
 _SHARP_SIDE = 120  # pixels of a picture that is blurred as much as it may be
@@ -86,5 +88,7 @@ def _reduce_resolution(image: Image, rng: np.random.Generator) -> Image:
 
 
 def _compress(image: Image, rng: np.random.Generator) -> Image:
+    if rng.random() < 0.25:
+        return video_frame(image, float(rng.uniform(4, 22)))
     encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 95))])[1]
     return cv2.imdecode(encoded, cv2.IMREAD_COLOR).astype(np.uint8, copy=False)

@@ -3,49 +3,58 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
-import zlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request, Response, WebSocket
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse, PlainTextResponse
-from fastapi.staticfiles import StaticFiles
 
 from face_expr_ros import __version__
 from face_expr_ros.core.face_model import BundleError
+from face_expr_ros.web.calibration_routes import SetNeutral, add_calibration
+from face_expr_ros.web.calibration_session import CalibrationSession
 from face_expr_ros.web.config import WebConfig
+from face_expr_ros.web.content_encoding import ENCODERS, select_encoding
 from face_expr_ros.web.counts import Health, health_of, metrics_text
 from face_expr_ros.web.hub import Hub
 from face_expr_ros.web.inference import Inference
 from face_expr_ros.web.limits import IMAGE_TYPES, DiscardBody, RequestError
 from face_expr_ros.web.model_file import MEDIA_TYPE
-from face_expr_ros.web.security import AccessControl, allowed_origins, error_response
+from face_expr_ros.web.page_files import PageFiles
+from face_expr_ros.web.phone import add_phone_route
+from face_expr_ros.web.problems import problems
+from face_expr_ros.web.security import AccessControl, allowed_origins, error_response, is_loopback
 from face_expr_ros.web.streams import Streams
 
 # Resolved, because a symlink install links this file into another folder.
 STATIC = Path(__file__).resolve().parent / "static"
 METHODS, HEADERS = (
-    ("GET", "HEAD", "POST"),
+    ("GET", "HEAD", "POST", "PUT", "DELETE"),
     ("Authorization", "Content-Type", "If-None-Match"),
 )  # allowed for pages of other origins
 BINARY = {"type": "string", "format": "binary"}  # OpenAPI schema
 NO_PAGE = "<!doctype html><title>face_expr</title><p>The page is not built; streams and API are available.</p>\n"
 
 
-@dataclass(frozen=True)
-class Problem:
-    """Body of an error response."""
+def create_app(
+    config: WebConfig,
+    hub: Hub,
+    calibration: CalibrationSession | None = None,
+    set_neutral: SetNeutral | None = None,
+    fingerprint: str = "",
+) -> FastAPI:
+    """The application for the given settings.
 
-    detail: str
-
-
-def create_app(config: WebConfig, hub: Hub) -> FastAPI:
-    """The application for the given settings; the hub provides model, frames and counters."""
+    Args:
+        config: settings.
+        hub: provides model, frames and counters.
+        calibration: of the faces that the hub receives; None: without routes for it.
+        set_neutral: see `add_calibration`.
+        fingerprint: of the certificate that the server made, which the page shows; empty without one.
+    """
     streams, inference = Streams(hub, config), Inference(config)
 
     @asynccontextmanager
@@ -57,12 +66,12 @@ def create_app(config: WebConfig, hub: Hub) -> FastAPI:
             await watchdog
         await inference.close()
 
-    problems = _problems(
+    statuses = problems(
         {401: "Missing or wrong token", 403: "Origin not allowed", 421: "Unknown host", 429: "Too many requests"}
     )
     app = FastAPI(
         title="face_expr", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False,
-        lifespan=lifespan, responses=problems,
+        lifespan=lifespan, responses=statuses,
     )  # fmt: skip
     app.add_api_websocket_route("/ws/stream", streams.stream)
     app.add_api_websocket_route("/ws/camera", streams.camera)
@@ -71,6 +80,9 @@ def create_app(config: WebConfig, hub: Hub) -> FastAPI:
     _add_state(app, hub)
     _add_model(app, hub)
     _add_inference(app, inference)
+    sessions = inference.sessions
+    add_calibration(app, lambda client: sessions.get(client) if client else calibration, set_neutral)
+    add_phone_route(app, config, fingerprint, is_loopback(config.host))
     _add_page(app)
     app.add_exception_handler(RequestError, _request_error)
     app.add_exception_handler(BundleError, _unavailable)
@@ -111,12 +123,12 @@ def _add_model(app: FastAPI, hub: Hub) -> None:
         headers = {"ETag": file.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
         if _contains_etag(request.headers.get("if-none-match", ""), file.etag):
             return Response(status_code=304, headers=headers)
-        encoding = _select_encoding(request.headers.get("accept-encoding", ""))
+        encoding = select_encoding(request.headers.get("accept-encoding", ""))
         if not encoding:
             return Response(file.data, headers=headers, media_type=MEDIA_TYPE)
         tag, data = compressed.get(encoding, ("", b""))
         if tag != file.etag:
-            data = _ENCODERS[encoding](file.data)
+            data = ENCODERS[encoding](file.data)
             compressed[encoding] = file.etag, data
         headers["Content-Encoding"] = encoding
         return Response(data, headers=headers, media_type=MEDIA_TYPE)
@@ -130,7 +142,7 @@ def _add_inference(app: FastAPI, inference: Inference) -> None:
     @app.post(
         "/api/infer",
         tags=["inference"],
-        responses=_problems(
+        responses=problems(
             {
                 400: "Incomplete or damaged image",
                 408: "Upload timeout",
@@ -151,32 +163,15 @@ def _add_head_route(app: FastAPI, path: str, endpoint: Callable[..., Any]) -> No
     app.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False)
 
 
-def _problems(texts: Mapping[int, str]) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI descriptions of error responses, by status."""
-    return {status: {"model": Problem, "description": text} for status, text in texts.items()}
-
-
 def _contains_etag(tags: str, etag: str) -> bool:
     """Whether the value of If-None-Match contains an entity tag; ``*`` matches any."""
     return any(tag.strip().removeprefix("W/") in (etag, "*") for tag in tags.split(","))
 
 
-_ENCODERS = {"gzip": lambda data: gzip.compress(data, 6, mtime=0), "deflate": zlib.compress}
-
-
-def _select_encoding(accepted: str) -> str:
-    """The first supported content encoding that the client accepts; empty for none."""
-    accepts = {}
-    for entry in accepted.lower().split(","):
-        name, _, parameters = entry.strip().partition(";")
-        accepts[name.strip()] = parameters.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return next((name for name in _ENCODERS if accepts.get(name)), "")
-
-
 def _add_page(app: FastAPI) -> None:
     """Serve the files of the page at all other paths. A mount would hide 405 responses of POST routes."""
     if (STATIC / "index.html").is_file():
-        app.router.default = StaticFiles(directory=STATIC, html=True)
+        app.router.default = PageFiles(directory=STATIC, html=True)
         return
 
     @app.get("/", include_in_schema=False)

@@ -17,10 +17,17 @@ class WebConfig:
     allowed_origins: str = setting(
         "", "other origins that may connect, such as https://robot.example:8443, separated by commas"
     )
+    tls: bool = setting(False, "encrypt connections (https) with a certificate that the server makes itself")
+    tls_certificate: str = setting("", "certificate file (PEM) to use instead; requires tls_key")
+    tls_key: str = setting("", "private key file (PEM) of tls_certificate")
     bundle: str = setting(
         "open",
         "face model for images sent by clients, and of the page until the first face_model message",
         choices=("open", "3ddfa_v2"),
+    )
+    calibration: str = setting(
+        "",
+        "path of the calibration.yaml of the person in view, for the page only, which may replace it; empty is none",
     )
     camera_picture: bool = setting(True, "send the camera image to the page, at most 640 pixels wide and at 15 Hz")
     image_transport: str = setting("raw", "subscribe to image or image/compressed", choices=("raw", "compressed"))

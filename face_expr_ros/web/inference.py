@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -18,6 +20,7 @@ from face_expr_ros.core.settings import from_mapping
 from face_expr_ros.core.types import Face, Frame, Landmarks, face_state
 from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.serialization.json_records import face_record
+from face_expr_ros.web.calibration_session import CalibrationSession
 from face_expr_ros.web.codec import encode_frame
 from face_expr_ros.web.config import WebConfig
 from face_expr_ros.web.limits import RequestError, check_image, decode_image, read_image
@@ -28,10 +31,15 @@ from face_expr_ros.web.streams import UNSUPPORTED_DATA, accept
 
 MAX_UPLOADS = 4  # concurrent uploads
 NORMAL_CLOSURE = 1000  # close code of RFC 6455
+CLIENT_ID = re.compile(r"[\w-]{8,64}", re.ASCII)
 
 
 class Inference:
-    """Endpoints ``/api/infer`` and ``/ws/infer``. All pipelines run in one thread, as MediaPipe requires."""
+    """Endpoints ``/api/infer`` and ``/ws/infer``. All pipelines run in one thread, as MediaPipe requires.
+
+    Attributes:
+        sessions: calibrations of the connected cameras, by the client id of their connection.
+    """
 
     def __init__(self, config: WebConfig) -> None:
         self._config = config
@@ -43,6 +51,8 @@ class Inference:
         self._uploads = 0
         self._busy = False
         self._webcams = 0
+        self.sessions: dict[str, CalibrationSession] = {}
+        self._connections: Counter[str] = Counter()  # by client id
 
     async def infer(self, request: Request) -> dict[str, Any]:
         """The faces in an image.
@@ -74,12 +84,18 @@ class Inference:
             error = RequestError(503, "too many webcams", retry_after=5)
             await websocket.send_denial_response(error_response(error))
             return
+        client = websocket.query_params.get("client", "")
+        if client and not CLIENT_ID.fullmatch(client):
+            error = RequestError(400, "expected a client id of 8 to 64 letters, digits, - and _")
+            await websocket.send_denial_response(error_response(error))
+            return
+        session = self._open_session(client)
         self._webcams += 1
         try:
             pipeline = await self._in_worker(Pipeline, self._settings)
             try:
                 await accept(websocket)
-                await self._answer(websocket, pipeline, websocket.query_params.get("landmarks") == "1")
+                await self._answer(websocket, pipeline, session, websocket.query_params.get("landmarks") == "1")
             except WebSocketDisconnect:  # during processing
                 pass
             finally:
@@ -88,6 +104,20 @@ class Inference:
             await websocket.send_denial_response(error_response(RequestError(503, str(error), retry_after=60)))
         finally:
             self._webcams -= 1
+            self._close_session(client)
+
+    def _open_session(self, client: str) -> CalibrationSession:
+        """The session of a client id; a client that reconnects finds the one of its earlier connection."""
+        if not client:
+            return CalibrationSession()
+        self._connections[client] += 1
+        return self.sessions.setdefault(client, CalibrationSession())
+
+    def _close_session(self, client: str) -> None:
+        self._connections[client] -= 1
+        if self._connections[client] <= 0:
+            del self._connections[client]
+            self.sessions.pop(client, None)
 
     async def close(self) -> None:
         """Close the pipeline and stop the thread."""
@@ -95,7 +125,9 @@ class Inference:
             await self._in_worker(self._stills.close)
         self._worker.shutdown()
 
-    async def _answer(self, websocket: WebSocket, pipeline: Pipeline, landmarks: bool) -> None:
+    async def _answer(
+        self, websocket: WebSocket, pipeline: Pipeline, session: CalibrationSession, landmarks: bool
+    ) -> None:
         sequence = 0
         while True:
             try:
@@ -115,7 +147,7 @@ class Inference:
                 answer = {"type": "error", "status": error.status, "message": str(error)}
                 await websocket.send_text(json.dumps(answer))
                 continue
-            await websocket.send_bytes(_encoded(frame, faces, pipeline, sequence))
+            await websocket.send_bytes(_encoded(frame, faces, pipeline, session, sequence))
             if landmarks:
                 await websocket.send_text(json.dumps(_landmarks(faces, sequence)))
 
@@ -143,8 +175,10 @@ class Inference:
         return Frame(image, time.time_ns(), "client", camera)
 
 
-def _encoded(frame: Frame, faces: tuple[Face, ...], pipeline: Pipeline, sequence: int) -> bytes:
-    states = [face_state(face, frame.stamp_ns, pipeline.model.name) for face in faces]
+def _encoded(
+    frame: Frame, faces: tuple[Face, ...], pipeline: Pipeline, session: CalibrationSession, sequence: int
+) -> bytes:
+    states = session([face_state(face, frame.stamp_ns, pipeline.model.name) for face in faces])
     own_basis = not blendshapes_are_expression(pipeline.model)
     units = shape_units(pipeline.model)
     return encode_frame(

@@ -21,8 +21,10 @@ SUBPROTOCOL, TOKEN_PREFIX = "face-expr", "token."
 MIN_TOKEN_LENGTH = 16  # characters
 PROTECTED = ("/api/", "/ws/", "/metrics")  # the files of the page are public, and browsers cannot send a token for them
 
+# WebAssembly decodes compressed avatars; JavaScript is allowed only from the server's own files.
 _POLICY = (
-    "default-src 'self'; connect-src 'self' blob:; img-src 'self' blob: data:; media-src blob:; "
+    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' blob:; "
+    "img-src 'self' blob: data:; media-src blob:; "
     "style-src 'self'; worker-src 'self' blob:; object-src 'none'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )

@@ -11,15 +11,21 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 
+from face_expr_ros.core.calibration import Calibration
 from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.latest_item import LatestItem
 from face_expr_ros.core.types import Camera, FaceState
 from face_expr_ros.web.app import create_app
+from face_expr_ros.web.calibration_routes import SetNeutral
+from face_expr_ros.web.calibration_session import CalibrationSession
 from face_expr_ros.web.config import WebConfig
 from face_expr_ros.web.hub import Hub, Update, model_file
 from face_expr_ros.web.limits import limited_protocol
-from face_expr_ros.web.security import check_exposure
+from face_expr_ros.web.phone import network_url, uses_tls
+from face_expr_ros.web.security import check_exposure, is_loopback
+from face_expr_ros.web.tls import Certificate, server_certificate
 
 START_TIMEOUT = 30.0  # seconds
 STOP_TIMEOUT = 3  # seconds for closing the connections
@@ -39,20 +45,33 @@ class FaceServer:
         config: settings.
         model: the initial face model; see :meth:`announce`.
         source: description of the source of the faces.
+        calibration: of the person in view; clients may replace it.
+        set_neutral: stores neutral expressions where the faces are tracked, see `add_calibration`.
 
     Raises:
-        ConfigError: the settings would expose the server without a token.
+        ConfigError: the settings would expose the server without a token, or there is no certificate for TLS.
         ServerError: the server cannot listen on the address.
     """
 
-    def __init__(self, config: WebConfig, model: MorphableModel, source: str) -> None:
+    def __init__(
+        self,
+        config: WebConfig,
+        model: MorphableModel,
+        source: str,
+        calibration: Calibration | None = None,
+        set_neutral: SetNeutral | None = None,
+    ) -> None:
         check_exposure(config)
+        self.calibration = CalibrationSession(calibration)
         self.hub = Hub(model_file(model), source)
         self._config = config
+        certificate = server_certificate(config)
         self._socket = _listen(config)
         self._loop = asyncio.new_event_loop()
         self._updates: LatestItem[Update] = LatestItem()
-        self._server = uvicorn.Server(_uvicorn_config(config, self.hub))
+        fingerprint = certificate.fingerprint if certificate else ""
+        app = create_app(config, self.hub, self.calibration, set_neutral, fingerprint)
+        self._server = uvicorn.Server(_uvicorn_config(config, app, certificate))
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
         self._thread.start()
         self._wait_until_started()
@@ -62,16 +81,27 @@ class FaceServer:
         """URL of the page, with the token."""
         host, port = self._socket_name[:2]
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-        return f"http://{host}:{port}/" + (f"?token={self._config.token}" if self._config.token else "")
+        scheme = "https" if uses_tls(self._config) else "http"
+        return f"{scheme}://{host}:{port}/" + (f"?token={self._config.token}" if self._config.token else "")
+
+    @property
+    def network_url(self) -> str:
+        """URL of the page for other devices in the network, with the token; empty if they cannot reach the server."""
+        return "" if is_loopback(self._config.host) else network_url(self._config, self._socket_name[1])
 
     @property
     def has_camera_clients(self) -> bool:
         """Whether a client is connected to the camera stream."""
         return bool(self.hub.cameras)
 
-    def publish(self, states: Sequence[FaceState], stamp_ns: int, camera: Camera | None) -> None:
-        """Send the faces of an image; an earlier update that is still waiting is dropped."""
-        self._call(self._updates.put, Update(tuple(states), stamp_ns, camera))
+    def publish(self, states: Sequence[FaceState], stamp_ns: int, camera: Camera | None) -> tuple[FaceState, ...]:
+        """Send the faces of an image; an earlier update that is still waiting is dropped. Returns the calibrated faces.
+
+        Call it from one thread.
+        """
+        calibrated = self.calibration(states)
+        self._call(self._updates.put, Update(calibrated, stamp_ns, camera))
+        return calibrated
 
     def publish_picture(self, picture: bytes) -> None:
         """Send a camera picture, encoded by `picture.camera_picture`."""
@@ -154,10 +184,12 @@ def _is_application_error(record: logging.LogRecord) -> bool:
     return "without completing handshake" not in record.getMessage()
 
 
-def _uvicorn_config(config: WebConfig, hub: Hub) -> uvicorn.Config:
+def _uvicorn_config(config: WebConfig, app: FastAPI, certificate: Certificate | None) -> uvicorn.Config:
     logging.getLogger("uvicorn.error").addFilter(_is_application_error)
     return uvicorn.Config(
-        create_app(config, hub),
+        app,
+        ssl_certfile=certificate.certificate if certificate else None,
+        ssl_keyfile=certificate.key if certificate else None,
         http=limited_protocol(config),
         ws="websockets-sansio",
         ws_max_size=int(config.upload_megabytes * 1e6),

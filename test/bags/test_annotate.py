@@ -29,9 +29,11 @@ from support.bag_files import (
 
 from face_expr_ros.bags import BagError
 from face_expr_ros.bags.annotate import annotate
+from face_expr_ros.bags.drawings import DrawingOptions
 from face_expr_ros.bags.job import Job
 from face_expr_ros.bags.messages import FACE_ARRAY, FACE_MODEL, TF, cdr, package_types
 from face_expr_ros.bags.reading import Recording
+from face_expr_ros.bags.writing import SplitWriter
 from face_expr_ros.cli import face_expr
 from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.core.settings import from_mapping
@@ -88,9 +90,9 @@ def test_storage_and_compression_formats_are_read(
     portrait: Image, fresh: None, tmp_path: Path, storage: str, compression: str, transport: str
 ) -> None:
     source = record(tmp_path / "a", portrait, 3, transport, storage=storage, compression=compression)
-    result = annotate(Job(source, tmp_path / "b", storage="sqlite3"), bar=False)
+    result = annotate(Job(source, tmp_path / "b", storage="sqlite3", drawings=DrawingOptions(rate=0.0)), bar=False)
     assert (result["messages_in"], result["frames"], result["faces"], result["damage"]) == (9, 3, 3, "")
-    assert len(rows(tmp_path / "b")) == 9 + 1 + 3 * 5
+    assert len(rows(tmp_path / "b")) == 9 + 1 + 3 * 6
 
 
 def test_part_of_a_bag_is_annotated(bag: Path, fresh: None, tmp_path: Path) -> None:
@@ -181,3 +183,21 @@ def test_command_writes_its_result_as_json(bag: Path, fresh: None, tmp_path: Pat
     wrong = CliRunner().invoke(face_expr, [*arguments[:3], "--from", "2", "--to", "1"])
     assert wrong.exit_code == 2
     assert "expected --to after --from (2 s), got 1 s" in wrong.output
+
+
+def test_a_full_disk_ends_the_run_with_its_error(
+    portrait: Image, fresh: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More images follow than may be in work at once: no thread waits for another one."""
+    write, remaining = SplitWriter.write, iter(range(12))
+
+    def full(writer: SplitWriter, *given: Any) -> None:
+        if next(remaining, None) is None:
+            raise OSError("the disk is full")
+        write(writer, *given)
+
+    monkeypatch.setattr(SplitWriter, "write", full)
+    source = record(tmp_path / "a", portrait, 20, "compressed")
+    with pytest.raises(OSError, match="the disk is full"):
+        annotate(Job(source, tmp_path / "b"), bar=False)
+    assert not (tmp_path / "b").exists()

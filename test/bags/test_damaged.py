@@ -47,7 +47,8 @@ def test_truncated_bag_is_annotated_up_to_the_damage(
         (source / "metadata.yaml").unlink()
     result = annotate(Job(source, tmp_path / "b"), bar=False)
     assert 2 <= result["frames"] <= 4
-    assert "is damaged: read 0." in result["damage"]
+    assert "is damaged: a." in result["damage"]
+    assert "its end is missing" in result["damage"]
     assert len(of_topic(tmp_path / "b", "/faces")) == result["frames"]
 
 
@@ -137,7 +138,7 @@ def test_part_without_images_and_unrepresentable_time_are_refused(portrait: Imag
     with pytest.raises(BagError, match="can be processed: no message on /image in the selected part"):
         annotate(Job(bag, tmp_path / "b", start=5.0), bar=False)
     late = only(tmp_path / "late", raw(portrait, header(0)), "", time_ns=2**63)
-    with pytest.raises(BagError, match="of the years 1970 to 2038, got a message at 9223372036854775808 ns"):
+    with pytest.raises(BagError, match=r"1 messages have invalid times \(expected 1970 to 2038\) and are left out"):
         annotate(Job(late, tmp_path / "b"), bar=False)
 
 

@@ -14,11 +14,12 @@ import pytest
 from click.testing import CliRunner
 from scipy.spatial.transform import Rotation
 from support.bag_files import CAMERA, RATE, START_NS, STRING, BagFile
+from support.paths import ROOT
 
 from face_expr_ros.bags import BagError
-from face_expr_ros.bags.export import export
+from face_expr_ros.bags.export import export, face_row
 from face_expr_ros.bags.keyframes import Keyframes
-from face_expr_ros.bags.messages import FACE_ARRAY, cdr
+from face_expr_ros.bags.messages import FACE_ARRAY, cdr, package_types
 from face_expr_ros.cli import face_expr
 from face_expr_ros.core.geometry import rotation_from_euler
 from face_expr_ros.core.types import Blendshapes, Face, FaceFit, Pose, Readouts, Roi
@@ -67,6 +68,14 @@ def test_table_has_one_row_per_face_and_image(bag: Path) -> None:
     assert int(rows[1]["stamp_ns"]) == START_NS + 10**9 // RATE
     for row in rows:
         check(row)
+
+
+def test_columns_are_documented() -> None:
+    values = cdr(FACE_ARRAY, face_array_values([face("f1", 0.5)], CAMERA, "open", header_values(START_NS, "lens")))
+    array: Any = package_types().deserialize_cdr(values, FACE_ARRAY)
+    text = (ROOT / "docs/recordings.md").read_text(encoding="utf-8")
+    columns = [name for name in face_row(array.faces[0], array.header) if name not in (*NAMES, *READ.action_unit_names)]
+    assert [name for name in columns if f"`{name}`" not in text] == []
 
 
 def test_parquet_has_the_same_rows_with_types(bag: Path) -> None:
@@ -145,7 +154,7 @@ def test_interrupt_keeps_the_old_files(bag: Path, tmp_path: Path, monkeypatch: p
 def test_command_requires_an_output(bag: Path) -> None:
     answer = CliRunner().invoke(face_expr, ["export", str(bag)])
     assert answer.exit_code == 2
-    assert "give --csv, --parquet or --vmd-like" in answer.output
+    assert "give --csv, --parquet, --vmd-like, --live-link, --foxglove with a file" in answer.output
     arguments = ["export", str(bag), "--vmd-like", str(bag.with_suffix(".json"))]
     answer = CliRunner().invoke(face_expr, [*arguments, "--json", str(bag.with_suffix(".result"))])
     assert answer.exit_code == 0, answer.output

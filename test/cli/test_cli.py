@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from face_expr_ros.cli import main
+from face_expr_ros.core.native_output import SHOW
 from face_expr_ros.models import bundle
 
 
@@ -151,22 +152,38 @@ BAD_USAGE = {
     "no file": (["image"], "Missing argument"),
     "missing image": (["image", "missing.png"], "'missing.png' does not exist"),
     "missing video": (["video", "missing.mp4"], "'missing.mp4' does not exist"),
-    "a folder": (["image", "."], "is a directory"),
-    "several images": (["image", "good.png", "text.txt"], "several images need --jsonl"),
-    "lines and an image": (
-        ["image", "good.png", "--jsonl", "x.jsonl", "--out", "x.png"],
-        "--jsonl cannot be combined with --out, --export and --json",
+    "a folder": (["image", "."], "'.' is a folder, which needs an output: --jsonl, --csv, --parquet or --out"),
+    "several images": (["image", "good.png", "text.txt"], "several files need an output"),
+    "lines and a record": (
+        ["image", "good.png", "--jsonl", "x.jsonl", "--json", "x.json"],
+        "--json takes one image without --jsonl",
     ),
-    "no image": (["image", "text.txt"], "expected an image file, 'text.txt' cannot be decoded as an image"),
-    "empty image": (["image", "empty"], "expected an image file, 'empty' cannot be decoded as an image"),
+    "no image": (["image", "text.txt"], "'text.txt' cannot be decoded as an image"),
+    "empty image": (["image", "empty"], "'empty' cannot be decoded as an image"),
+    "image formats": (["image", "text.txt"], "(JPEG, PNG, BMP, WebP, TIFF or PPM; with Pillow also GIF and AVIF"),
+    "video as image": (["image", "good.avi"], "got the AVI video 'good.avi': use face_expr video"),
+    "image as video": (["video", "good.png"], "got the PNG image 'good.png': use face_expr image"),
+    "folder without videos": (["video", "void", "--jsonl", "x.jsonl"], "in the folder 'void', found none"),
+    "drawing and view": (
+        ["video", "good.avi", "--out", "x.mp4", "--draw", "3d", "--side-by-side", "mesh"],
+        "expected at most one of --draw and --side-by-side, got 3d and mesh",
+    ),
+    "view without out": (["video", "good.avi", "--side-by-side", "mesh"], "mesh requires --out"),
+    "angle and calibration": (
+        ["image", "good.png", "--field-of-view", "60", "--camera-info", "text.txt"],
+        "expected at most one of --field-of-view and --camera-info, got both",
+    ),
+    "no calibration": (["video", "good.avi", "--camera-info", "text.txt"], "is not a calibration file"),
+    "video suffix": (["video", "good.avi", "--out", "x.gif"], "give a name that ends in .mp4 or .mov or .mkv or .webm"),
+    "neutral after the end": (["video", "good.avi", "--neutral-at", "9"], "but the video ends after 0.10 s"),
     "no video": (["video", "text.txt"], "text.txt cannot be read as a video"),
     "empty video": (["video", "empty"], "empty cannot be read as a video"),
     "bundle": (["image", "good.png", "--bundle", "3ddfa_v2"], "bundle '3ddfa_v2' is not installed in "),
-    "image folder": (["image", "good.png", "--out", "no/x.png"], "No such file or directory: 'no/x.png'"),
+    "image folder": (["image", "good.png", "--out", "no/x.png"], "--out: there is no folder 'no': create it first"),
     "image suffix": (["image", "good.png", "--out", "x.what"], "'x.what' cannot be written as an image"),
-    "video folder": (["video", "good.avi", "--out", "no/x.mp4"], "No such file or directory: 'no/x.mp4'"),
-    "lines folder": (["video", "good.avi", "--jsonl", "no/x.jsonl"], "No such file or directory: 'no/x.jsonl'"),
-    "json folder": (["image", "good.png", "--json", "no/x.json"], "No such file or directory: 'no/x.json'"),
+    "video folder": (["video", "good.avi", "--out", "no/x.mp4"], "--out: there is no folder 'no': create it first"),
+    "lines folder": (["video", "good.avi", "--jsonl", "no/x.jsonl"], "there is no folder 'no': create it first"),
+    "json folder": (["image", "good.png", "--json", "no/x.json"], "there is no folder 'no': create it first"),
     "no protocol": (["evaluate"], ""),
     "unknown protocol": (["evaluate", "reality"], "No such command 'reality'"),
     "no frames": (["evaluate", "synthetic", "--frames", "0"], "0 is not in the range x>=1"),
@@ -188,6 +205,7 @@ def test_wrong_usage_ends_with_status_2_and_one_sentence(
     write_video(Path("good.avi"), noise(64, 48), 2)
     Path("text.txt").write_text("plain text")
     Path("empty").touch()
+    Path("void").mkdir()
     arguments, words = BAD_USAGE[case]
     done = face_expr(*arguments)
     assert done.status == 2
@@ -211,11 +229,16 @@ def test_damaged_bundle_is_one_sentence_without_traceback(face_expr: FaceExpr, m
         bundle.open_face_model("open")
 
 
-def test_internal_error_is_not_hidden(face_expr: FaceExpr, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_internal_error_shows_its_traceback_with_verbose(face_expr: FaceExpr, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("face_expr_ros.cli.process_files.analyze_image", fail)
+    monkeypatch.setattr("face_expr_ros.cli.process_stills.analyze_image", fail)
     cv2.imwrite("good.png", noise(64, 48))
+    done = face_expr("image", "good.png")
+    assert done.status == 1
+    assert sentences(done)[0].startswith("face_expr: internal error, RuntimeError: a bug; run it again with --verbose")
+    assert "Traceback" not in done.err
+    monkeypatch.setenv(SHOW, "0")  # --verbose changes it
     with pytest.raises(RuntimeError, match="a bug"):
-        face_expr("image", "good.png")
+        face_expr("image", "good.png", "--verbose")

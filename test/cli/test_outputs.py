@@ -170,14 +170,14 @@ def fail(*_: Any, **__: Any) -> None:
 
 # Arguments, the function that is interrupted or fails, and the outputs.
 FAILING = {
-    "image --out": (("image", "a.png", "--out", "b.png"), "cli.process_files.cv2.imwrite", ["b.png"]),
+    "image --out": (("image", "a.png", "--out", "b.png"), "cli.process_stills.cv2.imwrite", ["b.png"]),
     "image --export": (
         ("image", "a.png", "--out", "b.png", "--export", "ply"), "drawing.mesh_export.write_ply", ["b.ply"]
     ),
     "image --json": (("image", "a.png", "--json", "b.json"), "core.atomic_files.os.replace", ["b.json"]),
     "video": (
         ("video", "a.avi", "--out", "b.mp4", "--jsonl", "b.jsonl"),
-        "cli.process_files.face_record", ["b.mp4", "b.jsonl"],
+        "cli.process_videos.face_record", ["b.mp4", "b.jsonl"],
     ),
     "video --export": (
         ("video", "a.avi", "--out", "b.mp4", "--jsonl", "b.jsonl", "--export", "ply"),
@@ -218,7 +218,7 @@ def test_interrupt_leaves_no_unfinished_file(portrait: NDArray[np.uint8], tmp_pa
     command = [sys.executable, "-c", COMMAND, "video", "a.avi", "--out", "b.mp4", "--jsonl", "b.jsonl"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     deadline = time.monotonic() + PATIENCE
-    while not any(path.stat().st_size > 10_000 for path in tmp_path.glob(".b.*.jsonl")):
+    while not any(path.stat().st_size > 10_000 for path in tmp_path.glob("b.jsonl.partial")):
         assert process.poll() is None, "the run ended before it was interrupted"
         assert time.monotonic() < deadline, f"waited {PATIENCE:g} s for the first lines"
         time.sleep(0.01)
@@ -231,7 +231,7 @@ def test_interrupt_leaves_no_unfinished_file(portrait: NDArray[np.uint8], tmp_pa
 
 @pytest.mark.slow
 def test_video_on_a_full_disk_is_refused(portrait: NDArray[np.uint8], tmp_path: Path) -> None:
-    """A limit of the file size acts as a full disk, which OpenCV's encoder ignores."""
+    """A limit of the file size acts as a full disk."""
     write_video(tmp_path / "a.avi", portrait, 10)
     (tmp_path / "b.mp4").write_text("old")
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, 5_000)); "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import cv2
@@ -10,7 +9,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from face_expr_ros.cli.process_stills import analyze_stills, image_files
 from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.core.portrait_grades import read_grades
 from face_expr_ros.core.portrait_score import COLUMNS, area_under_roc, column_values, pearson, score
@@ -119,28 +117,6 @@ def folder(tmp_path: Path, portrait: NDArray[np.uint8]) -> Path:
     (images / "c_broken.jpg").write_text("not an image")
     (images / "notes.txt").write_text("left out")
     return images
-
-
-def test_every_image_of_a_folder_has_a_line(folder: Path, tmp_path: Path) -> None:
-    jsonl = tmp_path / "faces.jsonl"
-    counts = analyze_stills([folder], jsonl, PerceptionConfig())
-    assert (counts.images, counts.with_face, counts.unreadable) == (3, 1, 1)
-    nothing, face, broken = map(json.loads, jsonl.read_text().splitlines())
-    assert nothing == {"file": "a_nothing.png", "faces": []}
-    assert (face["file"], len(face["faces"]), len(face["faces"][0]["blendshapes"])) == ("b_face.png", 1, 52)
-    assert broken["file"] == "c_broken.jpg"
-    assert "cannot be decoded" in broken["error"]
-
-
-def test_images_are_sorted_within_folders_and_files_keep_their_place(folder: Path) -> None:
-    extra = folder / "notes.txt"
-    names = [file.name for file in image_files([extra, folder])]
-    assert names == ["notes.txt", "a_nothing.png", "b_face.png", "c_broken.jpg"]
-
-
-def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="got none"):
-        image_files([tmp_path])
 
 
 def test_the_pipeline_is_scored_and_a_page_is_written(folder: Path, tmp_path: Path) -> None:

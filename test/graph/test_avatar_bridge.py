@@ -33,7 +33,12 @@ def test_faces_arrive_at_an_avatar_despite_invalid_messages(graph: Any, start: A
         receiver.setblocking(False)
         targets = [
             {"protocol": "live_link", "face": "odd"},
-            {"protocol": "vmc", "face": "f1", "port": receiver.getsockname()[1], "vmc": {"neck_share": 0.0}},
+            {
+                "protocol": "vmc",
+                "face": "f1",
+                "port": receiver.getsockname()[1],
+                "vmc": {"names": "arkit", "neck_share": 0.0},
+            },
             {"protocol": "live_link", "host": "no-such-host.invalid", "name": "unreachable"},
         ]
         (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"targets": targets}), encoding="utf-8")
@@ -58,7 +63,7 @@ def test_faces_arrive_at_an_avatar_despite_invalid_messages(graph: Any, start: A
         graph.until(lambda: avatar.applied > before + 3, "more packets", each=step)
         assert avatar.blendshapes["jawOpen"] == pytest.approx(0.5, abs=ROUNDING)
         assert len(avatar.blendshapes) == 52
-        assert avatar.ok == 1
+        assert avatar.ok == (1, 3, 0, 1)
         graph.until(lambda: any("unreachable failed" in keys(status) for status in statuses), "diagnostics", each=step)
         shown = laughing
         graph.until(lambda: avatar.blendshapes["jawOpen"] > 0.8, "a valid face next to an invalid one", each=step)

@@ -51,15 +51,15 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 
 
 @pytest.mark.parametrize(
-    ("name", "arguments", "success", "status"),
-    [("/perception", [], True, 0), ("/robot/eyes", ["--node", "/robot/eyes"], True, 0), ("/perception", [], False, 1)],
-    ids=["default", "in a namespace", "no face"],
+    ("name", "success", "status"),
+    [("/perception", True, 0), ("/robot/eyes", True, 0), ("/perception", False, 1)],
+    ids=["stored", "in a namespace", "no face"],
 )
 def test_the_response_is_printed_and_determines_the_exit_status(
-    serve: Serve, monkeypatch, capsys, name: str, arguments: list[str], success: bool, status: int
+    serve: Serve, monkeypatch, capsys, name: str, success: bool, status: int
 ) -> None:
     serve(name, success, "the message of the node")
-    assert run(monkeypatch, *arguments, "--timeout", "30") == status
+    assert run(monkeypatch, "--node", name, "--timeout", "30") == status
     assert capsys.readouterr().out == "the message of the node\n"
 
 

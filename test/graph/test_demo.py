@@ -120,9 +120,9 @@ def test_a_window_requires_a_display(monkeypatch: pytest.MonkeyPatch) -> None:
         start_demo(window=True)
 
 
-def test_a_video_is_published_at_its_own_rate(tmp_path: Path, portrait: NDArray[np.uint8]) -> None:
+def test_a_video_is_published_at_its_own_times(tmp_path: Path, portrait: NDArray[np.uint8]) -> None:
     clip = write_clip(tmp_path / "clip.avi", portrait, frames=5)
-    assert camera_overrides(str(clip), loop=True) == {"source": str(clip), "loop": True, "rate": 15.0}
+    assert camera_overrides(str(clip), loop=True) == {"source": str(clip), "loop": True}
     assert camera_overrides("synthetic", loop=False) == {"source": "synthetic", "loop": False}
 
 

@@ -14,8 +14,8 @@ from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import PointCloud2
 from visualization_msgs.msg import Marker
 
+from face_expr_ros.drawing.mesh_markers import AXES, LANDMARKS, MESH
 from face_expr_ros.models.bundle import open_face_model
-from face_expr_ros.ros.mesh_markers import AXES, LANDMARKS, MESH
 from face_expr_ros.ros.mesh_reconstruction import MeshReconstructor
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)

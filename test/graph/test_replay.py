@@ -22,7 +22,10 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import String
 from support.bag_files import RATE, START_NS, STRING, BagFile, header, record
+from support.broken_bags import two_types
 from support.lockstep import SECOND, Lockstep
+from support.mixed_mcap import foreign_channels
+from support.split_bags import ALL, TOPIC
 
 from face_expr_ros.bags import BagError
 from face_expr_ros.bags.annotate import annotate
@@ -33,6 +36,8 @@ from face_expr_ros.nodes.replay import Player, ReplayOptions
 
 SENSOR_DATA = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)  # more than are published
 Picture = NDArray[np.uint8]
+STRING_HASH = package_types().hash_rihs01(STRING)
+OTHER_HASH = "RIHS01_" + 64 * "7"
 TOLERANCE = 1e-5  # of float32 values of the same computation
 COMMAND = "import sys; from face_expr_ros.cli import main; sys.exit(main())"
 
@@ -106,6 +111,61 @@ def test_faces_with_another_message_definition_are_skipped(graph: Any, tmp_path:
         assert words in Player(graph.node, recording, ReplayOptions()).left_out["/faces"]
         with pytest.raises(BagError, match=f"/faces cannot be published: .*{words}"):
             Player(graph.node, recording, ReplayOptions(topics=("/faces",)))
+
+
+DEFINITIONS: dict[str, tuple[str, str, bool]] = {  # definition and hash in the bag -> whether it is published
+    "same": ("string data\n", STRING_HASH, True),
+    "same, another comment": ("# a word\nstring data\n", UNKNOWN_HASH, True),
+    "same, another hash": ("string data\n", OTHER_HASH, True),
+    "unknown, as of Humble": ("", UNKNOWN_HASH, True),
+    "unknown, same hash": ("", STRING_HASH, True),
+    "unknown, another hash": ("", OTHER_HASH, False),
+    "a field more": ("string data\nint32 count\n", UNKNOWN_HASH, False),
+    "a field more, another hash": ("string data\nint32 count\n", OTHER_HASH, False),
+    "another name": ("string text\n", OTHER_HASH, False),
+}
+
+
+@pytest.mark.parametrize("case", DEFINITIONS)
+def test_topics_whose_definition_changed_are_skipped(graph: Any, tmp_path: Path, case: str) -> None:
+    text, digest, is_published = DEFINITIONS[case]
+    with Writer(tmp_path / "a", version=8, storage_plugin=StoragePlugin.SQLITE3) as writer:
+        writer.write(writer.add_connection("/words", STRING, msgdef=text, rihs01=digest), START_NS, bytes(8))
+    with Recording(tmp_path / "a") as recording:
+        left_out = Player(graph.node, recording, ReplayOptions()).left_out
+    assert bool(left_out) == (not is_published)
+    if left_out:
+        assert f"{STRING} was recorded with a definition that differs from the installed one" in left_out["/words"]
+
+
+def test_bag_recorded_before_the_first_clock_message_is_replayed_at_once(graph: Any, tmp_path: Path) -> None:
+    """Messages at time 0 precede those of the simulated clock by decades."""
+    words: list[String] = graph.listen(String, "/words", 10)
+    with Writer(tmp_path / "a", version=8, storage_plugin=StoragePlugin.MCAP) as writer:
+        topic = writer.add_connection("/words", STRING, typestore=package_types())
+        for time_ns in (0, START_NS, START_NS + 1_000_000):
+            writer.write(topic, time_ns, cdr(STRING, {"data": str(time_ns)}))
+    with Recording(tmp_path / "a") as recording:
+        player = Player(graph.node, recording, ReplayOptions(clock=True, wait_for=("/words",)))
+        player.play()
+    graph.until(lambda: len(words) == 3, "all words")
+    assert player.counts.recorded_ns == 1_000_000
+
+
+def test_foreign_channels_are_skipped_by_name(graph: Any, tmp_path: Path) -> None:
+    with Recording(foreign_channels(tmp_path)) as recording:
+        player = Player(graph.node, recording, ReplayOptions(rate=0.0))
+        assert player.left_out["/protobuf"] == "expected ROS 2 messages (encoding 'cdr'), got 'protobuf'"
+        player.play()
+        assert player.counts.messages == len(ALL)
+
+
+def test_one_of_two_types_of_a_topic_is_published(graph: Any, tmp_path: Path) -> None:
+    with Recording(two_types(tmp_path)) as recording:
+        player = Player(graph.node, recording, ReplayOptions(rate=0.0, topics=(TOPIC,)))
+        assert "Empty is left out, the topic is published with std_msgs/msg/String" in player.left_out[TOPIC]
+        player.play()
+        assert player.counts.messages == len(ALL)
 
 
 ODD_TOPICS = {

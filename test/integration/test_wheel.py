@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -46,15 +47,17 @@ def run(*command: str | Path, folder: Path, **environment: str) -> subprocess.Co
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy of the sources by the setuptools and Cython that are installed here."""
+    """The wheel, built as by `python -m build`: from the source distribution, by the setuptools installed here."""
     folder = tmp_path_factory.mktemp("wheel")
     built = shutil.ignore_patterns("*.so", "*.c", "__pycache__")
     for name in ("face_expr_ros", "bfm", "config", "msg", "weights"):
         shutil.copytree(ROOT / name, folder / "sources" / name, ignore=built)
-    for name in ("pyproject.toml", "setup.py", "LICENSE", "NOTICE"):
+    for name in ("pyproject.toml", "setup.py", "MANIFEST.in", "LICENSE", "NOTICE"):
         shutil.copy(ROOT / name, folder / "sources")
+    build = f"from setuptools.build_meta import build_sdist; build_sdist({str(folder)!r})"
+    run(sys.executable, "-c", build, folder=folder / "sources")
     pip = (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index", "--no-build-isolation")
-    run(*pip, "--wheel-dir", folder, folder / "sources", folder=folder)
+    run(*pip, "--wheel-dir", folder, next(folder.glob("*.tar.gz")), folder=folder)
     return next(folder.glob("*.whl"))
 
 
@@ -96,9 +99,18 @@ def test_wheel_contains_modules_kernels_and_data(wheel: Path) -> None:
         )
     }
     kernels = {path.stem for path in (ROOT / "face_expr_ros/kernels").glob("_*.pyx")}
-    assert modules | messages | data <= set(names)
+    page = {str(path.relative_to(ROOT)) for path in (ROOT / "face_expr_ros/web/static").rglob("*") if path.is_file()}
+    assert modules | messages | data | page <= set(names)
     assert kernels == {Path(name).name.split(".")[0] for name in names if name.endswith(".so")}
     assert not [name for name in names if name.endswith(".c")]
+
+
+def test_source_distribution_has_the_kernels_as_cython(wheel: Path) -> None:
+    with tarfile.open(next(wheel.parent.glob("*.tar.gz"))) as archive:
+        names = {Path(name) for name in archive.getnames()}
+    kernels = {path.name for path in (ROOT / "face_expr_ros/kernels").glob("_*.pyx")}
+    assert kernels <= {name.name for name in names}
+    assert not [name for name in names if name.suffix in (".c", ".so")]
 
 
 def test_installed_package_is_used_and_has_no_ros(installed: Path, empty: Path) -> None:

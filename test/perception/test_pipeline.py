@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -208,3 +209,27 @@ def test_the_backend_mediapipe_tasks_tracks_a_face(portrait: NDArray[np.uint8]) 
     assert {tuple(face.id for face in faces) for faces in seen} == {("f1",)}
     assert all(faces[0].landmarks is not None for faces in seen)
     assert wall == ()
+
+
+def test_halves_in_two_threads_give_the_same_faces(pipeline: Pipeline, portrait: NDArray[np.uint8]) -> None:
+    other = Pipeline(PerceptionConfig())
+    numbers = [*range(8), *range(-40, -34)]  # time goes back by more than a second: all stages are reset
+    images = [np.roll(portrait, 4 * index, axis=1) for index in range(len(numbers))]
+    frames = [frame(image, 100 + number) for number, image in zip(numbers, images, strict=True)]
+    with ThreadPoolExecutor(1) as finisher:
+        answers = [finisher.submit(other.finish, other.measure(one)) for one in frames]
+    found, expected = [answer.result() for answer in answers], [pipeline(one) for one in frames]
+    other.close()
+    assert {face.id for faces in expected for face in faces} == {"f1", "f2"}
+    for faces, same in zip(found, expected, strict=True):
+        assert [face.id for face in faces] == [face.id for face in same]
+        for face, twin in zip(faces, same, strict=True):
+            np.testing.assert_array_equal(face.blendshapes.values, twin.blendshapes.values)
+            np.testing.assert_array_equal(face.fit.pose.position, twin.fit.pose.position)
+
+
+def test_state_of_the_halves_is_the_whole_state(pipeline: Pipeline, portrait: NDArray[np.uint8]) -> None:
+    for number in range(4):
+        pipeline(frame(portrait, number))
+    assert pipeline.whole_state(pipeline.measuring_state()).keys() == pipeline.state_dict().keys()
+    assert pipeline.state_dict()["stages"].keys() == pipeline._stages().keys()

@@ -15,17 +15,18 @@ from support.avatar_faces import HALF, ROUNDING, TURNS, WHOLE, every_shape, make
 from support.avatar_receivers import VmcAvatar, osc_messages
 from support.paths import ROOT
 
-from face_expr_ros.core.arkit import ARKIT_NAMES
+from face_expr_ros.core.arkit import ARKIT_NAMES, gaze_angles
+from face_expr_ros.core.head_axes import head_rotation, right_handed_degrees
 from face_expr_ros.core.types import Blendshapes, FaceState
-from face_expr_ros.perception.gaze import gaze_angles
-from face_expr_ros.retargeting import avatar_axes, vmc
+from face_expr_ros.retargeting import avatar_axes, vmc, vmc_names
 from face_expr_ros.retargeting.avatar_axes import NEUTRAL_FACE
 from face_expr_ros.retargeting.avatar_config import VmcConfig
 
 
 def decoded_vmc(state: FaceState, tracked: bool = True, **settings: Any) -> VmcAvatar:
     avatar = VmcAvatar()
-    for datagram in vmc.encode(state, seconds=1.5, tracked=tracked, config=VmcConfig(**settings)):
+    config = VmcConfig(**{"names": ("arkit",), **settings})
+    for datagram in vmc.encode(state, seconds=1.5, tracked=tracked, config=config):
         assert len(datagram) <= 1400
         avatar.receive(datagram)
     return avatar
@@ -35,7 +36,7 @@ def decoded_vmc(state: FaceState, tracked: bool = True, **settings: Any) -> VmcA
 
 
 def test_facing_the_camera_is_the_identity_rotation() -> None:
-    np.testing.assert_allclose(avatar_axes.head_rotation(make_state().pose), np.eye(3), atol=1e-12)
+    np.testing.assert_allclose(head_rotation(make_state().pose.rotation), np.eye(3), atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -43,18 +44,18 @@ def test_facing_the_camera_is_the_identity_rotation() -> None:
     [("left", (0.5, 0.0, 0.75**0.5)), ("up", (0.0, 0.5, 0.75**0.5)), ("tilt to the right", (0.0, 0.0, 1.0))],
 )
 def test_the_nose_follows_the_head_rotation(turn: str, nose: tuple[float, ...]) -> None:
-    head = avatar_axes.head_rotation(make_state(*TURNS[turn]).pose)
+    head = head_rotation(make_state(*TURNS[turn]).pose.rotation)
     np.testing.assert_allclose(head @ (0, 0, 1), nose, atol=1e-12)
 
 
 def test_tilting_to_the_right_raises_the_left_side() -> None:
-    head = avatar_axes.head_rotation(make_state(*TURNS["tilt to the right"]).pose)
+    head = head_rotation(make_state(*TURNS["tilt to the right"]).pose.rotation)
     np.testing.assert_allclose(head @ (1, 0, 0), (0.75**0.5, 0.5, 0.0), atol=1e-12)
 
 
 def test_angles_compose_to_the_matrix_in_the_documented_order() -> None:
-    head = avatar_axes.head_rotation(make_state(20, 10, -15).pose)
-    x, y, z = np.radians(avatar_axes.right_handed_degrees(head))
+    head = head_rotation(make_state(20, 10, -15).pose.rotation)
+    x, y, z = np.radians(right_handed_degrees(head))
     about_x = np.array([[1, 0, 0], [0, np.cos(x), -np.sin(x)], [0, np.sin(x), np.cos(x)]])
     about_y = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
     about_z = np.array([[np.cos(z), -np.sin(z), 0], [np.sin(z), np.cos(z), 0], [0, 0, 1]])
@@ -117,7 +118,7 @@ def test_vmc_sends_all_52_names_with_their_values() -> None:
     avatar = decoded_vmc(make_state(**every_shape()))
     assert avatar.blendshapes == pytest.approx(every_shape(), abs=ROUNDING)
     assert avatar.applied == 1
-    assert (avatar.ok, avatar.seconds, avatar.root) == (1, 1.5, (0, 0, 0, 0, 0, 0, 1))
+    assert (avatar.ok, avatar.seconds, avatar.root) == ((1, 3, 0, 1), 1.5, (0, 0, 0, 0, 0, 0, 1))
 
 
 # Unity: x to the avatar's right, y up, z forward, left-handed. Positive rotation about y turns to the right, about x
@@ -132,8 +133,8 @@ def test_vmc_sends_all_52_names_with_their_values() -> None:
 )
 def test_the_head_bone_rotates_in_unity_axes(turn: str, quaternion: tuple[float, ...]) -> None:
     bones = decoded_vmc(make_state(*TURNS[turn]), neck_share=0.0).bones
-    assert bones["Head"] == pytest.approx((0, 0, 0, *quaternion), abs=ROUNDING)
-    assert bones["Neck"] == pytest.approx((0, 0, 0, 0, 0, 0, 1), abs=ROUNDING)
+    assert bones["Head"][3:] == pytest.approx(quaternion, abs=ROUNDING)
+    assert bones["Neck"][3:] == pytest.approx((0, 0, 0, 1), abs=ROUNDING)
 
 
 def test_neck_and_head_share_the_rotation() -> None:
@@ -152,8 +153,8 @@ def test_eye_bones_are_sent_if_enabled() -> None:
         assert bones[eye][3:] == pytest.approx((0, -math.sin(half), 0, math.cos(half)), abs=ROUNDING)
 
 
-def test_a_lost_face_sends_ok_0() -> None:
-    assert decoded_vmc(NEUTRAL_FACE, tracked=False).ok == 0
+def test_a_lost_face_is_sent_as_not_tracked() -> None:
+    assert decoded_vmc(NEUTRAL_FACE, tracked=False).ok == (1, 3, 0, 0)
 
 
 def padded(text: bytes) -> bytes:
@@ -163,19 +164,20 @@ def padded(text: bytes) -> bytes:
 def test_a_vmc_packet_equals_the_bytes_written_by_hand() -> None:
     shapes = [("A", 0.75), ("I", 0.0), ("U", 0.0), ("E", 0.0), ("O", 0.0), ("Blink_L", 1.0), ("Blink_R", 0.0)]
     shapes += [("Joy", 0.0), ("Angry", 0.0), ("Sorrow", 0.0), ("Fun", 0.0)]
-    still = struct.pack(">7f", 0, 0, 0, 0, 0, 0, 1)
+    shapes += [("LookUp", 0.0), ("LookDown", 0.0), ("LookLeft", 0.0), ("LookRight", 0.0)]
+    still, neck, head = (struct.pack(">7f", 0, y, 0, 0, 0, 0, 1) for y in (0.0, 0.14, 0.09))
     messages = [
-        b"/VMC/Ext/OK\0,i\0\0\0\0\0\1",
+        b"/VMC/Ext/OK\0,iiii\0\0\0\0\0\0\1\0\0\0\3\0\0\0\0\0\0\0\1",
         b"/VMC/Ext/T\0\0,f\0\0\x3f\xc0\0\0",
         b"/VMC/Ext/Root/Pos\0\0\0,sfffffff\0\0\0root\0\0\0\0" + still,
-        b"/VMC/Ext/Bone/Pos\0\0\0,sfffffff\0\0\0Neck\0\0\0\0" + still,
-        b"/VMC/Ext/Bone/Pos\0\0\0,sfffffff\0\0\0Head\0\0\0\0" + still,
+        b"/VMC/Ext/Bone/Pos\0\0\0,sfffffff\0\0\0Neck\0\0\0\0" + neck,
+        b"/VMC/Ext/Bone/Pos\0\0\0,sfffffff\0\0\0Head\0\0\0\0" + head,
         *(b"/VMC/Ext/Blend/Val\0\0,sf\0" + padded(name.encode()) + struct.pack(">f", value) for name, value in shapes),
         b"/VMC/Ext/Blend/Apply\0\0\0\0,\0\0\0",
     ]
     expected = b"#bundle\0\0\0\0\0\0\0\0\1" + b"".join(struct.pack(">i", len(each)) + each for each in messages)
     state = make_state(jawOpen=0.5, eyeBlinkLeft=1.0)
-    (given,) = vmc.encode(state, seconds=1.5, tracked=True, config=VmcConfig(names="vrm0"))
+    (given,) = vmc.encode(state, seconds=1.5, tracked=True, config=VmcConfig(names=("vrm0",)))
     assert given == expected
 
 
@@ -205,7 +207,7 @@ VRM0: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
 @pytest.mark.parametrize("case", VRM0)
 def test_vrm0_values_are_derived_from_arkit(case: str) -> None:
     shapes, nonzero = VRM0[case]
-    given = decoded_vmc(make_state(**shapes), names="vrm0").blendshapes
+    given = decoded_vmc(make_state(**shapes), names=("vrm0",), eye_bones=True).blendshapes
     expected = dict.fromkeys(("A", "I", "U", "E", "O", "Blink_L", "Blink_R", "Joy", "Angry", "Sorrow", "Fun"), 0.0)
     assert given == pytest.approx(expected | nonzero, abs=ROUNDING)
 
@@ -221,14 +223,10 @@ def test_the_docs_have_the_same_sums() -> None:
             weight = float(factor or 1) * (-1 if sign else 1)
             sides = [shape] if shape in ARKIT_NAMES else [f"{shape}Left", f"{shape}Right"]
             shown[name] |= dict.fromkeys(sides, weight / len(sides))
-    assert shown == vmc.VRM0
+    assert shown == vmc_names.VRM0
 
 
 def test_the_sum_of_the_vowels_is_at_most_1() -> None:
     shapes: dict[str, Any] = {name: 1.0 for name in ARKIT_NAMES if name.startswith("mouth")}
-    given = decoded_vmc(make_state(**shapes), names="vrm0").blendshapes
+    given = decoded_vmc(make_state(**shapes), names=("vrm0",)).blendshapes
     assert sum(given[vowel] for vowel in "AIUEO") <= 1.0 + ROUNDING
-
-
-def test_both_sets_of_names_can_be_sent() -> None:
-    assert len(decoded_vmc(make_state(), names="both").blendshapes) == 52 + 11

@@ -54,7 +54,7 @@ def write(folder: Path, content: object) -> str:
 def test_a_target_has_the_values_of_the_file(tmp_path: Path) -> None:
     entry = {"protocol": "vmc", "host": "studio", "port": 4000, "face": "f3", "vmc": {"names": "vrm0"}}
     (target,) = load_targets(write(tmp_path, {"targets": [entry]}))
-    assert (target.host, target.port_number, target.face, target.vmc.names) == ("studio", 4000, "f3", "vrm0")
+    assert (target.host, target.port_number, target.face, target.vmc.names) == ("studio", 4000, "f3", ("vrm0",))
 
 
 # The avatar over time

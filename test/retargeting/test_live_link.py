@@ -41,16 +41,17 @@ def test_live_link_has_the_head_rotation_in_radians(turn: str, name: str) -> Non
 
 
 def test_live_link_has_the_eye_rotations() -> None:
+    """In recordings of the app, yaw is positive to the subject's right and pitch is positive down."""
     state = make_state(eyeLookOutLeft=1.0, eyeLookInRight=0.5, eyeLookUpLeft=0.5, eyeLookDownRight=1.0)
     _, values = decoded_live_link(state, full_angle=28.0)
     eyes = {name: value for name, value in values.items() if "Eye" in name and name.endswith(("Yaw", "Pitch", "Roll"))}
     assert eyes == pytest.approx(
         {
-            "LeftEyeYaw": 1.0,
-            "LeftEyePitch": 0.5,
+            "LeftEyeYaw": -1.0,
+            "LeftEyePitch": -0.5,
             "LeftEyeRoll": 0.0,
-            "RightEyeYaw": 0.5,
-            "RightEyePitch": -1.0,
+            "RightEyeYaw": -0.5,
+            "RightEyePitch": 1.0,
             "RightEyeRoll": 0.0,
         },
         abs=ROUNDING,

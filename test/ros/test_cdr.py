@@ -35,8 +35,10 @@ from trajectory_msgs.msg import JointTrajectory
 from visualization_msgs.msg import Marker, MarkerArray
 
 from face_expr_ros.ros import cdr
-from face_expr_ros.ros.cdr import CdrLayoutError, CdrWriter, create_writer
-from face_expr_ros.ros.message_fields import NUMBERS, STRING, FieldType, message_class, message_fields, message_object
+from face_expr_ros.ros.cdr import CdrWriter, create_writer
+from face_expr_ros.ros.message_fields import message_class, message_fields, message_object
+from face_expr_ros.serialization import cdr as format
+from face_expr_ros.serialization.cdr import NUMBERS, STRING, CdrLayoutError, FieldType
 
 KINDS = (
     Marker, MarkerArray, PointCloud2, FaceArray, FaceModel, Image, CameraInfo, DiagnosticArray, JointTrajectory,
@@ -76,7 +78,7 @@ def random_element(element: str, rng: random.Random) -> Any:
 def without_padding(write: Callable[[], bytes], monkeypatch: pytest.MonkeyPatch) -> tuple[bytes, np.ndarray]:
     """The written bytes, and a mask of those that are not padding, because they do not change with PADDING."""
     with monkeypatch.context() as patch:
-        patch.setattr(cdr, "PADDING", b"\xff")
+        patch.setattr(format, "PADDING", b"\xff")
         other = np.frombuffer(write(), np.uint8)
     ours = write()
     return ours, np.frombuffer(ours, np.uint8) == other

@@ -18,13 +18,13 @@ def gray(level: int, width: int = 64) -> NDArray[np.uint8]:
     return np.full((48, width, 3), level, np.uint8)
 
 
-def means(path: Path) -> list[float]:
-    """The mean gray of each frame of a video of 64 x 48 pixels."""
+def shown(path: Path) -> list[tuple[float, float]]:
+    """Time in seconds and mean gray of each frame of a video of 64 x 48 pixels."""
     capture = cv2.VideoCapture(str(path))
-    result: list[float] = []
+    result: list[tuple[float, float]] = []
     while (read := capture.read())[0]:
         assert read[1].shape == (48, 64, 3)
-        result.append(float(read[1].mean()))
+        result.append((capture.get(cv2.CAP_PROP_POS_MSEC) * 1e-3, float(read[1].mean())))
     return result
 
 
@@ -38,18 +38,21 @@ class Synchronous:
         pass
 
 
-def test_an_image_is_repeated_until_the_next_stamp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second image is 0.3 s later and has another size, the third has the same frame, the fourth is too early."""
+def test_images_are_shown_at_their_stamps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second image has another size, the third and the fourth are too early."""
     monkeypatch.setattr(display, "LatestItemWorker", Synchronous)
-    with display.Video(tmp_path / "new/a.mp4", rate=10.0) as video:
-        for image, stamp in ((gray(40), 5.0), (gray(200, width=128), 5.3), (gray(0), 5.31), (gray(0), 4.0)):
+    with display.Video(tmp_path / "new/a.mp4") as video:
+        images = ((gray(40), 5.0), (gray(200, width=128), 5.3), (gray(0), 5.3), (gray(0), 4.0), (gray(120), 5.4))
+        for image, stamp in images:
             video(image, stamp)
-    assert means(tmp_path / "new/a.mp4") == pytest.approx([40.0, 40.0, 40.0, 200.0], abs=6.0)
+    times, levels = zip(*shown(tmp_path / "new/a.mp4"), strict=True)
+    assert times == pytest.approx((0.0, 0.3, 0.4), abs=1e-3)
+    assert levels == pytest.approx((40.0, 200.0, 120.0), abs=6.0)
 
 
 def test_a_file_name_without_a_video_extension_is_rejected(tmp_path: Path) -> None:
     message = r"'.*a\.txt' cannot be written as a video: give a name that ends in \.mp4"
-    with pytest.raises(ValueError, match=message), display.Video(tmp_path / "a.txt", rate=10.0) as video:
+    with pytest.raises(ValueError, match=message), display.Video(tmp_path / "a.txt") as video:
         video(gray(0), 0.0)
     assert list(tmp_path.iterdir()) == []
 
@@ -58,7 +61,7 @@ def test_an_error_keeps_the_old_video(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_text("old")
 
     def fail() -> None:
-        with display.Video(tmp_path / "a.mp4", rate=10.0) as video:
+        with display.Video(tmp_path / "a.mp4") as video:
             video(gray(0), 0.0)
             raise RuntimeError
 

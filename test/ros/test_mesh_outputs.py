@@ -23,11 +23,12 @@ from face_expr_ros.core.geometry import pinhole_camera, project, rotation_from_e
 from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.core.types import Blendshapes, Face, FaceFit, Frame, Pose, Roi
 from face_expr_ros.drawing.mesh_detail import drawn_model
+from face_expr_ros.drawing.mesh_markers import AXES, LANDMARKS, MESH
+from face_expr_ros.drawing.meshes import MeshBuilder
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.ros.cdr import CdrWriter
 from face_expr_ros.ros.mesh_cloud import mesh_cloud
-from face_expr_ros.ros.mesh_markers import AXES, LANDMARKS, MESH, MeshMarkers
-from face_expr_ros.ros.meshes import MeshBuilder
+from face_expr_ros.ros.mesh_markers import MeshMarkers
 from face_expr_ros.ros.outputs import Outputs
 
 HEADER = Header(stamp=Time(sec=12, nanosec=345), frame_id="camera_optical_frame")

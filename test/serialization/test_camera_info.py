@@ -142,10 +142,10 @@ def test_roi_and_binning_change_the_camera_matrix() -> None:
 
 
 BAD = {
-    "NaN in k": ({"k": [math.nan, *K[1:]]}, "with fx and fy above 0, got"),
-    "infinite cx": ({"k": [600.0, 0.0, math.inf, *K[3:]]}, "with fx and fy above 0, got"),
-    "zero fx": ({"k": [0.0, *K[1:]]}, "with fx and fy above 0, got"),
-    "negative fy": ({"k": [*K[:4], -610.0, *K[5:]]}, "with fx and fy above 0, got"),
+    "NaN in k": ({"k": [math.nan, *K[1:]]}, "with fx and fy of at least 1 pixel, got"),
+    "infinite cx": ({"k": [600.0, 0.0, math.inf, *K[3:]]}, "with fx and fy of at least 1 pixel, got"),
+    "zero fx": ({"k": [0.0, *K[1:]]}, "with fx and fy of at least 1 pixel, got"),
+    "negative fy": ({"k": [*K[:4], -610.0, *K[5:]]}, "with fx and fy of at least 1 pixel, got"),
     "transposed k": ({"k": np.reshape(K, (3, 3)).T.ravel()}, "k = [fx 0 cx 0 fy cy 0 0 1]"),
     "NaN in d": ({"d": [math.nan, 0.0, 0.0, 0.0, 0.0]}, "expected finite distortion coefficients"),
     "wrong count": ({"d": D[:3]}, "expected 0, 4, 5, 8, 12 or 14 coefficients for plumb_bob, got 3"),

@@ -31,28 +31,30 @@ class Source:
     can_read_ahead: bool = True
     count: int = 1000
     requests: list[tuple[float, float]] = field(default_factory=list)
+    times: list[float] | None = None  # of the frames of a video
 
     def read(self, t: float) -> SourceFrame | None:
         self.requests.append((t, self.clock.now - 100.0))
         self.clock.now += self.cost
-        return SourceFrame(BLACK) if len(self.requests) <= self.count else None
+        if len(self.requests) > self.count:
+            return None
+        return SourceFrame(BLACK, time=self.times[len(self.requests) - 1] if self.times else None)
 
     def close(self) -> None:
         pass
 
 
-def play(clock: Clock, source: Source, seconds: float) -> list[float]:
-    """Seconds from the start at which images are published, by a timer that skips missed ticks."""
+def play(clock: Clock, source: Source, seconds: float, late: float = 0.0) -> list[float]:
+    """Seconds from the start at which images are published, by a timer that fires ``late`` after it should."""
     pace = Pace(source, RATE, clock)
     clock.now = 100.0
-    tick, published = 0, []
-    while tick < seconds * RATE:
-        clock.now = max(clock.now, 100.0 + tick / RATE)
-        tick = int((clock.now - 100.0) * RATE + 1e-9) + 1
+    published: list[float] = []
+    while clock.now < 100.0 + seconds - 1e-9:
         shown = clock.now
         if pace.take() is not None:
             published.append(shown - 100.0)
             pace.prepare()
+        clock.now += pace.wait + late
     return published
 
 
@@ -73,8 +75,8 @@ def test_slow_source_gives_fewer_images_in_real_time(cost: float) -> None:
     source = Source(clock, cost)
     published = play(clock, source, 10.0)
     shown = [t for t, _ in source.requests][: len(published)]
-    # The first slow image is late by its cost, which is known from then on.
-    assert shown[2:] == pytest.approx(published[2:], abs=0.01)
+    # The first slow images are late by their cost, which is known from then on.
+    assert shown[3:] == pytest.approx(published[3:], abs=0.01)
     assert np.diff(published)[1:] == pytest.approx(cost, abs=0.01)
     assert shown[-1] > 8.0
 
@@ -105,5 +107,28 @@ def test_early_tick_is_skipped() -> None:
     pace.prepare()
     clock.now += 0.2 / RATE
     assert pace.take() is None
-    clock.now += 0.8 / RATE
+    assert pace.wait == pytest.approx(0.8 / RATE)
+    clock.now += pace.wait
     assert pace.take() is not None
+
+
+@pytest.mark.parametrize("late", [0.0, 0.02])
+def test_late_timer_keeps_the_rate(late: float) -> None:
+    clock = Clock()
+    published = play(clock, Source(clock, 0.0), 5.0, late)
+    assert len(published) == pytest.approx(50, abs=1)
+
+
+@pytest.mark.parametrize("times", [[0.0, 1 / 60, 2 / 60, 3 / 60], [0.0, 0.5, 0.52, 2.0]], ids=["60 Hz", "varying"])
+def test_video_frames_are_due_at_their_times(times: list[float]) -> None:
+    clock = Clock()
+    source = Source(clock, 0.001, times=times, count=len(times))
+    pace = Pace(source, RATE, clock)
+    clock.now = 100.0
+    published = []
+    for _ in times:
+        clock.now += pace.wait
+        assert pace.take() is not None
+        published.append(clock.now - 100.0)
+        pace.prepare()
+    assert published == pytest.approx(times, abs=0.001)

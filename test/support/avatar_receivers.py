@@ -26,7 +26,7 @@ LIVE_LINK_NAMES = (
 class VmcAvatar:
     """State of a VMC marionette; blendshapes take effect with Apply."""
 
-    ok: int | None = None
+    ok: tuple[int, ...] = ()
     seconds: float = -1.0
     root: tuple[float, ...] = ()
     bones: dict[str, tuple[float, ...]] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class VmcAvatar:
     def receive(self, datagram: bytes) -> None:
         for address, arguments in osc_messages(datagram):
             if address == "/VMC/Ext/OK":
-                (self.ok,) = arguments
+                self.ok = tuple(arguments)
             elif address == "/VMC/Ext/T":
                 (self.seconds,) = arguments
             elif address == "/VMC/Ext/Root/Pos":

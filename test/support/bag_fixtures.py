@@ -33,7 +33,7 @@ def share_pipeline() -> Iterator[SharePipeline]:
     class SharedPipeline:
         """The shared pipeline, which stays open after `close`."""
 
-        def __init__(self, config: PerceptionConfig) -> None:
+        def __init__(self, config: PerceptionConfig, *given: Any) -> None:
             pipeline.load_state_dict(initial)
 
         def __getattr__(self, name: str) -> Any:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from face_expr_ros.core.arkit import ARKIT_NAMES
 from face_expr_ros.core.geometry import pinhole_camera, rotation_from_euler
 from face_expr_ros.core.types import Pose, Roi
 from face_expr_ros.web.picture import camera_picture
@@ -88,7 +89,9 @@ class Person:
 
     Attributes:
         jaw: opening of the mouth, 0..1.
+        values: other blendshapes by name, 0..1.
         yaw, pitch: of the head, radians.
+        position: of the sellion in the camera frame, meters.
         count: number of faces.
     """
 
@@ -103,6 +106,8 @@ class Person:
     def reset(self) -> None:
         """One face with the mouth closed, looking into the camera."""
         self.jaw = self.yaw = self.pitch = 0.0
+        self.values: dict[str, float] = {}
+        self.position = (0.0, 0.0, 0.6)
         self.count = 1
 
     def _run(self) -> None:
@@ -114,9 +119,12 @@ class Person:
                 self._server.publish_picture(camera_picture(self._picture(), stamp))
 
     def _state(self, number: int, stamp: int) -> Any:
-        position = np.array([0.3 * (number - 1), 0.0, 0.6])
+        position = np.array([0.3 * (number - 1), 0.0, 0.0]) + self.position
         pose = Pose(rotation_from_euler(self.yaw, self.pitch, 0.0), position, metric=True)
-        return replace(face(number, jaw=self.jaw), stamp_ns=stamp, roi=Roi(220, 130, 200, 260), pose=pose)
+        state = face(number, jaw=self.jaw)
+        for name, value in self.values.items():
+            state.blendshapes.values[ARKIT_NAMES.index(name)] = value
+        return replace(state, stamp_ns=stamp, roi=Roi(220, 130, 200, 260), pose=pose)
 
     def leave(self) -> None:
         self._stop.set()

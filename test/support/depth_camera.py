@@ -24,12 +24,10 @@ MIN_FACING = 0.25
 def exact_depth(people: Sequence[scenes.SceneFace], camera: Camera) -> NDArray[np.float32]:
     """(height, width) meters along the optical axis; the wall behind the people is parallel to the image."""
     target = rasterizer.Target(camera.width, camera.height, 1)
-    maps = scenes._light_maps(Light())
     first = 0
-    for person in people:
-        for layer in scenes._layers(person, camera, maps):
-            rasterizer.draw(target, layer.pixels, layer.solid.triangles, first=first)
-            first += len(layer.solid.triangles)
+    for layer in scenes._all_layers(people, camera, Light()):
+        rasterizer.draw(target, layer.pixels, layer.solid.triangles, first=first)
+        first += len(layer.solid.triangles)
     inverse = target.inverse_depth
     return np.where(inverse > 0, 1 / np.maximum(inverse, 1e-6), BACKGROUND).astype(np.float32)
 

@@ -116,6 +116,34 @@ def vrm_triangle() -> bytes:
     return gltf.bytes()
 
 
+def small_head() -> bytes:
+    """A textured ellipsoid with three blendshapes: the compressed files in test/browser/data are made of it."""
+    gltf = Gltf()
+    across, around = np.meshgrid(np.linspace(0.05, np.pi - 0.05, 9), np.linspace(0, 2 * np.pi, 16))
+    unit = np.stack([np.sin(across) * np.cos(around), np.cos(across), np.sin(across) * np.sin(around)], -1).reshape(
+        -1, 3
+    )
+    corners = np.arange(15 * 9).reshape(15, 9)[:, :-1].ravel()
+    quads = np.stack([corners, corners + 9, corners + 10, corners, corners + 10, corners + 1], 1)
+    side = np.where(unit[:, 0] > 0, 0.25, 0.75)
+    low, left = np.clip(-unit[:, 1:2], 0, 1), np.clip(unit[:, :1], 0, 1)
+    moves = [low * [0, -0.05, 0], left * [0, -0.02, 0], left * low * [0.02, 0.03, 0]]
+    mesh = gltf.mesh(
+        unit * [0.08, 0.11, 0.09],
+        moves,
+        attributes={
+            "NORMAL": gltf.accessor(unit),
+            "TEXCOORD_0": gltf.accessor(np.column_stack([side, np.full(len(side), 0.5)])),
+        },
+        indices=gltf.accessor(quads.ravel()),
+        material=0,
+        extras={"targetNames": ["jawOpen", "eyeBlinkLeft", "mouthSmileLeft"]},
+    )
+    _paint(gltf)
+    gltf.node(name="Head", mesh=mesh)
+    return gltf.bytes()
+
+
 def textured_head() -> bytes:
     """The head of the open model with a texture and a morph target for each of the 52 blendshapes."""
     gltf = Gltf()
@@ -155,6 +183,83 @@ def vrm0_head(perfect_sync: bool) -> bytes:
     return gltf.bytes()
 
 
+def vrm1_head(morphs: tuple[str, ...], presets: dict[str, tuple[str, ...]], *, anonymous: bool = False) -> bytes:
+    """The textured head as VRM 1.
+
+    Args:
+        morphs: ARKit names of its morph targets.
+        presets: name of a VRM preset -> the morph targets that it moves.
+        anonymous: the morph targets have other names in the file.
+    """
+    gltf = Gltf()
+    mesh = _head(gltf, morphs, anonymous=anonymous)
+    neck = HEAD_HEIGHT * UP + NECK
+    bones = {bone: gltf.node(name=f"J_{bone}") for bone in BONES if bone != "head"}
+    bones["head"] = head = gltf.node(name="J_head", translation=neck.tolist())
+    face = gltf.node(name="Face", mesh=mesh, translation=(-NECK).tolist())
+    gltf.document["nodes"][head]["children"] = [face]
+    gltf.document["scenes"][0]["nodes"].remove(face)
+    expressions = {
+        preset: {"morphTargetBinds": [{"node": face, "index": morphs.index(name), "weight": 1.0} for name in names]}
+        for preset, names in presets.items()
+    }
+    gltf.document["extensionsUsed"] = ["VRMC_vrm"]
+    gltf.document["extensions"] = {
+        "VRMC_vrm": {
+            "specVersion": "1.0",
+            "meta": {"name": "test", "authors": ["test"], "licenseUrl": "https://vrm.dev/licenses/1.0/"},
+            "humanoid": {"humanBones": {bone: {"node": node} for bone, node in bones.items()}},
+            "expressions": {"preset": expressions},
+        }
+    }
+    return gltf.bytes()
+
+
+def named_in_accessors(prefix: str = "", suffix: str = "") -> bytes:
+    """Two meshes whose 52 names are those of the accessors of their targets, with a prefix and a suffix."""
+    gltf = Gltf()
+    for name in ("Face", "Lashes"):
+        mesh = _head(gltf, ARKIT_NAMES, anonymous=True)
+        del gltf.document["meshes"][mesh]["extras"]
+        for target, blendshape in zip(
+            gltf.document["meshes"][mesh]["primitives"][0]["targets"], ARKIT_NAMES, strict=True
+        ):
+            gltf.document["accessors"][target["POSITION"]]["name"] = f"{prefix}{blendshape}{suffix}"
+        gltf.node(name=name, mesh=mesh, translation=[0, HEAD_HEIGHT, 0])
+    return gltf.bytes()
+
+
+def ready_player_me_head() -> bytes:
+    """Head and teeth as meshes of their own under rotated bones, with the names of Ready Player Me."""
+    gltf = Gltf()
+    half = [np.sqrt(0.5), 0.0, 0.0, np.sqrt(0.5)]  # bones of Blender's exporter have axes of their own
+    meshes = [_head(gltf, ARKIT_NAMES), _head(gltf, ("jawOpen", "mouthSmileLeft"))]
+    names = ("Wolf3D_Head", "Wolf3D_Teeth")
+    back = [-half[0], 0.0, 0.0, half[3]]
+    turned_back = np.array([-NECK[0], NECK[2], -NECK[1]])  # -NECK in the axes of the head bone
+    faces = [
+        gltf.node(name=name, mesh=mesh, rotation=back, translation=turned_back.tolist())
+        for name, mesh in zip(names, meshes, strict=True)
+    ]
+    head = gltf.node(name="Head", children=faces, translation=[0, 0, 0])
+    neck = gltf.node(name="Neck", children=[head], rotation=half, translation=(HEAD_HEIGHT * UP + NECK).tolist())
+    gltf.document["scenes"][0]["nodes"] = [neck]
+    return gltf.bytes()
+
+
+def _paint(gltf: Gltf) -> None:
+    """Add a material with a texture: red on one side and blue on the other."""
+    picture = np.full((8, 16, 3), RIGHT_COLOR, np.uint8)
+    picture[:, :8] = LEFT_COLOR
+    image = gltf.view(cv2.imencode(".png", picture)[1].tobytes())
+    gltf.document |= {
+        "images": [{"bufferView": image, "mimeType": "image/png"}],
+        "samplers": [{"magFilter": 9728, "minFilter": 9728}],
+        "textures": [{"source": 0, "sampler": 0}],
+        "materials": [{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}, "metallicFactor": 0}}],
+    }
+
+
 def _triangle(gltf: Gltf, **more: Any) -> int:
     corners = np.array([[0, 0, 0], [0.1, 0, 0], [0, 0.1, 0]], np.float32)
     moved = np.array([[0, -0.05, 0], [0, 0, 0], [0, 0, 0]], np.float32)
@@ -166,15 +271,7 @@ def _head(gltf: Gltf, names: tuple[str, ...], facing: Any = 1.0, anonymous: bool
     model = open_face_model("open")
     index = [model.expression_names.index(name) for name in names]
     side = np.where(model.mean[:, 0] > 0, 0.25, 0.75)  # u: the left half of the texture is the subject's left
-    picture = np.full((8, 16, 3), RIGHT_COLOR, np.uint8)
-    picture[:, :8] = LEFT_COLOR
-    image = gltf.view(cv2.imencode(".png", picture)[1].tobytes())
-    gltf.document |= {
-        "images": [{"bufferView": image, "mimeType": "image/png"}],
-        "samplers": [{"magFilter": 9728, "minFilter": 9728}],
-        "textures": [{"source": 0, "sampler": 0}],
-        "materials": [{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}, "metallicFactor": 0}}],
-    }
+    _paint(gltf)
     return gltf.mesh(
         model.mean * facing,
         [model.expression[k] * facing for k in index],

@@ -15,7 +15,16 @@ from face_expr_ros.serialization.image_headers import JPEG_END, JPEG_START, PNG_
 from face_expr_ros.web.server import FaceServer
 
 pytestmark = pytest.mark.slow
-PATHS = {"GET": ("/api/health", "/api/model", "/metrics"), "POST": ("/api/infer",)}
+CALIBRATION = "/api/calibration"
+PATHS = {
+    "GET": (
+        "/api/health", "/api/model", "/api/phone", "/metrics", CALIBRATION, f"{CALIBRATION}.yaml",
+        f"{CALIBRATION}/steps",
+    ),
+    "POST": ("/api/infer", "/api/neutral", f"{CALIBRATION}/finish"),
+    "DELETE": (CALIBRATION,),
+}  # fmt: skip
+LASTING = {f"{CALIBRATION}/steps/{{name}}"}  # records for seconds; see test_calibration.py
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +57,7 @@ def test_responses_conform_to_the_description(
 
 def test_every_route_is_tested(description: schemathesis.schemas.BaseSchema) -> None:
     routes = {path for paths in PATHS.values() for path in paths}
-    assert description.raw_schema["paths"].keys() == routes
+    assert description.raw_schema["paths"].keys() == routes | LASTING
 
 
 def test_random_image_files_are_processed_or_refused(server: FaceServer) -> None:

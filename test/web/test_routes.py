@@ -26,7 +26,7 @@ def server() -> Iterator[FaceServer]:
     running.close()
 
 
-@pytest.mark.parametrize("path", ["/", "/api/health", "/api/model", "/metrics", "/openapi.json"])
+@pytest.mark.parametrize("path", ["/", "/api/health", "/api/model", "/api/phone", "/metrics", "/openapi.json"])
 def test_head_returns_the_headers_of_get(server: FaceServer, path: str) -> None:
     url = f"http://127.0.0.1:{port_of(server)}{path}"
     head, whole = (httpx.request(method, url, trust_env=False) for method in ("HEAD", "GET"))
@@ -60,6 +60,21 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaceServer
     running = running_server()
     yield running
     running.close()
+
+
+def test_scripts_are_compressed_for_clients_that_accept_it(page: FaceServer) -> None:
+    (app.STATIC / "assets/index.js").write_text("export {}\n" * 1000)
+    (app.STATIC / "assets/font.woff2").write_bytes(bytes(5000))
+    script = get(page, "/assets/index.js", **{"Accept-Encoding": "br, gzip"})
+    assert script.headers["Content-Encoding"] == "gzip"
+    assert int(script.headers["Content-Length"]) < 200
+    assert script.text == "export {}\n" * 1000
+    assert script.headers["Vary"] == "Accept-Encoding"
+    tag = {"If-None-Match": script.headers["ETag"], "Accept-Encoding": "gzip"}
+    assert get(page, "/assets/index.js", **tag).status_code == 304
+    plain = get(page, "/assets/index.js", **{"Accept-Encoding": "gzip;q=0"})
+    assert "Content-Encoding" not in plain.headers
+    assert "Content-Encoding" not in get(page, "/assets/font.woff2", **{"Accept-Encoding": "gzip"}).headers
 
 
 def test_only_files_of_the_page_are_served(page: FaceServer) -> None:

@@ -18,10 +18,11 @@ export class Controls {
   }
 
   private buttons(): void {
+    const { page } = this;
     const actions: Record<string, () => void> = {
       theme: () => this.theme.toggle(),
       help: () => void ask("help-dialog"),
-      mirror: () => this.mirror(),
+      mirror: () => page.setMirrored(!page.mirrored),
       reset: () => this.page.stage.resetView(),
       connection: () => this.page.state === "unauthorized" && void this.askToken(),
       "reset-sliders": () => this.sources.resetSliders(),
@@ -32,7 +33,7 @@ export class Controls {
 
   private key(event: KeyboardEvent): void {
     const target = event.target as HTMLElement;
-    const typing = target instanceof HTMLInputElement && target.type !== "range" && target.type !== "radio";
+    const typing = target instanceof HTMLSelectElement || (target instanceof HTMLInputElement && target.type !== "range" && target.type !== "radio");
     if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     const actions: Record<string, () => void> = {
       "1": () => choose("mode", "mesh"),
@@ -41,7 +42,8 @@ export class Controls {
       "4": () => choose("mode", "texture"),
       "0": () => this.page.stage.resetView(),
       c: () => choose("viewpoint", chosen("viewpoint") === "portrait" ? "camera" : "portrait"),
-      x: () => this.mirror(),
+      x: () => this.page.setMirrored(!this.page.mirrored),
+      b: () => byId("neutral").click(),
       m: () => choose("source", this.page.source === "manual" ? "stream" : "manual"),
       o: () => this.sources.moveMouth(),
       r: () => this.page.recorder.toggle(),
@@ -53,11 +55,6 @@ export class Controls {
     if (!act) return;
     event.preventDefault();
     act();
-  }
-
-  private mirror(): void {
-    this.page.setMirrored(!this.page.mirrored);
-    byId("mirror").setAttribute("aria-pressed", String(this.page.mirrored));
   }
 
   private async askToken(): Promise<void> {

@@ -12,6 +12,7 @@ export class Crowd {
   selected: number | null = null;
   private views = new Map<number, FaceView>();
   private mode: RenderMode = "mesh";
+  private overPicture = false;
   private interval = 1 / 30;
   private lastStamp = 0;
   private lastShape: Float32Array | null = null;
@@ -33,6 +34,13 @@ export class Crowd {
   setRenderMode(mode: RenderMode): void {
     this.mode = mode;
     for (const view of this.views.values()) view.setRenderMode(mode);
+  }
+
+  /** Whether the faces are drawn over the picture of the camera. */
+  setOverPicture(overPicture: boolean): void {
+    if (overPicture === this.overPicture) return;
+    this.overPicture = overPicture;
+    for (const view of this.views.values()) view.setOverPicture(overPicture);
   }
 
   /** Updates the faces from a frame and removes all others. */
@@ -89,6 +97,7 @@ export class Crowd {
     if (!view) {
       this.views.set(id, (view = new FaceView(this.kit)));
       view.setRenderMode(this.mode);
+      view.setOverPicture(this.overPicture);
       this.root.add(view.group);
     }
     return view;

@@ -88,6 +88,17 @@ export function ask(id: string): Promise<boolean> {
   });
 }
 
+/** Explains something in a dialog. */
+export function tell(title: string, text: string): void {
+  setText(byId("notice-title"), title);
+  setText(byId("notice-text"), text);
+  const dialog = byId<HTMLDialogElement>("notice");
+  if (!dialog.open) dialog.showModal();
+}
+
+/** Headers of a request to the server. */
+export const authorized = (token: string): Record<string, string> => (token ? { Authorization: `Bearer ${token}` } : {});
+
 /** Calls `act` with the value of the radio button that is selected. */
 export function onChoice<T extends string>(name: string, act: (value: T) => void): void {
   for (const input of document.querySelectorAll<HTMLInputElement>(`input[name="${name}"]`)) {

@@ -1,16 +1,16 @@
 // One rendered face: follows the latest values smoothly; drawn as mesh, wireframe, landmarks or camera texture.
 
 import {
-  Color, Group, LineBasicMaterial, LineSegments, Mesh, MeshBasicMaterial, MeshStandardMaterial, Points, PointsMaterial,
+  Color, Group, LineBasicMaterial, LineSegments, Mesh, MeshBasicMaterial, Points, PointsMaterial,
   Quaternion, Vector3, type Material, type Texture,
 } from "three";
-import { ActiveMorphs } from "./active_morphs";
+import { ActiveMorphs, MIN_WEIGHT, MIN_WEIGHT_IN_SOFTWARE } from "./active_morphs";
 import type { FaceFrame } from "./codec";
 import { INNER_LIP } from "./contours";
 import type { FaceModel } from "./model";
 import { headPosition, headRotation } from "./pose";
 import { applyIdentity, faceGeometry, landmarkGeometries, lipDistance, makeMorphs, type Morphs } from "./shape";
-import { addSurface, paintSkin, skinMaterial, type SkinUniforms } from "./skin";
+import { addSurface, paintSkin, skinMaterial, type SkinMaterial, type SkinUniforms } from "./skin";
 
 export type RenderMode = "mesh" | "wireframe" | "landmarks" | "texture";
 
@@ -21,16 +21,16 @@ export interface FaceKit {
   paint: Texture;
   /** Fade-out of the bust: model y in meters, from and to. */
   fade: [number, number];
-  /** Expressions with smaller weights are ignored. */
-  minWeight: number;
+  /** The page is drawn without a GPU. */
+  software: boolean;
 }
 
-export function makeKit(model: FaceModel, minWeight: number): FaceKit {
+export function makeKit(model: FaceModel, software: boolean): FaceKit {
   let bottom = Infinity;
   for (let i = 1; i < model.mean.length; i += 3) bottom = Math.min(bottom, model.mean[i]);
   // A head with a neck fades out above the collar; a mask such as the Basel model does not fade.
   const fade: [number, number] = bottom < -0.18 ? [bottom + 0.004, bottom + 0.055] : [bottom - 2, bottom - 1];
-  return { model, morphs: makeMorphs(model), paint: paintSkin(model), fade, minWeight };
+  return { model, morphs: makeMorphs(model), paint: paintSkin(model), fade, software };
 }
 
 // Time constant of the smoothing in seconds: a third of the frame interval hides the steps between frames and adds less
@@ -38,6 +38,9 @@ export function makeKit(model: FaceModel, minWeight: number): FaceKit {
 const LAG_RATIO = 0.35, MIN_LAG = 0.006, MAX_LAG = 0.03;
 const SHAPE_CHANGE = 0.02; // standard deviations; smaller changes do not update the geometry
 const ACCENT = new Color("#ff8a65");
+// The model's shape hardly narrows the mouth; it is exaggerated where it does not cover a picture.
+const GAINS: Record<string, number> = { mouthPucker: 1.5 };
+const CAMERA_FADE: [number, number] = [-0.165, -0.135]; // meters: over the picture the neck is that of the picture
 
 export class FaceView {
   readonly group = new Group();
@@ -51,7 +54,11 @@ export class FaceView {
   private shape: Float32Array | null = null;
   private vertices: Float32Array;
   private active: ActiveMorphs;
-  private skin: MeshStandardMaterial;
+  private gains: Float32Array;
+  private drawn: Float32Array;
+  private mode: RenderMode = "mesh";
+  private overPicture = false;
+  private skin: SkinMaterial;
   private mesh: Mesh;
   private wires: Mesh;
   private points: Points;
@@ -61,7 +68,7 @@ export class FaceView {
     const { model, morphs } = kit;
     const geometry = faceGeometry(model, morphs);
     addSurface(geometry, model);
-    const { material, uniforms } = skinMaterial(kit.paint, kit.fade);
+    const { material, uniforms } = skinMaterial(kit.paint, kit.fade, kit.software);
     this.skin = material;
     this.uniforms = uniforms;
     this.mesh = new Mesh(geometry, material);
@@ -75,7 +82,10 @@ export class FaceView {
     this.vertices = model.mean.slice();
     this.weights = new Float32Array(model.expression.count);
     this.target = new Float32Array(model.expression.count);
-    this.active = new ActiveMorphs(model.expression.count, kit.minWeight);
+    this.drawn = new Float32Array(model.expression.count);
+    this.gains = new Float32Array(model.expression.count).fill(1);
+    if (model.blendshapesAreExpression) model.blendshapeNames.forEach((name, k) => (this.gains[k] = GAINS[name] ?? 1));
+    this.active = new ActiveMorphs(model.expression.count, kit.software ? MIN_WEIGHT_IN_SOFTWARE : MIN_WEIGHT);
     for (const part of [this.mesh, this.wires, this.points, this.lines]) {
       this.active.use(part.material as Material);
       part.frustumCulled = false; // bounding boxes ignore morphs
@@ -85,14 +95,26 @@ export class FaceView {
   }
 
   setRenderMode(mode: RenderMode): void {
+    this.mode = mode;
+    const { skin, uniforms, overPicture, kit } = this;
+    const wireframe = mode === "wireframe";
     this.mesh.visible = true;
-    this.wires.visible = mode === "wireframe";
-    this.points.visible = this.lines.visible = mode === "landmarks" || !this.kit.model.triangles.length;
-    this.skin.opacity = mode === "wireframe" ? 0.22 : 1;
-    this.uniforms.dim.value = mode === "landmarks" ? 0.5 : 1;
-    this.skin.polygonOffset = mode === "wireframe";
-    this.skin.polygonOffsetFactor = this.skin.polygonOffsetUnits = 1;
-    this.uniforms.pictureAmount.value = mode === "texture" ? 1 : 0;
+    this.wires.visible = wireframe;
+    this.points.visible = this.lines.visible = mode === "landmarks" || !kit.model.triangles.length;
+    skin.opacity = wireframe ? 0.22 : 1;
+    skin.colorWrite = !(wireframe && overPicture); // it only hides the lines behind it
+    uniforms.dim.value = mode === "landmarks" && !overPicture ? 0.5 : 1;
+    if (mode === "landmarks" && overPicture) skin.colorWrite = false;
+    uniforms.fade.value = overPicture && kit.fade[0] < CAMERA_FADE[0] && kit.fade[0] > -1 ? CAMERA_FADE : kit.fade;
+    skin.polygonOffset = wireframe;
+    skin.polygonOffsetFactor = skin.polygonOffsetUnits = 1;
+    uniforms.pictureAmount.value = mode === "texture" ? 1 : 0;
+  }
+
+  /** Whether the face is drawn over the picture of the camera. */
+  setOverPicture(overPicture: boolean): void {
+    this.overPicture = overPicture;
+    this.setRenderMode(this.mode);
   }
 
   /** Sets the target values of the face; `interval`: seconds between two frames. */
@@ -143,7 +165,8 @@ export class FaceView {
       const left = this.target[k] - this.weights[k];
       this.weights[k] = Math.abs(left) < 1e-4 ? this.target[k] : this.weights[k] + step * left;
     }
-    this.active.set(this.weights);
+    for (let k = 0; k < this.weights.length; k++) this.drawn[k] = this.weights[k] * (this.overPicture ? 1 : this.gains[k]);
+    this.active.set(this.drawn);
     this.group.position.lerp(this.position, step);
     this.group.quaternion.slerp(this.rotation, step);
   }

@@ -1,17 +1,19 @@
 // A take as binary glTF 2.0: the person's mesh, a morph target per expression, animated weights and head pose.
 
 import { Quaternion, Vector3 } from "three";
-import type { FaceFrame } from "./codec";
+import type { TakeStep } from "./take_motion";
 import type { FaceModel } from "./model";
 import { headPosition, headRotation } from "./pose";
+import { encoded, eyeCanvas, surfaceColors, surfaceParts, surfaceUv, type SurfacePart } from "./glb_surface";
 import { displacement, vertexNormals } from "./shape";
 
 const FLOAT = 5126, UNSIGNED_INT = 5125;
 const VERTICES = 34962, INDICES = 34963; // targets of buffer views
+const LINEAR = 9729, LINEAR_MIPMAP_LINEAR = 9987, CLAMP = 33071; // texture sampling
 const GLB_MAGIC = 0x46546c67, JSON_CHUNK = 0x4e4f534a, BINARY_CHUNK = 0x004e4942;
 const MIN_DISPLACEMENT = 1e-7; // meters; smaller ones are omitted from a morph target
 
-type Numbers = Float32Array | Uint32Array;
+type Numbers = Float32Array | Uint32Array | Uint8Array;
 
 /** Builds the binary buffer and its accessors. */
 class Buffers {
@@ -22,13 +24,14 @@ class Buffers {
 
   view(values: Numbers, target?: number): number {
     this.views.push({ buffer: 0, byteOffset: this.length, byteLength: values.byteLength, ...(target ? { target } : {}) });
-    this.chunks.push(values);
-    this.length += values.byteLength;
+    const padding = (4 - (values.byteLength % 4)) % 4;
+    this.chunks.push(values, new Uint8Array(padding));
+    this.length += values.byteLength + padding;
     return this.views.length - 1;
   }
 
-  accessor(values: Numbers, type: "SCALAR" | "VEC3" | "VEC4", extra: object = {}, target?: number): number {
-    const width = { SCALAR: 1, VEC3: 3, VEC4: 4 }[type];
+  accessor(values: Numbers, type: "SCALAR" | "VEC2" | "VEC3" | "VEC4", extra: object = {}, target?: number): number {
+    const width = { SCALAR: 1, VEC2: 2, VEC3: 3, VEC4: 4 }[type];
     const componentType = values instanceof Uint32Array ? UNSIGNED_INT : FLOAT;
     const bufferView = this.view(values, target);
     this.accessors.push({ bufferView, componentType, count: values.length / width, type, ...extra });
@@ -63,36 +66,41 @@ function bounds(values: Float32Array): { min: number[]; max: number[] } {
 }
 
 /**
- * Exports one face of a take. The head motion is relative to its first position; glTF axes are those of three.js.
+ * Exports one face of a take: the person's mesh with its skin, eyes, brows and hair, and its motion.
  *
- * `neutral`: (V * 3) the person's neutral vertices in meters.
+ * The head motion is relative to its first position; glTF axes are those of three.js.
+ * `neutral`: (V * 3) the person's neutral vertices in meters; `paint`: the painted skin.
  */
-export function takeAsGlb(model: FaceModel, neutral: Float32Array, frames: { stamp: number; face: FaceFrame }[]): Blob {
+export async function takeAsGlb(
+  model: FaceModel, neutral: Float32Array, steps: TakeStep[], paint: HTMLCanvasElement,
+): Promise<Blob> {
   const buffers = new Buffers();
   const size = model.mean.length;
-  const attributes: Record<string, number> = {
+  const plain = {
     POSITION: buffers.accessor(neutral, "VEC3", bounds(neutral), VERTICES),
     NORMAL: buffers.accessor(vertexNormals(neutral, model.triangles), "VEC3", {}, VERTICES),
+    COLOR_0: buffers.accessor(surfaceColors(model), "VEC3", {}, VERTICES),
   };
-  if (model.colors) attributes.COLOR_0 = buffers.accessor(linearColors(model.colors), "VEC3", {}, VERTICES);
-  const indices = buffers.accessor(model.triangles, "SCALAR", {}, INDICES);
+  const textured = { ...plain, TEXCOORD_0: buffers.accessor(surfaceUv(model), "VEC2", {}, VERTICES) };
+  const parts = surfaceParts(model);
   const targets = [...Array(model.expression.count).keys()].map((k) => ({
     POSITION: buffers.sparse(displacement(model.expression, k, size)),
   }));
+  const primitives = parts.map((part, material) => ({
+    attributes: part.texture ? textured : plain,
+    indices: buffers.accessor(part.triangles, "SCALAR", {}, INDICES),
+    material,
+    targets,
+  }));
   const names = model.blendshapesAreExpression ? model.blendshapeNames : targets.map((_, k) => `expression_${k}`);
-  const animation = animate(buffers, frames, targets.length, model.blendshapesAreExpression);
+  const animation = animate(buffers, steps, targets.length, model.blendshapesAreExpression);
   const json = {
     asset: { version: "2.0", generator: "face_expr_ros" },
     scene: 0,
     scenes: [{ nodes: [0] }],
     nodes: [{ name: "head", mesh: 0 }],
-    meshes: [{
-      name: "face",
-      primitives: [{ attributes, indices, material: 0, targets }],
-      weights: targets.map(() => 0),
-      extras: { targetNames: names },
-    }],
-    materials: [{ name: "face", doubleSided: true, pbrMetallicRoughness: { metallicFactor: 0, roughnessFactor: 0.6 } }],
+    meshes: [{ name: "face", primitives, weights: targets.map(() => 0), extras: { targetNames: names } }],
+    ...(await materials(buffers, parts, paint)),
     animations: animation ? [animation] : undefined,
     accessors: buffers.accessors,
     bufferViews: buffers.views,
@@ -101,8 +109,32 @@ export function takeAsGlb(model: FaceModel, neutral: Float32Array, frames: { sta
   return pack(JSON.stringify(json), buffers);
 }
 
+/** The materials in the order of the parts, with their textures and images. */
+async function materials(buffers: Buffers, parts: SurfacePart[], paint: HTMLCanvasElement): Promise<object> {
+  const images = [
+    { name: "skin", mimeType: "image/jpeg", bufferView: buffers.view(await encoded(paint, "image/jpeg")) },
+    { name: "eye", mimeType: "image/png", bufferView: buffers.view(await encoded(eyeCanvas(), "image/png")) },
+  ].filter(({ name }) => parts.some((part) => part.texture === name));
+  const texture = (part: SurfacePart): object => {
+    const index = images.findIndex(({ name }) => name === part.texture);
+    return index < 0 ? {} : { baseColorTexture: { index } };
+  };
+  const list = parts.map((part) => ({
+    name: part.name,
+    doubleSided: part.name === "mouth",
+    pbrMetallicRoughness: { ...texture(part), metallicFactor: 0, roughnessFactor: part.roughness },
+  }));
+  if (!images.length) return { materials: list };
+  return {
+    materials: list,
+    images,
+    samplers: [{ magFilter: LINEAR, minFilter: LINEAR_MIPMAP_LINEAR, wrapS: CLAMP, wrapT: CLAMP }],
+    textures: images.map((_, source) => ({ source, sampler: 0 })),
+  };
+}
+
 function animate(
-  buffers: Buffers, frames: { stamp: number; face: FaceFrame }[], count: number, blendshapes: boolean,
+  buffers: Buffers, frames: TakeStep[], count: number, blendshapes: boolean,
 ): object | null {
   if (!frames.length) return null;
   const begin = frames[0].stamp;
@@ -130,14 +162,6 @@ function animate(
     channels: outputs.map(([path], sampler) => ({ sampler, target: { node: 0, path } })),
     samplers: outputs.map(([, output]) => ({ input, output, interpolation: "LINEAR" })),
   };
-}
-
-/** Vertex colors in glTF are linear. */
-function linearColors(colors: Uint8Array): Float32Array {
-  return Float32Array.from(colors, (value) => {
-    const c = value / 255;
-    return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
-  });
 }
 
 function pack(json: string, buffers: Buffers): Blob {

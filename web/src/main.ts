@@ -2,18 +2,22 @@
 
 import "./style.css";
 import { AvatarChooser } from "./avatar_chooser";
+import { Calibration } from "./calibration";
 import { Controls } from "./controls";
 import { toast } from "./dom";
+import { applyUrlOptions } from "./overlay";
 import { Page } from "./page";
+import { Phone } from "./phone";
 import { Sources } from "./sources";
 import { Theme } from "./theme";
 import { initialToken } from "./token";
 
 function start(): void {
   const page = new Page(initialToken(), (index, value) => sources.slide(index, value));
-  const sources = new Sources(page);
+  const sources = new Sources(page, new Calibration(page));
   new Controls(page, sources, new Theme());
-  new AvatarChooser(page);
+  new Phone(() => page.token);
+  applyUrlOptions(page, new AvatarChooser(page));
   window.faceExpr = {
     get state() {
       return page.state;
@@ -35,6 +39,12 @@ function start(): void {
     },
     get latencyMs() {
       return page.latency.median;
+    },
+    get triangles() {
+      return page.stage.renderer.info.render.triangles;
+    },
+    get drawCalls() {
+      return page.stage.renderer.info.render.calls;
     },
     get faces() {
       return page.crowd?.ids ?? [];
@@ -62,8 +72,11 @@ export interface FaceExpr {
   readonly model: string | null;
   /** Script time per rendered frame in milliseconds, median of the last 120. */
   readonly scriptMs: number;
-  /** Time from the image stamp to the rendered frame in milliseconds, median of the last 120. */
+  /** Time from the image stamp until the face is drawn, in milliseconds, median of the last 120. */
   readonly latencyMs: number;
+  /** Triangles and draw calls of the last rendered frame. */
+  readonly triangles: number;
+  readonly drawCalls: number;
   /** Ids of the rendered faces; 0 is the neutral or manual face. */
   readonly faces: number[];
   lastFrame(): unknown;

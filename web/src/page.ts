@@ -1,13 +1,13 @@
 // The page: receives frames from the sources and renders them. Everything around the face is in readouts.ts.
 
-import { Quaternion, Vector3 } from "three";
-import { MIN_WEIGHT, MIN_WEIGHT_IN_SOFTWARE } from "./active_morphs";
+import { Vector3 } from "three";
 import type { Avatar } from "./avatar";
 import { VERSION, type FaceFrame, type StreamFrame } from "./codec";
 import { FaceStream, ReconnectingSocket, pageSeconds, type ConnectionState, type Hello } from "./connection";
 import { Crowd } from "./crowd";
 import { byId, toast } from "./dom";
 import { makeKit, type RenderMode } from "./face_view";
+import { DrawLatency } from "./draw_latency";
 import { Recent } from "./meters";
 import type { FaceModel } from "./model";
 import { ModelLoader } from "./model_loader";
@@ -23,17 +23,23 @@ export type PageState = ConnectionState | "unauthorized";
 
 const HISTORY = 90; // frames, to find the one that belongs to a picture
 const FRAME_TIMEOUT = 1.5; // seconds without a frame after which the face is neutral
-const MAX_LATENCY = 10; // seconds; older stamps come from a recording
+const SOFTWARE_FRAME = 22; // milliseconds: without a GPU every second frame of a 60 Hz screen is drawn, or each slower one
+const SOFTWARE_PICTURE = 95; // milliseconds between two pictures of the camera
+const TONE_INTERVAL = 0.5; // seconds between two measurements of the skin color in the picture
 const SETTLING = 3; // seconds after a model was loaded during which no latency is measured
 const ORIGIN = new Vector3();
 
 export class Page {
   readonly stage = new Stage(byId<HTMLCanvasElement>("canvas"));
-  readonly picture = new PictureView();
+  readonly picture = new PictureView(this.stage.software ? SOFTWARE_PICTURE : 0);
   readonly recorder = new Recorder(this);
-  /** Milliseconds from the image stamp to the rendered frame, and script time per rendered frame. */
-  readonly latency = new Recent();
+  /** Milliseconds from the image stamp until the face is drawn, and of script per rendered frame. */
+  readonly latency = new DrawLatency(this.stage.renderer.getContext() as WebGL2RenderingContext);
   readonly script = new Recent();
+  /** Id of this browser's camera at the server. */
+  readonly client = [...crypto.getRandomValues(new Uint8Array(12))].map((value) => value.toString(16).padStart(2, "0")).join("");
+  /** Resolves when the first face model is loaded. */
+  readonly modelLoaded: Promise<FaceModel>;
   state: PageState = "connecting";
   source: Source = "stream";
   /** Number of received and of rendered frames. */
@@ -48,6 +54,8 @@ export class Page {
   mirrored = false;
   onTokenRequired: () => void = () => {};
   private mode: RenderMode = "mesh";
+  private resolveModel: (model: FaceModel) => void = () => {};
+  private toneAt = -Infinity;
   private stream: FaceStream;
   private loader: ModelLoader;
   private readouts: Readouts;
@@ -59,6 +67,7 @@ export class Page {
   private settledAt = Infinity; // seconds
 
   constructor(public token: string, onSlide: (index: number, value: number) => void) {
+    this.modelLoaded = new Promise((resolve) => (this.resolveModel = resolve));
     this.readouts = new Readouts(this, onSlide);
     this.loader = new ModelLoader(() => this.token, {
       loaded: (model) => this.useModel(model),
@@ -110,13 +119,13 @@ export class Page {
   private useModel(model: FaceModel): void {
     this.crowd?.dispose();
     this.model = model;
-    const minWeight = this.stage.software ? MIN_WEIGHT_IN_SOFTWARE : MIN_WEIGHT;
-    this.crowd = new Crowd(makeKit(model, minWeight), this.stage.root);
+    this.crowd = new Crowd(makeKit(model, this.stage.software), this.stage.root);
     this.crowd.setRenderMode(this.mode);
     this.manual = new Float32Array(model.blendshapeNames.length);
     this.readouts.useModel(model);
     this.settledAt = performance.now() / 1000 + SETTLING;
     this.showNeutral();
+    this.resolveModel(model);
   }
 
   /** A frame of the current source. */
@@ -170,6 +179,7 @@ export class Page {
   setMirrored(mirrored: boolean): void {
     this.mirrored = mirrored;
     this.stage.setMirrored(mirrored);
+    byId("mirror").setAttribute("aria-pressed", String(mirrored));
   }
 
   setAvatar(avatar: Avatar | null): void {
@@ -189,6 +199,7 @@ export class Page {
 
   private draw(time: number): void {
     requestAnimationFrame((next) => this.draw(next));
+    if (this.stage.software && time - this.lastTime < SOFTWARE_FRAME) return;
     const begun = performance.now();
     const seconds = Math.min(0.25, Math.max(0, (time - this.lastTime) / 1000));
     this.lastTime = time;
@@ -197,11 +208,14 @@ export class Page {
     if (this.source === "manual" && this.recorder.recording) {
       this.recorder.addManual(this.manual, this.crowd?.current?.currentShape ?? null);
     }
+    this.latency.poll();
     this.stage.adaptResolution(seconds);
+    this.crowd?.setOverPicture(this.stage.asCamera);
     this.crowd?.advance(seconds);
-    this.projectPicture();
+    this.projectPicture(now);
     this.driveAvatar(seconds);
-    this.stage.render(this.crowd?.center ?? ORIGIN);
+    const { rotation, center } = this.crowd ?? {};
+    this.stage.render(center ?? ORIGIN, this.avatar?.hasHead ? null : rotation ?? null);
     this.drawn++;
     if (now > this.settledAt) this.measureLatency();
     this.readouts.draw(now);
@@ -216,7 +230,7 @@ export class Page {
   }
 
   /** Projects the picture onto the faces with their poses in the frame nearest to its stamp. */
-  private projectPicture(): void {
+  private projectPicture(now: number): void {
     const { crowd, picture: { texture, stamp } } = this;
     this.stage.setPicture(texture);
     for (const view of crowd?.all ?? []) if (!texture) view.uniforms.picture.value = null;
@@ -225,24 +239,31 @@ export class Page {
     const frame = this.received.reduce((a, b) => (distance(b) < distance(a) ? b : a));
     for (const face of frame.faces) {
       const view = crowd.find(face.id); // it may have been removed since
-      if (view) projectPicture(view, texture, lensOf(frame), headPosition(face), headRotation(face));
+      if (!view) continue;
+      projectPicture(view, texture, lensOf(frame), headPosition(face), headRotation(face));
+      const tone = now - this.toneAt > TONE_INTERVAL && this.picture.faceTone(frame, face.id);
+      if (tone) view.uniforms.tone.value.copy(tone);
     }
+    if (now - this.toneAt > TONE_INTERVAL) this.toneAt = now;
   }
 
   private driveAvatar(seconds: number): void {
     const { crowd, avatar } = this;
     crowd?.hideSelected(avatar !== null);
     if (!crowd?.current || !avatar) return;
-    avatar.group.position.copy(crowd.current.group.position);
     const weights = this.model!.blendshapesAreExpression ? crowd.current.weights : this.shown;
-    avatar.drive(weights, crowd.rotation ?? new Quaternion(), seconds);
+    const { position, quaternion } = crowd.current.group;
+    avatar.drive(weights, position, quaternion, seconds, this.stage.asCamera);
   }
 
   private measureLatency(): void {
     const frame = this.unrendered;
     this.unrendered = null;
-    const now = this.source === "webcam" ? pageSeconds() : this.stream.serverSeconds;
-    if (!frame || now === null || Math.abs(now - frame.stamp) > MAX_LATENCY) return;
-    this.latency.add((now - frame.stamp) * 1000);
+    const { crowd, source } = this;
+    if (!frame || source === "manual") return;
+    this.latency.submitted(() => {
+      const now = source === "webcam" ? pageSeconds() : this.stream.serverSeconds;
+      return now === null ? null : now - frame.stamp;
+    }, crowd?.current?.lag ?? 0);
   }
 }

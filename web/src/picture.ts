@@ -1,6 +1,6 @@
 // The camera picture: beside the face with boxes, behind it, and as its texture. From the server or the webcam.
 
-import { Texture } from "three";
+import { Color, SRGBColorSpace, Texture } from "three";
 import type { StreamFrame } from "./codec";
 import { byId, cssColor } from "./dom";
 
@@ -19,13 +19,20 @@ export class PictureView {
   private canvas = byId<HTMLCanvasElement>("picture");
   private bitmap: ImageBitmap | null = null;
   private decoding = false;
+  private decodedAt = -Infinity;
   private drawn = "";
+  private mirrored = false; // in the preview
   private textureSize = "";
+
+  /** `minInterval`: milliseconds between two decoded pictures of the server. */
+  constructor(private minInterval: number) {}
 
   /** Decodes a stamp and a JPEG from the server; pictures received while decoding are dropped. */
   async receive(data: ArrayBuffer): Promise<void> {
-    if (this.decoding || data.byteLength <= 8) return;
+    const now = performance.now();
+    if (this.decoding || data.byteLength <= 8 || now - this.decodedAt < this.minInterval) return;
     this.decoding = true;
+    this.decodedAt = now;
     try {
       const bitmap = await createImageBitmap(new Blob([new Uint8Array(data, 8)], { type: "image/jpeg" }));
       this.show({ bitmap, stamp: new DataView(data).getFloat64(0, true) });
@@ -64,11 +71,27 @@ export class PictureView {
     byId("no-picture").hidden = false;
   }
 
+  /** Linear average color of the cheeks and the nose of a face in the preview; null if unknown. */
+  faceTone(frame: StreamFrame, id: number): Color | null {
+    const face = frame.faces.find((one) => one.id === id);
+    if (!face || !this.drawn || !frame.width) return null;
+    const scale = this.canvas.width / frame.width;
+    const [x, y, w, h] = face.roi.map((value) => value * scale);
+    const left = this.mirrored ? this.canvas.width - x - 0.7 * w : x + 0.3 * w;
+    const size = [0.4 * w, 0.22 * h].map((length) => Math.max(1, Math.round(length)));
+    const { data } = this.canvas.getContext("2d")!.getImageData(Math.round(left), Math.round(y + 0.45 * h), size[0], size[1]);
+    const sum = [0, 0, 0];
+    for (let k = 0; k < data.length; k++) if (k % 4 < 3) sum[k % 4] += data[k];
+    const count = (255 * data.length) / 4;
+    return new Color().setRGB(sum[0] / count, sum[1] / count, sum[2] / count, SRGBColorSpace);
+  }
+
   /** Draws the preview with a box around each face. */
   draw(frame: StreamFrame | null, selected: number | null, mirrored: boolean): void {
     const drawn = `${this.stamp} ${frame?.sequence} ${selected} ${mirrored}`;
     if (!this.bitmap || drawn === this.drawn) return;
     this.drawn = drawn;
+    this.mirrored = mirrored;
     const small = Math.min(1, PREVIEW_WIDTH / this.bitmap.width);
     const width = Math.round(small * this.bitmap.width), height = Math.round(small * this.bitmap.height);
     if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, { width, height });

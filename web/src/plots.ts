@@ -9,6 +9,7 @@ export class History {
   private canvas = byId<HTMLCanvasElement>("history");
   private times: number[] = [];
   private values: Float32Array[] = [];
+  private drawn: string | null = null; // what an empty plot shows
 
   add(time: number, values: ArrayLike<number>): void {
     this.times.push(time);
@@ -21,6 +22,10 @@ export class History {
 
   /** Plots the last seconds before `now`; `selected`: index of a blendshape -> CSS variable of its color. */
   draw(now: number, selected: Map<number, string>): void {
+    const visible = this.times.length > 0 && this.times.at(-1)! > now - SECONDS;
+    const state = visible ? "" : `${cssColor("--line")} ${[...selected.keys()]}`;
+    if (!visible && state === this.drawn) return; // it would not change
+    this.drawn = state;
     const { pen: ink, width, height } = pen(this.canvas);
     ink.strokeStyle = cssColor("--line");
     ink.lineWidth = 1;
@@ -52,11 +57,16 @@ export class History {
   }
 }
 
+let drawnAffect = "";
+
 /** Valence from left to right, arousal from bottom to top; null without a face. */
 export function drawAffect(place: { valence: number; arousal: number } | null): void {
+  const state = `${document.documentElement.dataset.theme} ${place?.valence.toFixed(2)} ${place?.arousal.toFixed(2)}`;
+  if (state === drawnAffect) return;
   const { pen: ink, width, height } = pen(byId<HTMLCanvasElement>("affect"));
   const radius = Math.min(width, height) / 2 - 2;
   if (radius <= 0) return; // hidden in narrow windows
+  drawnAffect = state;
   ink.translate(width / 2, height / 2);
   ink.strokeStyle = cssColor("--line");
   ink.fillStyle = cssColor("--track");

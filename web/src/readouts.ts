@@ -8,7 +8,7 @@ import type { Page, PageState } from "./page";
 import { drawAffect, History } from "./plots";
 import { ShapesPanel } from "./shapes_panel";
 
-const UPDATE_INTERVAL = 1 / 20; // seconds
+const UPDATE_INTERVAL = 1 / 10; // seconds: each changed panel is painted again, which is slow without a GPU
 const NOTHING = "–";
 const STATES: Record<PageState, string> = {
   connecting: "Connecting", open: "Connected", closed: "Reconnecting", unauthorized: "Token required",

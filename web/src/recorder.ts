@@ -3,11 +3,19 @@
 import type { FaceFrame, StreamFrame } from "./codec";
 import { pageSeconds } from "./connection";
 import { byId, download, setText, toast } from "./dom";
-import { takeAsGlb } from "./glb";
+import type { FaceModel } from "./model";
 import type { Page } from "./page";
+import { paintSkin } from "./skin";
 import { Take } from "./take";
 
-type Kind = "json" | "csv" | "glb";
+type Kind = "json" | "csv" | "glb" | "livelink" | "bvh";
+const KINDS: Record<Kind, { suffix: string; type: string }> = {
+  json: { suffix: ".json", type: "application/json" },
+  csv: { suffix: ".csv", type: "text/csv" },
+  glb: { suffix: ".glb", type: "model/gltf-binary" },
+  livelink: { suffix: "_live_link.csv", type: "text/csv" },
+  bvh: { suffix: ".bvh", type: "text/plain" },
+};
 
 export class Recorder {
   recording = false;
@@ -15,7 +23,7 @@ export class Recorder {
 
   constructor(private page: Page) {
     byId("record").addEventListener("click", () => this.toggle());
-    for (const kind of ["json", "csv", "glb"] as Kind[]) byId(`save-${kind}`).addEventListener("click", () => this.save(kind));
+    for (const kind of Object.keys(KINDS) as Kind[]) byId(`save-${kind}`).addEventListener("click", () => void this.save(kind));
   }
 
   /** Starts a new take, or stops the current one. */
@@ -59,15 +67,32 @@ export class Recorder {
     setText(byId("take-text"), `${frames.length} frames, ${seconds.toFixed(1)} s. Download as`);
   }
 
-  private save(kind: Kind): void {
-    const { take, page: { model, crowd } } = this;
+  private async save(kind: Kind): Promise<void> {
+    const { take, page: { model } } = this;
     if (!take?.frames.length || !model) return;
-    const name = `take-${new Date(take.frames[0].stamp * 1000).toISOString().slice(0, 19).replace(/:/g, "")}.${kind}`;
-    if (kind === "json") return download(name, new Blob([take.json()], { type: "application/json" }));
-    if (kind === "csv") return download(name, new Blob([take.csv()], { type: "text/csv" }));
+    const { suffix, type } = KINDS[kind];
+    const name = `take-${new Date(take.frames[0].stamp * 1000).toISOString().slice(0, 19).replace(/:/g, "")}${suffix}`;
+    try {
+      const content = await this.content(kind, take, model);
+      download(name, content instanceof Blob ? content : new Blob([content], { type }));
+    } catch (error) {
+      toast(`The take cannot be saved: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  /** The file of a take; all formats but JSON and CSV contain one face: the selected one, or the first. */
+  private async content(kind: Kind, take: Take, model: FaceModel): Promise<string | Blob> {
+    if (kind === "json") return take.json();
+    if (kind === "csv") return take.csv();
+    const { crowd } = this.page;
     const chosen = take.of(crowd?.selected ?? -1);
-    const frames = chosen.length ? chosen : take.of(take.frames[0].faces[0].id);
-    download(name, takeAsGlb(model, crowd?.current?.neutral ?? model.mean, frames));
+    const steps = chosen.length ? chosen : take.of(take.frames[0].faces[0].id);
+    if (kind !== "glb") {
+      const { liveLinkCsv, takeAsBvh } = await import("./take_motion");
+      return kind === "bvh" ? takeAsBvh(steps) : liveLinkCsv(model.blendshapeNames, steps);
+    }
+    const { takeAsGlb } = await import("./glb");
+    return takeAsGlb(model, crowd?.current?.neutral ?? model.mean, steps, paintSkin(model).image);
   }
 }
 

@@ -1,7 +1,7 @@
 // Material of the face: skin with painted lips and brows, eyes with an iris, teeth, eyelashes; or the camera picture.
 
 import {
-  BufferAttribute, CanvasTexture, Color, DoubleSide, type IUniform, Matrix4, MeshStandardMaterial, SRGBColorSpace, Texture,
+  BufferAttribute, CanvasTexture, Color, DoubleSide, type IUniform, Matrix4, MeshLambertMaterial, MeshStandardMaterial, SRGBColorSpace, Texture,
   Vector3, type BufferGeometry,
 } from "three";
 import { CHEEKS, LEFT_BROW, LIPS_INNER, LIPS_OUTER, RIGHT_BROW } from "./contours";
@@ -13,7 +13,7 @@ import {
 
 const SKIN = new Color("#d9a184");
 const COLORS: Record<string, string> = {
-  skin: "#d9a184", upper_teeth: "#e9e3d3", lower_teeth: "#e0d9c8", tongue: "#b4585a", eyelashes: "#3a2a22",
+  skin: "#d9a184", upper_teeth: "#e9e3d3", lower_teeth: "#e0d9c8", tongue: "#cf6f72", eyelashes: "#3a2a22",
   inner_mouth: "#6b2426",
 };
 const KIND: Record<string, number> = { skin: 0, left_eyeball: 1, right_eyeball: 1, eyelashes: 3 };
@@ -29,6 +29,10 @@ export interface SkinUniforms {
   /** Camera center in model axes. */
   pictureEye: IUniform<Vector3>;
   pictureAmount: IUniform<number>;
+  /** Linear average color of the face in the picture; 0 if unknown. */
+  tone: IUniform<Color>;
+  /** Fade-out of the bust: model y in meters, from and to. */
+  fade: IUniform<[number, number]>;
   /** Brightness factor; below 1 under an overlay. */
   dim: IUniform<number>;
 }
@@ -43,10 +47,7 @@ export function addSurface(geometry: BufferGeometry, model: FaceModel): void {
   const one = new Color();
   for (let v = 0; v < vertexCount; v++) {
     const part = model.parts ? model.partNames[model.parts[v]] : "skin";
-    if (part in COLORS) one.set(COLORS[part]);
-    else if (model.colors) one.setRGB(model.colors[3 * v] / 255, model.colors[3 * v + 1] / 255, model.colors[3 * v + 2] / 255, SRGBColorSpace);
-    else one.copy(SKIN);
-    one.toArray(color, 3 * v);
+    partColor(model, v, one).toArray(color, 3 * v);
     kind[v] = KIND[part] ?? OTHER_KIND;
     const center = centers[part];
     if (center) for (let axis = 0; axis < 3; axis++) rest[3 * v + axis] -= center[axis];
@@ -56,8 +57,16 @@ export function addSurface(geometry: BufferGeometry, model: FaceModel): void {
   geometry.setAttribute("rest", new BufferAttribute(rest, 3));
 }
 
+/** Sets the color of a vertex; vertex -1 is the skin. */
+export function partColor(model: FaceModel, vertex: number, into: Color): Color {
+  const part = model.parts && vertex >= 0 ? model.partNames[model.parts[vertex]] : "skin";
+  if (part in COLORS) return into.set(COLORS[part]);
+  if (!model.colors || vertex < 0) return into.copy(SKIN);
+  return into.setRGB(model.colors[3 * vertex] / 255, model.colors[3 * vertex + 1] / 255, model.colors[3 * vertex + 2] / 255, SRGBColorSpace);
+}
+
 /** Eyeball centers of the mean face, by part. */
-function eyeCenters(model: FaceModel): Record<string, number[]> {
+export function eyeCenters(model: FaceModel): Record<string, number[]> {
   const centers: Record<string, number[]> = {};
   for (const part of ["left_eyeball", "right_eyeball"]) {
     const index = model.partNames.indexOf(part);
@@ -159,20 +168,24 @@ function paintBrow(pen: CanvasRenderingContext2D, upper: [number, number][], low
   pen.restore();
 }
 
-/** The material of one face; the bust fades out over `fade` (from, to: model y in meters). */
-export function skinMaterial(paint: Texture, fade: [number, number]): { material: MeshStandardMaterial; uniforms: SkinUniforms } {
+export type SkinMaterial = MeshStandardMaterial | MeshLambertMaterial;
+
+/** The material of one face; the bust fades out over `fade` (from, to: model y in meters). `software`: without a GPU. */
+export function skinMaterial(paint: Texture, fade: [number, number], software: boolean): { material: SkinMaterial; uniforms: SkinUniforms } {
   const uniforms: SkinUniforms = {
     picture: { value: null },
     pictureMatrix: { value: new Matrix4() },
     pictureEye: { value: new Vector3(0, 0, 1) },
     pictureAmount: { value: 0 },
     dim: { value: 1 },
+    tone: { value: new Color(0, 0, 0) },
     paint: { value: paint },
     fade: { value: fade },
   };
-  const material = new MeshStandardMaterial({
-    vertexColors: true, roughness: 0.62, metalness: 0, side: DoubleSide, transparent: true,
-  });
+  const common = { vertexColors: true, side: DoubleSide, transparent: true };
+  // Reflections take most of a frame in software: only the eyes have a highlight there.
+  const material = software ? new MeshLambertMaterial(common) : new MeshStandardMaterial({ ...common, roughness: 0.62, metalness: 0 });
+  if (software) material.defines = { ...material.defines, HIGHLIGHT: "" };
   material.forceSinglePass = true;
   material.onBeforeCompile = (shader) => {
     Object.assign(shader.uniforms, uniforms);

@@ -3,20 +3,29 @@
 
 /** The painted square in frontal projection: model axes, meters. */
 export const PAINT_WIDTH = 0.2, PAINT_TOP = 0.07;
+const MOUTH_DEPTH = "0.012"; // meters by which the inside of the mouth is moved away in the depth buffer
 
 export const VERTEX_HEAD = /* glsl */ `
 attribute float kind; attribute vec3 rest;
 uniform mat4 pictureMatrix; uniform vec3 pictureEye;
-varying float vKind; varying vec3 vRest; varying vec3 vPicture; varying float vFacing;
+varying float vKind; varying vec3 vRest; varying vec3 vPicture; varying float vFacing; varying float vOut; varying float vUpward;
 `;
 export const VERTEX_END = /* glsl */ `
 vKind = kind; vRest = rest;
 vPicture = (pictureMatrix * vec4(transformed, 1.0)).xyz;
 vFacing = dot(normalize(objectNormal), normalize(pictureEye - transformed));
+// Teeth and tongue behind the lips are drawn behind all skin: a wide smile may push the skin through them.
+// -1 where the skin around the nostrils faces down.
+vUpward = abs(rest.x) < 0.02 && rest.y < -0.03 && rest.y > -0.056 ? normalize(objectNormal).y : 0.0;
+vOut = smoothstep(0.006, 0.014, transformed.z);
+float inside = step(1.5, kind) * (1.0 - step(2.5, kind)) * (1.0 - vOut);
+vec4 deeper = projectionMatrix * (mvPosition + inside * ${MOUTH_DEPTH} * vec4(normalize(mvPosition.xyz), 0.0));
+gl_Position.z = deeper.z / deeper.w * gl_Position.w;
 `;
 export const FRAGMENT_HEAD = /* glsl */ `
 uniform sampler2D paint; uniform sampler2D picture; uniform float pictureAmount; uniform float dim; uniform vec2 fade;
-varying float vKind; varying vec3 vRest; varying vec3 vPicture; varying float vFacing;
+uniform vec3 tone;
+varying float vKind; varying vec3 vRest; varying vec3 vPicture; varying float vFacing; varying float vOut; varying float vUpward;
 float grain(vec3 place) { return fract(sin(dot(floor(place), vec3(12.9898, 78.233, 37.719))) * 43758.5453); }
 // 1 on the scalp of the mean face: above the hairline over forehead, temples, ears and nape.
 float hairAt(vec3 place) {
@@ -54,7 +63,7 @@ diffuseColor.rgb = mix(diffuseColor.rgb, texture2D(paint, paintAt).rgb, front);
 float hair = isSkin * hairAt(vRest);
 vec3 hairColor = vec3(0.045, 0.030, 0.024) * (0.75 + 0.5 * grain(vRest * vec3(1500.0, 500.0, 1500.0)));
 diffuseColor.rgb = mix(diffuseColor.rgb, hairColor, 0.9 * hair);
-if (vKind > 2.5) diffuseColor.a *= 0.6;
+if (vKind > 2.5) diffuseColor.a *= 0.6 * (1.0 - pictureAmount); // the picture has lashes of its own
 diffuseColor.a *= isEye ? 1.0 : smoothstep(fade.x, fade.y, vRest.y);
 `;
 export const FRAGMENT_ROUGHNESS = /* glsl */ `
@@ -65,13 +74,24 @@ roughnessFactor = mix(roughnessFactor, 0.85, hair);
 export const FRAGMENT_LIGHT = /* glsl */ `
 float grazing = pow(1.0 - clamp(dot(normalize(vViewPosition), normal), 0.0, 1.0), 3.0);
 outgoingLight += isSkin * (1.0 - 0.8 * hair) * grazing * vec3(0.16, 0.055, 0.035);
-vec2 pictureAt = vPicture.xy / vPicture.z;
-float seen = pictureAmount * smoothstep(0.02, 0.3, vFacing) * step(0.0, vPicture.z);
-seen *= step(0.0, pictureAt.x) * step(pictureAt.x, 1.0) * step(0.0, pictureAt.y) * step(pictureAt.y, 1.0);
-// There are no shadows: teeth and tongue are lit only through the mouth opening.
+#ifdef HIGHLIGHT
+if (isEye) outgoingLight += 0.55 * pow(max(dot(normal, vec3(-0.33, 0.36, 0.87)), 0.0), 90.0);
+#endif
+// There are no shadows: teeth and tongue are lit only through the mouth opening, and fully in front of the lips.
 float inMouth = step(1.5, vKind) * (1.0 - step(2.5, vKind));
 float opening = smoothstep(-0.045, 0.004, vRest.z) * (0.35 + 0.65 * abs(dot(normalize(vViewPosition), normal)));
-outgoingLight = mix(outgoingLight, diffuseColor.rgb * opening, inMouth);
+outgoingLight = mix(outgoingLight, diffuseColor.rgb * opening, inMouth * (1.0 - vOut));
+// Where the camera does not see the skin, it has the average color of the face in the picture.
+const vec3 LUMA = vec3(0.2126, 0.7152, 0.0722);
+float shade = clamp(dot(outgoingLight, LUMA) / dot(vec3(0.69, 0.36, 0.23), LUMA), 0.35, 1.15);
+outgoingLight = mix(outgoingLight, tone * shade, isSkin * (1.0 - hair) * pictureAmount * step(0.001, tone.r));
 outgoingLight *= dim;
+vec2 pictureAt = vPicture.xy / vPicture.z;
+float seen = pictureAmount * smoothstep(0.12, 0.5, vFacing) * step(0.0, vPicture.z);
+seen *= step(0.0, pictureAt.x) * step(pictureAt.x, 1.0) * step(0.0, pictureAt.y) * step(pictureAt.y, 1.0);
+// Not on teeth and lashes; the folds of the ear and of the nostrils hide one another, and the bust is clothed.
+float folds = smoothstep(0.068, 0.074, abs(vRest.x)) * smoothstep(0.070, 0.078, -vRest.z) * (1.0 - smoothstep(0.026, 0.036, vRest.y));
+float nostrils = 1.0 - smoothstep(0.0, 0.35, vUpward + 0.35);
+seen *= (1.0 - inMouth) * (1.0 - 0.9 * folds) * (1.0 - nostrils);
 outgoingLight = mix(outgoingLight, texture2D(picture, pictureAt).rgb, seen);
 `;

@@ -1,54 +1,92 @@
 // Source of the face: the server's stream, this device's camera, or the sliders.
 
-import { ask, byId, choose, setText, toast } from "./dom";
+import type { Calibration } from "./calibration";
+import { ask, byId, choose, make, setText, tell, toast } from "./dom";
 import type { Page, Source } from "./page";
-import { Webcam } from "./webcam";
+import { cameraProblem, Webcam } from "./webcam";
 
 const OPEN_JAW = 0.6; // jawOpen set by the mouth button
+const CAMERA_KEY = "face_expr camera"; // device id, in localStorage
 
 export class Sources {
   private webcam: Webcam | null = null;
   private choices = 0; // counter: another source may be chosen while a camera starts
+  private mirroredBefore: boolean | null = null; // by the user, before the camera was mirrored
 
-  constructor(private page: Page) {}
+  constructor(private page: Page, private calibration: Calibration) {
+    byId<HTMLSelectElement>("camera-list").addEventListener("change", ({ target }) => {
+      localStorage.setItem(CAMERA_KEY, (target as HTMLSelectElement).value);
+      if (this.page.source === "webcam") void this.set("webcam", true);
+    });
+  }
 
   /** Selects a source; the device camera requires consent, and falls back to the stream without it. */
-  async set(source: Source): Promise<void> {
+  async set(source: Source, consented = false): Promise<void> {
     const choice = ++this.choices;
     this.webcam?.stop();
     this.webcam = null;
-    const webcam = source === "webcam" ? await this.startWebcam() : null;
+    const webcam = source === "webcam" ? await this.startWebcam(consented) : null;
     if (choice !== this.choices) return webcam?.stop();
     if (source === "webcam" && !webcam) return choose("source", "stream");
     this.webcam = webcam;
     this.page.setSource(source);
+    if (webcam) void webcam.connected.then(() => this.calibration.restore());
+    this.mirrorCamera();
+    byId("camera-choice").hidden = !webcam;
     this.showMouthButton();
   }
 
   /** Starts the device camera; null if the user or the browser refuses. */
-  private async startWebcam(): Promise<Webcam | null> {
+  private async startWebcam(consented: boolean): Promise<Webcam | null> {
     setText(byId("consent-host"), location.host);
-    if (!(await ask("consent"))) return null;
-    const webcam = new Webcam(
-      this.page.token,
-      (frame, bitmap) => {
+    if (!consented && !(await ask("consent"))) return null;
+    const webcam = new Webcam(this.page.token, this.page.client, {
+      frame: (frame, bitmap) => {
         if (this.page.source !== "webcam") return bitmap.close();
         this.page.receive(frame);
         this.page.picture.show({ bitmap, stamp: frame.stamp });
       },
-      (reason) => {
+      end: (reason) => {
         toast(`Camera stopped: ${reason}`);
         choose("source", "stream");
       },
-    );
+    });
     try {
-      await webcam.start();
+      await this.openCamera(webcam);
     } catch (error) {
       webcam.stop();
-      toast(`Camera not available: ${error instanceof Error ? error.message : String(error)}`);
+      tell("The camera is not available", cameraProblem(error));
       return null;
     }
     return webcam;
+  }
+
+  /** Opens the camera of the last visit if it is still connected, and lists all of them. */
+  private async openCamera(webcam: Webcam): Promise<void> {
+    const saved = localStorage.getItem(CAMERA_KEY) ?? "";
+    try {
+      await webcam.start(saved);
+    } catch (error) {
+      if (!saved || !(error instanceof DOMException && error.name === "OverconstrainedError")) throw error;
+      localStorage.removeItem(CAMERA_KEY);
+      await webcam.start("");
+    }
+    const cameras = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === "videoinput");
+    byId("camera-list").replaceChildren(...cameras.map(({ deviceId, label }, k) => (
+      make("option", { value: deviceId, selected: deviceId === webcam.settings.deviceId }, label || `Camera ${k + 1}`)
+    )));
+  }
+
+  /** A camera that faces the user is mirrored, as people expect of their own picture. */
+  private mirrorCamera(): void {
+    const own = this.webcam !== null && this.webcam.settings.facingMode !== "environment";
+    if (own && this.mirroredBefore === null) {
+      this.mirroredBefore = this.page.mirrored;
+      this.page.setMirrored(true);
+    } else if (!own && this.mirroredBefore !== null) {
+      this.page.setMirrored(this.mirroredBefore);
+      this.mirroredBefore = null;
+    }
   }
 
   /** Handles a moved slider: switches to manual control. */

@@ -2,7 +2,7 @@
 
 import {
   DirectionalLight, Group, HemisphereLight, Matrix4, Mesh, MeshBasicMaterial, NeutralToneMapping, PerspectiveCamera, PlaneGeometry,
-  Quaternion, Scene, SRGBColorSpace, Texture, Vector3, WebGLRenderer,
+  Quaternion, Scene, Spherical, SRGBColorSpace, Texture, Vector3, WebGLRenderer,
 } from "three";
 import { OrbitControls } from "three/examples/jsm/controls/OrbitControls.js";
 import type { FaceView } from "./face_view";
@@ -20,6 +20,8 @@ const MAX_PIXEL_RATIO = 2, MIN_PIXEL_RATIO = 0.5, PIXEL_RATIO_STEP = 0.8;
 const SLOW_FRAME = 1 / 22; // seconds
 const MAX_SLOW_FRAMES = 12; // consecutive
 const PICTURE_DISTANCE = 10;
+const ROTATE_STEP = 0.1, ZOOM_STEP = 1.08; // radians and factor per key press
+const HEAD_PIVOT = new Vector3(0, -0.03, -0.09); // center of the head from the sellion: the portrait turns about it
 const DEFAULT_FOCAL = 1.1; // focal length of an unknown camera, in image widths
 
 /** Intrinsics of the camera: image size, focal lengths and principal point in pixels. */
@@ -51,9 +53,12 @@ export class Stage {
   private background: Mesh<PlaneGeometry, MeshBasicMaterial>;
   private viewpoint: Viewpoint = "portrait";
   private mirrored = false;
+  private transparent = false;
   private lens: Lens | null = null;
   private ratio = MAX_PIXEL_RATIO;
   private slowFrames = 0;
+  private center = new Vector3();
+  private pivot = new Vector3();
   private width = 1;
   private height = 1;
 
@@ -72,6 +77,7 @@ export class Stage {
     this.background.visible = false;
     this.root.add(this.background);
     this.orbit = new OrbitControls(this.portrait, canvas);
+    canvas.addEventListener("keydown", (event) => this.key(event));
     this.orbit.enableDamping = true;
     this.orbit.dampingFactor = 0.12;
     this.orbit.enablePan = false;
@@ -140,6 +146,27 @@ export class Stage {
     this.orbit.update();
   }
 
+  /** Arrow keys rotate the portrait, plus and minus zoom. */
+  private key(event: KeyboardEvent): void {
+    const moves: Record<string, [number, number, number]> = {
+      ArrowLeft: [-ROTATE_STEP, 0, 1], ArrowRight: [ROTATE_STEP, 0, 1], ArrowUp: [0, -ROTATE_STEP, 1], ArrowDown: [0, ROTATE_STEP, 1],
+      "+": [0, 0, 1 / ZOOM_STEP], "=": [0, 0, 1 / ZOOM_STEP], "-": [0, 0, ZOOM_STEP],
+    };
+    const move = moves[event.key];
+    if (!move || !this.orbit.enabled || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    const place = new Spherical().setFromVector3(this.portrait.position.clone().sub(this.orbit.target));
+    place.theta += move[0];
+    place.phi = Math.min(Math.PI - 0.1, Math.max(0.1, place.phi + move[1]));
+    place.radius = Math.min(this.orbit.maxDistance, Math.max(this.orbit.minDistance, place.radius * move[2]));
+    this.portrait.position.copy(this.orbit.target).add(new Vector3().setFromSpherical(place));
+  }
+
+  /** The view is that of the camera whose image the faces are in. */
+  get asCamera(): boolean {
+    return this.viewpoint === "camera" && this.lens !== null;
+  }
+
   setViewpoint(viewpoint: Viewpoint): void {
     this.viewpoint = viewpoint;
     this.orbit.enabled = viewpoint === "portrait";
@@ -147,6 +174,11 @@ export class Stage {
 
   setMirrored(mirrored: boolean): void {
     this.mirrored = mirrored;
+  }
+
+  /** Draws nothing behind the faces, also in the camera viewpoint. */
+  setTransparent(transparent: boolean): void {
+    this.transparent = transparent;
   }
 
   setLens(lens: Lens): void {
@@ -162,9 +194,11 @@ export class Stage {
     }
   }
 
-  /** Renders the scene; `center` is the head position that the portrait viewpoint follows. */
-  render(center: Vector3): void {
-    const asCamera = this.viewpoint === "camera" && this.lens !== null;
+  /** Renders the scene; the portrait follows the position of the sellion, and the head that turns by `rotation`. */
+  render(sellion: Vector3, rotation: Quaternion | null): void {
+    const { asCamera } = this;
+    const center = this.center.copy(sellion);
+    if (rotation) center.add(this.pivot.copy(HEAD_PIVOT).applyQuaternion(rotation)).sub(HEAD_PIVOT);
     this.root.scale.x = this.mirrored ? -1 : 1;
     if (asCamera) {
       this.root.position.set(0, 0, 0);
@@ -174,7 +208,7 @@ export class Stage {
       if (this.mirrored) this.root.position.x *= -1;
       this.orbit.update();
     }
-    this.background.visible = asCamera && this.background.material.map !== null;
+    this.background.visible = asCamera && !this.transparent && this.background.material.map !== null;
     this.renderer.render(this.scene, asCamera ? this.lensCamera : this.portrait);
   }
 

@@ -1,4 +1,4 @@
-// Dark or light theme: the device setting until the user chooses.
+// Dark or light theme: the device setting until the user chooses. public/theme.js applies it before the first paint.
 
 type Name = "dark" | "light";
 
@@ -28,5 +28,6 @@ export class Theme {
 
   private show(): void {
     document.documentElement.dataset.theme = this.name;
+    document.querySelector<HTMLMetaElement>('meta[name="color-scheme"]')!.content = this.name;
   }
 }

@@ -1,88 +1,143 @@
-// The device camera as a source: sends one JPEG to the server, waits for its answer, then sends the next.
+// The device camera as a source: one image is at the server while the next one is encoded.
 
 import { decodeFrame, type StreamFrame } from "./codec";
 import { pageSeconds, socketUrl } from "./connection";
+import { Encoder, type Encoded } from "./encoder";
 
 const WIDTH = 640;
-const QUALITY = 0.82;
+const POLL = 15; // milliseconds between checks for a new camera image
+const ERROR_PAUSE = 500; // milliseconds after a rejected image
+
+interface Image extends Encoded {
+  /** Time of capture, seconds of this device's clock. */
+  takenAt: number;
+}
+
+export interface WebcamHandlers {
+  /** Receives each answer with its picture, which it owns. */
+  frame: (frame: StreamFrame, picture: ImageBitmap) => void;
+  /** The connection has ended, or the camera was unplugged. */
+  end: (reason: string) => void;
+}
 
 export class Webcam {
+  /** Resolves when the server accepts images. */
+  readonly connected: Promise<void>;
+  private resolveConnected: () => void = () => {};
   private video = document.createElement("video");
-  private canvas = document.createElement("canvas");
+  private encoder = new Encoder();
   private stream: MediaStream | null = null;
   private socket: WebSocket | null = null;
-  private takenAt = 0;
-  private waiting: ImageBitmap | null = null;
+  private ready: Image | null = null; // encoded, not sent yet
+  private sent: Image | null = null; // at the server
+  private capturing = false;
+  private lastTime = -1;
+  private timer = 0;
 
-  /** `onFrame` receives each answer with its picture; `onEnd` the reason if the connection ends. */
-  constructor(
-    private token: string,
-    private onFrame: (frame: StreamFrame, picture: ImageBitmap) => void,
-    private onEnd: (reason: string) => void,
-  ) {}
+  /** `client`: id of this browser's calibration at the server. */
+  constructor(private token: string, private client: string, private handlers: WebcamHandlers) {
+    this.connected = new Promise((resolve) => (this.resolveConnected = resolve));
+  }
 
-  /** Throws the errors of getUserMedia: no camera, or no permission. */
-  async start(): Promise<void> {
-    if (!navigator.mediaDevices) throw new Error("browsers allow camera access only for https:// pages and for localhost");
+  /** Opens a camera, or the preferred one; throws the errors of getUserMedia. */
+  async start(deviceId: string): Promise<void> {
+    if (!navigator.mediaDevices) throw new DOMException("the page is not secure", "SecurityError");
+    const choice = deviceId ? { deviceId: { exact: deviceId } } : { facingMode: "user" };
     this.stream = await navigator.mediaDevices.getUserMedia({
-      video: { width: { ideal: 1280 }, frameRate: { ideal: 30 }, facingMode: "user" }, audio: false,
+      video: { width: { ideal: 1280 }, frameRate: { ideal: 30 }, ...choice }, audio: false,
     });
+    this.stream.getVideoTracks()[0].onended = () => this.fail("the camera was disconnected");
     this.video.srcObject = this.stream;
     this.video.muted = this.video.playsInline = true;
     await this.video.play();
-    this.socket = new WebSocket(socketUrl("ws/infer", this.token));
+    const url = socketUrl("ws/infer", this.token);
+    url.searchParams.set("client", this.client);
+    this.socket = new WebSocket(url);
     this.socket.binaryType = "arraybuffer";
-    this.socket.onopen = () => void this.send();
-    this.socket.onmessage = (event) => this.answer(event.data);
-    this.socket.onclose = ({ reason }) => {
-      if (!this.stream) return;
-      this.stop();
-      this.onEnd(reason || "the server accepts no images; it may be busy with other cameras");
+    this.socket.onopen = () => {
+      this.resolveConnected();
+      void this.capture();
     };
+    this.socket.onmessage = (event) => this.answer(event.data);
+    this.socket.onclose = ({ reason }) => this.fail(reason || "the server accepts no images; it may be busy with other cameras");
   }
 
-  private async send(): Promise<void> {
-    const { videoWidth, videoHeight } = this.video;
-    if (!this.stream || !videoWidth) return;
-    const scale = Math.min(1, WIDTH / videoWidth);
-    Object.assign(this.canvas, { width: Math.round(scale * videoWidth), height: Math.round(scale * videoHeight) });
-    this.canvas.getContext("2d")!.drawImage(this.video, 0, 0, this.canvas.width, this.canvas.height);
-    this.takenAt = pageSeconds();
-    this.waiting = await createImageBitmap(this.canvas);
-    this.canvas.toBlob((jpeg) => {
-      if (!jpeg) this.next(); // encoding failed
-      else if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(jpeg);
-    }, "image/jpeg", QUALITY);
+  /** Settings of the open camera. */
+  get settings(): MediaTrackSettings {
+    return this.stream?.getVideoTracks()[0]?.getSettings() ?? {};
+  }
+
+  private fail(reason: string): void {
+    if (!this.stream) return;
+    this.stop();
+    this.handlers.end(reason);
+  }
+
+  /** Encodes the next camera image, when there is one. */
+  private async capture(): Promise<void> {
+    window.clearTimeout(this.timer);
+    if (!this.stream || this.capturing || this.ready) return;
+    const { videoWidth, videoHeight, currentTime } = this.video;
+    if (!videoWidth || currentTime === this.lastTime) {
+      this.timer = window.setTimeout(() => void this.capture(), POLL);
+      return;
+    }
+    this.capturing = true;
+    this.lastTime = currentTime;
+    const takenAt = pageSeconds(), scale = Math.min(1, WIDTH / videoWidth);
+    const size = { resizeWidth: Math.round(scale * videoWidth), resizeHeight: Math.round(scale * videoHeight) };
+    const encoded = await createImageBitmap(this.video, size).then((bitmap) => this.encoder.encode(bitmap)).catch(() => null);
+    this.capturing = false;
+    if (!this.stream) return encoded?.bitmap.close();
+    if (encoded) this.ready = { ...encoded, takenAt };
+    this.send();
+    if (!encoded) this.timer = window.setTimeout(() => void this.capture(), ERROR_PAUSE);
+  }
+
+  /** Sends the encoded image unless the server is busy with another one. */
+  private send(): void {
+    if (!this.ready || this.sent || this.socket?.readyState !== WebSocket.OPEN) return;
+    this.sent = this.ready;
+    this.ready = null;
+    this.socket.send(this.sent.jpeg);
+    void this.capture();
   }
 
   private answer(data: string | ArrayBuffer): void {
-    // A text message is an error for this picture; the next one may succeed.
-    if (typeof data !== "string" && this.waiting) {
-      const frame = decodeFrame(data);
-      // The picture was taken on this device: its latency is measured with the page's clock.
-      this.onFrame({ ...frame, stamp: this.takenAt }, this.waiting);
-      this.waiting = null; // owned by the page now
+    const { sent } = this;
+    this.sent = null;
+    if (!sent) return;
+    if (typeof data === "string") { // an error for this image; the next one may succeed
+      sent.bitmap.close();
+      window.setTimeout(() => this.send(), ERROR_PAUSE);
+      return;
     }
-    this.next();
-  }
-
-  /** Waits for the next camera frame. */
-  private next(): void {
-    this.closeBitmap();
-    if ("requestVideoFrameCallback" in this.video) this.video.requestVideoFrameCallback(() => void this.send());
-    else window.setTimeout(() => void this.send(), 15);
-  }
-
-  private closeBitmap(): void {
-    this.waiting?.close();
-    this.waiting = null;
+    // The picture was taken on this device: its latency is measured with the page's clock.
+    this.handlers.frame({ ...decodeFrame(data), stamp: sent.takenAt }, sent.bitmap);
+    this.send();
   }
 
   stop(): void {
     this.stream?.getTracks().forEach((track) => track.stop());
     this.stream = null;
+    window.clearTimeout(this.timer);
     this.socket?.close();
     this.socket = null;
-    this.closeBitmap();
+    this.encoder.close();
+    for (const image of [this.ready, this.sent]) image?.bitmap.close();
+    this.ready = this.sent = null;
   }
+}
+
+/** Why a camera cannot be used, and what to do. */
+export function cameraProblem(error: unknown): string {
+  const name = error instanceof DOMException ? error.name : "";
+  const texts: Record<string, string> = {
+    SecurityError: "Browsers allow cameras only on pages with https:// addresses and on localhost. Start the server with the option --tls, then open the https:// address that it prints.",
+    NotAllowedError: "The camera was not allowed. Click the icon beside the address of this page, allow the camera, and select My camera again. If that does not help, allow the browser to use the camera in the settings of the system.",
+    NotFoundError: "No camera was found. Connect one and select My camera again.",
+    NotReadableError: "The camera cannot be opened: another program may be using it. Close that program and select My camera again.",
+    OverconstrainedError: "The selected camera is no longer connected. Select another one.",
+  };
+  return texts[name] ?? `The camera cannot be used: ${error instanceof Error ? error.message : String(error)}`;
 }

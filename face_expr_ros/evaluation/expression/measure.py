@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from face_expr_ros.core.config import PerceptionConfig
+from face_expr_ros.evaluation.expression.held import evaluate_held
 from face_expr_ros.evaluation.expression.invariance import evaluate_invariance
 from face_expr_ros.evaluation.expression.stillness import evaluate_stillness
 from face_expr_ros.evaluation.expression.synthetic import FRAMES, evaluate_synthetic
@@ -43,6 +44,7 @@ def evaluate_expression(
         "synthetic": evaluate_synthetic(config, frames, task),
         "invariance": evaluate_invariance(config, max(1, round(frames / _FRAMES_PER_ROTATED_PERSON))),
         **evaluate_stillness(config),
+        **evaluate_held(config),
     }
     return {**result, "notes": _skipped_notes(task, videos, data)}
 

@@ -34,8 +34,12 @@ def result_lines(result: Mapping[str, Any]) -> list[str]:
     lines += ["", *_weak_lines(synthetic), ""]
     lines += [f"{name:34}{invariance[name]:.2e}" for name in ("shift", "scale")]
     lines += [f"{name:34}{invariance[name]:.3f}" for name in ("pose_ratio", "pose_ratio_pooled")]
-    lines += [f"{name:34}{result[name]:.4f}" for name in ("still_std_max", "delay_frames")]
+    lines += [f"{name:34}{result[name]:.4f}" for name in ("still_std_max", "held_change_max", "delay_frames")]
     lines += [f"{'blink F1, ' + video:34}{values['f1']:.3f}" for video, values in result.get("blink", {}).items()]
+    lines += [
+        f"{'winks detected, ' + video:34}{values.get('detected', 0.0):.3f}"
+        for video, values in result.get("wink", {}).items()
+    ]
     for video, values in result.get("speaking", {}).items():
         found = {name: values[name] for name in ("speech", "silence") if name in values}
         lines += [f"{name + ' found, ' + video:34}{value:.3f}" for name, value in found.items()]

@@ -23,6 +23,7 @@ from face_expr_ros.evaluation.expression.baselines import open_mediapipe
 from face_expr_ros.evaluation.expression.blinks import read_labels, score
 from face_expr_ros.evaluation.expression.speaking import LABELED as SPEECH_LABELED
 from face_expr_ros.evaluation.expression.speaking import intervals_of, speaking_figures
+from face_expr_ros.evaluation.expression.winks import wink_figures
 from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.sources.video import VideoSource
 
@@ -70,8 +71,8 @@ def evaluate_videos(config: PerceptionConfig, folder: Path, task: Path | None = 
         task: MediaPipe's face_landmarker.task; None leaves out the agreement.
 
     Returns:
-        ``blink``: precision, recall and f1 for each labeled video; ``speaking``: for each video
-        with such labels, see `speaking_figures`; ``mouth_open``: for each video, see `mouth_figures`;
+        ``blink``: precision, recall and f1 for each labeled video, and ``wink``: see `wink_figures`; ``speaking``: for
+        each video with such labels, see `speaking_figures`; ``mouth_open``: for each video, see `mouth_figures`;
         ``agreement``: correlation by blendshape for each video, and ``mean`` over the videos.
 
     Raises:
@@ -85,6 +86,7 @@ def evaluate_videos(config: PerceptionConfig, folder: Path, task: Path | None = 
     agreement = {name: agreement_figures(reading) for name, reading in readings.items()} if task else {}
     return {
         "blink": {name: score(readings[name].blinks, of_clip) for name, of_clip in labels.items()},
+        "wink": {name: wink_figures(folder / name, of_clip, config) for name, of_clip in labels.items()},
         "speaking": {name: speaking_of(reading, name) for name, reading in readings.items() if name in SPEECH_LABELED},
         "mouth_open": {name: mouth_figures(reading) for name, reading in readings.items()},
         "agreement": agreement | ({"mean": _mean_by_name(agreement)} if agreement else {}),

@@ -12,8 +12,10 @@ from face_expr_ros.core.types import BLINK, Blendshapes, FaceEvent
 
 EYES = ("eyeBlinkLeft", "eyeBlinkRight")
 
-# Thresholds relative to open eyes (0) and the deepest recent closure (1); a label begins when the lids are half closed.
-_CLOSED, _OPENED = 0.5, 0.35
+# Thresholds relative to open eyes (0) and the deepest recent closure (1): a closure begins when the lids are half
+# closed and ends below _OPENED. Eyes that stay narrow, as in a laugh, do not open that far between two blinks: a
+# closure also ends at less than half if the lids close again, by _AGAIN.
+_CLOSED, _OPENED, _AGAIN = 0.5, 0.35, 0.25
 # Minimum range between open and closed eyes, as a fraction of the scale above open: backends differ in their values
 # for closed eyes, but looking down or laughing also closes the lids in part, and before the first blink no closure is
 # known.
@@ -30,14 +32,16 @@ class BlinkDetector:
     """Detects the blinks of one face, online.
 
     The values of open and closed eyes differ between people and backends and are therefore estimated: open is the
-    median of the recent values, closed their maximum. A closure begins halfway between them and ends slightly below;
-    closures that are too short or too long are not blinks. The less closed eye is used, so a wink is not a blink.
+    median of the recent values, closed their maximum. A closure begins halfway between them and ends slightly below, or
+    where the lids are less than half closed and then close again; closures that are too short or too long are not
+    blinks. The less closed eye is used, so a wink is not a blink.
     """
 
     def __init__(self) -> None:
         self._past: deque[tuple[float, float]] = deque()
         self._begin: float | None = None
         self._last: float | None = None
+        self._narrowest = (1.0, 0.0)  # smallest depth since the closure began, and its time
 
     def __call__(self, blendshapes: Blendshapes, t: float) -> FaceEvent | None:
         """A blink of both eyes that has ended with these values, or None; ``t`` is their time in seconds.
@@ -54,9 +58,16 @@ class BlinkDetector:
         self._last = t
         depth = self._depth(closure, t)
         if self._begin is None:
-            self._begin = t if depth > _CLOSED else None
+            self._begin, self._narrowest = (t, (depth, t)) if depth > _CLOSED else (None, (1.0, t))
             return None
-        return self._finish(t) if depth < _OPENED else None
+        if depth < _OPENED:
+            return self._finish(t)
+        opened, when = self._narrowest = min(self._narrowest, (depth, t))
+        if opened < _CLOSED and depth > opened + _AGAIN:
+            blink = self._finish(t, end=when)
+            self._begin, self._narrowest = t, (depth, t)
+            return blink
+        return None
 
     def _depth(self, closure: float, t: float) -> float:
         """Closure relative to this person's recent open (0) and closed (1) eyes."""
@@ -67,20 +78,22 @@ class BlinkDetector:
         level = min(float(np.median(past)), _MAX_OPEN)
         return (closure - level) / max(float(past.max()) - level, _MIN_DEPTH * (1.0 - level))
 
-    def _finish(self, t: float) -> FaceEvent | None:
+    def _finish(self, t: float, end: float | None = None) -> FaceEvent | None:
+        """The blink that ended at ``end``, by default now; its duration is the time since it began."""
         begin, self._begin = self._begin, None
-        if begin is None or not _MIN_DURATION <= t - begin <= _MAX_DURATION:
+        if begin is None or not _MIN_DURATION <= (t if end is None else end) - begin <= _MAX_DURATION:
             return None
         return FaceEvent(BLINK, t - begin)
 
     def state_dict(self) -> dict[str, Any]:
         """The state between two frames."""
-        return {"past": [list(entry) for entry in self._past], "begin": self._begin, "last": self._last}
+        past = [list(entry) for entry in self._past]
+        return {"past": past, "begin": self._begin, "last": self._last, "narrowest": list(self._narrowest)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` returned."""
         self._past = deque((t, value) for t, value in state["past"])
-        self._begin, self._last = state["begin"], state["last"]
+        self._begin, self._last, self._narrowest = state["begin"], state["last"], tuple(state["narrowest"])
 
 
 def both_closed(blendshapes: Blendshapes) -> float:

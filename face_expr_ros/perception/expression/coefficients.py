@@ -10,10 +10,8 @@ import numpy as np
 from face_expr_ros.core.config import ExpressionConfig
 from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.types import Blendshapes, FaceFit, FloatArray, Frame, Track
-from face_expr_ros.perception.expression.neutral import Neutrals
+from face_expr_ros.perception.expression.neutral import Neutrals, from_neutral
 from face_expr_ros.perception.fitting import Fitter
-
-_MAX_NEUTRAL = 0.9  # of a blendshape in the neutral expression; the remaining range is scaled to reach 1
 
 
 class Coefficients:
@@ -62,8 +60,7 @@ class Coefficients:
     def _read(self, face_id: str, fit: FaceFit, stamp_ns: int) -> FloatArray:
         shown = np.clip(self._gain * fit.expression, 0.0, 1.0)
         known = self._neutrals.get(face_id)
-        neutral = 0.0 if known is None else np.clip(known, 0.0, _MAX_NEUTRAL)
-        values = np.clip((shown - neutral) / (1.0 - neutral), 0.0, 1.0)
+        values = from_neutral(shown, np.zeros(len(shown)) if known is None else known)
         self._neutrals.observe(face_id, shown, values, stamp_ns)
         return values
 

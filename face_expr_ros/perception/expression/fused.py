@@ -21,11 +21,10 @@ from face_expr_ros.models.bundle import package_file
 from face_expr_ros.models.onnx_session import OnnxNetwork
 from face_expr_ros.perception.expression.alignment import Alignment
 from face_expr_ros.perception.expression.head import FEATURE_VERSION, ExpressionHead, Head
-from face_expr_ros.perception.expression.neutral import Neutrals
+from face_expr_ros.perception.expression.neutral import Neutrals, from_neutral, neutral_mask
 from face_expr_ros.perception.fitting import Fitter
 
 INPUTS = ("features", "patches", "fit", "head", "state")
-_MAX_NEUTRAL = 0.9  # maximum of a neutral blendshape; the remaining range is scaled to 1
 
 
 class FusedReader:
@@ -53,7 +52,7 @@ class FusedReader:
         if described.get("feature_version") != str(FEATURE_VERSION) or self.names != self._head.names:
             raise BundleError(f"{path} was trained for another expression head: install this package's weights")
         self._gain, self._order = gain, order
-        self._calm = calm(self.names)
+        self._mask = neutral_mask(self.names)
 
     def align(self, points: FloatArray) -> Alignment:
         """The alignment of a face with landmarks (478, 3). Raises ValueError for degenerate landmarks."""
@@ -74,7 +73,7 @@ class FusedReader:
         (shown,) = self._network(features, patches, *estimates)
         values = shown.astype(np.float64)
         neutral = np.array([np.zeros(len(self.names)) if rest is None else rest for rest in rests])
-        return from_neutral(values, neutral * self._calm), values
+        return from_neutral(values, neutral * self._mask), values
 
     def _coefficients(self, fits: Sequence[FaceFit]) -> NDArray[np.float32]:
         """(n, 52) blendshapes of the fits; zeros for a face model without ARKit blendshapes."""
@@ -82,17 +81,6 @@ class FusedReader:
             return np.zeros((len(fits), len(self.names)), np.float32)
         shown = np.clip(self._gain * np.array([fit.expression for fit in fits]), 0.0, 1.0)
         return np.asarray(shown[:, self._order], np.float32)
-
-
-def calm(names: Sequence[str]) -> FloatArray:
-    """(len(names),) 1 for blendshapes to which the neutral expression applies, 0 for gaze."""
-    return np.array([not name.startswith("eyeLook") for name in names], np.float64)
-
-
-def from_neutral(values: FloatArray, neutral: FloatArray) -> FloatArray:
-    """Blendshapes relative to the neutral expression: the neutral value is mapped to 0, and 1 to 1."""
-    told = np.clip(neutral, 0.0, _MAX_NEUTRAL)
-    return np.clip((values - told) / (1.0 - told), 0.0, 1.0)
 
 
 def create(config: ExpressionConfig, model: MorphableModel, fitter: Fitter) -> Head:

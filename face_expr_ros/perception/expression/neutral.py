@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from face_expr_ros.core.types import FloatArray
 
 RECENT = 1.0  # seconds used by a calibration; their median is not affected by a blink, which takes a third of a second
 SHOWS = 0.3  # a face with a blendshape at or above this value is not neutral
+MAX_NEUTRAL = 0.9  # maximum of a neutral blendshape; the remaining range is scaled to reach 1
 _MIN_NEUTRAL = 1.0  # seconds of neutral expression before the adapted mean is used
 _MAX_STEP = 0.2  # seconds; frames farther apart are not used for adaptation
 
@@ -110,6 +111,17 @@ class Neutrals:
         face.seconds = min(face.seconds + seconds, max(self._time_constant, _MIN_NEUTRAL))
         mean = state if face.mean is None else face.mean
         face.mean = mean + min(1.0, seconds / face.seconds) * (state - mean)
+
+
+def neutral_mask(names: Sequence[str]) -> FloatArray:
+    """(len(names),) 1 for blendshapes to which the neutral expression applies, 0 for gaze."""
+    return np.array([not name.startswith("eyeLook") for name in names], np.float64)
+
+
+def from_neutral(values: FloatArray, neutral: FloatArray) -> FloatArray:
+    """Blendshapes relative to the neutral expression: the neutral value is mapped to 0, and 1 to 1."""
+    offset = np.clip(neutral, 0.0, MAX_NEUTRAL)
+    return np.clip((values - offset) / (1.0 - offset), 0.0, 1.0)
 
 
 def neutrality(values: FloatArray) -> float:

@@ -15,21 +15,25 @@ EYE_COUNT = 2  # the first two parts share one network; the left eye's patch is 
 _WIDTH = {"eye": 48, "other": 48}  # features per part
 _LANDMARKS = 128
 _HIDDEN = (256, 192)
-MAX_NEUTRAL = 0.9  # largest value of a blendshape that is subtracted as part of a neutral expression
 MIN_CONTRAST_VARIANCE = 64.0  # gray levels squared: limits the contrast normalization of patches that are mostly noise
 
 
 class PartNetwork(nn.Module):
     """(n, 1, SIDE, SIDE) gray levels -> (n, width): contrast normalization, then depthwise separable convolutions
-    (Howard et al., 2017)."""
+    (Howard et al., 2017), each of which halves the size.
 
-    def __init__(self, width: int) -> None:
+    Args:
+        width: number of features.
+        channels: of each convolution.
+    """
+
+    def __init__(self, width: int, channels: tuple[int, ...] = _CHANNELS) -> None:
         super().__init__()
         self.width = width
-        first, *others = _CHANNELS
+        first, *others = channels
         layers: list[nn.Module] = [nn.Conv2d(1, first, 5, stride=2, padding=2, bias=False), nn.BatchNorm2d(first)]
         layers.append(nn.ReLU())
-        for inputs, outputs in zip(_CHANNELS, others, strict=False):
+        for inputs, outputs in zip(channels, others, strict=False):
             layers += [
                 nn.Conv2d(inputs, inputs, 3, stride=2, padding=1, groups=inputs, bias=False),
                 nn.BatchNorm2d(inputs),
@@ -37,13 +41,21 @@ class PartNetwork(nn.Module):
                 nn.BatchNorm2d(outputs),
                 nn.ReLU(),
             ]
-        self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(_CHANNELS[-1] * (SIDE // 16) ** 2, width))
+        self.layers = nn.Sequential(
+            *layers, nn.Flatten(), nn.Linear(channels[-1] * (SIDE >> len(channels)) ** 2, width)
+        )
         self.even = nn.BatchNorm1d(width)
 
     def forward(self, gray: torch.Tensor) -> torch.Tensor:
         """Features (n, width) of patches (n, 1, SIDE, SIDE)."""
         answer: torch.Tensor = self.even(self.layers(functional.instance_norm(gray, eps=MIN_CONTRAST_VARIANCE)))
         return answer
+
+
+def encoded_patches(parts: nn.ModuleList, patches: torch.Tensor) -> list[torch.Tensor]:
+    """Features of each part of patches (n, P, SIDE, SIDE), first those of both eyes, which share the first network."""
+    eyes = parts[0](patches[:, :EYE_COUNT].reshape(-1, 1, SIDE, SIDE)).reshape(len(patches), -1)
+    return [eyes, *(part(patches[:, k : k + 1]) for k, part in enumerate(parts[1:], EYE_COUNT))]
 
 
 class HeadNetwork(nn.Module):
@@ -83,9 +95,7 @@ class HeadNetwork(nn.Module):
     def state(self, features: torch.Tensor, patches: torch.Tensor) -> torch.Tensor:
         """State (n, state_size) of features (n, FEATURES) and patches (n, P, SIDE, SIDE) in gray levels."""
         points = self.even(self.landmarks((features - self.mean) @ self.basis))
-        eyes = self.parts[0](patches[:, :EYE_COUNT].reshape(-1, 1, SIDE, SIDE)).reshape(len(patches), -1)
-        others = [part(patches[:, k : k + 1]) for k, part in enumerate(self.parts[1:], EYE_COUNT)]
-        encoded = functional.relu(torch.cat([points, eyes, *others], dim=1))
+        encoded = functional.relu(torch.cat([points, *encoded_patches(self.parts, patches)], dim=1))
         state: torch.Tensor = self.mix(encoded)
         return state
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from face_expr_ros.core.progress import progress
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.perception.expression.alignment import CENTIMETERS
 from face_expr_ros.training.checkpoints_and_schedule import averaged_weights, learning_rate_factor, write_checkpoint
+from face_expr_ros.training.curve_files import append_row
 from face_expr_ros.training.expression.batches import Batch, Batches
 from face_expr_ros.training.expression.config import ExpressionTraining
 from face_expr_ros.training.expression.network import HeadNetwork
@@ -176,13 +176,7 @@ class _TrainingRun:
         with_neutral, without_neutral = validate(self._average.module, self._held_out, self._names)
         row = {"step": self._step, "loss": round(loss, 4), "correlation": round(float(with_neutral.mean()), 4)}
         row["correlation_without_rest"] = round(float(without_neutral.mean()), 4)
-        path = self._folder / CURVES
-        first = not path.exists()
-        with path.open("a", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, row)
-            if first:
-                writer.writeheader()
-            writer.writerow(row)
+        append_row(self._folder / CURVES, row)
         if with_neutral.mean() > self._best:
             self._best = float(with_neutral.mean())
             self._save(BEST)

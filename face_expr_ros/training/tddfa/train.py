@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from torch.utils.data import DataLoader
 from face_expr_ros.core.progress import progress
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.training.checkpoints_and_schedule import averaged_weights, learning_rate_factor, write_checkpoint
+from face_expr_ros.training.curve_files import append_row
 from face_expr_ros.training.tddfa.config import TrainingConfig
 from face_expr_ros.training.tddfa.initial import load_exported, read_whitening
 from face_expr_ros.training.tddfa.loader import Batches, Sources, sources_of
@@ -141,15 +141,9 @@ class _TrainingRun:
 
     def _report(self, means: dict[str, float]) -> None:
         """Append a row to the curves; ``means`` are those of the training loss terms since the last row."""
-        path = self._folder / CURVES
         row = {"step": self._step} | {f"train_{name}": round(value, 4) for name, value in means.items()}
         row |= {f"held_out_{name}": round(value, 4) for name, value in self.validate().items()}
-        first = not path.exists()
-        with path.open("a", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, row)
-            if first:
-                writer.writeheader()
-            writer.writerow(row)
+        append_row(self._folder / CURVES, row)
 
     def _save(self) -> None:
         path = self._folder / CHECKPOINT

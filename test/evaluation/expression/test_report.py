@@ -39,6 +39,7 @@ def random_result(names: tuple[str, ...] = NAMES) -> dict[str, Any]:
             "pose_ratio_by_name": {},
         },
         "still_std_max": 0.008,
+        "held_change_max": 0.02,
         "delay_frames": 0.7,
         "notes": ["Blinks are left out."],
     }
@@ -75,7 +76,7 @@ def test_table_has_all_52_blendshapes_and_marks_weak_ones() -> None:
 
 def test_terminal_lines_contain_every_figure() -> None:
     text = "\n".join(result_lines(random_result()))
-    for word in (*NAMES, "pose_ratio", "still_std_max", "delay_frames", "Blinks are left out."):
+    for word in (*NAMES, "pose_ratio", "still_std_max", "held_change_max", "delay_frames", "Blinks are left out."):
         assert word in text
 
 

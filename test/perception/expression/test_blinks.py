@@ -69,6 +69,22 @@ def test_blink_has_begin_and_end_of_the_closure() -> None:
     assert blink == pytest.approx((2.0, 2.2))
 
 
+@pytest.mark.parametrize(("between", "blinks"), [(0.0, 2), (0.38, 2), (0.55, 1), (0.75, 1)])
+def test_eyes_that_open_less_than_half_blink_once(between: float, blinks: int) -> None:
+    """Two closures of 0.2 s, 0.15 s apart; values relative to closed eyes."""
+    curve = np.maximum(closed_between(4.0, 4.2), closed_between(4.35, 4.55))
+    curve += between * closed_between(4.2, 4.35)
+    found = detect(curve, curve, 30.0)
+    assert len(found) == blinks
+    assert found[0][0] == pytest.approx(4.0)
+
+
+def test_noise_at_half_closed_lids_is_one_blink() -> None:
+    rng = np.random.default_rng(4)
+    curve = np.maximum(closed_between(1.0, 1.2), 0.5 * closed_between(4.0, 4.6)) + 0.02 * rng.standard_normal(240)
+    assert len(detect(curve, curve, 30.0)) <= 2
+
+
 @pytest.mark.parametrize("again_after", [1.0, -3.0])
 def test_gaps_and_time_jumps_do_not_end_a_blink(again_after: float) -> None:
     detector = BlinkDetector()

@@ -10,9 +10,9 @@ from face_expr_ros.core.face_model import BundleError
 from face_expr_ros.core.geometry import crop_from_landmarks, pinhole_camera, project, rotation_from_euler, to_camera
 from face_expr_ros.core.types import FaceFit, FloatArray, Frame, Landmarks, Pose, Track
 from face_expr_ros.models.bundle import open_face_model
-from face_expr_ros.perception.expression.fused import FusedReader, calm, from_neutral
+from face_expr_ros.perception.expression.fused import FusedReader
 from face_expr_ros.perception.expression.head import ExpressionHead, Head
-from face_expr_ros.perception.expression.neutral import Neutrals
+from face_expr_ros.perception.expression.neutral import Neutrals, from_neutral, neutral_mask
 from face_expr_ros.perception.landmarks import open_landmarks
 from face_expr_ros.synthetic.scene import FaceRenderer
 
@@ -83,7 +83,7 @@ def test_what_a_neutral_expression_reads_is_taken_off_and_one_stays_one() -> Non
 
 
 def test_the_gaze_is_not_part_of_a_neutral_expression() -> None:
-    assert calm(("jawOpen", "eyeLookUpLeft")).tolist() == [1.0, 0.0]
+    assert neutral_mask(("jawOpen", "eyeLookUpLeft")).tolist() == [1.0, 0.0]
 
 
 def test_a_fusion_for_other_features_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,17 +25,19 @@ from face_expr_ros.training.expression.graded.augmentation import augmented, mir
 from face_expr_ros.training.expression.graded.batches import Disturber, Sampler, rarity
 from face_expr_ros.training.expression.graded.calibration import Curves, fit_curves
 from face_expr_ros.training.expression.graded.config import FusionTraining
+from face_expr_ros.training.expression.graded.edited import moved_grades, random_movement
 from face_expr_ros.training.expression.graded.export import write_fusion
 from face_expr_ros.training.expression.graded.faces import (
     Faces,
     joined,
     mirrored_faces,
     mirrored_grades,
-    read_faces,
-    write_faces,
+    read_chunks,
+    write_chunk,
 )
 from face_expr_ros.training.expression.graded.linear import blended, fit_linear
-from face_expr_ros.training.expression.graded.loss import PortraitLoss, RenderLoss, columns_of, grade_weights, pairs_of
+from face_expr_ros.training.expression.graded.loss import GradeWeights, PortraitLoss, RenderLoss, columns_of, pairs_of
+from face_expr_ros.training.expression.graded.mixed import mixed
 from face_expr_ros.training.expression.graded.network import FusionNetwork
 from face_expr_ros.training.expression.graded.portraits import read_portraits
 from face_expr_ros.training.expression.samples import MARGIN, mirror_of
@@ -102,10 +104,13 @@ def test_faces_mirrored_twice_are_themselves(canonical: FloatArray) -> None:
 
 
 def test_faces_are_written_and_joined(tmp_path: Path) -> None:
-    write_faces(tmp_path / "faces.npz", faces(4))
-    read = read_faces(tmp_path / "faces.npz")
-    np.testing.assert_array_equal(read.patches, faces(4).patches)
-    assert joined([read, read]).group.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    paths = [tmp_path / "faces.npz", tmp_path / "none.npz"]
+    write_chunk(paths[0], [faces(2), faces(4)])
+    write_chunk(paths[1], [])
+    read = read_chunks(paths)
+    assert read is not None
+    np.testing.assert_array_equal(read.patches, joined([faces(2), faces(4)]).patches)
+    assert read_chunks(paths[1:]) is None
 
 
 def test_a_column_is_the_mean_of_its_blendshapes() -> None:
@@ -120,7 +125,7 @@ def test_a_column_is_the_mean_of_its_blendshapes() -> None:
 def test_unknown_grades_weigh_nothing_and_doubtful_ones_less() -> None:
     some = faces(4)
     some.truth[:, 0] = [np.nan, 0.0, 1.0, 3.0]
-    unknown, none, doubtful, strong = grade_weights(some)[:, 0]
+    unknown, none, doubtful, strong = GradeWeights(some)(some)[:, 0]
     assert unknown == 0
     assert none == strong
     assert doubtful == pytest.approx(0.6 * strong)
@@ -131,8 +136,8 @@ def test_right_blendshapes_lose_nothing() -> None:
     some.truth[:], some.teacher[:] = 3.0, 1.0
     some.truth[:, [PLACES.index(name) for name in ("gazeH", "gazeV", "mouthSide")]] = 0.0
     loss = PortraitLoss(some, NAMES, 1.0, 1.0)
-    right = loss(torch.ones(2, len(NAMES)), some.truth, grade_weights(some), some.teacher)
-    wrong = loss(torch.zeros(2, len(NAMES)), some.truth, grade_weights(some), some.teacher)
+    right = loss(torch.ones(2, len(NAMES)), some.truth, GradeWeights(some)(some), some.teacher)
+    wrong = loss(torch.zeros(2, len(NAMES)), some.truth, GradeWeights(some)(some), some.teacher)
     assert right.item() == pytest.approx(0.0, abs=1e-6)
     assert wrong.item() > 1.0
 
@@ -244,21 +249,57 @@ def portraits(tmp_path: Path, portrait: NDArray[np.uint8]) -> Path:
     return folder
 
 
-def test_portraits_are_read_in_copies(portraits: Path) -> None:
-    read = read_portraits(portraits, copies=3)
+def test_portraits_are_read_in_copies_and_once(portraits: Path, tmp_path: Path) -> None:
+    read, edited = read_portraits(portraits, tmp_path, copies=3, edited=0)
+    assert edited is None
     assert np.bincount(read.group).tolist() == [3] * 6
     assert read.patches.shape[1:] == (len(PARTS), SIDE + 2 * MARGIN, SIDE + 2 * MARGIN)
-    np.testing.assert_array_equal(read.teacher, read.fit)
     assert np.unique(read.weight).tolist() == pytest.approx([0.6, 1.0])
     first, second = read.truth[0, :2], read.truth[1, :2]  # as it is and mirrored: blinkL, blinkR
     assert (first[0], second[1]) == (0.0, 0.0)
     assert np.isnan(first[1])
     assert np.isnan(second[0])
+    (tmp_path / "copies_3/some_00000.npz").unlink()
+    for image in (portraits / "some").iterdir():
+        image.unlink()
+    with pytest.raises(ValueError, match="expected an image"):
+        read_portraits(portraits, tmp_path, copies=3, edited=0)
 
 
 def test_a_folder_without_tables_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="expected tables of grades"):
-        read_portraits(tmp_path, copies=1)
+        read_portraits(tmp_path, tmp_path, copies=1, edited=0)
+
+
+def test_an_added_movement_raises_the_grades() -> None:
+    grades, movement = np.zeros(len(COLUMNS)), np.zeros(len(NAMES), np.float32)
+    grades[PLACES.index("smile")], grades[PLACES.index("frown")] = np.nan, 2.5
+    movement[[NAMES.index(name) for name in ("mouthFrownLeft", "mouthFrownRight", "mouthRight")]] = 0.5
+    moved = dict(zip(PLACES, moved_grades(grades, movement, columns_of(NAMES)).tolist(), strict=True))
+    assert (moved["frown"], moved["mouthSide"]) == (3.0, -1.5)
+    assert np.isnan(moved["smile"])
+
+
+def test_a_smiling_mouth_gets_no_other_movement() -> None:
+    grades = np.zeros(len(COLUMNS))
+    grades[PLACES.index("smile")] = 3.0
+    for seed in range(40):
+        moved = np.flatnonzero(random_movement(NAMES, grades, np.random.default_rng(seed)))
+        assert moved.size
+        assert all(NAMES[index].startswith(("brow", "eye", "nose")) for index in moved)
+
+
+def test_a_mixed_face_winks_with_the_eye_of_another() -> None:
+    some = faces(8)
+    some.truth[:4, :2], some.truth[4:, :2] = 3.0, 0.0
+    some.head[:4], some.head[4:] = 0.9, 0.1
+    some.fit[:4], some.fit[4:] = 0.9, 0.1
+    read = mixed(replace(some, state=np.zeros((8, STATE), np.float32)), 30, NAMES, np.random.default_rng(5))
+    lids = read.truth[:, :2]
+    assert (lids[:, 0] != lids[:, 1]).mean() > 0.5
+    shown = read.fit[:, [NAMES.index("eyeBlinkLeft"), NAMES.index("eyeBlinkRight")]]
+    np.testing.assert_allclose(shown, 0.1 + 0.8 * lids / 3, atol=1e-6)
+    np.testing.assert_array_equal(np.isin(read.fit[:, NAMES.index("jawOpen")], some.fit), True)
 
 
 def test_a_tiny_run_trains_calibrates_and_exports(
@@ -269,18 +310,23 @@ def test_a_tiny_run_trains_calibrates_and_exports(
     (work / "portraits").symlink_to(portraits_folder)
     monkeypatch.setattr(run, "_RENDERS_HELD_OUT", 0.5)
     config = FusionTraining(
-        folder=str(work), copies=2, members=2, held_out=0.34, steps=4, portraits=4, renders=4, warmup=2,
-        validate_every=2, averaging=0.5,
+        folder=str(work), copies=2, edited=0, members=2, folds=3, steps=4, portraits=4, renders=4, warmup=2,
+        validate_every=2, averaging=0.5, processes=1,
     )  # fmt: skip
     result = run.train_fusion(portraits, config)
     assert "mean_r" in result["held_out"]
     assert set(result["files"]) == {"expression_fusion.onnx"}
-    assert (work / "held_out_1/curves.csv").read_text().count("\n") == 3
+    assert (work / "member_1/curves.csv").read_text().count("\n") == 3
     OnnxNetwork(work / "expression_fusion.onnx", INPUTS)
-    again = run.train_fusion(portraits, replace(config, held_out=0.0, members=1))
-    assert "held_out" not in again
+    again = run.train_fusion(portraits, config)  # everything is there already
+    assert again["files"] == result["files"]
 
 
-def test_without_a_calibration_all_portraits_cannot_be_trained_on(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="train with held_out above 0 once"):
-        run.read_curves(tmp_path / "calibration.json")
+def test_more_networks_than_parts_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="at most as many members as folds"):
+        run.train_fusion(tmp_path, FusionTraining(members=4, folds=3))
+
+
+def test_every_portrait_belongs_to_one_part() -> None:
+    fold = run.fold_of(np.arange(10), 3, seed=1)
+    assert sorted(np.bincount(fold).tolist()) == [3, 3, 4]

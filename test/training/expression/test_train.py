@@ -240,7 +240,7 @@ def open_head(folder: Path, monkeypatch: pytest.MonkeyPatch) -> head.ExpressionH
 
 def relative_to_neutral(network: Any, state: Any, view: Any, neutral: Any, known: Any, mask: Any) -> Any:
     """The exported graph in PyTorch: the output for the neutral state is subtracted, and the range is rescaled."""
-    from face_expr_ros.training.expression.network import MAX_NEUTRAL
+    from face_expr_ros.perception.expression.neutral import MAX_NEUTRAL
 
     offset = known * mask * network(neutral, view, neutral, known).clamp(0.0, MAX_NEUTRAL)
     return ((network(state, view, neutral, known) - offset) / (1.0 - offset)).clamp(0.0, 1.0)
@@ -250,7 +250,8 @@ def test_exported_head_gives_the_outputs_of_the_trained_network(
     run: Path, portraits_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch = pytest.importorskip("torch")
-    from face_expr_ros.training.expression.export import export, neutral_mask
+    from face_expr_ros.perception.expression.neutral import neutral_mask
+    from face_expr_ros.training.expression.export import export
     from face_expr_ros.training.expression.train import best_network
 
     files = export(run, tmp_path)
@@ -269,7 +270,7 @@ def test_exported_head_gives_the_outputs_of_the_trained_network(
         for neutral in (None, np.random.default_rng(index).normal(size=exported.state_size).astype(np.float32)):
             known = torch.full((1, 1), float(neutral is not None))
             given = torch.from_numpy(np.zeros(exported.state_size, np.float32) if neutral is None else neutral)[None]
-            mask = torch.from_numpy(neutral_mask(NAMES))
+            mask = torch.from_numpy(neutral_mask(NAMES).astype(np.float32))
             with torch.no_grad():
                 expected = relative_to_neutral(network, state, features[:, -3:], given, known, mask)
             values, states = exported(image, points, [neutral])

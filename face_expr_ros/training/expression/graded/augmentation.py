@@ -28,10 +28,16 @@ def augmented(image: Image, rng: np.random.Generator) -> tuple[Image, FloatArray
     """
     image, transform = mirrored(image) if rng.random() < 0.5 else (image, np.eye(3))
     image, moved = _moved(image, rng)
+    image, scaled = altered(image, rng)
+    return image, scaled @ moved @ transform
+
+
+def altered(image: Image, rng: np.random.Generator) -> tuple[Image, FloatArray]:
+    """A copy with a random resolution, blur, lighting, noise and compression, and its transform (3, 3), a scale."""
     image, scaled = _scaled(image, rng)
     if rng.random() < 0.3:
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.5)), np.uint8)
-    return _compressed(_lit(image, rng), rng), scaled @ moved @ transform
+    return _compressed(_lit(image, rng), rng), scaled
 
 
 def _moved(image: Image, rng: np.random.Generator) -> tuple[Image, FloatArray]:

@@ -57,11 +57,9 @@ class Disturber:
         self._rng = np.random.default_rng([seed, 31])
         self._torch = torch.Generator().manual_seed(seed)
 
-    def mirrored(self, faces: Faces, graded: bool) -> tuple[Faces, bool]:
-        """The faces, mirrored in half of the batches, and whether they are mirrored."""
-        if self._rng.random() >= 0.5:
-            return faces, False
-        return mirrored_faces(faces, self._mirror, graded), True
+    def mirrored(self, faces: Faces, graded: bool) -> Faces:
+        """The faces, mirrored in half of the batches."""
+        return faces if self._rng.random() >= 0.5 else mirrored_faces(faces, self._mirror, graded)
 
     def followed(self, faces: Faces) -> Floats:
         """Features of rendered faces with some of the movements added that FaceMesh misses."""

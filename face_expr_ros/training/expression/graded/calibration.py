@@ -16,7 +16,8 @@ from face_expr_ros.core.types import FloatArray
 
 _SCALES = np.linspace(1.0, 2.5, 16)
 _OFFSETS = np.linspace(0.0, 0.2, 11)  # subtracted, in units of the value before scaling
-_MAX_NEUTRAL, _STRONG_TARGET = 0.06, 0.95
+_MAX_NEUTRAL, _STRONG_TARGET = 0.05, 0.95
+_MOST, _MAX_ABSENT = 0.95, 0.15  # 95 % of the faces without the movement are to read at most 0.15
 _CLEAR_GRADES = (1.5, 2.5)  # without strong grades, the mean of these is matched to two thirds
 _TWO_THIRDS = 2 / 3
 _MIN_COUNT = 4
@@ -68,7 +69,11 @@ def _best(values: FloatArray, grades: FloatArray) -> tuple[float, float]:
 
 def _cost(read: FloatArray, grades: FloatArray) -> float:
     """Cost: low when absent movements read near 0, strong ones near 1, and the correlation is high."""
-    cost = 10.0 * max(0.0, float(read[grades == 0].mean()) - _MAX_NEUTRAL) if (grades == 0).any() else 0.0
+    absent = read[grades == 0]
+    cost = 0.0
+    if len(absent):
+        cost += 10.0 * max(0.0, float(absent.mean()) - _MAX_NEUTRAL)
+        cost += max(0.0, float(np.quantile(absent, _MOST)) - _MAX_ABSENT)
     strong = grades >= STRONG
     middle = (grades >= _CLEAR_GRADES[0]) & (grades < _CLEAR_GRADES[1])
     if strong.sum() >= _MIN_COUNT:

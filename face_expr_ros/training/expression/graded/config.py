@@ -14,13 +14,19 @@ class FusionTraining:
     folder: str = setting(
         "out/fusion", "output folder for caches, rendered faces, checkpoints and the exported network"
     )
-    copies: int = setting(8, "number of copies of each portrait; the first is not augmented", minimum=1)
+    copies: int = setting(6, "number of copies of each portrait; the first is not augmented", minimum=1)
+    edited: int = setting(1, "number of copies of each portrait with an added movement", minimum=0)
+    mixed: float = setting(
+        0.2, "number of faces with one eye of another person, as a fraction of the copies", minimum=0.0, maximum=1.0
+    )
     rendered: int = setting(9600, "number of faces to render", minimum=480)
-    processes: int = setting(2, "number of rendering processes", minimum=1)
-    members: int = setting(3, "number of networks, with a seed each; their mean is exported", minimum=1, maximum=8)
-    held_out: float = setting(0.2, "fraction of the portraits held out for validation; 0 to train on all",
-                              minimum=0.0, maximum=0.5)  # fmt: skip
-    steps: int = setting(1300, "number of batches", minimum=1)
+    processes: int = setting(2, "number of processes that render, read portraits and train", minimum=1)
+    members: int = setting(
+        3, "number of networks, with a seed and a held-out part of the portraits each; their mean is exported",
+        minimum=1, maximum=8,
+    )  # fmt: skip
+    folds: int = setting(5, "number of parts of the portraits; each network holds out another one", minimum=2)
+    steps: int = setting(1300, "number of batches for each network", minimum=1)
     portraits: int = setting(64, "number of portraits per batch", minimum=2)
     renders: int = setting(20, "number of rendered faces per batch", minimum=2)
     learning_rate: float = setting(0.002, "learning rate after the warm-up", minimum=1e-6, maximum=1.0)

@@ -48,25 +48,26 @@ class Faces:
 
 
 def joined(parts: list[Faces]) -> Faces:
-    """Concatenate the parts; groups are renumbered so that they stay distinct."""
-    starts = np.cumsum([0] + [int(part.group.max()) + 1 for part in parts])
-    columns = {field.name: [getattr(part, field.name) for part in parts] for field in fields(Faces)}
-    columns["group"] = [group + start for group, start in zip(columns["group"], starts, strict=False)]
-    return Faces(**{name: np.concatenate(arrays) for name, arrays in columns.items()})
+    """The faces of all parts, in order."""
+    return Faces(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Faces)))
 
 
-def write_faces(path: Path, faces: Faces) -> None:
-    """Write the faces to an .npz file atomically."""
+def write_chunk(path: Path, rows: list[Faces]) -> None:
+    """Write faces, possibly none, to an .npz file atomically."""
     unfinished = path.with_suffix(".part.npz")
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(unfinished, **{field.name: getattr(faces, field.name) for field in fields(faces)})
+    np.savez(unfinished, **(vars(joined(rows)) if rows else {}))
     unfinished.replace(path)
 
 
-def read_faces(path: Path) -> Faces:
-    """Read a file written by `write_faces`."""
-    with np.load(path) as arrays:
-        return Faces(**{field.name: arrays[field.name] for field in fields(Faces)})
+def read_chunks(paths: list[Path]) -> Faces | None:
+    """The faces in files written by `write_chunk`; None if there are none."""
+    parts = []
+    for path in paths:
+        with np.load(path) as arrays:
+            if arrays.files:
+                parts.append(Faces(**{field.name: arrays[field.name] for field in fields(Faces)}))
+    return joined(parts) if parts else None
 
 
 def mirrored_grades(grades: Floats) -> Floats:

@@ -13,7 +13,7 @@ from face_expr_ros.training.expression.graded.faces import Faces, Floats
 STRONGEST = 3.0  # the grade that reads as 1
 _MIN_VARIANCE = 0.003
 _DOUBTFUL = 0.6  # weight of grades between absent and clear
-_OF_COLUMN = {"stretch": 0.1, "cheekPuff": 0.0, "mouthSide": 0.1, "gazeH": 0.5}
+_OF_COLUMN = {"stretch": 0.1, "cheekPuff": 0.0, "mouthSide": 0.3, "gazeH": 0.5}
 _UNTAUGHT = ("cheekSquint", "jawForward", "cheekPuff", "tongueOut")  # estimated neither by the fit nor by MediaPipe
 _TAUGHT_TOO = ("eyeLook",)  # grades give the gaze direction, the teacher the individual eyes
 _BEYOND = 2.0
@@ -30,14 +30,19 @@ def columns_of(names: tuple[str, ...]) -> Floats:
     return weights
 
 
-def grade_weights(faces: Faces) -> Floats:
-    """(N, C) weights of the grades: divided by the column's variance, lower for doubtful grades, 0 for unknown ones."""
-    known = np.isfinite(faces.truth)
-    grade = np.abs(np.nan_to_num(faces.truth))
-    sure = np.where((grade > 0) & (grade < CLEAR), _DOUBTFUL, 1.0) * known * faces.weight[:, None]
-    of_column = np.array([_OF_COLUMN.get(column, 1.0) for column in COLUMNS])
-    spread = np.nanvar(faces.truth / STRONGEST, axis=0) + _MIN_VARIANCE
-    return np.asarray(sure * of_column / spread, np.float32)
+class GradeWeights:
+    """Weights of grades: divided by the column's variance in ``faces``, lower if doubtful, 0 if unknown."""
+
+    def __init__(self, faces: Faces) -> None:
+        of_column = np.array([_OF_COLUMN.get(column, 1.0) for column in COLUMNS])
+        self._of_column = of_column / (np.nanvar(faces.truth / STRONGEST, axis=0) + _MIN_VARIANCE)
+
+    def __call__(self, faces: Faces) -> Floats:
+        """(N, C) weights."""
+        known = np.isfinite(faces.truth)
+        grade = np.abs(np.nan_to_num(faces.truth))
+        sure = np.where((grade > 0) & (grade < CLEAR), _DOUBTFUL, 1.0) * known * faces.weight[:, None]
+        return np.asarray(sure * self._of_column, np.float32)
 
 
 def pairs_of(names: tuple[str, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -6,39 +6,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from face_expr_ros.perception.expression.patches import PARTS, SIDE
-from face_expr_ros.training.expression.network import EYE_COUNT, MIN_CONTRAST_VARIANCE
+from face_expr_ros.perception.expression.patches import PARTS
+from face_expr_ros.training.expression.network import EYE_COUNT, PartNetwork, encoded_patches
 
 CHANNELS = (16, 32, 64, 96)
 WIDTH = 48  # features per face part
 POINTS, ESTIMATES, HIDDEN = 128, 48, 256
 VIEW = 3  # the last features: the direction to the viewer
 _OPEN = 1.5  # initial logit of the head's gate: a weight of about 0.8
-
-
-class PartNetwork(nn.Module):
-    """(n, 1, SIDE, SIDE) gray levels -> (n, WIDTH): instance normalization, then depthwise separable convolutions."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        first, *others = CHANNELS
-        layers: list[nn.Module] = [nn.Conv2d(1, first, 5, stride=2, padding=2, bias=False), nn.BatchNorm2d(first)]
-        layers.append(nn.ReLU())
-        for given, wanted in zip(CHANNELS, others, strict=False):
-            layers += [
-                nn.Conv2d(given, given, 3, stride=2, padding=1, groups=given, bias=False),
-                nn.BatchNorm2d(given),
-                nn.Conv2d(given, wanted, 1, bias=False),
-                nn.BatchNorm2d(wanted),
-                nn.ReLU(),
-            ]
-        self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(CHANNELS[-1] * (SIDE // 16) ** 2, WIDTH))
-        self.even = nn.BatchNorm1d(WIDTH)
-
-    def forward(self, gray: torch.Tensor) -> torch.Tensor:
-        """Features (n, WIDTH) of the patches."""
-        answer: torch.Tensor = self.even(self.layers(functional.instance_norm(gray, eps=MIN_CONTRAST_VARIANCE)))
-        return answer
 
 
 class FusionNetwork(nn.Module):
@@ -65,7 +40,7 @@ class FusionNetwork(nn.Module):
         self.register_buffer("mean", mean)
         self.register_buffer("basis", basis)
         parts = len(PARTS) - EYE_COUNT + 1
-        self.parts = nn.ModuleList([PartNetwork() for _ in range(parts)])
+        self.parts = nn.ModuleList([PartNetwork(WIDTH, CHANNELS) for _ in range(parts)])
         self.points = nn.Linear(basis.shape[1], POINTS)
         self.even = nn.BatchNorm1d(POINTS)
         self.estimates = nn.Linear(2 * blendshapes, ESTIMATES)
@@ -88,9 +63,7 @@ class FusionNetwork(nn.Module):
         (n, blendshapes)."""
         estimates = torch.cat([fit, head], dim=1)
         points = self.even(self.points((features - self.mean) @ self.basis))
-        eyes = self.parts[0](patches[:, :EYE_COUNT].reshape(-1, 1, SIDE, SIDE)).reshape(len(patches), -1)
-        others = [part(patches[:, k : k + 1]) for k, part in enumerate(self.parts[1:], EYE_COUNT)]
-        seen = torch.cat([points, eyes, *others, self.estimates(estimates)], dim=1)
+        seen = torch.cat([points, *encoded_patches(self.parts, patches), self.estimates(estimates)], dim=1)
         seen = functional.relu(self._without_branches(seen))
         mixed = self.dropout(functional.relu(self.mix(self.dropout(seen))))
         told = functional.relu(self.trunk(torch.cat([mixed, features[:, -VIEW:], estimates], dim=1)))

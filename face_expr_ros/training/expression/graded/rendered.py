@@ -11,13 +11,25 @@ from face_expr_ros.core.geometry import crop_from_landmarks, default_camera
 from face_expr_ros.core.progress import progress
 from face_expr_ros.core.types import FloatArray, Frame, Landmarks, Track
 from face_expr_ros.models.bundle import open_bundle
-from face_expr_ros.perception.expression.head import ExpressionHead
+from face_expr_ros.perception.expression.head import ExpressionHead, read_canonical
 from face_expr_ros.perception.fitting.least_squares import LeastSquaresFitter
-from face_expr_ros.training.expression.graded.faces import Faces, Floats
+from face_expr_ros.training.expression.graded.faces import Faces, Floats, read_chunks, write_chunk
 from face_expr_ros.training.expression.samples import MARGIN, load_samples
 from face_expr_ros.training.expression.shards import finished_shards, read_shard
 
 _AT_ONCE = 256
+
+
+def cached_renders(folder: Path, cache: Path) -> Faces:
+    """The faces of all finished shards of a folder, read again only if shards were added to it."""
+    names = np.array([path.name for path in finished_shards(folder)])
+    record = cache.with_suffix(".txt")
+    if not (cache.exists() and record.exists() and record.read_text(encoding="utf-8").split() == list(names)):
+        write_chunk(cache, [read_rendered(folder, read_canonical())])
+        record.write_text("\n".join(names) + "\n", encoding="utf-8")
+    faces = read_chunks([cache])
+    assert faces is not None
+    return faces
 
 
 def read_rendered(folder: Path, canonical: FloatArray) -> Faces:

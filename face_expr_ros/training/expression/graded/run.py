@@ -1,31 +1,69 @@
-"""The steps of `face_expr train fusion`: read portraits and rendered faces, train, calibrate, export."""
+"""``face_expr train fusion``: reads portraits and rendered faces, trains each network, calibrates and exports the mean.
+
+Each network holds out another part of the portraits. Its values on that part, which it never saw, give the calibration
+and the score.
+"""
 
 from __future__ import annotations
 
+import functools
 import json
-from dataclasses import replace
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from face_expr_ros.core.types import FloatArray
 from face_expr_ros.models.bundle import open_face_model, sha256_of
 from face_expr_ros.perception.expression.alignment import CENTIMETERS
 from face_expr_ros.perception.expression.head import read_canonical
 from face_expr_ros.training.expression.graded.calibration import Curves, fit_curves
 from face_expr_ros.training.expression.graded.config import FusionTraining
 from face_expr_ros.training.expression.graded.export import NAME, write_fusion
-from face_expr_ros.training.expression.graded.faces import Faces, read_faces, write_faces
+from face_expr_ros.training.expression.graded.faces import Faces, joined
 from face_expr_ros.training.expression.graded.linear import blended, fit_linear
-from face_expr_ros.training.expression.graded.portraits import Teacher, read_portraits
-from face_expr_ros.training.expression.graded.rendered import read_rendered
-from face_expr_ros.training.expression.graded.train import FusionRun, graded_score, predicted
+from face_expr_ros.training.expression.graded.mixed import mixed
+from face_expr_ros.training.expression.graded.network import FusionNetwork
+from face_expr_ros.training.expression.graded.portraits import read_portraits
+from face_expr_ros.training.expression.graded.rendered import cached_renders
+from face_expr_ros.training.expression.graded.train import (
+    FusionRun,
+    graded_score,
+    originals,
+    predicted,
+    trained_network,
+)
 from face_expr_ros.training.expression.samples import mirror_of, missed_movements
 from face_expr_ros.training.expression.train import held_out_mask
 
 _RENDERS_HELD_OUT = 0.08  # fraction of the rendered people
 CALIBRATION = "calibration.json"
+_TWO_PASSES = 1.0  # weight of a portrait whose grades are the mean of two passes
+
+
+@dataclass(frozen=True)
+class _Data:
+    """Portraits with the part that each belongs to (N,), edited ones, and rendered faces."""
+
+    faces: Faces
+    fold: NDArray[np.int64]
+    edited: Faces | None
+    edited_fold: NDArray[np.int64]
+    rendered: Faces
+
+    def portraits(self, without: int | None, config: FusionTraining, names: tuple[str, ...]) -> Faces:
+        """The portraits outside the part ``without`` and those with an eye of another one of them."""
+        faces = self.faces if without is None else self.faces.part(self.fold != without)
+        count = round(config.mixed * len(faces.group))
+        rng = np.random.default_rng([config.seed, 9])
+        return joined([faces, mixed(faces, count, names, rng)]) if count else faces
+
+    def edits(self, without: int) -> list[Faces]:
+        """The edited portraits outside a part; the list is empty if there are none."""
+        return [] if self.edited is None else [self.edited.part(self.edited_fold != without)]
 
 
 def train_fusion(portraits: Path, config: FusionTraining, task: Path | None = None) -> dict[str, Any]:
@@ -36,75 +74,90 @@ def train_fusion(portraits: Path, config: FusionTraining, task: Path | None = No
         task: MediaPipe's face_landmarker.task, the teacher of the blendshapes without grades.
 
     Returns:
-        The score on the held-out portraits, and the files with their sizes and hashes.
+        The score on held-out portraits with two passes of grades, and the files with their sizes and hashes.
 
     Raises:
-        ValueError: portraits or rendered faces are missing; or no portraits are held out and the folder has no
-            calibration from an earlier run with held-out portraits.
+        ValueError: portraits or rendered faces are missing, or there are more networks than parts.
     """
-    work, model = Path(config.folder), open_face_model("open")
-    faces = _portraits(portraits, work, config, task)
-    canonical = read_canonical()
-    rendered = read_rendered(work / "portraits", canonical)
-    held_out = held_out_groups(faces.group, config.held_out, config.seed)
-    others = held_out_mask(rendered.group, _RENDERS_HELD_OUT)
-    moved = CENTIMETERS * model.facemesh_points(model.expression).reshape(len(model.expression), -1)
-    mirror, movements = (
-        mirror_of(canonical, model.expression_names),
-        missed_movements(moved.astype(np.float32), model.expression_names),
-    )
-    parts = faces.part(~held_out), faces.part(held_out), rendered.part(~others), rendered.part(others)
-    members = [
-        FusionRun(_member(config, number), model.expression_names, *parts, mirror, movements).go()
-        for number in range(config.members)
-    ]
-    linear = fit_linear(parts[0], parts[2], config.copies, config.ridge)
-    result: dict[str, Any] = {}
-    if held_out.any():
-        seen = np.mean([predicted(network, parts[1]) for network in members], axis=0)
-        shown = blended(seen, linear(parts[1]), model.expression_names)
-        curves = fit_curves(shown, parts[1].truth.astype(np.float64), model.expression_names)
-        write_curves(work / CALIBRATION, curves, model.expression_names)
-        result["held_out"] = graded_score(curves(shown), parts[1], model.expression_names)
-    path = work / f"{NAME}.onnx"
-    metadata = {"bundle": model.name, "bundle_sha256": model.sha256}
-    write_fusion(members, linear, read_curves(work / CALIBRATION), model.expression_names, path, metadata)
-    return result | {"files": {path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)}}}
+    if config.members > config.folds:
+        raise ValueError(f"expected at most as many members as folds ({config.folds}), got {config.members}")
+    data, model = _read(portraits, config, task), open_face_model("open")
+    names, numbers = model.expression_names, range(config.members)
+    _train_members(portraits, config, task)
+    members = [trained_network(_member(config, number).folder, len(names)) for number in numbers]
+    held = [data.faces.part(data.fold == number) for number in numbers]
+    shown = np.concatenate([_held_out(data, config, names, *pair) for pair in enumerate(members)])
+    curves = fit_curves(shown, joined(held).truth.astype(np.float64), names)
+    write_curves(Path(config.folder) / CALIBRATION, curves, names)
+    linear = fit_linear(data.portraits(None, config, names), data.rendered, config.copies, config.ridge)
+    path = Path(config.folder) / f"{NAME}.onnx"
+    write_fusion(members, linear, curves, names, path, {"bundle": model.name, "bundle_sha256": model.sha256})
+    files = {path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)}}
+    return {"held_out": held_out_score(curves(shown), joined(held), names), "files": files}
+
+
+def _held_out(
+    data: _Data, config: FusionTraining, names: tuple[str, ...], number: int, member: FusionNetwork
+) -> FloatArray:
+    """Uncalibrated blendshapes (n, E) of the portraits that a network held out."""
+    held = data.faces.part(data.fold == number)
+    linear = fit_linear(data.portraits(number, config, names), data.rendered, config.copies, config.ridge)
+    return blended(predicted(member, held), linear(held), names)
+
+
+def held_out_score(values: FloatArray, faces: Faces, names: tuple[str, ...]) -> dict[str, Any]:
+    """The score of blendshapes (N, E) on the original portraits whose grades have two passes."""
+    first = originals(faces)
+    sure = first[faces.weight[first] >= _TWO_PASSES]
+    chosen = sure if len(sure) else first
+    return graded_score(values[chosen], faces.part(chosen), names)
+
+
+def _read(portraits: Path, config: FusionTraining, task: Path | None) -> _Data:
+    work = Path(config.folder)
+    faces, edited = read_portraits(
+        portraits, work / "graded", config.copies, config.edited, task, config.processes
+    )  # fmt: skip
+    groups = np.unique(np.concatenate([faces.group] + ([] if edited is None else [edited.group])))
+    fold = fold_of(groups, config.folds, config.seed)
+    at = np.zeros(0, np.int64) if edited is None else fold[np.searchsorted(groups, edited.group)]
+    rendered = cached_renders(work / "portraits", work / "rendered.npz")
+    return _Data(faces, fold[np.searchsorted(groups, faces.group)], edited, at, rendered)
 
 
 def _member(config: FusionTraining, number: int) -> FusionTraining:
-    """The settings of one network: its seed and its folder, which differs when all portraits are trained on."""
-    folder = Path(config.folder) / f"{'held_out' if config.held_out else 'all'}_{number}"
-    return replace(config, folder=str(folder), seed=config.seed + number)
+    """The settings of one network: its seed and its folder."""
+    return replace(config, folder=str(Path(config.folder) / f"member_{number}"), seed=config.seed + number)
 
 
-def _portraits(folder: Path, work: Path, config: FusionTraining, task: Path | None) -> Faces:
-    """The portraits, cached in the output folder."""
-    cache = work / f"portraits_{config.copies}.npz"
-    if not cache.exists():
-        write_faces(cache, read_portraits(folder, config.copies, _teacher(task)))
-    return read_faces(cache)
+def _train_members(portraits: Path, config: FusionTraining, task: Path | None) -> None:
+    train = functools.partial(_train_member, portraits, config, task)
+    if config.processes == 1:
+        for number in range(config.members):
+            train(number)
+        return
+    with ProcessPoolExecutor(min(config.processes, config.members)) as pool:
+        list(pool.map(train, range(config.members)))
 
 
-def _teacher(task: Path | None) -> Teacher | None:
-    if task is None:
-        return None
-    from face_expr_ros.perception.landmarks.mediapipe_blendshapes import MediapipeBlendshapes
-
-    landmarker, names = MediapipeBlendshapes(task, video=False), open_face_model("open").expression_names
-
-    def read(image: NDArray[np.uint8]) -> NDArray[np.float64] | None:
-        seen = landmarker(image)
-        return None if seen is None else np.array([seen.get(name, 0.0) for name in names])
-
-    return read
+def _train_member(portraits: Path, config: FusionTraining, task: Path | None, number: int) -> None:
+    """Train one network; it holds out the part ``number`` of the portraits."""
+    data, model = _read(portraits, config, task), open_face_model("open")
+    names = model.expression_names
+    moved = CENTIMETERS * model.facemesh_points(model.expression).reshape(len(names), -1)
+    mirror, movements = mirror_of(read_canonical(), names), missed_movements(moved.astype(np.float32), names)
+    others = held_out_mask(data.rendered.group, _RENDERS_HELD_OUT)
+    graded = joined([data.portraits(number, config, names), *data.edits(number)])
+    parts = graded, data.faces.part(data.fold == number), data.rendered.part(~others), data.rendered.part(others)
+    FusionRun(_member(config, number), names, *parts, mirror, movements).go()
 
 
-def held_out_groups(group: NDArray[np.int64], share: float, seed: int) -> NDArray[np.bool_]:
-    """(N,) mask of the faces of a random fraction of the groups."""
-    groups = np.unique(group)
+def fold_of(groups: NDArray[np.int64], folds: int, seed: int) -> NDArray[np.int64]:
+    """(len(groups),) part of each portrait, at random, of equal sizes."""
     order = np.random.default_rng([seed, 7]).permutation(len(groups))
-    return np.isin(group, groups[order[: round(share * len(groups))]])
+    fold = np.empty(len(groups), np.int64)
+    fold[order] = np.arange(len(groups)) % folds
+    return fold
 
 
 def write_curves(path: Path, curves: Curves, names: tuple[str, ...]) -> None:
@@ -112,14 +165,3 @@ def write_curves(path: Path, curves: Curves, names: tuple[str, ...]) -> None:
     rows = zip(names, curves.scale.tolist(), curves.offset.tolist(), strict=True)
     text = json.dumps({name: [round(scale, 4), round(offset, 4)] for name, scale, offset in rows}, indent=1)
     path.write_text(text + "\n", encoding="utf-8")
-
-
-def read_curves(path: Path) -> Curves:
-    """Read curves from JSON. Raises ValueError if the file does not exist."""
-    if not path.exists():
-        raise ValueError(
-            f"{str(path)!r} is missing: train with held_out above 0 once, so that the calibration is fitted on "
-            f"held-out faces"
-        )
-    values = np.array(list(json.loads(path.read_text(encoding="utf-8")).values()), np.float64)
-    return Curves(values[:, 0], values[:, 1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,11 @@ from face_expr_ros.core.portrait_score import COLUMNS, column_values, score
 from face_expr_ros.core.progress import progress
 from face_expr_ros.core.types import FloatArray
 from face_expr_ros.training.checkpoints_and_schedule import averaged_weights, learning_rate_factor, write_checkpoint
+from face_expr_ros.training.curve_files import append_row
 from face_expr_ros.training.expression.graded.batches import Disturber, Sampler
 from face_expr_ros.training.expression.graded.config import FusionTraining
 from face_expr_ros.training.expression.graded.faces import Faces
-from face_expr_ros.training.expression.graded.loss import PortraitLoss, RenderLoss, grade_weights
+from face_expr_ros.training.expression.graded.loss import GradeWeights, PortraitLoss, RenderLoss
 from face_expr_ros.training.expression.graded.network import FusionNetwork
 from face_expr_ros.training.expression.samples import MARGIN, Mirror, whitening_basis
 
@@ -51,7 +51,7 @@ class FusionRun:
         self._config, self._names, self._folder = config, names, Path(config.folder)
         self._portraits, self._held_out = portraits, held_out
         self._renders, self._held_out_renders = renders, held_out_renders
-        self._weights = grade_weights(portraits)
+        self._weights = GradeWeights(portraits)
         self._portrait_loss = PortraitLoss(portraits, names, config.teacher_weight, config.asymmetry_weight)
         self._render_loss = RenderLoss(renders)
         seen = np.concatenate([portraits.features, renders.features])[::2]
@@ -104,10 +104,9 @@ class FusionRun:
     def _loss(self) -> torch.Tensor:
         config, disturb = self._config, self._disturb
         chosen = self._sample[0](config.portraits)
-        weights, graded = self._weights[chosen], self._portraits.part(chosen)
-        graded, turned = disturb.mirrored(graded, graded=True)
-        weights = _mirrored_weights(weights) if turned else weights
-        rendered, _ = disturb.mirrored(self._renders.part(self._sample[1](config.renders)), graded=False)
+        graded = disturb.mirrored(self._portraits.part(chosen), graded=True)
+        weights = self._weights(graded)
+        rendered = disturb.mirrored(self._renders.part(self._sample[1](config.renders)), graded=False)
         features = disturb.features(np.concatenate([graded.features, disturb.followed(rendered)]))
         patches = disturb.patches(np.concatenate([graded.patches, rendered.patches]))
         estimates = [disturb.estimates(faces, config.estimate_dropout) for faces in (graded, rendered)]
@@ -121,20 +120,15 @@ class FusionRun:
         """Append a row to the training curves."""
         row: dict[str, Any] = {"step": self._step, "loss": round(loss, 4)}
         if len(self._held_out.group):
-            result = graded_score(predicted(self.network(), self._held_out), self._held_out, self._names)
+            seen = self._held_out.part(originals(self._held_out))
+            result = graded_score(predicted(self.network(), seen), seen, self._names)
             row |= {
                 "portraits_r": round(result["mean_r"] or 0.0, 4),
                 "portraits_auc": round(result["mean_auc"] or 0.0, 4),
             }
         shown = np.clip(predicted(self.network(), self._held_out_renders), 0, 1)
         row["renders_r"] = round(_mean_correlation(shown, self._held_out_renders.truth), 4)
-        path = self._folder / CURVES
-        first = not path.exists()
-        with path.open("a", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, row)
-            if first:
-                writer.writeheader()
-            writer.writerow(row)
+        append_row(self._folder / CURVES, row)
 
     def _save(self) -> None:
         state = {
@@ -153,9 +147,9 @@ class FusionRun:
         self._optimizer.load_state_dict(state["optimizer"])
 
 
-def trained_network(folder: Path, blendshapes: int) -> FusionNetwork:
+def trained_network(folder: str | Path, blendshapes: int) -> FusionNetwork:
     """The averaged network of a run's last checkpoint."""
-    weights = averaged_weights(torch.load(folder / CHECKPOINT, weights_only=True))
+    weights = averaged_weights(torch.load(Path(folder) / CHECKPOINT, weights_only=True))
     network = FusionNetwork(weights["mean"], weights["basis"], blendshapes)
     network.load_state_dict(weights)
     return network.eval()
@@ -174,16 +168,15 @@ def predicted(network: FusionNetwork, faces: Faces) -> FloatArray:
     return np.concatenate(rows).astype(np.float64)
 
 
+def originals(faces: Faces) -> NDArray[np.int64]:
+    """Indices of the first copy of each portrait."""
+    return np.unique(faces.group, return_index=True)[1]
+
+
 def graded_score(values: FloatArray, faces: Faces, names: tuple[str, ...]) -> dict[str, Any]:
     """The score of estimated blendshapes (N, E) on graded faces."""
     grades = {column: faces.truth[:, index].astype(np.float64) for index, column in enumerate(COLUMNS)}
     return score(grades, column_values(names, np.clip(values, 0.0, 1.0)))
-
-
-def _mirrored_weights(weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    columns = list(COLUMNS)
-    order = [columns.index({"blinkL": "blinkR", "blinkR": "blinkL"}.get(column, column)) for column in columns]
-    return weights[:, order]
 
 
 def _mean_correlation(shown: FloatArray, truth: NDArray[np.float32]) -> float:

@@ -51,26 +51,45 @@ def load_yaml(path: Path, model: type[Model], usage: str) -> Model:
     """
     try:
         text = path.expanduser().read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot read {str(path)!r}: {error.strerror}; {usage}") from None
+    except (ValueError, RuntimeError) as error:
+        raise ConfigError(f"cannot read {str(path)!r}: {_reason(error)}") from None
+    return parse_yaml(text, model, str(path), path.name)
+
+
+def parse_yaml(text: str, model: type[Model], path: str, name: str = "") -> Model:
+    """Validate YAML text; JSON is YAML.
+
+    Args:
+        text: to be parsed.
+        model: of the content.
+        path: what the text is, for errors of its syntax.
+        name: the same, for errors of its content; empty is ``path``.
+
+    Raises:
+        ConfigError: the text is not valid YAML, contains itself, repeats a key, or does not fit the model.
+    """
+    name = name or path
+    try:
         root = yaml.compose(text, yaml.SafeLoader)
         repeated = None if root is None else _repeated_key(root)
         content = yaml.safe_load(text)
     except RecursionError:
-        raise ConfigError(f"cannot read {str(path)!r}: nested too deeply, or contains itself") from None
-    except OSError as error:
-        raise ConfigError(f"cannot read {str(path)!r}: {error.strerror}; {usage}") from None
+        raise ConfigError(f"cannot read {path!r}: nested too deeply, or contains itself") from None
     except (ValueError, RuntimeError, yaml.YAMLError) as error:
-        raise ConfigError(f"cannot read {str(path)!r}: {_reason(error)}") from None
+        raise ConfigError(f"cannot read {path!r}: {_reason(error)}") from None
     if repeated is not None:
-        raise ConfigError(f"{path.name}, line {repeated.start_mark.line + 1}: key {repeated.value!r} is repeated")
+        raise ConfigError(f"{name}, line {repeated.start_mark.line + 1}: key {repeated.value!r} is repeated")
     try:
         return model.model_validate(content)
     except ValidationError as error:
         errors = error.errors(include_url=False)
         first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
         place = [part for part in first["loc"] if part != "[key]"]
-        line = "" if root is None else f", line {_line(root, place)}"
+        line = "" if root is None or "\n" not in text.strip() else f", line {_line(root, place)}"
         of_key = bool(first["loc"]) and first["loc"][-1] == "[key]"  # the value is the key itself
-        raise ConfigError(f"{path.name}{line}: {_sentence(first, place[:-1] if of_key else place, model)}") from None
+        raise ConfigError(f"{name}{line}: {_sentence(first, place[:-1] if of_key else place, model)}") from None
 
 
 def _sentence(error: Any, place: list[Any], model: type[BaseModel]) -> str:

@@ -1,0 +1,160 @@
+"""Reading of a sqlite3 storage file row by row, past damaged pages, and with the log of a killed recorder."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+import numpy as np
+from rosbags.interfaces import Connection, ConnectionExtRosbag2, MessageDefinition, MessageDefinitionFormat
+
+from face_expr_ros.bags.storage.mcap_channels import ros_type
+from face_expr_ros.bags.storage.mcap_chunks import report
+from face_expr_ros.bags.storage.sqlite_overlay import RecoveredDatabase, needs_recovery
+from face_expr_ros.bags.storage.stored_file import NO_DEFINITION, TIME_LIMIT, StorageError, Stored, qos_of
+
+SIGNATURE = b"SQLite format 3\0"
+_FORMATS = {"ros2msg": MessageDefinitionFormat.MSG, "ros2idl": MessageDefinitionFormat.IDL}
+_MAX_MISSING = 50_000  # consecutive rows that cannot be found before the rest of a table is regarded as lost
+_ERRORS = (apsw.Error, UnicodeDecodeError)
+
+
+class SqliteFile:
+    """A sqlite3 file; see `StoredFile`.
+
+    Raises:
+        StorageError: it has no table of topics that can be read.
+    """
+
+    def __init__(self, path: Path, damage: Sequence[str] = ()) -> None:
+        self._recovered: RecoveredDatabase | None = None
+        self._damage = list(damage)
+        self._lost: set[int] = set()  # rows
+        self.left_out: dict[str, str] = {}
+        try:
+            self._database = self._opened(path)
+            self._database.pragma("writable_schema", True)  # otherwise SQLite refuses a truncated file
+            topics = self._topics()
+        except _ERRORS as error:
+            self.close()
+            raise StorageError(f"its topics cannot be read: {error}") from error
+        self._check_size(path)
+        self._ids, self._times, self._channels = array("q"), array("q"), array("q")
+        self._find_rows({topic.id for topic in topics})
+        counts = Counter(self._channels)
+        self.connections = [topic._replace(msgcount=counts[topic.id]) for topic in topics]
+        self.message_count = len(self._ids)
+        times = [time for time in self._times if time] or list(self._times[:1])
+        self.start_ns, self.end_ns = min(times, default=None), max(times, default=None)
+
+    @property
+    def damage(self) -> list[str]:
+        """See `StoredFile`."""
+        return [*self._damage, f"{len(self._lost)} messages are on damaged pages"] if self._lost else self._damage
+
+    def close(self) -> None:
+        """See `StoredFile`."""
+        if self._recovered is not None:
+            self._recovered.close()
+        elif hasattr(self, "_database"):
+            self._database.close()
+
+    def messages(
+        self, channels: Collection[int], start_ns: int | None = None, stop_ns: int | None = None
+    ) -> Iterator[Stored]:
+        """See `StoredFile`."""
+        times = np.frombuffer(self._times, np.int64) if self._times else np.zeros(0, np.int64)
+        chosen = np.isin(np.frombuffer(self._channels, np.int64), list(channels)) if self._times else times == 1
+        if start_ns is not None:
+            chosen &= times >= start_ns
+        if stop_ns is not None:
+            chosen &= times < stop_ns
+        indices = np.flatnonzero(chosen)
+        for index in indices[np.argsort(times[indices], kind="stable")]:
+            data = self._data(self._ids[index])
+            if data is None:
+                self._lost.add(self._ids[index])
+            else:
+                yield Stored(self._times[index], self._channels[index], data)
+
+    def _data(self, number: int) -> bytes | None:
+        """The content of a row; None if it is on a damaged page."""
+        try:
+            for (data,) in self._database.execute("SELECT data FROM messages WHERE id = ?", (number,)):
+                return bytes(data)
+        except (*_ERRORS, TypeError):
+            pass
+        return None
+
+    def _opened(self, path: Path) -> apsw.Connection:
+        if needs_recovery(path):
+            self._recovered = RecoveredDatabase(path)
+            return self._recovered.connection
+        address = f"{path.resolve().as_uri()}?immutable=1"
+        return apsw.Connection(address, apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+
+    def _check_size(self, path: Path) -> None:
+        """Report missing pages at the end; the header states their number, see https://sqlite.org/fileformat.html."""
+        if self._recovered is not None:
+            return
+        with path.open("rb") as file:
+            header = file.read(32)
+        page = int.from_bytes(header[16:18], "big")
+        expected = int.from_bytes(header[28:32], "big") * (65536 if page == 1 else page)
+        if path.stat().st_size < expected:
+            self._damage.append(f"its end is missing: expected {expected} bytes, got {path.stat().st_size}")
+
+    def _topics(self) -> list[Connection]:
+        columns = {row[1] for row in self._database.execute("PRAGMA table_info(topics)")}
+        if "name" not in columns:
+            raise StorageError("expected the tables of a rosbag2 recording")
+        optional = [name if name in columns else "''" for name in ("offered_qos_profiles", "type_description_hash")]
+        query = f"SELECT id, name, type, serialization_format, {', '.join(optional)} FROM topics ORDER BY id"
+        topics = []
+        for number, topic, kind, encoding, profiles, digest in self._database.execute(query):
+            if encoding != "cdr":
+                self.left_out[topic] = f"expected ROS 2 messages (format 'cdr'), got {encoding!r}"
+                continue
+            extension = ConnectionExtRosbag2(encoding, qos_of(profiles))
+            owner: Any = None
+            name = ros_type(kind)
+            topics.append(Connection(number, topic, name, self._definition(kind), digest, 0, extension, owner))
+        return topics
+
+    def _definition(self, kind: str) -> MessageDefinition:
+        query = "SELECT encoding, encoded_message_definition FROM message_definitions WHERE topic_type = ?"
+        try:
+            found = [row for row in self._database.execute(query, (kind,)) if row[0] in _FORMATS and row[1].strip()]
+        except _ERRORS:  # bags of ROS 2 before Iron lack this table
+            found = []
+        return MessageDefinition(_FORMATS[found[0][0]], found[0][1]) if found else NO_DEFINITION
+
+    def _find_rows(self, topics: set[int]) -> None:
+        """Find all rows of known topics. A damaged page is skipped by looking for the next row that can be found."""
+        following, missing, invalid = -(2**63), 0, 0
+        while missing < _MAX_MISSING:
+            try:
+                for number, channel, time_ns in self._rows_from(following):
+                    self._lost.update(range(following - missing, following))
+                    following, missing = number + 1, 0
+                    is_valid = isinstance(time_ns, int) and 0 <= time_ns < TIME_LIMIT
+                    invalid += not is_valid
+                    if channel in topics and is_valid:
+                        self._ids.append(number)
+                        self._times.append(time_ns)
+                        self._channels.append(channel)
+                break
+            except _ERRORS:
+                following, missing = max(following + 1, 1), missing + 1
+        if missing >= _MAX_MISSING:
+            report(self._damage, f"all messages after the row {following - missing - 1} are on damaged pages")
+        if invalid:
+            report(self._damage, f"{invalid} messages have invalid times (expected 1970 to 2038) and are left out")
+
+    def _rows_from(self, number: int) -> Iterator[Any]:
+        query = "SELECT id, topic_id, timestamp FROM messages WHERE id >= ? ORDER BY id"
+        return iter(self._database.execute(query, (number,)))

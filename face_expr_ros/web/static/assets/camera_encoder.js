@@ -1,0 +1,1 @@
+let e=null;self.onmessage=async({data:t})=>{let{width:n,height:r}=t;e&&e.width===n&&e.height===r||(e=new OffscreenCanvas(n,r)),e.getContext(`2d`).drawImage(t,0,0);let i=await(await e.convertToBlob({type:`image/jpeg`,quality:.82})).arrayBuffer();self.postMessage({jpeg:i,bitmap:t},{transfer:[i,t]})};

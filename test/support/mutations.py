@@ -1,0 +1,58 @@
+"""Hypothesis strategies for damaged data: bytes that are flipped, cut, repeated and inserted."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+_FEW, _LONG = 8, 4096  # edits of one file; bytes of an insertion
+
+
+@st.composite
+def damaged(draw: st.DrawFn, data: bytes) -> bytes:
+    """Variants of ``data`` with a few edits; one in about ten is unchanged."""
+    result = bytearray(data)
+    for _ in range(draw(st.integers(0, _FEW))):
+        place = draw(st.integers(0, max(len(result) - 1, 0)))
+        kind = draw(st.sampled_from(("flip", "byte", "cut", "remove", "repeat", "insert", "zero")))
+        length = draw(st.integers(1, _LONG))
+        if kind == "cut":
+            del result[place:]
+        elif kind == "remove":
+            del result[place : place + length]
+        elif kind == "repeat":
+            result[place:place] = result[place : place + length]
+        elif kind == "insert":
+            result[place:place] = draw(st.binary(max_size=64))
+        elif kind == "zero":
+            end = min(place + length, len(result))
+            result[place:end] = bytes(end - place)
+        elif result and kind == "flip":
+            result[place] ^= 1 << draw(st.integers(0, 7))
+        elif result:
+            result[place] = draw(st.integers(0, 255))
+    return bytes(result)
+
+
+@st.composite
+def damaged_text(draw: st.DrawFn, text: str) -> str:
+    """Variants of a text file: damaged bytes, and lines that are removed, repeated, or have another value."""
+    if draw(st.booleans()):
+        return draw(damaged(text.encode())).decode(errors="replace")
+    lines = text.splitlines()
+    for _ in range(draw(st.integers(1, _FEW))):
+        place = draw(st.integers(0, len(lines) - 1)) if lines else 0
+        kind = draw(st.sampled_from(("remove", "repeat", "value")))
+        if kind == "remove":
+            del lines[place : place + 1]
+        elif kind == "repeat":
+            lines[place:place] = lines[place : place + 1]
+        elif lines:
+            key, colon, _ = lines[place].partition(":")
+            lines[place] = f"{key}{colon} {draw(VALUES)}"
+    return "\n".join(lines) + "\n"
+
+
+VALUES = st.sampled_from((
+    "", "~", "true", "-1", "0", "1e999", ".nan", "-.inf", "99999999999999999999", "[]", "[1, [2]]", "{}", "{a: b}",
+    '""', '"\\u0000"', "'x'", "2026-11-28", "&a *a", "!!python/object:os.system", "0x7f", "1_000", "-0.0",
+))  # fmt: skip
