@@ -122,7 +122,7 @@ def test_an_interrupted_run_continues_with_the_same_distances(
         count += 1
         if count == 26:
             raise KeyboardInterrupt
-        process(run, *message)  # type: ignore[arg-type]
+        process(run, *message)
 
     with monkeypatch.context() as patch:
         patch.setattr(annotating._Run, "_process", stop)
