@@ -71,8 +71,8 @@ class Records:
         for name, process in processes.items():
             sample = process.sample()
             if sample is not None:
-                self.write("sample", process=name, memory=sample.memory, threads=sample.threads, files=sample.files,
-                           cpu=round(sample.cpu, 2))  # fmt: skip
+                values = {name: getattr(sample, name) for name in ("memory", "shared", "threads", "files")}
+                self.write("sample", process=name, **values, cpu=round(sample.cpu, 2))
 
     def take_problems(self, processes: Mapping[str, NodeProcess]) -> list[str]:
         """Move the problems of processes here; returns the names of those that have ended."""
