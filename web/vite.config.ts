@@ -75,7 +75,7 @@ const NAMES = { entryFileNames: "assets/[name].js", chunkFileNames: "assets/[nam
 export default defineConfig({
   base: "./",
   plugins: [buildStamp(), withoutDefaultDecoders()],
-  worker: { format: "es", rolldownOptions: { output: NAMES } },
+  worker: { format: "iife", plugins: () => [withoutDefaultDecoders()], rolldownOptions: { output: NAMES } },
   server: { proxy: { "/api": "http://127.0.0.1:8765", "/ws": { target: "ws://127.0.0.1:8765", ws: true } } },
   build: {
     outDir: "../face_expr_ros/web/static",

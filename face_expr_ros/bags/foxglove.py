@@ -16,17 +16,9 @@ SHOWN = ("jawOpen", "mouthSmileLeft", "mouthSmileRight", "eyeBlinkLeft", "eyeBli
 _ANNOTATED = "annotated"  # the topic of annotated images, below the namespace
 _SEARCHED = 1000  # messages in which a face is searched
 _COLORS = ("#4e98e2", "#f5774d", "#f7df71", "#5cd6a9", "#a395e2", "#d65c9d")
-# The view from behind the camera, a little above its axis; the target is where a face usually is, meters.
-_VIEW = {
-    "perspective": True,
-    "phi": 160.0,
-    "thetaOffset": 0.0,
-    "distance": 1.2,
-    "fovy": 45.0,
-    "near": 0.01,
-    "far": 50.0,
-}
-_TARGET = [0.0, 0.0, 0.7]
+# The view from behind the camera, a little above its axis, onto a point between the camera and a face, meters.
+VIEW = {"perspective": True, "phi": 155.0, "thetaOffset": 0.0, "distance": 1.0, "fovy": 45.0, "near": 0.01, "far": 50}
+TARGET = [0.0, 0.0, 0.45]
 
 
 def foxglove_layout(recording: Recording, faces: Connection) -> dict[str, Any]:
@@ -88,7 +80,7 @@ def _image_panel(image: Connection | None, info: Connection | None, markers: Ite
 
 def _scene_panel(frame_id: str, markers: Iterable[str]) -> dict[str, Any]:
     return {
-        "cameraState": {**_VIEW, "target": [0.0, 0.0, 0.0], "targetOffset": _TARGET, "targetOrientation": [0, 0, 0, 1]},
+        "cameraState": {**VIEW, "target": [0.0, 0.0, 0.0], "targetOffset": TARGET, "targetOrientation": [0, 0, 0, 1]},
         "followMode": "follow-pose",
         "followTf": frame_id,
         "scene": {"backgroundColor": "#282a2e", "transforms": {"axisScale": 0.2}},

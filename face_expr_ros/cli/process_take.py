@@ -15,7 +15,7 @@ from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.geometry import default_camera
 from face_expr_ros.core.progress import progress
 from face_expr_ros.core.takes import Take, TakeFrame
-from face_expr_ros.core.types import Face, Frame
+from face_expr_ros.core.types import Camera, Face, Frame
 from face_expr_ros.drawing import surface
 from face_expr_ros.drawing.line_drawing import Image
 from face_expr_ros.drawing.take_glb import TEXTURE_WIDTH, write_glb
@@ -24,10 +24,9 @@ from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.serialization.take_motion import write_bvh, write_live_link
 from face_expr_ros.serialization.takes import TakeError, choose_face
-from face_expr_ros.sources.source_frame import Warn
+from face_expr_ros.sources.calibration import resized
+from face_expr_ros.sources.source_frame import SourceFrame, Warn
 from face_expr_ros.sources.video import VideoSource
-
-DEFAULT_RATE = 30.0  # frames per second of a video whose container has no frame rate
 
 
 @dataclass(frozen=True)
@@ -53,9 +52,8 @@ def record_video(source: Path, face_id: str, config: PerceptionConfig, warn: War
     rows: list[tuple[str, TakeFrame]] = []
     best: dict[str, tuple[float, Face, Frame]] = {}
     with closing(VideoSource(source, loop=False, warn=warn)) as video, closing(Pipeline(config)) as pipeline:
-        rate = video.rate or DEFAULT_RATE
-        for number, image in enumerate(progress(_images(video), source.name, video.frame_count)):
-            frame = _frame(image, int(number / rate * 1e9), config)
+        for image in progress(_images(video), source.name, video.frame_count):
+            frame = _frame(image.image, round((image.time or 0.0) * 1e9), config, image.camera)
             for face in pipeline(frame):
                 rows.append((face.id, _take_frame(face, frame.stamp_ns)))
                 score = _frontality(face)
@@ -88,14 +86,14 @@ def write_take(
     return list(out)
 
 
-def _images(video: VideoSource) -> Iterator[Image]:
+def _images(video: VideoSource) -> Iterator[SourceFrame]:
     while (frame := video.read(0.0)) is not None:
-        yield frame.image
+        yield frame
 
 
-def _frame(pixels: Image, stamp_ns: int, config: PerceptionConfig) -> Frame:
+def _frame(pixels: Image, stamp_ns: int, config: PerceptionConfig, camera: Camera | None = None) -> Frame:
     height, width = pixels.shape[:2]
-    camera = default_camera(width, height, config.fitting.field_of_view)
+    camera = resized(camera, width, height) if camera else default_camera(width, height, config.fitting.field_of_view)
     return Frame(np.asarray(pixels, np.uint8), stamp_ns, "camera_optical_frame", camera)
 
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import click
 
-from face_expr_ros.cli.common import bundle_option, json_option, source_option, write_json
+from face_expr_ros.cli.common import bundle_option, json_option, source_option, task_option, write_json
 from face_expr_ros.cli.outputs import check_outputs
+
+_CHECKOUT = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 @click.command()
@@ -55,22 +57,57 @@ def doctor(probe: bool, json_file: Path | None) -> int:
 @click.option(
     "--frames",
     type=click.IntRange(min=2),
-    help="Number of frames of the memory measurement.  [default: 10000, 300 with --quick]",
+    help="Number of frames of the memory measurement, or of --peers.  [default: 10000, 300 with --quick; 600, 150]",
 )
+@click.option("--peers", is_flag=True, help="Measure other face trackers on the same frames instead: see below.")
+@source_option
+@task_option
+@click.option(
+    "--max-faces",
+    type=click.IntRange(1, 20),
+    help="Number of faces that each tracker of --peers searches for.  [default: 1]",
+)
+@click.option("--openseeface", type=_CHECKOUT, help="Checkout of OpenSeeFace.")
+@click.option("--3ddfa-v2", "tddfa", type=_CHECKOUT, help="Checkout of 3DDFA_V2 with its weights.")
 @json_option
-def bench(quick: bool, frames: int | None, json_file: Path | None) -> int:
+def bench(peers: bool, quick: bool, frames: int | None, json_file: Path | None, **compared: Any) -> int:
     """Measure run time, latency and memory.
 
     Covers the stages, the pipeline relative to its networks, publishing, the node between processes, the number of
     faces and the image size. Close other programs first.
-    """
-    from dataclasses import replace
 
-    from face_expr_ros.benchmarks.suite import FULL, QUICK, measure
+    With --peers: the pipeline against MediaPipe's FaceLandmarker (--task), OpenSeeFace and 3DDFA_V2, those that are
+    given, on the images of --source, alternating frame by frame; ratios first.
+    """
     from face_expr_ros.benchmarks.table import table
 
-    extent = QUICK if quick else FULL
-    result = measure(extent if frames is None else replace(extent, memory_frames=frames))
+    _check_peer_options(peers, **compared)
+    result = _measure_peers(quick, frames, **compared) if peers else _measure_all(quick, frames)
     click.echo(table(result))
     write_json(json_file, result)
     return 0
+
+
+def _check_peer_options(peers: bool, source: str, max_faces: int | None, **paths: Path | None) -> None:
+    given = any(paths.values())
+    if peers and not given:
+        raise click.UsageError("--peers: expected at least one of --task, --openseeface and --3ddfa-v2, got none")
+    if not peers and (given or max_faces or source != "synthetic"):
+        raise click.UsageError("--source, --task, --max-faces, --openseeface and --3ddfa-v2 need --peers: add it")
+
+
+def _measure_peers(
+    quick: bool, frames: int | None, source: str, max_faces: int | None, **paths: Path | None
+) -> dict[str, Any]:
+    from face_expr_ros.benchmarks.peers import FRAMES, QUICK_FRAMES, measure_peers, openers
+
+    return measure_peers(source, openers(max_faces or 1, **paths), frames or (QUICK_FRAMES if quick else FRAMES))
+
+
+def _measure_all(quick: bool, frames: int | None) -> dict[str, Any]:
+    from dataclasses import replace
+
+    from face_expr_ros.benchmarks.suite import FULL, QUICK, measure
+
+    extent = QUICK if quick else FULL
+    return measure(extent if frames is None else replace(extent, memory_frames=frames))

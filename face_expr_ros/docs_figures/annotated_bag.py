@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from face_expr_ros.bags.annotate import annotate
-from face_expr_ros.bags.drawings import DrawingOptions
-from face_expr_ros.bags.foxglove import SHOWN
+from face_expr_ros.bags.foxglove import SHOWN, TARGET, VIEW
 from face_expr_ros.bags.job import Job
 from face_expr_ros.bags.messages import CAMERA_INFO, IMAGE, cdr, types_of
 from face_expr_ros.bags.reading import Recording
@@ -36,8 +35,6 @@ _START_NS = 1_700_000_000_000_000_000
 _TOPIC, _INFO = "/camera/image", "/camera/camera_info"
 _BACKGROUND, _GRID, _TEXT = (46, 42, 40), (80, 76, 74), (235, 235, 235)
 _COLORS = ((226, 152, 78), (77, 119, 245), (113, 223, 247), (169, 214, 92), (226, 149, 163), (156, 93, 214))  # BGR
-# The view of the layout: phi 160 degrees, 1.2 m from the point 0.7 m in front of the camera.
-_TILT, _DISTANCE, _TARGET = np.radians(20.0), 1.2, np.array([0.0, 0.0, 0.7])
 
 
 def bag_picture(time: float) -> Image:
@@ -45,7 +42,7 @@ def bag_picture(time: float) -> Image:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         camera = _record(folder / "recording", time - _SECONDS)
-        annotate(Job(folder / "recording", folder / "annotated", drawings=DrawingOptions(detail="full")), bar=False)
+        annotate(Job(folder / "recording", folder / "annotated"), bar=False)
         topics = {topic: _messages(folder / "annotated", topic) for topic in (_TOPIC, "/mesh_markers", "/expression",
                                                                               "/pose")}  # fmt: skip
     picture, marker = topics[_TOPIC][-1], topics["/mesh_markers"][-1]
@@ -57,7 +54,7 @@ def bag_picture(time: float) -> Image:
         name: np.degrees([getattr(message, name) for message in topics["/pose"]]) for name in ("yaw", "pitch", "roll")
     }
     left = [_overlay(pixels, marker, camera), _scene(marker)]
-    right = [_plot("expression", shown, 0.0, 1.0), _plot("pose, degrees", angles, -30.0, 30.0)]
+    right = [_plot("expression", shown, 0.0, 1.0), _plot("pose, degrees", angles, -15.0, 15.0)]
     return np.hstack([np.vstack(left), np.vstack(right)])
 
 
@@ -130,12 +127,12 @@ def _overlay(pixels: Image, marker: Any, camera: Camera) -> Image:
 def _scene(marker: Any) -> Image:
     """The panel 3D: the mesh and the axes of the camera, viewed from behind and above the camera."""
     panel = np.full((_SIZE[1], _SIZE[0], 3), _BACKGROUND, np.uint8)
-    viewer = pinhole_camera(*_SIZE, 45.0)
-    turn = Rotation.from_euler("x", _TILT).as_matrix()
+    viewer = pinhole_camera(*_SIZE, VIEW["fovy"])
+    turn = Rotation.from_euler("x", 180.0 - VIEW["phi"], degrees=True).as_matrix()
     corners, colors = _triangles(marker)
 
     def seen(points: FloatArray) -> FloatArray:
-        return (points - _TARGET) @ turn.T + np.array([0.0, 0.0, _DISTANCE])
+        return (points - TARGET) @ turn.T + np.array([0.0, 0.0, VIEW["distance"]])
 
     _draw(panel, seen(corners), colors, viewer)
     for axis, color in zip(np.eye(3) * 0.2, ((60, 60, 235), (80, 200, 60), (240, 130, 50)), strict=True):

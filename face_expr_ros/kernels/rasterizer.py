@@ -246,7 +246,8 @@ def composite(target: Target, image: NDArray[np.uint8], white: float = 1.0) -> N
     Equals image = encode(canvas[..., :3] + (1 - canvas[..., 3:]) * decode(image)).
 
     Args:
-        white: linear light that is shown as 255; above 1, encode and decode are `tone_curve`.
+        white: linear light that is shown as 255; above 1, encode and decode are `tone_curve`, and the canvas is in
+            units of it.
     """
     if image.dtype != np.uint8 or image.shape != (target.height, target.width, 3):
         expected = (target.height, target.width, 3)
@@ -254,7 +255,6 @@ def composite(target: Target, image: NDArray[np.uint8], white: float = 1.0) -> N
     linear, encoded = LINEAR, ENCODED
     if white > 1.0:
         linear, encoded = tone_curve(white)
-        target.canvas[..., :3] *= np.float32(1 / white)
     _rasterizer.composite(target.canvas, linear, encoded, image)
 
 

@@ -20,7 +20,7 @@ from rclpy.time import Time
 from rosgraph_msgs.msg import Clock
 
 from face_expr_ros.bags import BagError
-from face_expr_ros.bags.messages import COMPRESSED_IMAGE, FACE_ARRAY, IMAGE, check_time, types_of
+from face_expr_ros.bags.messages import COMPRESSED_IMAGE, FACE_ARRAY, IMAGE, types_of
 from face_expr_ros.bags.reading import Message, Recording
 from face_expr_ros.core.signals import terminate_as_interrupt
 from face_expr_ros.ros.installed_types import is_as_installed
@@ -131,11 +131,7 @@ class Player:
                 return
 
     def publish(self, message: Message) -> None:
-        """Publish one message now, after its time on /clock if configured.
-
-        Raises:
-            BagError: /clock is published and cannot represent the message's time.
-        """
+        """Publish one message now, after its time on /clock if configured."""
         self._publish_clock(message.time_ns)
         self._publishers[message.connection.topic].publish(bytes(message.data))
         self._count(message)
@@ -169,7 +165,6 @@ class Player:
 
     def _publish_clock(self, time_ns: int) -> None:
         if self._clock is not None:
-            check_time(time_ns)
             self._clock.publish(Clock(clock=Time(nanoseconds=time_ns).to_msg()))
 
     def _count(self, message: Message) -> None:

@@ -68,6 +68,7 @@ def _attempt(
         say(f"   {message}")
         if good:
             return recording
+    say(f"   not recorded after {TRIES} tries")
     return None
 
 

@@ -55,8 +55,10 @@ class Pace:
         frame = self._next if self._source.can_read_ahead else self._source.read(now)
         if frame is None:
             raise EndOfSource
-        # A little late, as timers are, the schedule is kept; very late it is shifted: there are no bursts of images.
-        self._taken = self._due if now - self._due < self._period else now
+        # A little late, as timers are, the schedule is kept; where the source is slow it is shifted: there are no
+        # bursts of images.
+        in_time = now - self._due < self._period and self._spent <= self._period
+        self._taken = self._due if in_time else now
         self._shown = frame.time
         self._due = self._taken + self._period
         return frame

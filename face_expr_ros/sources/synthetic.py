@@ -36,7 +36,7 @@ _LIGHT = Light(
     ),
     sky=(0.26, 0.25, 0.24),
     ground=(0.10, 0.11, 0.12),
-    shadow_samples=2,
+    shadow_samples=1,
     white=1.8,
 )
 _EVALUATION_TEXTURE = 512

@@ -25,6 +25,7 @@ __all__ = ["EYE_FIELD", "TextureFields", "texture_fields"]
 Float32 = NDArray[np.float32]
 Bool = NDArray[np.bool_]
 
+_BETWEEN = 12  # points per edge of the cut
 _COLLAR = 0.045  # meters from the cut to the edge of the collar
 _CROWN = (0.0, 0.10, -0.125)
 _LOWEST_HAIRLINE = -0.02  # meters; lower limit of the hairline offset
@@ -65,6 +66,8 @@ class TextureFields:
     roots: Float32
     garment: Float32
     collar: Float32
+    smooth_garment: Float32
+    smooth_collar: Float32
 
     def part(self, name: str) -> Bool:
         """(N,) whether each texel belongs to a part of the mesh."""
@@ -113,7 +116,8 @@ def texture_fields(geometry: HeadGeometry) -> TextureFields:
         _lash_line(geometry, position, skin), _lip_gap(geometry, position, skin | mouth),
         np.sin(x * 2 * np.pi / 0.0021 + 2.5 * np.sin(y * 400)).astype(np.float32),
         _tooth_gaps(position),
-        grain, mottle, dots, freckles, *_strands(position), *_garment(geometry, position),
+        grain, mottle, dots, freckles, *_strands(position),
+        *_garment(position, geometry.model.mean[geometry.torso.border]), *_garment(position, _cut_line(geometry)),
     )  # fmt: skip
 
 
@@ -201,9 +205,20 @@ def _strands(position: Float32) -> tuple[Float32, Float32]:
     return values[0], values[1]
 
 
-def _garment(geometry: HeadGeometry, position: Float32) -> tuple[Float32, Float32]:
-    """Coverage of the skin by the pullover, up to a few centimeters above the model's cut, and its collar's edge."""
-    cut = geometry.model.mean[geometry.torso.border]
+def _cut_line(geometry: HeadGeometry) -> Float32:
+    """Points along the line where the model is cut, between its vertices as well."""
+    corners = geometry.model.mean[geometry.torso.border]
+    share = np.linspace(0, 1, _BETWEEN, endpoint=False)[:, None, None]
+    points: Float32 = (corners + share * (np.roll(corners, -1, axis=0) - corners)).reshape(-1, 3).astype(np.float32)
+    return points
+
+
+def _garment(position: Float32, cut: NDArray) -> tuple[Float32, Float32]:
+    """Coverage of the skin by the pullover, up to a few centimeters above the model's cut, and its collar's edge.
+
+    Args:
+        cut: points of the cut; an edge at a distance from the vertices only is scalloped.
+    """
     low = np.flatnonzero(position[:, 1] < -0.11)
     distance = np.full(len(position), 1.0, np.float32)
     distance[low] = cKDTree(cut).query(position[low])[0]

@@ -29,6 +29,7 @@ Float32 = NDArray[np.float32]
 Image = NDArray[np.uint8]
 
 _OPAQUE = 230  # least opacity of the texels under a card's corners, edges and center for it to count as opaque
+_BRIGHTEST = 185.0  # gray level of white hair; paler hair would have no visible strands
 _CONTRAST = 0.85  # exponent of the strands' brightness
 _DARKEST = np.array([0.30, 0.29, 0.30])  # light that reaches hair below other hair
 _SAMPLES = np.array(
@@ -206,7 +207,7 @@ def _colored(texture: Image, color: Color) -> tuple[Image, ...]:
     light = cv2.cvtColor(texture[..., :3], cv2.COLOR_BGR2GRAY).astype(np.float32) + 2.0
     mean = np.average(light, weights=texture[..., 3].astype(np.float32) + 1e-3)
     strands = (light / mean) ** np.float32(_CONTRAST)
-    toned = np.clip(strands[..., None] * np.array(color, np.float32), 0, 255)
+    toned = np.clip(strands[..., None] * np.minimum(np.array(color, np.float32), _BRIGHTEST), 0, 255)
     levels = [np.ascontiguousarray(np.dstack([toned, texture[..., 3]]).astype(np.uint8))]
     while len(levels[-1]) > 128:
         levels.append(cv2.resize(levels[-1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
@@ -216,7 +217,7 @@ def _colored(texture: Image, color: Color) -> tuple[Image, ...]:
 def _with_gloss(texture: Image) -> Image:
     """The texture with gloss instead of opacity: bright strands reflect more."""
     light = cv2.cvtColor(texture[..., :3], cv2.COLOR_BGR2GRAY).astype(np.float32)
-    gloss = 255 * np.clip(0.10 + 0.30 * light / max(float(light.mean()), 1.0), 0, 0.9)
+    gloss = 255 * np.clip(0.05 + 0.17 * light / max(float(light.mean()), 1.0), 0, 0.6)
     return np.ascontiguousarray(np.dstack([texture[..., :3], gloss.astype(np.uint8)]))
 
 

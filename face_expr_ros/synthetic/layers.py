@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_expr_ros.core.types import Camera, Pose
-from face_expr_ros.drawing.lighting import Light
+from face_expr_ros.drawing.lighting import HAIR, Light
 from face_expr_ros.drawing.projection import facing_normals, to_pixels
 from face_expr_ros.kernels import rasterizer
 from face_expr_ros.synthetic import shadows, torso
@@ -30,6 +30,8 @@ Maps = NDArray[np.float32]
 # Lashes start inside the lids; they are visible up to this fraction of the depth behind the surface.
 _LASH_BIAS = 0.0015
 _HAIR_BIAS = 0.004  # meters behind the skin up to which cards of hair are visible
+_CLOSED = 0.0035  # meters between the inner lip points up to which no teeth are drawn; closed lips have 0.003
+_CARD_GLOSS = 0.2  # of transparent cards
 _FINE_HAIR = 900.0  # pixels per meter from which on worn items use the full-resolution texture
 _LASH_TEXELS = 4000.0  # texels per meter of the photographed lashes
 _NO_TRIANGLES = np.zeros((0, 3), np.int32)
@@ -67,7 +69,7 @@ def person_layers(
     """
     posed = _PosedPerson(renderer, vertices, pose, light, maps)
     layers = _head_layers(posed, camera)
-    if renderer.teeth is not None:
+    if renderer.teeth is not None and _mouth_opening(renderer, vertices) > _CLOSED:
         layers.append(_teeth_layer(posed, renderer.teeth, camera))
     if renderer.worn is not None:
         layers.append(_worn_items_layer(renderer.worn, vertices, pose, camera, maps))
@@ -176,7 +178,10 @@ def _hair_layers(person: _PosedPerson, cards: HairCards, camera: Camera) -> list
         return rasterizer.Shading(facing, tint, cards.opaque_levels[level], person.maps)
 
     def card_shading() -> rasterizer.Shading:
-        return replace(solid_shading(), texture=cards.levels[level])
+        # The texture of a transparent mesh has no gloss: the reflections are reduced in the light.
+        lights = person.maps.copy()
+        lights[HAIR, ..., 4:] *= np.float32(_CARD_GLOSS)
+        return replace(solid_shading(), texture=cards.levels[level], lights=lights)
 
     nothing = _without_triangles(cards.solid)
     return [
@@ -196,6 +201,12 @@ def _worn_items_layer(worn: WornItems, vertices: NDArray, pose: Pose, camera: Ca
         return rasterizer.Shading(facing_normals(normals, points), worn.tint, worn.texture_levels[int(coarse)], maps)
 
     return Layer(to_pixels(points, camera), worn.solid, worn.transparent, 0.0, shading)
+
+
+def _mouth_opening(renderer: FaceRenderer, vertices: NDArray) -> float:
+    """Largest distance between the inner points of the lips, meters."""
+    upper, lower = (vertices[renderer.model.landmarks68[list(points)]] for points in ((61, 62, 63), (67, 66, 65)))
+    return float(np.linalg.norm(upper - lower, axis=1).max())
 
 
 def _unit(normals: NDArray) -> Float32:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,11 @@ from face_expr_ros.synthetic.head import head_geometry
 from face_expr_ros.synthetic.photo_library import PhotoLibrary, open_library
 from face_expr_ros.synthetic.photo_skin import random_skin, skin_files, skin_tones
 from face_expr_ros.synthetic.scene import FaceRenderer
+from face_expr_ros.synthetic.styles import Color
 
+_LONGEST_BEARD = 0.004  # meters
+_BLEMISHES = 0.5  # fraction of the painted blemishes; the photographs have their own
+_BEARD_DENSITY = 0.8
 _EXPOSURE = (0.45, 1.15)  # range of the exposure of a white surface that faces the camera
 
 
@@ -44,7 +48,7 @@ class Materials:
         tones = skin_tones(skins, head_geometry(model, texture_width))
         skin = random_skin(skins, tones, appearance.skin, rng)
         photo = self.library.parts(skin, appearance, rng)
-        return FaceRenderer(model, appearance, texture_width=texture_width, photo=photo)
+        return FaceRenderer(model, muted(appearance, rng), texture_width=texture_width, photo=photo)
 
     def scene(self, rng: np.random.Generator, side: int) -> tuple[Light, NDArray[np.uint8]]:
         """Light, and a defocused background (side, side, 3) from the same environment."""
@@ -60,6 +64,25 @@ class Materials:
     def light(self, rng: np.random.Generator) -> Light:
         """The light of a random environment with a random exposure."""
         return light_from(self.surroundings(rng), random_exposure(rng))
+
+
+def muted(appearance: Appearance, rng: np.random.Generator) -> Appearance:
+    """The appearance with the colors of most clothes, darker and grayer, and a beard as short as paint can show."""
+    clothes, beard, headwear = _muted(appearance.clothes, rng), appearance.beard, appearance.headwear
+    if beard is not None:
+        beard = replace(beard, length=min(beard.length, _LONGEST_BEARD), density=_BEARD_DENSITY * beard.density)
+    if headwear is not None:
+        colors = [_muted(color, rng) for color in (headwear.color, headwear.second_color)]
+        headwear = replace(headwear, color=colors[0], second_color=colors[1])
+    spots = _BLEMISHES * appearance.blemishes
+    return replace(appearance, clothes=clothes, beard=beard, headwear=headwear, blemishes=spots)
+
+
+def _muted(color: Color, rng: np.random.Generator) -> Color:
+    gray, level = sum(color) / 3, float(rng.uniform(0.2, 1.0))
+    share = float(rng.uniform(0.1, 0.6))
+    blue, green, red = (level * (gray + share * (channel - gray)) for channel in color)
+    return blue, green, red
 
 
 def random_exposure(rng: np.random.Generator) -> float:

@@ -54,7 +54,7 @@ def paint_head(geometry: HeadGeometry, appearance: Appearance, photo: PhotoParts
             _paint_skin(color, block_fields, appearance)
         else:
             _copy_skin(color, block_fields, appearance, skin[block].T)
-        _paint_over_skin(color, block_fields, appearance)
+        _paint_over_skin(color, block_fields, appearance, photographed=photo is not None)
         _paint_mouth(color, block_fields)
         colors[block] = np.clip(color, 0, 255, out=color).T
     image = geometry.texels.image(colors)
@@ -120,13 +120,14 @@ def _copy_skin(color: Float32, field: TextureFields, appearance: Appearance, ski
     color[3] = 255 * (0.34 + 0.16 * field.nose_tip + 0.06 * field.grain + 0.30 * field.lips - 0.2 * field.lash_line)
 
 
-def _paint_over_skin(color: Float32, field: TextureFields, appearance: Appearance) -> None:
+def _paint_over_skin(color: Float32, field: TextureFields, appearance: Appearance, *, photographed: bool) -> None:
     """Make-up, beard, hair and clothes."""
     _paint_makeup(color, field, appearance)
     color[3] *= np.float32(appearance.gloss)
     _paint_beard(color, field, appearance)
     _paint_hair(color, field, appearance)
-    _paint_garment(color, field, appearance)
+    edge = (field.smooth_garment, field.smooth_collar) if photographed else (field.garment, field.collar)
+    _paint_garment(color, field, appearance, *edge)
 
 
 def _paint_age(tone: Float32, field: TextureFields, appearance: Appearance) -> None:
@@ -202,13 +203,15 @@ def _paint_hair(color: Float32, field: TextureFields, appearance: Appearance) ->
     color[3] += cover * (255 * (0.10 + 0.55 * field.strands**2) - color[3])
 
 
-def _paint_garment(color: Float32, field: TextureFields, appearance: Appearance) -> None:
+def _paint_garment(
+    color: Float32, field: TextureFields, appearance: Appearance, garment: Float32, collar: Float32
+) -> None:
     """A pullover with a ribbed collar over the lower end of the skin."""
-    if not field.garment.any():
+    if not garment.any():
         return
-    cloth = _column(appearance.clothes) * (1 + 0.05 * field.grain - 0.30 * field.collar)
-    color[:3] += field.garment * (cloth - color[:3])
-    color[3] *= 1 - 0.9 * field.garment
+    cloth = _column(appearance.clothes) * (1 + 0.05 * field.grain - 0.30 * collar)
+    color[:3] += garment * (cloth - color[:3])
+    color[3] *= 1 - 0.9 * garment
 
 
 def _paint_cloth(

@@ -28,7 +28,8 @@ _RIM = 0.485  # radians from the optical axis to the edge of the iris
 _PUPILS = (0.13, 0.25)  # range of the angle to the edge of the pupil, radians
 _TOWARDS_IRIS = 0.75  # of the way from the photograph's iris to the person's
 _WHITE = np.array([201.0, 207.0, 214.0])  # of the sclera beside the iris
-_BRIGHTEST_CORNEA, _SCLERA_GLOSS = 255.0, 110.0
+_BROW_DENSITY = 2.2  # exponent of the transparency of brows: reduction to few texels has thinned them
+_BRIGHTEST_CORNEA, _SCLERA_GLOSS = 255.0, 60.0
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def paint_eye(side: int, file: Path, appearance: Appearance) -> Float32:
 def paint_brows(image: Image, geometry: HeadGeometry, photo: BrowPhoto, appearance: Appearance) -> None:
     """Copy brows onto a texture (h, w, 4), in place."""
     rows, columns, opacity = _brow_texels(geometry, photo)
-    cover = (1 - (1 - opacity) ** np.float32(1.1 * appearance.brow_density))[:, None]
+    cover = (1 - (1 - opacity) ** np.float32(_BROW_DENSITY * appearance.brow_density))[:, None]
     color = np.array(appearance.brows or appearance.hair, np.float32) * np.float32(0.55) + 3
     below = image[rows, columns].astype(np.float32)
     below[:, :3] += cover * (color - below[:, :3])

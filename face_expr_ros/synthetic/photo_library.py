@@ -21,6 +21,7 @@ _SHIPPED = "bfm/photographs"
 _LONG = ("bob02", "braid01", "long01", "ponytail01")  # hair that covers the ears or the neck
 _OVER_EYES = ("bob02", "braid01", "short03")  # hair that covers one eye of many heads
 _RARE = 0.3  # their frequency relative to that of other hair
+_THIN_BROWS = ("eyebrows/eyebrow006", "eyebrows/eyebrow007")
 _BALD = 0.2  # loss of hair from which on no photographed hair fits
 _VOLUME = (0.99, 1.05)  # range of the factor on the distance of hair from the skull
 _BROWN = 1.15  # ratio of red to blue from which on an iris is brown
@@ -67,7 +68,8 @@ class PhotoLibrary:
     def _brows(self, rng: np.random.Generator) -> BrowPhoto | None:
         if not self.brows:
             return None
-        name = str(rng.choice(list(self.brows)))
+        share = np.array([_RARE if name in _THIN_BROWS else 1.0 for name in self.brows])
+        name = str(rng.choice(list(self.brows), p=share / share.sum()))
         return BrowPhoto(name, self.brows[name])
 
     def _lashes(self, appearance: Appearance, rng: np.random.Generator) -> LashPhoto | None:

@@ -41,7 +41,7 @@ def _hair_texture(width: int) -> int:
 
 @functools.lru_cache(maxsize=8)
 def _light_maps(light: Light) -> NDArray[np.float32]:
-    return light_maps(light)
+    return light_maps(light) / np.float32(light.white)  # `composite` expects units of the white light
 
 
 class FaceRenderer:
@@ -175,32 +175,34 @@ def render_scene_with_depth(
     samples: int = 2,
 ) -> tuple[Image, NDArray[np.float32]]:
     """The image of `render_scene`, and the depth (height, width) of its opaque surfaces in meters, inf elsewhere."""
-    image, _, depth = _render(faces, camera, light, background, samples)
+    image, _, rendered = _render(faces, camera, light, background, samples)
+    depth = np.full(image.shape[:2], np.inf, np.float32)
+    if rendered is not None:
+        window, target = rendered
+        with np.errstate(divide="ignore"):
+            depth[window] = 1 / target.inverse_depth[::samples, ::samples]
     return image, depth
 
 
 def _render(
     faces: Sequence[SceneFace], camera: Camera, light: Light | None, background: Image | None, samples: int
-) -> tuple[Image, Image, NDArray[np.float32]]:
-    """Image, coverage and depth of a scene."""
+) -> tuple[Image, Image, tuple[tuple[slice, slice], rasterizer.Target] | None]:
+    """Image and coverage of a scene; the window of the image with people and its target, None without people."""
     if np.any(camera.distortion):
         raise ValueError(f"expected a pinhole camera without distortion, got distortion {camera.distortion}")
     image, light = _background(background, camera), light or Light()
     coverage = np.zeros((camera.height, camera.width), np.uint8)
-    depth = np.full(coverage.shape, np.inf, np.float32)
     layers = _all_layers(faces, camera, light)
     box = bounding_box([layer.pixels for layer in layers], camera.width, camera.height)
     if box is None:
-        return image, coverage, depth
+        return image, coverage, None
     left, top, right, bottom = box
     target = rasterizer.Target(right - left, bottom - top, samples, reuse=getattr(_THREAD_STATE, "target", None))
     _THREAD_STATE.target = target
     _draw_layers(target, layers, np.array([left, top, 0], np.float32))
     rasterizer.composite(target, image[top:bottom, left:right], light.white)
     coverage[top:bottom, left:right] = np.round(np.minimum(target.canvas[..., 3], 1) * 255)
-    with np.errstate(divide="ignore"):
-        depth[top:bottom, left:right] = 1 / target.inverse_depth[::samples, ::samples]
-    return image, coverage, depth
+    return image, coverage, ((slice(top, bottom), slice(left, right)), target)
 
 
 def _all_layers(faces: Sequence[SceneFace], camera: Camera, light: Light) -> list[Layer]:

@@ -27,13 +27,13 @@ _COLUMNS = 8
 _SUPERSAMPLED = 2  # factor by which renders are larger than their pictures before they are reduced
 _TEXTURE = 1024
 _FIELD_OF_VIEW = (16.0, 34.0)  # degrees
-_WIDTH = (0.26, 0.42)  # range of the width of a picture at the face, meters
+_WIDTH = (0.25, 0.36)  # range of the width of a picture at the face, meters
 _APERTURE = (0.0, 90.0)  # range of the strength of the depth of field, see `with_depth_of_field`
 _GAP = 16  # pixels between renders and portraits
 _QUALITY = 92
 
 
-def write_contact_sheet(folder: Path, count: int, materials: Path, portraits: Path | None, seed: int = 0) -> list[Path]:
+def write_contact_sheet(folder: Path, count: int, materials: Path, portraits: Path | None) -> list[Path]:
     """Write ``renders.jpg``, and with portraits ``sheet.jpg`` with the renders at the left.
 
     Args:
@@ -46,17 +46,20 @@ def write_contact_sheet(folder: Path, count: int, materials: Path, portraits: Pa
         ValueError: the folder has fewer portraits than ``count``.
     """
     found = [] if portraits is None else _portraits(portraits, count)
-    model, opened = open_face_model("open"), open_materials(materials)
-    numbers = progress(range(count), "rendering", count)
-    renders = [photograph(model, opened, seed * 100_000 + number) for number in numbers]
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = {"renders.jpg": _grid(renders)}
+    pictures = {"renders.jpg": render_sheet(materials, count)}
     if found:
         between = np.full((len(pictures["renders.jpg"]), _GAP, 3), 255, np.uint8)
         pictures["sheet.jpg"] = np.hstack([pictures["renders.jpg"], between, _grid(found)])
     for name, picture in pictures.items():
         cv2.imwrite(str(folder / name), picture, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     return [folder / name for name in pictures]
+
+
+def render_sheet(materials: Path, count: int) -> Image:
+    """Renders in rows of eight."""
+    model, opened = open_face_model("open"), open_materials(materials)
+    return _grid([photograph(model, opened, number) for number in progress(range(count), "rendering", count)])
 
 
 def photograph(model: MorphableModel, materials: Materials, number: int) -> Image:

@@ -88,7 +88,8 @@ def _reduce_resolution(image: Image, rng: np.random.Generator) -> Image:
 
 
 def _compress(image: Image, rng: np.random.Generator) -> Image:
-    if rng.random() < 0.25:
-        return video_frame(image, float(rng.uniform(4, 22)))
-    encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 95))])[1]
+    quality = int(rng.integers(20, 95))
+    if quality % 4 == 0:  # a quarter of the images are frames of a video of similar quality
+        return video_frame(image, 22 - 0.21 * quality)
+    encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     return cv2.imdecode(encoded, cv2.IMREAD_COLOR).astype(np.uint8, copy=False)

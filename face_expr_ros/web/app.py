@@ -73,15 +73,11 @@ def create_app(
         title="face_expr", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False,
         lifespan=lifespan, responses=statuses,
     )  # fmt: skip
-    app.add_api_websocket_route("/ws/stream", streams.stream)
-    app.add_api_websocket_route("/ws/camera", streams.camera)
-    app.add_api_websocket_route("/ws/infer", inference.webcam)
-    app.add_api_websocket_route("/{path:path}", _unknown_stream)
+    _add_streams(app, streams, inference)
     _add_state(app, hub)
     _add_model(app, hub)
     _add_inference(app, inference)
-    sessions = inference.sessions
-    add_calibration(app, lambda client: sessions.get(client) if client else calibration, set_neutral)
+    add_calibration(app, lambda client: inference.sessions.get(client) if client else calibration, set_neutral)
     add_phone_route(app, config, fingerprint, is_loopback(config.host))
     _add_page(app)
     app.add_exception_handler(RequestError, _request_error)
@@ -91,6 +87,13 @@ def create_app(
     app.add_middleware(AccessControl, config=config, hub=hub)
     app.add_middleware(DiscardBody)
     return app
+
+
+def _add_streams(app: FastAPI, streams: Streams, inference: Inference) -> None:
+    app.add_api_websocket_route("/ws/stream", streams.stream)
+    app.add_api_websocket_route("/ws/camera", streams.camera)
+    app.add_api_websocket_route("/ws/infer", inference.webcam)
+    app.add_api_websocket_route("/{path:path}", _unknown_stream)
 
 
 def _add_state(app: FastAPI, hub: Hub) -> None:

@@ -28,8 +28,10 @@ _POLICY = (
     "style-src 'self'; worker-src 'self' blob:; object-src 'none'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
+# The transcoder of KTX2 textures creates functions at run time; its worker has no access to page or network.
+_TRANSCODER = "/assets/basis_worker.js"
+_TRANSCODER_POLICY = "default-src 'none'; script-src 'self' 'unsafe-eval' 'wasm-unsafe-eval'"
 _HEADERS = {
-    "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -105,7 +107,7 @@ class AccessControl:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        send_with_headers = _with_headers(send)
+        send_with_headers = _with_headers(send, _TRANSCODER_POLICY if scope["path"] == _TRANSCODER else _POLICY)
         try:
             self._check(scope)
         except RequestError as error:
@@ -169,12 +171,13 @@ def error_response(error: RequestError) -> JSONResponse:
     return JSONResponse({"detail": str(error)}, error.status, headers)
 
 
-def _with_headers(send: Send) -> Send:
+def _with_headers(send: Send, policy: str) -> Send:
     async def send_with_headers(message: Message) -> None:
         if message["type"] in ("http.response.start", "websocket.http.response.start"):
             headers = MutableHeaders(scope=message)
             for name, value in _HEADERS.items():
                 headers[name] = value
+            headers["Content-Security-Policy"] = policy
             headers.setdefault("Cache-Control", "no-cache")  # revalidate before reuse
         await send(message)
 

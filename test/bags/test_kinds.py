@@ -7,10 +7,11 @@ import re
 from pathlib import Path
 
 import pytest
-from support.broken_bags import FOLDER_KINDS, live_sqlite, pointer, split_bag, storage_files, zeroed
+from support.broken_bags import FOLDER_KINDS, live_sqlite
+from support.broken_files import pointer, zeroed
 from support.mcap_records import channel, ending, header, message, schema
 from support.mixed_mcap import FOREIGN, MCAP_KINDS, OPENING, words
-from support.split_bags import ALL, numbers, time_of
+from support.split_bags import ALL, numbers, split_bag, storage_files, time_of
 
 from face_expr_ros.bags import BagError
 from face_expr_ros.bags.reading import Recording

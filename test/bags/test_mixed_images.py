@@ -12,11 +12,11 @@ import pytest
 import yaml
 from numpy.typing import NDArray
 from support.bag_files import IMAGE, RATE, START_NS, STRING, BagFile, header, jpeg, moving, of_topic, raw, record, rows
-from support.broken_bags import cut, emptied, storage_files
+from support.broken_files import cut, emptied
 from support.damaged_recording import damaged_recording
 from support.mcap_records import channel, ending, message, schema
 from support.mcap_records import header as file_header
-from support.split_bags import INFORMATION, read_metadata
+from support.split_bags import INFORMATION, read_metadata, storage_files
 
 from face_expr_ros.bags import BagError
 from face_expr_ros.bags.annotate import annotate
@@ -130,7 +130,7 @@ def test_half_of_a_long_recording_damaged_keeps_the_track(portrait: Image, fresh
     """720p images at 10 Hz, see `damaged_recording`; docs/recordings.md has the figures of ten minutes at 30 Hz."""
     truth = damaged_recording(tmp_path / "talk", portrait, seconds=20.0, rate=10)
     result = annotate(Job(tmp_path / "talk", tmp_path / "faces"), bar=False)
-    assert result["messages_in"] == result["frames"] + result["images_left_out"] == 200 - truth.missing
+    assert result["messages_in"] == result["frames"] + result["images_left_out"] == 199 - truth.missing
     assert truth.intact <= result["frames"] <= truth.intact + truth.noisy
     assert truth.cut <= result["images_left_out"] <= truth.cut + truth.noisy
     assert "talk_9.mcap: its end is missing" in result["damage"]

@@ -21,7 +21,7 @@ SOURCES = ("index.html", "package-lock.json", "package.json", "public", "src", "
 STATIC = ROOT / "face_expr_ros/web/static"
 MAX_VISIT, MAX_SIZE = 250e3, 2e6  # bytes, compressed: what every visit loads, and everything
 ON_DEMAND = re.compile(
-    r"avatars/|(avatar|glb|take_motion|camera_encoder|meshopt_decoder.module|\w+Loader|draco_\w+|basis_\w+)\.(js|wasm)$"
+    r"avatars/|(avatar|glb|take_motion|camera_encoder|meshopt_decoder.module|\w+Loader|ktx2|draco_\w+|basis_\w+)\.(js|wasm)$"
 )
 in_browser = [pytest.mark.slow, needs_chromium]
 
@@ -164,7 +164,7 @@ class TestPage:
         assert page.locator("#mirror").get_attribute("aria-pressed") == "false"
 
     def test_a_refused_camera_is_explained(self, page: Page) -> None:
-        refuse = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', '{}'))"
+        refuse = "void (navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', '{}')))"
         original = "delete navigator.mediaDevices.getUserMedia"
         for name, words in (("NotAllowedError", "was not allowed"), ("NotReadableError", "another program")):
             page.evaluate(refuse.format(name))

@@ -65,6 +65,7 @@ OVERWRITING = {
     "video --out": ("video", "a.avi", "--out", "a.avi"),
     "video --jsonl": ("video", "a.avi", "--jsonl", "a.avi"),
     "video --jsonl through a link": ("video", "a.avi", "--jsonl", "soft.avi"),
+    "take --out": ("take", "a.avi", "--out", "folder/../talk/a.csv", "--portrait", "talk/a.csv"),
     "annotate OUT": ("annotate", "talk", "talk"),
     "annotate --json": ("annotate", "talk", "new", "--json", "talk/talk_0.mcap"),
     "annotate --json in place of the parameters": ("annotate", "talk", "new", "--params", "p.yaml", "--json", "p.yaml"),
@@ -104,7 +105,7 @@ def inputs(tmp_path: Path) -> dict[str, bytes]:
     for folder in ("folder", "talk"):
         (tmp_path / folder).mkdir()
     cv2.imwrite(str(tmp_path / "folder/b.png"), GRAY)
-    for name in ("talk/talk_0.mcap", "talk/metadata.yaml", "p.yaml"):
+    for name in ("talk/talk_0.mcap", "talk/metadata.yaml", "talk/a.csv", "p.yaml"):
         (tmp_path / name).write_text("input")
     for name in ("hard.png", "hard_link_f1_texture.png"):
         os.link(tmp_path / "a.png", tmp_path / name)

@@ -166,10 +166,12 @@ def test_files_named_by_documents_exist(file: str) -> None:
 
 def test_pictures_are_small_shown_and_generated() -> None:
     text = "".join(TEXTS.values())
+    makers = source("docs_figures/figures.py", "docs_figures/__main__.py", "training/contact_sheet.py")
+    makers += (ROOT / "scripts/blender_picture.py").read_text(encoding="utf-8")  # needs Blender
     for file in (ROOT / "docs/pictures").iterdir():
         assert file.stat().st_size < MAX_PICTURE_BYTES
         assert f"pictures/{file.name})" in text
-        assert f'"{file.name}"' in source("docs_figures/figures.py", "docs_figures/__main__.py")
+        assert f'"{file.name}"' in makers
 
 
 def test_the_diagram_shows_the_current_imports() -> None:

@@ -232,7 +232,7 @@ def test_the_command_installs_lists_missing_files_and_writes_json(
             ["points", "--accept-bfm-licence", "--from", "nowhere"],
             "expected a folder with the model files, got nowhere",
         ),
-        (["points", "--accept-bfm-licence", "--json", "no/x.json"], "'no/x.json'"),
+        (["points", "--accept-bfm-licence", "--json", "no/x.json"], "there is no folder 'no'"),
     ],
 )
 def test_wrong_usage_exits_with_status_2_and_a_message(

@@ -5,125 +5,27 @@ The functions make a bag of numbered texts in a folder (see `split_bags`) and re
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
 from face_expr_ros.bags.messages import package_types
 from support.bag_files import BEST_EFFORT, STRING, BagFile
+from support.broken_files import FILE_DAMAGE, OTHERS, Kind, changed, cut, edited, zeroed_inside
 from support.split_bags import (
     ALL,
     PER_FILE,
     TOPIC,
-    read_metadata,
     split_bag,
     storage_files,
     time_of,
     word,
-    write_metadata,
 )
-
-LFS_POINTER = (
-    b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32\nsize 1234\n"
-)
-SECOND = list(range(PER_FILE, 2 * PER_FILE))  # numbers of the second file
-OTHERS = [number for number in ALL if number not in SECOND]
-
-
-class Kind(NamedTuple):
-    """A kind of recording.
-
-    Attributes:
-        make: creates it in a folder.
-        numbers: the messages that are read; more are allowed if ``at_least``.
-        damage: words of the damage that is reported; empty if none is.
-        at_least: whether a part of the damaged file may be read as well.
-    """
-
-    make: Callable[[Path], Path]
-    numbers: list[int]
-    damage: str = ""
-    at_least: bool = False
-
-
-def edited(edit: Callable[[Any], None], storage: str = "mcap") -> Callable[[Path], Path]:
-    """A split bag whose metadata is changed."""
-
-    def make(folder: Path) -> Path:
-        bag = split_bag(folder, storage)
-        content = read_metadata(bag)
-        edit(content)
-        write_metadata(bag, content)
-        return bag
-
-    return make
-
-
-def changed(
-    change: Callable[[Path], object],
-    index: int = 1,
-    storage: str = "mcap",
-    compression: str = "none",
-    metadata: bool = True,
-) -> Callable[[Path], Path]:
-    """A split bag of which one file is changed."""
-
-    def make(folder: Path) -> Path:
-        bag = split_bag(folder, storage, compression, metadata)
-        change(storage_files(bag)[index])
-        return bag
-
-    return make
-
-
-def emptied(file: Path) -> None:
-    file.write_bytes(b"")
-
-
-def zeroed(file: Path) -> None:
-    file.write_bytes(bytes(file.stat().st_size))
-
-
-def cut(file: Path) -> None:
-    os.truncate(file, int(file.stat().st_size * 0.8))
-
-
-def foreign(file: Path) -> None:
-    file.write_bytes(b"\xff\xd8\xff\xe0 a picture, not a bag " * 500)
-
-
-def pointer(file: Path) -> None:
-    file.write_bytes(LFS_POINTER)
-
-
-def zeroed_inside(file: Path) -> None:
-    """Zero a quarter of the file, as lost sectors are."""
-    data = bytearray(file.read_bytes())
-    start, length = int(len(data) * 0.45), len(data) // 4
-    data[start : start + length] = bytes(length)
-    file.write_bytes(data)
-
-
-def flipped(file: Path) -> None:
-    """Change one byte of the content."""
-    data = bytearray(file.read_bytes())
-    data[len(data) // 2] ^= 0x55
-    file.write_bytes(data)
-
-
-FILE_DAMAGE: dict[str, tuple[Callable[[Path], None], bool, str]] = {
-    "empty": (emptied, False, "0 bytes"),
-    "zeroed": (zeroed, False, "zeros|signature"),
-    "cut": (cut, True, ""),
-    "foreign": (foreign, False, "signature"),
-    "Git LFS pointer": (pointer, False, "git lfs pull"),
-}
 
 
 def live_sqlite(folder: Path, journal: str, rows: int = len(ALL), in_log: bool = False) -> Path:
@@ -293,7 +195,31 @@ def chunk_compressed(folder: Path) -> Path:
     return path
 
 
+def interleaved(folder: Path) -> Path:
+    """Two files of one bag, recorded at the same time."""
+    bag = folder / "talk"
+    bag.mkdir()
+    for index in range(2):
+        with BagFile(folder / f"talk_{index}") as file:
+            for number in ALL[index::2]:
+                file.write(TOPIC, STRING, number, word(number))
+        shutil.move(folder / f"talk_{index}/talk_{index}.mcap", bag)
+    return bag
+
+
+def file_of_another_bag(folder: Path) -> Path:
+    """A file beside those that metadata.yaml lists; `ros2 bag` ignores it as well."""
+    bag = split_bag(folder)
+    shutil.copy(storage_files(bag)[0], bag / "backup.mcap")
+    return bag
+
+
 FOLDER_KINDS: dict[str, Kind] = {
+    "listed file missing": Kind(changed(Path.unlink), OTHERS, "talk_1.mcap: it is missing"),
+    "files recorded at the same time": Kind(interleaved, ALL),
+    "file of another bag": Kind(file_of_another_bag, ALL),
+    "mcap named .db3": Kind(changed(lambda file: file.rename(file.with_suffix(".db3"))), ALL),
+    "sqlite3 named .mcap": Kind(changed(lambda file: file.rename(file.with_suffix(".mcap")), storage="sqlite3"), ALL),
     "sqlite3: killed in WAL mode": Kind(lambda f: live_sqlite(f, "wal", 15), ALL[:15]),
     "sqlite3: everything in the log": Kind(lambda f: live_sqlite(f, "wal", in_log=True), ALL),
     "sqlite3: killed, hot rollback journal": Kind(lambda f: live_sqlite(f, "delete", 15), ALL[:15]),

@@ -28,7 +28,7 @@ class Truth:
     """What a recording contains.
 
     Attributes:
-        intact: messages with their image, including swapped ones.
+        intact: complete messages, including swapped ones.
         missing, swapped, cut, noisy: damaged messages; of noisy ones, some bytes of the image are changed.
     """
 
@@ -40,7 +40,7 @@ class Truth:
 
 
 def damaged_recording(path: Path, portrait: NDArray[np.uint8], seconds: float, rate: int = 30) -> Truth:
-    """Write a bag of 1280x720 JPEG images in `FILES` files without metadata.yaml; the last file has no end.
+    """Write a bag of 1280x720 JPEG images in `FILES` files, of which the last is cut, without metadata.yaml.
 
     Of the messages, an eighth each is missing, cut and noisy, and an eighth is swapped with its neighbor.
     """
@@ -62,7 +62,8 @@ def damaged_recording(path: Path, portrait: NDArray[np.uint8], seconds: float, r
     writer.abort()  # releases its lock
     (path / "metadata.yaml").unlink()
     last = path / f"{path.name}_{FILES - 1}.mcap"
-    os.truncate(last, last.stat().st_size - 1000)  # without its index and footer
+    os.truncate(last, last.stat().st_size - 50_000)  # without its index and the end of its last message
+    truth.intact -= 1
     return truth
 
 

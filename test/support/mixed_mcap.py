@@ -8,7 +8,7 @@ from pathlib import Path
 from backports import zstd
 
 from support.bag_files import STRING
-from support.broken_bags import Kind, split_bag, storage_files
+from support.broken_files import Kind
 from support.mcap_records import (
     channel,
     chunk,
@@ -20,7 +20,7 @@ from support.mcap_records import (
     schema,
     statistics,
 )
-from support.split_bags import ALL, PER_FILE, TOPIC, time_of, word
+from support.split_bags import ALL, PER_FILE, TOPIC, split_bag, storage_files, time_of, word
 
 TEXT = "string data\n"
 OPENING = schema(1, STRING, "ros2msg", TEXT) + channel(1, 1, TOPIC)

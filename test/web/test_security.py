@@ -30,7 +30,7 @@ def server() -> Iterator[FaceServer]:
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
-@pytest.mark.parametrize("path", ["/api/health", "/api/model", "/metrics"])
+@pytest.mark.parametrize("path", ["/api/health", "/api/model", "/api/calibration", "/metrics"])
 @pytest.mark.parametrize(
     ("headers", "query", "status"),
     [
@@ -75,6 +75,13 @@ def test_the_page_and_the_description_require_no_token(server: FaceServer) -> No
         "/api/health",
         "/api/model",
         "/api/infer",
+        "/api/neutral",
+        "/api/calibration",
+        "/api/calibration.yaml",
+        "/api/calibration/steps",
+        "/api/calibration/steps/{name}",
+        "/api/calibration/finish",
+        "/api/phone",
         "/metrics",
     }
 
@@ -137,13 +144,21 @@ def test_an_unknown_host_is_refused(server: FaceServer, host: str, status: int) 
     assert answer.startswith(f"HTTP/1.1 {status} ".encode())
 
 
+def test_only_the_texture_transcoder_may_create_functions(server: FaceServer) -> None:
+    worker = get(server, "/assets/basis_worker.js").headers["Content-Security-Policy"]
+    assert "'unsafe-eval'" in worker
+    assert "default-src 'none'" in worker, "it can load nothing else"
+    for path in ("/assets/index.js", "/assets/Basis_worker.js", "/assets/basis_worker.js/"):
+        assert "'unsafe-eval'" not in get(server, path).headers["Content-Security-Policy"]
+
+
 def test_every_response_has_security_headers(server: FaceServer) -> None:
     for path in ("/", "/api/health", "/nothing", "/openapi.json"):
         headers = get(server, path).headers
         policy = headers["Content-Security-Policy"]
         assert "default-src 'self'" in policy
         assert "frame-ancestors 'none'" in policy
-        assert "unsafe" not in policy
+        assert "'unsafe-" not in policy
         assert not {"*", "ws:", "wss:", "http:", "https:"} & set(policy.replace(";", " ").split()), "no other host"
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Referrer-Policy"] == "no-referrer"

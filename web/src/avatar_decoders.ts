@@ -4,8 +4,6 @@ import type { WebGLRenderer } from "three";
 import type { GLTFLoader } from "three/examples/jsm/loaders/GLTFLoader.js";
 import dracoScript from "three/examples/jsm/libs/draco/gltf/draco_wasm_wrapper.js?url";
 import dracoBinary from "three/examples/jsm/libs/draco/gltf/draco_decoder.wasm?url";
-import basisScript from "three/examples/jsm/libs/basis/basis_transcoder.js?url";
-import "three/examples/jsm/libs/basis/basis_transcoder.wasm?url"; // loaded from the folder of the script
 
 const GLB_MAGIC = 0x46546c67;
 
@@ -37,8 +35,8 @@ export async function addDecoders(loader: GLTFLoader, data: ArrayBuffer, rendere
     loader.setMeshoptDecoder(MeshoptDecoder);
   }
   if (used.has("KHR_texture_basisu")) {
-    const { KTX2Loader } = await import("three/examples/jsm/loaders/KTX2Loader.js");
-    const ktx = new KTX2Loader().setTranscoderPath(resolved(basisScript).replace(/[^/]*$/, "")).detectSupport(renderer);
+    const { Ktx2 } = await import("./ktx2");
+    const ktx = new Ktx2().detectSupport(renderer);
     loader.setKTX2Loader(ktx);
     disposals.push(() => ktx.dispose());
   }

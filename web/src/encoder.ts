@@ -13,7 +13,7 @@ export class Encoder {
 
   constructor() {
     if (typeof OffscreenCanvas === "undefined") return;
-    this.worker = new Worker(new URL("./camera_encoder.ts", import.meta.url), { type: "module" });
+    this.worker = new Worker(new URL("./camera_encoder.ts", import.meta.url));
     this.worker.onmessage = ({ data }: MessageEvent<Encoded>) => this.finish(data);
     this.worker.onerror = (event) => {
       event.preventDefault();

@@ -101,6 +101,7 @@ export class FaceView {
     this.mesh.visible = true;
     this.wires.visible = wireframe;
     this.points.visible = this.lines.visible = mode === "landmarks" || !kit.model.triangles.length;
+    (this.wires.material as MeshBasicMaterial).opacity = overPicture ? 0.16 : 0.38;
     skin.opacity = wireframe ? 0.22 : 1;
     skin.colorWrite = !(wireframe && overPicture); // it only hides the lines behind it
     uniforms.dim.value = mode === "landmarks" && !overPicture ? 0.5 : 1;

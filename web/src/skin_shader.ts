@@ -89,8 +89,8 @@ outgoingLight *= dim;
 vec2 pictureAt = vPicture.xy / vPicture.z;
 float seen = pictureAmount * smoothstep(0.12, 0.5, vFacing) * step(0.0, vPicture.z);
 seen *= step(0.0, pictureAt.x) * step(pictureAt.x, 1.0) * step(0.0, pictureAt.y) * step(pictureAt.y, 1.0);
-// Not on teeth and lashes; the folds of the ear and of the nostrils hide one another, and the bust is clothed.
-float folds = smoothstep(0.068, 0.074, abs(vRest.x)) * smoothstep(0.070, 0.078, -vRest.z) * (1.0 - smoothstep(0.026, 0.036, vRest.y));
+// Not on teeth and lashes; the folds of the ears and of the nostrils hide one another.
+float folds = smoothstep(0.068, 0.074, abs(vRest.x)) * smoothstep(0.070, 0.078, -vRest.z) * (1.0 - smoothstep(0.026, 0.036, vRest.y)) * smoothstep(-0.07, -0.055, vRest.y);
 float nostrils = 1.0 - smoothstep(0.0, 0.35, vUpward + 0.35);
 seen *= (1.0 - inMouth) * (1.0 - 0.9 * folds) * (1.0 - nostrils);
 outgoingLight = mix(outgoingLight, texture2D(picture, pictureAt).rgb, seen);

@@ -193,9 +193,9 @@ def mediapipe_reader(task: Path, names: Sequence[str]) -> PersonReader:
     return read
 
 
-def open_mediapipe(task: Path, *, video: bool = True) -> MediapipeBlendshapes:
+def open_mediapipe(task: Path, *, video: bool = True, max_faces: int = 1) -> MediapipeBlendshapes:
     """MediaPipe's blendshapes, see `MediapipeBlendshapes`. Raises ConfigError if MediaPipe is not installed."""
     require_mediapipe("--task", "the comparison with MediaPipe", "to leave it out", solutions=False)
     from face_expr_ros.perception.landmarks.mediapipe_blendshapes import MediapipeBlendshapes
 
-    return MediapipeBlendshapes(task, video=video)
+    return MediapipeBlendshapes(task, video=video, max_faces=max_faces)

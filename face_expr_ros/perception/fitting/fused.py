@@ -24,10 +24,11 @@ from face_expr_ros.models.bundle import Bundle
 from face_expr_ros.perception.fitting.least_squares import LeastSquaresFitter
 from face_expr_ros.perception.fitting.tddfa import TddfaFitter
 
-# Yaw up to which only FaceMesh is used, and from which only the network is used: FaceMesh finds nearly every face up to
-# 30 degrees and half of those beyond 60.
-_FACEMESH_ONLY, _NETWORK_ONLY = math.radians(30), math.radians(75)
-_TURNING = math.radians(20)  # yaw from which the network runs in every frame: a fast head turns 15 degrees per frame
+# Yaw up to which only FaceMesh is used, and from which only the network is used: FaceMesh's far side becomes less
+# accurate than the network's beyond 20 degrees, and it finds only half of the faces beyond 60. Chosen, from seven pairs
+# whose errors differ by 1.5 percent, on the 400 development images of docs/evaluation.md.
+_FACEMESH_ONLY, _NETWORK_ONLY = math.radians(20), math.radians(70)
+_TURNING = math.radians(15)  # yaw from which the network runs in every frame: a fast head turns 15 degrees per frame
 _NETWORK_INTERVAL_NS = 200_000_000  # between runs of the network for a frontal face
 _MIN_CONFIDENCE = 0.5  # of the network; below it FaceMesh's landmarks, if any, are used alone
 _MAX_ROLL = math.radians(50)  # beyond it FaceMesh's landmarks, if any, are used alone: the network is trained up to 45

@@ -21,18 +21,22 @@ class MediapipeBlendshapes:
     Args:
         task: MediaPipe's face_landmarker.task.
         video: the images are frames of one video, and the face is tracked; otherwise they are unrelated.
+        max_faces: number of faces that FaceLandmarker searches for; only the first one is returned.
 
     Raises:
         ValueError: the file does not exist or cannot be read.
     """
 
-    def __init__(self, task: Path, *, video: bool = True) -> None:
+    def __init__(self, task: Path, *, video: bool = True, max_faces: int = 1) -> None:
         expected = f"expected MediaPipe's face_landmarker.task, got {str(task)!r}"
         if not task.is_file():
             raise ValueError(f"{expected}, which is not a file")
         mode = vision.RunningMode.VIDEO if video else vision.RunningMode.IMAGE
         options = vision.FaceLandmarkerOptions(
-            base_options=BaseOptions(model_asset_path=str(task)), running_mode=mode, output_face_blendshapes=True
+            base_options=BaseOptions(model_asset_path=str(task)),
+            running_mode=mode,
+            num_faces=max_faces,
+            output_face_blendshapes=True,
         )
         try:
             with native_output_hidden():

@@ -77,7 +77,7 @@ def guess_at(yaw: float, confidence: float) -> FaceFit:
 
 @pytest.mark.parametrize(
     ("yaw", "confidence", "trust"),
-    [(0, 0.9, 1.0), (29, 0.9, 1.0), (52.5, 0.9, 0.5), (-52.5, 0.9, 0.5), (76, 0.9, 0.0), (80, 0.4, 1.0)],
+    [(0, 0.9, 1.0), (19, 0.9, 1.0), (45, 0.9, 0.5), (-45, 0.9, 0.5), (71, 0.9, 0.0), (80, 0.4, 1.0)],
 )
 def test_the_weight_of_facemesh_decreases_with_yaw(yaw: float, confidence: float, trust: float) -> None:
     assert facemesh_weight(track_with(LANDMARKS), guess_at(yaw, confidence)) == pytest.approx(trust, abs=0.05)

@@ -2,7 +2,8 @@
 
 A regression on noisy grades shrinks towards the mean and underestimates strong movements. A curve, the same for both
 sides of the face, rescales each blendshape: ``scale * value + offset``, clipped to 0..1. It is fitted on held-out
-faces. Above a knee it is a straight line to 1 at 1, so that strong movements remain distinguishable.
+faces. Above a knee it is a straight line to 1 at 1, and near 0 a flat line, so that strong and weak movements remain
+distinguishable.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ _MOST, _MAX_ABSENT = 0.95, 0.15  # 95 % of the faces without the movement are to
 _CLEAR_GRADES = (1.5, 2.5)  # without strong grades, the mean of these is matched to two thirds
 _TWO_THIRDS = 2 / 3
 _MIN_COUNT = 4
-_MIN_CLEAR = 30  # copies of faces with a clear grade; with fewer, a curve would mainly amplify noise
+_MIN_CLEAR = 60  # copies of faces with a clear grade; with fewer, a curve would mainly amplify noise
 KNEE = 0.9
+TOE = 0.15  # slope where the line would be below 0, so that weak movements remain distinguishable
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class Curves:
     def __call__(self, values: FloatArray) -> FloatArray:
         """Calibrated values (n, E)."""
         bent = 1.0 - self.slope() * (1.0 - values)
-        return np.clip(np.minimum(values * self.scale + self.offset, bent), 0.0, 1.0)
+        straight = np.maximum(values * self.scale + self.offset, TOE * values)
+        return np.clip(np.minimum(straight, bent), 0.0, 1.0)
 
     def slope(self) -> FloatArray:
         """(E,) slopes of the straight lines above the knee, which reach 1 at 1."""

@@ -26,7 +26,7 @@ class FusionTraining:
         minimum=1, maximum=8,
     )  # fmt: skip
     folds: int = setting(5, "number of parts of the portraits; each network holds out another one", minimum=2)
-    steps: int = setting(1300, "number of batches for each network", minimum=1)
+    steps: int = setting(2000, "number of batches for each network", minimum=1)
     portraits: int = setting(64, "number of portraits per batch", minimum=2)
     renders: int = setting(20, "number of rendered faces per batch", minimum=2)
     learning_rate: float = setting(0.002, "learning rate after the warm-up", minimum=1e-6, maximum=1.0)

@@ -13,7 +13,7 @@ from face_expr_ros.perception.expression.alignment import FEATURES
 from face_expr_ros.perception.expression.fused import INPUTS
 from face_expr_ros.perception.expression.head import FEATURE_VERSION
 from face_expr_ros.perception.expression.patches import PARTS, SIDE
-from face_expr_ros.training.expression.graded.calibration import Curves
+from face_expr_ros.training.expression.graded.calibration import TOE, Curves
 from face_expr_ros.training.expression.graded.linear import PORTRAIT, RENDERED, SHARE, LinearPart, shares_of
 from face_expr_ros.training.expression.graded.loss import columns_of
 from face_expr_ros.training.expression.graded.network import VIEW, FusionNetwork
@@ -76,6 +76,7 @@ def _values(graph: Graph, network: FusionNetwork) -> str:
 def _calibrated(graph: Graph, values: str, curves: Curves) -> str:
     scaled = graph.node("Mul", values, graph.constant(curves.scale.astype(np.float32)))
     moved = graph.node("Add", scaled, graph.constant(curves.offset.astype(np.float32)))
+    straight = graph.node("Max", moved, graph.node("Mul", values, graph.constant(np.full(1, TOE, np.float32))))
     slope = curves.slope().astype(np.float32)
     bent = graph.node("Add", graph.node("Mul", values, graph.constant(slope)), graph.constant(1.0 - slope))
-    return clip(graph, graph.node("Min", moved, bent), 1.0)
+    return clip(graph, graph.node("Min", straight, bent), 1.0)
