@@ -43,7 +43,8 @@ def test_each_start_has_other_numbers_even_within_a_millisecond() -> None:
 
 def test_a_process_does_not_reuse_the_numbers_of_a_killed_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """The nodes are configured anew every 50 ms, and each finds a new face in every image at 200 Hz."""
-    now_ms, used = 1_700_000_000_000, set()
+    now_ms = 1_700_000_000_000
+    used: set[int] = set()
     monkeypatch.setattr(face_ids.time, "time_ns", lambda: now_ms * 1_000_000)
     for _process in range(3):
         monkeypatch.setattr(face_ids, "_last_start", 0)
