@@ -75,6 +75,10 @@ class Identities:
         """Whether an image with this stamp was published lately."""
         return stamp_ns in self._images
 
+    def latest_images(self) -> str:
+        """How many images are stored, and the stamps of the latest, for a message."""
+        return f"{len(self._images)} images are known, the latest are {list(self._images)[-3:]}"
+
     def disturb(self, until: float) -> None:
         """Until a time, and a little longer, persons may receive new ids."""
         self._disturbed = max(self._disturbed, until)
