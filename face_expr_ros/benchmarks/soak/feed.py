@@ -145,7 +145,8 @@ def main() -> int:
     try:
         _run(feed)
     except KeyboardInterrupt:
-        pass
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # a second one does not interrupt the cleanup
     finally:
         feed.destroy_node()
         rclpy.try_shutdown()
