@@ -17,7 +17,7 @@ from face_expr_ros.sources.synthetic import SyntheticSource
 
 RATE = 30.0  # Hz
 MAX_FACES = 10
-_COUNT = 60  # frames of the clip of one person
+CLIP_FRAMES = 60  # frames of the clip of one person
 FIELD_OF_VIEW = 45.0  # degrees, vertical
 _COLUMNS, _ROWS = 5, 2  # grid of the faces of a group
 _GROUP_COUNT = 20  # frames of the clip of a group
@@ -27,7 +27,7 @@ _TEXTURE_WIDTH = 256  # texels
 
 
 @cache
-def person(count: int = _COUNT) -> tuple[Frame, ...]:
+def person(count: int = CLIP_FRAMES) -> tuple[Frame, ...]:
     """Frames of 1280x720 with one person at `RATE`."""
     source = SyntheticSource(CameraConfig(field_of_view=FIELD_OF_VIEW))
     return tuple(source.at(number / RATE)[0] for number in range(count))

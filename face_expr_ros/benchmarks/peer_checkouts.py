@@ -32,8 +32,6 @@ class OpenSeeFace:
         ConfigError: the folder is not a checkout, or a module that it imports is not installed.
     """
 
-    spins = False
-
     def __init__(self, folder: Path, max_faces: int) -> None:
         models = folder / "models"
         _require("--openseeface", "OpenSeeFace", folder, ("tracker.py", "models/lm_model0_opt.onnx"))
@@ -65,7 +63,8 @@ class OpenSeeFace:
 class Tddfa:
     """3DDFA_V2 as its demo_video.py runs it with ``--onnx``: one face, 68 points, tracked without a confidence.
 
-    The first run converts the networks to ONNX next to their weights, as the demo does.
+    The first run converts the networks to ONNX next to their weights, as the demo does. With it in the
+    process, the CPU times of all trackers are about twice as high.
 
     Args:
         folder: checkout of github.com/cleardusk/3DDFA_V2 with its weights.
@@ -73,8 +72,6 @@ class Tddfa:
     Raises:
         ConfigError: the folder is not a checkout, or a module that it imports is not installed.
     """
-
-    spins = True  # its ONNX Runtime sessions have the default options
 
     def __init__(self, folder: Path) -> None:
         config = folder / "configs/mb1_120x120.yml"

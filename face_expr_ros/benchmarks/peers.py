@@ -8,7 +8,6 @@ of its time. All search for the same number of faces, because a tracker that has
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -17,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from face_expr_ros.benchmarks.clips import RATE, person, played
+from face_expr_ros.benchmarks.clips import CLIP_FRAMES, RATE, person, played
 from face_expr_ros.benchmarks.clock import Times
 from face_expr_ros.benchmarks.machine import machine
 from face_expr_ros.benchmarks.peer_checkouts import OpenSeeFace, Tddfa
@@ -35,13 +34,7 @@ WARM_UP = 30  # frames
 
 
 class Tracker(Protocol):
-    """A face tracker with state, called with the frames of one video.
-
-    Attributes:
-        spins: its threads use the processor for a while after a call, which must not be counted as CPU time of others.
-    """
-
-    spins: bool
+    """A face tracker with state, called with the frames of one video."""
 
     def __call__(self, frame: Frame) -> int:
         """Process a frame; returns the number of faces found."""
@@ -52,8 +45,6 @@ class Tracker(Protocol):
 
 class _Ours:
     """The pipeline: pose, shape and blendshapes; no mesh is drawn or published."""
-
-    spins = False
 
     def __init__(self, max_faces: int) -> None:
         default = PerceptionConfig()
@@ -68,8 +59,6 @@ class _Ours:
 
 class _FaceLandmarker:
     """MediaPipe's FaceLandmarker in video mode: landmarks and blendshapes."""
-
-    spins = False
 
     def __init__(self, task: Path, max_faces: int) -> None:
         self._landmarker = open_mediapipe(task, max_faces=max_faces)
@@ -114,8 +103,8 @@ def measure_peers(
 
     Returns:
         over_face_expr_ros: for each tracker the ratio of its median, p95 and mean CPU time to those of the pipeline.
-        frame_ms: milliseconds for each tracker (median, mean and p95 of the wall-clock time, mean CPU
-            time), and the number of measured frames with a face.
+        frame_ms: milliseconds for each tracker (median, mean and p95 of the wall-clock time, mean CPU time of all
+            threads of the process), and the number of measured frames with a face.
         source, frames; machine: see `machine`.
 
     Raises:
@@ -156,25 +145,13 @@ def _alternate(
         generator.shuffle(order)
         for name, tracker in order:
             found[name] += times[name].run(partial(tracker, frame)) > 0
-            if tracker.spins:
-                _wait_until_idle()
         count += 1
     return times, found, count
 
 
-def _wait_until_idle(window: float = 0.002, timeout: float = 0.2) -> None:
-    """Wait until this process uses less than a quarter of a core during ``window`` seconds."""
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        used = time.process_time()
-        time.sleep(window)
-        if time.process_time() - used < window / 4:
-            return
-
-
 def _frames(source: str, count: int) -> Iterator[Frame]:
     if source == "synthetic":
-        yield from played(person(), count)
+        yield from played(person(min(count, CLIP_FRAMES)), count)
         return
     field_of_view = PerceptionConfig().fitting.field_of_view
     with closing(open_source(CameraConfig(source=source, loop=False), warn=print)) as images:

@@ -82,6 +82,7 @@ def bench(peers: bool, quick: bool, frames: int | None, json_file: Path | None, 
     from face_expr_ros.benchmarks.table import table
 
     _check_peer_options(peers, **compared)
+    check_outputs([compared["task"], Path(compared["source"]).expanduser()], {"--json": json_file})
     result = _measure_peers(quick, frames, **compared) if peers else _measure_all(quick, frames)
     click.echo(table(result))
     write_json(json_file, result)

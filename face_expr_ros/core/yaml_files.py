@@ -70,7 +70,7 @@ def parse_yaml(text: str, model: type[Model], path: str, name: str = "") -> Mode
     Raises:
         ConfigError: the text is not valid YAML, contains itself, repeats a key, or does not fit the model.
     """
-    name = name or path
+    is_file, name = bool(name), name or path
     try:
         root = yaml.compose(text, yaml.SafeLoader)
         repeated = None if root is None else _repeated_key(root)
@@ -87,7 +87,7 @@ def parse_yaml(text: str, model: type[Model], path: str, name: str = "") -> Mode
         errors = error.errors(include_url=False)
         first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
         place = [part for part in first["loc"] if part != "[key]"]
-        line = "" if root is None or "\n" not in text.strip() else f", line {_line(root, place)}"
+        line = "" if root is None or not (is_file or "\n" in text.strip()) else f", line {_line(root, place)}"
         of_key = bool(first["loc"]) and first["loc"][-1] == "[key]"  # the value is the key itself
         raise ConfigError(f"{name}{line}: {_sentence(first, place[:-1] if of_key else place, model)}") from None
 

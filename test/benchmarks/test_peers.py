@@ -33,8 +33,6 @@ class Tracker:
 class Fake:
     """Finds a face in every second frame."""
 
-    spins = True
-
     def __init__(self, calls: list[str], name: str) -> None:
         self._calls, self._name, self._count = calls, name, 0
 

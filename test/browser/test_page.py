@@ -172,7 +172,7 @@ class TestPage:
             page.get_by_role("button", name="Start camera").click()
             until(page, "document.getElementById('notice').open")
             assert words in page.locator("#notice-text").inner_text()
-            page.get_by_role("button", name="OK").click()
+            page.get_by_role("button", name="OK", exact=True).click()
             until(page, "faceExpr.source === 'stream'")
         page.evaluate(original)
 

@@ -66,6 +66,7 @@ OVERWRITING = {
     "video --jsonl": ("video", "a.avi", "--jsonl", "a.avi"),
     "video --jsonl through a link": ("video", "a.avi", "--jsonl", "soft.avi"),
     "take --out": ("take", "a.avi", "--out", "folder/../talk/a.csv", "--portrait", "talk/a.csv"),
+    "bench --json": ("bench", "--peers", "--task", "a.png", "--json", "a.png"),
     "annotate OUT": ("annotate", "talk", "talk"),
     "annotate --json": ("annotate", "talk", "new", "--json", "talk/talk_0.mcap"),
     "annotate --json in place of the parameters": ("annotate", "talk", "new", "--params", "p.yaml", "--json", "p.yaml"),

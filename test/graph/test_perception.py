@@ -101,7 +101,7 @@ def test_the_pose_is_metric_only_with_a_valid_camera_info(client: PerceptionClie
         lambda status: "CameraInfo cannot be used" in status.message, "the problem", lambda: client.ask()
     )
     assert status.level == DiagnosticStatus.WARN
-    assert "with fx and fy above 0, got" in status.message
+    assert "with fx and fy of at least 1 pixel, got" in status.message
     client.send_info(GOOD_INFO, metric=True)
 
 

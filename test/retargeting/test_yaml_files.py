@@ -77,7 +77,7 @@ def test_a_path_may_begin_with_the_home_directory(tmp_path: Path, monkeypatch: p
     ("text", "words"),
     [
         ("", "mine.yaml: expected a mapping, got None"),
-        ("joint: {}", "unknown key 'joint', did you mean 'joints'?"),
+        ("joint: {}", "line 1: unknown key 'joint', did you mean 'joints'?"),
         ("joints: []", "joints: expected a mapping, got []"),
         ("joints: {}", "joints: expected at least 1 item, got {}"),
         ("joints: {neck: 3}", "joints.neck: expected a mapping, got 3"),

@@ -37,10 +37,19 @@ def value(states: tuple[FaceState, ...], name: str = "browInnerUp") -> float:
     return float(states[0].blendshapes.values[ARKIT_NAMES.index(name)])
 
 
+def store_neutral(server: FaceServer, faces: list[FaceState]) -> httpx.Response:
+    """Publish faces and store them as neutral; again where a busy machine took longer than faces are in view."""
+    for _ in range(10):
+        server.publish(faces, 0, None)
+        answer = call(server, "POST", "/api/neutral")
+        if answer.status_code != 409:
+            break
+    return answer
+
+
 def test_neutral_maps_what_a_face_shows_to_zero(server: FaceServer) -> None:
     face = make_state(browInnerUp=0.2)
-    server.publish([face], 0, None)
-    answer = call(server, "POST", "/api/neutral")
+    answer = store_neutral(server, [face])
     assert answer.json() == {"faces": 1, "message": "neutral expression stored for 1 face"}
     assert value(server.publish([face], 0, None)) == pytest.approx(0.0)
     assert value(server.publish([make_state(browInnerUp=0.6)], 0, None)) == pytest.approx(0.5)
@@ -57,8 +66,7 @@ def test_several_faces_keep_neutral_expressions_of_their_own(server: FaceServer)
     from dataclasses import replace
 
     faces = [make_state(browInnerUp=0.2), replace(make_state(browInnerUp=0.4), id="f2")]
-    server.publish(faces, 0, None)
-    assert call(server, "POST", "/api/neutral").json()["faces"] == 2
+    assert store_neutral(server, faces).json()["faces"] == 2
     assert [value((face,)) for face in server.publish(faces, 0, None)] == pytest.approx([0.0, 0.0])
     assert call(server, "GET", "/api/calibration").json()["neutral"] == {}
 
