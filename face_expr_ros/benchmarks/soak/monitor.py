@@ -177,7 +177,9 @@ class Monitor:
             faces = [_sighting(face) for face in message.faces]
             # Without faces it may be the message that removes all of them, which belongs to no image.
             if faces and self.counts[f"{namespace} images"] and not identities.has_image(stamp):
-                self.violations[f"{namespace} faces", "header.stamp: expected that of an image"] += 1
+                rule = f"{namespace} faces", "header.stamp: expected that of an image"
+                self.violations[rule] += 1
+                self.examples.setdefault(rule, f"{rule[1]}, got {stamp}; {identities.latest_images()}")
             identities.check(stamp, faces, received)
 
     def _spin(self) -> None:

@@ -16,8 +16,9 @@ from typing import Any
 import cv2
 import numpy as np
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import JointState
+from sensor_msgs.msg import Image, JointState, PointCloud2
 from trajectory_msgs.msg import JointTrajectory
+from visualization_msgs.msg import Marker
 
 from face_expr_ros.benchmarks.soak.clients import Browsers, PacketReceivers
 from face_expr_ros.benchmarks.soak.disk import SmallDisk
@@ -29,7 +30,7 @@ from face_expr_ros.benchmarks.soak.people import render_people
 from face_expr_ros.benchmarks.soak.processes import NodeProcess
 from face_expr_ros.benchmarks.soak.records import Records
 from face_expr_ros.benchmarks.soak.sim_time import SimTime
-from face_expr_ros.msg import FaceArray
+from face_expr_ros.msg import FaceArray, FaceEvent, FaceExpression, FaceModel, FacePose, FaceShape
 from face_expr_ros.ros.hri_messages import hri_types
 from face_expr_ros.ros.transforms import transform_message_type
 
@@ -37,6 +38,12 @@ CAMERAS = ("/front", "/rear")  # with feeds; /room has the package's camera node
 RECOVERY = 120.0  # seconds within which every output must be published again after a fault
 START = 180.0  # seconds within which all outputs must be published after the start
 _BROWSERS = 4
+_FILL = 5.0  # seconds for which all outputs are subscribed at the start
+# Outputs of perception that the bridges do not subscribe to.
+OUTPUTS: Mapping[str, type[Any]] = {
+    "pose": FacePose, "shape": FaceShape, "expression": FaceExpression, "face_events": FaceEvent,
+    "face_model": FaceModel, "mesh_cloud": PointCloud2, "mesh_markers": Marker, "annotated": Image,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -98,6 +105,16 @@ class World:
             if self.monitor.until(lambda last=time_of_output: last() > 0.0, START) is None:  # type: ignore[misc]
                 self.processes[name].check()
                 self.records.problem(f"{name}: no output within {START:g} s after the start")
+        self._subscribe_once()
+
+    def _subscribe_once(self) -> None:
+        """Fill the queues of all publishers: those of large messages take megabytes when they are first subscribed."""
+        labels = [f"{namespace}/{topic}" for namespace in (*CAMERAS, "/room") for topic in OUTPUTS]
+        for label in labels:
+            self.monitor.watch(label, OUTPUTS[label.rpartition("/")[2]], label)
+        time.sleep(_FILL)
+        for label in labels:
+            self.monitor.unwatch(label)
 
     def close(self) -> None:
         """Stop all processes, which must end with status 0, and all clients."""
@@ -167,7 +184,7 @@ class World:
             {"protocol": name, "host": host, "port": port, "rate": 10.0} for name, port in self.packets.ports.items()
         ]
         (self.folder / "avatars.yaml").write_text(json.dumps({"targets": targets}), encoding="utf-8")
-        small = {"output.mesh_detail": "facemesh", "landmarks.max_faces": 3}
+        small = {"output.mesh_detail": "decimated", "landmarks.max_faces": 3}
         parameters = {
             "/**/perception": {"ros__parameters": small},
             "/rear/perception": {"ros__parameters": {"image_transport": "compressed"}},
