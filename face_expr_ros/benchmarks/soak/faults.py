@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from face_expr_ros.benchmarks.soak import services
 from face_expr_ros.benchmarks.soak.images import CAMERA_INFOS, INVALID, VALID
 from face_expr_ros.benchmarks.soak.stamps import STAMPS
-from face_expr_ros.benchmarks.soak.world import CAMERAS, OUTPUTS, World
+from face_expr_ros.benchmarks.soak.world import CAMERAS, LATEST, OUTPUTS, World
 
 RATES = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 200.0)  # Hz
 _FAST = 200.0  # Hz, of the images during lifecycle transitions
@@ -111,7 +111,7 @@ def subscribers(world: World, rng: random.Random) -> None:
     world.records.fault("subscribers", camera=namespace)
     chosen = rng.sample(sorted(OUTPUTS), rng.randint(1, 5))
     for topic in chosen:
-        world.monitor.watch(topic, OUTPUTS[topic], f"{namespace}/{topic}")
+        world.monitor.watch(topic, OUTPUTS[topic], f"{namespace}/{topic}", LATEST)
     time.sleep(rng.uniform(1.0, 4.0))
     for topic in chosen:
         world.monitor.unwatch(topic)
@@ -171,8 +171,7 @@ def guest(world: World, rng: random.Random) -> None:
         world.records.take_problems({process.name: process})
         del world.processes[process.name]
     del world.outputs[perception.name]
-    for topic in ("images", "faces"):
-        world.monitor.unwatch(f"{namespace} {topic}")
+    world.monitor.unwatch_camera(namespace)
 
 
 def clock(world: World, rng: random.Random) -> None:

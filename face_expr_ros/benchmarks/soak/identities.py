@@ -109,4 +109,8 @@ class Identities:
         self.changes += 1
         gap = abs(seen.stamp_ns - last.stamp_ns) * 1e-9
         if gap <= _CONTINUOUS and seen.time - self._disturbed > _SETTLED:
-            self.wrong.append(f"person {person}, who stayed in view, was {last.id} and is now {face_id}")
+            self.wrong.append(
+                f"person {person}, who stayed in view, was {last.id} and is now {face_id}; the results are "
+                f"{seen.time - last.time:.2f} s and their images {gap:.2f} s apart, the last fault was "
+                f"{seen.time - self._disturbed:.1f} s before"
+            )

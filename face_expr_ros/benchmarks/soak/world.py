@@ -36,9 +36,10 @@ from face_expr_ros.ros.transforms import transform_message_type
 
 CAMERAS = ("/front", "/rear")  # with feeds; /room has the package's camera node
 RECOVERY = 120.0  # seconds within which every output must be published again after a fault
-START = 180.0  # seconds within which all outputs must be published after the start
+START = 600.0  # seconds within which all outputs must be published after the start
+LATEST = 1  # depth of subscriptions of meshes and images: the monitor does not fall behind when it is slow
 _BROWSERS = 4
-_FILL = 5.0  # seconds for which all outputs are subscribed at the start
+_FILL = 3.0  # seconds for which all outputs of a camera are subscribed at the start
 # Outputs of perception that the bridges do not subscribe to.
 OUTPUTS: Mapping[str, type[Any]] = {
     "pose": FacePose, "shape": FaceShape, "expression": FaceExpression, "face_events": FaceEvent,
@@ -109,12 +110,12 @@ class World:
 
     def _subscribe_once(self) -> None:
         """Fill the queues of all publishers: those of large messages take megabytes when they are first subscribed."""
-        labels = [f"{namespace}/{topic}" for namespace in (*CAMERAS, "/room") for topic in OUTPUTS]
-        for label in labels:
-            self.monitor.watch(label, OUTPUTS[label.rpartition("/")[2]], label)
-        time.sleep(_FILL)
-        for label in labels:
-            self.monitor.unwatch(label)
+        for namespace in (*CAMERAS, "/room"):
+            for topic, kind in OUTPUTS.items():
+                self.monitor.watch(f"{namespace}/{topic}", kind, f"{namespace}/{topic}", LATEST)
+            time.sleep(_FILL)
+            for topic in OUTPUTS:
+                self.monitor.unwatch(f"{namespace}/{topic}")
 
     def close(self) -> None:
         """Stop all processes, which must end with status 0, and all clients."""
@@ -214,13 +215,14 @@ class World:
 
     def _add_bridges(self) -> None:
         remote = {"prefix": self.link.command if self.link else ()}
-        head = {"output": "both", "rate": 20.0}
+        rate = min(20.0, max(5.0, 2.5 * self.settings.rate))
+        head = {"output": "both", "rate": rate}
         front = ("--ros-args", "-r", "__ns:=/front")
         self.add("head_control", "nodes.head_control", *front, *_parameters(head), **remote)
         avatars = {"targets": str(self.folder / "avatars.yaml")}
         self.add("avatar_bridge", "nodes.avatar_bridge", *front, *_parameters(avatars), **remote)
         self.outputs["avatar_bridge"] = lambda: self.packets.last
-        simulated = {"use_sim_time": True, "rate": 10.0}
+        simulated = {"use_sim_time": True, "rate": max(5.0, rate / 2)}
         self.add("simulated head", "nodes.head_control", "--ros-args", "-r", "__ns:=/rear", *_parameters(simulated))
         port = _free_port()
         self.add("web_bridge", "nodes.web_bridge", *front, *_parameters({"port": port}))
