@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from support.paths import ROOT
 
+from face_expr_ros.benchmarks.soak.message_rules import violations
 from face_expr_ros.core.geometry import pinhole_camera, rotation_from_euler
 from face_expr_ros.core.types import FloatArray, Pose
 from face_expr_ros.models.bundle import open_face_model
@@ -77,11 +79,20 @@ class Graph:
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self.node)
         self._clients: dict[str, Any] = {}
+        self.violations: Counter[str] = Counter()
 
     def listen(self, kind: type[Any], topic: str, qos: Any = 10) -> list[Any]:
-        """Subscribe to a topic; the returned list is filled with its messages in order of arrival."""
+        """Subscribe to a topic; the returned list is filled with its messages in order of arrival.
+
+        Messages that violate `message_rules` are counted; the fixture fails if there are any.
+        """
         received: list[Any] = []
-        self.node.create_subscription(kind, topic, received.append, qos)
+
+        def receive(message: Any) -> None:
+            received.append(message)
+            self.violations.update(f"{topic}: {sentence}" for sentence in violations(message))
+
+        self.node.create_subscription(kind, topic, receive, qos)
         return received
 
     def until(self, done: Callable[[], Any], what: str, each: Callable[[], Any] | None = None) -> None:
@@ -169,6 +180,7 @@ def graph(ros: None) -> Iterator[Graph]:
     result = Graph("test")
     yield result
     result.close()
+    assert not result.violations
 
 
 @pytest.fixture

@@ -27,13 +27,15 @@ class Sample:
 
     Attributes:
         t: seconds of the monotonic clock.
-        memory: resident memory, MB.
+        memory: resident private memory, MB.
+        shared: resident shared memory, MB: mostly the segments of Fast DDS, which fill up to their size of 32 MB each.
         threads, files: numbers of threads and of open file descriptors.
         cpu: CPU time since the start of the process, seconds.
     """
 
     t: float
     memory: float
+    shared: float
     threads: int
     files: int
     cpu: float
@@ -157,7 +159,8 @@ class NodeProcess:
         try:
             files = len(os.listdir(f"/proc/{pid}/fd"))
             threads = len(os.listdir(f"/proc/{pid}/task"))
-            sample = Sample(now, memory_mb(pid, "VmRSS"), threads, files, cpu_seconds(pid))
+            private, shared = memory_mb(pid, "RssAnon"), memory_mb(pid, "RssShmem")
+            sample = Sample(now, private, shared, threads, files, cpu_seconds(pid))
         except OSError:  # it has just exited
             return None
         self.runs[-1].samples.append(sample)

@@ -17,6 +17,9 @@ _SWINGS = 3  # number of swings in alternating directions that make a gesture: o
 # Duration of a swing, half a period, in seconds. Slower motion is a change of direction, faster motion is noise.
 _MIN_SWING_TIME, _MAX_SWING_TIME = 0.08, 0.6
 _START = 0.2  # fraction of the minimum swing at which the first swing begins
+# Shortly before a gesture the head is still about its axis: for _REST_TIME in the last _BEFORE seconds it turns by less
+# than this fraction of the minimum swing. The steps of a walk are swings as well, but without a rest before them.
+_REST_TIME, _BEFORE, _REST = 0.4, 1.3, 0.5
 _DOMINANCE = 1.8  # minimum ratio of the swings about the axis of the gesture to the range about each other axis
 # Measured on rendered heads: the rotation that the fit reports for a rotation of the head about each axis. Part of a
 # change of pitch is fitted as a change of shape and position.
@@ -132,13 +135,15 @@ class HeadGestures:
 
     def _remember(self, t: float) -> None:
         self._past.append((t, self._angles))
-        while t - self._past[0][0] > _SWINGS * _MAX_SWING_TIME:
+        while t - self._past[0][0] > _SWINGS * _MAX_SWING_TIME + _BEFORE:
             self._past.popleft()
 
     def _gesture(self, kind: str, t: float) -> FaceEvent | None:
         swings = self._swings[kind]
         begin = swings.begin(self._min_swing)
         if begin is None or swings.is_reported or not self._is_dominant(_AXES[kind], begin):
+            return None
+        if not self._had_rest(_AXES[kind], begin):
             return None
         swings.is_reported = True
         return FaceEvent(kind, t - begin)
@@ -149,6 +154,18 @@ class HeadGestures:
         ranges = np.ptp(angles, axis=0)
         others = np.delete(ranges, axis)
         return bool(ranges[axis] >= _DOMINANCE * others.max())
+
+    def _had_rest(self, axis: int, begin: float) -> bool:
+        """Whether the head was still about this axis for a while before ``begin``."""
+        past = [(time, angles[axis]) for time, angles in self._past if begin - _BEFORE <= time <= begin]
+        times, angles = np.array(past).T
+        for first in range(len(times)):
+            last = np.searchsorted(times, times[first] + _REST_TIME)
+            if last == len(times):
+                return False
+            if np.ptp(angles[first : last + 1]) <= _REST * self._min_swing:
+                return True
+        return False
 
     def state_dict(self) -> dict[str, Any]:
         """The state between two frames."""
