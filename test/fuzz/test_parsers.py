@@ -18,7 +18,7 @@ TURN = 3.0  # seconds for each parser and turn with --minutes
 
 @pytest.mark.parametrize("name", PARSERS)
 def test_damaged_input_is_read_or_refused(name: str, tmp_path: Path) -> None:
-    read, seeds, file = PARSERS[name]
+    read, seeds, file, is_slow = PARSERS[name]
     strategies: list[st.SearchStrategy[bytes]] = []
     for seed in seeds():
         read(seed, tmp_path / file)
@@ -26,7 +26,7 @@ def test_damaged_input_is_read_or_refused(name: str, tmp_path: Path) -> None:
         if seed.isascii():
             strategies.append(damaged_text(seed.decode()).map(str.encode))
 
-    @settings(suppress_health_check=list(HealthCheck))
+    @settings(suppress_health_check=list(HealthCheck), max_examples=settings().max_examples // (5 if is_slow else 1))
     @given(st.one_of(strategies))
     def check(data: bytes) -> None:
         read(data, tmp_path / file)
@@ -36,12 +36,12 @@ def test_damaged_input_is_read_or_refused(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", PARSERS)
 def test_mutated_input_is_read_or_refused(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    read, seeds, file = PARSERS[name]
+    read, seeds, file, is_slow = PARSERS[name]
     timed = bool(request.config.getoption("--minutes"))
     rng = random.Random() if timed else random.Random(1)
     valid = list(seeds())
     end, count = time.monotonic() + TURN, 0
-    while count < 100 or (timed and time.monotonic() < end):
+    while count < (20 if is_slow else 100) or (timed and time.monotonic() < end):
         data = mutated(rng.choice(valid), rng)
         try:
             read(data, tmp_path / file)

@@ -66,11 +66,13 @@ class Parser(NamedTuple):
         read: called with the bytes and an empty file name in a folder of its own.
         seeds: valid inputs.
         name: of the file.
+        is_slow: whether an input takes 10 ms and more, so that the tests use fewer.
     """
 
     read: Callable[[bytes, Path], None]
     seeds: Callable[[], Iterable[bytes]]
     name: str = "input"
+    is_slow: bool = False
 
 
 def _all_finite(value: Any) -> None:
@@ -256,8 +258,8 @@ PARSERS = {
     "parameter file": Parser(
         _file_of(lambda file: len(parameters_of(file)), ConfigError), lambda: [PARAMETERS.encode()], "params.yaml"
     ),
-    "mcap": Parser(_recording, lambda: _recorded("mcap", ""), "talk_0.mcap"),
-    "sqlite3": Parser(_recording, lambda: _recorded("sqlite3", ""), "talk_0.db3"),
-    "metadata": Parser(_metadata, lambda: _recorded("mcap", "metadata.yaml"), "metadata.yaml"),
+    "mcap": Parser(_recording, lambda: _recorded("mcap", ""), "talk_0.mcap", is_slow=True),
+    "sqlite3": Parser(_recording, lambda: _recorded("sqlite3", ""), "talk_0.db3", is_slow=True),
+    "metadata": Parser(_metadata, lambda: _recorded("mcap", "metadata.yaml"), "metadata.yaml", is_slow=True),
     "pickled arrays": Parser(_weights, _pickles),
 }  # fmt: skip
