@@ -36,7 +36,13 @@ from face_expr_ros.training.expression.samples import mirror_indices
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
 
-pytest_plugins = ["support.bag_fixtures", "support.launch_stand_ins", "support.page_fixtures"]
+pytest_plugins = [
+    "support.bag_fixtures",
+    "support.launch_stand_ins",
+    "support.page_fixtures",
+    "support.timed_runs",
+]
+EXAMPLES_PER_TURN = 500  # of each test with --minutes, unless --examples is given
 RELEASED = ROOT.parent / "shared/models/3ddfa_v2"  # the files of 3DDFA_V2, on machines that have them
 PATIENCE = 60.0  # timeout of waits, seconds, with margin for a loaded machine
 ASK_AGAIN = 5.0  # seconds without a response after which a service is called again
@@ -45,11 +51,12 @@ ASK_AGAIN = 5.0  # seconds without a response after which a service is called ag
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fast", action="store_true", help="leave out live graphs, the browser and slow tests")
     parser.addoption("--examples", type=int, help="examples of each generative test, new in each run")
+    parser.addoption("--minutes", type=float, help="repeat the tests for this long, with new examples each time")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Isolate the ROS graph, provide enough shared memory for images, and filter warnings of dependencies."""
-    if examples := config.getoption("--examples"):
+    if examples := config.getoption("--examples") or (config.getoption("--minutes") and EXAMPLES_PER_TURN):
         settings.register_profile("random", deadline=None, max_examples=examples, database=None)
         settings.load_profile("random")
     if config.getoption("--fast"):
