@@ -62,6 +62,8 @@ def test_a_file_that_is_no_calibration_is_refused_before_the_work(
     verb: Verb, name: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     Path("calibration.yaml").write_text("version: 1\nblendshapes: {jawOpen: {gian: 2}}\n")
-    assert verb(name, "portrait.png" if name == "image" else "portrait.mp4", "--calibration", "calibration.yaml")[0] == 2
+    assert (
+        verb(name, "portrait.png" if name == "image" else "portrait.mp4", "--calibration", "calibration.yaml")[0] == 2
+    )
     assert "gian" in capfd.readouterr().err
     assert not Path("out.jsonl").exists()
