@@ -4360,7 +4360,7 @@ void main() {
 #ifdef SKIN
   const float isSkin = 1.0, inMouth = 0.0;
   diffuseColor.rgb = mix(diffuseColor.rgb, linear(texture2D(paint, vPaint.xy).rgb), vPaint.z);
-  float ragged = ${cf/(of[1]-of[0])} * (fract(floor(vRest.x * 700.0) * 0.618034) - 0.5);
+  float ragged = ${cf/(of[1]-of[0])} * (fract(dot(floor(vRest.xy * 700.0), vec2(0.754878, 0.569840))) - 0.5);
   vec2 hairs = texture2D(hairMap, vec2(vHair.x, vHair.y + ragged)).rg;
   float hair = vHair.z * hairs.r;
   diffuseColor.rgb = mix(diffuseColor.rgb, vec3(0.045, 0.030, 0.024) * (0.75 + 0.5 * hairs.g), 0.9 * hair);
