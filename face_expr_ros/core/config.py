@@ -27,9 +27,8 @@ class LandmarksConfig:
 class DetectionConfig:
     backend: str = setting(
         "blazeface",
-        "detection backend; blazeface (on LiteRT) and mediapipe (in MediaPipe up to 0.10.21) run the short-range "
-        "network and, where that is not confident, the full-range one; faceboxes needs the bundle 3ddfa_v2 and is "
-        "slower",
+        "detection backend; blazeface (LiteRT) and mediapipe (MediaPipe up to 0.10.21) run the short-range network "
+        "and, where that is not confident, the full-range one; faceboxes needs the bundle 3ddfa_v2 and is slower",
         choices=(
             "blazeface",
             "blazeface_short",
@@ -43,6 +42,9 @@ class DetectionConfig:
     confidence: float = setting(0.3, "minimum detection score", minimum=0.05, maximum=1.0)
     interval: float = setting(
         0.25, "detection interval while at least one face is tracked", unit="s", minimum=0.0, maximum=60.0
+    )
+    idle_interval: float = setting(
+        0.5, "detection interval after a second without a face; 0: every image", unit="s", minimum=0.0, maximum=60.0
     )
 
 

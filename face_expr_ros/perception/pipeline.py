@@ -89,7 +89,8 @@ class Pipeline:
         self._rotation = ImageRotation(config.image_rotation)
         self._detector = open_detector(config.detection, bundle.detector_path)
         self._tracker = Tracker(config.tracker, config.landmarks.max_faces, config.id_prefix, config.first_id)
-        self._scheduler = DetectionScheduler(self._detector, self._tracker, config.detection.interval)
+        intervals = config.detection.interval, config.detection.idle_interval
+        self._scheduler = DetectionScheduler(self._detector, self._tracker, *intervals)
         self._landmarks = open_landmarks(config.landmarks)
         self._fitter = open_fitter(config.fitting, bundle)
         self._depth = DepthScale(self.model)

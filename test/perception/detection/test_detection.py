@@ -23,7 +23,7 @@ from face_expr_ros.core.geometry import (
 from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.core.types import Detection, FloatArray, Pose, Roi
 from face_expr_ros.perception.detection import FaceDetector, faceboxes, open_detector
-from face_expr_ros.perception.detection.boxes import best_of, containment, cut_out, overlap, shrink
+from face_expr_ros.perception.detection.boxes import best_of, containment, cut_out, overlap, reduced, reduction, shrink
 from face_expr_ros.synthetic.scene import FaceRenderer
 
 CAMERA = pinhole_camera(640, 480, 45.0)
@@ -150,6 +150,25 @@ def test_overlap_is_relative_to_the_union_containment_to_the_smaller(other: Roi,
 def test_non_maximum_suppression_keeps_the_best_boxes() -> None:
     boxes = [Detection(Roi(x, 0, 10, 10), score, 0.0) for x, score in ((0, 0.5), (2, 0.9), (30, 0.4), (8, 0.7))]
     assert [detection.score for detection in best_of(boxes, 0.3)] == [0.9, 0.7, 0.4]
+
+
+@pytest.mark.parametrize(
+    ("size", "factor", "small"),
+    [
+        ((720, 1280), 1, (720, 1280)),
+        ((1080, 1920), 2, (540, 960)),
+        ((2160, 3841), 4, (540, 960)),
+        ((1, 3000), 3, (1, 1000)),
+    ],
+)
+def test_large_images_are_reduced_by_whole_factors(size: tuple[int, int], factor: int, small: tuple[int, int]) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    assert reduction(image, 1280) == factor
+    found = reduced(image, 1280)
+    assert found.shape == (*small, 3)
+    if size[0] >= factor:
+        assert found[0, 0] == pytest.approx(image[:factor, :factor].mean(axis=(0, 1)), abs=1)
+    assert (found is image) == (factor == 1)
 
 
 def test_shrinking_returns_the_scale_and_keeps_small_images() -> None:
