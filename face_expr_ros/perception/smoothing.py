@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from face_expr_ros.core.config import SmoothingConfig
-from face_expr_ros.core.geometry import quaternion_from_rotation, rotation_from_quaternion
+from face_expr_ros.core.rotations import quaternion_from_rotation, rotation_from_quaternion
 from face_expr_ros.core.types import Blendshapes, Face, FaceFit, FloatArray, Landmarks
 from face_expr_ros.perception.noise_level import NoiseLevel
 

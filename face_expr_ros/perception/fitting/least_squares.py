@@ -21,7 +21,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from scipy.linalg.blas import dsymv
 
 from face_expr_ros.core.config import FittingConfig
 from face_expr_ros.core.facemesh_regions import FITTED
@@ -245,7 +244,7 @@ class LeastSquaresFitter:
         gradient, bounded = self._equations.gradient(), POSE + self._shape_count
         gradient[POSE:bounded] += memory.inverse_variance() * (shape - memory.expected())
         gradient[bounded:] += self._prior @ expression
-        solution = problem(dsymv(1.0, normal.T, unknowns) - gradient, start=expression)  # .T: BLAS is column-major
+        solution = problem(normal @ unknowns - gradient, start=expression)
         vector, position, offset, coefficients = solution[:3], solution[3:6], float(solution[6]), solution[POSE:]
         rotation = cv2.Rodrigues(vector)[0] @ now.rotation
         return float(np.abs(vector).max()), _State(rotation, position, offset, coefficients)

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from face_expr_ros.core.config import FittingConfig
 from face_expr_ros.core.geometry import (
@@ -103,7 +102,7 @@ class TddfaFitter:
         parameters, logits, finite = self._predict(network_input(pixels, network.input_size))
         matrices = in_image(parameters, crops, network.input_size, camera.height, network.model_unit, network.origin)
         distortions = distortion(matrices[:, :, :3])
-        confidences = confidence_from(distortions) if logits is None else expit(logits)
+        confidences = confidence_from(distortions) if logits is None else _sigmoid(logits)
         valid = finite & np.isfinite(distortions)
         found = iter(self._fits(parameters[valid, POSE_COUNT:], matrices[valid], confidences[valid], camera))
         return [next(found) if is_valid else self._failed_fit(camera) for is_valid in valid]
@@ -148,3 +147,7 @@ class TddfaFitter:
             FaceFit(pose, shape, expression, residual, points, matrix, confidence)
             for pose, shape, expression, points, matrix, confidence in rows
         ]
+
+
+def _sigmoid(logits: FloatArray) -> FloatArray:
+    return 0.5 + 0.5 * np.tanh(0.5 * logits)  # does not overflow
