@@ -9,8 +9,8 @@ from setuptools import Extension, find_packages, setup
 # Not face_expr_ros/<folder>: face_expr_ros.msg is the Python package of the messages, which only a ROS build makes.
 DATA = {f"face_expr_ros.share.{name}": name for name in ("bfm", "config", "msg", "weights") if Path(name).is_dir()}
 DATA_FILES = [
-    "*.npz", "*.csv", "*.png", "*.yaml", "*.xml", "*.rviz", "*.onnx", "*.json", "*.msg", "*/*.yaml", "*/*.urdf",
-    "*/*.tflite", "*/*.npz", "*/NOTICE",
+    "*.npz", "*.csv", "*.png", "*.yaml", "*.xml", "*.rviz", "*.json", "*.msg", "*/*.yaml", "*/*.urdf",
+    "tddfa_*.onnx", "*.tflite", "*/*.tflite", "*/*.npz", "*/NOTICE",
     "*/*.csv", "*/*.jpg", "*/*/*.webp",
 ]  # fmt: skip
 KERNELS = [

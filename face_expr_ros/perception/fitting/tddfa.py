@@ -24,8 +24,8 @@ from face_expr_ros.core.ibug import apparent_turn
 from face_expr_ros.core.mirror import coefficient_mirror, mirrored_parameters
 from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.core.types import Camera, FaceFit, FloatArray, Frame, Pose, Roi, Track
+from face_expr_ros.models.batch_network import open_network
 from face_expr_ros.models.bundle import Bundle
-from face_expr_ros.models.onnx_session import OnnxNetwork
 from face_expr_ros.perception.fitting.tddfa_parameters import (
     POSE_COUNT,
     confidence_from,
@@ -53,7 +53,8 @@ class TddfaFitter:
                 f"fitting.backend tddfa: expected a bundle with a network, got {bundle.name!r}, which has none"
             )
         self._network = bundle.network
-        self._run = OnnxNetwork(self._network.path, [self._network.input_name], config.provider, config.threads)
+        path = self._network.path if config.provider == "cpu" else self._network.onnx_path or self._network.path
+        self._run = open_network(path, [self._network.input_name], config.provider, config.threads)
         model = bundle.model
         self._model = model
         self._mean68 = model.ibug_points(model.mean).astype(np.float64)
