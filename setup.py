@@ -14,7 +14,12 @@ DATA_FILES = [
     "*/*.csv", "*/*.jpg", "*/*/*.webp",
 ]  # fmt: skip
 KERNELS = [
-    Extension(".".join(source.with_suffix("").parts), [str(source)], extra_compile_args=["-O3"])
+    Extension(
+        ".".join(source.with_suffix("").parts),
+        [str(source)],
+        extra_compile_args=["-O3", "-g0"],
+        extra_link_args=["-Wl,--strip-all"],
+    )
     for source in sorted(Path("face_expr_ros/kernels").glob("_*.pyx"))
 ]
 

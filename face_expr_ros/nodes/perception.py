@@ -68,6 +68,7 @@ class PerceptionNode(LifecycleNode):
         self.release()
         try:
             self._processor = FrameProcessor(self, self.settings, self._topic)
+            release_freed_memory()  # what only loading needed
         except (BundleError, ConfigError, OSError) as error:
             self.failure = str(error)
         except Exception:  # rclpy does not log it
