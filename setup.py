@@ -9,12 +9,17 @@ from setuptools import Extension, find_packages, setup
 # Not face_expr_ros/<folder>: face_expr_ros.msg is the Python package of the messages, which only a ROS build makes.
 DATA = {f"face_expr_ros.share.{name}": name for name in ("bfm", "config", "msg", "weights") if Path(name).is_dir()}
 DATA_FILES = [
-    "*.npz", "*.csv", "*.png", "*.yaml", "*.xml", "*.rviz", "*.onnx", "*.json", "*.msg", "*/*.yaml", "*/*.urdf",
-    "*/*.tflite", "*/*.npz", "*/NOTICE",
+    "*.npz", "*.csv", "*.png", "*.yaml", "*.xml", "*.rviz", "*.json", "*.msg", "*/*.yaml", "*/*.urdf",
+    "tddfa_*.onnx", "*.tflite", "*/*.tflite", "*/*.npz", "*/NOTICE",
     "*/*.csv", "*/*.jpg", "*/*/*.webp",
 ]  # fmt: skip
 KERNELS = [
-    Extension(".".join(source.with_suffix("").parts), [str(source)], extra_compile_args=["-O3"])
+    Extension(
+        ".".join(source.with_suffix("").parts),
+        [str(source)],
+        extra_compile_args=["-O3", "-g0"],
+        extra_link_args=["-Wl,--strip-all"],
+    )
     for source in sorted(Path("face_expr_ros/kernels").glob("_*.pyx"))
 ]
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from face_expr_ros.core.geometry import FACE_FRAME, FACING_CAMERA
+from face_expr_ros.core.rotations import canonical_quaternion, rotation_from_quaternion
 from face_expr_ros.core.types import FloatArray
 
 FRAME_RATE = 30.0  # frames per second of VMD
@@ -92,8 +92,8 @@ class Keyframes:
 
 def head_motion(row: dict[str, Any]) -> tuple[list[float], list[float]]:
     """Position (3,) in meters and rotation (4,) as x, y, z, w of a row, in the axes that ``result`` names."""
-    rotation_face = Rotation.from_quat([row["qx"], row["qy"], row["qz"], row["qw"]]).as_matrix() @ FACE_FRAME.T
-    rotation = Rotation.from_matrix(FACING_CAMERA @ rotation_face).as_quat()
+    quaternion = np.array([row["qx"], row["qy"], row["qz"], row["qw"]])
+    rotation_face = rotation_from_quaternion(quaternion) @ FACE_FRAME.T
+    rotation = canonical_quaternion(FACING_CAMERA @ rotation_face)
     position: FloatArray = FACING_CAMERA @ np.array([row["x_m"], row["y_m"], row["z_m"]])
-    sign = -1.0 if rotation[3] < 0 else 1.0
-    return np.round(position, 6).tolist(), np.round(sign * rotation, 7).tolist()
+    return np.round(position, 6).tolist(), np.round(rotation, 7).tolist()

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from face_expr_ros.core.arkit import ARKIT_NAMES
 from face_expr_ros.core.geometry import FACE_FRAME
+from face_expr_ros.core.rotations import rotation_from_quaternion
 from face_expr_ros.core.types import Blendshapes, FloatArray
 from face_expr_ros.serialization.live_link_csv import DEFAULT_RATE, live_link_csv
 
@@ -58,5 +58,5 @@ def _blendshapes(row: Row) -> Blendshapes:
 
 def _rotation(row: Row) -> FloatArray:
     """(3, 3) from model axes to the camera frame."""
-    face_frame: FloatArray = Rotation.from_quat([row[name] for name in ("qx", "qy", "qz", "qw")]).as_matrix()
+    face_frame: FloatArray = rotation_from_quaternion(np.array([row[name] for name in ("qx", "qy", "qz", "qw")]))
     return np.asarray(face_frame @ FACE_FRAME.T)

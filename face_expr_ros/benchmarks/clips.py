@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -13,7 +14,9 @@ from numpy.typing import NDArray
 from face_expr_ros.core.config import CameraConfig
 from face_expr_ros.core.geometry import pinhole_camera
 from face_expr_ros.core.types import Frame
-from face_expr_ros.sources.synthetic import SyntheticSource
+
+if TYPE_CHECKING:
+    from face_expr_ros.sources.synthetic import SyntheticSource
 
 RATE = 30.0  # Hz
 MAX_FACES = 10
@@ -26,10 +29,17 @@ _CLOSE_UP = 27.0  # degrees, vertical field of view with which a face fills its 
 _TEXTURE_WIDTH = 256  # texels
 
 
+def _source(config: CameraConfig, texture_width: int | None = None) -> SyntheticSource:
+    """The rendering is imported when it is used, so that a measured process that only plays a clip is not larger."""
+    from face_expr_ros.sources.synthetic import SyntheticSource
+
+    return SyntheticSource(config) if texture_width is None else SyntheticSource(config, texture_width=texture_width)
+
+
 @cache
 def person(count: int = CLIP_FRAMES) -> tuple[Frame, ...]:
     """Frames of 1280x720 with one person at `RATE`."""
-    source = SyntheticSource(CameraConfig(field_of_view=FIELD_OF_VIEW))
+    source = _source(CameraConfig(field_of_view=FIELD_OF_VIEW))
     return tuple(source.at(number / RATE)[0] for number in range(count))
 
 
@@ -56,7 +66,7 @@ def _tiles(count: int) -> list[list[NDArray[np.uint8]]]:
     clips = []
     for seed in range(_IDENTITIES):
         config = CameraConfig(width=width, height=height, seed=seed, field_of_view=_CLOSE_UP)
-        source = SyntheticSource(config, texture_width=_TEXTURE_WIDTH)
+        source = _source(config, _TEXTURE_WIDTH)
         forward = [source.at(number / RATE)[0].image for number in range(count // 2 + 1)]
         clips.append([*forward, *forward[-2:0:-1]])
     return clips

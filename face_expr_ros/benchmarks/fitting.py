@@ -18,8 +18,8 @@ from face_expr_ros.core.config import CameraConfig, FittingConfig
 from face_expr_ros.core.face_model import BundleError
 from face_expr_ros.core.geometry import crop_from_landmarks, project, to_camera
 from face_expr_ros.core.types import Frame, Roi, Track
+from face_expr_ros.models.batch_network import open_network
 from face_expr_ros.models.bundle import Bundle, open_bundle, open_face_model
-from face_expr_ros.models.onnx_session import OnnxNetwork
 from face_expr_ros.perception.fitting.tddfa import TddfaFitter
 from face_expr_ros.sources.synthetic import SyntheticSource
 
@@ -46,7 +46,7 @@ def _measure_networks(config: FittingConfig) -> dict[str, Any]:
     if bundle is None or bundle.network is None:
         return {"tddfa_bundle": f"none: {'; '.join(reasons)}"}
     fitter = TddfaFitter(config, bundle)
-    network = OnnxNetwork(bundle.network.path, [bundle.network.input_name], config.provider, config.threads)
+    network = open_network(bundle.network.path, [bundle.network.input_name], config.provider, config.threads)
     frame, crop = _rendered()
     fitter_ms, network_ms = {}, {}
     for faces in FACES:

@@ -41,8 +41,16 @@ BUILD = "run ./run build, or colcon build and source install/setup.bash"
 IMPORTS = (
     ("cv2", ("opencv-contrib-python", "opencv-python", "opencv-python-headless"), INSTALL),
     ("ai_edge_litert", ("ai-edge-litert",), INSTALL),
-    ("onnxruntime", ("onnxruntime",), INSTALL),
     ("face_expr_ros.kernels.rasterizer", (), BUILD),
+)
+# Module, distributions, what needs it.
+OPTIONAL_IMPORTS = (
+    ("scipy", ("scipy",), "the synthetic camera, fetch-models, evaluate and train"),
+    (
+        "onnxruntime",
+        ("onnxruntime", "onnxruntime-gpu"),
+        "networks in ONNX files: the bundle 3ddfa_v2, fitting on a GPU",
+    ),
 )
 # Of the nodes, and of the verbs demo, calibrate, replay and bench.
 ROS_IMPORTS = (
@@ -92,6 +100,7 @@ def examine(*, probe: bool = True) -> Report:
     findings = [
         Finding("ok", "Python", platform.python_version()),
         *(examine_import(*entry) for entry in IMPORTS),
+        *(examine_optional(*entry) for entry in OPTIONAL_IMPORTS),
         examine_backends(),
         *(bundle_finding(name, state) for name, state in bundles.items()),
         examine_cameras(Path("/dev")),
@@ -103,7 +112,7 @@ def examine(*, probe: bool = True) -> Report:
         "backends": {"landmarks": LandmarksConfig().backend, "detection": DetectionConfig().backend},
         "litert": version("ai-edge-litert"),
         "mediapipe": version("mediapipe"),
-        "onnxruntime": version("onnxruntime"),
+        "onnxruntime": version("onnxruntime", "onnxruntime-gpu"),
         "bundles": bundles,
     }
     return Report(tuple(findings), values)
@@ -154,6 +163,13 @@ def examine_import(module: str, distributions: tuple[str, ...], advice: str) -> 
     except Exception as error:  # a broken installation can raise anything
         return Finding("problem", module, f"cannot be imported ({error}); {advice}")
     return Finding("ok", module, version(*distributions) or "can be imported")
+
+
+def examine_optional(module: str, distributions: tuple[str, ...], users: str) -> Finding:
+    """Check for a module that only some uses need, without importing it."""
+    if importlib.util.find_spec(module) is None:
+        return Finding("note", module, f"not installed; only needed by {users}: pip install {distributions[0]}")
+    return Finding("ok", module, version(*distributions) or "installed")
 
 
 def examine_backends() -> Finding:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from face_expr_ros.core.lens import is_distorted, magnification, project_lens, undistort_lens
+from face_expr_ros.core.rotations import about_axis, quaternion_from_rotation
 from face_expr_ros.core.types import Camera, FloatArray, Pose, Roi
 from face_expr_ros.kernels.boxes import bounds
 
@@ -83,43 +83,13 @@ def euler_angles(rotation: FloatArray) -> tuple[float, float, float]:
 
 def rotation_from_euler(yaw: float, pitch: float, roll: float) -> FloatArray:
     """The inverse of :func:`euler_angles`: (3, 3) from model axes to the camera frame; angles in radians."""
-    rotation: FloatArray = FACING_CAMERA @ Rotation.from_euler("XYZ", [-pitch, -yaw, -roll]).as_matrix()
+    rotation: FloatArray = FACING_CAMERA @ about_axis(0, -pitch) @ about_axis(1, -yaw) @ about_axis(2, -roll)
     return rotation
 
 
 def face_frame_quaternion(rotation: FloatArray) -> FloatArray:
     """Orientation x, y, z, w of REP-155's face frame in the camera frame."""
     return quaternion_from_rotation(rotation @ FACE_FRAME)
-
-
-def quaternion_from_rotation(rotation: FloatArray) -> FloatArray:
-    """The quaternion x, y, z, w of a proper rotation (3, 3); the one whose largest component is positive.
-
-    Shepperd, "Quaternion from rotation matrix", 1978. Equals ``Rotation.from_matrix(rotation).as_quat()`` up to the
-    sign in a tenth of the time, most of which SciPy spends on checking the matrix.
-    """
-    m = rotation.tolist()
-    trace = m[0][0] + m[1][1] + m[2][2]
-    i = 0 if m[0][0] >= max(m[1][1], m[2][2]) else 1 if m[1][1] >= m[2][2] else 2
-    if trace >= m[i][i]:
-        found = [m[2][1] - m[1][2], m[0][2] - m[2][0], m[1][0] - m[0][1], 1.0 + trace]
-    else:
-        j, k = (i + 1) % 3, (i + 2) % 3
-        found = [0.0, 0.0, 0.0, m[k][j] - m[j][k]]
-        found[i], found[j], found[k] = 1.0 - trace + 2.0 * m[i][i], m[j][i] + m[i][j], m[k][i] + m[i][k]
-    quaternion = np.array(found)
-    normalized: FloatArray = quaternion / math.sqrt(quaternion @ quaternion)
-    return normalized
-
-
-def rotation_from_quaternion(quaternion: FloatArray) -> FloatArray:
-    """The rotation (3, 3) of a quaternion x, y, z, w of any length but 0: the inverse of `quaternion_from_rotation`."""
-    x, y, z, w = (quaternion * math.sqrt(2.0 / (quaternion @ quaternion))).tolist()
-    return np.array([
-        [1.0 - y * y - z * z, x * y - z * w, x * z + y * w],
-        [x * y + z * w, 1.0 - x * x - z * z, y * z - x * w],
-        [x * z - y * w, y * z + x * w, 1.0 - x * x - y * y],
-    ])  # fmt: skip
 
 
 def weak_perspective(pose: Pose, camera: Camera) -> FloatArray:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from face_expr_ros.core.geometry import FACING_CAMERA
 from face_expr_ros.core.head_axes import head_rotation
@@ -34,7 +33,10 @@ class TakeFrame:
 Take = list[TakeFrame]  # of one face, with increasing stamps
 
 
-def head_motion(take: Take) -> tuple[FloatArray, Rotation]:
-    """Positions (n, 3) relative to the first one in meters, and n rotations, in model axes; see `head_rotation`."""
+def head_motion(take: Take) -> tuple[FloatArray, FloatArray]:
+    """Positions (n, 3) relative to the first one in meters, and rotations (n, 3, 3), in model axes.
+
+    See `head_rotation`.
+    """
     positions = np.array([FACING_CAMERA @ frame.position for frame in take])
-    return positions - positions[0], Rotation.from_matrix([head_rotation(frame.rotation) for frame in take])
+    return positions - positions[0], np.array([head_rotation(frame.rotation) for frame in take])

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from face_expr_ros.kernels import rasterizer
 
@@ -76,9 +74,14 @@ def pack(
 
 def islands(triangles: NDArray, count: int) -> NDArray:
     """(count,) index of the island of each uv point; triangles: (T, 3)."""
-    edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]]])
-    graph = coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
-    return connected_components(graph, directed=False)[1]
+    lowest = np.arange(count)  # of the points known to be in the island of each point
+    while True:
+        before, at_corners = lowest.copy(), lowest[triangles].min(axis=1)
+        for corner in range(3):
+            np.minimum.at(lowest, triangles[:, corner], at_corners)
+        lowest = lowest[lowest]
+        if np.array_equal(lowest, before):
+            return np.unique(lowest, return_inverse=True)[1]
 
 
 def _shelves(boxes: NDArray, first: int) -> tuple[NDArray, float]:

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.facemesh_topology import facemesh_triangles
@@ -75,7 +74,15 @@ def distances(points: Floats, vertices: Floats, triangles: Integers) -> Floats:
     """(n,) distances of points (n, 3) to the nearest triangle, among those with the nearest centers, meters."""
     corners = vertices[triangles]
     near = min(_NEAR, len(triangles))
-    _, candidates = cKDTree(corners.mean(axis=1)).query(points, range(1, near + 1))
+    centers = corners.mean(axis=1)
+    blocks = np.array_split(points, len(points) // 256 + 1)
+    return np.concatenate([_to_nearest(block, corners, centers, near) for block in blocks])
+
+
+def _to_nearest(points: Floats, corners: Floats, centers: Floats, near: int) -> Floats:
+    """(n,) distances of points (n, 3) to the nearest of the triangles (T, 3, 3) with the nearest centers (T, 3)."""
+    squared = sum((points[:, k, None] - centers[None, :, k]) ** 2 for k in range(3))
+    candidates = np.argpartition(squared, near - 1, axis=1)[:, :near]
     return np.min([_to_triangles(points, corners[candidates[:, rank]]) for rank in range(near)], axis=0)
 
 

@@ -21,8 +21,8 @@ from face_expr_ros.core.types import Face, FloatArray, Frame
 from face_expr_ros.drawing import surface
 from face_expr_ros.drawing.line_drawing import Image
 from face_expr_ros.drawing.modes import require_surface
-from face_expr_ros.drawing.projection import vertex_normals
 from face_expr_ros.drawing.uv_texture import face_texture, texture_layout, vertex_colors
+from face_expr_ros.kernels.surface import vertex_normals
 
 ENDINGS = {"obj": (".obj", ".mtl", "_texture.png"), "ply": (".ply",)}  # of the names of the written files
 _TEXTURE_WIDTH = 1024  # texels
@@ -91,7 +91,7 @@ def write_obj(stem: Path, vertices: FloatArray, model: MorphableModel, texture: 
     """
     obj, mtl, png = (stem.with_name(stem.name + end) for end in ENDINGS["obj"])
     solid, layout = surface.whole(model), texture_layout(model, texture.shape[1])
-    normals = vertex_normals(vertices, solid.mesh.triangles, solid.corners)
+    normals = vertex_normals(vertices, solid.mesh.triangles)
     corners = np.stack([solid.mesh.triangles, layout.uv_triangles, solid.mesh.triangles], axis=-1) + 1
     parts = [
         [f"# {_COMMENT}", f"mtllib {mtl.name}", "usemtl face", "s 1"],
@@ -118,7 +118,7 @@ def write_ply(path: Path, vertices: FloatArray, model: MorphableModel, colors: N
         colors: (V, 3) blue, green, red.
     """
     solid = surface.whole(model)
-    normals = vertex_normals(vertices, solid.mesh.triangles, solid.corners)
+    normals = vertex_normals(vertices, solid.mesh.triangles)
     real, level = (("x", "y", "z", "nx", "ny", "nz"), ("red", "green", "blue"))
     points = np.empty(len(vertices), [(name, "<f4") for name in real] + [(name, "u1") for name in level])
     for name, column in zip((*real, *level), (*vertices.T, *normals.T, *colors[:, ::-1].T), strict=True):

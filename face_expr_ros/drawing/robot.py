@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from face_expr_ros.core.geometry import project
+from face_expr_ros.core.rotations import about_axis, rotation_from_vector
 from face_expr_ros.core.types import Camera, FloatArray
 from face_expr_ros.kernels import rasterizer
 
@@ -91,7 +91,7 @@ class Robot:
             if joint.attrib["type"] == "prismatic":
                 motion[:3, 3] = axis
             else:
-                motion[:3, :3] = Rotation.from_rotvec(axis).as_matrix()
+                motion[:3, :3] = rotation_from_vector(axis)
             poses[_name(joint, "child", "link")] = poses[_name(joint, "parent", "link")] @ _origin(joint) @ motion
         return poses
 
@@ -119,7 +119,8 @@ def _origin(element: ElementTree.Element) -> FloatArray:
     """The (4, 4) pose of an <origin>; roll, pitch and yaw are about fixed axes."""
     origin = element.find("origin")
     pose = np.eye(4)
-    pose[:3, :3] = Rotation.from_euler("xyz", _numbers(origin, "rpy", (0.0, 0.0, 0.0))).as_matrix()
+    roll, pitch, yaw = _numbers(origin, "rpy", (0.0, 0.0, 0.0)).tolist()
+    pose[:3, :3] = about_axis(2, yaw) @ about_axis(1, pitch) @ about_axis(0, roll)
     pose[:3, 3] = _numbers(origin, "xyz", (0.0, 0.0, 0.0))
     return pose
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.geometry import to_camera
@@ -17,12 +16,11 @@ from face_expr_ros.drawing.model_key import ModelKey
 from face_expr_ros.drawing.projection import (
     Float32,
     bounding_box,
-    corner_operator,
     facing_normals,
     fit_in_image,
-    vertex_normals,
 )
 from face_expr_ros.kernels import rasterizer
+from face_expr_ros.kernels.surface import vertex_normals
 
 LASHES = "eyelashes"  # planes for a transparent texture, not part of the surface
 _SKIN, _EYES = "skin", ("left_eyeball", "right_eyeball")
@@ -40,13 +38,11 @@ class Surface:
     Attributes:
         mesh: mesh for the rasterizer.
         triangle_indices: (n,) indices of the model's triangles.
-        corners: `projection.corner_operator` of its triangles.
         vertices: (n,) indices of the vertices in use.
     """
 
     mesh: rasterizer.Mesh
     triangle_indices: NDArray[np.intp]
-    corners: csr_matrix
     vertices: NDArray[np.intp]
 
 
@@ -99,7 +95,7 @@ def _surface(key: ModelKey, parts: tuple[str, ...], cut: bool) -> Surface:
     mesh = rasterizer.Mesh(
         triangles, np.zeros((1, 2), np.float32), np.zeros((count, 3), np.int32), np.zeros(count, np.uint8), size
     )
-    return Surface(mesh, triangle_indices, corner_operator(mesh.triangles, size), np.unique(mesh.triangles))
+    return Surface(mesh, triangle_indices, np.unique(mesh.triangles))
 
 
 @dataclass(frozen=True)
@@ -116,7 +112,7 @@ class ProjectedFace:
 
     def normals(self, surface: Surface) -> Float32:
         """(V, 3) unit normals relative to each vertex's viewing ray: (0, 0, -1) faces the camera."""
-        normals = vertex_normals(self.points, surface.mesh.triangles, surface.corners)
+        normals = vertex_normals(self.points, surface.mesh.triangles)
         return facing_normals(normals, self.points)
 
     def facing(self, surface: Surface) -> Float32:

@@ -15,15 +15,16 @@ from numpy.typing import NDArray
 
 from face_expr_ros.core.atomic_files import write_bytes
 from face_expr_ros.core.face_model import MorphableModel
+from face_expr_ros.core.rotations import quaternion_from_rotation
 from face_expr_ros.core.takes import Take, head_motion
 from face_expr_ros.core.types import FloatArray
 from face_expr_ros.drawing import surface
 from face_expr_ros.drawing.glb_buffers import INDICES, VERTICES, GlbBuffers
 from face_expr_ros.drawing.line_drawing import Image
 from face_expr_ros.drawing.modes import require_surface
-from face_expr_ros.drawing.projection import vertex_normals
 from face_expr_ros.drawing.uv_texture import texture_layout
 from face_expr_ros.drawing.vertex_colors import vertex_colors
+from face_expr_ros.kernels.surface import vertex_normals
 
 TEXTURE_WIDTH = 1024  # texels
 _JPEG_QUALITY = 92
@@ -73,7 +74,7 @@ def _shape(take: Take, model: MorphableModel) -> FloatArray:
 def _primitive(buffers: GlbBuffers, vertices: FloatArray, model: MorphableModel, textured: bool) -> dict[str, Any]:
     """The mesh; a vertex at a seam of the texture occurs once for each of its texture coordinates."""
     solid = surface.whole(model)
-    normals = vertex_normals(vertices, solid.mesh.triangles, solid.corners)
+    normals = vertex_normals(vertices, solid.mesh.triangles)
     corners = solid.mesh.triangles.reshape(-1)
     layout = texture_layout(model, TEXTURE_WIDTH) if textured else None
     coordinate = corners if layout is None else layout.uv_triangles.reshape(-1)
@@ -99,6 +100,7 @@ def _primitive(buffers: GlbBuffers, vertices: FloatArray, model: MorphableModel,
 def _animation(buffers: GlbBuffers, take: Take, model: MorphableModel) -> dict[str, Any]:
     times = np.array([(frame.stamp_ns - take[0].stamp_ns) * 1e-9 for frame in take], np.float32)
     positions, rotations = head_motion(take)
+    quaternions = np.array([quaternion_from_rotation(rotation) for rotation in rotations])
     weights = np.zeros((len(take), len(model.expression)), np.float32)
     for row, frame in zip(weights, take, strict=True):
         values = dict(zip(frame.blendshapes.names, frame.blendshapes.values.tolist(), strict=True))
@@ -106,7 +108,7 @@ def _animation(buffers: GlbBuffers, take: Take, model: MorphableModel) -> dict[s
     source = buffers.accessor(times, "SCALAR", bounds=True)
     outputs = {
         "weights": buffers.accessor(weights.reshape(-1), "SCALAR"),
-        "rotation": buffers.accessor(_float(_continuous(rotations.as_quat())), "VEC4"),
+        "rotation": buffers.accessor(_float(_continuous(quaternions)), "VEC4"),
         "translation": buffers.accessor(_float(positions), "VEC3"),
     }
     return {

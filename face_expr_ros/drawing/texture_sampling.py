@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.drawing import surface
@@ -131,5 +130,15 @@ def _mirror(key: ModelKey) -> NDArray[np.int32]:
     model = key.model
     if len(model.mirror):
         return model.mirror
-    distance, nearest = cKDTree(model.mean).query(model.mean * [-1, 1, 1])
-    return np.where(distance < _MIRROR_REACH, nearest, np.arange(len(nearest))).astype(np.int32)
+    vertices = np.asarray(model.mean, np.float64)
+    by_height = np.argsort(vertices[:, 1])
+    heights, found = vertices[by_height, 1], np.arange(len(vertices), dtype=np.int32)
+    for block in np.array_split(by_height, len(vertices) // 256 + 1):  # a counterpart has about the same height
+        reach = vertices[block[[0, -1]], 1] + [-_MIRROR_REACH, _MIRROR_REACH]
+        near = by_height[slice(*np.searchsorted(heights, reach))]
+        offsets = (vertices[block] * [-1, 1, 1])[:, None] - vertices[near]
+        squared = np.einsum("bnk,bnk->bn", offsets, offsets)
+        nearest = squared.argmin(axis=1)
+        close = squared[np.arange(len(block)), nearest] < _MIRROR_REACH**2
+        found[block[close]] = near[nearest[close]]
+    return found

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from face_expr_ros.core.face_model import BundleError, MorphableModel, load_face_model, read_arrays
 from face_expr_ros.core.resources import PACKAGE, resource_path
+from face_expr_ros.models.batch_network import input_and_output_shapes
 from face_expr_ros.models.decimation import with_decimation
 
 FloatArray = NDArray[np.float64]
@@ -28,16 +29,17 @@ PARAMETERS = 12  # of the weak perspective, before the coefficients
 
 @dataclass(frozen=True)
 class Network:
-    """An ONNX file and the description of its input and output.
+    """A network's file and the description of its input and output.
 
     Attributes:
         path, sha256: the file.
-        input_name, output_name: of the ONNX graph; the output has P values or P + 1, the last a face's logit.
+        input_name, output_name: in the file; the output has P values or P + 1, the last a face's logit.
         input_size: side of the square input crop, pixels.
         mean, std: (P,), P = 12 + shape_count + expression_count; parameters = output * std + mean.
         shape_count, expression_count: coefficients, as many as the face model has.
         model_unit: meters per unit of the network's model coordinates: 1e-6 for the Basel Face Model.
         origin: (3,) meters, the sellion in those coordinates.
+        onnx_path: the same network as ONNX, for a GPU; ``path`` if that is ONNX.
         mirror: run on each crop and its mirror image, and average both; requires a symmetric face model.
     """
 
@@ -53,6 +55,7 @@ class Network:
     model_unit: float
     origin: FloatArray
     mirror: bool = False
+    onnx_path: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -225,6 +228,7 @@ def _open_network(files: _Files, model: MorphableModel, name: str) -> Network | 
         expression_count=entry["expression_count"],
         model_unit=entry["model_unit"],
         mirror=entry.get("mirror", False),
+        onnx_path=files.path(entry["onnx"]) if "onnx" in entry else path,
         **_read_mean_std(mean_std),
     )
     _check_network(network, model)
@@ -260,9 +264,6 @@ def _check_network(network: Network, model: MorphableModel) -> None:
 
 
 def _check_shapes(network: Network, width: int) -> None:
-    # onnxruntime is imported only if a network is opened: the synthetic camera opens only the face model.
-    from face_expr_ros.models.onnx_session import input_and_output_shapes
-
     inputs, outputs = input_and_output_shapes(network.path)
     size = network.input_size
     if list(inputs) != [network.input_name] or inputs[network.input_name][1:] != (3, size, size):

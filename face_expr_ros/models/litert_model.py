@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import flatbuffers.encode
+import flatbuffers.packer
+import flatbuffers.table
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
@@ -23,12 +28,7 @@ class LitertModel:
 
     def __init__(self, path: Path) -> None:
         """Load the file. Raises BundleError when it is missing or is not a network that LiteRT can run."""
-        try:
-            with native_output_hidden():
-                self._interpreter = Interpreter(str(path), num_threads=1)
-                self._interpreter.allocate_tensors()
-        except (OSError, RuntimeError, ValueError) as error:
-            raise BundleError(f"the network {str(path)!r} cannot be opened: {error}; restore the file") from error
+        self._interpreter = _open(path, threads=1)
         inputs = self._interpreter.get_input_details()
         outputs = self._interpreter.get_output_details()
         self._inputs = [self._interpreter.tensor(entry["index"]) for entry in inputs]
@@ -71,3 +71,83 @@ class LitertModel:
             if values.shape != memory.shape:
                 raise ValueError(f"input {index}: expected the shape {memory.shape}, got {values.shape}")
             np.copyto(memory, values)
+
+
+class SampleNetwork:
+    """A network whose file computes one sample, run on each sample of a batch. It belongs to one thread.
+
+    Attributes:
+        metadata: the description of the file, see `onnx_to_tflite`.
+    """
+
+    def __init__(self, path: Path, input_names: Sequence[str], threads: int = 1) -> None:
+        """Load the file.
+
+        Args:
+            input_names: all inputs, in the order of the arguments of a call.
+            threads: per layer.
+
+        Raises:
+            BundleError: the file is missing or damaged, or has other inputs.
+        """
+        self._interpreter = _open(path, threads)
+        inputs = {entry["name"]: entry["index"] for entry in self._interpreter.get_input_details()}
+        if sorted(inputs) != sorted(input_names):
+            expected, actual = (", ".join(map(repr, names)) for names in (input_names, inputs))
+            raise BundleError(f"{path}: expected the input {expected}, got {actual}")
+        self._inputs = [inputs[name] for name in input_names]
+        self._outputs = [(entry["index"], entry["shape"]) for entry in self._interpreter.get_output_details()]
+        self.metadata = _description(path)
+
+    def __call__(self, *batches: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """The outputs (n, ...) for batches (n, ...) of the network's shapes, both in the order of the file."""
+        report_run(self, lambda: batches)
+        return self._run(batches)
+
+    def repeat(self, *batches: NDArray[np.float32]) -> None:
+        """Run without an observer, see `network_runs.Network`."""
+        self._run(batches)
+
+    def _run(self, batches: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        results = [np.empty((len(batches[0]), *shape[1:]), np.float32) for _, shape in self._outputs]
+        for number, sample in enumerate(zip(*batches, strict=True)):
+            for index, values in zip(self._inputs, sample, strict=True):
+                self._interpreter.set_tensor(index, values[None])
+            self._interpreter.invoke()
+            for (index, _), result in zip(self._outputs, results, strict=True):
+                result[number] = self._interpreter.get_tensor(index)[0]
+        return results
+
+
+def sample_shapes(path: Path) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
+    """The shapes of a file's inputs and outputs by name. Raises BundleError if LiteRT cannot read it."""
+    interpreter = _open(path, threads=1, ready=False)
+    inputs, outputs = (
+        {entry["name"]: tuple(int(size) for size in entry["shape"]) for entry in entries}
+        for entries in (interpreter.get_input_details(), interpreter.get_output_details())
+    )
+    return inputs, outputs
+
+
+def _open(path: Path, threads: int, *, ready: bool = True) -> Interpreter:
+    """The interpreter of a file, whose weights are prepared for running if it is to be ``ready``."""
+    try:
+        with native_output_hidden():
+            interpreter = Interpreter(str(path), num_threads=threads)
+            if ready:
+                interpreter.allocate_tensors()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise BundleError(f"the network {str(path)!r} cannot be opened: {error}; restore the file") from error
+    return interpreter
+
+
+def _description(path: Path) -> dict[str, Any]:
+    """The description of a TensorFlow Lite file as JSON; empty without one.
+
+    Read without `ai_edge_litert.schema_py_generated`, whose import takes longer than loading the network.
+    """
+    content = path.read_bytes()
+    root = flatbuffers.encode.Get(flatbuffers.packer.uoffset, content, 0)
+    table = flatbuffers.table.Table(content, root)
+    offset = table.Offset(4 + 2 * 3)  # the fourth field of the schema's Model
+    return dict(json.loads(table.String(offset + root))) if offset else {}

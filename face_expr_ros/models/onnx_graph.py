@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +82,57 @@ def read_layers(path: Path) -> list[tuple[NDArray[Any], NDArray[Any]]]:
     values = {value.name: numpy_helper.to_array(value) for value in graph.initializer}
     nodes = [node for node in graph.node if node.op_type in ("Conv", "Gemm")]
     return [(values[node.input[1]], values[node.input[2]]) for node in nodes]
+
+
+@dataclass(frozen=True)
+class Node:
+    """An operator of an ONNX file with the names of its inputs and of its output."""
+
+    operator: str
+    inputs: tuple[str, ...]
+    output: str
+    attributes: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class OnnxFile:
+    """The content of an ONNX file for one sample.
+
+    Attributes:
+        nodes: in the order in which they run.
+        constants: values by name.
+        shapes: of every tensor, for a batch of one.
+        inputs, outputs: names.
+        metadata: of the file.
+    """
+
+    nodes: tuple[Node, ...]
+    constants: dict[str, NDArray[Any]]
+    shapes: dict[str, tuple[int, ...]]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    metadata: dict[str, str]
+
+
+def read_graph(path: Path) -> OnnxFile:
+    """The operators of an ONNX file whose only dimension of any size is the first one, for a batch of one."""
+    model = onnx.load(path)
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_value = 1
+    graph = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True).graph
+    nodes = tuple(
+        Node(node.op_type, tuple(node.input), node.output[0],
+             {each.name: helper.get_attribute_value(each) for each in node.attribute})
+        for node in graph.node
+    )  # fmt: skip
+    return OnnxFile(
+        nodes,
+        {value.name: numpy_helper.to_array(value) for value in graph.initializer},
+        {
+            value.name: tuple(size.dim_value for size in value.type.tensor_type.shape.dim)
+            for value in (*graph.input, *graph.value_info, *graph.output)
+        },
+        tuple(value.name for value in graph.input),
+        tuple(value.name for value in graph.output),
+        {entry.key: entry.value for entry in model.metadata_props},
+    )

@@ -70,6 +70,7 @@ class PerceptionNode(LifecycleNode):
             self._processor = FrameProcessor(self, self.settings, self._topic)
             # One thread for all activations: glibc gives each thread one of several heaps, and keeps the memory of all.
             self._worker = LatestItemWorker(self._processor.process, "perception")
+            release_freed_memory()  # what only loading needed
         except (BundleError, ConfigError, OSError) as error:
             self.failure = str(error)
         except Exception:  # rclpy does not log it

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from face_expr_ros.core.arkit import ARKIT_NAMES, GAZE_RANGE, arkit_values, columns, gaze_angles
 from face_expr_ros.core.facemesh_regions import IRISES
 from face_expr_ros.core.geometry import apparent_rotation
+from face_expr_ros.core.rotations import about_axis
 from face_expr_ros.core.types import FaceState, FloatArray, Pose
 
 # Iris, outer and inner eye corner: left eye, right eye.
@@ -97,7 +97,7 @@ def iris_angles(state: FaceState) -> FloatArray:
 
 def eye_rotation(left: float, up: float) -> FloatArray:
     """Rotation (3, 3) in model axes of an eye that is turned to the subject's left and up, radians."""
-    rotation: FloatArray = Rotation.from_euler("YX", [left, -up]).as_matrix()
+    rotation: FloatArray = about_axis(1, left) @ about_axis(0, -up)
     return rotation
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_expr_ros.core.config import SmoothingConfig
-from face_expr_ros.core.geometry import quaternion_from_rotation, rotation_from_quaternion
+from face_expr_ros.core.rotations import quaternion_from_rotation, rotation_from_quaternion
 from face_expr_ros.core.types import Blendshapes, Face, FaceFit, FloatArray, Landmarks, Pose
 from face_expr_ros.kernels.one_euro import NoiseLevels, filter_step, new_state
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
+from face_expr_ros.core.assignment import least_cost_pairs
 from face_expr_ros.core.config import TrackerConfig
 from face_expr_ros.core.geometry import bounding_box, crop_from_box, crop_from_landmarks
 from face_expr_ros.core.types import Detection, FaceFit, Roi, Track
@@ -181,8 +181,8 @@ class Tracker:
         places = [(crop_center(crop), size_in_detection_crop(crop)) for crop in crops]
         cost = np.array([[self._states[id].distance(*place, stamp_ns) for id in ids] for place in places])
         limit = self._config.max_distance
-        pairs = zip(*linear_sum_assignment(np.minimum(cost, 2 * limit)), strict=True)
-        return {int(i): ids[j] for i, j in pairs if cost[i, j] <= limit}
+        pairs = least_cost_pairs(np.minimum(cost, 2 * limit))
+        return {i: ids[j] for i, j in pairs if cost[i, j] <= limit}
 
     def _duplicates(
         self, tracks: Sequence[Track], fits: Sequence[FaceFit], kept: Sequence[bool], stamp_ns: int

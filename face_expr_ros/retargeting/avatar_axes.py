@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from face_expr_ros.core.arkit import ARKIT_NAMES, arkit_values, mirrored_name
 from face_expr_ros.core.geometry import FACING_CAMERA
+from face_expr_ros.core.rotations import canonical_quaternion, fraction_of
 from face_expr_ros.core.types import NO_READOUTS, Blendshapes, FaceState, FloatArray, Pose, Roi
 
 _MIRROR = np.diag([-1.0, 1.0, 1.0])
@@ -38,7 +38,7 @@ def unity_quaternion(rotation: FloatArray) -> tuple[float, float, float, float]:
 
     The change of handedness negates x, and with it the rotations about y and z.
     """
-    x, y, z, w = Rotation.from_matrix(rotation).as_quat(canonical=True).tolist()
+    x, y, z, w = canonical_quaternion(rotation).tolist()
     return x + 0.0, 0.0 - y, 0.0 - z, w  # sums avoid negative zeros
 
 
@@ -57,8 +57,8 @@ def interpolate(first: FaceState, second: FaceState, fraction: float) -> FaceSta
     """Pose, blendshapes and landmarks interpolated between two faces; ``fraction`` is 0..1."""
     if fraction >= 1.0:
         return second
-    turn = Rotation.from_matrix(first.pose.rotation.T @ second.pose.rotation)
-    rotation = first.pose.rotation @ (turn**fraction).as_matrix()
+    turn = first.pose.rotation.T @ second.pose.rotation
+    rotation = first.pose.rotation @ fraction_of(turn, fraction)
     position = (1 - fraction) * first.pose.position + fraction * second.pose.position
     values = (1 - fraction) * arkit_values(first.blendshapes) + fraction * arkit_values(second.blendshapes)
     landmarks = second.landmarks

@@ -11,10 +11,10 @@ import re
 import struct
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from face_expr_ros.core.arkit import ARKIT_NAMES, arkit_values
 from face_expr_ros.core.facemesh_regions import IBUG68, IRISES
+from face_expr_ros.core.rotations import canonical_quaternion
 from face_expr_ros.core.types import FaceState, FloatArray, Pose
 from face_expr_ros.perception.gaze import in_face_axes
 from face_expr_ros.retargeting.avatar_config import OpenSeeFaceConfig
@@ -52,7 +52,7 @@ def encode(state: FaceState, *, seconds: float, config: OpenSeeFaceConfig) -> by
         [
             struct.pack("=diff", seconds, _number(state.id), config.width, config.height),
             struct.pack("=ffBf", 1 - shapes["eyeBlinkRight"], 1 - shapes["eyeBlinkLeft"], 1, 0.0),
-            struct.pack("=4f", *Rotation.from_matrix(rotation.T).as_quat(canonical=True)),
+            struct.pack("=4f", *canonical_quaternion(rotation.T)),
             struct.pack("=3f", *_euler_degrees(rotation)),
             struct.pack("=3f", -y, -x, -z),
             np.full(len(POINTS), state.confidence, "=f4").tobytes(),

@@ -12,10 +12,10 @@ from functools import lru_cache
 import numpy as np
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message_builder import OscMessageBuilder
-from scipy.spatial.transform import Rotation
 
 from face_expr_ros.core.arkit import arkit_values, gaze_angles
 from face_expr_ros.core.head_axes import head_rotation
+from face_expr_ros.core.rotations import fraction_of
 from face_expr_ros.core.types import FaceState, FloatArray
 from face_expr_ros.perception.gaze import eye_rotation
 from face_expr_ros.retargeting.avatar_axes import unity_quaternion
@@ -70,7 +70,7 @@ def encode(state: FaceState, *, seconds: float, tracked: bool, config: VmcConfig
 def _bones(state: FaceState, values: FloatArray, config: VmcConfig) -> dict[str, FloatArray]:
     """Rotations (3, 3) in model axes, relative to the parent bone; neck and head share the head rotation."""
     head = head_rotation(state.pose.rotation)
-    neck = (Rotation.from_matrix(head) ** config.neck_share).as_matrix()
+    neck = fraction_of(head, config.neck_share)
     bones: dict[str, FloatArray] = dict.fromkeys(_TORSO, np.eye(3)) if config.torso else {}
     bones |= {"Neck": neck, "Head": neck.T @ head}
     if config.eye_bones:

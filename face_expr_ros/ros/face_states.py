@@ -7,9 +7,9 @@ from operator import attrgetter
 import numpy as np
 from numpy.typing import NDArray
 from rclpy.time import Time
-from scipy.spatial.transform import Rotation
 
 from face_expr_ros.core.geometry import FACE_FRAME
+from face_expr_ros.core.rotations import rotation_from_quaternion
 from face_expr_ros.core.types import Blendshapes, FaceState, Pose, Readouts, Roi
 from face_expr_ros.msg import Face, FaceArray, FaceExpression, FacePose
 from face_expr_ros.perception.landmarks import LANDMARK_COUNT
@@ -80,7 +80,7 @@ def _pose(message: FacePose) -> Pose:
             f"expected a finite pose and a nonzero quaternion for face {message.face_id!r}, "
             f"got position {position.tolist()} and quaternion {quaternion.tolist()}"
         )
-    return Pose(Rotation.from_quat(quaternion).as_matrix() @ FACE_FRAME.T, position, message.metric, message.depth_used)
+    return Pose(rotation_from_quaternion(quaternion) @ FACE_FRAME.T, position, message.metric, message.depth_used)
 
 
 def _landmarks(face: Face) -> NDArray[np.float32]:

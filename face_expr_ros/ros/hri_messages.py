@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import Quaternion, TransformStamped, Vector3
-from scipy.spatial.transform import Rotation
 from std_msgs.msg import Header
 
+from face_expr_ros.core.rotations import quaternion_from_rotation
 from face_expr_ros.core.types import FaceState
 from face_expr_ros.perception.gaze import gaze, gaze_axes
 from face_expr_ros.retargeting import hri_values
@@ -104,7 +104,7 @@ def gaze_transform(name: str, face: FaceState, header: Header) -> TransformStamp
     axes = gaze_axes(gaze(face), face.pose)
     if not np.isfinite(axes).all():
         raise ValueError("expected finite blendshapes of the eyes or landmarks, got NaN or infinity")
-    x, y, z, w = Rotation.from_matrix(axes).as_quat().tolist()
+    x, y, z, w = quaternion_from_rotation(axes).tolist()
     return _transform(f"gaze_{name}", face, Quaternion(x=x, y=y, z=z, w=w), header)
 
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial.transform import Rotation
 
 from face_expr_ros.core.geometry import FACE_FRAME
+from face_expr_ros.core.rotations import rotation_from_quaternion
 from face_expr_ros.core.types import FloatArray
 from face_expr_ros.msg import Face, FaceModel, FacePose
 
@@ -64,5 +64,5 @@ class MeshReconstructor:
 def to_header_frame(vertices: FloatArray, message: FacePose) -> FloatArray:
     """Transform vertices (V, 3) from model axes to the frame of a FacePose's header; meters."""
     q, p = message.pose.orientation, message.pose.position
-    rotation = Rotation.from_quat([q.x, q.y, q.z, q.w]).as_matrix() @ FACE_FRAME.T
+    rotation = rotation_from_quaternion(np.array([q.x, q.y, q.z, q.w])) @ FACE_FRAME.T
     return vertices @ rotation.T + np.array([p.x, p.y, p.z])

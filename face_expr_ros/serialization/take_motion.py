@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial.transform import Slerp
 
 from face_expr_ros.core.atomic_files import write_text
 from face_expr_ros.core.head_axes import right_handed_degrees
+from face_expr_ros.core.rotations import interpolated
 from face_expr_ros.core.takes import Take, head_motion
 from face_expr_ros.serialization.live_link_csv import live_link_csv
 
@@ -47,7 +47,7 @@ def write_bvh(path: Path, take: Take, rate: int = BVH_RATE) -> None:
     seconds = np.array([(frame.stamp_ns - take[0].stamp_ns) * 1e-9 for frame in take])
     times = np.arange(round(seconds[-1] * rate) + 1) / rate
     times = np.minimum(times, seconds[-1])
-    turned = Slerp(seconds, rotations)(times).as_matrix() if len(take) > 1 else rotations.as_matrix()
+    turned = interpolated(times, seconds, rotations)
     moved = np.column_stack([np.interp(times, seconds, column) for column in 100 * positions.T])
     lines = []
     for place, turn in zip(moved.tolist(), turned, strict=True):

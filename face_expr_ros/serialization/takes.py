@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from face_expr_ros.core.arkit import ARKIT_NAMES
-from face_expr_ros.core.geometry import FACE_FRAME, rotation_from_quaternion
+from face_expr_ros.core.geometry import FACE_FRAME
+from face_expr_ros.core.rotations import rotation_from_quaternion
 from face_expr_ros.core.takes import Take, TakeFrame
 from face_expr_ros.core.types import Blendshapes, FloatArray
 

@@ -11,8 +11,8 @@ from scipy.sparse import csr_matrix
 
 from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.drawing.model_key import ModelKey
-from face_expr_ros.drawing.projection import corner_operator, vertex_normals
 from face_expr_ros.synthetic.masks import head_masks
+from face_expr_ros.synthetic.normals import corner_operator, vertex_normals
 from face_expr_ros.synthetic.smoothstep import smoothstep
 from face_expr_ros.synthetic.styles import Beard
 
@@ -53,7 +53,7 @@ class BeardVolume:
 
     Attributes:
         vertices: (n,) affected vertices; height: (n, 1) offsets, meters.
-        triangles, corners: the surface there and its `projection.corner_operator`, for normals.
+        triangles, corners: the surface there and its `normals.corner_operator`, for normals.
     """
 
     vertices: NDArray[np.intp]

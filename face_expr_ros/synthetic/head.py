@@ -16,12 +16,12 @@ from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.drawing import atlas
 from face_expr_ros.drawing.lighting import CLOTH, EYE, LASH, MOUTH, SKIN, TEETH
 from face_expr_ros.drawing.model_key import ModelKey
-from face_expr_ros.drawing.projection import corner_operator, vertex_normals
 from face_expr_ros.kernels.rasterizer import Mesh
 from face_expr_ros.synthetic import eyes, lids, occlusion, torso
 from face_expr_ros.synthetic.appearance import Appearance
 from face_expr_ros.synthetic.beard import beard_volume
 from face_expr_ros.synthetic.masks import head_masks
+from face_expr_ros.synthetic.normals import corner_operator, vertex_normals
 from face_expr_ros.synthetic.wrinkles import remaining_hair
 
 Float32 = NDArray[np.float32]
@@ -50,7 +50,7 @@ class HeadGeometry:
         solid, lashes: the opaque and the transparent mesh over the rendered vertices.
         patches: the fine eyes, left and right.
         torso: the shoulders; torso_share: (V',) weight of each rendered vertex in the torso, 0..1.
-        surface_triangles, corners: the model's own surface and its `projection.corner_operator`, for normals.
+        surface_triangles, corners: the model's own surface and its `normals.corner_operator`, for normals.
         scalp: (V,) hair density at each vertex, 0..1; scalp_triangles, scalp_corners: the surface there.
         ambient: (V', 3) ambient occlusion factors of the rendered vertices of the neutral face.
         mouth: (V',) bool, vertices inside the mouth.

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from face_expr_ros.drawing.projection import vertex_normals
 from face_expr_ros.kernels import rasterizer
+from face_expr_ros.synthetic.normals import vertex_normals
 
 Float32 = NDArray[np.float32]
 
@@ -30,7 +30,7 @@ def ambient_occlusion(vertices: NDArray, triangles: NDArray[np.int32], corners: 
     Args:
         vertices: (V, 3) meters.
         triangles: (T, 3) of the closed surface.
-        corners: the surface's `projection.corner_operator`.
+        corners: the surface's `normals.corner_operator`.
     """
     vertices = vertices.astype(np.float32)
     normals = vertex_normals(vertices, triangles, corners)

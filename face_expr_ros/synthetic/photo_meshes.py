@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from face_expr_ros.drawing.lighting import LASH, TEETH
 from face_expr_ros.drawing.model_key import ModelKey
-from face_expr_ros.drawing.projection import corner_operator, vertex_normals
 from face_expr_ros.kernels.rasterizer import Mesh
 from face_expr_ros.synthetic.card_meshes import card_mesh, upper_teeth
 from face_expr_ros.synthetic.head import HeadGeometry
+from face_expr_ros.synthetic.normals import corner_operator, vertex_normals
 from face_expr_ros.synthetic.styles import Color
 
 Float32 = NDArray[np.float32]

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from face_expr_ros.core.face_model import MorphableModel
-from face_expr_ros.drawing.projection import corner_operator, vertex_normals
 from face_expr_ros.kernels.rasterizer import Mesh
 from face_expr_ros.synthetic import torso
+from face_expr_ros.synthetic.normals import corner_operator, vertex_normals
 from face_expr_ros.synthetic.shell import skin_anchors
 
 Float32 = NDArray[np.float32]

@@ -9,9 +9,9 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from face_expr_ros.core.arkit import ARKIT_NAMES
+from face_expr_ros.core.rotations import quaternion_from_rotation
 from face_expr_ros.core.types import Camera, FaceState, FloatArray
 from face_expr_ros.web.codec import FACE_HEADER_SIZE, MAX_FACE_SIZE, StreamFace, StreamFrame
 
@@ -63,7 +63,7 @@ def _stream_face(state: FaceState, shape_units: FloatArray | None, own_basis: bo
         id=numeric_id(state.id),
         confidence=state.confidence,
         position=state.pose.position,
-        quaternion=Rotation.from_matrix(state.pose.rotation).as_quat(),
+        quaternion=quaternion_from_rotation(state.pose.rotation),
         roi=state.roi,
         metric=state.pose.metric,
         mouth_open=state.readouts.mouth_open,

@@ -97,6 +97,14 @@ def test_missing_module_is_a_problem_with_advice() -> None:
     assert finding.text.endswith("; build it")
 
 
+def test_missing_optional_module_is_a_note_with_what_needs_it() -> None:
+    finding = doctor.examine_optional("no_such_module", ("no-such-package",), "bundles")
+    assert (finding.level, finding.text) == (
+        "note", "not installed; only needed by bundles: pip install no-such-package"
+    )  # fmt: skip
+    assert doctor.examine_optional("numpy", ("numpy",), "all").text == doctor.version("numpy")
+
+
 def test_bundle_with_a_wrong_file_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     entry = {"face_model": {"file": "package.xml", "sha256": "0" * 64}}
     monkeypatch.setattr(bundle, "manifest", lambda: {"open": entry, "other": entry})

@@ -146,13 +146,3 @@ def test_projection_matches_opencv(camera: Camera) -> None:
     pose = rotated_pose(0.2, -0.1, 0.05)
     expected = cv2.projectPoints(points, cv2.Rodrigues(pose.rotation)[0], pose.position, camera.matrix, None)[0][:, 0]
     assert geometry.project(geometry.to_camera(points, pose), camera) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("axis", [(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 2, -3), (-3, 0.1, 0.2)])
-@pytest.mark.parametrize("angle", [0.0, 1e-9, 0.3, 2.0, np.pi - 1e-9, np.pi, 4.0])
-def test_quaternions_match_scipy(axis: tuple[float, ...], angle: float) -> None:
-    rotation = Rotation.from_rotvec(angle * np.array(axis) / np.linalg.norm(axis))
-    found, expected = geometry.quaternion_from_rotation(rotation.as_matrix()), rotation.as_quat()
-    assert np.abs(found).max() == found.max()
-    np.testing.assert_allclose(found * np.sign(found @ expected), expected, atol=1e-12)
-    np.testing.assert_allclose(geometry.rotation_from_quaternion(3.0 * found), rotation.as_matrix(), atol=1e-12)

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from face_expr_ros.core.config import PerceptionConfig
-from face_expr_ros.core.geometry import default_camera, quaternion_from_rotation
+from face_expr_ros.core.geometry import default_camera
+from face_expr_ros.core.rotations import quaternion_from_rotation
 from face_expr_ros.core.types import Face, Frame
 from face_expr_ros.perception.pipeline import Pipeline
 

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
+from onnxruntime import InferenceSession
+from support.paths import ROOT
 
+import face_expr_ros.models
 from face_expr_ros.core.face_model import BundleError
-from face_expr_ros.models import facemesh_files
+from face_expr_ros.core.settings import ConfigError
+from face_expr_ros.models import facemesh_files, onnx_to_tflite
+from face_expr_ros.models.batch_network import open_network
 from face_expr_ros.models.bundle import package_file, sha256_of
-from face_expr_ros.models.litert_model import LitertModel
+from face_expr_ros.models.litert_model import LitertModel, SampleNetwork
+from face_expr_ros.models.onnx_graph import Graph
+from face_expr_ros.models.onnx_session import OnnxNetwork
+from face_expr_ros.perception.expression import head
 
 NETWORKS = ("mesh", "parts", "short_range", "full_range")
 
@@ -82,3 +92,98 @@ def test_another_zip_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="expected a wheel of mediapipe"):
         facemesh_files.make_files(tmp_path / "other.whl", tmp_path / "made")
     assert facemesh_files.main([str(tmp_path / "none.whl")]) == 1
+
+
+def sample_inputs(network: InferenceSession, count: int) -> list[np.ndarray]:
+    """Inputs in the ranges of real ones: landmarks around zero, gray patches, crops, estimates in 0..1."""
+    random = np.random.default_rng(5)
+    scales = {"features": (-0.3, 0.3), "patches": (0, 255), "input": (-1, 1), "rest": (-1, 1), "state": (-1, 1)}
+    return [
+        random.uniform(*scales.get(each.name, (0, 1)), (count, *each.shape[1:])).astype(np.float32)
+        for each in network.get_inputs()
+    ]
+
+
+CONVERTED = ("expression_head", "expression_fusion", "tddfa_open_mb05")
+
+
+@pytest.mark.parametrize("name", CONVERTED)
+def test_converted_networks_answer_as_the_onnx_files_do(name: str) -> None:
+    source = InferenceSession(ROOT / f"weights/{name}.onnx", providers=["CPUExecutionProvider"])
+    names, batches = [each.name for each in source.get_inputs()], sample_inputs(source, 4)
+    expected = source.run(None, dict(zip(names, batches, strict=True)))
+    found = SampleNetwork(ROOT / f"weights/{name}.tflite", names)(*batches)
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", CONVERTED)
+def test_the_converted_files_are_those_of_the_shipped_onnx_files(name: str) -> None:
+    advice = f"run python -m face_expr_ros.models.onnx_to_tflite weights/{name}.onnx"
+    source, converted = ROOT / f"weights/{name}.onnx", ROOT / f"weights/{name}.tflite"
+    assert onnx_to_tflite.convert(source) == converted.read_bytes(), advice
+
+
+def test_metadata_is_kept() -> None:
+    network = SampleNetwork(package_file("expression_head", "network"), head.INPUTS)
+    expected = OnnxNetwork(package_file("expression_head", "onnx"), head.INPUTS).metadata
+    assert network.metadata.pop(onnx_to_tflite.SOURCE) == sha256_of(package_file("expression_head", "onnx"))
+    assert network.metadata == expected
+
+
+def test_every_operator_of_fetched_mobilenets_is_converted(tmp_path: Path) -> None:
+    graph = Graph({"input": ["n", 3, 8, 8]})
+    random = np.random.default_rng(0)
+    x = graph.node("Relu", graph.convolution("input", float32(random, 4, 3, 3, 3), float32(random, 4), stride=2))
+    x = graph.node("Relu", graph.convolution(x, float32(random, 4, 1, 3, 3), float32(random, 4), groups=4))
+    pooled = graph.node("Flatten", graph.node("GlobalAveragePool", x))
+    x = graph.node("Gemm", pooled, graph.constant(float32(random, 5, 4)), graph.constant(float32(random, 5)), transB=1)
+    graph.save(tmp_path / "net.onnx", {"output": (x, ["n", 5])})
+    batch = float32(random, 3, 3, 8, 8)
+    expected = OnnxNetwork(tmp_path / "net.onnx", ["input"])(batch)[0]
+    found = open_network(onnx_to_tflite.write_converted(tmp_path / "net.onnx"), ["input"])(batch)[0]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def float32(random: np.random.Generator, *shape: int) -> np.ndarray:
+    return random.normal(size=shape).astype(np.float32)
+
+
+def test_an_operator_that_cannot_be_converted_is_named(tmp_path: Path) -> None:
+    graph = Graph({"input": ["n", 4]})
+    graph.save(tmp_path / "net.onnx", {"output": (graph.node("Erf", "input"), ["n", 4])})
+    with pytest.raises(BundleError, match=r"net\.onnx: the operator Erf cannot be converted"):
+        onnx_to_tflite.convert(tmp_path / "net.onnx")
+    assert onnx_to_tflite.main([str(tmp_path / "net.onnx")]) == 1
+
+
+def test_a_network_with_other_inputs_is_refused() -> None:
+    with pytest.raises(BundleError, match=r"tddfa_open_mb05\.tflite: expected the input 'image', got 'input'"):
+        open_network(ROOT / "weights/tddfa_open_mb05.tflite", ["image"])
+    with pytest.raises(ConfigError, match=r"expected a \.onnx file for the provider cuda"):
+        open_network(ROOT / "weights/tddfa_open_mb05.tflite", ["input"], provider="cuda")
+
+
+def test_without_onnx_runtime_an_onnx_file_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    monkeypatch.delitem(sys.modules, "face_expr_ros.models.onnx_session", raising=False)
+    monkeypatch.delattr(face_expr_ros.models, "onnx_session", raising=False)
+    with pytest.raises(ConfigError, match="pip install onnxruntime"):
+        open_network(ROOT / "weights/tddfa_open_mb05.onnx", ["input"])
+
+
+def test_the_pipeline_runs_without_scipy_and_onnx_runtime() -> None:
+    """What is not needed is not imported, so that it need not be installed."""
+    code = """
+import sys, cv2
+sys.modules |= {"scipy": None, "onnxruntime": None, "onnx": None}
+from face_expr_ros.core.config import PerceptionConfig
+from face_expr_ros.core.geometry import default_camera
+from face_expr_ros.core.types import Frame
+from face_expr_ros.perception.pipeline import Pipeline
+image = cv2.imread("docs/pictures/demo.jpg")
+faces = Pipeline(PerceptionConfig())(Frame(image, 0, "camera", default_camera(image.shape[1], image.shape[0], 60.0)))
+assert len(faces) == 2, faces
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

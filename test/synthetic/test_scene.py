@@ -12,15 +12,14 @@ from face_expr_ros.core.types import Camera, Pose
 from face_expr_ros.drawing.lighting import MATERIALS, Light, light_maps
 from face_expr_ros.drawing.projection import (
     bounding_box,
-    corner_operator,
     facing_normals,
     to_pixels,
-    vertex_normals,
 )
 from face_expr_ros.kernels import rasterizer
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.synthetic.appearance import Appearance
 from face_expr_ros.synthetic.background import studio_wall, unit_noise
+from face_expr_ros.synthetic.normals import corner_operator, vertex_normals
 from face_expr_ros.synthetic.scene import FaceRenderer, SceneFace, render_scene, render_scene_with_coverage
 
 SMALL = 256  # width of the texture in these tests, pixels

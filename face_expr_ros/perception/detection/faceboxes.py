@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_expr_ros.core.types import Detection, FloatArray, Roi
-from face_expr_ros.models.onnx_session import OnnxNetwork
+from face_expr_ros.models.batch_network import open_network
 from face_expr_ros.perception.detection.boxes import best_of, cut_out, moved, overlap, shrink
 
 _MEAN = np.array([104.0, 117.0, 123.0], dtype=np.float32)  # of blue, green and red in the training images
@@ -32,7 +32,7 @@ class FaceBoxes:
 
     def __init__(self, path: Path, min_score: float) -> None:
         """Loads the network. Raises BundleError if it cannot be read."""
-        self._network = OnnxNetwork(path, ["input"])
+        self._network = open_network(path, ["input"])
         self._min_score = min_score
 
     def __call__(

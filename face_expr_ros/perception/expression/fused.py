@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from face_expr_ros.core.config import ExpressionConfig
 from face_expr_ros.core.face_model import BundleError, MorphableModel
 from face_expr_ros.core.types import FaceFit, FloatArray
+from face_expr_ros.models.batch_network import open_network
 from face_expr_ros.models.bundle import package_file
-from face_expr_ros.models.onnx_session import OnnxNetwork
 from face_expr_ros.perception.expression.alignment import Alignment
 from face_expr_ros.perception.expression.head import FEATURE_VERSION, ExpressionHead, Head
 from face_expr_ros.perception.expression.neutral import Neutrals, from_neutral, neutral_mask
@@ -46,7 +46,7 @@ class FusedReader:
     def __init__(self, head: ExpressionHead, gain: FloatArray, order: NDArray[np.int64] | None) -> None:
         self._head = head
         path = package_file("expression_fusion", "network")
-        self._network = OnnxNetwork(path, INPUTS)
+        self._network = open_network(path, INPUTS)
         described = self._network.metadata
         self.names: tuple[str, ...] = tuple(json.loads(described["names"]))
         if described.get("feature_version") != str(FEATURE_VERSION) or self.names != self._head.names:

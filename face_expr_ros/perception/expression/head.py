@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from face_expr_ros.core.config import ExpressionConfig
 from face_expr_ros.core.face_model import BundleError, MorphableModel, read_arrays
 from face_expr_ros.core.types import Blendshapes, FaceFit, FloatArray, Frame, Landmarks, Track
+from face_expr_ros.models.batch_network import open_network
 from face_expr_ros.models.bundle import package_file
-from face_expr_ros.models.onnx_session import OnnxNetwork
 from face_expr_ros.perception.expression.alignment import FEATURES, Alignment, align, features
 from face_expr_ros.perception.expression.neutral import Neutrals
 from face_expr_ros.perception.expression.patches import PARTS, SIDE, cut_patches
@@ -39,7 +39,7 @@ class ExpressionHead:
 
     def __init__(self) -> None:
         path = package_file("expression_head", "network")
-        self._network = OnnxNetwork(path, INPUTS)
+        self._network = open_network(path, INPUTS)
         self._canonical = read_canonical()
         metadata = self._network.metadata
         if metadata.get("feature_version") != str(FEATURE_VERSION):

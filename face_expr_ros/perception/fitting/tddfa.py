@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from face_expr_ros.core.config import FittingConfig
 from face_expr_ros.core.geometry import (
@@ -25,8 +24,8 @@ from face_expr_ros.core.ibug import apparent_turn
 from face_expr_ros.core.mirror import coefficient_mirror, mirrored_parameters
 from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.core.types import Camera, FaceFit, FloatArray, Frame, Pose, Roi, Track
+from face_expr_ros.models.batch_network import open_network
 from face_expr_ros.models.bundle import Bundle
-from face_expr_ros.models.onnx_session import OnnxNetwork
 from face_expr_ros.perception.fitting.tddfa_parameters import (
     POSE_COUNT,
     confidence_from,
@@ -54,7 +53,8 @@ class TddfaFitter:
                 f"fitting.backend tddfa: expected a bundle with a network, got {bundle.name!r}, which has none"
             )
         self._network = bundle.network
-        self._run = OnnxNetwork(self._network.path, [self._network.input_name], config.provider, config.threads)
+        path = self._network.path if config.provider == "cpu" else self._network.onnx_path or self._network.path
+        self._run = open_network(path, [self._network.input_name], config.provider, config.threads)
         model = bundle.model
         self._model = model
         self._mean68 = model.ibug_points(model.mean).astype(np.float64)
@@ -103,7 +103,7 @@ class TddfaFitter:
         parameters, logits, finite = self._predict(network_input(pixels, network.input_size))
         matrices = in_image(parameters, crops, network.input_size, camera.height, network.model_unit, network.origin)
         distortions = distortion(matrices[:, :, :3])
-        confidences = confidence_from(distortions) if logits is None else expit(logits)
+        confidences = confidence_from(distortions) if logits is None else _sigmoid(logits)
         valid = finite & np.isfinite(distortions)
         found = iter(self._fits(parameters[valid, POSE_COUNT:], matrices[valid], confidences[valid], camera))
         return [next(found) if is_valid else self._failed_fit(camera) for is_valid in valid]
@@ -148,3 +148,7 @@ class TddfaFitter:
             FaceFit(pose, shape, expression, residual, points, matrix, confidence)
             for pose, shape, expression, points, matrix, confidence in rows
         ]
+
+
+def _sigmoid(logits: FloatArray) -> FloatArray:
+    return 0.5 + 0.5 * np.tanh(0.5 * logits)  # does not overflow

@@ -10,8 +10,8 @@ import cv2
 import mediapipe
 import numpy as np
 from mediapipe.tasks.python import BaseOptions, vision
-from scipy.optimize import linear_sum_assignment
 
+from face_expr_ros.core.assignment import least_cost_pairs
 from face_expr_ros.core.config import LandmarksConfig
 from face_expr_ros.core.geometry import bounding_box, crop_from_landmarks
 from face_expr_ros.core.native_output import native_output_hidden
@@ -97,8 +97,8 @@ def _match(found: list[Landmarks], tracks: list[Track]) -> dict[int, int]:
         return {}
     crops = [crop_from_landmarks(points.points) for points in found]
     overlaps = np.array([[overlap(track.crop, crop) for crop in crops] for track in tracks])
-    pairs = zip(*linear_sum_assignment(-overlaps), strict=True)
-    return {int(track): int(face) for track, face in pairs if overlaps[track, face] >= _MIN_OVERLAP}
+    pairs = least_cost_pairs(-overlaps)
+    return {track: face for track, face in pairs if overlaps[track, face] >= _MIN_OVERLAP}
 
 
 def _detection(landmarks: Landmarks) -> Detection:

@@ -11,6 +11,7 @@ from torch import nn
 
 from face_expr_ros.models.bundle import open_face_model, sha256_of
 from face_expr_ros.models.onnx_graph import Graph
+from face_expr_ros.models.onnx_to_tflite import write_converted
 from face_expr_ros.perception.expression.alignment import FEATURES
 from face_expr_ros.perception.expression.head import FEATURE_VERSION, INPUTS
 from face_expr_ros.perception.expression.neutral import MAX_NEUTRAL, neutral_mask
@@ -34,7 +35,8 @@ def export(run: Path, folder: Path) -> dict[str, Any]:
     metadata = {"bundle": model.name, "bundle_sha256": model.sha256}
     write_network(network, model.expression_names, onnx_path, metadata)
     np.savez(arrays_path, canonical=canonical.astype(np.float32))
-    return {path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)} for path in (onnx_path, arrays_path)}
+    paths = (onnx_path, write_converted(onnx_path), arrays_path)
+    return {path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)} for path in paths}
 
 
 def write_network(network: HeadNetwork, names: tuple[str, ...], path: Path, metadata: dict[str, str]) -> None:

@@ -11,6 +11,7 @@ from torch import nn
 
 from face_expr_ros.models.bundle import sha256_of
 from face_expr_ros.models.onnx_graph import Graph
+from face_expr_ros.models.onnx_to_tflite import write_converted
 from face_expr_ros.training.checkpoints_and_schedule import float32_array
 from face_expr_ros.training.folding import fold_batch_norm
 from face_expr_ros.training.tddfa.network import INPUT_SIZE, GlobalDepthwiseConvolution, SeparableBlock
@@ -29,7 +30,8 @@ def export(run: Path, folder: Path) -> dict[str, Any]:
     onnx_path, arrays_path = folder / f"{NAME}.onnx", folder / f"{NAME}.npz"
     write_network(trained.network, onnx_path, trained.side)
     np.savez(arrays_path, mean=trained.mean, std=trained.std, side=trained.side)
-    return {path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)} for path in (onnx_path, arrays_path)}
+    paths = (onnx_path, write_converted(onnx_path), arrays_path)
+    return {path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)} for path in paths}
 
 
 def write_network(network: nn.Sequential, path: Path, side: int = INPUT_SIZE) -> None:

@@ -258,7 +258,7 @@ def test_a_tiny_run_trains_calibrates_and_exports(
     )  # fmt: skip
     result = run.train_fusion(portraits, config)
     assert "mean_r" in result["held_out"]
-    assert set(result["files"]) == {"expression_fusion.onnx"}
+    assert set(result["files"]) == {"expression_fusion.onnx", "expression_fusion.tflite"}
     assert (work / "member_1/curves.csv").read_text().count("\n") == 3
     OnnxNetwork(work / "expression_fusion.onnx", INPUTS)
     again = run.train_fusion(portraits, config)  # everything is there already

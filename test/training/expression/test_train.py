@@ -224,7 +224,7 @@ def test_train_command_renders_trains_and_exports(
     assert result.exit_code == 0
     assert "mean correlation on held-out people" in result.output
     written_files = json.loads((tmp_path / "result.json").read_text())["files"]
-    for name in ("expression_head.onnx", "expression_head.npz"):
+    for name in ("expression_head.onnx", "expression_head.tflite", "expression_head.npz"):
         assert written_files[name]["bytes"] == (tmp_path / "run" / name).stat().st_size
 
 
@@ -233,7 +233,7 @@ def test_train_command_renders_trains_and_exports(
 
 def open_head(folder: Path, monkeypatch: pytest.MonkeyPatch) -> head.ExpressionHead:
     """The head in a folder instead of the package's."""
-    files = {"network": folder / "expression_head.onnx", "arrays": folder / "expression_head.npz"}
+    files = {"network": folder / "expression_head.tflite", "arrays": folder / "expression_head.npz"}
     monkeypatch.setattr(head, "package_file", lambda name, kind: files[kind])
     return head.ExpressionHead()
 
@@ -255,7 +255,7 @@ def test_exported_head_gives_the_outputs_of_the_trained_network(
     from face_expr_ros.training.expression.train import best_network
 
     files = export(run, tmp_path)
-    assert set(files) == {"expression_head.onnx", "expression_head.npz"}
+    assert set(files) == {"expression_head.onnx", "expression_head.tflite", "expression_head.npz"}
     network, canonical = best_network(run, len(NAMES))
     loaded = samples.load_samples([portraits_folder / "shard_00000"], canonical)
     exported = open_head(tmp_path, monkeypatch)

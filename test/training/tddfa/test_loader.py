@@ -108,7 +108,7 @@ def test_an_exported_network_can_be_continued(data: Path) -> None:
         result = tddfa.train(data, data / "run", TrainingConfig(steps=steps, **config))
         assert result["step"] == steps
     files = export(data / "run", data)
-    assert set(files) == {"tddfa_open_mb05.onnx", "tddfa_open_mb05.npz"}
+    assert set(files) == {"tddfa_open_mb05.onnx", "tddfa_open_mb05.tflite", "tddfa_open_mb05.npz"}
     trained = tddfa.averaged_network(data / "run").network
     third = build_network(outputs, normalized=False).eval()
     load_exported(third, data / "tddfa_open_mb05.onnx")

@@ -91,8 +91,7 @@ def _blended(graph: Graph, values: str, parts: Parts, names: tuple[str, ...]) ->
         _scaled(graph, graph.node("Sub", appearance, read), APPEARANCE_SHARE),
         _scaled(graph, graph.node("Sub", _graded(graph, parts), read), NETWORK_SHARE),
     )
-    known = graph.node("Greater", "known", graph.constant(np.array(0.5, np.float32)))
-    moved = graph.node("Where", known, seen, unseen)
+    moved = graph.node("Add", unseen, graph.node("Mul", "known", graph.node("Sub", seen, unseen)))
     real = graph.node("Sub", columns(graph, said, count, count + 1), graph.constant(np.array(RENDERED, np.float32)))
     portrait = clip(graph, graph.node("Div", real, graph.constant(np.array(PORTRAIT - RENDERED, np.float32))), 1.0)
     shares = graph.constant(shares_of(names).astype(np.float32))

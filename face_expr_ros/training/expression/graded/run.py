@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from face_expr_ros.core.types import FloatArray
 from face_expr_ros.models.bundle import open_face_model, sha256_of
+from face_expr_ros.models.onnx_to_tflite import write_converted
 from face_expr_ros.perception.expression.alignment import CENTIMETERS
 from face_expr_ros.perception.expression.head import read_canonical
 from face_expr_ros.training.expression.graded.appearance import AppearancePart, fit_appearance
@@ -112,7 +113,8 @@ def train_fusion(portraits: Path, config: FusionTraining, task: Path | None = No
     write_fusion(
         members[: config.exported], parts, curves, names, path, {"bundle": model.name, "bundle_sha256": model.sha256}
     )
-    files = {path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)}}
+    paths = (path, write_converted(path))
+    files = {path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)} for path in paths}
     return {"held_out": held_out_score(curves(shown), joined(held), names), "files": files}
 
 
