@@ -225,7 +225,7 @@ class _Network:
 
 
 def with_network(monkeypatch: pytest.MonkeyPatch, network: _Network) -> faceboxes.FaceBoxes:
-    monkeypatch.setattr(faceboxes, "OnnxNetwork", lambda *arguments: network)
+    monkeypatch.setattr(faceboxes, "open_network", lambda *arguments: network)
     return faceboxes.FaceBoxes(Path("nowhere"), min_score=0.3)
 
 
