@@ -93,6 +93,7 @@ def examine(*, probe: bool = True) -> Report:
         Finding("ok", "Python", platform.python_version()),
         *(examine_import(*entry) for entry in IMPORTS),
         examine_backends(),
+        examine_providers(),
         *(bundle_finding(name, state) for name, state in bundles.items()),
         examine_cameras(Path("/dev")),
         *(examine_ros(probe) if has_ros(os.environ) else (Finding("note", "ROS 2", WITHOUT_ROS),)),
@@ -104,9 +105,25 @@ def examine(*, probe: bool = True) -> Report:
         "litert": version("ai-edge-litert"),
         "mediapipe": version("mediapipe"),
         "onnxruntime": version("onnxruntime"),
+        "providers": providers(),
         "bundles": bundles,
     }
     return Report(tuple(findings), values)
+
+
+def providers() -> list[str]:
+    """What can run the networks on ONNX Runtime; empty without it."""
+    try:
+        from face_expr_ros.models.onnx_session import available_providers
+    except ImportError:
+        return []
+    return available_providers()
+
+
+def examine_providers() -> Finding:
+    """The values that the parameters ``*.provider`` may have on this machine."""
+    found = providers()
+    return Finding("ok" if found else "problem", "providers of ONNX Runtime", ", ".join(found) or INSTALL)
 
 
 def has_ros(environment: Mapping[str, str]) -> bool:

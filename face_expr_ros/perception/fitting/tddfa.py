@@ -46,7 +46,7 @@ class TddfaFitter:
         """Loads the network.
 
         Raises:
-            ConfigError: the bundle has no network, or the provider is not available.
+            ConfigError: the bundle has no network.
             BundleError: the network's file is missing or damaged.
         """
         if bundle.network is None:
