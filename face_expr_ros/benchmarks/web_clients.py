@@ -21,7 +21,7 @@ from face_expr_ros.core.arkit import ARKIT_NAMES
 from face_expr_ros.core.geometry import rotation_from_euler
 from face_expr_ros.core.types import NO_READOUTS, Blendshapes, FaceState, Pose, Roi
 from face_expr_ros.models.bundle import open_face_model
-from face_expr_ros.web.codec import HEADER_SIZE, decode_frame
+from face_expr_ros.web.codec import HEADER_SIZE
 from face_expr_ros.web.config import WebConfig
 from face_expr_ros.web.server import FaceServer
 
@@ -115,31 +115,49 @@ def _face(number: int) -> FaceState:
     )  # fmt: skip
 
 
+class _Barrier:
+    """As asyncio.Barrier, which Python 3.10 lacks."""
+
+    def __init__(self, count: int) -> None:
+        self._missing, self._complete = count, asyncio.Event()
+
+    async def wait(self) -> None:
+        """Wait until ``count`` tasks wait."""
+        self._missing -= 1
+        if not self._missing:
+            self._complete.set()
+        await self._complete.wait()
+
+
 async def _receive(url: str, clients: int, seconds: float) -> dict[str, float]:
-    """Run the clients and summarize their measurements."""
-    rows = np.array(await asyncio.gather(*(_client(url, seconds) for _ in range(clients))))
+    """Connect all clients, let them receive at the same time, and summarize their measurements."""
+    connected = _Barrier(clients)
+    rows = np.array(await asyncio.gather(*(_client(url, seconds, connected) for _ in range(clients))))
     frames, missed, faces, size = rows.sum(axis=0).tolist()
     return {
         "rate_hz": frames / clients / seconds,
         "missed": missed,
-        "missed_percent": 100 * missed / (frames + missed),
-        "bytes_per_frame": size / frames,
+        "missed_percent": 100 * missed / max(1, frames + missed),
+        "bytes_per_frame": size / max(1, frames),
         "bytes_per_face": (size - HEADER_SIZE * frames) / max(1, faces),
     }
 
 
-async def _client(url: str, seconds: float) -> tuple[int, int, int, int]:
-    """Numbers of frames, missed frames, faces and bytes."""
+async def _client(url: str, seconds: float, connected: _Barrier) -> tuple[int, int, int, int]:
+    """Numbers of frames, missed frames, faces and bytes; of a frame only the header is read."""
     frames = gaps = faces = size = last = 0
-    async with connect(url.replace("http", "ws", 1) + "ws/stream", proxy=None, open_timeout=60) as stream:
+    async with connect(
+        url.replace("http", "ws", 1) + "ws/stream", proxy=None, open_timeout=60, compression=None
+    ) as stream:
+        await connected.wait()
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             data = await stream.recv()
             if isinstance(data, str):  # hello
                 continue
-            frame = decode_frame(data)
-            gaps += frame.sequence - last - 1 if last else 0
-            frames, faces, size, last = frames + 1, faces + len(frame.faces), size + len(data), frame.sequence
+            count, sequence = data[2], int.from_bytes(data[4:8], "little")
+            gaps += sequence - last - 1 if last else 0
+            frames, faces, size, last = frames + 1, faces + count, size + len(data), sequence
     return frames, gaps, faces, size
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,7 @@ class FusedReader:
         gain: (E,) factor from coefficients of the fit to blendshapes.
         order: (52,) indices of the network's blendshapes in the coefficients of the fit; None for a face model
             without ARKit blendshapes, whose fits are not used.
+        provider: of the fusion network, see `OnnxNetwork`.
 
     Attributes:
         names: names of the blendshapes.
@@ -43,10 +45,13 @@ class FusedReader:
         BundleError: a file is missing or damaged, or was made for other features.
     """
 
-    def __init__(self, head: ExpressionHead, gain: FloatArray, order: NDArray[np.int64] | None) -> None:
+    def __init__(
+        self, head: ExpressionHead, gain: FloatArray, order: NDArray[np.int64] | None, provider: str = "cpu"
+    ) -> None:
         self._head = head
         path = package_file("expression_fusion", "network")
-        self._network = open_network(path, INPUTS)
+        onnx = partial(package_file, "expression_fusion", "onnx")
+        self._network = open_network(path, INPUTS, provider, onnx=onnx)
         described = self._network.metadata
         self.names: tuple[str, ...] = tuple(json.loads(described["names"]))
         if described.get("feature_version") != str(FEATURE_VERSION) or self.names != self._head.names:
@@ -98,8 +103,8 @@ def _appearance_inputs(
 
 def create(config: ExpressionConfig, model: MorphableModel, fitter: Fitter) -> Head:
     """Create the backend; fits are not used with a face model without ARKit blendshapes."""
-    head, names = ExpressionHead(), model.expression_names
+    head, names = ExpressionHead(config.provider), model.expression_names
     if not set(head.names) <= set(names):
-        return Head(FusedReader(head, np.ones(0), None), Neutrals(config))
+        return Head(FusedReader(head, np.ones(0), None, config.provider), Neutrals(config))
     order = np.array([names.index(name) for name in head.names])
-    return Head(FusedReader(head, fitter.expression_gain(), order), Neutrals(config))
+    return Head(FusedReader(head, fitter.expression_gain(), order, config.provider), Neutrals(config))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -29,6 +30,9 @@ _DECAY = 0.4  # seconds; time constant with which the last blendshapes decay whi
 class ExpressionHead:
     """The network alone, without state between frames.
 
+    Args:
+        provider: see `OnnxNetwork`.
+
     Attributes:
         names: of the blendshapes.
         state_size: length of the state vector, which describes the expression in one frame.
@@ -37,9 +41,9 @@ class ExpressionHead:
         BundleError: a file is missing or damaged, or was made for other features.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, provider: str = "cpu") -> None:
         path = package_file("expression_head", "network")
-        self._network = open_network(path, INPUTS)
+        self._network = open_network(path, INPUTS, provider, onnx=partial(package_file, "expression_head", "onnx"))
         self._canonical = read_canonical()
         metadata = self._network.metadata
         if metadata.get("feature_version") != str(FEATURE_VERSION):
@@ -224,4 +228,4 @@ class Head:
 
 def create(config: ExpressionConfig, model: MorphableModel, fitter: Fitter) -> Head:
     """The backend; it works with every face model."""
-    return Head(ExpressionHead(), Neutrals(config))
+    return Head(ExpressionHead(config.provider), Neutrals(config))
