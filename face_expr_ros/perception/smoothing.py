@@ -5,6 +5,7 @@ All filters are causal and take the elapsed time as an argument; no clock is rea
 
 from __future__ import annotations
 
+import math
 import sys
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -140,8 +141,15 @@ def _open_filter(config: SmoothingConfig, unit: float) -> Filter:
 
 # Typical movements: meters, quaternion components (half an angle in radians), standard deviations (a face's shape
 # hardly changes), coefficients, face heights.
-_PARTS = ("position", "rotation", "shape", "expression", "projected", "blendshapes")
-_UNITS = {"position": 0.1, "rotation": 0.25, "shape": 10.0, "expression": 0.15, "projected": _LANDMARK_UNIT}
+_PARTS = ("position", "shape", "expression", "projected", "rotation", "blendshapes")
+_NOISE_AWARE = ("rotation", "blendshapes")  # the last ones
+# A quaternion is multiplied by this, so that the noise that may remain, in `NoiseLevels`, is 0.05 degrees.
+_ROTATION_SCALE = NoiseLevels.residual / math.radians(0.05 / 2)
+_UNITS = {
+    "position": 0.1, "rotation": 0.25 * _ROTATION_SCALE, "shape": 10.0, "expression": 0.15, "projected": _LANDMARK_UNIT
+}  # fmt: skip
+# The dead zone of the noise lets a rotation open the filter more than `SmoothingConfig.beta` without noise.
+_ROTATION_BETA = 16.0
 
 
 class _FaceFilter:
@@ -168,14 +176,15 @@ class _FaceFilter:
     ) -> tuple[FaceFit, Blendshapes]:
         pose = fit.pose
         parts = (
-            pose.position, self._continuous_quaternion(pose.rotation), fit.shape, fit.expression,
-            _projected(fit, height), blendshapes.values,
+            pose.position, fit.shape, fit.expression, _projected(fit, height),
+            _ROTATION_SCALE * self._continuous_quaternion(pose.rotation), blendshapes.values,
         )  # fmt: skip
         if self._numbers is None:
             self._counts = dict(zip(_PARTS, map(len, parts), strict=True))
             self._numbers = _open_joint_filter(self._config, self._counts)
         smoothed = self._numbers(np.concatenate(parts), elapsed)
-        position, self._quaternion, shape, expression, projected, values = _split_like(smoothed, parts)
+        position, shape, expression, projected, quaternion, values = _split_like(smoothed, parts)
+        self._quaternion = quaternion / _ROTATION_SCALE
         rotation = rotation_from_quaternion(self._quaternion)
         points, matrix = _unprojected(projected, height)
         smooth_pose = Pose(rotation, position, pose.metric, pose.depth_used)
@@ -218,8 +227,9 @@ def _open_joint_filter(config: SmoothingConfig, counts: dict[str, int]) -> Filte
     if config.method == "window":
         return WindowMean(config.window)
 
-    def per_value(others: float, blendshapes: float) -> FloatArray:
-        return np.repeat([blendshapes if name == "blendshapes" else others for name in counts], list(counts.values()))
+    def per_value(others: float, blendshapes: float, rotation: float = 1.0) -> FloatArray:
+        special = {"blendshapes": blendshapes, "rotation": rotation * others}
+        return np.repeat([special.get(name, others) for name in counts], list(counts.values()))
 
     units = np.repeat([_UNITS.get(name, _BLENDSHAPE_UNIT) for name in counts], list(counts.values()))
     return OneEuro(
@@ -227,8 +237,8 @@ def _open_joint_filter(config: SmoothingConfig, counts: dict[str, int]) -> Filte
         units,
         per_value(0.0, config.blendshape_dead_zone),
         minimum_cutoff=per_value(config.minimum_cutoff, config.blendshape_cutoff),
-        beta=per_value(config.beta, config.blendshape_beta),
-        noise_aware=sum(counts.values()) - counts["blendshapes"],
+        beta=per_value(config.beta, config.blendshape_beta, _ROTATION_BETA),
+        noise_aware=sum(count for name, count in counts.items() if name not in _NOISE_AWARE),
     )
 
 

@@ -12,6 +12,7 @@ from face_expr_ros.core.config import ExpressionConfig
 WINDOW = 1.0  # seconds; about four syllables
 # Motion of the lips up to this magnitude is treated as noise, in units of AU25.
 _NOISE = 0.01
+_ONCE = 2  # swings of an opening and a closing
 _RELEASE = 0.5  # share of the threshold below which a speaker is silent
 _MAX_GAP = 0.5  # seconds without the face after which the history is discarded
 
@@ -19,9 +20,9 @@ _MAX_GAP = 0.5  # seconds without the face after which the history is discarded
 class LipMotion:
     """Whether one face speaks, from AU25, the parting of the lips.
 
-    Speech opens and closes the lips several times a second, a smile or a yawn once. The measure is therefore the length
-    of the path of AU25 in the last second beyond its range: opening once gives 0, opening and closing gives the height
-    of the opening, and each further syllable adds twice its height.
+    Speech opens and closes the lips several times a second, a smile or a yawn once. The measure is therefore the sum of
+    the swings of AU25 in the last second, each from one reversal to the next, without the two largest: opening and
+    closing once gives 0, whatever the height, and each further syllable adds twice its height.
 
     Args:
         config: the measure at which speech begins; it ends at half of that.
@@ -52,8 +53,13 @@ class LipMotion:
 
     def _motion(self) -> float:
         values = [value for _, value in self._past]
-        path = sum(map(abs, map(sub, values[1:], values)))
-        return path - (max(values) - min(values))
+        swings = [0.0]
+        for change in map(sub, values[1:], values):
+            if change * swings[-1] >= 0.0:
+                swings[-1] += change
+            else:
+                swings.append(change)
+        return sum(sorted(map(abs, swings))[:-_ONCE])
 
     def _graded(self, motion: float) -> float:
         release = _RELEASE * self._threshold

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import partial
 from typing import Any, Protocol
 
@@ -20,6 +20,9 @@ _MARGIN = 1.5  # of the long side of the points' box: MediaPipe's own margin
 # The region relative to a crop, medians over rendered faces: its side, and the shift of its center towards the
 # forehead. A crop from a detector is larger than one from landmarks.
 _CROP_SIDE, _FRESH_CROP_SIDE, _CROP_UP = 1.2, 1.0, 0.08
+# A region follows the landmarks with this play, relative to its side and in radians. Without it, noise would move the
+# region, the moved region the next landmarks, and so on: a still face would wander.
+_PLAY, _ROTATION_PLAY = 0.01, math.radians(1.0)
 
 
 @dataclass(frozen=True)
@@ -72,12 +75,14 @@ class RegionLandmarks:
     def __init__(self, network: RegionNetwork, min_presence: float) -> None:
         self._network = network
         self._last: dict[str, Landmarks] = {}
+        self._regions: dict[str, Region] = {}  # of the tracks in `_last`
         self._min_presence = min_presence
 
     def __call__(self, frame: Frame, tracks: list[Track]) -> list[Landmarks | None]:
         """The landmarks of each track; None where FaceMesh finds no face."""
         found = [self._track(frame, track) for track in tracks]
         self._last = {track.id: points for track, points in zip(tracks, found, strict=True) if points is not None}
+        self._regions = {id: region for id, region in self._regions.items() if id in self._last}
         return found
 
     @property
@@ -87,15 +92,19 @@ class RegionLandmarks:
 
     def reset(self) -> None:
         """Delete the state: the next frame is unrelated to the previous one."""
-        self._last = {}
+        self._last, self._regions = {}, {}
 
     def state_dict(self) -> dict[str, Any]:
-        """The landmarks of the previous frame."""
-        return {id: {"points": last.points, "confidence": float(last.confidence)} for id, last in self._last.items()}
+        """The landmarks of the previous frame, and the regions they were found in."""
+        return {
+            id: {"points": last.points, "confidence": float(last.confidence), "region": astuple(self._regions[id])}
+            for id, last in self._last.items()
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` returned."""
         self._last = {id: Landmarks(last["points"], last["confidence"]) for id, last in state.items()}
+        self._regions = {id: Region(*last["region"]) for id, last in state.items()}
 
     def close(self) -> None:
         """Free the network."""
@@ -103,9 +112,14 @@ class RegionLandmarks:
 
     def _track(self, frame: Frame, track: Track) -> Landmarks | None:
         if not track.fresh and track.id in self._last:
-            return self._detect(frame, region_of_points(self._last[track.id].points))
-        approximate = self._detect(frame, region_of_crop(track))
-        return None if approximate is None else self._detect(frame, region_of_points(approximate.points))
+            region = followed(self._regions[track.id], region_of_points(self._last[track.id].points))
+        else:
+            approximate = self._detect(frame, region_of_crop(track))
+            if approximate is None:
+                return None
+            region = region_of_points(approximate.points)
+        self._regions[track.id] = region
+        return self._detect(frame, region)
 
     def _detect(self, frame: Frame, region: Region) -> Landmarks | None:
         """The landmarks in a region; None if there is no face or the region is outside the image."""
@@ -123,6 +137,18 @@ def region_of_points(points: FloatArray) -> Region:
     across, down = (points[_LEFT_EYE, :2] - points[_RIGHT_EYE, :2]).tolist()
     x, y, side = box.x + box.width / 2, box.y + box.height / 2, _MARGIN * max(box.width, box.height)
     return Region(x, y, side, math.atan2(down, across))
+
+
+def followed(last: Region, region: Region) -> Region:
+    """The region nearest to ``last`` that differs from ``region`` by no more than the play."""
+    play = _PLAY * region.side
+    turn = math.remainder(region.rotation - last.rotation, math.tau)
+    return Region(
+        min(max(last.x, region.x - play), region.x + play),
+        min(max(last.y, region.y - play), region.y + play),
+        min(max(last.side, region.side - play), region.side + play),
+        region.rotation - min(max(turn, -_ROTATION_PLAY), _ROTATION_PLAY),
+    )
 
 
 def region_of_crop(track: Track) -> Region:

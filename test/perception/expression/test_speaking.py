@@ -40,7 +40,12 @@ def test_syllables_are_speech_until_they_have_left_the_window(rate: float) -> No
     assert not speaks[times > 4.0].any()
 
 
-@pytest.mark.parametrize("curve", [once, lambda t: 0.0, lambda t: 0.8, lambda t: 0.1 * t])
+def yawn(t: float) -> float:
+    """Lips that open and close once, from 1 to 1.8 seconds."""
+    return 0.5 * (1.0 - np.cos(2 * np.pi * (t - 1.0) / 0.8)) if 1.0 <= t <= 1.8 else 0.0
+
+
+@pytest.mark.parametrize("curve", [once, yawn, lambda t: 0.0, lambda t: 0.8, lambda t: 0.1 * t])
 def test_still_lips_and_a_single_opening_are_not_speech(curve: Curve) -> None:
     assert (read(curve) < 0.5).all()
 
