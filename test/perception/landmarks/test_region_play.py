@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
-import pytest
 
 from face_expr_ros.perception.landmarks.regions import Region, followed
 
@@ -20,14 +17,11 @@ def test_a_region_does_not_follow_noise() -> None:
         assert followed(FACE, moved) == FACE
 
 
-def test_a_region_follows_a_movement_within_the_play() -> None:
-    moved = Region(150.0, 60.0, 300.0, 1.0)
-    found = followed(FACE, moved)
-    assert (found.x, found.y, found.side) == (147.0, 63.0, 297.0)
-    assert found.rotation == pytest.approx(1.0 - math.radians(1.0))
+def test_a_region_follows_a_movement_without_lag() -> None:
+    for moved in (Region(103.0, 120.0, 200.0, 0.1), Region(100.0, 120.0, 200.0, 0.13), Region(150.0, 60.0, 300.0, 1.0)):
+        assert followed(FACE, moved) == moved
 
 
 def test_rotation_takes_the_short_way_around() -> None:
     last, region = Region(0.0, 0.0, 100.0, 3.14), Region(0.0, 0.0, 100.0, -3.14)
-    found = followed(last, region)
-    assert math.remainder(found.rotation - last.rotation, math.tau) == pytest.approx(0.0, abs=1e-9)
+    assert followed(last, region) == last
