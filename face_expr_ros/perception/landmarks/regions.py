@@ -22,7 +22,7 @@ _MARGIN = 1.5  # of the long side of the points' box: MediaPipe's own margin
 _CROP_SIDE, _FRESH_CROP_SIDE, _CROP_UP = 1.2, 1.0, 0.08
 # A region stays where it is until the landmarks move by more than this, relative to its side and in radians. Without
 # it, noise would move the region, the moved region the next landmarks, and so on: a still face would wander.
-_PLAY, _ROTATION_PLAY = 0.01, math.radians(1.0)
+_PLAY, _ROTATION_PLAY = 0.005, math.radians(0.5)
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ FACE = Region(100.0, 120.0, 200.0, 0.1)
 def test_a_region_does_not_follow_noise() -> None:
     rng = np.random.default_rng(1)
     for _ in range(50):
-        x, y, side = rng.uniform(-1.9, 1.9, 3)
-        moved = Region(FACE.x + x, FACE.y + y, FACE.side + side, FACE.rotation + rng.uniform(-0.017, 0.017))
+        x, y, side = rng.uniform(-0.95, 0.95, 3)
+        moved = Region(FACE.x + x, FACE.y + y, FACE.side + side, FACE.rotation + rng.uniform(-0.008, 0.008))
         assert followed(FACE, moved) == FACE
 
 
