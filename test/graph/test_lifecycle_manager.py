@@ -74,10 +74,13 @@ def test_bondpy_monitors_the_node(graph: Any, start: Any, hri_environment: dict[
     """The other end of the bond is the package bondpy, where it is installed."""
     bondpy = pytest.importorskip("bondpy.bondpy")
 
+    bonds: list[Any] = []
+
     def bond() -> Any:
         other = bondpy.Bond(graph.node, "/bondpy/bond", "perception")
         other.connect_timeout, other.heartbeat_timeout = 60.0, 3.0
         other.start()
+        bonds.append(other)
         graph.until(lambda: other.sm.getState().getName() == "SM.Alive", "a bond")
         return other
 
@@ -91,6 +94,10 @@ def test_bondpy_monitors_the_node(graph: Any, start: Any, hri_environment: dict[
     assert first.sister_died_first, "announced, not by a timeout"
     assert manager.change(ACTIVATE)
     second = bond()
+    graph.until(lambda: second.heartbeat_timer.timer.is_alive(), "the second heartbeat, which starts the timeout")
     node._process.kill()
     graph.until(second.is_broken, "the end of the heartbeat")
     assert not second.sister_died_first
+    for each in bonds:  # its shutdown destroys the subscription behind the node's back
+        graph.node.destroy_subscription(each.sub)
+        each.is_shutdown = True
