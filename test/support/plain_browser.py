@@ -28,7 +28,7 @@ class PlainPage:
         self._numbers = itertools.count(1)
 
     def evaluate(self, expression: str) -> Any:
-        """The value of an expression.
+        """The value of an expression; None while the page is being loaded.
 
         Raises:
             RuntimeError: the expression has thrown an exception.
@@ -38,6 +38,8 @@ class PlainPage:
         self._connection.send(json.dumps({"id": number, "method": "Runtime.evaluate", "params": parameters}))
         while (answer := json.loads(self._connection.recv())).get("id") != number:
             pass
+        if "error" in answer:  # there is no document yet
+            return None
         if "exceptionDetails" in answer["result"]:
             raise RuntimeError(f"{expression}: {answer['result']['exceptionDetails']}")
         return answer["result"]["result"].get("value")
