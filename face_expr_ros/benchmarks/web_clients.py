@@ -11,6 +11,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 
@@ -26,6 +27,7 @@ from face_expr_ros.web.config import WebConfig
 from face_expr_ros.web.server import FaceServer
 
 RATE = 30.0  # Hz
+CONNECTED = "connected"  # line of the clients' output
 WITH_ROS = "face_expr_ros.benchmarks.ros_web"
 
 
@@ -40,7 +42,7 @@ def measure(clients: int, seconds: float) -> dict[str, float]:
     server = FaceServer(config, open_face_model("open"), "bench")
     idle = _publish(server, seconds)
     with StreamClients(server.url, clients, seconds) as stream_clients:
-        while len(server.hub.streams) < clients and stream_clients.running:
+        while not stream_clients.connected and stream_clients.running:
             time.sleep(0.01)
         busy = _publish(server, seconds)
         while stream_clients.running:  # clients that connected late finish late
@@ -71,6 +73,9 @@ class StreamClients:
             str(seconds),
         ]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self._lines: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def __enter__(self) -> StreamClients:
         return self
@@ -78,6 +83,16 @@ class StreamClients:
     def __exit__(self, *error: object) -> None:
         with self._process:
             self._process.kill()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._lines.append(line)
+
+    @property
+    def connected(self) -> bool:
+        """Whether all clients are connected; they receive from then on."""
+        return bool(self._lines)
 
     @property
     def running(self) -> bool:
@@ -91,8 +106,9 @@ class StreamClients:
             ``rate_hz``: frames per second of a client; ``missed``: missed frames of all clients, and
             ``missed_percent`` of the sent ones; ``bytes_per_frame``, and ``bytes_per_face`` without the frame's header.
         """
-        output, _ = self._process.communicate()
-        result: dict[str, float] = json.loads(output)
+        self._process.wait()
+        self._reader.join()
+        result: dict[str, float] = json.loads(self._lines[-1])
         return result
 
 
@@ -116,7 +132,7 @@ def _face(number: int) -> FaceState:
 
 
 class _Barrier:
-    """As asyncio.Barrier, which Python 3.10 lacks."""
+    """As asyncio.Barrier, which Python 3.10 lacks; prints `CONNECTED` when it opens."""
 
     def __init__(self, count: int) -> None:
         self._missing, self._complete = count, asyncio.Event()
@@ -125,6 +141,7 @@ class _Barrier:
         """Wait until ``count`` tasks wait."""
         self._missing -= 1
         if not self._missing:
+            print(CONNECTED, flush=True)
             self._complete.set()
         await self._complete.wait()
 
