@@ -12,8 +12,8 @@ from face_expr_ros.core.config import ExpressionConfig
 WINDOW = 1.0  # seconds; about four syllables
 # Motion of the lips up to this magnitude is treated as noise, in units of AU25.
 _NOISE = 0.01
-_ONCE = 2  # swings of an opening and a closing
-_RELEASE = 0.5  # share of the threshold below which a speaker is silent
+_MAX_SWING = 0.3  # units of AU25; a wide opening is not more speech than a syllable
+_RELEASE = 0.4  # share of the threshold below which a speaker is silent
 _MAX_GAP = 0.5  # seconds without the face after which the history is discarded
 
 
@@ -21,11 +21,11 @@ class LipMotion:
     """Whether one face speaks, from AU25, the parting of the lips.
 
     Speech opens and closes the lips several times a second, a smile or a yawn once. The measure is therefore the sum of
-    the swings of AU25 in the last second, each from one reversal to the next, without the two largest: opening and
-    closing once gives 0, whatever the height, and each further syllable adds twice its height.
+    the swings of AU25 in the last second, each from one reversal to the next and counted up to a limit, without the
+    largest: opening once gives 0, opening and closing at most the limit, which is half of the threshold.
 
     Args:
-        config: the measure at which speech begins; it ends at half of that.
+        config: the measure at which speech begins; it ends at 0.4 of that.
     """
 
     def __init__(self, config: ExpressionConfig) -> None:
@@ -59,7 +59,7 @@ class LipMotion:
                 swings[-1] += change
             else:
                 swings.append(change)
-        return sum(sorted(map(abs, swings))[:-_ONCE])
+        return sum(sorted(min(abs(swing), _MAX_SWING) for swing in swings)[:-1])
 
     def _graded(self, motion: float) -> float:
         release = _RELEASE * self._threshold
