@@ -150,7 +150,7 @@ class ExpressionConfig:
         maximum=90.0,
     )
     speaking_threshold: float = setting(
-        0.6,
+        0.55,
         "motion of the lips at or above which a person speaks, AU25 per second; speech ends at 0.4 of it",
         minimum=0.01,
         maximum=10.0,

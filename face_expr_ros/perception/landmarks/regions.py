@@ -20,9 +20,10 @@ _MARGIN = 1.5  # of the long side of the points' box: MediaPipe's own margin
 # The region relative to a crop, medians over rendered faces: its side, and the shift of its center towards the
 # forehead. A crop from a detector is larger than one from landmarks.
 _CROP_SIDE, _FRESH_CROP_SIDE, _CROP_UP = 1.2, 1.0, 0.08
-# A region stays where it is until the landmarks move by more than this, relative to its side and in radians. Without
-# it, noise would move the region, the moved region the next landmarks, and so on: a still face would wander.
-_PLAY, _ROTATION_PLAY = 0.005, math.radians(0.5)
+# A region follows the landmarks with this play, relative to its side and in radians. Without it, noise would move the
+# region, the moved region the next landmarks, and so on: a still face would wander. With twice this play, the region
+# lags so far behind a person who passes in front of another that one of them gets a new id.
+_PLAY, _ROTATION_PLAY = 0.005, math.radians(1.0)
 
 
 @dataclass(frozen=True)
@@ -140,11 +141,15 @@ def region_of_points(points: FloatArray) -> Region:
 
 
 def followed(last: Region, region: Region) -> Region:
-    """``last`` if ``region`` differs from it by no more than the play in any respect, else ``region``."""
+    """The region nearest to ``last`` that differs from ``region`` by no more than the play."""
     play = _PLAY * region.side
-    moved = max(abs(region.x - last.x), abs(region.y - last.y), abs(region.side - last.side))
-    turned = abs(math.remainder(region.rotation - last.rotation, math.tau))
-    return last if moved <= play and turned <= _ROTATION_PLAY else region
+    turn = math.remainder(region.rotation - last.rotation, math.tau)
+    return Region(
+        min(max(last.x, region.x - play), region.x + play),
+        min(max(last.y, region.y - play), region.y + play),
+        min(max(last.side, region.side - play), region.side + play),
+        region.rotation - min(max(turn, -_ROTATION_PLAY), _ROTATION_PLAY),
+    )
 
 
 def region_of_crop(track: Track) -> Region:
