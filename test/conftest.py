@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from support.paths import ROOT
 
+from face_expr_ros.benchmarks.soak.message_rules import violations
 from face_expr_ros.core.geometry import pinhole_camera, rotation_from_euler
 from face_expr_ros.core.types import FloatArray, Pose
 from face_expr_ros.models.bundle import open_face_model
@@ -34,7 +36,13 @@ from face_expr_ros.training.expression.samples import mirror_indices
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
 
-pytest_plugins = ["support.bag_fixtures", "support.launch_stand_ins", "support.page_fixtures"]
+pytest_plugins = [
+    "support.bag_fixtures",
+    "support.launch_stand_ins",
+    "support.page_fixtures",
+    "support.timed_runs",
+]
+EXAMPLES_PER_TURN = 500  # of each test with --minutes, unless --examples is given
 RELEASED = ROOT.parent / "shared/models/3ddfa_v2"  # the files of 3DDFA_V2, on machines that have them
 PATIENCE = 60.0  # timeout of waits, seconds, with margin for a loaded machine
 ASK_AGAIN = 5.0  # seconds without a response after which a service is called again
@@ -43,11 +51,12 @@ ASK_AGAIN = 5.0  # seconds without a response after which a service is called ag
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fast", action="store_true", help="leave out live graphs, the browser and slow tests")
     parser.addoption("--examples", type=int, help="examples of each generative test, new in each run")
+    parser.addoption("--minutes", type=float, help="repeat the tests for this long, with new examples each time")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Isolate the ROS graph, provide enough shared memory for images, and filter warnings of dependencies."""
-    if examples := config.getoption("--examples"):
+    if examples := config.getoption("--examples") or (config.getoption("--minutes") and EXAMPLES_PER_TURN):
         settings.register_profile("random", deadline=None, max_examples=examples, database=None)
         settings.load_profile("random")
     if config.getoption("--fast"):
@@ -77,11 +86,20 @@ class Graph:
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self.node)
         self._clients: dict[str, Any] = {}
+        self.violations: Counter[str] = Counter()
 
     def listen(self, kind: type[Any], topic: str, qos: Any = 10) -> list[Any]:
-        """Subscribe to a topic; the returned list is filled with its messages in order of arrival."""
+        """Subscribe to a topic; the returned list is filled with its messages in order of arrival.
+
+        Messages that violate `message_rules` are counted; the fixture fails if there are any.
+        """
         received: list[Any] = []
-        self.node.create_subscription(kind, topic, received.append, qos)
+
+        def receive(message: Any) -> None:
+            received.append(message)
+            self.violations.update(f"{topic}: {sentence}" for sentence in violations(message))
+
+        self.node.create_subscription(kind, topic, receive, qos)
         return received
 
     def until(self, done: Callable[[], Any], what: str, each: Callable[[], Any] | None = None) -> None:
@@ -169,6 +187,7 @@ def graph(ros: None) -> Iterator[Graph]:
     result = Graph("test")
     yield result
     result.close()
+    assert not result.violations
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from rosbags.interfaces import Connection
 
 from face_expr_ros.bags import BagError
 from face_expr_ros.bags.checkpoint import packed, read_checkpoint, write_checkpoint
+from face_expr_ros.bags.depth import DepthMessages, depth_connection
 from face_expr_ros.bags.drawings import Drawings, drawing_topics
 from face_expr_ros.bags.faces import FaceMessages, face_topics
 from face_expr_ros.bags.images import CameraImages, DecodedImage
@@ -50,7 +51,7 @@ def annotate(job: Job, bar: bool = True) -> dict[str, Any]:
     """
     started = time.perf_counter()
     with Recording(job.source) as recording:
-        images = image_connection(recording, job.topic, job.config.image_transport)
+        images = image_connection(recording, job.topic, job.config.image_transport, job.depth)
         fingerprint = fingerprint_of(job, recording, images)
         if (completed := completed_result(job, fingerprint)) is not None:
             return completed
@@ -71,10 +72,13 @@ class _Run:
         self._fingerprint = fingerprint
         self._folder = work_folder(job.out)
         self._camera = CameraImages(recording, images, job.config)
+        uses_depth = job.config.use_depth
+        self._depth = DepthMessages(depth_connection(recording, job.depth, images.topic) if uses_depth else None)
         self._bounds = bounds_of(job, recording)
         self._messages = FaceMessages(pipeline.model, job.namespace, job.config.output)
         self._drawings = Drawings(pipeline.model, job.namespace, job.config.output, job.drawings)
         self._state = read_checkpoint(self._folder, fingerprint, pipeline)  # changed only by the writing thread
+        self._depth.data = self._state.depth
         self._resumed, self._begun_ns = self._state.messages_in, self._state.begun_ns
         if self._state.drawings is not None:
             self._drawings.load_state_dict(self._state.drawings)
@@ -165,6 +169,7 @@ class _Run:
             self._checkpoint(message.time_ns)
         if image is None:
             self._take_camera_info(partial(self._camera.take_info, message))
+            self._depth.take(message)
             self._background.put(partial(self._write_message, message))
         else:
             self._background.put(partial(self._write_image, message, self._measured(image)))
@@ -172,7 +177,7 @@ class _Run:
     def _measured(self, image: DecodedImage | Exception) -> Measured:
         """An invalid image is counted and does not affect the next ones, as in the node."""
         try:
-            frame = self._camera.frame(image)
+            frame = self._depth.add_to(self._camera.frame(image))
             return frame, self._pipeline.measure(frame)
         except Exception as error:
             return error
@@ -239,11 +244,13 @@ class _Run:
         """Complete a file of the bag and store the state from which an interrupted run resumes."""
         self._begun_ns = next_ns
         measuring = copy.deepcopy(self._pipeline.measuring_state()) if self._pipeline.resumable else None
-        self._background.put(partial(self._complete_file, next_ns, self._camera.info, measuring))
+        latest = self._camera.info, self._depth.data
+        self._background.put(partial(self._complete_file, next_ns, latest, measuring))
 
-    def _complete_file(self, next_ns: int, camera_info: bytes, measuring: dict[str, Any] | None) -> None:
+    def _complete_file(self, next_ns: int, latest: tuple[bytes, bytes], measuring: dict[str, Any] | None) -> None:
         state = self._state
-        state.files, state.begun_ns, state.camera_info = state.files + 1, next_ns, camera_info
+        state.files, state.begun_ns = state.files + 1, next_ns
+        state.camera_info, state.depth = latest
         state.drawings = self._drawings.state_dict()
         if measuring is not None:
             state.pipeline = self._pipeline.whole_state(measuring)
@@ -263,7 +270,7 @@ class _Run:
             "faces": state.faces,
             "ids": state.ids,
             "images_left_out": state.left_out,
-            "problem": state.problem or self._camera.problem,
+            "problem": state.problem or self._camera.problem or self._depth.problem,
             "left_out": recording.left_out,
             "damage": recording.damage,
             "recorded_seconds": max(length_ns, 0) * 1e-9,

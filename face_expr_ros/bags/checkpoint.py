@@ -20,6 +20,7 @@ from face_expr_ros.perception.pipeline import Pipeline
 
 CHECKPOINT = "checkpoint.npz"
 
+_SERIALIZED = ("camera_info", "depth")  # fields of the state that are messages
 _ARRAY = "__array__"  # key of a reference to an array
 _TREE = "tree"  # name of the array with the JSON text
 
@@ -36,6 +37,7 @@ class RunState:
         files: complete files of the new bag.
         begun_ns: time of the first message of the current file, nanoseconds since 1970.
         camera_info: the latest one, serialized.
+        depth: the latest depth image, serialized, if no image has used it yet.
         pipeline: its `Pipeline.state_dict`; None if it is not resumable.
         ids: of all faces, in order of appearance.
         drawings: `Drawings.state_dict`; None before the first file is complete.
@@ -50,6 +52,7 @@ class RunState:
     files: int = 0
     begun_ns: int | None = None
     camera_info: bytes = b""
+    depth: bytes = b""
     pipeline: dict[str, Any] | None = None
     ids: list[str] = field(default_factory=list)
     drawings: dict[str, Any] | None = None
@@ -57,7 +60,7 @@ class RunState:
 
 def packed(state: RunState, fingerprint: str) -> bytes:
     """The current state as bytes; ``fingerprint`` identifies the job."""
-    values = vars(state) | {"camera_info": np.frombuffer(state.camera_info, np.uint8)}
+    values = vars(state) | {name: np.frombuffer(getattr(state, name), np.uint8) for name in _SERIALIZED}
     return to_bytes({"fingerprint": fingerprint, "state": values})
 
 
@@ -84,7 +87,8 @@ def read_checkpoint(folder: Path, fingerprint: str, pipeline: Pipeline) -> RunSt
         content = from_bytes(file.read_bytes(), file)
         if content["fingerprint"] != fingerprint:
             return RunState()
-        state = RunState(**content["state"] | {"camera_info": content["state"]["camera_info"].tobytes()})
+        values = content["state"]
+        state = RunState(**values | {name: values[name].tobytes() for name in _SERIALIZED})
         pipeline.load_state_dict(state.pipeline or {})
     except Exception:  # damaged, or of another version: the run starts from the beginning
         pipeline.load_state_dict(initial)

@@ -32,6 +32,7 @@ class Job:
         source, out: the recording, and the folder of the annotated bag.
         config: settings of the perception node.
         topic: image topic; None if the bag has only one.
+        depth: topic of depth images aligned with the images; None is depth/image beside the image topic, if it exists.
         namespace: namespace of the added topics, such as "/robot", or empty.
         start, stop: annotated part, in seconds from the start of the bag; None is its end.
         storage: "mcap" or "sqlite3".
@@ -49,6 +50,7 @@ class Job:
     storage: str = "mcap"
     split: float = 60.0
     drawings: DrawingOptions = DrawingOptions()
+    depth: str | None = None
 
 
 def bounds_of(job: Job, recording: Recording) -> Bounds:

@@ -12,6 +12,7 @@ from face_expr_ros.bags.reading import Recording
 from face_expr_ros.serialization.video_decoding import VIDEO_TYPES
 
 TRANSPORTS = {"raw": IMAGE, "compressed": COMPRESSED_IMAGE}
+DEFAULT_DEPTH_TOPIC = "depth/image"  # of the perception node, in its namespace
 _SUFFIXES = ("/compressed", "/ffmpeg", "/foxglove")  # of topics beside the raw image, by image_transport's plugins
 _UNREADABLE = {"theora_image_transport/msg/Packet": "Theora"}
 
@@ -29,13 +30,16 @@ def checked_namespace(text: str) -> str:
     return "".join(f"/{token}" for token in tokens)
 
 
-def image_connection(recording: Recording, topic: str | None, transport: str) -> Connection:
+def image_connection(
+    recording: Recording, topic: str | None, transport: str, depth_topic: str | None = None
+) -> Connection:
     """The image topic: the named one, or the only one of the bag. A video is used if there are no images.
 
     Args:
         recording: the bag.
         topic: name of the topic, or None.
         transport: "raw" or "compressed": the preferred one if a bag has both forms of one image topic.
+        depth_topic: topic of depth images, which is not selected unless it is named.
 
     Raises:
         BagError: the topic does not exist or has another type, or there are several.
@@ -45,7 +49,8 @@ def image_connection(recording: Recording, topic: str | None, transport: str) ->
         if connection.msgtype not in (*TRANSPORTS.values(), *VIDEO_TYPES):
             raise BagError(f"expected an image topic ({_images_of(recording)}), got {topic} with {connection.msgtype}")
         return connection
-    found = [connection for connection in recording.connections if connection.msgtype in TRANSPORTS.values()]
+    connections = [entry for entry in recording.connections if not _is_depth(entry.topic, depth_topic)]
+    found = [connection for connection in connections if connection.msgtype in TRANSPORTS.values()]
     found = found or [connection for connection in recording.connections if connection.msgtype in VIDEO_TYPES]
     preferred = [connection for connection in found if connection.msgtype == TRANSPORTS[transport]]
     for choice in (found, preferred):
@@ -54,6 +59,10 @@ def image_connection(recording: Recording, topic: str | None, transport: str) ->
     if not found:
         raise BagError(f"{recording.path} has no image topic (sensor_msgs/Image or CompressedImage){_hint(recording)}")
     raise BagError(f"{recording.path} has several image topics, select one with --topic: {_images_of(recording)}")
+
+
+def _is_depth(topic: str, depth_topic: str | None) -> bool:
+    return topic == depth_topic or f"/{topic.strip('/')}".endswith(f"/{DEFAULT_DEPTH_TOPIC}")
 
 
 def camera_info_connection(recording: Recording, images: Connection) -> Connection | None:

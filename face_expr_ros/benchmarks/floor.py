@@ -58,7 +58,7 @@ class _Measurement:
         runs: list[Callable[[], Any]] = []
 
         def record(network: Network, inputs: Inputs) -> None:
-            runs.append(partial(network, *[values.copy() for values in inputs]))
+            runs.append(partial(network.repeat, *[values.copy() for values in inputs]))
 
         with observed_runs(record):
             self._recorded(frame)

@@ -68,7 +68,7 @@ def measure_outputs(frames: tuple[Frame, ...], runs: int, object_runs: int) -> d
         marker_ms: as message objects and as bytes; marker_speedup: objects over bytes, building and publishing
             together; marker_speedup_cpu: the same for CPU times.
         outputs_ms: publishing of a frame by subscribed topics; mesh_ms: the same by mesh_detail.
-        unsubscribed_ms: time for all topics except faces without subscribers: "nobody" minus "FaceArray alone".
+        unsubscribed_ms: time for all topics except faces without subscribers: "no subscriber" minus "FaceArray alone".
         annotate_ms: drawing of the annotated image, which runs in a separate thread.
     """
     with ExitStack() as stack:
@@ -159,7 +159,7 @@ def _measure_topics(context: Context, frame: Frame, faces: tuple[Face, ...], run
         node.trigger_activate()
         publish = partial(outputs, frame, faces, header)
         alone, unsubscribed = _alternate(_faces_alone(node, frame, faces, model.name), partial(publish, config), runs)
-        outputs_ms = {"FaceArray alone": alone, "nobody": unsubscribed}
+        outputs_ms = {"FaceArray alone": alone, "no subscriber": unsubscribed}
         for name, topics in _SUBSCRIPTIONS.items():
             with _subscribed(node, listener, topics):
                 outputs_ms[name] = median_ms(partial(publish, config), runs)

@@ -91,6 +91,9 @@ def _with_clients(graph: _Graph, clients: int, seconds: float) -> tuple[float, f
     try:
         graph.listener.spin_until(partial(_is_listening, port), "a connection of web_bridge", graph.children)
         with StreamClients(f"http://{HOST}:{port}/", clients, seconds + 2 * SETTLE) as stream_clients:
+            graph.listener.spin_until(
+                lambda: stream_clients.connected, "the connections of the clients", graph.children
+            )
             graph.listener.spin_for(SETTLE, graph.children)
             started, cpu = time.monotonic(), cpu_seconds(bridge.pid)
             rate = graph.rate(seconds)

@@ -11,6 +11,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 
@@ -21,11 +22,12 @@ from face_expr_ros.core.arkit import ARKIT_NAMES
 from face_expr_ros.core.geometry import rotation_from_euler
 from face_expr_ros.core.types import NO_READOUTS, Blendshapes, FaceState, Pose, Roi
 from face_expr_ros.models.bundle import open_face_model
-from face_expr_ros.web.codec import HEADER_SIZE, decode_frame
+from face_expr_ros.web.codec import HEADER_SIZE
 from face_expr_ros.web.config import WebConfig
 from face_expr_ros.web.server import FaceServer
 
 RATE = 30.0  # Hz
+CONNECTED = "connected"  # line of the clients' output
 WITH_ROS = "face_expr_ros.benchmarks.ros_web"
 
 
@@ -40,7 +42,7 @@ def measure(clients: int, seconds: float) -> dict[str, float]:
     server = FaceServer(config, open_face_model("open"), "bench")
     idle = _publish(server, seconds)
     with StreamClients(server.url, clients, seconds) as stream_clients:
-        while len(server.hub.streams) < clients and stream_clients.running:
+        while not stream_clients.connected and stream_clients.running:
             time.sleep(0.01)
         busy = _publish(server, seconds)
         while stream_clients.running:  # clients that connected late finish late
@@ -71,6 +73,9 @@ class StreamClients:
             str(seconds),
         ]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self._lines: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def __enter__(self) -> StreamClients:
         return self
@@ -78,6 +83,16 @@ class StreamClients:
     def __exit__(self, *error: object) -> None:
         with self._process:
             self._process.kill()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._lines.append(line)
+
+    @property
+    def connected(self) -> bool:
+        """Whether all clients are connected; they receive from then on."""
+        return bool(self._lines)
 
     @property
     def running(self) -> bool:
@@ -91,8 +106,9 @@ class StreamClients:
             ``rate_hz``: frames per second of a client; ``missed``: missed frames of all clients, and
             ``missed_percent`` of the sent ones; ``bytes_per_frame``, and ``bytes_per_face`` without the frame's header.
         """
-        output, _ = self._process.communicate()
-        result: dict[str, float] = json.loads(output)
+        self._process.wait()
+        self._reader.join()
+        result: dict[str, float] = json.loads(self._lines[-1])
         return result
 
 
@@ -115,31 +131,50 @@ def _face(number: int) -> FaceState:
     )  # fmt: skip
 
 
+class _Barrier:
+    """As asyncio.Barrier, which Python 3.10 lacks; prints `CONNECTED` when it opens."""
+
+    def __init__(self, count: int) -> None:
+        self._missing, self._complete = count, asyncio.Event()
+
+    async def wait(self) -> None:
+        """Wait until ``count`` tasks wait."""
+        self._missing -= 1
+        if not self._missing:
+            print(CONNECTED, flush=True)
+            self._complete.set()
+        await self._complete.wait()
+
+
 async def _receive(url: str, clients: int, seconds: float) -> dict[str, float]:
-    """Run the clients and summarize their measurements."""
-    rows = np.array(await asyncio.gather(*(_client(url, seconds) for _ in range(clients))))
+    """Connect all clients, let them receive at the same time, and summarize their measurements."""
+    connected = _Barrier(clients)
+    rows = np.array(await asyncio.gather(*(_client(url, seconds, connected) for _ in range(clients))))
     frames, missed, faces, size = rows.sum(axis=0).tolist()
     return {
         "rate_hz": frames / clients / seconds,
         "missed": missed,
-        "missed_percent": 100 * missed / (frames + missed),
-        "bytes_per_frame": size / frames,
+        "missed_percent": 100 * missed / max(1, frames + missed),
+        "bytes_per_frame": size / max(1, frames),
         "bytes_per_face": (size - HEADER_SIZE * frames) / max(1, faces),
     }
 
 
-async def _client(url: str, seconds: float) -> tuple[int, int, int, int]:
-    """Numbers of frames, missed frames, faces and bytes."""
+async def _client(url: str, seconds: float, connected: _Barrier) -> tuple[int, int, int, int]:
+    """Numbers of frames, missed frames, faces and bytes; of a frame only the header is read."""
     frames = gaps = faces = size = last = 0
-    async with connect(url.replace("http", "ws", 1) + "ws/stream", proxy=None, open_timeout=60) as stream:
+    async with connect(
+        url.replace("http", "ws", 1) + "ws/stream", proxy=None, open_timeout=60, compression=None
+    ) as stream:
+        await connected.wait()
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             data = await stream.recv()
             if isinstance(data, str):  # hello
                 continue
-            frame = decode_frame(data)
-            gaps += frame.sequence - last - 1 if last else 0
-            frames, faces, size, last = frames + 1, faces + len(frame.faces), size + len(data), frame.sequence
+            count, sequence = data[2], int.from_bytes(data[4:8], "little")
+            gaps += sequence - last - 1 if last else 0
+            frames, faces, size, last = frames + 1, faces + count, size + len(data), sequence
     return frames, gaps, faces, size
 
 

@@ -23,6 +23,7 @@ TIMES = ("cpu_ms", "thread_ms")  # per image; absent when nothing was annotated
 @click.argument("source", metavar="IN", type=click.Path(exists=True, path_type=Path))
 @click.argument("out", metavar="OUT", type=Folder)
 @click.option("--topic", help="Image topic; required if the bag has several.")
+@click.option("--depth", help="Topic of depth images aligned with the images.  [default: depth/image beside them]")
 @click.option("--bundle", help="Face model and weights; overrides --params.")
 @click.option(
     "--params",
@@ -86,9 +87,9 @@ TIMES = ("cpu_ms", "thread_ms")  # per image; absent when nothing was annotated
 )
 @json_option
 def annotate(
-    source: Path, out: Path, topic: str | None, bundle: str | None, params: Path | None, namespace: str, start: float,
-    stop: float | None, storage: str, split: float, markers: bool, annotated: bool, drawing_rate: float,
-    marker_detail: str | None, jobs: int, scheduler: str | None, json_file: Path | None,
+    source: Path, out: Path, topic: str | None, depth: str | None, bundle: str | None, params: Path | None,
+    namespace: str, start: float, stop: float | None, storage: str, split: float, markers: bool, annotated: bool,
+    drawing_rate: float, marker_detail: str | None, jobs: int, scheduler: str | None, json_file: Path | None,
 ) -> int:  # fmt: skip
     """Add face topics to a rosbag2 recording.
 
@@ -106,7 +107,7 @@ def annotate(
         raise click.UsageError(f"expected --to after --from ({start:g} s), got {stop:g} s")
     config = perception_config_of(params, {} if bundle is None else {"bundle": bundle})
     drawings = DrawingOptions(markers, annotated, drawing_rate, marker_detail)
-    job = Job(source, out, config, topic, checked_namespace(namespace), start, stop, storage, split, drawings)
+    job = Job(source, out, config, topic, checked_namespace(namespace), start, stop, storage, split, drawings, depth)
     tasks = jobs_of(job)
     if len(tasks) == 1 and tasks[0] == job and scheduler is None:
         return _annotate_one(job, json_file)

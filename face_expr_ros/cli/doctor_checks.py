@@ -102,6 +102,7 @@ def examine(*, probe: bool = True) -> Report:
         *(examine_import(*entry) for entry in IMPORTS),
         *(examine_optional(*entry) for entry in OPTIONAL_IMPORTS),
         examine_backends(),
+        examine_providers(),
         *(bundle_finding(name, state) for name, state in bundles.items()),
         examine_cameras(Path("/dev")),
         *(examine_ros(probe) if has_ros(os.environ) else (Finding("note", "ROS 2", WITHOUT_ROS),)),
@@ -113,9 +114,25 @@ def examine(*, probe: bool = True) -> Report:
         "litert": version("ai-edge-litert"),
         "mediapipe": version("mediapipe"),
         "onnxruntime": version("onnxruntime", "onnxruntime-gpu"),
+        "providers": providers(),
         "bundles": bundles,
     }
     return Report(tuple(findings), values)
+
+
+def providers() -> list[str]:
+    """What can run the networks on ONNX Runtime; empty without it."""
+    try:
+        from face_expr_ros.models.onnx_session import available_providers
+    except ImportError:
+        return []
+    return available_providers()
+
+
+def examine_providers() -> Finding:
+    """The values that the parameters ``*.provider`` may have on this machine."""
+    found = providers()
+    return Finding("ok" if found else "note", "providers", ", ".join(found) or "cpu; ONNX Runtime has others")
 
 
 def has_ros(environment: Mapping[str, str]) -> bool:

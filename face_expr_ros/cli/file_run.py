@@ -12,6 +12,7 @@ from face_expr_ros.cli.batch_results import BatchResults, Targets
 from face_expr_ros.cli.face_tables import check_tables
 from face_expr_ros.cli.file_inputs import drawn_files
 from face_expr_ros.cli.process_files import Products
+from face_expr_ros.core.calibration import load_calibration
 from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.sources.calibration import read_calibration_file
 
@@ -49,6 +50,8 @@ class FileRun:
         check_tables(self.targets.parquet)
         if options["camera_info"] is not None:
             read_calibration_file(options["camera_info"])
+        if options["calibration"] is not None:
+            load_calibration(options["calibration"])
         self._check_out(out)
         self.drawn: list[Path | None] = [None] * len(self.files)
         if out is not None:
@@ -57,7 +60,7 @@ class FileRun:
     @property
     def inputs(self) -> list[Path]:
         """The files that are read."""
-        return [*self.files, *filter(None, [self._options["camera_info"]])]
+        return [*self.files, *filter(None, [self._options["camera_info"], self._options["calibration"]])]
 
     @property
     def outputs(self) -> dict[str, Path | None]:
@@ -67,12 +70,12 @@ class FileRun:
 
     def results(self, config: PerceptionConfig, **settings: Any) -> BatchResults:
         """The results of this run; an interrupted one with the same settings is continued."""
-        camera = self._options["camera_info"]
+        read = {name: self._options[name] for name in ("camera_info", "calibration")}
         depends_on = {
             "version": __version__,
             "perception": asdict(config),
             "products": self.products.settings(),
-            "camera_info": None if camera is None else camera.read_text(encoding="utf-8"),
+            **{name: None if file is None else file.read_text(encoding="utf-8") for name, file in read.items()},
             **settings,
         }
         return BatchResults(self.targets, self.files, depends_on, self._inform)

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from face_expr_ros.cli.avatar import calibration_option
 from face_expr_ros.cli.common import (
     OutputFile,
     bundle_option,
@@ -34,6 +35,7 @@ def file_options(verb: Verb) -> Verb:
     for option in (
         bundle_option,
         camera_info_option,
+        calibration_option,
         click.option(
             "--field-of-view", type=click.FloatRange(5, 170), metavar="DEGREES",
             help="Vertical field of view of a camera without --camera-info.  [default: 63]",
@@ -142,6 +144,8 @@ def _config(options: dict[str, Any], changes: dict[str, Any]) -> PerceptionConfi
         if options["camera_info"] is not None:
             raise click.UsageError("expected at most one of --field-of-view and --camera-info, got both")
         changes["fitting.field_of_view"] = options["field_of_view"]
+    if options["calibration"] is not None:
+        changes["expression.calibration"] = str(options["calibration"])
     return perception_config(options["bundle"], {"smoothing.method": options["smooth"], **changes})
 
 

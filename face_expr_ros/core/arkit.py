@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -31,6 +32,13 @@ def mirrored_name(name: str) -> str:
     if "Left" in name:
         return name.replace("Left", "Right")
     return name.replace("Right", "Left")
+
+
+@lru_cache(maxsize=64)
+def columns(names: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[int, ...] | None:
+    """The places of the ``wanted`` names; None if one is missing."""
+    place = {name: index for index, name in enumerate(names)}
+    return tuple(place[name] for name in wanted) if place.keys() >= set(wanted) else None
 
 
 def arkit_values(blendshapes: Blendshapes) -> FloatArray:

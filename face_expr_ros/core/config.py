@@ -9,6 +9,10 @@ from face_expr_ros.core.settings import setting
 # What can be drawn of a frame and its faces; drawing/modes.py draws each.
 DRAW_MODES = ("annotated", "2d_sparse", "2d_dense", "3d", "pose", "depth", "pncc", "uv_tex")
 
+# Execution providers of ONNX Runtime; models/onnx_session.py has their names there.
+PROVIDERS = ("auto", "cpu", "cuda", "tensorrt", "openvino", "coreml")
+_PROVIDERS_HELP = "auto is the first available of cuda, coreml and cpu; an unavailable one is replaced by cpu"
+
 
 @dataclass(frozen=True)
 class LandmarksConfig:
@@ -27,22 +31,19 @@ class LandmarksConfig:
 class DetectionConfig:
     backend: str = setting(
         "blazeface",
-        "detection backend; blazeface (on LiteRT) and mediapipe (in MediaPipe up to 0.10.21) run the short-range "
-        "network and, where that is not confident, the full-range one; faceboxes needs the bundle 3ddfa_v2 and is "
-        "slower",
+        "detection backend; blazeface (LiteRT) and mediapipe (MediaPipe up to 0.10.21) run the short-range network "
+        "and, where that is not confident, the full-range one; faceboxes needs the bundle 3ddfa_v2 and is slower",
         choices=(
-            "blazeface",
-            "blazeface_short",
-            "blazeface_full",
-            "mediapipe",
-            "mediapipe_short",
-            "mediapipe_full",
+            "blazeface", "blazeface_short", "blazeface_full", "mediapipe", "mediapipe_short", "mediapipe_full",
             "faceboxes",
         ),
-    )
+    )  # fmt: skip
     confidence: float = setting(0.3, "minimum detection score", minimum=0.05, maximum=1.0)
     interval: float = setting(
         0.25, "detection interval while at least one face is tracked", unit="s", minimum=0.0, maximum=60.0
+    )
+    idle_interval: float = setting(
+        0.5, "detection interval after a second without a face; 0: every image", unit="s", minimum=0.0, maximum=60.0
     )
 
 
@@ -83,7 +84,7 @@ class FittingConfig:
         choices=("auto", "tddfa", "least_squares", "fused"),
     )
     network: str = setting("", "tddfa: network of the bundle; empty is its first", choices=("", "mb05", "mb1"))
-    provider: str = setting("cpu", "tddfa: device that runs the network", choices=("cpu", "cuda"))
+    provider: str = setting("cpu", f"tddfa: what runs the network; {_PROVIDERS_HELP}", choices=PROVIDERS)
     threads: int = setting(1, "tddfa: CPU threads of the network", minimum=1, maximum=64)
     iterations: int = setting(4, "least_squares: maximum Gauss-Newton iterations per frame", minimum=1, maximum=50)
     landmark_noise: float = setting(
@@ -120,6 +121,7 @@ class ExpressionConfig:
     calibration: str = setting(
         "", "path of the calibration.yaml of the person in view, which face_expr calibrate makes; empty is none"
     )
+    provider: str = setting("cpu", f"fused, head: what runs the networks; {_PROVIDERS_HELP}", choices=PROVIDERS)
     neutral_time_constant: float = setting(
         0.0,
         "time constant with which the neutral expression of a face adapts while it is nearly neutral; 0 disables it",
@@ -148,8 +150,8 @@ class ExpressionConfig:
         maximum=90.0,
     )
     speaking_threshold: float = setting(
-        0.3,
-        "motion of the lips at or above which a person speaks, AU25 per second; speech ends at half of it",
+        0.6,
+        "motion of the lips at or above which a person speaks, AU25 per second; speech ends at 0.4 of it",
         minimum=0.01,
         maximum=10.0,
     )

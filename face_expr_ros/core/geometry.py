@@ -9,6 +9,7 @@ import numpy as np
 from face_expr_ros.core.lens import is_distorted, magnification, project_lens, undistort_lens
 from face_expr_ros.core.rotations import about_axis, quaternion_from_rotation
 from face_expr_ros.core.types import Camera, FloatArray, Pose, Roi
+from face_expr_ros.kernels.boxes import bounds
 
 # Model axes (x to the subject's left, y up, z out of the face) of a face that looks straight into the camera,
 # in the optical frame (x right, y down, z forward).
@@ -189,6 +190,5 @@ def crop_from_box(box: Roi) -> Roi:
 
 def bounding_box(points: FloatArray) -> Roi:
     """The box around pixels (n, >= 2)."""
-    x, y = points[:, 0], points[:, 1]  # faster than both columns at once
-    left, top = x.min(), y.min()
-    return Roi(float(left), float(top), float(x.max() - left), float(y.max() - top))
+    left, top, right, bottom = bounds(points)
+    return Roi(left, top, right - left, bottom - top)

@@ -22,6 +22,7 @@ class LatestItemWorker(Generic[Item]):
         self._work = work
         self._waiting: Item | None = None
         self._open = True
+        self._is_busy = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -31,14 +32,20 @@ class LatestItemWorker(Generic[Item]):
         with self._changed:
             dropped = self._waiting is not None
             self._waiting = item
-            self._changed.notify()
+            self._changed.notify_all()
         return dropped
+
+    def clear(self) -> None:
+        """Drop a waiting item and wait until the current one is finished."""
+        with self._changed:
+            self._waiting = None
+            self._changed.wait_for(lambda: not self._is_busy)
 
     def close(self) -> None:
         """Finish the current item, drop a waiting one and end the thread."""
         with self._changed:
             self._open = False
-            self._changed.notify()
+            self._changed.notify_all()
         self._thread.join()
 
     def _run(self) -> None:
@@ -47,8 +54,11 @@ class LatestItemWorker(Generic[Item]):
 
     def _take(self) -> Item | None:
         with self._changed:
+            self._is_busy = False
+            self._changed.notify_all()
             self._changed.wait_for(lambda: self._waiting is not None or not self._open)
             item, self._waiting = self._waiting, None
+            self._is_busy = self._open
             return item if self._open else None
 
 

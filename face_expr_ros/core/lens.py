@@ -20,7 +20,7 @@ _UNDISTORTION = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 100, 1e-9)
 
 def is_distorted(camera: Camera) -> bool:
     """Whether the image differs from that of an ideal pinhole camera."""
-    return camera.lens == "fisheye" or bool(camera.distortion.any())
+    return camera.lens == "fisheye" or bool(camera.distortion.size and camera.distortion.any())
 
 
 def undistort_lens(points: FloatArray, camera: Camera) -> FloatArray:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-import cv2
-import numpy as np
-
 from face_expr_ros.core.types import FloatArray
+from face_expr_ros.kernels.similarity import align_points
 
 
 @dataclass(frozen=True)
@@ -43,19 +40,4 @@ def umeyama_alignment(source: FloatArray, target: FloatArray) -> SimilarityAlign
     Raises:
         ValueError: a shape is wrong.
     """
-    if source.ndim != 2 or source.shape[1] != 3 or not len(source) or target.shape != source.shape:
-        raise ValueError(f"expected source and target of the same shape (n, 3), got {source.shape} and {target.shape}")
-    source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
-    weights = np.full(len(source), 1.0 / len(source))  # np.mean takes three times as long for so few points
-    source_mean, target_mean = weights @ source, weights @ target
-    centered = source - source_mean
-    singular, u, vt = cv2.SVDecomp((target - target_mean).T @ centered)  # for 3x3 faster than NumPy's
-    sign = math.copysign(1.0, _determinant(u) * _determinant(vt))
-    u[:, 2] *= sign
-    x, y, z = singular[:, 0].tolist()
-    return SimilarityAlignment(u @ vt, source_mean, target_mean, float(np.vdot(centered, centered)), x + y + sign * z)
-
-
-def _determinant(matrix: FloatArray) -> float:
-    (a, b, c), (d, e, f), (g, h, i) = matrix.tolist()
-    return a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
+    return SimilarityAlignment(*align_points(source, target))

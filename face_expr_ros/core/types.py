@@ -91,10 +91,13 @@ class Landmarks:
     Attributes:
         points: (478, 3) float32; x, y in image pixels, z relative, in the scale of x, smaller is nearer.
         confidence: 0..1.
+        appearance: (n,) hidden features of the network that found the points: what it sees of eyes, mouth and skin;
+            None if the backend does not give them.
     """
 
     points: NDArray[np.float32]
     confidence: float
+    appearance: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)

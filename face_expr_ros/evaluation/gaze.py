@@ -134,7 +134,7 @@ def _angles_to_camera(pose: Pose) -> tuple[float, float]:
 def looking_figures(samples: list[GazeSample], config: ExpressionConfig) -> LookingFigures:
     """Figures of the read-out on samples that were processed with this configuration."""
     values = np.array([sample.state.readouts.looking_at_camera for sample in samples])
-    angles = np.array([angle_to_camera(sample.direction, sample.position) for sample in samples])
+    angles = np.array([angle_to_camera(sample.direction.tolist(), sample.position.tolist()) for sample in samples])
     true = np.array([cone(angle, config.looking_half_angle, config.looking_softness) for angle in angles])
     inside, outside = true >= 1.0, true <= 0.0
     found, false = (float((values[chosen] >= LOOKING).mean()) if chosen.any() else 0.0 for chosen in (inside, outside))

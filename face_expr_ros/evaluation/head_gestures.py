@@ -119,6 +119,8 @@ def motions() -> list[Motion]:
         "sway, 10 degrees at 0.4 Hz": lambda t: np.outer(10.0 * np.sin(2 * np.pi * 0.4 * t), (1.0, 0.5, 0.5)),
         "walk, 1.8 steps/s: pitch 2, yaw 2, roll 1": walk(2.0, 2.0, 1.0, 1.8),
         "walk, 2.2 steps/s: pitch 2, yaw 1, roll 2": walk(2.0, 1.0, 2.0, 2.2),
+        "walk, 1.8 steps/s: pitch 2.5, yaw 2, roll 1": walk(2.5, 2.0, 1.0, 1.8),
+        "walk, 1.8 steps/s: pitch 4, yaw 1, roll 1": walk(4.0, 1.0, 1.0, 1.8),
         "circle, 8 degrees at 2 Hz": circle(8.0, 2.0),
         "tilts, roll 10 degrees at 2 Hz": lambda t: np.outer(10.0 * np.sin(4 * np.pi * t), (0.0, 0.0, 1.0)),
     }

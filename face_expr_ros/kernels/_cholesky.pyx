@@ -4,19 +4,44 @@
 cdef extern from *:
     """
     #include <math.h>
+    #define INLINED static inline __attribute__((always_inline))
+
+    /* Row j of the factor, of which the rows from `first` on are not yet subtracted; 0 if its pivot is not positive. */
+    INLINED int pivot_row(double *matrix, int size, int first, int j) {
+        double *restrict row = matrix + (Py_ssize_t)j * size;
+        for (int p = first; p < j; p++) {
+            const double *restrict pivot = matrix + (Py_ssize_t)p * size;
+            const double factor = pivot[j];
+            for (int k = j; k < size; k++) row[k] -= factor * pivot[k];
+        }
+        if (!(row[j] > 0)) return 0;
+        const double inverse = 1 / sqrt(row[j]);
+        for (int k = j; k < size; k++) row[k] *= inverse;
+        return 1;
+    }
 
     /* Eliminates the first `count` unknowns in the upper triangle of matrix[size, size], and completes the lower
-       triangle of the Schur complement. Returns the number of unknowns before the first pivot that is not positive. */
-    static int eliminate_upper(double *matrix, int size, int count) {
-        for (int j = 0; j < count; j++) {
-            double *restrict pivot = matrix + (Py_ssize_t)j * size;
-            if (!(pivot[j] > 0)) return j;
-            const double inverse = 1 / sqrt(pivot[j]);
-            for (int k = j; k < size; k++) pivot[k] *= inverse;
-            for (int i = j + 1; i < size; i++) {
+       triangle of the Schur complement. Returns the number of unknowns before the first pivot that is not positive.
+       Four pivots are subtracted at once, because the matrix is larger than the L1 cache. */
+    INLINED int eliminate_any(double *matrix, int size, int count) {
+        for (int first = 0; first < count; first += 4) {
+            const int end = first + 4 <= count ? first + 4 : count;
+            for (int j = first; j < end; j++)
+                if (!pivot_row(matrix, size, first, j)) return j;
+            const double *restrict one = matrix + (Py_ssize_t)first * size;
+            const double *restrict two = one + (end - first > 1 ? size : 0), *restrict three = two, *restrict four = two;
+            if (end - first == 4) three = two + size, four = three + size;
+            for (int i = end; i < size; i++) {
                 double *restrict row = matrix + (Py_ssize_t)i * size;
-                const double factor = pivot[i];
-                for (int k = i; k < size; k++) row[k] -= factor * pivot[k];
+                const double a = one[i], b = two[i], c = three[i], d = four[i];
+                if (end - first == 4)
+                    for (int k = i; k < size; k++) row[k] -= (a * one[k] + b * two[k]) + (c * three[k] + d * four[k]);
+                else
+                    for (int p = first; p < end; p++) {
+                        const double *restrict pivot = matrix + (Py_ssize_t)p * size;
+                        const double factor = pivot[i];
+                        for (int k = i; k < size; k++) row[k] -= factor * pivot[k];
+                    }
             }
         }
         for (int i = count; i < size; i++)
@@ -47,16 +72,43 @@ cdef extern from *:
             values[j] = (values[j] - ((sums[0] + sums[1]) + (sums[2] + sums[3]))) / row[j];
         }
     }
+
+    /* Variants for the processor's instruction set, selected at run time. */
+    static int narrow_eliminate(double *matrix, int size, int count) { return eliminate_any(matrix, size, count); }
+    #if defined(__x86_64__) && !defined(NARROW)
+    __attribute__((target("avx2,fma"))) static int wide_eliminate(double *matrix, int size, int count) {
+        return eliminate_any(matrix, size, count);
+    }
+    #define HAS_WIDE (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    #else
+    #define wide_eliminate narrow_eliminate
+    #define HAS_WIDE 0
+    #endif
+    static int eliminate(double *matrix, int size, int count) {
+        return (HAS_WIDE ? wide_eliminate : narrow_eliminate)(matrix, size, count);
+    }
     """
-    int eliminate_upper(double *matrix, int size, int count) noexcept nogil
+    int _eliminate "eliminate"(double *matrix, int size, int count) noexcept nogil
     void _forward "forward"(const double *factor, int size, int count, double *values) noexcept nogil
     void _backward "backward"(const double *factor, int size, int count, double *values) noexcept nogil
+
+
+cdef int eliminate_upper(double *matrix, int size, int count) noexcept nogil:
+    return _eliminate(matrix, size, count)
+
+
+cdef void forward_upper(const double *factor, int size, int count, double *values) noexcept nogil:
+    _forward(factor, size, count, values)
+
+
+cdef void backward_upper(const double *factor, int size, int count, double *values) noexcept nogil:
+    _backward(factor, size, count, values)
 
 
 def eliminate(double[:, ::1] matrix, int count):
     cdef int done
     with nogil:
-        done = eliminate_upper(&matrix[0, 0], <int>matrix.shape[0], count)
+        done = _eliminate(&matrix[0, 0], <int>matrix.shape[0], count)
     return done
 
 

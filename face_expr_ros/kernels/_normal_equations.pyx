@@ -143,10 +143,9 @@ cdef enum:
     POSE = 7
 
 
-def displace(const float[:, :, ::1] basis, const float[::1] coefficients, double[:, ::1] points):
+cpdef void displace(const float[:, :, ::1] basis, const float[::1] coefficients, double[:, ::1] points) noexcept nogil:
     """points (3, n) += basis (3, n, coefficients) times coefficients."""
-    with nogil:
-        add_displacements(&basis[0, 0, 0], <int>basis.shape[1], <int>basis.shape[2], &coefficients[0], &points[0, 0])
+    add_displacements(&basis[0, 0, 0], <int>basis.shape[1], <int>basis.shape[2], &coefficients[0], &points[0, 0])
 
 
 cdef struct Landmark:
@@ -186,9 +185,9 @@ cdef void differentiate(Landmark *at) noexcept nogil:
     at.row[2][0], at.row[2][1], at.row[2][2] = 0, 0, at.along
 
 
-def residuals(const double[:, ::1] points, const double[:, ::1] rotation, const double[::1] position, double offset,
-              const double[:, ::1] directions, const double[::1] depths, const double[::1] across,
-              const double[::1] along, double[::1] errors):
+cpdef double residuals(const double[:, ::1] points, const double[:, ::1] rotation, const double[::1] position,
+                       double offset, const double[:, ::1] directions, const double[::1] depths,
+                       const double[::1] across, const double[::1] along, double[::1] errors) noexcept nogil:
     """The errors (3 n,) of points (3, n) in model axes.
 
     Returns:
@@ -197,15 +196,14 @@ def residuals(const double[:, ::1] points, const double[:, ::1] rotation, const 
     cdef Py_ssize_t n = points.shape[1], i
     cdef double off = 0, u, v, scale
     cdef Landmark at
-    with nogil:
-        at.distance = mean_depth(points, rotation, position)
-        for i in range(n):
-            place(&at, i, points, rotation, position)
-            u, v = at.x / at.z - directions[i, 0], at.y / at.z - directions[i, 1]
-            off += at.z * at.z * (u * u + v * v)
-            scale = across[i] * at.distance
-            errors[3 * i], errors[3 * i + 1] = scale * u, scale * v
-            errors[3 * i + 2] = along[i] * (at.z - at.distance * (1 + depths[i]) - offset)
+    at.distance = mean_depth(points, rotation, position)
+    for i in range(n):
+        place(&at, i, points, rotation, position)
+        u, v = at.x / at.z - directions[i, 0], at.y / at.z - directions[i, 1]
+        off += at.z * at.z * (u * u + v * v)
+        scale = across[i] * at.distance
+        errors[3 * i], errors[3 * i + 1] = scale * u, scale * v
+        errors[3 * i + 2] = along[i] * (at.z - at.distance * (1 + depths[i]) - offset)
     return off / n
 
 
@@ -244,60 +242,69 @@ def jacobian(const double[:, ::1] points, const float[:, :, ::1] basis, const do
             fill_rows(&at, basis, i, rotation, position, &out[3 * i, 0], <int>out.shape[1])
 
 
-def normal(const double[:, ::1] points, const float[:, :, ::1] basis, const double[:, ::1] rotation,
-           const double[::1] position, const double[::1] across, const double[::1] along, float[:, ::1] rows,
-           float[:, ::1] gram, double[:, ::1] out):
+cdef void upper_normal(const double[:, ::1] points, const float[:, :, ::1] basis, const double[:, ::1] rotation,
+                       const double[::1] position, const double[::1] across, const double[::1] along,
+                       float[:, ::1] rows, float[:, ::1] gram, double[:, ::1] out) noexcept nogil:
+    """The upper triangle of `normal`."""
+    cdef Py_ssize_t n = points.shape[1], most = rows.shape[0] // 3, count = 0, i, j
+    cdef int stride = <int>rows.shape[1], add = 0
+    cdef Landmark at
+    at.distance = mean_depth(points, rotation, position)
+    for i in range(n):
+        place(&at, i, points, rotation, position)
+        at.across, at.along = across[i], along[i]
+        differentiate(&at)
+        fill_rows(&at, basis, i, rotation, position, &rows[3 * count, 0], stride)
+        count += 1
+        if count == most or i == n - 1:
+            upper_gram(&rows[0, 0], <int>(3 * count), stride, add, &gram[0, 0])
+            add, count = 1, 0
+    for i in range(out.shape[0]):
+        for j in range(i, out.shape[0]):
+            out[i, j] = gram[i, j]
+
+
+cpdef void normal(const double[:, ::1] points, const float[:, :, ::1] basis, const double[:, ::1] rotation,
+                  const double[::1] position, const double[::1] across, const double[::1] along, float[:, ::1] rows,
+                  float[:, ::1] gram, double[:, ::1] out) noexcept nogil:
     """out (u, u) = J' J of the Jacobian J at points (3, n) in model axes.
 
     rows (3 m, stride) is scratch whose padding is 0: m landmarks at a time, so that they fit into the L1 cache.
     gram (stride, stride) is scratch, too.
     """
-    cdef Py_ssize_t n = points.shape[1], most = rows.shape[0] // 3, count = 0, i, j
-    cdef int stride = <int>rows.shape[1], add = 0
-    cdef Landmark at
-    with nogil:
-        at.distance = mean_depth(points, rotation, position)
-        for i in range(n):
-            place(&at, i, points, rotation, position)
-            at.across, at.along = across[i], along[i]
-            differentiate(&at)
-            fill_rows(&at, basis, i, rotation, position, &rows[3 * count, 0], stride)
-            count += 1
-            if count == most or i == n - 1:
-                upper_gram(&rows[0, 0], <int>(3 * count), stride, add, &gram[0, 0])
-                add, count = 1, 0
-        for i in range(out.shape[0]):
-            for j in range(i, out.shape[0]):
-                out[i, j] = out[j, i] = gram[i, j]
+    cdef Py_ssize_t i, j
+    upper_normal(points, basis, rotation, position, across, along, rows, gram, out)
+    for i in range(out.shape[0]):
+        for j in range(i + 1, out.shape[0]):
+            out[j, i] = out[i, j]
 
 
-def slope(const double[:, ::1] points, const float[:, :, ::1] basis, const double[:, ::1] rotation,
-          const double[::1] position, const double[::1] across, const double[::1] along, const double[::1] errors,
-          double[::1] out):
+cpdef void slope(const double[:, ::1] points, const float[:, :, ::1] basis, const double[:, ::1] rotation,
+                 const double[::1] position, const double[::1] across, const double[::1] along,
+                 const double[::1] errors, double[::1] out) noexcept nogil:
     """out (u,) = jacobian' errors, without the jacobian: the three rows of a landmark share its position and basis."""
     cdef Py_ssize_t n = points.shape[1], i
     cdef int count = <int>basis.shape[2], r, c
     cdef double pull[3]
     cdef double weights[3]
     cdef Landmark at
-    with nogil:
-        for i in range(out.shape[0]):
-            out[i] = 0
-        at.distance = mean_depth(points, rotation, position)
-        for i in range(n):
-            place(&at, i, points, rotation, position)
-            at.across, at.along = across[i], along[i]
-            differentiate(&at)
-            for c in range(3):
-                pull[c] = 0
-                for r in range(3):
-                    pull[c] += at.row[r][c] * errors[3 * i + r]
-                out[3 + c] += pull[c]
-            out[0] += at.turned[1] * pull[2] - at.turned[2] * pull[1]
-            out[1] += at.turned[2] * pull[0] - at.turned[0] * pull[2]
-            out[2] += at.turned[0] * pull[1] - at.turned[1] * pull[0]
-            out[5] -= along[i] * at.z / position[2] * errors[3 * i + 2]
-            out[6] -= along[i] * errors[3 * i + 2]
-            for c in range(3):
-                weights[c] = pull[0] * rotation[0, c] + pull[1] * rotation[1, c] + pull[2] * rotation[2, c]
-            add_blend(&basis[0, i, 0], &basis[1, i, 0], &basis[2, i, 0], weights, count, &out[POSE])
+    for i in range(out.shape[0]):
+        out[i] = 0
+    at.distance = mean_depth(points, rotation, position)
+    for i in range(n):
+        place(&at, i, points, rotation, position)
+        at.across, at.along = across[i], along[i]
+        differentiate(&at)
+        for c in range(3):
+            pull[c] = 0
+            for r in range(3):
+                pull[c] += at.row[r][c] * errors[3 * i + r]
+            out[3 + c] += pull[c]
+        out[0] += at.turned[1] * pull[2] - at.turned[2] * pull[1]
+        out[1] += at.turned[2] * pull[0] - at.turned[0] * pull[2]
+        out[2] += at.turned[0] * pull[1] - at.turned[1] * pull[0]
+        out[5] -= along[i] * at.z / position[2] * errors[3 * i + 2]
+        out[6] -= along[i] * errors[3 * i + 2]
+        for c in range(3):
+            weights[c] = pull[0] * rotation[0, c] + pull[1] * rotation[1, c] + pull[2] * rotation[2, c]
+        add_blend(&basis[0, i, 0], &basis[1, i, 0], &basis[2, i, 0], weights, count, &out[POSE])

@@ -232,3 +232,27 @@ def gray(const unsigned char[:, :, :] image, unsigned char[:, ::1] out):
             if i + AHEAD < out.shape[0]:
                 call_row(&image[i + AHEAD, 0, 0], 3 * out.shape[1])
             gray_row(&image[i, 0, 0], out.shape[1], &out[i, 0])
+
+
+def place(const double[:, ::1] middles, const double[:, ::1] offsets, const double[::1] across, const double[::1] down,
+          double right_x, double right_y, double up_x, double up_y, double end, double[:, :, ::1] maps):
+    """maps (n, 2, 3), see patches.place_squares.
+
+    Returns:
+        left, right, top and bottom of what the squares show.
+    """
+    cdef Py_ssize_t n
+    cdef int axis
+    cdef double a, d, start
+    cdef double[2] right = [right_x, right_y]
+    cdef double[2] up = [up_x, up_y]
+    cdef double[2] low = [1e300, 1e300]
+    cdef double[2] high = [-1e300, -1e300]
+    for n in range(maps.shape[0]):
+        for axis in range(2):
+            a, d = across[n] * right[axis], -down[n] * up[axis]
+            start = middles[n, axis] + offsets[n, 0] * right[axis] + offsets[n, 1] * up[axis] - end / 2 * (a + d)
+            maps[n, axis, 0], maps[n, axis, 1], maps[n, axis, 2] = a, d, start
+            low[axis] = min(low[axis], start + min(end * a, 0.0) + min(end * d, 0.0))
+            high[axis] = max(high[axis], start + max(end * a, 0.0) + max(end * d, 0.0))
+    return low[0], high[0], low[1], high[1]

@@ -206,3 +206,13 @@ def cut(const unsigned char[:, :, :] image, const double[:, ::1] transform, floa
     given.height, given.width = image.shape[0], image.shape[1]
     with nogil:
         _cut(&given, &transform[0, 0], <int>out.shape[0], &room[0, 0], &out[0, 0, 0])
+
+
+def move(const float[:, :] points, const double[:, ::1] axes, float[:, ::1] out):
+    """out (n, 3) = points mapped by axes (3, 4)"""
+    cdef Py_ssize_t i, r
+    with nogil:
+        for i in range(points.shape[0]):
+            for r in range(3):
+                out[i, r] = <float>(axes[r, 0] * points[i, 0] + axes[r, 1] * points[i, 1] + axes[r, 2] * points[i, 2]
+                                    + axes[r, 3])

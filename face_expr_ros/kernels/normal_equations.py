@@ -45,16 +45,10 @@ class NormalEquations:
         Raises:
             ValueError: the shapes are inconsistent.
         """
-        self._basis = np.ascontiguousarray(basis, np.float32)
-        if self._basis.ndim != 3 or len(basis) != 3 or not self._basis.size:
-            raise ValueError(f"basis: expected the shape (3, n, coefficients), got {basis.shape}")
-        n, coefficients = basis.shape[1:]
-        self._mean = _shaped("mean", mean, 3, n)
-        self._across, self._along = _shaped("across", across, n), _shaped("along", along, n)
-        stride = -(-(POSE + coefficients) // _TILE) * _TILE
-        self._rows = np.zeros((3 * _LANDMARKS, stride), np.float32)
+        self._mean, self._basis, self._across, self._along = constant_parts(mean, basis, across, along)
+        n = len(self._across)
         self._state = (np.zeros((3, n)), np.eye(3), np.array([0.0, 0.0, 1.0]))  # points, rotation and position
-        self._gram = np.zeros((stride, stride), np.float32)
+        self._rows, self._gram = scratch(POSE + self._basis.shape[2])
         self.errors = np.zeros(3 * n)
         self.residual = 0.0
 
@@ -117,6 +111,23 @@ class NormalEquations:
         gradient = np.empty(POSE + self._basis.shape[2])
         _normal_equations.slope(*self._given(), self.errors, gradient)
         return gradient
+
+
+def constant_parts(
+    mean: NDArray, basis: NDArray, across: NDArray, along: NDArray
+) -> tuple[Float64, NDArray[np.float32], Float64, Float64]:
+    """The arguments of `NormalEquations` as the kernels take them. Raises ValueError if they are inconsistent."""
+    narrow = np.ascontiguousarray(basis, np.float32)
+    if narrow.ndim != 3 or len(basis) != 3 or not narrow.size:
+        raise ValueError(f"basis: expected the shape (3, n, coefficients), got {basis.shape}")
+    n = basis.shape[1]
+    return _shaped("mean", mean, 3, n), narrow, _shaped("across", across, n), _shaped("along", along, n)
+
+
+def scratch(unknowns: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The memory in which the kernel computes a normal matrix: rows of the Jacobian, and the sums of their products."""
+    stride = -(-unknowns // _TILE) * _TILE
+    return np.zeros((3 * _LANDMARKS, stride), np.float32), np.zeros((stride, stride), np.float32)
 
 
 def _shaped(name: str, value: NDArray, *shape: int, dtype: type = np.float64) -> NDArray:

@@ -50,3 +50,39 @@ def gray_of(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     out = np.empty(image.shape[:2], np.uint8)
     _patches.gray(image if image.strides[1:] == (3, 1) else image.copy(), out)
     return out
+
+
+def place_squares(
+    middles: NDArray,
+    offsets: NDArray[np.float64],
+    across: NDArray[np.float64],
+    down: NDArray[np.float64],
+    right: tuple[float, float],
+    up: tuple[float, float],
+    side: int,
+) -> tuple[NDArray[np.float64], tuple[float, float, float, float]]:
+    """The maps from the pixels of squares to those of an image; equals, with ``end = side - 1``::
+
+        a, d = across[:, None] * right, -down[:, None] * up
+        start = middles + offsets @ [right, up] - end / 2 * (a + d)
+        np.stack([a, d, start], axis=2)
+
+    Args:
+        middles: (n, 2) pixels; offsets: (n, 2) from them to the middles of the squares, along both axes.
+        across, down: (n,) lengths of a square's pixel along the axes, negative where it is mirrored.
+        right, up: the axes in the image, pixels per length.
+        side: of a square, pixels.
+
+    Returns:
+        (n, 2, 3), and left, right, top and bottom of the pixels that the squares show.
+
+    Raises:
+        ValueError: a shape is wrong, or there is no square.
+    """
+    n = len(across)
+    if not n or middles.shape != (n, 2) or offsets.shape != (n, 2) or down.shape != (n,):
+        shapes = f"{middles.shape}, {offsets.shape}, {across.shape} and {down.shape}"
+        raise ValueError(f"expected middles and offsets (n, 2), and lengths (n,), n > 0, got {shapes}")
+    maps = np.empty((n, 2, 3))
+    bounds = _patches.place(np.asarray(middles, np.float64), offsets, across, down, *right, *up, side - 1.0, maps)
+    return maps, bounds

@@ -10,7 +10,9 @@ from face_expr_ros.kernels import _regions
 FloatArray = NDArray[np.floating]
 
 
-def cut_region(image: NDArray[np.uint8], transform: FloatArray, side: int) -> NDArray[np.float32]:
+def cut_region(
+    image: NDArray[np.uint8], transform: FloatArray, side: int, out: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
     """The region of an image under an affine map, with reversed channels and values in 0..1.
 
     Bit-identical to::
@@ -23,6 +25,7 @@ def cut_region(image: NDArray[np.uint8], transform: FloatArray, side: int) -> ND
         image: (height, width, 3); outside, the nearest pixel is used.
         transform: (2, 3) from the pixels of the region to those of the image.
         side: of the region, pixels.
+        out: (side, side, 3) for the result; by default a new array.
 
     Returns:
         (side, side, 3), contiguous.
@@ -37,7 +40,27 @@ def cut_region(image: NDArray[np.uint8], transform: FloatArray, side: int) -> ND
         raise ValueError(f"transform: expected a finite map (2, 3), got {places.tolist()}")
     if side < 1:
         raise ValueError(f"side: expected at least one pixel, got {side}")
+    if out is None:
+        out = np.empty((side, side, 3), np.float32)
+    if out.shape != (side, side, 3):
+        raise ValueError(f"out: expected the shape {(side, side, 3)}, got {out.shape}")
     rows_in_one_piece = image.strides[1:] == (3, 1) and image.strides[0] > 0
-    out = np.empty((side, side, 3), np.float32)
     _regions.cut(image if rows_in_one_piece else image.copy(), places, out, np.empty((4, side), np.int64))
+    return out
+
+
+def map_points(points: NDArray[np.float32], axes: FloatArray) -> NDArray[np.float32]:
+    """Points under an affine map, in double precision; equals ``points @ axes[:, :3].T + axes[:, 3]``.
+
+    Args:
+        points: (n, 3) float32.
+        axes: (3, 4).
+
+    Raises:
+        ValueError: a shape or type is wrong.
+    """
+    if points.ndim != 2 or points.shape[1] != 3 or axes.shape != (3, 4):
+        raise ValueError(f"expected points (n, 3) and axes (3, 4), got {points.shape} and {axes.shape}")
+    out = np.empty(points.shape, np.float32)
+    _regions.move(points, np.ascontiguousarray(axes, np.float64), out)
     return out

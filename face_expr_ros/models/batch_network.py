@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import importlib.util
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,26 +30,40 @@ class BatchNetwork(Protocol):
         """The outputs (n, ...) for batches (n, ...) of the network's shapes."""
 
 
-def open_network(path: Path, input_names: Sequence[str], provider: str = "cpu", threads: int = 1) -> BatchNetwork:
+def open_network(
+    path: Path,
+    input_names: Sequence[str],
+    provider: str = "cpu",
+    threads: int = 1,
+    onnx: Callable[[], Path] | None = None,
+) -> BatchNetwork:
     """Load a .onnx or .tflite file.
 
     Args:
         path: the file; a .tflite file runs on the CPU.
         input_names: all inputs, in the order of the arguments of a call.
-        provider: cpu or cuda.
+        provider: a value of the setting `provider`; one that is unavailable is replaced by the CPU, after a warning.
         threads: per layer.
+        onnx: finds the same network as ONNX, for providers other than the CPU; None if ``path`` is ONNX.
 
     Raises:
-        ConfigError: the provider is not available, or ONNX Runtime is needed and not installed.
+        ConfigError: ONNX Runtime is needed and not installed.
         BundleError: the file is missing or damaged, or has other inputs.
     """
-    if path.suffix == _ONNX:
-        return _onnx().OnnxNetwork(path, input_names, provider, threads)
-    if provider != "cpu":
-        raise ConfigError(f"expected a .onnx file for the provider {provider}, got {path}")
+    chosen = _available(provider)
+    source = path if chosen == "cpu" or onnx is None else onnx()
+    if source.suffix == _ONNX:
+        return _onnx().OnnxNetwork(source, input_names, chosen, threads)
     from face_expr_ros.models.litert_model import SampleNetwork
 
-    return SampleNetwork(path, input_names, threads)
+    return SampleNetwork(source, input_names, threads)
+
+
+def _available(provider: str) -> str:
+    """The provider, cpu if it is unavailable, or what "auto" selects."""
+    if provider == "cpu" or (provider == "auto" and importlib.util.find_spec("onnxruntime") is None):
+        return "cpu"
+    return str(_onnx().choose_provider(provider))
 
 
 def input_and_output_shapes(path: Path) -> tuple[Shapes, Shapes]:

@@ -28,6 +28,10 @@ _COPIED = {
     "blazeface_full_range.tflite": f"{_MODULES}/face_detection/face_detection_full_range_sparse.tflite",
 }
 _ATTENTION = f"{_MODULES}/face_landmark/face_landmark_with_attention.tflite"
+# Hidden features: of the whole face, (1, 3, 3, 128), then of lips, right and left eye, (1, 2, 2, 128) each, and
+# of the three again, (1, 4, 4, 128) each.
+_FACE_APPEARANCE = ("p_re_lu_17",)
+_PART_APPEARANCE = ("p_re_lu_30", "p_re_lu_43", "p_re_lu_63", "p_re_lu_27", "p_re_lu_40", "p_re_lu_60")
 _CUT = "transform_tensor_bilinear_v2"  # the first custom operator whose result has weights applied to it
 _FILES = ("mesh", "parts", "points", "short_range", "full_range")  # in the manifest
 
@@ -46,10 +50,11 @@ def make_files(wheel: Path, folder: Path) -> None:
             network = TfliteNetwork(files.read(_ATTENTION))
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         raise BundleError(f"{wheel}: expected a wheel of mediapipe up to 0.10.21: {error}") from error
-    mesh = network.part(["input_1"], ["output_mesh", "conv_faceflag", "p_re_lu_3"])
+    mesh = network.part(["input_1"], ["output_mesh", "conv_faceflag", "p_re_lu_3", *_FACE_APPEARANCE])
     (folder / "facemesh_mesh.tflite").write_bytes(mesh)
     answers = ["conv_lips", "conv_left_eye", "conv_right_eye", "conv_left_iris", "conv_right_iris"]
-    (folder / "facemesh_parts.tflite").write_bytes(network.part([_CUT, f"{_CUT}_1", f"{_CUT}_2"], answers))
+    parts = network.part([_CUT, f"{_CUT}_1", f"{_CUT}_2"], [*answers, *_PART_APPEARANCE])
+    (folder / "facemesh_parts.tflite").write_bytes(parts)
     lips, right_eye, left_eye = network.custom_options("Landmarks2TransformMatrix")
     corners = [[part["left_rotation_idx"], part["right_rotation_idx"]] for part in (lips, right_eye, left_eye)]
     np.savez(

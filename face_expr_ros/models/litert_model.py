@@ -30,17 +30,47 @@ class LitertModel:
         """Load the file. Raises BundleError when it is missing or is not a network that LiteRT can run."""
         self._interpreter = _open(path, threads=1)
         inputs = self._interpreter.get_input_details()
-        self._inputs = [entry["index"] for entry in inputs]
-        self._outputs = [entry["index"] for entry in self._interpreter.get_output_details()]
+        outputs = self._interpreter.get_output_details()
+        self._inputs = [self._interpreter.tensor(entry["index"]) for entry in inputs]
+        self._outputs = [self._interpreter.tensor(entry["index"]) for entry in outputs]
         self.input_shape: tuple[int, ...] = tuple(int(size) for size in inputs[0]["shape"])
 
     def __call__(self, *inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """The outputs for inputs of the network's shapes, both in the order of the file, as copies."""
-        report_run(self, inputs)
-        for index, values in zip(self._inputs, inputs, strict=True):
-            self._interpreter.set_tensor(index, values)
+        self._fill(inputs)
+        self.run()
+        return [tensor().copy() for tensor in self._outputs]
+
+    def repeat(self, *inputs: NDArray[np.float32]) -> None:
+        """Run without reading the outputs, see `network_runs.Network`."""
+        self._fill(inputs)
         self._interpreter.invoke()
-        return [self._interpreter.get_tensor(index) for index in self._outputs]
+
+    def input(self, index: int) -> NDArray[np.float32]:
+        """The memory of an input, for `run`. Drop it before: LiteRT refuses to run while an array refers to it."""
+        values: NDArray[np.float32] = self._inputs[index]()
+        return values
+
+    def run(self) -> None:
+        """Run the network on what its inputs contain.
+
+        Raises:
+            RuntimeError: an array refers to an input or output.
+        """
+        report_run(self, lambda: [tensor() for tensor in self._inputs])
+        self._interpreter.invoke()
+
+    def output(self, index: int) -> NDArray[np.float32]:
+        """The memory of an output, valid until the next run. Drop it before, see `input`."""
+        values: NDArray[np.float32] = self._outputs[index]()
+        return values
+
+    def _fill(self, inputs: Sequence[NDArray[np.float32]]) -> None:
+        for index, (tensor, values) in enumerate(zip(self._inputs, inputs, strict=True)):
+            memory = tensor()
+            if values.shape != memory.shape:
+                raise ValueError(f"input {index}: expected the shape {memory.shape}, got {values.shape}")
+            np.copyto(memory, values)
 
 
 class SampleNetwork:
@@ -71,7 +101,14 @@ class SampleNetwork:
 
     def __call__(self, *batches: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """The outputs (n, ...) for batches (n, ...) of the network's shapes, both in the order of the file."""
-        report_run(self, batches)
+        report_run(self, lambda: batches)
+        return self._run(batches)
+
+    def repeat(self, *batches: NDArray[np.float32]) -> None:
+        """Run without an observer, see `network_runs.Network`."""
+        self._run(batches)
+
+    def _run(self, batches: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         results = [np.empty((len(batches[0]), *shape[1:]), np.float32) for _, shape in self._outputs]
         for number, sample in enumerate(zip(*batches, strict=True)):
             for index, values in zip(self._inputs, sample, strict=True):

@@ -17,8 +17,11 @@ from numpy.typing import NDArray
 from face_expr_ros.core.face_model import BundleError
 
 RECONSTRUCT: Any = np.zeros(0).__reduce__()[0]  # the private function that pickled arrays reference
-# Exceptions of the unpickler for damaged files.
-BROKEN = (pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
+# Exceptions of the unpickler for damaged files; SystemError is of NumPy's types.
+BROKEN = (
+    pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError,
+    RecursionError, SystemError,
+)  # fmt: skip
 
 
 def _latin1(text: str, encoding: str = "latin1") -> bytes:

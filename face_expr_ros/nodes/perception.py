@@ -68,6 +68,8 @@ class PerceptionNode(LifecycleNode):
         self.release()
         try:
             self._processor = FrameProcessor(self, self.settings, self._topic)
+            # One thread for all activations: glibc gives each thread one of several heaps, and keeps the memory of all.
+            self._worker = LatestItemWorker(self._processor.process, "perception")
             release_freed_memory()  # what only loading needed
         except (BundleError, ConfigError, OSError) as error:
             self.failure = str(error)
@@ -82,7 +84,6 @@ class PerceptionNode(LifecycleNode):
         assert self._processor is not None
         super().on_activate(state)
         self._processor.start()
-        self._worker = LatestItemWorker(self._processor.process, "perception")
         image_type = Image if self.settings.config.image_transport == "raw" else CompressedImage
         self._inputs = [
             self._subscribe(CameraInfo, camera_info_topic(self), self._processor.on_camera_info),
@@ -124,6 +125,9 @@ class PerceptionNode(LifecycleNode):
     def release(self) -> None:
         """Stop the worker thread, release the models and destroy the publishers; may be called twice."""
         self._stop()
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
         if self._processor is not None:
             self._processor.close()
             self._processor = None
@@ -134,11 +138,9 @@ class PerceptionNode(LifecycleNode):
         for subscription in self._inputs:
             self.destroy_subscription(subscription)
         self._inputs = []
-        if self._worker is not None:
-            self._worker.close()
-            self._worker = None
-            if self._processor is not None:
-                self._processor.clear()
+        if self._worker is not None and self._processor is not None:
+            self._worker.clear()
+            self._processor.clear()
 
     def _check(self, config: PerceptionConfig) -> None:
         """Raises BundleError or ConfigError if the loaded models do not support a config."""
@@ -150,11 +152,12 @@ class PerceptionNode(LifecycleNode):
         return self.create_subscription(message_type, topic, callback, SENSOR_DATA, qos_overriding_options=overrides)
 
     def _on_image(self, message: Image | CompressedImage) -> None:
-        if self._processor is not None and self._worker is not None:  # an executor may still deliver a queued image
+        # An executor may still deliver a queued image.
+        if self._processor is not None and self._worker is not None and self._inputs:
             self._processor.on_image(message, dropped=self._worker.put(message))
 
     def _active_processor(self) -> FrameProcessor | None:
-        return self._processor if self._worker is not None else None
+        return self._processor if self._inputs else None
 
     def _check_timeout(self) -> None:
         """Remove all faces when no image has been processed for ``input_timeout``."""

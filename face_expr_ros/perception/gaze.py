@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from face_expr_ros.core.arkit import ARKIT_NAMES, arkit_values, gaze_angles
+from face_expr_ros.core.arkit import ARKIT_NAMES, GAZE_RANGE, arkit_values, columns, gaze_angles
 from face_expr_ros.core.facemesh_regions import IRISES
 from face_expr_ros.core.geometry import apparent_rotation
 from face_expr_ros.core.rotations import about_axis
@@ -48,6 +49,26 @@ def gaze(state: FaceState) -> Gaze:
     if set(ARKIT_NAMES) <= set(state.blendshapes.names):
         return _directions(gaze_angles(arkit_values(state.blendshapes)), state.pose)
     return gaze_from_irises(state)
+
+
+def combined_direction(state: FaceState) -> tuple[float, float, float]:
+    """`Gaze.combined` of :func:`gaze`, a unit vector; for so few numbers plain Python is faster than NumPy.
+
+    Raises:
+        ValueError: the face has neither ARKit blendshapes nor landmarks.
+    """
+    names = state.blendshapes.names
+    if names != ARKIT_NAMES and columns(names, ARKIT_NAMES) is None:
+        x, y, z = gaze_from_irises(state).combined.tolist()
+        return x, y, z
+    values = state.blendshapes.values.tolist()
+    if not all(map(math.isfinite, values)):
+        raise ValueError("expected finite blendshapes, got NaN or infinity")
+    (a, b, c), (d, e, f) = (_eye_forward(values, columns(names, eye) or (), sign) for eye, sign in _LOOKS)
+    right, up, ahead = a + d, b + e, c + f
+    x, y, z = [row[0] * right + row[1] * up + row[2] * ahead for row in state.pose.rotation.tolist()]
+    length = math.sqrt(x * x + y * y + z * z)
+    return x / length, y / length, z / length
 
 
 def gaze_from_irises(state: FaceState) -> Gaze:
@@ -100,6 +121,20 @@ def gaze_axes(directions: Gaze, pose: Pose) -> FloatArray:
     x = np.cross(-pose.rotation[:, 1], z)
     x = x / np.linalg.norm(x)
     return np.column_stack([x, np.cross(z, x), z])
+
+
+_LOOKS = tuple(
+    (tuple(f"eyeLook{way}{side}" for way in ("Out", "In", "Up", "Down")), sign)
+    for side, sign in (("Left", 1.0), ("Right", -1.0))
+)
+
+
+def _eye_forward(values: list[float], places: Sequence[int], sign: float) -> list[float]:
+    """`_forward` of one eye from the blendshapes at four places (out, in, up, down); ``sign`` is 1 for the left
+    eye, -1 for the right."""
+    a, b, c, d = [min(1.0, max(0.0, values[place])) for place in places]
+    left, above = GAZE_RANGE * (a - b) * sign, GAZE_RANGE * (c - d)
+    return [math.sin(left) * math.cos(above), math.sin(above), math.cos(left) * math.cos(above)]
 
 
 def _forward(left: float, up: float) -> FloatArray:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from face_expr_ros.core.types import Camera, DepthImage, Face, FaceFit, FloatArray, Frame, Landmarks, Roi
+from face_expr_ros.core.types import Camera, DepthImage, Face, FaceFit, FloatArray, Frame, Roi
 
 _OPENCV = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 _QUARTER: FloatArray = np.array([[0.0, -1.0], [1.0, 0.0]])  # clockwise, x right and y down
@@ -66,7 +66,7 @@ class ImageRotation:
         landmarks = face.landmarks
         if landmarks is not None:
             points = self._pixels(landmarks.points, camera).astype(np.float32)
-            landmarks = Landmarks(points, landmarks.confidence)
+            landmarks = replace(landmarks, points=points)
         return replace(face, roi=self._roi(face.roi, camera), landmarks=landmarks, fit=self._fit(face.fit, camera))
 
     def _pixels(self, points: FloatArray, camera: Camera) -> FloatArray:

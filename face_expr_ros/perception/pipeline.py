@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import compress
 from typing import Any
@@ -90,7 +89,8 @@ class Pipeline:
         self._rotation = ImageRotation(config.image_rotation)
         self._detector = open_detector(config.detection, bundle.detector_path)
         self._tracker = Tracker(config.tracker, config.landmarks.max_faces, config.id_prefix, config.first_id)
-        self._scheduler = DetectionScheduler(self._detector, self._tracker, config.detection.interval)
+        intervals = config.detection.interval, config.detection.idle_interval
+        self._scheduler = DetectionScheduler(self._detector, self._tracker, *intervals)
         self._landmarks = open_landmarks(config.landmarks)
         self._fitter = open_fitter(config.fitting, bundle)
         self._depth = DepthScale(self.model)
@@ -116,14 +116,15 @@ class Pipeline:
         """The first half of the pipeline: tracks with landmarks and fits. Arguments as in a call."""
         frame = self._timed(frame)
         camera, frame, seconds = frame.camera, self._rotation.frame(frame), dict[str, float]()
-        with self._stage("detector", seconds):
-            detections = self._scheduler(frame, self._landmarks.untracked_detections, thorough)
-        with self._stage("tracker", seconds):
-            tracks = self._tracker(detections, frame.stamp_ns)
-        with self._stage("landmarks", seconds):
-            tracks = [_with_landmarks(*pair) for pair in zip(tracks, self._landmarks(frame, tracks), strict=True)]
-        with self._stage("fitter", seconds):
-            fits = self._fitter(frame, tracks)
+        lap = _Lap(self._timer, seconds)
+        detections = self._scheduler(frame, self._landmarks.untracked_detections, thorough)
+        lap("detector")
+        tracks = self._tracker(detections, frame.stamp_ns)
+        lap("tracker")
+        tracks = [_with_landmarks(*pair) for pair in zip(tracks, self._landmarks(frame, tracks), strict=True)]
+        lap("landmarks")
+        fits = self._fitter(frame, tracks)
+        lap("fitter")
         tracks, fits = self._accepted(tracks, fits, frame.stamp_ns)
         fits = self._depth(frame, [track.id for track in tracks], fits)
         self._scheduler.defer(frame)
@@ -135,14 +136,15 @@ class Pipeline:
         frame, seconds = measured.frame, measured.stage_seconds
         if measured.is_restart:
             _reset(self._finishing_stages())
-        with self._stage("expression", seconds):
-            self._expression.keep(measured.ids)
-            blendshapes = self._expression(frame, measured.tracks, measured.fits)
-        with self._stage("smoother", seconds):
-            raw = _faces(measured.tracks, measured.fits, blendshapes)
-            faces = self._smoother(raw, frame.stamp_ns)
-        with self._stage("readouts", seconds):
-            faces = self._readouts(faces, frame.stamp_ns, raw)
+        lap = _Lap(self._timer, seconds)
+        self._expression.keep(measured.ids)
+        blendshapes = self._expression(frame, measured.tracks, measured.fits)
+        lap("expression")
+        raw = _faces(measured.tracks, measured.fits, blendshapes)
+        faces = self._smoother(raw, frame.stamp_ns)
+        lap("smoother")
+        faces = self._readouts(faces, frame.stamp_ns, raw)
+        lap("readouts")
         self.stage_seconds = seconds
         return self._rotation.faces(faces, measured.camera)
 
@@ -236,11 +238,17 @@ class Pipeline:
             self._is_restart = True
         return frame if time_ns == frame.stamp_ns else replace(frame, stamp_ns=time_ns)
 
-    @contextmanager
-    def _stage(self, name: str, seconds: dict[str, float]) -> Iterator[None]:
-        started = self._timer()
-        yield
-        seconds[name] = self._timer() - started
+
+class _Lap:
+    """Measures successive stages; a call ends one and begins the next."""
+
+    def __init__(self, timer: Callable[[], float], seconds: dict[str, float]) -> None:
+        self._timer, self._seconds = timer, seconds
+        self._started = timer()
+
+    def __call__(self, stage: str) -> None:
+        now = self._timer()
+        self._seconds[stage], self._started = now - self._started, now
 
 
 def _reset(stages: Mapping[str, Any]) -> None:
@@ -261,8 +269,8 @@ def _with_landmarks(track: Track, landmarks: Landmarks | None) -> Track:
         return track
     crop = crop_from_landmarks(landmarks.points[_IBUG68])
     if overlap(crop, track.crop) < _MIN_CROP_OVERLAP and not track.fresh:
-        return replace(track, landmarks=landmarks, crop=crop, fresh=True)
-    return replace(track, landmarks=landmarks)
+        return Track(track.id, crop, landmarks, fresh=True, roll=track.roll)
+    return Track(track.id, track.crop, landmarks, track.fresh, track.roll)
 
 
 def _faces(tracks: list[Track], fits: list[FaceFit], blendshapes: list[Blendshapes]) -> tuple[Face, ...]:

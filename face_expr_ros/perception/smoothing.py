@@ -5,35 +5,38 @@ All filters are causal and take the elapsed time as an argument; no clock is rea
 
 from __future__ import annotations
 
+import math
+import sys
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from itertools import accumulate
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from face_expr_ros.core.config import SmoothingConfig
 from face_expr_ros.core.rotations import quaternion_from_rotation, rotation_from_quaternion
-from face_expr_ros.core.types import Blendshapes, Face, FaceFit, FloatArray, Landmarks
-from face_expr_ros.perception.noise_level import NoiseLevel
+from face_expr_ros.core.types import Blendshapes, Face, FaceFit, FloatArray, Landmarks, Pose
+from face_expr_ros.kernels.one_euro import NoiseLevels, filter_step, new_state
 
 PerValue = FloatArray | float  # one for each value, or one for all
 
 _AXIS_LENGTH = 0.1  # meters
 _BLENDSHAPE_UNIT = 0.15
 _LANDMARK_UNIT = 0.2  # face heights
-# Noise: the multiple of its speed that the dead zone covers, the standard deviation that may remain, and the lowest
-# cutoff, Hz; below it the lag would be too large.
-_NOISE_SPEEDS, _RESIDUAL_NOISE, _MIN_CUTOFF = 1.8, 0.003, 0.02
+_NOISE = NoiseLevels()
 _MAX_GAP = 1.0  # seconds; after a longer gap a filter restarts
 
 
 class Filter(Protocol):
     """A causal filter of an array."""
 
-    def __call__(self, value: FloatArray, elapsed: float) -> FloatArray:
-        """The smoothed value, ``elapsed`` seconds after the last; 0 or less, or a long gap, restarts the filter."""
+    def __call__(self, value: FloatArray, elapsed: float, scale: float = 1.0) -> FloatArray:
+        """The smoothed value, ``elapsed`` seconds after the last; 0 or less, or a long gap, restarts the filter.
+
+        The filter keeps ``value / scale``, so that the scale may change.
+        """
 
     def state_dict(self) -> dict[str, Any]:
         """The state between two values."""
@@ -66,58 +69,34 @@ class OneEuro:
         beta: PerValue | None = None,
         noise_aware: int | None = None,
     ) -> None:
-        self._noise_aware = noise_aware
-        self._noise = NoiseLevel()
+        self._noise_from = sys.maxsize if noise_aware is None else noise_aware
         self._derivative_cutoff = config.derivative_cutoff
         cutoff = config.minimum_cutoff if minimum_cutoff is None else minimum_cutoff
         self._settings = unit, dead_zone / unit, cutoff, config.beta if beta is None else beta
         self._settings_per_value = np.zeros((4, 0))
-        self._value: FloatArray | None = None
-        self._speed: FloatArray | None = None
+        self._state: NDArray[np.float64] | None = None
 
-    def __call__(self, value: FloatArray, elapsed: float) -> FloatArray:
+    def __call__(self, value: FloatArray, elapsed: float, scale: float = 1.0) -> FloatArray:
         """See `Filter`."""
-        if self._value is None or self._speed is None or not 0 < elapsed <= _MAX_GAP:
-            self._value, self._speed = np.array(value, np.float64).ravel(), np.zeros(value.size)
-            self._noise = NoiseLevel()
+        if self._state is None or not 0 < elapsed <= _MAX_GAP:
+            self._state = new_state(value / scale)
             return value
         if self._settings_per_value.shape[1] != value.size:
             rows = [np.broadcast_to(setting, value.shape).ravel() for setting in self._settings]
-            self._settings_per_value = np.array(rows)
-        unit, dead_zone, minimum_cutoff, beta = self._settings_per_value
-        if self._noise_aware is not None:
-            dead_zone, minimum_cutoff = self._adapted(value.ravel(), dead_zone, minimum_cutoff, unit, elapsed)
-        change = value.ravel() - self._value
-        self._speed = self._speed + _gain(self._derivative_cutoff, elapsed) * (change / (elapsed * unit) - self._speed)
-        cutoff = minimum_cutoff + beta * np.maximum(np.abs(self._speed) - dead_zone, 0.0)
-        self._value = self._value + _gain(cutoff, elapsed) * change
-        return self._value.reshape(value.shape)
-
-    def _adapted(
-        self, value: FloatArray, dead_zone: FloatArray, minimum_cutoff: FloatArray, unit: FloatArray, elapsed: float
-    ) -> tuple[FloatArray, FloatArray]:
-        """Dead zone and minimum cutoff for the noise of the values."""
-        noisy = slice(self._noise_aware, None)
-        sigma = self._noise(value[noisy], elapsed)
-        dead_zone, cutoff = dead_zone.copy(), minimum_cutoff.copy()
-        dead_zone[noisy] = np.maximum(dead_zone[noisy], _NOISE_SPEEDS * sigma / (elapsed * unit[noisy]))
-        quiet = (_RESIDUAL_NOISE / np.maximum(sigma, _RESIDUAL_NOISE)) ** 2 / (np.pi * elapsed)
-        cutoff[noisy] = np.minimum(cutoff[noisy], np.maximum(quiet, _MIN_CUTOFF))
-        return dead_zone, cutoff
+            self._settings_per_value = np.array(rows, np.float64)
+        smooth = filter_step(
+            value.ravel(), elapsed, self._settings_per_value, self._state, self._derivative_cutoff, self._noise_from,
+            _NOISE, scale,
+        )  # fmt: skip
+        return smooth.reshape(value.shape)
 
     def state_dict(self) -> dict[str, Any]:
         """See `Filter`."""
-        return {"value": self._value, "speed": self._speed, "noise": self._noise.state_dict()}
+        return {"state": None if self._state is None else self._state.copy()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """See `Filter`."""
-        self._value, self._speed = state["value"], state["speed"]
-        self._noise.load_state_dict(state["noise"])
-
-
-def _gain(cutoff: PerValue, elapsed: float) -> PerValue:
-    """The weight of the new value in an exponential filter with a cutoff frequency in Hz."""
-    return 1.0 / (1.0 + 1.0 / (2.0 * np.pi * elapsed * cutoff))
+        self._state = None if state["state"] is None else state["state"].copy()
 
 
 class WindowMean:
@@ -134,16 +113,17 @@ class WindowMean:
         self._now = 0.0
         self._values: deque[tuple[float, FloatArray]] = deque()
 
-    def __call__(self, value: FloatArray, elapsed: float) -> FloatArray:
+    def __call__(self, value: FloatArray, elapsed: float, scale: float = 1.0) -> FloatArray:
         """See `Filter`."""
         if not 0 < elapsed <= _MAX_GAP:
             self._values.clear()
         self._now += elapsed
-        self._values.append((self._now, value))
+        self._values.append((self._now, value / scale))
         while self._now - self._values[0][0] >= self._window:
             self._values.popleft()
         weights = [1 - (self._now - time) / self._window for time, _ in self._values]
-        return np.average([value for _, value in self._values], axis=0, weights=weights)
+        mean = np.average([value for _, value in self._values], axis=0, weights=weights) * scale
+        return np.asarray(mean, value.dtype)
 
     def state_dict(self) -> dict[str, Any]:
         """See `Filter`."""
@@ -161,7 +141,15 @@ def _open_filter(config: SmoothingConfig, unit: float) -> Filter:
 
 # Typical movements: meters, quaternion components (half an angle in radians), standard deviations (a face's shape
 # hardly changes), coefficients, face heights.
-_UNITS = {"position": 0.1, "rotation": 0.25, "shape": 10.0, "expression": 0.15, "projected": _LANDMARK_UNIT}
+_PARTS = ("position", "shape", "expression", "projected", "rotation", "blendshapes")
+_NOISE_AWARE = ("rotation", "blendshapes")  # the last ones
+# A quaternion is multiplied by this, so that the noise that may remain, in `NoiseLevels`, is 0.05 degrees.
+_ROTATION_SCALE = NoiseLevels.residual / math.radians(0.05 / 2)
+_UNITS = {
+    "position": 0.1, "rotation": 0.25 * _ROTATION_SCALE, "shape": 10.0, "expression": 0.15, "projected": _LANDMARK_UNIT
+}  # fmt: skip
+# The dead zone of the noise lets a rotation open the filter more than `SmoothingConfig.beta` without noise.
+_ROTATION_BETA = 16.0
 
 
 class _FaceFilter:
@@ -181,27 +169,26 @@ class _FaceFilter:
         height = max(face.roi.height, 1.0)
         fit, blendshapes = self._smooth_numbers(face.fit, face.blendshapes, height, elapsed)
         landmarks = self._smooth_landmarks(face.landmarks, height, elapsed)
-        return replace(face, fit=fit, landmarks=landmarks, blendshapes=blendshapes)
+        return Face(face.id, face.confidence, face.roi, landmarks, fit, blendshapes, face.readouts, face.events)
 
     def _smooth_numbers(
         self, fit: FaceFit, blendshapes: Blendshapes, height: float, elapsed: float
     ) -> tuple[FaceFit, Blendshapes]:
-        parts = {
-            "position": fit.pose.position,
-            "rotation": self._continuous_quaternion(fit.pose.rotation),
-            "shape": fit.shape,
-            "expression": fit.expression,
-            "projected": _projected(fit) / height,
-            "blendshapes": blendshapes.values,
-        }
+        pose = fit.pose
+        parts = (
+            pose.position, fit.shape, fit.expression, _projected(fit, height),
+            _ROTATION_SCALE * self._continuous_quaternion(pose.rotation), blendshapes.values,
+        )  # fmt: skip
         if self._numbers is None:
-            self._counts = {name: len(part) for name, part in parts.items()}
+            self._counts = dict(zip(_PARTS, map(len, parts), strict=True))
             self._numbers = _open_joint_filter(self._config, self._counts)
-        smoothed = self._numbers(np.concatenate(list(parts.values())), elapsed)
-        position, self._quaternion, shape, expression, projected, values = _split_like(smoothed, parts.values())
-        pose = replace(fit.pose, rotation=rotation_from_quaternion(self._quaternion), position=position)
-        points, matrix = _unprojected(projected * height)
-        smooth_fit = FaceFit(pose, shape, expression, fit.residual, points, matrix, fit.confidence)
+        smoothed = self._numbers(np.concatenate(parts), elapsed)
+        position, shape, expression, projected, quaternion, values = _split_like(smoothed, parts)
+        self._quaternion = quaternion / _ROTATION_SCALE
+        rotation = rotation_from_quaternion(self._quaternion)
+        points, matrix = _unprojected(projected, height)
+        smooth_pose = Pose(rotation, position, pose.metric, pose.depth_used)
+        smooth_fit = FaceFit(smooth_pose, shape, expression, fit.residual, points, matrix, fit.confidence)
         return smooth_fit, Blendshapes(blendshapes.names, values)
 
     def _continuous_quaternion(self, rotation: FloatArray) -> FloatArray:
@@ -213,8 +200,7 @@ class _FaceFilter:
         if landmarks is None:
             self._landmarks = _open_filter(self._config, unit=_LANDMARK_UNIT)
             return None
-        smoothed = self._landmarks(landmarks.points / height, elapsed) * height
-        return Landmarks(smoothed.astype(np.float32, copy=False), landmarks.confidence)
+        return Landmarks(self._landmarks(landmarks.points, elapsed, height), landmarks.confidence)
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -241,8 +227,9 @@ def _open_joint_filter(config: SmoothingConfig, counts: dict[str, int]) -> Filte
     if config.method == "window":
         return WindowMean(config.window)
 
-    def per_value(others: float, blendshapes: float) -> FloatArray:
-        return np.repeat([blendshapes if name == "blendshapes" else others for name in counts], list(counts.values()))
+    def per_value(others: float, blendshapes: float, rotation: float = 1.0) -> FloatArray:
+        special = {"blendshapes": blendshapes, "rotation": rotation * others}
+        return np.repeat([special.get(name, others) for name in counts], list(counts.values()))
 
     units = np.repeat([_UNITS.get(name, _BLENDSHAPE_UNIT) for name in counts], list(counts.values()))
     return OneEuro(
@@ -250,8 +237,8 @@ def _open_joint_filter(config: SmoothingConfig, counts: dict[str, int]) -> Filte
         units,
         per_value(0.0, config.blendshape_dead_zone),
         minimum_cutoff=per_value(config.minimum_cutoff, config.blendshape_cutoff),
-        beta=per_value(config.beta, config.blendshape_beta),
-        noise_aware=sum(counts.values()) - counts["blendshapes"],
+        beta=per_value(config.beta, config.blendshape_beta, _ROTATION_BETA),
+        noise_aware=sum(count for name, count in counts.items() if name not in _NOISE_AWARE),
     )
 
 
@@ -261,16 +248,20 @@ def _split_like(joined: FloatArray, parts: Iterable[FloatArray]) -> list[FloatAr
     return [joined[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
 
 
-def _projected(fit: FaceFit) -> FloatArray:
-    """(n,) pixels: the 68 points, and the weak perspective as its origin and the tips of its axes."""
-    origin = fit.weak_perspective[:, 3]
-    tips = fit.weak_perspective[:, :3].T * _AXIS_LENGTH + origin
-    return np.concatenate([fit.landmarks68.ravel(), origin, tips.ravel()])
+def _projected(fit: FaceFit, height: float) -> FloatArray:
+    """(n,) face heights: the 68 points, and the weak perspective as its origin and the tips of its axes."""
+    count = len(fit.landmarks68)
+    rows = np.empty((count + 4, 3))
+    rows[:count], rows[count] = fit.landmarks68, fit.weak_perspective[:, 3]
+    np.multiply(fit.weak_perspective[:, :3].T, _AXIS_LENGTH, out=rows[count + 1 :])
+    rows[count + 1 :] += rows[count]
+    rows /= height
+    return rows.ravel()
 
 
-def _unprojected(pixels: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _unprojected(projected: FloatArray, height: float) -> tuple[FloatArray, FloatArray]:
     """The inverse of `_projected`: the points (68, 3) and the weak perspective (3, 4)."""
-    rows = pixels.reshape(-1, 3)
+    rows = (projected * height).reshape(-1, 3)
     points, origin, tips = rows[:-4], rows[-4], rows[-3:]
     matrix = np.empty((3, 4))
     matrix[:, :3], matrix[:, 3] = ((tips - origin) / _AXIS_LENGTH).T, origin

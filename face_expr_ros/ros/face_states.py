@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 import numpy as np
 from numpy.typing import NDArray
 from rclpy.time import Time
@@ -12,19 +14,37 @@ from face_expr_ros.core.types import Blendshapes, FaceState, Pose, Readouts, Roi
 from face_expr_ros.msg import Face, FaceArray, FaceExpression, FacePose
 from face_expr_ros.perception.landmarks import LANDMARK_COUNT
 
+_LARGEST = 1e9  # of values without a range: sums and products of such values are finite in float32
+# The ranges of the fields of Face.msg that are not of the pose, which has its own check.
+_RANGES = {
+    "confidence": (0.0, 1.0),
+    "looking_at_camera": (0.0, 1.0),
+    "speaking": (0.0, 1.0),
+    "expression.blendshapes": (0.0, 1.0),
+    "expression.action_units": (0.0, 1.0),
+    "expression.valence": (-1.0, 1.0),
+    "expression.arousal": (-1.0, 1.0),
+    "expression.coefficients": (-_LARGEST, _LARGEST),
+    "shape.coefficients": (-_LARGEST, _LARGEST),
+    "landmarks": (-_LARGEST, _LARGEST),
+}
+
 
 def face_states(message: FaceArray) -> tuple[FaceState, ...]:
     """The faces of a message, in the same order.
 
     Raises:
         ValueError: a face has names without values or values without names, a number of landmarks other than 0 or 478,
-            a pose that is not finite, or a zero quaternion.
+            a pose that is not finite, a zero quaternion, or a value that is not finite or out of its range. No face of
+            such a message is used.
     """
     stamp_ns = Time.from_msg(message.header.stamp).nanoseconds
     return tuple(_face_state(face, stamp_ns) for face in message.faces)
 
 
 def _face_state(face: Face, stamp_ns: int) -> FaceState:
+    for path, (low, high) in _RANGES.items():
+        _check_range(face, path, low, high)
     roi = face.roi
     return FaceState(
         id=face.face_id,
@@ -41,10 +61,20 @@ def _face_state(face: Face, stamp_ns: int) -> FaceState:
     )
 
 
+def _check_range(face: Face, path: str, low: float, high: float) -> None:
+    """Raise ValueError if a number or an array of a face is out of its range or not finite."""
+    with np.errstate(invalid="ignore"):  # some NaN of float32, which are refused below
+        numbers = np.atleast_1d(np.asarray(attrgetter(path)(face), np.float64))
+    if numbers.size and not (numbers.min() >= low and numbers.max() <= high):  # NaN compares as false
+        expected = "finite values" if high == _LARGEST else f"values from {low:g} to {high:g}"
+        wrong = numbers[~((numbers >= low) & (numbers <= high))][0]
+        raise ValueError(f"expected {expected} of {path} for face {face.face_id!r}, got {wrong:g}")
+
+
 def _pose(message: FacePose) -> Pose:
     q, p = message.pose.orientation, message.pose.position
     quaternion, position = np.array([q.x, q.y, q.z, q.w]), np.array([p.x, p.y, p.z])
-    in_range = np.abs(position) < np.finfo(np.float32).max  # consumers convert it to float32
+    in_range = np.abs(position) < _LARGEST
     if not (in_range.all() and np.isfinite(quaternion).all() and quaternion.any()):
         raise ValueError(
             f"expected a finite pose and a nonzero quaternion for face {message.face_id!r}, "

@@ -122,10 +122,9 @@ class FrameProcessor:
     def clear(self, silence: float = 0.0) -> None:
         """Remove all faces from the outputs if the last result is older than ``silence`` seconds."""
         with self._output_lock:
-            now = time.monotonic()
-            age = self._last_output.age(now)
+            age = self._last_output.age(time.monotonic())
             if age is not None and age >= silence:
-                self._outputs.clear(self._last_output.header_at(now))
+                self._outputs.clear(self._last_output.header)
                 self._last_output.clear()
 
     def input_problem(self) -> str:

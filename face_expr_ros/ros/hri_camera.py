@@ -31,6 +31,9 @@ MAX_IMAGES = 10  # images stored until their faces arrive
 class HriCamera:
     """Publishes the faces of one camera. Images are subscribed only while needed.
 
+    The size of the images is that of an image: a driver may publish the CameraInfo of another resolution. It is taken
+    from CameraInfo until the first image, and taken anew when that of CameraInfo changes.
+
     Args:
         node: the node that subscribes.
         namespace: of the camera's topics, such as /front; empty: that of the node.
@@ -48,6 +51,8 @@ class HriCamera:
     ) -> None:
         self._node, self._publish, self._config, self._report = node, publish, config, report
         self._size: ImageSize | None = None
+        self._described: ImageSize | None = None  # by CameraInfo
+        self._is_measured = False  # the size is that of an image
         self._decode = ImageDecoder()
         self._images: OrderedDict[tuple[int, int], Image | CompressedImage] = OrderedDict()
         self._image_input: Subscription[Any] | None = None
@@ -69,9 +74,10 @@ class HriCamera:
             self._publish((), Header(stamp=self._node.get_clock().now().to_msg()), self._size, None)
 
     def _on_camera_info(self, message: CameraInfo) -> None:
-        width, height = image_size(message)
-        if width and height:
-            self._size = ImageSize(width, height)
+        described = ImageSize(*image_size(message))
+        if described != self._described:
+            self._described, self._is_measured = described, False
+            self._size = described if described.width and described.height else None
 
     def _on_image(self, message: Image | CompressedImage) -> None:
         self._images[_stamp(message.header)] = message
@@ -80,7 +86,7 @@ class HriCamera:
 
     def _on_faces(self, message: FaceArray) -> None:
         self._last_faces = time.monotonic()
-        self._subscribe_to_images(self._publish.needs_images or self._size is None)
+        self._subscribe_to_images(self._publish.needs_images or not self._is_measured)
         image = self._image(message.header)
         try:
             faces = face_states(message)
@@ -99,7 +105,7 @@ class HriCamera:
         except DecodeError as error:
             self._report(f"image skipped: {error}")
             return None
-        self._size = ImageSize(image.shape[1], image.shape[0])
+        self._size, self._is_measured = ImageSize(image.shape[1], image.shape[0]), True
         return image
 
     def _subscribe_to_images(self, enabled: bool) -> None:

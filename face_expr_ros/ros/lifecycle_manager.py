@@ -13,6 +13,9 @@ from rclpy.lifecycle import LifecycleNode
 
 BOND_TOPIC = "bond"
 BOND_PERIOD, BOND_TIMEOUT = 0.1, 4.0  # seconds, as Nav2's nodes
+# Announcements of the end of a heartbeat, one per period: a subscriber with a queue of one message, as in bondpy, loses
+# one that is followed at once by a message of another node, such as its own heartbeat.
+_END_BEATS = 20
 
 _GOALS = {
     Transition.TRANSITION_CONFIGURE: State.PRIMARY_STATE_INACTIVE,
@@ -64,6 +67,7 @@ class Bond:
     def __init__(self, node: LifecycleNode) -> None:
         self._node = node
         self._instance = ""  # empty while the node is not active
+        self._ended: dict[str, int] = {}  # instances -> number of announcements left
         try:
             from bond.msg import Status
         except ImportError:
@@ -73,23 +77,32 @@ class Bond:
         node.create_timer(BOND_PERIOD, self._beat, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def start(self) -> None:
-        """Start the heartbeat of a new instance."""
+        """Start the heartbeat of a new instance; the end of the last one is no longer announced."""
+        self._ended.clear()
         self._instance = str(uuid.uuid4())
 
     def stop(self) -> None:
-        """Announce the end of the heartbeat."""
-        self._publish(active=False)
-        self._instance = ""
+        """End the heartbeat and announce it."""
+        if self._instance:
+            self._publish(self._instance, active=False)
+            self._ended[self._instance] = _END_BEATS - 1
+            self._instance = ""
 
     def _beat(self) -> None:
-        self._publish(active=True)
+        if self._instance:
+            self._publish(self._instance, active=True)
+        for instance, count in list(self._ended.items()):
+            self._publish(instance, active=False)
+            self._ended[instance] = count - 1
+            if count <= 1:
+                del self._ended[instance]
 
-    def _publish(self, active: bool) -> None:
-        if not self._instance or not hasattr(self, "_publisher") or not self._publisher.get_subscription_count():
+    def _publish(self, instance: str, active: bool) -> None:
+        if not hasattr(self, "_publisher") or not self._publisher.get_subscription_count():
             return
         message = self._status_type(
             id=self._node.get_name(),
-            instance_id=self._instance,
+            instance_id=instance,
             active=active,
             heartbeat_timeout=BOND_TIMEOUT,
             heartbeat_period=BOND_PERIOD,

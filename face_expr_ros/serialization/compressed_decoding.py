@@ -22,6 +22,7 @@ from face_expr_ros.serialization.image_headers import (
     compressed_size,
     is_deep_png,
     lacks_jpeg_end,
+    without_trailing_bytes,
 )
 from face_expr_ros.serialization.sixteen_bit import WhiteLevel, to_eight_bits, white_level
 
@@ -52,6 +53,7 @@ def decode_compressed(message: CompressedImage, white: WhiteLevel | None = None)
     data = bytes(message.data)
     try:
         check_side_lengths(*compressed_size(data))
+        data = without_trailing_bytes(data)
     except CompressedSizeError as error:
         raise DecodeError(f"{error}, got format {message.format!r} with {len(data)} bytes") from error
     pattern = re.fullmatch(r"(bayer_[rgb]{4})(8|16)", encoding)

@@ -6,6 +6,8 @@ size that a header declares.
 
 from __future__ import annotations
 
+import zlib
+
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
 # Markers with the size: start of frame, all except DHT (C4), JPG (C8) and DAC (CC).
@@ -21,7 +23,8 @@ def compressed_size(data: bytes) -> tuple[int, int]:
     """Width and height in pixels.
 
     Raises:
-        CompressedSizeError: the data is neither JPEG nor PNG, or truncated before the size or, as PNG, later.
+        CompressedSizeError: the data is neither JPEG nor PNG, or truncated before the size; as PNG, also damaged or
+            truncated later, or animated.
     """
     if data.startswith(PNG_SIGNATURE):
         return _png_size(data)
@@ -30,11 +33,43 @@ def compressed_size(data: bytes) -> tuple[int, int]:
     raise CompressedSizeError("expected a JPEG or PNG image")
 
 
+def without_trailing_bytes(data: bytes) -> bytes:
+    """The data up to the end of a PNG image; OpenCV 4.11 reads what follows as chunks of up to 4 GB. JPEG is unchanged.
+
+    Raises:
+        CompressedSizeError: as `compressed_size`.
+    """
+    return data[: _png_length(data)] if data.startswith(PNG_SIGNATURE) else data
+
+
 def _png_size(data: bytes) -> tuple[int, int]:
+    _png_length(data)
     # The signature is followed by the chunk IHDR: length, name, width, height, ... (PNG specification, 11.2.2).
-    if data[12:16] != b"IHDR" or b"IEND" not in data[-64:]:
-        raise CompressedSizeError("expected a complete PNG image")
     return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+
+
+def _png_length(data: bytes) -> int:
+    """The bytes up to the end of the chunk IEND.
+
+    The checksums of the chunks (PNG specification, 5.3) are compared, because OpenCV 4.11 loops on some damaged files
+    for minutes, and animated images are refused, because later versions abort the process on damaged ones.
+
+    Raises:
+        CompressedSizeError: a chunk is incomplete or damaged, or the image is animated.
+    """
+    position, kinds = len(PNG_SIGNATURE), [b""]
+    while kinds[-1] != b"IEND":
+        length, kind = int.from_bytes(data[position : position + 4], "big"), data[position + 4 : position + 8]
+        end = position + 8 + length
+        if end + 4 > len(data) or (kind == b"IHDR") != (kinds == [b""]):
+            raise CompressedSizeError("expected a complete PNG image")
+        if zlib.crc32(data[position + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
+            raise CompressedSizeError("expected an undamaged PNG image")
+        if kind == b"acTL":
+            raise CompressedSizeError("expected a PNG image that is not animated")
+        kinds.append(kind)
+        position = end + 4
+    return position
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int]:

@@ -17,6 +17,7 @@ from face_expr_ros.core.takes import Take, TakeFrame
 from face_expr_ros.core.types import Blendshapes, FloatArray
 
 _TAKE_FORMAT = "face_expr take"
+_QUATERNION_TOLERANCE = 0.01  # of the length; files have rounded numbers
 
 
 class TakeError(ValueError):
@@ -34,10 +35,10 @@ def read_take(path: Path, face_id: str = "") -> Take:
         TakeError: the file is neither, or the face is not in it.
         OSError: the file cannot be read.
     """
-    text = path.read_text(encoding="utf-8")
     try:
+        text = path.read_text(encoding="utf-8")
         rows = list(_page_rows(text) if _TAKE_FORMAT in text[:200] else _video_rows(text))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         expected = "expected a take of the page as JSON, or JSON Lines of face_expr video"
         raise TakeError(f"{path.name}: {expected}: {type(error).__name__}: {error}") from None
     return choose_face(rows, face_id, path.name)
@@ -68,8 +69,8 @@ def _page_rows(text: str) -> Iterator[tuple[str, TakeFrame]]:
     names = tuple(take["blendshape_names"])
     for frame in take["frames"]:
         for face in frame["faces"]:
-            rotation = rotation_from_quaternion(np.array(face["quaternion_xyzw"], float))
-            yield face["id"], _frame(frame["stamp"], names, face["blendshapes"], rotation, face["position"], face)
+            rotation = _rotation(face["quaternion_xyzw"])
+            yield str(face["id"]), _frame(frame["stamp"], names, face["blendshapes"], rotation, face["position"], face)
 
 
 def _video_rows(text: str) -> Iterator[tuple[str, TakeFrame]]:
@@ -77,9 +78,9 @@ def _video_rows(text: str) -> Iterator[tuple[str, TakeFrame]]:
         record = json.loads(line)
         for face in record["faces"]:
             shapes, pose = face["blendshapes"], face["pose"]
-            rotation = rotation_from_quaternion(np.array(pose["quaternion_xyzw"], float)) @ FACE_FRAME.T
+            rotation = _rotation(pose["quaternion_xyzw"]) @ FACE_FRAME.T
             values = list(shapes.values())
-            yield face["id"], _frame(record["stamp"], tuple(shapes), values, rotation, pose["position"], face)
+            yield str(face["id"]), _frame(record["stamp"], tuple(shapes), values, rotation, pose["position"], face)
 
 
 def _frame(
@@ -88,10 +89,29 @@ def _frame(
     missing = [name for name in ARKIT_NAMES if name not in names]
     if missing:
         raise ValueError(f"expected the 52 ARKit blendshapes, missing: {', '.join(missing[:3])} ...")
+    blendshapes = _numbers(values, "a value for each name of a blendshape", len(names))
+    if blendshapes.min() < 0.0 or blendshapes.max() > 1.0:
+        raise ValueError(f"expected blendshapes within 0..1, got {blendshapes.min():g} to {blendshapes.max():g}")
     return TakeFrame(
         round(stamp * 1e9),
-        Blendshapes(names, np.array(values, float)),
+        Blendshapes(names, blendshapes),
         rotation,
-        np.array(position, float),
-        np.array(face.get("shape", ()), float),
+        _numbers(position, "a position of 3 numbers", 3),
+        _numbers(face.get("shape", ()), "shape coefficients"),
     )
+
+
+def _rotation(quaternion: Any) -> FloatArray:
+    numbers = _numbers(quaternion, "a quaternion of 4 numbers", 4)
+    length = float(np.linalg.norm(numbers))
+    if abs(length - 1.0) > _QUATERNION_TOLERANCE:
+        raise ValueError(f"expected a quaternion of length 1, got {length:g}")
+    return rotation_from_quaternion(numbers / length)
+
+
+def _numbers(values: Any, expected: str, count: int | None = None) -> FloatArray:
+    """(count,) finite numbers."""
+    numbers = np.array(values, float)
+    if numbers.ndim != 1 or (count is not None and len(numbers) != count) or not np.isfinite(numbers).all():
+        raise ValueError(f"expected {expected}, all finite, got {values!r:.80}")
+    return numbers

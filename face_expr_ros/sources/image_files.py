@@ -19,6 +19,7 @@ PILLOW_SUFFIXES = (".gif", ".avif", ".heic", ".heif")
 IMAGE_SUFFIXES = OPENCV_SUFFIXES + PILLOW_SUFFIXES
 FORMATS = "JPEG, PNG, BMP, WebP, TIFF or PPM; with Pillow also GIF and AVIF, with pillow-heif HEIC"
 _OPENCV_FORMATS = ("JPEG", "PNG", "BMP", "WebP", "TIFF")
+_JPEG_2000 = (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")  # a file, a code stream
 _INSTALL = "pip install pillow pillow-heif"
 
 
@@ -28,6 +29,7 @@ def read_image(file: Path) -> NDArray[np.uint8]:
     Raises:
         SourceError: the file is no image, is damaged, or is of a format that needs Pillow or one of its plugins.
     """
+    _refuse_jpeg_2000(file)
     with native_output_hidden():  # libpng and libjpeg write to the terminal
         pixels = cv2.imread(str(file), cv2.IMREAD_COLOR)
     if pixels is not None:
@@ -40,6 +42,17 @@ def read_image(file: Path) -> NDArray[np.uint8]:
     if kind[0] in _OPENCV_FORMATS:
         raise SourceError(f"the {kind[0]} image {str(file)!r} is damaged and cannot be decoded")
     return _read_with_pillow(file, kind[0])
+
+
+def _refuse_jpeg_2000(file: Path) -> None:
+    """Its decoder in OpenCV 4.10 and 4.11 writes outside its memory for crafted files (CVE-2025-53644)."""
+    try:
+        with file.open("rb") as stream:
+            head = stream.read(12)
+    except OSError:  # reported by what follows
+        return
+    if head.startswith(_JPEG_2000):
+        raise SourceError(f"expected an image file ({FORMATS}), {str(file)!r} is a JPEG 2000 image")
 
 
 def image_files(folder: Path) -> list[Path]:

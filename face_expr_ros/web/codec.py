@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass, field
 from typing import Any
@@ -86,8 +87,9 @@ def encode_frame(frame: StreamFrame) -> bytes:
     """Encode a frame.
 
     Raises:
-        CodecError: a face needs more than 300 bytes, or a value does not fit into its field.
+        CodecError: a face needs more than 300 bytes, a value does not fit into its field, or is not finite.
     """
+    _check_finite(frame)
     try:
         header = _HEADER.pack(
             MAGIC, VERSION, len(frame.faces), frame.sequence & 0xFFFFFFFF, frame.stamp, frame.sent,
@@ -102,7 +104,7 @@ def decode_frame(data: bytes) -> StreamFrame:
     """Decode a frame.
 
     Raises:
-        CodecError: not a frame, of another version, too short or too long.
+        CodecError: not a frame, of another version, too short or too long, or with values that are not finite.
     """
     reader = _Reader(data)
     magic, version, count, sequence, stamp, sent, width, height, *camera = reader.unpack(_HEADER)
@@ -111,7 +113,21 @@ def decode_frame(data: bytes) -> StreamFrame:
     faces = tuple(_decode_face(reader) for _ in range(count))
     reader.expect_end()
     focal, center = (camera[0], camera[1]), (camera[2], camera[3])
-    return StreamFrame(sequence, stamp, sent, width, height, focal, center, faces)
+    frame = StreamFrame(sequence, stamp, sent, width, height, focal, center, faces)
+    _check_finite(frame)
+    return frame
+
+
+def _check_finite(frame: StreamFrame) -> None:
+    """Raise CodecError if a value is not finite, except blendshapes and shape, whose fields have no such values."""
+    camera = (frame.stamp, frame.sent, *frame.focal, *frame.center)
+    if not all(map(math.isfinite, camera)):
+        raise CodecError(f"expected finite times and a finite camera, got {camera}")
+    for face in frame.faces:
+        values = (face.confidence, *face.position, *face.quaternion)
+        expression = () if face.expression is None else face.expression
+        if not (all(map(math.isfinite, values)) and np.isfinite(expression).all()):
+            raise CodecError(f"expected finite numbers for the face {face.id}, got {values} and {expression}")
 
 
 def _encode_face(face: StreamFace) -> bytes:
@@ -145,7 +161,7 @@ def _decode_face(reader: _Reader) -> StreamFace:
         raise CodecError(f"expected a label below {len(LABELS)} or {NO_LABEL}, got {label}")
     blendshapes = reader.array("<u2", count) / 65535
     shape = reader.array("i1", reader.byte()) * SHAPE_STEP if flags & _SHAPE else None
-    expression = reader.array("<f4", reader.byte()).astype(np.float64) if flags & _EXPRESSION else None
+    expression = _single(reader.array("<f4", reader.byte())) if flags & _EXPRESSION else None
     return StreamFace(
         id=number,
         confidence=confidence,
@@ -161,6 +177,12 @@ def _decode_face(reader: _Reader) -> StreamFace:
         shape=shape,
         expression=expression,
     )
+
+
+def _single(values: FloatArray) -> FloatArray:
+    """float32 as float64; NaN is converted without NumPy's warning, and refused later."""
+    with np.errstate(invalid="ignore"):
+        return values.astype(np.float64)
 
 
 def _integer(value: float, low: int, high: int) -> int:

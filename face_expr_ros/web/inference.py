@@ -48,6 +48,7 @@ class Inference:
         )
         self._worker = ThreadPoolExecutor(1, "inference")
         self._stills: Pipeline | None = None
+        self._spare: Pipeline | None = None  # of an earlier webcam, without its state
         self._uploads = 0
         self._busy = False
         self._webcams = 0
@@ -92,19 +93,32 @@ class Inference:
         session = self._open_session(client)
         self._webcams += 1
         try:
-            pipeline = await self._in_worker(Pipeline, self._settings)
+            pipeline = await self._in_worker(self._take_pipeline)
             try:
                 await accept(websocket)
                 await self._answer(websocket, pipeline, session, websocket.query_params.get("landmarks") == "1")
             except WebSocketDisconnect:  # during processing
                 pass
             finally:
-                await self._in_worker(pipeline.close)
+                await self._in_worker(self._give_back, pipeline)
         except BundleError as error:
             await websocket.send_denial_response(error_response(RequestError(503, str(error), retry_after=60)))
         finally:
             self._webcams -= 1
             self._close_session(client)
+
+    def _take_pipeline(self) -> Pipeline:
+        """The spare pipeline, or a new one, which takes about a second."""
+        pipeline, self._spare = self._spare, None
+        return Pipeline(self._settings) if pipeline is None else pipeline
+
+    def _give_back(self, pipeline: Pipeline) -> None:
+        """Keep one pipeline for the next webcam."""
+        if self._spare is None:
+            pipeline.reset()
+            self._spare = pipeline
+        else:
+            pipeline.close()
 
     def _open_session(self, client: str) -> CalibrationSession:
         """The session of a client id; a client that reconnects finds the one of its earlier connection."""
@@ -120,9 +134,10 @@ class Inference:
             self.sessions.pop(client, None)
 
     async def close(self) -> None:
-        """Close the pipeline and stop the thread."""
-        if self._stills is not None:
-            await self._in_worker(self._stills.close)
+        """Close the pipelines and stop the thread."""
+        for pipeline in (self._stills, self._spare):
+            if pipeline is not None:
+                await self._in_worker(pipeline.close)
         self._worker.shutdown()
 
     async def _answer(
@@ -150,6 +165,7 @@ class Inference:
             await websocket.send_bytes(_encoded(frame, faces, pipeline, session, sequence))
             if landmarks:
                 await websocket.send_text(json.dumps(_landmarks(faces, sequence)))
+            await self._in_worker(pipeline.run_deferred_detection)
 
     async def _in_worker(self, work: Any, *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._worker, work, *arguments)

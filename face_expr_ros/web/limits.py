@@ -16,7 +16,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from face_expr_ros.serialization.image_headers import CompressedSizeError, compressed_size, lacks_jpeg_end
+from face_expr_ros.serialization.image_headers import (
+    CompressedSizeError,
+    compressed_size,
+    lacks_jpeg_end,
+    without_trailing_bytes,
+)
 from face_expr_ros.web.config import WebConfig
 
 HEADER_TIMEOUT = 10.0  # seconds from connection, or from the last response, to a complete request header
@@ -172,7 +177,7 @@ def check_image(data: bytes, config: WebConfig) -> None:
 def decode_image(data: bytes) -> NDArray[np.uint8]:
     """Decode checked data to (height, width, 3) BGR. Raises RequestError if the file is damaged."""
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        pixels = cv2.imdecode(np.frombuffer(without_trailing_bytes(data), np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:  # limits of OpenCV that environment variables set
         pixels = None
     if pixels is None:

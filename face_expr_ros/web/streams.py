@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from fastapi import WebSocket, WebSocketDisconnect
+from uvicorn.protocols.utils import ClientDisconnected
 
 from face_expr_ros.core.arkit import ARKIT_NAMES
 from face_expr_ros.web.codec import VERSION
@@ -116,9 +117,18 @@ class Streams:
 
 
 async def accept(websocket: WebSocket) -> None:
-    """Accept a WebSocket, with the subprotocol if the client has offered it along with its token."""
+    """Accept a WebSocket, with the subprotocol if the client has offered it along with its token.
+
+    Raises:
+        ClientDisconnected: the client has left before it was accepted; the server ends the connection silently.
+    """
     offered = websocket.scope.get("subprotocols", [])
-    await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
+    try:
+        await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
+    except WebSocketDisconnect as error:
+        raise ClientDisconnected from error
+    if websocket.scope["state"]["transport"].is_closing():  # nothing can be sent, not even the handshake
+        raise ClientDisconnected
 
 
 def _abort(websocket: WebSocket) -> None:

@@ -107,6 +107,8 @@ def test_the_layout_fits_desktops_and_phones_in_both_themes(
             "[...document.querySelectorAll('header button')].filter(e => e.getBoundingClientRect().right > innerWidth)"
         )
         assert page.evaluate(f"{beside}.map(e => e.id)") == []
+        clipped = "[...document.querySelectorAll('.segments')].filter(e => e.scrollWidth > e.clientWidth + 1)"
+        assert page.evaluate(f"{clipped}.map(e => e.textContent)") == []
         box = page.locator("#canvas").bounding_box()
         assert box is not None
         assert box["width"] * box["height"] > 0.3 * size[0] * size[1], "the face has a large part of the screen"

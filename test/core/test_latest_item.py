@@ -52,3 +52,35 @@ def test_closing_finishes_the_current_item_and_drops_the_waiting_one(monkeypatch
     monkeypatch.setattr(threading.Thread, "join", release_and_join)
     worker.close()
     assert processed == [1]
+
+
+def test_clearing_waits_for_the_current_item_and_drops_the_waiting_one() -> None:
+    started, go_on, cleared = threading.Event(), threading.Event(), threading.Event()
+    processed: list[int] = []
+
+    def work(item: int) -> None:
+        started.set()
+        go_on.wait(10)
+        processed.append(item)
+
+    def clear() -> None:
+        worker.clear()
+        cleared.set()
+
+    worker = LatestItemWorker(work, "test")
+    worker.put(1)
+    assert started.wait(10)
+    worker.put(2)
+    clearing = threading.Thread(target=clear)
+    clearing.start()
+    assert not cleared.wait(0.05), "the current item is not finished"
+    go_on.set()
+    assert cleared.wait(10)
+    assert processed == [1]
+    started.clear()
+    worker.put(3)
+    assert started.wait(10), "later items are processed"
+    worker.clear()
+    worker.close()
+    clearing.join()
+    assert processed == [1, 3]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.mutations import damaged
 
 from face_expr_ros.serialization.depth_decoding import decode_depth
 from face_expr_ros.serialization.image_decoding import decode_compressed, decode_image
-from face_expr_ros.serialization.image_encodings import ENCODINGS, DecodeError
-from face_expr_ros.serialization.image_headers import compressed_size
+from face_expr_ros.serialization.image_encodings import ENCODINGS, MAX_SIDE, DecodeError
+from face_expr_ros.serialization.image_headers import CompressedSizeError, compressed_size
 from face_expr_ros.serialization.sixteen_bit import WhiteLevel
 
 SIDES = st.one_of(st.integers(0, 40), st.sampled_from((16383, 16384, 16385, 2**31, 2**32 - 1)))
@@ -62,25 +64,60 @@ def test_depth_images_have_the_announced_size_or_are_refused(message: SimpleName
     assert depth.values.shape == (message.height, message.width)
 
 
-def encoded(extension: str, depth: int) -> bytes:
+def encoded(extension: str, depth: int, width: int = 64, height: int = 48, channels: int = 3) -> bytes:
     rng = np.random.default_rng(7)
-    image = rng.integers(0, 2**depth, (48, 64, 3), np.uint16).astype(np.uint8 if depth == 8 else np.uint16)
+    shape = (height, width, channels) if channels > 1 else (height, width)
+    image = rng.integers(0, 2**depth, shape, np.uint16).astype(np.uint8 if depth == 8 else np.uint16)
     return cv2.imencode(extension, image)[1].tobytes()
 
 
-FILES = {name: encoded(*kind) for name, kind in {"jpeg": (".jpg", 8), "png": (".png", 8), "deep": (".png", 16)}.items()}
+KINDS = {"jpeg": (".jpg", 8), "png": (".png", 8), "deep png": (".png", 16)}
+SHAPES = {"": (64, 48), " 1x1": (1, 1), " 16384x1": (16384, 1), " 1x16384": (1, 16384), " 17x9": (17, 9)}
+FILES = {f"{kind}{shape}": encoded(*KINDS[kind], *SHAPES[shape]) for kind in KINDS for shape in SHAPES}
+FILES |= {"gray jpeg": encoded(".jpg", 8, channels=1), "png with alpha": encoded(".png", 8, channels=4)}
+MAX_PIXELS = 2**22  # of the images that are decoded: larger ones take seconds
+
+
+def decoded_or_refused(data: bytes, kind: str) -> None:
+    try:
+        image = decode_compressed(SimpleNamespace(format=kind, data=data), WhiteLevel())
+    except DecodeError:
+        return
+    width, height = compressed_size(data)
+    assert image.shape == (height, width, 3)
+    assert image.dtype == np.uint8
+
+
+def is_small(data: bytes) -> bool:
+    try:
+        width, height = compressed_size(data)
+    except CompressedSizeError:
+        return True
+    return width * height <= MAX_PIXELS or max(width, height) > MAX_SIDE
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_damaged_files_have_the_size_of_their_header_or_are_refused(name: str) -> None:
-    @given(damaged(FILES[name]), FORMATS, CHUNK)
+    @settings(max_examples=settings().max_examples // (1 if name in KINDS else 5))
+    @given(damaged(FILES[name]).filter(is_small), FORMATS, CHUNK)
     def check(data: bytes, kind: str, tail: bytes) -> None:
-        try:
-            image = decode_compressed(SimpleNamespace(format=kind, data=data + tail), WhiteLevel())
-        except DecodeError:
-            return
-        width, height = compressed_size(data + tail)
-        assert image.shape == (height, width, 3)
-        assert image.dtype == np.uint8
+        decoded_or_refused(data + tail, kind)
 
     check()
+
+
+LENGTHS = st.one_of(st.integers(0, 70), st.sampled_from((255, 256, 2048, 16383, 16384, 16385, 65535)))
+
+
+@given(st.sampled_from(["jpeg", "png", "deep png"]), LENGTHS, LENGTHS, st.integers(1, 4096))
+def test_files_with_another_size_in_their_header_are_refused(name: str, width: int, height: int, cut: int) -> None:
+    data = bytearray(FILES[name])
+    if name == "jpeg":
+        place = next(k for k in range(len(data)) if data[k] == 0xFF and data[k + 1] == 0xC0) + 5
+        struct.pack_into(">HH", data, place, height, width)
+    else:
+        struct.pack_into(">II", data, 16, width, height)
+        struct.pack_into(">I", data, 29, zlib.crc32(data[12:29]))
+    if width * height <= MAX_PIXELS or max(width, height) > MAX_SIDE:
+        decoded_or_refused(bytes(data), name)
+        decoded_or_refused(bytes(data[: -cut % len(data)]), name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import cv2
@@ -9,12 +10,16 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from std_msgs.msg import Header
 
+from face_expr_ros.benchmarks.soak.message_rules import violations
 from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.core.geometry import default_camera
 from face_expr_ros.core.rotations import quaternion_from_rotation
 from face_expr_ros.core.types import Face, Frame
 from face_expr_ros.perception.pipeline import Pipeline
+from face_expr_ros.ros.encode import face_array
+from face_expr_ros.serialization.json_records import face_record
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +43,7 @@ def check_face(face: Face) -> None:
     assert min(box.width, box.height) >= 0.0
     if face.landmarks is not None:
         assert np.isfinite(face.landmarks.points).all()
+    json.dumps(face_record(face), allow_nan=False)
 
 
 @st.composite
@@ -77,6 +83,7 @@ def test_faces_of_random_images_are_finite_and_in_range(pipeline: Pipeline, port
             assert len({face.id for face in faces}) == len(faces)
             for face in faces:
                 check_face(face)
+            assert not list(violations(face_array(faces, camera, "open", Header(frame_id="camera"))))
 
     check()
 

@@ -83,3 +83,43 @@ def test_random_messages_do_not_stop_the_server(server: FaceServer, path: str, c
 
     check()
     check_alive(server)
+
+
+IMAGE = b"POST /api/infer HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\n"
+MALFORMED = {
+    "header of a megabyte": b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + bytes(1_000_000).replace(b"\0", b"x"),
+    "ten thousand headers": b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"A: b\r\n" * 10_000 + b"\r\n",
+    "two lengths": IMAGE + b"Content-Length: 4\r\nContent-Length: 5\r\n\r\nabcde",
+    "length and chunks": IMAGE + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n",
+    "negative length": IMAGE + b"Content-Length: -1\r\n\r\n",
+    "length beyond the body": IMAGE + b"Content-Length: 100\r\n\r\nabcd",
+    "chunk of 2^64 bytes": IMAGE + b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nabcd",
+    "header split by a line feed": b"GET / HTTP/1.1\r\nHost: localhost\r\n Folded: x\r\n\nGET / HTTP/1.1\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_malformed_requests_are_refused(server: FaceServer, name: str) -> None:
+    answer = b""
+    with socket.create_connection(("127.0.0.1", port_of(server)), timeout=60) as client, suppress(OSError):
+        client.sendall(MALFORMED[name])
+        client.shutdown(socket.SHUT_WR)
+        while part := client.recv(65536):
+            answer += part
+    assert not answer or answer.startswith((b"HTTP/1.1 4", b"HTTP/1.1 503")), answer[:100]
+    check_alive(server)
+
+
+def test_many_slow_clients_do_not_delay_others(server: FaceServer) -> None:
+    clients = [socket.create_connection(("127.0.0.1", port_of(server)), timeout=60) for _ in range(100)]
+    for byte in IMAGE + b"Content-Length: 100\r\n":
+        for client in clients:
+            client.sendall(bytes([byte]))
+    check_alive(server)
+    for client in clients[::2]:  # without a complete request; the others close only their side
+        client.close()
+    for client in clients[1::2]:
+        client.shutdown(socket.SHUT_WR)
+    check_alive(server)
+    for client in clients[1::2]:
+        client.close()

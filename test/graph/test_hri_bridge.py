@@ -37,6 +37,7 @@ class Scene:
         self.faces: list[Face] = []
         self.invalid = False
         self.encoding = "bgr8"
+        self.described = (640, 480)  # image size in CameraInfo
         self._count = 0
         self._infos = self._publisher(CameraInfo, "/hri/camera_info", SENSOR_DATA)
         self._images = self._publisher(Image, "/hri/image", SENSOR_DATA)
@@ -58,7 +59,7 @@ class Scene:
         """Publish one image and its faces."""
         self._count += 1
         header = Header(stamp=Time(sec=self._count), frame_id="lens")
-        self._infos.publish(CameraInfo(header=header, width=640, height=480))
+        self._infos.publish(CameraInfo(header=header, width=self.described[0], height=self.described[1]))
         image = Image(header=header, width=640, height=480, step=1920, encoding=self.encoding)
         image.data = self._pixels
         self._images.publish(image)
@@ -94,6 +95,18 @@ def test_the_topics_of_a_face_exist_while_it_is_tracked(scene: Scene) -> None:
     scene.until(lambda: not expected & scene.topics(), "the end of the topics of f1")
     assert f"{FACES}/f2/roi" in scene.topics()
     scene.until(lambda: list(tracked[-1].ids) == ["f2"], "one id")
+
+
+@pytest.mark.parametrize("described", [(1280, 960), (0, 0), (640, 480)])
+def test_the_size_is_that_of_the_images(scene: Scene, described: tuple[int, int]) -> None:
+    from hri_msgs.msg import NormalizedRegionOfInterest2D
+
+    boxes = scene.graph.listen(NormalizedRegionOfInterest2D, f"{FACES}/f20/roi")
+    scene.described, scene.faces = described, [scene.face("f20")]
+    scene.until(lambda: len(boxes) > 10, "boxes")
+    box = boxes[-1]
+    assert (box.xmin, box.ymin, box.xmax, box.ymax) == pytest.approx((0.4, 0.4, 0.6, 0.6))
+    scene.described = (640, 480)
 
 
 def test_roi_and_landmarks_are_normalized(scene: Scene) -> None:

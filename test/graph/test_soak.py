@@ -21,15 +21,15 @@ def soak(folder: Path, environment: dict[str, str], *options: str) -> tuple[int,
     return done.returncode, json.loads(result.read_text(encoding="utf-8")), done.stdout + done.stderr
 
 
-def test_nodes_survive_transitions_stamps_and_a_kill(tmp_path: Path, hri_environment: dict[str, str]) -> None:
+def test_nodes_survive_transitions_stamps_and_a_kill(tmp_path: Path) -> None:
     faults = ["--fault", "lifecycle", "--fault", "stamps", "--fault", "kill -9", "--fault", "parameters"]
-    options = ["--minutes", "0.2", "--pause", "0.05", "--no-network", *faults]
-    status, result, output = soak(tmp_path, hri_environment, *options)
+    options = ["--minutes", "0.15", "--pause", "0.05", "--no-network", *faults]
+    status, result, output = soak(tmp_path, {}, *options)
     if status != 0:  # once more: on a busy machine a node may take longer than the test allows
-        status, result, output = soak(tmp_path, hri_environment, *options)
+        status, result, output = soak(tmp_path, {}, *options)
     assert status == 0, output
     assert result["ok"]
-    assert set(result["processes"]) >= {"perception", "/room camera", "web_bridge", "head_control", "hri_bridge"}
+    assert set(result["processes"]) >= {"perception", "/room camera", "web_bridge", "head_control"}
     assert result["faults"]["lifecycle"]["recovered"] > 0
     assert all(camera["ids"] > 0 and camera["wrong"] == 0 for camera in result["ids"].values())
     events = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text(encoding="utf-8").splitlines()]

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from face_expr_ros.core.types import FloatArray
-from face_expr_ros.kernels.patches import cut_squares, gray_of
+from face_expr_ros.kernels.patches import cut_squares, gray_of, place_squares
 
 opencv_4 = pytest.mark.skipif(cv2.__version__ >= "5", reason="OpenCV 5 interpolates with other weights")
 
@@ -93,3 +93,25 @@ def test_gray_keeps_gray_levels_and_accepts_views() -> None:
 def test_an_image_without_three_channels_is_rejected(image: NDArray) -> None:
     with pytest.raises(ValueError, match="expected a uint8 image"):
         gray_of(image)
+
+
+@pytest.mark.parametrize("side", [1, 96])
+def test_squares_are_placed_along_the_axes(side: int) -> None:
+    rng = np.random.default_rng(0)
+    middles, offsets, down = rng.normal(size=(5, 2)) * 100, rng.normal(size=(5, 2)), rng.uniform(0.1, 2, 5)
+    across, right, up = down * [1, -1, 1, 1, -1], np.array([1.0, 0.2]), np.array([-0.3, -1.1])
+    maps, bounds = place_squares(middles, offsets, across, down, (1.0, 0.2), (-0.3, -1.1), side)
+    a, d = across[:, None] * right, -down[:, None] * up
+    start = middles + offsets @ np.array([right, up]) - (side - 1) / 2 * (a + d)
+    np.testing.assert_allclose(maps, np.stack([a, d, start], axis=2), atol=1e-12)
+    corners = np.concatenate([maps @ [i, j, 1.0] for i in (0, side - 1) for j in (0, side - 1)])
+    expected = (corners[:, 0].min(), corners[:, 0].max(), corners[:, 1].min(), corners[:, 1].max())
+    assert bounds == pytest.approx(expected)
+
+
+def test_squares_without_places_are_rejected() -> None:
+    none, nothing = np.zeros((0, 2)), np.zeros(0)
+    with pytest.raises(ValueError, match="expected middles and offsets"):
+        place_squares(none, none, nothing, nothing, (1.0, 0.0), (0.0, 1.0), 8)
+    with pytest.raises(ValueError, match="expected middles and offsets"):
+        place_squares(np.zeros((3, 2)), none, np.ones(3), np.ones(3), (1.0, 0.0), (0.0, 1.0), 8)

@@ -16,7 +16,7 @@ from support.paths import ROOT
 import face_expr_ros.models
 from face_expr_ros.core.face_model import BundleError
 from face_expr_ros.core.settings import ConfigError
-from face_expr_ros.models import facemesh_files, onnx_to_tflite
+from face_expr_ros.models import facemesh_files, onnx_session, onnx_to_tflite
 from face_expr_ros.models.batch_network import open_network
 from face_expr_ros.models.bundle import package_file, sha256_of
 from face_expr_ros.models.litert_model import LitertModel, SampleNetwork
@@ -35,6 +35,25 @@ def test_a_network_computes_its_outputs_as_copies(capfd: pytest.CaptureFixture[s
     assert (offsets.shape, logits.shape) == ((1, 896, 16), (1, 896, 1))
     assert not np.array_equal(first[0], second[0])
     assert capfd.readouterr().err == "", "LiteRT's log lines are not shown"
+
+
+def test_a_network_runs_on_its_own_memory() -> None:
+    network = LitertModel(package_file("facemesh", "short_range"))
+    expected = network(np.ones(network.input_shape, np.float32))
+    network(np.zeros(network.input_shape, np.float32))
+    network.input(0)[...] = 1.0
+    network.run()
+    np.testing.assert_array_equal(network.output(0), expected[0])
+    held = network.output(1)
+    with pytest.raises(RuntimeError, match="reference to internal data"):
+        network.run()
+    np.testing.assert_array_equal(held, expected[1])
+
+
+def test_an_input_of_another_shape_is_rejected() -> None:
+    network = LitertModel(package_file("facemesh", "short_range"))
+    with pytest.raises(ValueError, match=r"input 0: expected the shape \(1, 128, 128, 3\), got \(128, 128, 3\)"):
+        network(np.zeros((128, 128, 3), np.float32))
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no network"])
@@ -141,8 +160,19 @@ def test_an_operator_that_cannot_be_converted_is_named(tmp_path: Path) -> None:
 def test_a_network_with_other_inputs_is_refused() -> None:
     with pytest.raises(BundleError, match=r"tddfa_open_mb05\.tflite: expected the input 'image', got 'input'"):
         open_network(ROOT / "weights/tddfa_open_mb05.tflite", ["image"])
-    with pytest.raises(ConfigError, match=r"expected a \.onnx file for the provider cuda"):
-        open_network(ROOT / "weights/tddfa_open_mb05.tflite", ["input"], provider="cuda")
+
+
+@pytest.mark.parametrize(("chosen", "runtime"), [("cuda", "onnx"), ("cpu", "tflite")])
+def test_only_a_provider_other_than_the_cpu_runs_the_onnx_file(
+    monkeypatch: pytest.MonkeyPatch, chosen: str, runtime: str
+) -> None:
+    """ONNX Runtime has no provider but the CPU in the tests."""
+    opened: list[Path] = []
+    monkeypatch.setattr(onnx_session, "choose_provider", lambda provider: chosen)
+    monkeypatch.setattr(onnx_session, "OnnxNetwork", lambda path, *arguments: opened.append(path))
+    path = ROOT / "weights/tddfa_open_mb05.tflite"
+    open_network(path, ["input"], "cuda", onnx=lambda: path.with_suffix(".onnx"))
+    assert bool(opened) == (runtime == "onnx")
 
 
 def test_without_onnx_runtime_an_onnx_file_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,6 +43,12 @@ def test_arrays_of_every_pickle_protocol_are_read(protocol: int) -> None:
         np.testing.assert_array_equal(read[name], array)
 
 
+def test_an_error_of_numpy_itself_is_reported_as_damage() -> None:
+    data = pickle.dumps(np.eye(2), protocol=4).replace(b"(K\x03\x8c\x01<", b"(K(K\x03\x8c\x01<")
+    with pytest.raises(BundleError, match=r"x\.pkl is not a complete pickle of arrays"):
+        read_pickled_arrays(data, "x.pkl")
+
+
 def test_a_single_array_has_an_empty_name() -> None:
     np.testing.assert_array_equal(read_pickled_arrays(pickle.dumps(np.arange(3)), "x.pkl")[""], [0, 1, 2])
 

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from face_expr_ros.core.config import SmoothingConfig
+from face_expr_ros.core.geometry import euler_angles, rotation_from_euler
 from face_expr_ros.core.types import Blendshapes, Face, FaceFit, FloatArray, Pose, Roi
 from face_expr_ros.evaluation.expression.stillness import delay_frames
-from face_expr_ros.perception.noise_level import NoiseLevel
+from face_expr_ros.kernels.one_euro import NoiseLevels, filter_step, new_state
+from face_expr_ros.perception import smoothing
 from face_expr_ros.perception.smoothing import OneEuro, Smoother
 
 RATE = 30.0
@@ -90,7 +92,7 @@ def test_speech_is_not_treated_as_noise(monkeypatch: pytest.MonkeyPatch) -> None
     time = np.arange(300) / RATE
     jaw = 0.2 + 0.15 * np.sin(2 * np.pi * 3.0 * time)
     adapted = smoothed(jaw)
-    monkeypatch.setattr(NoiseLevel, "__call__", lambda self, value, elapsed: np.zeros(value.size))
+    monkeypatch.setattr(smoothing, "_NOISE", NoiseLevels(time_constant=np.inf))
     np.testing.assert_allclose(adapted, smoothed(jaw), atol=0.01)
 
 
@@ -100,8 +102,31 @@ def test_repeated_blinks_keep_their_height() -> None:
 
 
 def test_noise_is_measured() -> None:
-    rng, level = np.random.default_rng(7), NoiseLevel()
-    sigma = np.zeros(3)
+    rng, state, settings = np.random.default_rng(7), new_state(np.zeros(3)), np.ones((4, 3))
     for _ in range(400):
-        sigma = level(np.array([0.0, 0.05, 0.1]) * rng.normal(size=3), 1 / RATE)
-    assert sigma == pytest.approx([0.0, 0.05, 0.1], rel=0.5, abs=1e-6)
+        values = np.array([0.0, 0.05, 0.1]) * rng.normal(size=3)
+        filter_step(values, 1 / RATE, settings, state, 1.0, 0, NoiseLevels())
+    assert np.sqrt(state[2]) == pytest.approx([0.0, 0.05, 0.1], rel=0.5, abs=1e-6)
+
+
+def yaw_smoothed(yaw: FloatArray) -> FloatArray:
+    """Yaw (n,) in degrees after the default filter, at 30 frames per second."""
+    smoother, blendshapes = Smoother(CONFIG), Blendshapes(("jawOpen",), np.zeros(1))
+    found = []
+    for number, angle in enumerate(np.radians(yaw)):
+        pose = Pose(rotation_from_euler(angle, 0.0, 0.0), np.ones(3), metric=True)
+        fit = FaceFit(pose, np.zeros(1), np.zeros(1), 0.0, np.zeros((68, 3)), np.zeros((3, 4)), confidence=1.0)
+        smooth = smoother((Face("f1", 1.0, Roi(0, 0, 100, 100), None, fit, blendshapes),), round(number / RATE * 1e9))
+        found.append(np.degrees(euler_angles(smooth[0].fit.pose.rotation)[0]))
+    return np.array(found)
+
+
+def test_yaw_of_a_still_head_varies_by_less_than_a_tenth_of_a_degree() -> None:
+    noise = np.random.default_rng(8).normal(0, 0.4, 200)
+    assert yaw_smoothed(20.0 + noise)[60:].std() < 0.05
+
+
+def test_a_turned_head_is_reached_within_a_frame() -> None:
+    noise = np.random.default_rng(9).normal(0, 0.3, 90)
+    turned = np.concatenate([np.zeros(60), np.full(30, 10.0)]) + noise
+    assert yaw_smoothed(turned)[60] > 5.0

@@ -89,6 +89,18 @@ def test_the_error_of_the_distance_is_below_one_percent(pipeline: Pipeline, scen
     assert np.mean(errors) < np.mean(without) / 2
 
 
+@pytest.mark.slow
+def test_the_figure_of_the_documentation(pipeline: Pipeline) -> None:
+    """24 people; docs/tuning.md has the printed numbers."""
+    people = [scene(pipeline, seed) for seed in range(24)]
+    errors = [abs(error(found(pipeline, one.image, one.depth), one)) for one in people]
+    without = [abs(error(found(pipeline, one.image, None), one)) for one in people]
+    print(f"with depth {100 * np.mean(errors):.2f} %, at most {100 * max(errors):.2f} %")
+    print(f"without {100 * np.mean(without):.2f} %, at most {100 * max(without):.2f} %")
+    assert np.mean(errors) < 0.005
+    assert np.mean(errors) < np.mean(without) / 5
+
+
 WRONG: dict[str, Callable[[Scene, np.random.Generator], Depth]] = {
     "a flat surface at the face": lambda scene, rng: np.full((480, 640), scene.position[2] - 0.02, np.float32),
     "the wall behind": lambda scene, rng: np.full((480, 640), 2.0, np.float32),

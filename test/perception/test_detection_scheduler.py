@@ -153,7 +153,7 @@ class Tracks(Tracker):
         return self.room
 
     def boxes(self) -> list[Roi]:
-        return [FACE.roi]
+        return [FACE.roi] if self.in_view else []
 
     def unconfirmed_boxes(self) -> list[Roi]:
         return [FACE.roi] if self.unconfirmed else []
@@ -193,6 +193,41 @@ def test_the_detector_runs_only_when_it_can_change_the_tracks(tracks: Tracks, pa
         scheduler(frame)
         scheduler.defer(frame)
     assert detector.passes == passes
+
+
+@pytest.mark.parametrize(("idle_interval", "passes"), [(0.0, 90), (0.5, 31 + 4), (10.0, 31)])
+def test_an_empty_view_is_searched_at_the_idle_interval(idle_interval: float, passes: int) -> None:
+    detector = OneFace()
+    nobody = Tracks(in_view=False, room=True, unconfirmed=False)
+    scheduler = DetectionScheduler(detector, nobody, 0.25, idle_interval)
+    for frame in frames([WALL] * 90, FAST_NS):  # three seconds; every frame of the first one is searched
+        scheduler(frame)
+        scheduler.defer(frame)
+        scheduler.run_deferred()
+    assert detector.passes == pytest.approx(passes, abs=1)
+
+
+def test_every_frame_is_searched_after_a_face_was_lost() -> None:
+    detector, tracks = OneFace(), Tracks(in_view=False, room=True, unconfirmed=False)
+    scheduler, film = DetectionScheduler(detector, tracks, 0.25, 10.0), frames([WALL] * 120, FAST_NS)
+    for frame in film[:60]:
+        scheduler(frame)
+    tracks.in_view = True
+    scheduler(film[60])
+    tracks.in_view, before = False, detector.passes
+    for frame in film[61:120]:
+        scheduler(frame)
+    assert detector.passes - before == pytest.approx(30, abs=1)
+
+
+def test_a_thorough_search_ignores_the_idle_interval() -> None:
+    detector = OneFace()
+    scheduler = DetectionScheduler(detector, Tracks(in_view=False, room=True, unconfirmed=False), 0.25, 10.0)
+    for frame in frames([WALL] * 60, FAST_NS):
+        scheduler(frame)
+    before = detector.passes
+    scheduler(frame, thorough=True)
+    assert detector.passes == before + 1
 
 
 def test_an_untracked_detection_starts_a_pass_and_joins_its_result() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 
@@ -78,3 +81,24 @@ def test_the_status_contains_counters_rate_and_stage_times() -> None:
         "model": "open",
     }
     assert {key: values[key] for key in expected} == expected
+
+
+def test_images_may_be_published_while_the_status_is_made() -> None:
+    """In the node, images are published in the worker thread and the status is made in the executor's thread."""
+    health, done = running(), threading.Event()
+
+    def publish() -> None:
+        while not done.is_set():
+            health.frame_published(111.0, 1, {"landmarks": 0.003}, input_age=0.012)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    worker = threading.Thread(target=publish)
+    worker.start()
+    try:
+        for _ in range(300):
+            health.status("perception", 110.1, PUBLISHED)
+    finally:
+        done.set()
+        worker.join()
+        sys.setswitchinterval(interval)

@@ -70,3 +70,23 @@ def test_a_wrong_number_of_landmarks_is_rejected(message, count):
     expected = f"expected 0 or 478 landmarks with 3 values each for face 'f3', got {count} values"
     with pytest.raises(ValueError, match=expected):
         face_states(message)
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "value"),
+    [
+        ("", "confidence", float("nan")),
+        ("", "confidence", 1.5),
+        ("", "speaking", -0.5),
+        ("", "landmarks", [float("inf")] * 3 * 478),
+        ("expression", "blendshapes", [2.0] * 52),
+        ("expression", "valence", float("-inf")),
+        ("expression", "coefficients", [float("nan")]),
+        ("shape", "coefficients", [1e30]),
+    ],
+)
+def test_values_that_are_out_of_range_or_not_finite_are_rejected(message, part, field, value):
+    face = message.faces[0]
+    setattr(getattr(face, part) if part else face, field, value)
+    with pytest.raises(ValueError, match=rf"expected .*values.* of .*{field} for face 'f3', got"):
+        face_states(message)

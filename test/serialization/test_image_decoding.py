@@ -301,17 +301,10 @@ def test_a_damaged_image_is_rejected() -> None:
     image = compressed(".png")
     middle = len(image.data) // 2
     image.data[middle : middle + 40] = array("B", bytes(40))
-    with pytest.raises(DecodeError, match="got damaged or truncated data"):
+    with pytest.raises(DecodeError, match="expected an undamaged PNG image"):
         decode(image)
 
 
 def test_data_of_another_format_are_rejected() -> None:
     with pytest.raises(DecodeError, match="expected a JPEG or PNG image, got format 'jpeg' with 9 bytes"):
         decode(CompressedImage(format="jpeg", data=array("B", b"not a jpg")))
-
-
-def test_a_png_header_with_an_excessive_size_is_rejected() -> None:
-    image = compressed(".png")
-    image.data[16:24] = array("B", (2**31 - 1).to_bytes(4, "big") * 2)
-    with pytest.raises(DecodeError, match="got 2147483647 x 2147483647 pixels"):
-        decode(image)

@@ -24,9 +24,10 @@ from support.web_clients import TIMEOUT, face
 
 PICTURES = ROOT / "out/web_page"  # screenshots, kept by CI
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
-# Software rendering, no sandbox (for root), a fake camera, and no background network access.
+# As on a machine without a GPU: WebGL in SwiftShader, the rest of the page by the CPU. No sandbox (for root), a fake
+# camera, and no background network access.
 ARGUMENTS = (
-    "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist",
+    "--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader",
     "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
 )  # fmt: skip

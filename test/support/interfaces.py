@@ -32,7 +32,13 @@ BOND = {
     "Status": (
         "std_msgs/Header header\nstring id\nstring instance_id\nbool active\n"
         "float32 heartbeat_timeout\nfloat32 heartbeat_period\n"
-    )
+    ),
+    "Constants": (  # of bondpy
+        "float32 DEAD_PUBLISH_PERIOD=0.05\nfloat32 DEFAULT_CONNECT_TIMEOUT=10.0\n"
+        "float32 DEFAULT_HEARTBEAT_TIMEOUT=4.0\nfloat32 DEFAULT_DISCONNECT_TIMEOUT=2.0\n"
+        "float32 DEFAULT_HEARTBEAT_PERIOD=1.0\n"
+        'string DISABLE_HEARTBEAT_TIMEOUT_PARAM="/bond_disable_heartbeat_timeout"\n'
+    ),
 }
 
 # In the order of their dependencies.

@@ -209,6 +209,20 @@ def test_a_webcam_gets_one_answer_per_image(server: FaceServer, jpeg: bytes) -> 
     until(lambda: refused_status(server, "/ws/infer") == 101, "room for another webcam")
 
 
+def test_the_next_webcam_uses_the_loaded_networks_without_the_faces_of_the_last(
+    server: FaceServer, jpeg: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = []
+    for _ in range(2):
+        with open_socket(server, "/ws/infer") as webcam:
+            webcam.send(jpeg)
+            ids.append([face.id for face in decode_frame(webcam.recv(TIMEOUT)).faces])
+        until(lambda: refused_status(server, "/ws/infer") == 101, "room for another webcam")
+        monkeypatch.setattr("face_expr_ros.web.inference.Pipeline", _Unavailable)
+    assert len(ids[0]) == len(ids[1]) == 1
+    assert ids[0] != ids[1]
+
+
 def test_an_idle_webcam_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("face_expr_ros.web.inference.Pipeline", _NoPipeline)
     server = running_server(idle_timeout=0.2)
@@ -232,10 +246,19 @@ def test_a_webcam_without_its_bundle_is_refused_with_a_reason(monkeypatch: pytes
     server.close()
 
 
+class _Unavailable:
+    """Replaces a pipeline that is not to be loaded again."""
+
+    def __init__(self, config: Any) -> None:
+        raise AssertionError("the networks were loaded again")
+
+
 class _NoPipeline:
     """Replaces a pipeline that is never called."""
 
     def __init__(self, config: Any) -> None: ...
+
+    def reset(self) -> None: ...
 
     def close(self) -> None: ...
 

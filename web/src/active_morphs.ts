@@ -1,10 +1,9 @@
 // Evaluates only morph targets with a non-zero weight: three.js's shader evaluates all 52 for every vertex, which takes
-// most of a frame on machines without a GPU and on slow phones.
+// most of a frame on slow phones. Without a GPU, cpu_morphs.ts replaces it.
 
 import type { IUniform, Material, WebGLProgramParametersWithUniforms } from "three";
 
-/** Smaller weights are ignored: displacements below 0.1 mm, or barely visible ones with software rendering. */
-export const MIN_WEIGHT = 0.002, MIN_WEIGHT_IN_SOFTWARE = 0.03;
+const MIN_WEIGHT = 0.002; // smaller weights are ignored: displacements below 0.1 mm
 
 const HEAD = /* glsl */ `
 #ifdef USE_MORPHTARGETS
@@ -26,7 +25,7 @@ for (int k = 0; k < morphCount; k++) objectNormal += getMorph(gl_VertexID, morph
 export class ActiveMorphs {
   private uniforms: { morphCount: IUniform<number>; morphIndex: IUniform<Int32Array>; morphWeight: IUniform<Float32Array> };
 
-  constructor(count: number, private minWeight: number) {
+  constructor(count: number) {
     this.uniforms = {
       morphCount: { value: 0 },
       morphIndex: { value: new Int32Array(Math.max(1, count)) },
@@ -38,7 +37,7 @@ export class ActiveMorphs {
     const { morphCount, morphIndex, morphWeight } = this.uniforms;
     let count = 0;
     for (let k = 0; k < weights.length; k++) {
-      if (Math.abs(weights[k]) < this.minWeight) continue;
+      if (Math.abs(weights[k]) < MIN_WEIGHT) continue;
       morphIndex.value[count] = k;
       morphWeight.value[count++] = weights[k];
     }

@@ -9,37 +9,36 @@ export interface Encoded {
 
 export class Encoder {
   private worker: Worker | null = null;
-  private resolve: ((encoded: Encoded | null) => void) | null = null;
+  private waiting: ((encoded: Encoded | null) => void)[] = []; // oldest first
 
   constructor() {
     if (typeof OffscreenCanvas === "undefined") return;
     this.worker = new Worker(new URL("./camera_encoder.ts", import.meta.url));
-    this.worker.onmessage = ({ data }: MessageEvent<Encoded>) => this.finish(data);
+    this.worker.onmessage = ({ data }: MessageEvent<Encoded>) => this.waiting.shift()?.(data);
     this.worker.onerror = (event) => {
       event.preventDefault();
       this.worker = null; // encode in the page from now on
-      this.finish(null);
+      this.cancel();
     };
   }
 
-  /** Encodes one picture, which it takes over; null if that failed. Call again only after the result. */
+  /** Encodes a picture, which it takes over, after those that came before; null if that failed. */
   encode(bitmap: ImageBitmap): Promise<Encoded | null> {
     const { worker } = this;
     if (!worker) return encodeHere(bitmap);
     return new Promise((resolve) => {
-      this.resolve = resolve;
+      this.waiting.push(resolve);
       worker.postMessage(bitmap, [bitmap]);
     });
   }
 
-  private finish(encoded: Encoded | null): void {
-    this.resolve?.(encoded);
-    this.resolve = null;
+  private cancel(): void {
+    this.waiting.splice(0).forEach((resolve) => resolve(null));
   }
 
   close(): void {
     this.worker?.terminate();
-    this.finish(null);
+    this.cancel();
   }
 }
 

@@ -2,15 +2,18 @@
 
 import {
   Color, Group, LineBasicMaterial, LineSegments, Mesh, MeshBasicMaterial, Points, PointsMaterial,
-  Quaternion, Vector3, type Material, type Texture,
+  Quaternion, Vector3, type BufferGeometry, type DataTexture, type Material, type Texture,
 } from "three";
-import { ActiveMorphs, MIN_WEIGHT, MIN_WEIGHT_IN_SOFTWARE } from "./active_morphs";
+import { ActiveMorphs } from "./active_morphs";
 import type { FaceFrame } from "./codec";
 import { INNER_LIP } from "./contours";
+import { CpuMorphs, sparse, type SparseMorphs } from "./cpu_morphs";
 import type { FaceModel } from "./model";
 import { headPosition, headRotation } from "./pose";
 import { applyIdentity, faceGeometry, landmarkGeometries, lipDistance, makeMorphs, type Morphs } from "./shape";
-import { addSurface, paintSkin, skinMaterial, type SkinMaterial, type SkinUniforms } from "./skin";
+import { hairTexture } from "./hair";
+import { addSurface, paintSkin } from "./skin";
+import { fading, Skin, type SkinUniforms } from "./skin_material";
 
 export type RenderMode = "mesh" | "wireframe" | "landmarks" | "texture";
 
@@ -21,8 +24,15 @@ export interface FaceKit {
   paint: Texture;
   /** Fade-out of the bust: model y in meters, from and to. */
   fade: [number, number];
-  /** The page is drawn without a GPU. */
-  software: boolean;
+  /** For pages that are drawn without a GPU; otherwise null. */
+  software: SoftwareKit | null;
+}
+
+interface SoftwareKit {
+  hair: DataTexture;
+  position: SparseMorphs;
+  normal: SparseMorphs;
+  landmarks: SparseMorphs;
 }
 
 export function makeKit(model: FaceModel, software: boolean): FaceKit {
@@ -30,7 +40,12 @@ export function makeKit(model: FaceModel, software: boolean): FaceKit {
   for (let i = 1; i < model.mean.length; i += 3) bottom = Math.min(bottom, model.mean[i]);
   // A head with a neck fades out above the collar; a mask such as the Basel model does not fade.
   const fade: [number, number] = bottom < -0.18 ? [bottom + 0.004, bottom + 0.055] : [bottom - 2, bottom - 1];
-  return { model, morphs: makeMorphs(model), paint: paintSkin(model), fade, software };
+  const morphs = makeMorphs(model);
+  return { model, morphs, paint: paintSkin(model, software), fade, software: software ? softwareKit(morphs) : null };
+}
+
+function softwareKit({ position, normal, landmarks }: Morphs): SoftwareKit {
+  return { hair: hairTexture(), position: sparse(position), normal: sparse(normal), landmarks: sparse(landmarks) };
 }
 
 // Time constant of the smoothing in seconds: a third of the frame interval hides the steps between frames and adds less
@@ -53,28 +68,27 @@ export class FaceView {
   private placed = false;
   private shape: Float32Array | null = null;
   private vertices: Float32Array;
-  private active: ActiveMorphs;
+  private active: ActiveMorphs | CpuMorphs;
   private gains: Float32Array;
   private drawn: Float32Array;
   private mode: RenderMode = "mesh";
   private overPicture = false;
-  private skin: SkinMaterial;
-  private mesh: Mesh;
-  private wires: Mesh;
-  private points: Points;
-  private lines: LineSegments;
+  private skin: Skin;
+  private mesh: Mesh<BufferGeometry, Material[]>;
+  private wires: Mesh<BufferGeometry, Material>;
+  private points: Points<BufferGeometry, Material>;
+  private lines: LineSegments<BufferGeometry, Material>;
 
   constructor(private kit: FaceKit) {
     const { model, morphs } = kit;
     const geometry = faceGeometry(model, morphs);
     addSurface(geometry, model);
-    const { material, uniforms } = skinMaterial(kit.paint, kit.fade, kit.software);
-    this.skin = material;
-    this.uniforms = uniforms;
-    this.mesh = new Mesh(geometry, material);
-    this.wires = new Mesh(geometry, new MeshBasicMaterial({
+    this.skin = new Skin(kit.paint, kit.fade, kit.software?.hair ?? null);
+    this.uniforms = this.skin.uniforms;
+    this.mesh = new Mesh(geometry, this.skin.materials);
+    this.wires = new Mesh(geometry, fading(new MeshBasicMaterial({
       wireframe: true, color: ACCENT, transparent: true, opacity: 0.38, depthWrite: false,
-    }));
+    }), this.uniforms.fade));
     const marks = landmarkGeometries(model, morphs);
     const onTop = { color: ACCENT, depthTest: false, transparent: true };
     this.points = new Points(marks.points, new PointsMaterial({ ...onTop, size: 2.6, sizeAttenuation: false }));
@@ -85,13 +99,30 @@ export class FaceView {
     this.drawn = new Float32Array(model.expression.count);
     this.gains = new Float32Array(model.expression.count).fill(1);
     if (model.blendshapesAreExpression) model.blendshapeNames.forEach((name, k) => (this.gains[k] = GAINS[name] ?? 1));
-    this.active = new ActiveMorphs(model.expression.count, kit.software ? MIN_WEIGHT_IN_SOFTWARE : MIN_WEIGHT);
-    for (const part of [this.mesh, this.wires, this.points, this.lines]) {
-      this.active.use(part.material as Material);
+    this.active = this.makeActive();
+    for (const part of this.parts) {
       part.frustumCulled = false; // bounding boxes ignore morphs
       this.group.add(part);
     }
     this.setRenderMode("mesh");
+  }
+
+  private makeActive(): ActiveMorphs | CpuMorphs {
+    const { kit: { software, model }, parts, mesh, points, lines } = this;
+    if (!software) {
+      const active = new ActiveMorphs(model.expression.count);
+      for (const material of parts.flatMap((part) => part.material)) active.use(material);
+      return active;
+    }
+    for (const part of parts) part.geometry.morphAttributes = {};
+    const { position, normal, landmarks } = software;
+    return new CpuMorphs([
+      [mesh.geometry, { position, normal }], [points.geometry, { position: landmarks }], [lines.geometry, { position: landmarks }],
+    ]);
+  }
+
+  private get parts(): (Mesh<BufferGeometry, Material | Material[]> | Points<BufferGeometry, Material> | LineSegments<BufferGeometry, Material>)[] {
+    return [this.mesh, this.wires, this.points, this.lines];
   }
 
   setRenderMode(mode: RenderMode): void {
@@ -102,14 +133,14 @@ export class FaceView {
     this.wires.visible = wireframe;
     this.points.visible = this.lines.visible = mode === "landmarks" || !kit.model.triangles.length;
     (this.wires.material as MeshBasicMaterial).opacity = overPicture ? 0.16 : 0.38;
-    skin.opacity = wireframe ? 0.22 : 1;
-    skin.colorWrite = !(wireframe && overPicture); // it only hides the lines behind it
+    skin.show({
+      opacity: wireframe ? 0.22 : 1,
+      visible: !(overPicture && (wireframe || mode === "landmarks")),
+      behindLines: wireframe,
+      picture: mode === "texture",
+    });
     uniforms.dim.value = mode === "landmarks" && !overPicture ? 0.5 : 1;
-    if (mode === "landmarks" && overPicture) skin.colorWrite = false;
     uniforms.fade.value = overPicture && kit.fade[0] < CAMERA_FADE[0] && kit.fade[0] > -1 ? CAMERA_FADE : kit.fade;
-    skin.polygonOffset = wireframe;
-    skin.polygonOffsetFactor = skin.polygonOffsetUnits = 1;
-    uniforms.pictureAmount.value = mode === "texture" ? 1 : 0;
   }
 
   /** Whether the face is drawn over the picture of the camera. */
@@ -146,6 +177,7 @@ export class FaceView {
     if (!changed || shape === old) return;
     this.shape = shape;
     this.vertices = applyIdentity(this.kit.model, shape, this.mesh.geometry, [this.points.geometry, this.lines.geometry]);
+    if (this.active instanceof CpuMorphs) this.active.rebase();
   }
 
   get currentShape(): Float32Array | null {
@@ -183,9 +215,9 @@ export class FaceView {
   }
 
   dispose(): void {
-    for (const part of [this.mesh, this.wires, this.points, this.lines]) {
+    for (const part of this.parts) {
       part.geometry.dispose();
-      (part.material as Material).dispose();
+      for (const material of [part.material].flat()) material.dispose();
     }
   }
 }

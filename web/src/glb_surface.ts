@@ -3,6 +3,7 @@
 import { Color } from "three";
 import type { FaceModel } from "./model";
 import { eyeCenters, partColor } from "./skin";
+import { hairAt } from "./hair";
 import { PAINT_TOP, PAINT_WIDTH } from "./skin_shader";
 
 const FRONT = -0.06; // meters: skin in front of it is painted in frontal projection
@@ -80,25 +81,6 @@ export function surfaceColors(model: FaceModel): Float32Array {
     }
   }
   return colors;
-}
-
-/** 1 on the scalp: the hairline of the shader in skin_shader.ts, without grain. */
-function hairAt(x: number, y: number, z: number): number {
-  const back = -z;
-  let line = mix(0.07, 0.046, step(0.03, 0.062, back));
-  line = mix(line, -0.016, step(0.07, 0.077, back));
-  line = mix(line, 0.032, step(0.088, 0.096, back));
-  line = mix(line, -0.045, step(0.128, 0.14, back));
-  line = mix(line, -0.085, step(0.15, 0.19, back));
-  const ear = step(0.0745, 0.0775, Math.abs(x)) * (1 - step(0.026, 0.036, y));
-  return (1 - ear) * step(-0.007, 0.006, y - line);
-}
-
-const mix = (a: number, b: number, t: number): number => a + t * (b - a);
-
-function step(low: number, high: number, value: number): number {
-  const t = Math.min(1, Math.max(0, (value - low) / (high - low)));
-  return t * t * (3 - 2 * t);
 }
 
 /** An eye seen from the front: white, iris and pupil. */

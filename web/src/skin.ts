@@ -1,15 +1,10 @@
-// Material of the face: skin with painted lips and brows, eyes with an iris, teeth, eyelashes; or the camera picture.
+// The surface of the face: parts and their colors, painted lips, brows and cheeks.
 
-import {
-  BufferAttribute, CanvasTexture, Color, DoubleSide, type IUniform, Matrix4, MeshLambertMaterial, MeshStandardMaterial, SRGBColorSpace, Texture,
-  Vector3, type BufferGeometry,
-} from "three";
+import { BufferAttribute, CanvasTexture, Color, LinearMipmapNearestFilter, NoColorSpace, SRGBColorSpace, type BufferGeometry } from "three";
 import { CHEEKS, LEFT_BROW, LIPS_INNER, LIPS_OUTER, RIGHT_BROW } from "./contours";
 import { landmarkPoints } from "./shape";
 import type { FaceModel } from "./model";
-import {
-  FRAGMENT_COLOR, FRAGMENT_HEAD, FRAGMENT_LIGHT, FRAGMENT_ROUGHNESS, PAINT_TOP, PAINT_WIDTH, VERTEX_END, VERTEX_HEAD,
-} from "./skin_shader";
+import { PAINT_TOP, PAINT_WIDTH } from "./skin_shader";
 
 const SKIN = new Color("#d9a184");
 const COLORS: Record<string, string> = {
@@ -20,24 +15,7 @@ const KIND: Record<string, number> = { skin: 0, left_eyeball: 1, right_eyeball: 
 const OTHER_KIND = 2;
 const PAINT_SIZE = 1024; // pixels
 
-/** Variable uniforms of one face: the camera picture and its projection. */
-export interface SkinUniforms {
-  [name: string]: IUniform;
-  picture: IUniform<Texture | null>;
-  /** From model axes to homogeneous picture coordinates (u w, v w, w). */
-  pictureMatrix: IUniform<Matrix4>;
-  /** Camera center in model axes. */
-  pictureEye: IUniform<Vector3>;
-  pictureAmount: IUniform<number>;
-  /** Linear average color of the face in the picture; 0 if unknown. */
-  tone: IUniform<Color>;
-  /** Fade-out of the bust: model y in meters, from and to. */
-  fade: IUniform<[number, number]>;
-  /** Brightness factor; below 1 under an overlay. */
-  dim: IUniform<number>;
-}
-
-/** Adds the attributes of the material to a geometry: color, kind of surface, position on the mean face. */
+/** Adds to a geometry what the materials need: color, kind of surface, position on the mean face; groups of skin and of other parts. */
 export function addSurface(geometry: BufferGeometry, model: FaceModel): void {
   const { vertexCount, mean } = model;
   const color = new Float32Array(vertexCount * 3);
@@ -52,9 +30,23 @@ export function addSurface(geometry: BufferGeometry, model: FaceModel): void {
     const center = centers[part];
     if (center) for (let axis = 0; axis < 3; axis++) rest[3 * v + axis] -= center[axis];
   }
+  groupParts(geometry, kind);
   geometry.setAttribute("color", new BufferAttribute(color, 3));
   geometry.setAttribute("kind", new BufferAttribute(kind, 1));
   geometry.setAttribute("rest", new BufferAttribute(rest, 3));
+}
+
+/** Sorts the triangles into two groups: skin, and all other parts. */
+function groupParts(geometry: BufferGeometry, kind: Float32Array): void {
+  const index = geometry.getIndex()!;
+  const skin: number[] = [], others: number[] = [];
+  for (let k = 0; k < index.count; k += 3) {
+    const corners = [0, 1, 2].map((corner) => index.getX(k + corner));
+    (corners.every((vertex) => kind[vertex] === KIND.skin) ? skin : others).push(...corners);
+  }
+  geometry.setIndex(new BufferAttribute(Uint32Array.from([...skin, ...others]), 1));
+  geometry.addGroup(0, skin.length, 0);
+  geometry.addGroup(skin.length, others.length, 1);
 }
 
 /** Sets the color of a vertex; vertex -1 is the skin. */
@@ -83,8 +75,8 @@ export function eyeCenters(model: FaceModel): Record<string, number[]> {
   return centers;
 }
 
-/** Paints lips, brows and cheeks of the mean face in frontal projection. */
-export function paintSkin(model: FaceModel): CanvasTexture {
+/** Paints lips, brows and cheeks of the mean face in frontal projection. `software`: for skin_software.ts. */
+export function paintSkin(model: FaceModel, software = false): CanvasTexture {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = PAINT_SIZE;
   const pen = canvas.getContext("2d")!;
@@ -101,8 +93,9 @@ export function paintSkin(model: FaceModel): CanvasTexture {
     for (const brow of [LEFT_BROW, RIGHT_BROW]) paintBrow(pen, brow.upper.map(place), brow.lower.map(place));
   }
   const texture = new CanvasTexture(canvas);
-  texture.colorSpace = SRGBColorSpace;
-  texture.anisotropy = 4;
+  texture.colorSpace = software ? NoColorSpace : SRGBColorSpace;
+  texture.anisotropy = software ? 1 : 4;
+  if (software) texture.minFilter = LinearMipmapNearestFilter;
   texture.flipY = false;
   return texture;
 }
@@ -166,34 +159,4 @@ function paintBrow(pen: CanvasRenderingContext2D, upper: [number, number][], low
     pen.stroke();
   }
   pen.restore();
-}
-
-export type SkinMaterial = MeshStandardMaterial | MeshLambertMaterial;
-
-/** The material of one face; the bust fades out over `fade` (from, to: model y in meters). `software`: without a GPU. */
-export function skinMaterial(paint: Texture, fade: [number, number], software: boolean): { material: SkinMaterial; uniforms: SkinUniforms } {
-  const uniforms: SkinUniforms = {
-    picture: { value: null },
-    pictureMatrix: { value: new Matrix4() },
-    pictureEye: { value: new Vector3(0, 0, 1) },
-    pictureAmount: { value: 0 },
-    dim: { value: 1 },
-    tone: { value: new Color(0, 0, 0) },
-    paint: { value: paint },
-    fade: { value: fade },
-  };
-  const common = { vertexColors: true, side: DoubleSide, transparent: true };
-  // Reflections take most of a frame in software: only the eyes have a highlight there.
-  const material = software ? new MeshLambertMaterial(common) : new MeshStandardMaterial({ ...common, roughness: 0.62, metalness: 0 });
-  if (software) material.defines = { ...material.defines, HIGHLIGHT: "" };
-  material.forceSinglePass = true;
-  material.onBeforeCompile = (shader) => {
-    Object.assign(shader.uniforms, uniforms);
-    const after = (source: string, chunk: string, text: string): string => source.replace(`#include <${chunk}>`, `#include <${chunk}>\n${text}`);
-    shader.vertexShader = after(VERTEX_HEAD + shader.vertexShader, "project_vertex", VERTEX_END);
-    let fragment = after(FRAGMENT_HEAD + shader.fragmentShader, "color_fragment", FRAGMENT_COLOR);
-    fragment = after(fragment, "roughnessmap_fragment", FRAGMENT_ROUGHNESS);
-    shader.fragmentShader = fragment.replace("#include <opaque_fragment>", `${FRAGMENT_LIGHT}\n#include <opaque_fragment>`);
-  };
-  return { material, uniforms };
 }

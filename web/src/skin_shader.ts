@@ -22,22 +22,11 @@ float inside = step(1.5, kind) * (1.0 - step(2.5, kind)) * (1.0 - vOut);
 vec4 deeper = projectionMatrix * (mvPosition + inside * ${MOUTH_DEPTH} * vec4(normalize(mvPosition.xyz), 0.0));
 gl_Position.z = deeper.z / deeper.w * gl_Position.w;
 `;
+/** Declarations that all fragment shaders of the skin use, and the color of the eyes. */
 export const FRAGMENT_HEAD = /* glsl */ `
-uniform sampler2D paint; uniform sampler2D picture; uniform float pictureAmount; uniform float dim; uniform vec2 fade;
+uniform sampler2D paint; uniform sampler2D picture; uniform float pictureAmount; uniform float dim;
 uniform vec3 tone;
 varying float vKind; varying vec3 vRest; varying vec3 vPicture; varying float vFacing; varying float vOut; varying float vUpward;
-float grain(vec3 place) { return fract(sin(dot(floor(place), vec3(12.9898, 78.233, 37.719))) * 43758.5453); }
-// 1 on the scalp of the mean face: above the hairline over forehead, temples, ears and nape.
-float hairAt(vec3 place) {
-  float back = -place.z;
-  float line = mix(0.070, 0.046, smoothstep(0.03, 0.062, back));
-  line = mix(line, -0.016, smoothstep(0.070, 0.077, back));
-  line = mix(line, 0.032, smoothstep(0.088, 0.096, back));
-  line = mix(line, -0.045, smoothstep(0.128, 0.140, back));
-  line = mix(line, -0.085, smoothstep(0.150, 0.190, back));
-  float ear = smoothstep(0.0745, 0.0775, abs(place.x)) * (1.0 - smoothstep(0.026, 0.036, place.y));
-  return (1.0 - ear) * smoothstep(-0.007, 0.006, place.y - line + 0.004 * (grain(place * 700.0) - 0.5));
-}
 vec3 eyeColor(vec3 place) {
   vec3 way = normalize(place);
   float angle = acos(clamp(way.z, -1.0, 1.0)), around = atan(way.y, way.x);
@@ -51,11 +40,24 @@ vec3 eyeColor(vec3 place) {
   return mix(vec3(0.012), color, smoothstep(0.15, 0.175, angle));
 }
 `;
+export const FRAGMENT_HAIR = /* glsl */ `
+uniform vec2 fade;
+float grain(vec3 place) { return fract(sin(dot(floor(place), vec3(12.9898, 78.233, 37.719))) * 43758.5453); }
+// 1 on the scalp of the mean face: above the hairline over forehead, temples, ears and nape.
+float hairAt(vec3 place) {
+  float back = -place.z;
+  float line = mix(0.070, 0.046, smoothstep(0.03, 0.062, back));
+  line = mix(line, -0.016, smoothstep(0.070, 0.077, back));
+  line = mix(line, 0.032, smoothstep(0.088, 0.096, back));
+  line = mix(line, -0.045, smoothstep(0.128, 0.140, back));
+  line = mix(line, -0.085, smoothstep(0.150, 0.190, back));
+  float ear = smoothstep(0.0745, 0.0775, abs(place.x)) * (1.0 - smoothstep(0.026, 0.036, place.y));
+  return (1.0 - ear) * smoothstep(-0.007, 0.006, place.y - line + 0.004 * (grain(place * 700.0) - 0.5));
+}
+`;
 export const FRAGMENT_COLOR = /* glsl */ `
 bool isEye = abs(vKind - 1.0) < 0.5;
 float isSkin = 1.0 - step(0.5, vKind);
-// Back faces of the skin are visible only at the cut below the shoulders.
-if (isSkin > 0.5 && !gl_FrontFacing) discard;
 if (isEye) diffuseColor.rgb = eyeColor(vRest);
 vec2 paintAt = vec2(vRest.x / ${PAINT_WIDTH} + 0.5, (${PAINT_TOP} - vRest.y) / ${PAINT_WIDTH});
 float front = isSkin * smoothstep(-0.075, -0.045, vRest.z);
@@ -81,11 +83,14 @@ if (isEye) outgoingLight += 0.55 * pow(max(dot(normal, vec3(-0.33, 0.36, 0.87)),
 float inMouth = step(1.5, vKind) * (1.0 - step(2.5, vKind));
 float opening = smoothstep(-0.045, 0.004, vRest.z) * (0.35 + 0.65 * abs(dot(normalize(vViewPosition), normal)));
 outgoingLight = mix(outgoingLight, diffuseColor.rgb * opening, inMouth * (1.0 - vOut));
+outgoingLight *= dim;
+`;
+/** Projects the camera picture on the face; the skin has the values isSkin, hair and inMouth. */
+export const FRAGMENT_PICTURE = /* glsl */ `
 // Where the camera does not see the skin, it has the average color of the face in the picture.
 const vec3 LUMA = vec3(0.2126, 0.7152, 0.0722);
 float shade = clamp(dot(outgoingLight, LUMA) / dot(vec3(0.69, 0.36, 0.23), LUMA), 0.35, 1.15);
 outgoingLight = mix(outgoingLight, tone * shade, isSkin * (1.0 - hair) * pictureAmount * step(0.001, tone.r));
-outgoingLight *= dim;
 vec2 pictureAt = vPicture.xy / vPicture.z;
 float seen = pictureAmount * smoothstep(0.12, 0.5, vFacing) * step(0.0, vPicture.z);
 seen *= step(0.0, pictureAt.x) * step(pictureAt.x, 1.0) * step(0.0, pictureAt.y) * step(pictureAt.y, 1.0);

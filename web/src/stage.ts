@@ -1,12 +1,14 @@
 // The scene: lights, viewpoints, and the camera picture behind the faces.
 
 import {
-  DirectionalLight, Group, HemisphereLight, Matrix4, Mesh, MeshBasicMaterial, NeutralToneMapping, PerspectiveCamera, PlaneGeometry,
+  Group, Matrix4, Mesh, MeshBasicMaterial, NeutralToneMapping, PerspectiveCamera, PlaneGeometry,
   Quaternion, Scene, Spherical, SRGBColorSpace, Texture, Vector3, WebGLRenderer,
 } from "three";
 import { OrbitControls } from "three/examples/jsm/controls/OrbitControls.js";
+import { addLights } from "./lights";
 import type { FaceView } from "./face_view";
 import type { StreamFrame } from "./codec";
+import { Resolution } from "./resolution";
 
 export type Viewpoint = "portrait" | "camera";
 
@@ -14,11 +16,7 @@ const PORTRAIT_ANGLE = 24; // degrees, vertical
 const NEAR = 0.05, FAR = 20;
 const PORTRAIT_TARGET = new Vector3(0, -0.042, -0.05); // center of a head whose sellion is the origin
 const PORTRAIT_HEIGHT = 0.33, PORTRAIT_WIDTH = 0.29; // meters that are always visible
-// Software renderers: the resolution is reduced to keep the frame rate.
-const SOFTWARE = /swiftshader|llvmpipe|softpipe|software/i;
-const MAX_PIXEL_RATIO = 2, MIN_PIXEL_RATIO = 0.5, PIXEL_RATIO_STEP = 0.8;
-const SLOW_FRAME = 1 / 22; // seconds
-const MAX_SLOW_FRAMES = 12; // consecutive
+const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i; // names of renderers
 const PICTURE_DISTANCE = 10;
 const ROTATE_STEP = 0.1, ZOOM_STEP = 1.08; // radians and factor per key press
 const HEAD_PIVOT = new Vector3(0, -0.03, -0.09); // center of the head from the sellion: the portrait turns about it
@@ -55,20 +53,18 @@ export class Stage {
   private mirrored = false;
   private transparent = false;
   private lens: Lens | null = null;
-  private ratio = MAX_PIXEL_RATIO;
-  private slowFrames = 0;
+  private resolution = new Resolution(this.software, () => window.devicePixelRatio);
   private center = new Vector3();
   private pivot = new Vector3();
   private width = 1;
   private height = 1;
 
   constructor(private canvas: HTMLCanvasElement) {
-    if (this.software) this.ratio = 0.75;
     this.renderer = new WebGLRenderer({ canvas, antialias: !this.software, alpha: true });
     this.renderer.toneMapping = NeutralToneMapping;
     this.renderer.toneMappingExposure = 1.05;
     this.scene.add(this.root);
-    this.addLights();
+    addLights(this.scene);
     this.background = new Mesh(new PlaneGeometry(1, 1), new MeshBasicMaterial({ toneMapped: false, depthWrite: false }));
     // The first row of a picture is its top and has v = 0.
     const uv = this.background.geometry.getAttribute("uv");
@@ -88,27 +84,11 @@ export class Stage {
     this.resize();
   }
 
-  private addLights(): void {
-    // A warm key light from above, a cool fill light from the other side, and rim lights from behind.
-    const lamps: [string, number, [number, number, number]][] = [
-      ["#fff1e0", 2.35, [-0.7, 0.75, 1.1]],
-      ["#cfe0ff", 0.75, [1.2, 0.1, 0.7]],
-      ["#ffd9c2", 1.5, [0.9, 0.8, -1.2]],
-      ["#bcd3ff", 0.9, [-1.1, 0.4, -1.0]],
-    ];
-    for (const [color, strength, place] of lamps) {
-      const lamp = new DirectionalLight(color, strength);
-      lamp.position.set(...place);
-      this.scene.add(lamp);
-    }
-    this.scene.add(new HemisphereLight("#e8eeff", "#8a6a5c", 0.85));
-  }
-
   resize(): void {
     const box = (this.canvas.parentElement ?? this.canvas).getBoundingClientRect();
     this.width = Math.max(1, Math.round(box.width));
     this.height = Math.max(1, Math.round(box.height));
-    this.renderer.setPixelRatio(Math.min(this.ratio, window.devicePixelRatio));
+    this.setRatio();
     this.renderer.setSize(this.width, this.height, false);
     this.portrait.aspect = this.width / this.height;
     // The buttons cover the bottom: the head is moved up by half of the covered height.
@@ -116,13 +96,13 @@ export class Stage {
     this.fitPortrait();
   }
 
-  /** Reduces the resolution if frames are slow; `seconds` since the last frame. */
+  /** Adapts the resolution to the speed; `seconds` since the last frame. */
   adaptResolution(seconds: number): void {
-    this.slowFrames = seconds > SLOW_FRAME ? this.slowFrames + 1 : 0;
-    if (this.slowFrames < MAX_SLOW_FRAMES || this.ratio <= MIN_PIXEL_RATIO) return;
-    this.slowFrames = 0;
-    this.ratio = Math.max(MIN_PIXEL_RATIO, PIXEL_RATIO_STEP * Math.min(this.ratio, window.devicePixelRatio));
-    this.resize();
+    if (this.resolution.add(seconds)) this.setRatio();
+  }
+
+  private setRatio(): void {
+    this.renderer.setPixelRatio(Math.min(this.resolution.ratio, window.devicePixelRatio));
   }
 
   private get covered(): number {

@@ -1,4 +1,4 @@
-// The device camera as a source: one image is at the server while the next one is encoded.
+// The device camera as a source: images are at the server while the next one is encoded and another one is captured.
 
 import { decodeFrame, type StreamFrame } from "./codec";
 import { pageSeconds, socketUrl } from "./connection";
@@ -7,10 +7,14 @@ import { Encoder, type Encoded } from "./encoder";
 const WIDTH = 640;
 const POLL = 15; // milliseconds between checks for a new camera image
 const ERROR_PAUSE = 500; // milliseconds after a rejected image
+const MAX_SENT = 2; // images at the server, if most of the time is spent on the way to it
+const IDLE_SERVER = 0.6; // of the time until an answer
 
 interface Image extends Encoded {
   /** Time of capture, seconds of this device's clock. */
   takenAt: number;
+  /** Time of sending, seconds of this device's clock. */
+  sentAt: number;
 }
 
 export interface WebcamHandlers {
@@ -29,8 +33,9 @@ export class Webcam {
   private stream: MediaStream | null = null;
   private socket: WebSocket | null = null;
   private ready: Image | null = null; // encoded, not sent yet
-  private sent: Image | null = null; // at the server
-  private capturing = false;
+  private sent: Image[] = []; // at the server, oldest first
+  private inWork = 0; // images that are being captured or encoded
+  private maxSent = 1;
   private lastTime = -1;
   private timer = 0;
 
@@ -42,6 +47,7 @@ export class Webcam {
   /** Opens a camera, or the preferred one; throws the errors of getUserMedia. */
   async start(deviceId: string): Promise<void> {
     if (!navigator.mediaDevices) throw new DOMException("the page is not secure", "SecurityError");
+    this.connect(); // the server prepares while the camera starts
     const choice = deviceId ? { deviceId: { exact: deviceId } } : { facingMode: "user" };
     this.stream = await navigator.mediaDevices.getUserMedia({
       video: { width: { ideal: 1280 }, frameRate: { ideal: 30 }, ...choice }, audio: false,
@@ -50,16 +56,25 @@ export class Webcam {
     this.video.srcObject = this.stream;
     this.video.muted = this.video.playsInline = true;
     await this.video.play();
+    this.connect(); // again, if the server did not wait for the user's permission
+    void this.capture();
+  }
+
+  private connect(): void {
+    if (this.socket) return;
     const url = socketUrl("ws/infer", this.token);
     url.searchParams.set("client", this.client);
-    this.socket = new WebSocket(url);
-    this.socket.binaryType = "arraybuffer";
-    this.socket.onopen = () => {
+    const socket = (this.socket = new WebSocket(url));
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => {
       this.resolveConnected();
-      void this.capture();
+      this.send();
     };
-    this.socket.onmessage = (event) => this.answer(event.data);
-    this.socket.onclose = ({ reason }) => this.fail(reason || "the server accepts no images; it may be busy with other cameras");
+    socket.onmessage = (event) => this.answer(event.data);
+    socket.onclose = ({ reason }) => {
+      if (this.socket === socket) this.socket = null;
+      this.fail(reason || "the server accepts no images; it may be busy with other cameras");
+    };
   }
 
   /** Settings of the open camera. */
@@ -73,48 +88,56 @@ export class Webcam {
     this.handlers.end(reason);
   }
 
-  /** Encodes the next camera image, when there is one. */
+  /** Captures and encodes the next camera image, when there is one. */
   private async capture(): Promise<void> {
     window.clearTimeout(this.timer);
-    if (!this.stream || this.capturing || this.ready) return;
+    if (!this.stream || this.inWork + (this.ready ? 1 : 0) >= this.maxSent) return;
     const { videoWidth, videoHeight, currentTime } = this.video;
     if (!videoWidth || currentTime === this.lastTime) {
       this.timer = window.setTimeout(() => void this.capture(), POLL);
       return;
     }
-    this.capturing = true;
+    this.inWork++;
     this.lastTime = currentTime;
     const takenAt = pageSeconds(), scale = Math.min(1, WIDTH / videoWidth);
     const size = { resizeWidth: Math.round(scale * videoWidth), resizeHeight: Math.round(scale * videoHeight) };
-    const encoded = await createImageBitmap(this.video, size).then((bitmap) => this.encoder.encode(bitmap)).catch(() => null);
-    this.capturing = false;
+    const bitmap = await createImageBitmap(this.video, size).catch(() => null);
+    void this.capture(); // the next one, while this one is encoded
+    const encoded = bitmap && (await this.encoder.encode(bitmap).catch(() => null));
+    this.inWork--;
     if (!this.stream) return encoded?.bitmap.close();
-    if (encoded) this.ready = { ...encoded, takenAt };
+    if (encoded) {
+      this.ready?.bitmap.close();
+      this.ready = { ...encoded, takenAt, sentAt: 0 };
+    }
     this.send();
     if (!encoded) this.timer = window.setTimeout(() => void this.capture(), ERROR_PAUSE);
   }
 
-  /** Sends the encoded image unless the server is busy with another one. */
+  /** Sends the encoded image unless the server is busy with others. */
   private send(): void {
-    if (!this.ready || this.sent || this.socket?.readyState !== WebSocket.OPEN) return;
-    this.sent = this.ready;
+    if (!this.ready || this.sent.length >= this.maxSent || this.socket?.readyState !== WebSocket.OPEN) return;
+    this.sent.push({ ...this.ready, sentAt: pageSeconds() });
+    this.socket.send(this.ready.jpeg);
     this.ready = null;
-    this.socket.send(this.sent.jpeg);
     void this.capture();
   }
 
   private answer(data: string | ArrayBuffer): void {
-    const { sent } = this;
-    this.sent = null;
+    const sent = this.sent.shift();
     if (!sent) return;
     if (typeof data === "string") { // an error for this image; the next one may succeed
       sent.bitmap.close();
       window.setTimeout(() => this.send(), ERROR_PAUSE);
       return;
     }
-    // The picture was taken on this device: its latency is measured with the page's clock.
-    this.handlers.frame({ ...decodeFrame(data), stamp: sent.takenAt }, sent.bitmap);
+    const frame = decodeFrame(data);
+    // The server's stamp and its time of sending: more images at a busy server would only wait there.
+    const busy = (frame.sent - frame.stamp) / (pageSeconds() - sent.sentAt);
+    this.maxSent = busy < IDLE_SERVER ? MAX_SENT : 1;
     this.send();
+    // The picture was taken on this device: its latency is measured with the page's clock.
+    this.handlers.frame({ ...frame, stamp: sent.takenAt }, sent.bitmap);
   }
 
   stop(): void {
@@ -124,8 +147,9 @@ export class Webcam {
     this.socket?.close();
     this.socket = null;
     this.encoder.close();
-    for (const image of [this.ready, this.sent]) image?.bitmap.close();
-    this.ready = this.sent = null;
+    for (const image of [this.ready, ...this.sent]) image?.bitmap.close();
+    this.ready = null;
+    this.sent = [];
   }
 }
 

@@ -6,13 +6,11 @@ import random
 import signal
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from face_expr_ros.benchmarks.soak import services
 from face_expr_ros.benchmarks.soak.images import CAMERA_INFOS, INVALID, VALID
 from face_expr_ros.benchmarks.soak.stamps import STAMPS
-from face_expr_ros.benchmarks.soak.world import CAMERAS, World
-from face_expr_ros.msg import FaceEvent, FaceExpression, FaceModel, FacePose, FaceShape
+from face_expr_ros.benchmarks.soak.world import CAMERAS, LATEST, OUTPUTS, World
 
 RATES = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 200.0)  # Hz
 _FAST = 200.0  # Hz, of the images during lifecycle transitions
@@ -109,18 +107,11 @@ def tracking_services(world: World, rng: random.Random) -> None:
 
 def subscribers(world: World, rng: random.Random) -> None:
     """Subscribers of all outputs come and go."""
-    from sensor_msgs.msg import Image, PointCloud2
-    from visualization_msgs.msg import Marker
-
     namespace = rng.choice([*CAMERAS, "/room"])
     world.records.fault("subscribers", camera=namespace)
-    kinds: dict[str, type[Any]] = {
-        "pose": FacePose, "shape": FaceShape, "expression": FaceExpression, "face_events": FaceEvent,
-        "face_model": FaceModel, "mesh_cloud": PointCloud2, "mesh_markers": Marker, "annotated": Image,
-    }  # fmt: skip
-    chosen = rng.sample(sorted(kinds), rng.randint(1, 5))
+    chosen = rng.sample(sorted(OUTPUTS), rng.randint(1, 5))
     for topic in chosen:
-        world.monitor.watch(topic, kinds[topic], f"{namespace}/{topic}")
+        world.monitor.watch(topic, OUTPUTS[topic], f"{namespace}/{topic}", LATEST)
     time.sleep(rng.uniform(1.0, 4.0))
     for topic in chosen:
         world.monitor.unwatch(topic)
@@ -180,8 +171,7 @@ def guest(world: World, rng: random.Random) -> None:
         world.records.take_problems({process.name: process})
         del world.processes[process.name]
     del world.outputs[perception.name]
-    for topic in ("images", "faces"):
-        world.monitor.unwatch(f"{namespace} {topic}")
+    world.monitor.unwatch_camera(namespace)
 
 
 def clock(world: World, rng: random.Random) -> None:

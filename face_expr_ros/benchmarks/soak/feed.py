@@ -137,14 +137,16 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(remove_ros_args(sys.argv)[1:])
     keep_freed_memory()
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     crowd = Crowd(np.load(options.people, mmap_mode="r"), options.seed)
     feed = Feed(crowd, random.Random(options.seed))
     try:
         _run(feed)
     except KeyboardInterrupt:
-        pass
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # a second one does not interrupt the cleanup
     finally:
         feed.destroy_node()
         rclpy.try_shutdown()

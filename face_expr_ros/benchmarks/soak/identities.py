@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 _MAX_IMAGES = 6000  # images whose persons are stored: 30 s at 200 Hz
-# Seconds between two results with the same face within which its id must not change; tracker.lost_track_timeout is 1.
+# Seconds between two results with the same face, by their arrival and by the stamps of their images, within which its
+# id must not change; tracker.lost_track_timeout is 1. Results that have waited for a busy subscriber arrive together.
 _CONTINUOUS = 0.8
 _SETTLED = 5.0  # seconds after a disturbance from which on ids must not change
 
@@ -24,6 +25,7 @@ class FaceSighting:
 class _Seen:
     id: str
     time: float
+    stamp_ns: int
 
 
 class Identities:
@@ -73,6 +75,10 @@ class Identities:
         """Whether an image with this stamp was published lately."""
         return stamp_ns in self._images
 
+    def latest_images(self) -> str:
+        """How many images are stored, and the stamps of the latest, for a message."""
+        return f"{len(self._images)} images are known, the latest are {list(self._images)[-3:]}"
+
     def disturb(self, until: float) -> None:
         """Until a time, and a little longer, persons may receive new ids."""
         self._disturbed = max(self._disturbed, until)
@@ -89,17 +95,22 @@ class Identities:
         for face in faces:
             person = None if persons is None else persons.get(face.place)
             if person is not None:
-                self._check_person(face.id, person, now)
+                self._check_person(face.id, person, _Seen(face.id, now, stamp_ns))
 
-    def _check_person(self, face_id: str, person: str, now: float) -> None:
+    def _check_person(self, face_id: str, person: str, seen: _Seen) -> None:
         owner = self._owners.setdefault(face_id, person)
         if owner != person:
             self.wrong.append(f"{face_id} was the id of person {owner} and is now that of person {person}")
             self._owners[face_id] = person
         last = self._seen.get(person)
-        self._seen[person] = _Seen(face_id, now)
-        if last is None or last.id == face_id or now - last.time > _CONTINUOUS:
+        self._seen[person] = seen
+        if last is None or last.id == face_id or seen.time - last.time > _CONTINUOUS:
             return
         self.changes += 1
-        if now - self._disturbed > _SETTLED:
-            self.wrong.append(f"person {person}, who stayed in view, was {last.id} and is now {face_id}")
+        gap = abs(seen.stamp_ns - last.stamp_ns) * 1e-9
+        if gap <= _CONTINUOUS and seen.time - self._disturbed > _SETTLED:
+            self.wrong.append(
+                f"person {person}, who stayed in view, was {last.id} and is now {face_id}; the results are "
+                f"{seen.time - last.time:.2f} s and their images {gap:.2f} s apart, the last fault was "
+                f"{seen.time - self._disturbed:.1f} s before"
+            )

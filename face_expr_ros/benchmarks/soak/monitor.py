@@ -22,7 +22,9 @@ from face_expr_ros.benchmarks.soak.people import PLACES, WIDTH
 from face_expr_ros.msg import FaceArray
 from face_expr_ros.ros.node_runner import create_events_executor
 
-_CHECK_DELAY = 1.0  # seconds after which a result is compared with the images: topics arrive in any order
+# Seconds for which a result waits for the persons of its image: topics arrive in any order, and with a delay while the
+# machine is busy.
+_PATIENCE = 60.0
 _INDEX = re.compile(r"\[\d+\]")
 _PERIOD = 0.02  # seconds between two executions of the queued calls
 
@@ -48,7 +50,7 @@ class Monitor:
         self.identities: dict[str, Identities] = {}
         self._subscriptions: dict[tuple[str, str], Subscription[Any]] = {}
         self._calls: deque[Callable[[], Any]] = deque()
-        self._results: deque[tuple[float, str, FaceArray]] = deque()
+        self._results: dict[str, deque[tuple[float, FaceArray]]] = {}  # by namespace
         self._clients: dict[str, Any] = {}
         self._done = threading.Event()
         self.node.create_timer(_PERIOD, self._work)
@@ -119,6 +121,8 @@ class Monitor:
     def watch_camera(self, namespace: str) -> None:
         """Receive the faces of a camera and the persons of its images, and compare both."""
         identities = self.identities[namespace] = Identities(namespace.strip("/").replace("/", "_") + "_")
+        results: deque[tuple[float, FaceArray]] = deque()
+        self.run(lambda: self._results.setdefault(namespace, results))
 
         def on_truth(message: FaceArray) -> None:
             persons = {face.roi.x_offset // WIDTH: face.face_id for face in message.faces}
@@ -132,7 +136,17 @@ class Monitor:
             on_truth,
             is_output=False,
         )
-        self.watch(f"{namespace} faces", FaceArray, f"{namespace}/faces", 50, lambda m: self._add_result(namespace, m))
+
+        def on_faces(message: FaceArray) -> None:
+            results.append((time.monotonic(), message))
+
+        self.watch(f"{namespace} faces", FaceArray, f"{namespace}/faces", 50, on_faces)
+
+    def unwatch_camera(self, namespace: str) -> None:
+        """Unsubscribe from a camera that has ended; results that wait for their images are not checked."""
+        for topic in ("images", "faces"):
+            self.unwatch(f"{namespace} {topic}")
+        self.run(lambda: self._results.pop(namespace))
 
     def call_service(self, kind: type[Any], name: str, request: Any, timeout: float) -> Any:
         """The response of a service; None if it does not respond in time."""
@@ -167,18 +181,24 @@ class Monitor:
             self.violations[label, rule] += 1
             self.examples.setdefault((label, rule), sentence)
 
-    def _add_result(self, namespace: str, message: FaceArray) -> None:
-        self._results.append((time.monotonic(), namespace, message))
-
     def _check_results(self) -> None:
-        while self._results and time.monotonic() - self._results[0][0] > _CHECK_DELAY:
-            received, namespace, message = self._results.popleft()
-            identities, stamp = self.identities[namespace], _nanoseconds(message)
-            faces = [_sighting(face) for face in message.faces]
-            # Without faces it may be the message that removes all of them, which belongs to no image.
-            if faces and self.counts[f"{namespace} images"] and not identities.has_image(stamp):
-                self.violations[f"{namespace} faces", "header.stamp: expected that of an image"] += 1
-            identities.check(stamp, faces, received)
+        """Compare the results of each camera, in their order, with the persons of their images."""
+        for namespace, results in self._results.items():
+            identities = self.identities[namespace]
+            while results:
+                received, message = results[0]
+                stamp = _nanoseconds(message)
+                if not identities.has_image(stamp):
+                    if time.monotonic() - received < _PATIENCE:
+                        break
+                    self._count_unknown(namespace, stamp)
+                results.popleft()
+                identities.check(stamp, [_sighting(face) for face in message.faces], received)
+
+    def _count_unknown(self, namespace: str, stamp: int) -> None:
+        rule = f"{namespace} faces", "header.stamp: expected that of an image"
+        self.violations[rule] += 1
+        self.examples.setdefault(rule, f"{rule[1]}, got {stamp}; {self.identities[namespace].latest_images()}")
 
     def _spin(self) -> None:
         executor = create_events_executor()

@@ -18,7 +18,7 @@ STOP_TIMEOUT = 60.0  # seconds from SIGINT to the exit, on a loaded machine
 # util-linux: the process is killed when this one ends, whatever the reason.
 _END_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
 _TRACEBACK = "Traceback (most recent call last)"
-_MAX_LINES = 30  # of a traceback in the report
+_MAX_LINES = 12  # of a traceback in the report: the last ones
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,15 @@ class Sample:
 
     Attributes:
         t: seconds of the monotonic clock.
-        memory: resident memory, MB.
+        memory: resident private memory, MB.
+        shared: resident shared memory, MB: mostly the segments of Fast DDS, which fill up to their size of 32 MB each.
         threads, files: numbers of threads and of open file descriptors.
         cpu: CPU time since the start of the process, seconds.
     """
 
     t: float
     memory: float
+    shared: float
     threads: int
     files: int
     cpu: float
@@ -157,7 +159,8 @@ class NodeProcess:
         try:
             files = len(os.listdir(f"/proc/{pid}/fd"))
             threads = len(os.listdir(f"/proc/{pid}/task"))
-            sample = Sample(now, memory_mb(pid, "VmRSS"), threads, files, cpu_seconds(pid))
+            private, shared = memory_mb(pid, "RssAnon"), memory_mb(pid, "RssShmem")
+            sample = Sample(now, private, shared, threads, files, cpu_seconds(pid))
         except OSError:  # it has just exited
             return None
         self.runs[-1].samples.append(sample)
@@ -182,9 +185,15 @@ class NodeProcess:
             text = log.read()
             self._read = log.tell()
         for part in text.split(_TRACEBACK)[1:]:
-            lines = [line for line in part.splitlines() if line.strip()][:_MAX_LINES]
-            self.problems.append(f"{self.name}: traceback: " + " | ".join(lines))
+            self.problems.append(f"{self.name}: traceback: " + " | ".join(_traceback_lines(part)))
 
     def _last_line(self) -> str:
         lines = [line for line in self._path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
         return lines[-1] if lines else "no output"
+
+
+def _traceback_lines(text: str) -> list[str]:
+    """The last lines of the traceback at the beginning of a text, which ends with the error in the first column."""
+    lines = [line for line in text.splitlines()[1:] if line.strip()]
+    end = next((number for number, line in enumerate(lines) if not line[0].isspace()), len(lines))
+    return lines[max(0, end + 1 - _MAX_LINES) : end + 1]

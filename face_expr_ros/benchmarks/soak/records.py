@@ -12,6 +12,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 
+from face_expr_ros.benchmarks.clock import memory_mb
 from face_expr_ros.benchmarks.soak.monitor import Monitor
 from face_expr_ros.benchmarks.soak.processes import NodeProcess
 
@@ -67,12 +68,14 @@ class Records:
         self.write("problem", text=sentence)
 
     def sample(self, processes: Mapping[str, NodeProcess]) -> None:
-        """Measure all processes and record their unexpected exits."""
+        """Measure all processes and this one, whose load shows whether it can follow."""
+        own = {"process": "soak", "memory": memory_mb("self", "RssAnon"), "cpu": round(time.process_time(), 2)}
+        self.write("sample", **own)
         for name, process in processes.items():
             sample = process.sample()
             if sample is not None:
-                self.write("sample", process=name, memory=sample.memory, threads=sample.threads, files=sample.files,
-                           cpu=round(sample.cpu, 2))  # fmt: skip
+                values = {name: getattr(sample, name) for name in ("memory", "shared", "threads", "files")}
+                self.write("sample", process=name, **values, cpu=round(sample.cpu, 2))
 
     def take_problems(self, processes: Mapping[str, NodeProcess]) -> list[str]:
         """Move the problems of processes here; returns the names of those that have ended."""

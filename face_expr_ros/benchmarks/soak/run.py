@@ -77,6 +77,7 @@ def _cause_faults(world: World, started: float) -> None:
             FAULTS[kind](world, rng)
             _restart_ended(world)
             _record_wrong_ids(world)
+            world.records.write("violations", count=sum(world.monitor.violations.values()))
             pause = rng.expovariate(1 / world.settings.pause)
             time.sleep(min(pause, _MAX_PAUSE * world.settings.pause, max(0.0, started + seconds - time.monotonic())))
 

@@ -25,7 +25,7 @@ _PERCEPTION = (
     ("output.mesh_style", "wireframe", True),
     ("output.mesh_style", "textured", True),
     ("output.mesh_style", "shaded", True),
-    ("output.mesh_detail", "full", True),
+    ("output.mesh_detail", "decimated", True),
     ("output.mesh_detail", "facemesh", True),
     ("output.mesh_opacity", 0.5, True),
     ("output.mesh_opacity", 7.0, False),

@@ -127,6 +127,7 @@ def _process_row(process: NodeProcess, seconds: float) -> dict[str, Any]:
     longest = max(process.runs, key=_length)
     row: dict[str, Any] = {"runs": len(process.runs), "cpu_percent": round(100 * _cpu(process) / seconds, 1)}
     row["longest_min"] = round(_length(longest) / 60, 1)
+    row["shared_max"] = max((sample.shared for run in process.runs for sample in run.samples), default=None)
     for resource in LIMITS:
         grown = growth(longest.samples, longest.started, resource)
         values = [getattr(sample, resource) for run in process.runs for sample in run.samples]

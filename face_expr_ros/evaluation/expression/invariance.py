@@ -15,7 +15,7 @@ import numpy as np
 
 from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.core.progress import progress
-from face_expr_ros.core.types import Camera, FloatArray, Landmarks
+from face_expr_ros.core.types import Camera, FloatArray
 from face_expr_ros.drawing.lighting import Light
 from face_expr_ros.evaluation.expression.readers import stage_reader
 from face_expr_ros.evaluation.expression.synthetic_people import Observation, PerceptionStages, SyntheticPerson, pose_of
@@ -102,9 +102,7 @@ def _moved(observation: Observation, image: np.ndarray, scale: float, offset: Fl
         observation.frame, image=image, camera=Camera(width, height, matrix, camera.distortion, camera.metric)
     )
     moved = (points.points.astype(np.float64) * scale + offset).astype(np.float32)
-    return replace(
-        observation, frame=frame, track=replace(observation.track, landmarks=Landmarks(moved, points.confidence))
-    )
+    return replace(observation, frame=frame, track=replace(observation.track, landmarks=replace(points, points=moved)))
 
 
 def _change(

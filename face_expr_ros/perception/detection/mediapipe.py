@@ -8,7 +8,7 @@ import cv2
 import mediapipe
 import numpy as np
 
-from face_expr_ros.perception.detection.boxes import shrink
+from face_expr_ros.perception.detection.boxes import reduced, reduction
 from face_expr_ros.perception.detection.two_range import CANDIDATE_SCORE, MAX_SIDE, Image, RawFace
 from face_expr_ros.perception.mediapipe_graph import Graph, image_packet
 
@@ -27,16 +27,18 @@ class MediapipeBlazeFace:
     def __init__(self, calculator: str) -> None:
         self._graph = Graph(_GRAPH.format(calculator=calculator), ["detections"], min_score=CANDIDATE_SCORE)
 
-    def __call__(self, image: Image) -> list[RawFace]:
-        """The faces in a (height, width, 3) BGR image."""
+    def __call__(self, image: Image, small: Image | None = None) -> list[RawFace]:
+        """The faces in a (height, width, 3) BGR image; ``small`` is the `reduced` image, if available."""
         if not image.size:
             return []
-        small = shrink(image, MAX_SIDE)[0]
+        if small is None:
+            small = reduced(image, MAX_SIDE)
+        factor = reduction(image, MAX_SIDE)
         packet = self._graph(image_packet(np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2RGB), np.uint8))).get(
             "detections"
         )
         found = [] if packet is None else mediapipe.packet_getter.get_proto_list(packet)
-        return [_raw_face(entry, image.shape[1], image.shape[0]) for entry in found]
+        return [_raw_face(entry, small.shape[1] * factor, small.shape[0] * factor) for entry in found]
 
     def close(self) -> None:
         """Free the network."""

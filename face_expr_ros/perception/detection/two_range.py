@@ -27,6 +27,7 @@ from face_expr_ros.perception.detection.boxes import (
     cut_out,
     moved,
     overlap,
+    reduced,
     roi_from_list,
     roi_to_list,
     shrink,
@@ -65,8 +66,11 @@ class RawFace:
 class Network(Protocol):
     """A BlazeFace network, for images of any size."""
 
-    def __call__(self, image: Image) -> list[RawFace]:
-        """The faces in a (height, width, 3) BGR image whose score is at least `CANDIDATE_SCORE`."""
+    def __call__(self, image: Image, small: Image | None = None) -> list[RawFace]:
+        """The faces in a (height, width, 3) BGR image whose score is at least `CANDIDATE_SCORE`.
+
+        ``small`` is the image `reduced` to `MAX_SIDE`, if it is available.
+        """
 
     def close(self) -> None:
         """Free the network."""
@@ -164,10 +168,11 @@ class BlazeFaceDetector:
 
     def _detect_fast(self, image: Image, tracked: Sequence[Roi]) -> list[Detection]:
         """The detections within the time budget of a camera image."""
-        found = [] if self._ranges == "full" else self._detect_short(image)
+        small = reduced(image, MAX_SIDE) if image.size else None
+        found = [] if self._ranges == "full" else self._detect_short(image, small)
         if self._ranges == "short" or self._is_enough(found, tracked):
             return found
-        candidates = [candidate for candidate in self._candidates(image) if not _is_among(candidate, tracked)]
+        candidates = [candidate for candidate in self._candidates(image, small) if not _is_among(candidate, tracked)]
         new = [candidate for candidate in candidates if not _is_among(candidate, self._rejected_candidates)]
         if not new:
             new = candidates
@@ -187,8 +192,8 @@ class BlazeFaceDetector:
         self._short_passes += 1
         return True
 
-    def _detect_short(self, image: Image) -> list[Detection]:
-        return [detection for detection in self._short(image) if detection.score >= self._min_score]
+    def _detect_short(self, image: Image, small: Image | None = None) -> list[Detection]:
+        return [detection for detection in self._short(image, small) if detection.score >= self._min_score]
 
     def _detect_rotated(self, image: Image, angle: float) -> list[Detection]:
         """The short-range network's detections in the image rotated counterclockwise by an angle in radians."""
@@ -199,9 +204,9 @@ class BlazeFaceDetector:
         found = self._detect_short(cv2.warpAffine(small, forward, (width, height), borderMode=cv2.BORDER_REPLICATE))
         return [_rotated_back(detection, back, angle, scale) for detection in found]
 
-    def _candidates(self, image: Image) -> list[Detection]:
+    def _candidates(self, image: Image, small: Image | None = None) -> list[Detection]:
         """The full-range network's detections, best first."""
-        return sorted(self._full(image), key=lambda candidate: -candidate.score)
+        return sorted(self._full(image, small), key=lambda candidate: -candidate.score)
 
     def _verified(self, image: Image, candidates: Sequence[Detection]) -> list[Detection]:
         """The candidates that the short-range network finds with a high score in a cut-out."""
@@ -215,9 +220,9 @@ class BlazeFaceDetector:
         return max(same, key=lambda detection: detection.score, default=None)
 
 
-def _corrected(network: Network, correction: _Correction) -> Callable[[Image], list[Detection]]:
+def _corrected(network: Network, correction: _Correction) -> Callable[..., list[Detection]]:
     """The network with corrected boxes."""
-    return lambda image: [_detection(face, correction) for face in network(image)]
+    return lambda *images: [_detection(face, correction) for face in network(*images)]
 
 
 def _is_among(detection: Detection, places: Sequence[Roi]) -> bool:

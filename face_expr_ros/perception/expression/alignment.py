@@ -6,12 +6,14 @@ similarity between the rigid points and those of the canonical face (Umeyama, 19
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from face_expr_ros.core.similarity import umeyama_alignment
 from face_expr_ros.core.types import FloatArray
+from face_expr_ros.kernels.face_alignment import align_face
 from face_expr_ros.perception.landmarks import LANDMARK_COUNT
 
 # Bridge and back of the nose, its base; forehead; temples; the corners of the eyes.
@@ -21,7 +23,8 @@ RIGID_POINTS = np.array([
     162, 389, 234, 454, 139, 368, 227, 447,
     33, 133, 362, 263,
 ])  # fmt: skip
-_TO_FACE = np.array([1.0, -1.0, -1.0])  # FaceMesh's y points down and its z away from the camera
+_TO_IMAGE = np.array([1.0, -1.0])  # FaceMesh's y points down
+_MIN_SCALE = float(np.finfo(np.float32).eps)  # pixels per meter
 CENTIMETERS = 100.0
 
 
@@ -48,23 +51,22 @@ def align(points: FloatArray, canonical: FloatArray) -> Alignment:
     Raises:
         ValueError: the points are not finite, or all in one place.
     """
-    if not np.isfinite(points).all():
+    rotation, scale, offset, aligned = align_face(points, canonical, RIGID_POINTS)
+    if not math.isfinite(scale):
         raise ValueError("expected finite landmarks, got NaN or infinite values")
-    alignment = umeyama_alignment(canonical[RIGID_POINTS], points[RIGID_POINTS] * _TO_FACE)
-    scale = alignment.scale
-    if scale < np.finfo(np.float32).eps:
+    if scale < _MIN_SCALE:
         raise ValueError("expected landmarks spread over a face, got all of them in one place")
-    offset = alignment.target_mean - scale * alignment.rotation @ alignment.source_mean
-    into = alignment.rotation.T / scale
-    points_there = points @ (into * _TO_FACE).T - into @ offset
-    return Alignment(alignment.rotation, scale, offset[:2] * _TO_FACE[:2], points_there)
+    return Alignment(rotation, scale, offset[:2] * _TO_IMAGE, aligned)
 
 
-def features(alignment: Alignment, canonical: FloatArray) -> FloatArray:
+def features(alignment: Alignment, canonical: FloatArray) -> NDArray[np.float32]:
     """(FEATURES,) displacements of the points from the canonical face, centimeters, and the direction to the viewer in
     canonical axes."""
-    displacements = (alignment.points - canonical) * CENTIMETERS
-    return np.concatenate([displacements.ravel(), alignment.rotation[2]])
+    result = np.empty(FEATURES, np.float32)
+    displacements = alignment.points - canonical
+    displacements *= CENTIMETERS
+    result[:-3], result[-3:] = displacements.ravel(), alignment.rotation[2]
+    return result
 
 
 FEATURES = 3 * LANDMARK_COUNT + 3

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
+from face_expr_ros.core.arkit import columns
 from face_expr_ros.core.config import ExpressionConfig
-from face_expr_ros.core.types import FaceState, FloatArray
+from face_expr_ros.core.types import FaceState
 from face_expr_ros.perception.expression.blinks import EYES, both_closed
-from face_expr_ros.perception.gaze import gaze
+from face_expr_ros.perception.gaze import combined_direction
 
 # While the lids are closed further than this, the direction of the eyes cannot be seen: the last value is kept.
 _HIDDEN = 0.4
@@ -36,7 +35,7 @@ class Attention:
 
         A blink does not change the value. It is 0 without a gaze, as for a face without ARKit's names and landmarks.
         """
-        closure = both_closed(state.blendshapes) if set(EYES) <= set(state.blendshapes.names) else 0.0
+        closure = both_closed(state.blendshapes) if columns(state.blendshapes.names, EYES) is not None else 0.0
         if closure > _HIDDEN and self._seen is not None and 0.0 <= t - self._seen <= _MAX_HOLD:
             return self._value
         if closure <= _HIDDEN:
@@ -47,7 +46,7 @@ class Attention:
 
     def _looking(self, state: FaceState) -> float:
         try:
-            angle = angle_to_camera(gaze(state).combined, state.pose.position)
+            angle = angle_to_camera(combined_direction(state), state.pose.position.tolist())
         except ValueError:
             return 0.0
         return cone(angle, self._half_angle, self._softness)
@@ -61,10 +60,11 @@ class Attention:
         self._value, self._seen = state["value"], state["seen"]
 
 
-def angle_to_camera(direction: FloatArray, position: FloatArray) -> float:
+def angle_to_camera(direction: Sequence[float], position: Sequence[float]) -> float:
     """Degrees between a gaze direction (3,) and the ray from the face at ``position`` (3,) to the camera."""
-    norm = float(np.linalg.norm(position))
-    cosine = -float(direction @ position) / norm if norm > 0.0 else 1.0
+    (a, b, c), (x, y, z) = direction, position
+    norm = math.sqrt(x * x + y * y + z * z)
+    cosine = -(a * x + b * y + c * z) / norm if norm > 0.0 else 1.0
     return math.degrees(math.acos(min(1.0, max(-1.0, cosine))))
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
+from face_expr_ros.core.arkit import columns
 from face_expr_ros.core.types import BLINK, Blendshapes, FaceEvent
 
 EYES = ("eyeBlinkLeft", "eyeBlinkRight")
@@ -39,6 +40,7 @@ class BlinkDetector:
 
     def __init__(self) -> None:
         self._past: deque[tuple[float, float]] = deque()
+        self._sorted: list[float] = []  # the past values
         self._begin: float | None = None
         self._last: float | None = None
         self._narrowest = (1.0, 0.0)  # smallest depth since the closure began, and its time
@@ -46,14 +48,17 @@ class BlinkDetector:
     def __call__(self, blendshapes: Blendshapes, t: float) -> FaceEvent | None:
         """A blink of both eyes that has ended with these values, or None; ``t`` is their time in seconds.
 
-        Time that goes back, or a gap of more than half a second, resets the history.
+        Time that goes back, or a gap of more than half a second, resets the history. NaN is skipped.
 
         Raises:
             ValueError: the blendshapes lack eyeBlinkLeft or eyeBlinkRight.
         """
         closure = both_closed(blendshapes)
+        if math.isnan(closure):
+            return None
         if self._last is None or not 0.0 <= t - self._last <= _MAX_GAP:
             self._past.clear()
+            self._sorted.clear()
             self._begin = None
         self._last = t
         depth = self._depth(closure, t)
@@ -72,11 +77,14 @@ class BlinkDetector:
     def _depth(self, closure: float, t: float) -> float:
         """Closure relative to this person's recent open (0) and closed (1) eyes."""
         self._past.append((t, closure))
+        insort(self._sorted, closure)
         while t - self._past[0][0] > _MEMORY:
-            self._past.popleft()
-        past = np.array([value for _, value in self._past])
-        level = min(float(np.median(past)), _MAX_OPEN)
-        return (closure - level) / max(float(past.max()) - level, _MIN_DEPTH * (1.0 - level))
+            _, old = self._past.popleft()
+            del self._sorted[bisect_left(self._sorted, old)]
+        count = len(self._sorted)
+        median = (self._sorted[(count - 1) // 2] + self._sorted[count // 2]) / 2
+        level = min(median, _MAX_OPEN)
+        return (closure - level) / max(self._sorted[-1] - level, _MIN_DEPTH * (1.0 - level))
 
     def _finish(self, t: float, end: float | None = None) -> FaceEvent | None:
         """The blink that ended at ``end``, by default now; its duration is the time since it began."""
@@ -93,14 +101,18 @@ class BlinkDetector:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` returned."""
         self._past = deque((t, value) for t, value in state["past"])
+        self._sorted = sorted(value for _, value in self._past)
         self._begin, self._last, self._narrowest = state["begin"], state["last"], tuple(state["narrowest"])
 
 
 def both_closed(blendshapes: Blendshapes) -> float:
     """eyeBlink of the less closed eye, 0..1. Raises ValueError if the blendshapes lack it."""
-    if missing := [name for name in EYES if name not in blendshapes.names]:
+    places = columns(blendshapes.names, EYES)
+    if places is None:
+        missing = next(name for name in EYES if name not in blendshapes.names)
         raise ValueError(
-            f"expected blendshapes with {' and '.join(EYES)}, got {blendshapes.names[:4]}... without {missing[0]}; "
+            f"expected blendshapes with {' and '.join(EYES)}, got {blendshapes.names[:4]}... without {missing}; "
             "use an expression backend with ARKit names"
         )
-    return float(min(blendshapes.values[blendshapes.names.index(name)] for name in EYES))
+    left, right = places
+    return min(float(blendshapes.values[left]), float(blendshapes.values[right]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,12 +13,12 @@ from numpy.typing import NDArray
 
 from face_expr_ros.core.config import ExpressionConfig
 from face_expr_ros.core.face_model import BundleError, MorphableModel, read_arrays
-from face_expr_ros.core.types import Blendshapes, FaceFit, FloatArray, Frame, Track
+from face_expr_ros.core.types import Blendshapes, FaceFit, FloatArray, Frame, Landmarks, Track
 from face_expr_ros.models.batch_network import open_network
 from face_expr_ros.models.bundle import package_file
-from face_expr_ros.perception.expression.alignment import Alignment, align, features
+from face_expr_ros.perception.expression.alignment import FEATURES, Alignment, align, features
 from face_expr_ros.perception.expression.neutral import Neutrals
-from face_expr_ros.perception.expression.patches import cut_patches
+from face_expr_ros.perception.expression.patches import PARTS, SIDE, cut_patches
 from face_expr_ros.perception.fitting import Fitter
 from face_expr_ros.perception.landmarks import LANDMARK_COUNT
 
@@ -29,6 +30,9 @@ _DECAY = 0.4  # seconds; time constant with which the last blendshapes decay whi
 class ExpressionHead:
     """The network alone, without state between frames.
 
+    Args:
+        provider: see `OnnxNetwork`.
+
     Attributes:
         names: of the blendshapes.
         state_size: length of the state vector, which describes the expression in one frame.
@@ -37,9 +41,9 @@ class ExpressionHead:
         BundleError: a file is missing or damaged, or was made for other features.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, provider: str = "cpu") -> None:
         path = package_file("expression_head", "network")
-        self._network = open_network(path, INPUTS)
+        self._network = open_network(path, INPUTS, provider, onnx=partial(package_file, "expression_head", "onnx"))
         self._canonical = read_canonical()
         metadata = self._network.metadata
         if metadata.get("feature_version") != str(FEATURE_VERSION):
@@ -80,29 +84,42 @@ class ExpressionHead:
         aligned: Sequence[Alignment],
         rests: Sequence[FloatArray | None],
         fits: Sequence[FaceFit] = (),
+        appearance: Sequence[NDArray[np.float32] | None] = (),
     ) -> tuple[FloatArray, FloatArray]:
-        """The same for one or more faces that are already aligned. The fits are not read."""
+        """The same for one or more faces that are already aligned. Fits and appearance are not read."""
         return self.answer(*self.inputs(image, points, aligned), rests)
 
     def inputs(
         self, image: NDArray[np.uint8], points: Sequence[FloatArray], aligned: Sequence[Alignment]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Features (n, FEATURES) and patches (n, P, SIDE, SIDE) of n aligned faces, see `alignment` and `patches`."""
-        pairs = zip(points, aligned, strict=True)
-        return (
-            np.array([features(alignment, self._canonical) for alignment in aligned], np.float32),
-            np.array([cut_patches(image, *pair) for pair in pairs], np.float32),
-        )
+        described = np.empty((len(aligned), FEATURES), np.float32)
+        patches = np.empty((len(aligned), len(PARTS), SIDE, SIDE), np.float32)
+        for face, (place, alignment) in enumerate(zip(points, aligned, strict=True)):
+            described[face] = features(alignment, self._canonical)
+            patches[face] = cut_patches(image, place, alignment)
+        return described, patches
 
     def answer(
         self, features: NDArray[np.float32], patches: NDArray[np.float32], rests: Sequence[FloatArray | None]
     ) -> tuple[FloatArray, FloatArray]:
         """Blendshapes (n, 52) in 0..1 and states (n, state_size) for the `inputs` of n faces."""
         known = np.array([[rest is not None] for rest in rests], np.float32)
-        unknown = np.zeros(self.state_size, np.float32)
-        neutral = np.array([unknown if rest is None else rest for rest in rests], np.float32)
+        neutral = np.zeros((len(rests), self.state_size), np.float32)
+        for face, rest in enumerate(rests):
+            if rest is not None:
+                neutral[face] = rest
         values, states = self._network(features, patches, neutral, known)
         return values.astype(np.float64), states.astype(np.float64)
+
+    def estimates(
+        self, features: NDArray[np.float32], patches: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """`answer` without neutral expressions, as the network gives it."""
+        count = len(features)
+        neutral = np.zeros((count, self.state_size), np.float32)
+        values, states = self._network(features, patches, neutral, np.zeros((count, 1), np.float32))
+        return values, states
 
 
 def read_canonical() -> FloatArray:
@@ -126,8 +143,9 @@ class FaceReader(Protocol):
         aligned: Sequence[Alignment],
         rests: Sequence[FloatArray | None],
         fits: Sequence[FaceFit],
+        appearance: Sequence[NDArray[np.float32] | None],
     ) -> tuple[FloatArray, FloatArray]:
-        """Blendshapes (n, 52) in 0..1 and states (n, S) of n > 0 faces."""
+        """Blendshapes (n, 52) in 0..1 and states (n, S) of n > 0 faces; ``appearance`` as in `Landmarks`."""
 
 
 class Head:
@@ -183,19 +201,21 @@ class Head:
         ]
         if not with_landmarks:
             return {}
-        ids, fits_read, points, aligned = zip(*with_landmarks, strict=True)
+        ids, fits_read, landmarks, aligned = zip(*with_landmarks, strict=True)
+        points = [each.points for each in landmarks]
+        appearance = [each.appearance for each in landmarks]
         rests = [self._neutrals.get(face_id) for face_id in ids]
-        values, states = self._head.read(frame.image, points, aligned, rests, fits_read)
+        values, states = self._head.read(frame.image, points, aligned, rests, fits_read, appearance)
         for face_id, state, shown in zip(ids, states, values, strict=True):
             self._neutrals.observe(face_id, state, shown, frame.stamp_ns)
         return dict(zip(ids, values, strict=True))
 
-    def _aligned(self, track: Track) -> tuple[FloatArray, Alignment] | None:
+    def _aligned(self, track: Track) -> tuple[Landmarks, Alignment] | None:
         """Landmarks and their alignment; None if there are none, or degenerate ones, which FaceMesh may return."""
         if track.landmarks is None:
             return None
         try:
-            return track.landmarks.points, self._head.align(track.landmarks.points)
+            return track.landmarks, self._head.align(track.landmarks.points)
         except ValueError:
             return None
 
@@ -208,4 +228,4 @@ class Head:
 
 def create(config: ExpressionConfig, model: MorphableModel, fitter: Fitter) -> Head:
     """The backend; it works with every face model."""
-    return Head(ExpressionHead(), Neutrals(config))
+    return Head(ExpressionHead(config.provider), Neutrals(config))

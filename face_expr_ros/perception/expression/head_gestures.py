@@ -17,10 +17,13 @@ _SWINGS = 3  # number of swings in alternating directions that make a gesture: o
 # Duration of a swing, half a period, in seconds. Slower motion is a change of direction, faster motion is noise.
 _MIN_SWING_TIME, _MAX_SWING_TIME = 0.08, 0.6
 _START = 0.2  # fraction of the minimum swing at which the first swing begins
+# Shortly before a gesture the head is still about its axis: for _REST_TIME in the last _BEFORE seconds it turns by less
+# than this fraction of the minimum swing. The steps of a walk are swings as well, but without a rest before them.
+_REST_TIME, _BEFORE, _REST = 0.4, 1.3, 0.5
 _DOMINANCE = 1.8  # minimum ratio of the swings about the axis of the gesture to the range about each other axis
 # Measured on rendered heads: the rotation that the fit reports for a rotation of the head about each axis. Part of a
 # change of pitch is fitted as a change of shape and position.
-_GAINS = np.array([0.75, 1.0, 1.0])
+_GAINS = (0.75, 1.0, 1.0)
 _SMOOTHING = 0.04  # seconds, time constant of the filter against the noise of the pose
 _MAX_GAP = 0.5  # seconds without the face after which the history is discarded
 _AXES = {NOD: 0, SHAKE: 1}  # of the model: x to the subject's left, y up
@@ -99,9 +102,9 @@ class HeadGestures:
         self._min_swing = math.radians(config.gesture_min_swing)
         self._rotation: FloatArray | None = None
         self._t = 0.0
-        self._raw, self._angles = np.zeros(3), np.zeros(3)
+        self._raw, self._angles = [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]
         self._swings: dict[str, _Swings] = {}
-        self._past: deque[tuple[float, FloatArray]] = deque()
+        self._past: deque[tuple[float, list[float]]] = deque()
 
     def __call__(self, rotation: FloatArray, t: float) -> FaceEvent | None:
         """A gesture that is recognized with this rotation (3, 3) of the head at the time ``t`` in seconds, or None.
@@ -112,30 +115,35 @@ class HeadGestures:
         if self._rotation is None or not 0.0 <= elapsed <= _MAX_GAP:
             self._start(rotation, t)
             return None
-        self._raw = self._raw + _rotation_vector(self._rotation.T @ rotation) / _GAINS
-        self._angles = self._angles + (1.0 - math.exp(-elapsed / _SMOOTHING)) * (self._raw - self._angles)
+        vector, gain = _rotation_vector(self._rotation.T @ rotation), 1.0 - math.exp(-elapsed / _SMOOTHING)
+        self._raw = [
+            raw + angle / _GAINS[axis] for axis, (raw, angle) in enumerate(zip(self._raw, vector, strict=True))
+        ]
+        self._angles = [old + gain * (raw - old) for old, raw in zip(self._angles, self._raw, strict=True)]
         self._rotation, self._t = rotation, t
         self._remember(t)
         for swings, axis in ((self._swings[kind], axis) for kind, axis in _AXES.items()):
-            swings.update(float(self._angles[axis]), t, self._min_swing)
+            swings.update(self._angles[axis], t, self._min_swing)
         found = [self._gesture(kind, t) for kind in _AXES]
         return next((event for event in found if event is not None), None)
 
     def _start(self, rotation: FloatArray, t: float) -> None:
         self._rotation, self._t = rotation, t
-        self._raw, self._angles = np.zeros(3), np.zeros(3)
+        self._raw, self._angles = [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]
         self._swings = {kind: _Swings.start(t) for kind in _AXES}
         self._past = deque([(t, self._angles)])
 
     def _remember(self, t: float) -> None:
         self._past.append((t, self._angles))
-        while t - self._past[0][0] > _SWINGS * _MAX_SWING_TIME:
+        while t - self._past[0][0] > _SWINGS * _MAX_SWING_TIME + _BEFORE:
             self._past.popleft()
 
     def _gesture(self, kind: str, t: float) -> FaceEvent | None:
         swings = self._swings[kind]
         begin = swings.begin(self._min_swing)
         if begin is None or swings.is_reported or not self._is_dominant(_AXES[kind], begin):
+            return None
+        if not self._had_rest(_AXES[kind], begin):
             return None
         swings.is_reported = True
         return FaceEvent(kind, t - begin)
@@ -146,6 +154,18 @@ class HeadGestures:
         ranges = np.ptp(angles, axis=0)
         others = np.delete(ranges, axis)
         return bool(ranges[axis] >= _DOMINANCE * others.max())
+
+    def _had_rest(self, axis: int, begin: float) -> bool:
+        """Whether the head was still about this axis for a while before ``begin``."""
+        past = [(time, angles[axis]) for time, angles in self._past if begin - _BEFORE <= time <= begin]
+        times, angles = np.array(past).T
+        for first in range(len(times)):
+            last = np.searchsorted(times, times[first] + _REST_TIME)
+            if last == len(times):
+                return False
+            if np.ptp(angles[first : last + 1]) <= _REST * self._min_swing:
+                return True
+        return False
 
     def state_dict(self) -> dict[str, Any]:
         """The state between two frames."""
@@ -168,11 +188,11 @@ class HeadGestures:
         self._past = deque((t, angles) for t, angles in state["past"])
 
 
-def _rotation_vector(rotation: FloatArray) -> FloatArray:
+def _rotation_vector(rotation: FloatArray) -> tuple[float, float, float]:
     """The axis of a rotation (3, 3), less than half a turn, times its angle in radians."""
     (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = rotation.tolist()
-    double_sine = np.array([zy - yz, xz - zx, yx - xy])
-    sine = 0.5 * float(np.linalg.norm(double_sine))
+    x, y, z = zy - yz, xz - zx, yx - xy
+    sine = 0.5 * math.sqrt(x * x + y * y + z * z)
     angle = math.atan2(sine, 0.5 * (xx + yy + zz - 1.0))
-    scaled: FloatArray = double_sine * (0.5 * angle / sine if sine > 1e-12 else 0.5)
-    return scaled
+    factor = 0.5 * angle / sine if sine > 1e-12 else 0.5
+    return factor * x, factor * y, factor * z

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_expr_ros.core.types import FloatArray
-from face_expr_ros.kernels.patches import cut_squares, gray_of
+from face_expr_ros.kernels.patches import cut_squares, gray_of, place_squares
 from face_expr_ros.perception.expression.alignment import Alignment
 
 Image = NDArray[np.uint8]
@@ -48,6 +48,9 @@ PARTS: dict[str, _Part] = {
 
 _FIRST = np.array([part.points[0] for part in PARTS.values()])
 _SECOND = np.array([part.points[-1] for part in PARTS.values()])
+_OFFSETS = np.array([part.offset for part in PARTS.values()])
+_DOWN = np.array([part.size / (SIDE * _FINE) for part in PARTS.values()])
+_ACROSS = _DOWN * [-1.0 if part.mirrored else 1.0 for part in PARTS.values()]
 
 
 def cut_patches(image: Image, points: FloatArray, alignment: Alignment, margin: int = 0) -> Image:
@@ -60,31 +63,16 @@ def cut_patches(image: Image, points: FloatArray, alignment: Alignment, margin: 
         margin: additional pixels on all sides.
     """
     side = SIDE + 2 * margin
-    transforms = _transforms(points, alignment, side)
-    reduced, corner, step = _reduced(image, transforms, alignment.scale, side)
-    transforms[:, :, 2] += (1 - step) / 2 - corner
-    return cut_squares(reduced, transforms / step, side)
-
-
-def _transforms(points: FloatArray, alignment: Alignment, side: int) -> FloatArray:
-    """(len(PARTS), 2, 3) from an oversampled patch's pixels to the image's; plain Python is faster than NumPy here."""
     (right_x, up_x, _), (right_y, up_y, _), _ = alignment.rotation.tolist()
-    right_x, right_y = _image_axis(right_x, -right_y, alignment.scale)  # the face's x and y in the image, y down
-    up_x, up_y = _image_axis(up_x, -up_y, alignment.scale)
-    half = (side * _FINE - 1) / 2
-    maps = []
-    for part, first, second in zip(PARTS.values(), points[_FIRST].tolist(), points[_SECOND].tolist(), strict=True):
-        right, up = part.offset
-        x = (first[0] + second[0]) / 2 + right * right_x + up * up_x
-        y = (first[1] + second[1]) / 2 + right * right_y + up * up_y
-        meters = part.size / (SIDE * _FINE)
-        across = -meters if part.mirrored else meters
-        across_x, across_y, down_x, down_y = across * right_x, across * right_y, -meters * up_x, -meters * up_y
-        maps.append([
-            [across_x, down_x, x - half * (across_x + down_x)],
-            [across_y, down_y, y - half * (across_y + down_y)],
-        ])  # fmt: skip
-    return np.array(maps)
+    right = _image_axis(right_x, -right_y, alignment.scale)  # the face's x and y in the image, y down
+    up = _image_axis(up_x, -up_y, alignment.scale)
+    middles = (points[_FIRST, :2] + points[_SECOND, :2]) / 2
+    transforms, bounds = place_squares(middles, _OFFSETS, _ACROSS, _DOWN, right, up, side * _FINE)
+    reduced, left, top, step = _reduced(image, bounds, alignment.scale)
+    transforms[:, :, 2] += (1 - step) / 2 - left, (1 - step) / 2 - top
+    if step > 1:
+        transforms /= step
+    return cut_squares(reduced, transforms, side)
 
 
 def _image_axis(x: float, y: float, scale: float) -> tuple[float, float]:
@@ -94,29 +82,21 @@ def _image_axis(x: float, y: float, scale: float) -> tuple[float, float]:
     return factor * x, factor * y
 
 
-def _reduced(image: Image, transforms: FloatArray, scale: float, side: int) -> tuple[Image, NDArray[np.int64], int]:
-    """The part of the image that the patches show, gray and reduced; its corner in the image, and the reduction factor.
+def _reduced(image: Image, bounds: tuple[float, float, float, float], scale: float) -> tuple[Image, int, int, int]:
+    """The part of the image within bounds, gray and reduced; its left and top in the image, and the reduction factor.
 
     Pixels are averaged in squares of side 2, 4, 8 ... aligned to the image's corner, so that an image of twice the size
     gives the same result.
     """
     step = 2 ** max(0, math.floor(math.log2(max(scale, 1.0) / _RESOLUTION)))
-    end = side * _FINE - 1
-    rows = [
-        [(start + min(end * across, 0.0) + min(end * down, 0.0), start + max(end * across, 0.0) + max(end * down, 0.0))
-         for across, down, start in axis]
-        for axis in transforms.transpose(1, 0, 2).tolist()
-    ]  # fmt: skip
-    (left, right), (top, bottom) = (
-        _span(min(low for low, _ in axis), max(high for _, high in axis), size // step, step)
-        for axis, size in zip(rows, (image.shape[1], image.shape[0]), strict=True)
-    )
+    left, right = _span(bounds[0], bounds[1], image.shape[1] // step, step)
+    top, bottom = _span(bounds[2], bounds[3], image.shape[0] // step, step)
     part = image[top:bottom, left:right]
     if step > 1:
         size = ((right - left) // step, (bottom - top) // step)
         part = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
     part = np.asarray(part, np.uint8)
-    return gray_of(part) if image.ndim == 3 else part, np.array([left, top]), step
+    return gray_of(part) if image.ndim == 3 else part, left, top, step
 
 
 def _span(low: float, high: float, count: int, step: int) -> tuple[int, int]:

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from face_expr_ros.core.arkit import columns
 from face_expr_ros.core.config import ExpressionConfig
 from face_expr_ros.core.settings import ConfigError
-from face_expr_ros.core.types import NO_READOUTS, Blendshapes, Face, FaceState, Pose, Readouts, face_state
+from face_expr_ros.core.types import NO_READOUTS, Blendshapes, Face, FaceState, FloatArray, Pose, Readouts, face_state
 from face_expr_ros.perception.expression import facs
 from face_expr_ros.perception.expression.affect import Affect, read_affect
 from face_expr_ros.perception.expression.attention import Attention
@@ -17,6 +18,7 @@ from face_expr_ros.perception.expression.head_gestures import HeadGestures
 from face_expr_ros.perception.expression.speaking import LipMotion
 
 _LIPS_PART = facs.NAMES.index("AU25")
+_MOUTH = ("jawOpen", "mouthClose")
 _MEMORY_NS = 10**9  # a face that was not found for longer starts anew
 
 
@@ -39,8 +41,15 @@ def affect(values: Blendshapes) -> Affect:
 
 
 def mouth_opening(values: Blendshapes) -> float:
-    """The opening of the mouth, 0..1: ``jawOpen`` minus ``mouthClose`` (lips closed while the jaw is open)."""
-    jaw, lips = values.names.index("jawOpen"), values.names.index("mouthClose")
+    """The opening of the mouth, 0..1: ``jawOpen`` minus ``mouthClose`` (lips closed while the jaw is open).
+
+    Raises:
+        ValueError: one of them is missing.
+    """
+    places = columns(values.names, _MOUTH)
+    if places is None:
+        raise ValueError(f"expected blendshapes with {' and '.join(_MOUTH)}, got {values.names[:4]}...")
+    jaw, lips = places
     return max(0.0, float(values.values[jaw] - values.values[lips]))
 
 
@@ -99,11 +108,12 @@ class _FaceReaders:
         if mouth_open is None:
             readouts = replace(NO_READOUTS, looking_at_camera=looking) if looking else NO_READOUTS
         else:
-            readouts = _readouts(face.blendshapes, mouth_open)
-            parting = float(readouts.action_units[_LIPS_PART])
-            readouts = replace(readouts, looking_at_camera=looking, speaking=self._lips(parting, t))
+            units = facs.intensities(face.blendshapes)
+            speaking = self._lips(float(units[_LIPS_PART]), t)
+            readouts = _readouts(units, mouth_open, looking, speaking)
             events.append(self._blinks(face.blendshapes, t))
-        return replace(face, readouts=readouts, events=tuple(event for event in events if event is not None))
+        found = tuple(event for event in events if event is not None)
+        return Face(face.id, face.confidence, face.roi, face.landmarks, face.fit, face.blendshapes, readouts, found)
 
     def state_dict(self) -> dict[str, Any]:
         stages = {name: stage.state_dict() for name, stage in self._stages().items()}
@@ -179,11 +189,12 @@ def read_once(state: FaceState, config: ExpressionConfig) -> Readouts:
         ConfigError: see `MouthState`.
         ValueError: a blendshape of the table of action units is missing.
     """
-    readouts = _readouts(state.blendshapes, MouthState(config)("", mouth_opening(state.blendshapes)))
-    return replace(readouts, looking_at_camera=Attention(config)(state, 0.0))
+    mouth_open = MouthState(config)("", mouth_opening(state.blendshapes))
+    return _readouts(facs.intensities(state.blendshapes), mouth_open, Attention(config)(state, 0.0), 0.0)
 
 
-def _readouts(values: Blendshapes, mouth_open: bool) -> Readouts:
-    units = facs.intensities(values)
+def _readouts(units: FloatArray, mouth_open: bool, looking: float, speaking: float) -> Readouts:
     apparent = read_affect(units)
-    return Readouts(facs.NAMES, units, apparent.valence, apparent.arousal, apparent.label, mouth_open)
+    return Readouts(
+        facs.NAMES, units, apparent.valence, apparent.arousal, apparent.label, mouth_open, looking, speaking
+    )

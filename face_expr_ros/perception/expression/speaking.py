@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from itertools import pairwise
+from operator import sub
 from typing import Any
 
 from face_expr_ros.core.config import ExpressionConfig
@@ -12,19 +12,20 @@ from face_expr_ros.core.config import ExpressionConfig
 WINDOW = 1.0  # seconds; about four syllables
 # Motion of the lips up to this magnitude is treated as noise, in units of AU25.
 _NOISE = 0.01
-_RELEASE = 0.5  # share of the threshold below which a speaker is silent
+_MAX_SWING = 0.3  # units of AU25; a wide opening is not more speech than a syllable
+_RELEASE = 0.4  # share of the threshold below which a speaker is silent
 _MAX_GAP = 0.5  # seconds without the face after which the history is discarded
 
 
 class LipMotion:
     """Whether one face speaks, from AU25, the parting of the lips.
 
-    Speech opens and closes the lips several times a second, a smile or a yawn once. The measure is therefore the length
-    of the path of AU25 in the last second beyond its range: opening once gives 0, opening and closing gives the height
-    of the opening, and each further syllable adds twice its height.
+    Speech opens and closes the lips several times a second, a smile or a yawn once. The measure is therefore the sum of
+    the swings of AU25 in the last second, each from one reversal to the next and counted up to a limit, without the
+    largest: opening once gives 0, opening and closing at most the limit, which is half of the threshold.
 
     Args:
-        config: the measure at which speech begins; it ends at half of that.
+        config: the measure at which speech begins; it ends at 0.4 of that.
     """
 
     def __init__(self, config: ExpressionConfig) -> None:
@@ -52,8 +53,13 @@ class LipMotion:
 
     def _motion(self) -> float:
         values = [value for _, value in self._past]
-        path = sum(abs(after - before) for before, after in pairwise(values))
-        return path - (max(values) - min(values))
+        swings = [0.0]
+        for change in map(sub, values[1:], values):
+            if change * swings[-1] >= 0.0:
+                swings[-1] += change
+            else:
+                swings.append(change)
+        return sum(sorted(min(abs(swing), _MAX_SWING) for swing in swings)[:-1])
 
     def _graded(self, motion: float) -> float:
         release = _RELEASE * self._threshold

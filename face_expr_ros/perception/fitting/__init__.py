@@ -34,7 +34,7 @@ def open_fitter(config: FittingConfig, bundle: Bundle) -> Fitter:
     """The fitter that ``config.backend`` names; ``auto`` is the best for the bundle.
 
     Raises:
-        ConfigError: the backend is unknown, the bundle lacks what it needs, or the provider is not available.
+        ConfigError: the backend is unknown, or the bundle lacks what it needs.
         BundleError: the bundle's network is missing or damaged.
     """
     return backend(BACKENDS, "fitting.backend", backend_name(config, bundle))(config, bundle)

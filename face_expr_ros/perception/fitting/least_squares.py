@@ -16,11 +16,10 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from face_expr_ros.core.config import FittingConfig
 from face_expr_ros.core.facemesh_regions import FITTED
@@ -34,49 +33,29 @@ from face_expr_ros.core.geometry import (
     undistort,
     weak_perspective,
 )
-from face_expr_ros.core.ibug import apparent_turn
+from face_expr_ros.core.ibug import IBUG_MIRROR
+from face_expr_ros.core.lens import is_distorted
 from face_expr_ros.core.settings import ConfigError
-from face_expr_ros.core.similarity import umeyama_alignment
 from face_expr_ros.core.types import Camera, FaceFit, FloatArray, Frame, Pose, Track
-from face_expr_ros.kernels.normal_equations import POSE, NormalEquations
+from face_expr_ros.kernels.face_points import FacePoints
+from face_expr_ros.kernels.landmark_fit import LandmarkFit
 from face_expr_ros.models.bundle import Bundle
-from face_expr_ros.perception.fitting.bounded import PartlyBounded
 from face_expr_ros.perception.fitting.priors import (
     counterparts,
     inverse_expression_covariance,
     inverse_standard_deviations,
 )
 from face_expr_ros.perception.fitting.shape_memory import ShapeMemory, telling_blendshapes
+from face_expr_ros.perception.landmarks import LANDMARK_COUNT
 
 _MAX_FACES = 64  # shapes that are stored; the least recently used one is deleted
-_CONVERGED_ROTATION = 2e-3  # radians; after a smaller step about a tenth of it remains
-_LARGE_ROTATION = 0.01  # radians; after a larger step the normal matrix is computed anew
 _GAIN_AT = 0.7  # of a blendshape
 _MAX_GAIN = 2.0
-_MIN_STD = 1.0  # pixels; FaceMesh may return all points in one place
 _CROP_SIDE = 0.2  # meters, side of a face's crop
 _POOR_RESIDUAL = 0.008  # meters; a residual of 3 mm is good, 8 mm is poor
 _GAIN_CAMERA = pinhole_camera(1280, 720, field_of_view=45.0)
 _GAIN_POSE = Pose(FACING_CAMERA, np.array([0.0, 0.0, 0.5]), metric=True)
 _FITTED = np.array(FITTED)
-
-
-@dataclass(frozen=True)
-class _Observation:
-    """Directions (n, 2) of the landmarks' rays, and depths (n,) relative to the face's distance."""
-
-    directions: FloatArray
-    depths: FloatArray
-
-
-@dataclass(frozen=True)
-class _State:
-    """The unknowns: R (3, 3), t (3,) and w0 in meters, and shape and expression coefficients in one vector."""
-
-    rotation: FloatArray
-    position: FloatArray
-    offset: float
-    coefficients: FloatArray
 
 
 class LeastSquaresFitter:
@@ -97,17 +76,16 @@ class LeastSquaresFitter:
         self._config = config
         self._shape_count = len(model.identity)
         self._expression_count = len(model.expression)
-        mean = model.facemesh_points(model.mean)[_FITTED]
-        basis = model.facemesh_points(np.concatenate([model.identity, model.expression]))[:, _FITTED]
-        self._equations = NormalEquations(mean.T, basis.transpose(2, 1, 0), *inverse_standard_deviations(config))
-        self._model = model
-        self._mean68 = model.ibug_points(model.mean).astype(np.float64)
-        basis68 = model.ibug_points(np.concatenate([model.identity, model.expression]))
-        self._basis68 = np.ascontiguousarray(basis68.transpose(2, 1, 0))
-        self._shapes: OrderedDict[str, ShapeMemory] = OrderedDict()
+        self._mean = model.facemesh_points(model.mean)[_FITTED]
+        bases = np.concatenate([model.identity, model.expression])
+        self._basis = model.facemesh_points(bases)[:, _FITTED]
         self._telling = telling_blendshapes(model.expression_names)
         self._counterparts = counterparts(model.expression_names)
-        self._prior = inverse_expression_covariance(self._counterparts, config)
+        noise, prior = inverse_standard_deviations(config), inverse_expression_covariance(self._counterparts, config)
+        self._kernel = LandmarkFit(self._mean.T, self._basis.transpose(2, 1, 0), *noise, prior, _FITTED)
+        self._mean68 = model.ibug_points(model.mean).astype(np.float64)
+        self._face_points = FacePoints(self._mean68, model.ibug_points(bases), model.ibug_slide, IBUG_MIRROR)
+        self._shapes: OrderedDict[str, ShapeMemory] = OrderedDict()
 
     def reset(self) -> None:
         """Delete all shapes."""
@@ -134,11 +112,8 @@ class LeastSquaresFitter:
     def _fit_track(self, track: Track, camera: Camera) -> FaceFit:
         if track.landmarks is None:
             return self._failed_fit(track, camera)
-        points = track.landmarks.points[_FITTED].astype(np.float64)
-        if not _are_spread(points):
-            return self._failed_fit(track, camera)
         try:
-            return self._fit(track.id, points, track.landmarks.confidence, camera)
+            return self._fit(track.id, track.landmarks.points, track.landmarks.confidence, camera)
         except np.linalg.LinAlgError:  # without a face in the image, FaceMesh's points may be degenerate
             return self._failed_fit(track, camera)
 
@@ -167,32 +142,37 @@ class LeastSquaresFitter:
 
     def _fit_exact_landmarks(self, expression: FloatArray) -> FloatArray:
         """The expression (expression_count,) fitted to exact landmarks of the mean face, half a meter away."""
-        points = self._equations.points(np.concatenate([np.zeros(self._shape_count), expression])).T
-        points = to_camera(points, _GAIN_POSE)
+        basis = self._basis[self._shape_count :]
+        points = to_camera(self._mean + np.tensordot(expression, basis, 1), _GAIN_POSE)
         depths = (points[:, 2] - points[:, 2].mean()) * _GAIN_CAMERA.matrix[0, 0] / _GAIN_POSE.position[2]
-        landmarks = np.column_stack([project(points, _GAIN_CAMERA), depths])
+        landmarks = np.zeros((LANDMARK_COUNT, 3), np.float32)
+        landmarks[_FITTED] = np.column_stack([project(points, _GAIN_CAMERA), depths])
         self.reset()
         return self._fit("", landmarks, 1.0, _GAIN_CAMERA).expression
 
-    def _fit(self, face_id: str, landmarks: FloatArray, confidence: float, camera: Camera) -> FaceFit:
-        """The fit to the selected landmarks (n, 3), which have FaceMesh's confidence."""
+    def _fit(self, face_id: str, landmarks: NDArray[np.float32], confidence: float, camera: Camera) -> FaceFit:
+        """The fit to FaceMesh's landmarks (478, 3), which have this confidence."""
         memory = self._shape_memory(face_id)
-        toward, observed = _observe(landmarks, camera)
-        aligned = self._align(observed, np.concatenate([memory.shape, np.zeros(self._expression_count)]))
-        state = self._minimize(observed, memory, aligned)
-        memory.update(state.coefficients[: self._shape_count], state.coefficients[self._shape_count :])
-        pose = Pose(toward.T @ state.rotation, toward.T @ state.position, camera.metric)
-        residual = self._equations.residual
+        rays = undistort(landmarks[_FITTED, :2], camera)
+        rotation, position, coefficients = self._kernel(
+            landmarks, rays, memory.shape, memory.expected(), memory.inverse_variance(), self._config.iterations
+        )
+        memory.update(coefficients[: self._shape_count], coefficients[self._shape_count :])
+        residual = self._kernel.residual
         quality = math.exp(-((residual / _POOR_RESIDUAL) ** 2))
-        return self._face_fit(pose, state.coefficients, camera, residual, confidence * quality)
+        pose = Pose(rotation, position, camera.metric)
+        return self._face_fit(pose, coefficients, camera, residual, confidence * quality)
 
     def _face_fit(
         self, pose: Pose, coefficients: FloatArray, camera: Camera, residual: float, confidence: float
     ) -> FaceFit:
         shape, expression = coefficients[: self._shape_count], coefficients[self._shape_count :]
-        apparent = weak_perspective(pose, camera)
-        points68 = self._mean68 + (self._basis68 @ coefficients).T + self._model.ibug_offsets(apparent_turn(apparent))
-        landmarks68 = pixels_with_depth(to_camera(points68, pose), pose, camera)
+        points, landmarks68, apparent = self._face_points(
+            coefficients, pose.rotation, pose.position, camera.matrix, camera.height
+        )
+        if is_distorted(camera):
+            apparent, landmarks68 = weak_perspective(pose, camera), to_camera(points.T, pose)
+            landmarks68 = pixels_with_depth(landmarks68, pose, camera)
         return FaceFit(pose, shape, expression, residual, landmarks68, apparent, confidence)
 
     def _shape_memory(self, face_id: str) -> ShapeMemory:
@@ -205,78 +185,3 @@ class LeastSquaresFitter:
 
     def _new_memory(self) -> ShapeMemory:
         return ShapeMemory(self._shape_count, self._config.shape_memory, self._telling)
-
-    def _align(self, observed: _Observation, coefficients: FloatArray) -> _State:
-        """The best similarity (Umeyama, 1991) from the model to rays and depths, as the initial guess."""
-        points = self._equations.points(coefficients).T
-        alignment = umeyama_alignment(points, np.column_stack([observed.directions, observed.depths]))
-        distance = alignment.spread / alignment.correlation
-        x, y, _ = alignment.target_mean
-        position = distance * np.array([x, y, 1.0]) - alignment.rotation @ alignment.source_mean
-        return _State(alignment.rotation, position, 0.0, coefficients)
-
-    def _minimize(self, observed: _Observation, memory: ShapeMemory, state: _State) -> _State:
-        """Gauss-Newton steps. After a small rotation the normal matrix is reused; the minimum depends on the gradient
-        alone."""
-        self._linearize(observed, state)
-        rotation = np.inf
-        for _ in range(self._config.iterations):
-            if rotation > _LARGE_ROTATION:
-                normal = self._normal(memory)
-                problem = PartlyBounded(normal, POSE + self._shape_count)
-            rotation, state = self._step(normal, problem, state, memory)
-            self._linearize(observed, state)
-            if rotation < _CONVERGED_ROTATION:
-                break
-        return state
-
-    def _linearize(self, observed: _Observation, state: _State) -> None:
-        self._equations.linearize(
-            observed.directions, observed.depths, state.rotation, state.position, state.offset, state.coefficients
-        )
-
-    def _step(
-        self, normal: FloatArray, problem: PartlyBounded, now: _State, memory: ShapeMemory
-    ) -> tuple[float, _State]:
-        """The largest component of the step's rotation, radians, and the state after the step."""
-        unknowns = np.concatenate([np.zeros(3), now.position, [now.offset], now.coefficients])
-        shape, expression = now.coefficients[: self._shape_count], now.coefficients[self._shape_count :]
-        gradient, bounded = self._equations.gradient(), POSE + self._shape_count
-        gradient[POSE:bounded] += memory.inverse_variance() * (shape - memory.expected())
-        gradient[bounded:] += self._prior @ expression
-        solution = problem(normal @ unknowns - gradient, start=expression)
-        vector, position, offset, coefficients = solution[:3], solution[3:6], float(solution[6]), solution[POSE:]
-        rotation = cv2.Rodrigues(vector)[0] @ now.rotation
-        return float(np.abs(vector).max()), _State(rotation, position, offset, coefficients)
-
-    def _normal(self, memory: ShapeMemory) -> FloatArray:
-        """(unknowns, unknowns) normal matrix of the landmarks and the priors."""
-        normal, bounded = self._equations.normal(), POSE + self._shape_count
-        np.einsum("ii->i", normal)[POSE:bounded] += memory.inverse_variance()
-        normal[bounded:, bounded:] += self._prior
-        return normal
-
-
-def _are_spread(points: FloatArray) -> bool:
-    """Whether the points (n, 3) are finite and not all in one place or on one line of pixels."""
-    return bool((_mean_and_variance(points)[1] >= _MIN_STD**2).all())  # NaN, and so False, if a point is not finite
-
-
-def _observe(points: FloatArray, camera: Camera) -> tuple[FloatArray, _Observation]:
-    """The rotation (3, 3) that turns the optical axis to the face, and the landmarks in the rotated camera.
-
-    FaceMesh processes a crop around the face, so its depths are along the ray to the face, not the optical axis.
-    """
-    directions = undistort(points[:, :2], camera)
-    toward = rotation_to_axis(np.array([*_mean_and_variance(directions)[0], 1.0]))
-    rotated = directions @ toward[:, :2].T + toward[:, 2]
-    rotated = rotated[:, :2] / rotated[:, 2:]
-    scale = math.sqrt(_mean_and_variance(rotated)[1].sum() / max(_mean_and_variance(points)[1].sum(), 1e-12))
-    return toward, _Observation(rotated, points[:, 2] * scale)
-
-
-def _mean_and_variance(points: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """(2,) and (2,): of x and y of points (n, >= 2); np.mean and np.var take four times as long."""
-    xy = points[:, :2]
-    mean = np.add.reduce(xy) / len(xy)
-    return mean, np.add.reduce((xy - mean) ** 2) / len(xy)

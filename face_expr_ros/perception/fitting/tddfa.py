@@ -45,7 +45,7 @@ class TddfaFitter:
         """Loads the network.
 
         Raises:
-            ConfigError: the bundle has no network, or the provider is not available.
+            ConfigError: the bundle has no network.
             BundleError: the network's file is missing or damaged.
         """
         if bundle.network is None:
@@ -53,8 +53,14 @@ class TddfaFitter:
                 f"fitting.backend tddfa: expected a bundle with a network, got {bundle.name!r}, which has none"
             )
         self._network = bundle.network
-        path = self._network.path if config.provider == "cpu" else self._network.onnx_path or self._network.path
-        self._run = open_network(path, [self._network.input_name], config.provider, config.threads)
+        network = self._network
+        self._run = open_network(
+            network.path,
+            [network.input_name],
+            config.provider,
+            config.threads,
+            lambda: network.onnx_path or network.path,
+        )
         model = bundle.model
         self._model = model
         self._mean68 = model.ibug_points(model.mean).astype(np.float64)

@@ -14,6 +14,7 @@ from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.models.litert_model import LitertModel
 from face_expr_ros.perception.landmarks import LANDMARK_COUNT
 from face_expr_ros.perception.landmarks.facemesh import sigmoid
+from face_expr_ros.perception.landmarks.regions import RegionWriter
 
 _NETWORK = "face_landmarks_detector.tflite"
 
@@ -35,10 +36,12 @@ class FaceMeshV2Network:
         except (OSError, KeyError, zipfile.BadZipFile, BundleError) as error:
             raise ConfigError(f"{expected}, got {task!r}: {error}") from error
 
-    def __call__(self, region: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
-        """The landmarks and the presence of a face in a region, see `regions.RegionNetwork`."""
-        points, presence, _ = self._network(region[None])
-        return points.reshape(LANDMARK_COUNT, 3) / np.float32(self.side), sigmoid(presence.item())
+    def __call__(self, write: RegionWriter) -> tuple[NDArray[np.float32], float, None]:
+        """Landmarks and presence of a face in a region, see `regions.RegionNetwork`; no appearance."""
+        write(self._network.input(0)[0])
+        self._network.run()
+        points = self._network.output(0).reshape(LANDMARK_COUNT, 3) / np.float32(self.side)
+        return points, sigmoid(self._network.output(1).item()), None
 
     def close(self) -> None:
         """Free the network."""

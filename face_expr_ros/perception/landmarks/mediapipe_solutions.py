@@ -7,6 +7,7 @@ import numpy as np
 from mediapipe.framework.formats import landmark_pb2
 from numpy.typing import NDArray
 
+from face_expr_ros.perception.landmarks.regions import RegionWriter
 from face_expr_ros.perception.mediapipe_graph import Graph, message_bytes, values_packet
 
 # The nodes of MediaPipe's FaceLandmarkCpu except the one that cuts out the region: it converts the whole image to RGB
@@ -78,11 +79,13 @@ class SolutionsNetwork:
     def __init__(self) -> None:
         self._graph = Graph(_GRAPH, ["landmarks", "presence"])
 
-    def __call__(self, region: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
-        """The landmarks and the presence of a face in a region, see `regions.RegionNetwork`."""
+    def __call__(self, write: RegionWriter) -> tuple[NDArray[np.float32], float, None]:
+        """Landmarks and presence of a face in a region, see `regions.RegionNetwork`; no appearance."""
+        region = np.empty((self.side, self.side, 3), np.float32)
+        write(region)
         outputs = self._graph(values_packet(region))
         presence: float = mediapipe.packet_getter.get_float(outputs["presence"])
-        return coordinates(message_bytes(outputs["landmarks"])), presence
+        return coordinates(message_bytes(outputs["landmarks"])), presence, None
 
     def close(self) -> None:
         """Free the network."""

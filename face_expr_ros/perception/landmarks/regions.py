@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import astuple, dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,13 +13,16 @@ from numpy.typing import NDArray
 
 from face_expr_ros.core.geometry import bounding_box
 from face_expr_ros.core.types import Detection, FloatArray, Frame, Landmarks, Track
-from face_expr_ros.kernels.regions import cut_region
+from face_expr_ros.kernels.regions import cut_region, map_points
 
 _RIGHT_EYE, _LEFT_EYE = 33, 263  # outer corners
 _MARGIN = 1.5  # of the long side of the points' box: MediaPipe's own margin
 # The region relative to a crop, medians over rendered faces: its side, and the shift of its center towards the
 # forehead. A crop from a detector is larger than one from landmarks.
 _CROP_SIDE, _FRESH_CROP_SIDE, _CROP_UP = 1.2, 1.0, 0.08
+# A region stays where it is until the landmarks move by more than this, relative to its side and in radians. Without
+# it, noise would move the region, the moved region the next landmarks, and so on: a still face would wander.
+_PLAY, _ROTATION_PLAY = 0.005, math.radians(0.5)
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,9 @@ class Region:
     rotation: float
 
 
+RegionWriter = Callable[[NDArray[np.float32]], object]
+
+
 class RegionNetwork(Protocol):
     """A FaceMesh network.
 
@@ -40,14 +47,15 @@ class RegionNetwork(Protocol):
 
     side: int
 
-    def __call__(self, region: NDArray[np.float32]) -> tuple[FloatArray, float]:
-        """The landmarks and the presence of a face in a region.
+    def __call__(self, write: RegionWriter) -> tuple[NDArray[np.float32], float, NDArray[np.float32] | None]:
+        """The landmarks, the presence and the appearance of a face in a region.
 
         Args:
-            region: (side, side, 3) RGB in 0..1.
+            write: fills (side, side, 3) float32 with the region, RGB in 0..1; it must not keep that memory.
 
         Returns:
-            (478, 3) x, y and z, relative to the region's corner and side; the presence confidence, 0..1.
+            (478, 3) x, y and z, relative to the region's corner and side; the presence confidence, 0..1; and the
+            appearance features, see `Landmarks`, or None.
         """
 
     def close(self) -> None:
@@ -67,12 +75,14 @@ class RegionLandmarks:
     def __init__(self, network: RegionNetwork, min_presence: float) -> None:
         self._network = network
         self._last: dict[str, Landmarks] = {}
+        self._regions: dict[str, Region] = {}  # of the tracks in `_last`
         self._min_presence = min_presence
 
     def __call__(self, frame: Frame, tracks: list[Track]) -> list[Landmarks | None]:
         """The landmarks of each track; None where FaceMesh finds no face."""
         found = [self._track(frame, track) for track in tracks]
         self._last = {track.id: points for track, points in zip(tracks, found, strict=True) if points is not None}
+        self._regions = {id: region for id, region in self._regions.items() if id in self._last}
         return found
 
     @property
@@ -82,15 +92,19 @@ class RegionLandmarks:
 
     def reset(self) -> None:
         """Delete the state: the next frame is unrelated to the previous one."""
-        self._last = {}
+        self._last, self._regions = {}, {}
 
     def state_dict(self) -> dict[str, Any]:
-        """The landmarks of the previous frame."""
-        return {id: {"points": last.points, "confidence": float(last.confidence)} for id, last in self._last.items()}
+        """The landmarks of the previous frame, and the regions they were found in."""
+        return {
+            id: {"points": last.points, "confidence": float(last.confidence), "region": astuple(self._regions[id])}
+            for id, last in self._last.items()
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` returned."""
         self._last = {id: Landmarks(last["points"], last["confidence"]) for id, last in state.items()}
+        self._regions = {id: Region(*last["region"]) for id, last in state.items()}
 
     def close(self) -> None:
         """Free the network."""
@@ -98,26 +112,39 @@ class RegionLandmarks:
 
     def _track(self, frame: Frame, track: Track) -> Landmarks | None:
         if not track.fresh and track.id in self._last:
-            return self._detect(frame, region_of_points(self._last[track.id].points))
-        approximate = self._detect(frame, region_of_crop(track))
-        return None if approximate is None else self._detect(frame, region_of_points(approximate.points))
+            region = followed(self._regions[track.id], region_of_points(self._last[track.id].points))
+        else:
+            approximate = self._detect(frame, region_of_crop(track))
+            if approximate is None:
+                return None
+            region = region_of_points(approximate.points)
+        self._regions[track.id] = region
+        return self._detect(frame, region)
 
     def _detect(self, frame: Frame, region: Region) -> Landmarks | None:
         """The landmarks in a region; None if there is no face or the region is outside the image."""
         if not _touches(region, frame.image.shape[1], frame.image.shape[0]):
             return None
-        points, presence = self._network(network_input(frame.image, region, self._network.side))
+        points, presence, appearance = self._network(partial(write_region, frame.image, region))
         if presence < self._min_presence:
             return None
-        return Landmarks(to_image(points, region).astype(np.float32), presence)
+        return Landmarks(to_image(points, region), presence, appearance)
 
 
 def region_of_points(points: FloatArray) -> Region:
     """MediaPipe's region for a face with landmarks (478, >= 2), rotated with the line through the eyes."""
     box = bounding_box(points)
-    across, down = points[_LEFT_EYE, :2] - points[_RIGHT_EYE, :2]
+    across, down = (points[_LEFT_EYE, :2] - points[_RIGHT_EYE, :2]).tolist()
     x, y, side = box.x + box.width / 2, box.y + box.height / 2, _MARGIN * max(box.width, box.height)
     return Region(x, y, side, math.atan2(down, across))
+
+
+def followed(last: Region, region: Region) -> Region:
+    """``last`` if ``region`` differs from it by no more than the play in any respect, else ``region``."""
+    play = _PLAY * region.side
+    moved = max(abs(region.x - last.x), abs(region.y - last.y), abs(region.side - last.side))
+    turned = abs(math.remainder(region.rotation - last.rotation, math.tau))
+    return last if moved <= play and turned <= _ROTATION_PLAY else region
 
 
 def region_of_crop(track: Track) -> Region:
@@ -134,21 +161,22 @@ def _touches(region: Region, width: int, height: int) -> bool:
     return -reach < region.x < width + reach and -reach < region.y < height + reach
 
 
-def network_input(image: NDArray[np.uint8], region: Region, side: int) -> NDArray[np.float32]:
-    """(side, side, 3) RGB in 0..1, as MediaPipe cuts it out, including its half-pixel offsets: coordinates relative
-    to the corner of the first pixel are used as if relative to its center."""
+def write_region(image: NDArray[np.uint8], region: Region, out: NDArray[np.float32]) -> None:
+    """Fill ``out`` (side, side, 3) with the region, RGB in 0..1, as MediaPipe cuts it out, including its half-pixel
+    offsets: coordinates relative to the corner of the first pixel are used as if relative to its center."""
+    side = len(out)
     x, y = _right_axis(region, region.side / side)
     half = side / 2
     start = region.x + 0.5 - half * (x - y), region.y + 0.5 - half * (x + y)
-    return cut_region(image, np.array([[x, -y, start[0]], [y, x, start[1]]]), side)
+    cut_region(image, np.array([[x, -y, start[0]], [y, x, start[1]]]), side, out)
 
 
-def to_image(points: FloatArray, region: Region) -> FloatArray:
+def to_image(points: NDArray[np.float32], region: Region) -> NDArray[np.float32]:
     """Points (478, 3), relative to the region's corner and side, in image pixels."""
     x, y = _right_axis(region, region.side)
     start = region.x - 0.5 * (x - y), region.y - 0.5 * (x + y)
-    axes = np.array([[x, -y, 0.0], [y, x, 0.0], [0.0, 0.0, region.side]])
-    return points @ axes.T + [*start, 0.0]
+    axes = np.array([[x, -y, 0.0, start[0]], [y, x, 0.0, start[1]], [0.0, 0.0, region.side, 0.0]])
+    return map_points(points, axes)
 
 
 def _right_axis(region: Region, length: float) -> tuple[float, float]:

@@ -49,6 +49,11 @@ def test_wrong_ids_are_found(images: dict[int, dict[int, str]], results: list[Re
         ({1: PERSON_A, 2: PERSON_B}, [(1, [face(1)], 9.0), (2, [face(2)], 9.1)], None),
         ({1: PERSON_A, 2: PERSON_A}, [(1, [face(1)], 9.0), (2, [face(2)], 10.5)], None),  # it was out of view
         ({1: PERSON_A, 2: PERSON_A}, [(1, [face(1)], 9.0), (2, [face(2)], 9.1)], 9.05),
+        (
+            {1: PERSON_A, 4_000_000_000: PERSON_A},  # the camera stood still, and both results arrive together
+            [(1, [face(1)], 9.0), (4_000_000_000, [face(2)], 9.1)],
+            None,
+        ),
         ({1: PERSON_A}, [(1, [face(1)], 9.0), (7, [face(2)], 9.1)], None),  # of an unknown image
         ({1: PERSON_A}, [(1, [face(1)], 9.0), (1, [face(2, place=1)], 9.1)], None),  # nobody stands there
     ],

@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
 from face_expr_ros.msg import Face, FaceArray, FaceExpression, FacePose
-from geometry_msgs.msg import Pose, Quaternion
+from geometry_msgs.msg import Point, Pose, Quaternion, Transform, TransformStamped, Vector3
 from sensor_msgs.msg import JointState, PointCloud2, PointField
-from std_msgs.msg import Header
+from std_msgs.msg import ColorRGBA, Header
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+from visualization_msgs.msg import Marker
 
 from face_expr_ros.benchmarks.soak.message_rules import violations
 
+UPRIGHT = Pose(orientation=Quaternion(w=1.0))
 HEADER = Header(stamp=Time(sec=7), frame_id="lens")
 
 
@@ -50,6 +53,19 @@ def test_valid_messages_have_no_violations(message: Any) -> None:
         (faces(inner=Header()), "faces[0].pose.header: expected 7.000000000 'lens', got 0.000000000 ''"),
         (cloud(math.nan), "data: expected finite points"),
         (JointState(velocity=[math.inf]), "velocity: expected finite numbers, got inf"),
+        (FaceExpression(valence=-1.5), "valence: expected values in -1..1, got -1.5 to -1.5"),
+        (Marker(pose=UPRIGHT, color=ColorRGBA(a=1.5)), "color.a: expected values in 0..1, got 1.5"),
+        (Marker(pose=UPRIGHT, colors=[ColorRGBA(g=-0.5)]), "colors: expected values in 0..1, got -0.5 to 0"),
+        (Marker(pose=UPRIGHT, points=[Point(x=math.nan)]), "points: expected finite numbers, got nan"),
+        (Marker(pose=UPRIGHT, scale=Vector3(y=math.inf)), "scale.y: expected finite numbers, got inf"),
+        (
+            TransformStamped(transform=Transform(rotation=Quaternion(w=0.5))),
+            "rotation: expected a quaternion of norm 1",
+        ),
+        (
+            JointTrajectory(points=[JointTrajectoryPoint(positions=[math.nan])]),
+            "points[0].positions: expected finite numbers, got nan",
+        ),
     ],
 )
 def test_each_rule_is_checked(message: Any, expected: str) -> None:

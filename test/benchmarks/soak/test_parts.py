@@ -62,7 +62,7 @@ def test_the_image_shows_the_persons(crowd: Crowd) -> None:
 
 def samples(minutes: float, *, per_hour: float = 0.0, start_mb: float = 300.0) -> list[Sample]:
     times = np.arange(0.0, 60 * minutes, 5.0)
-    return [Sample(float(t), start_mb + per_hour * t / 3600, 20, 30, 0.1 * t) for t in times]
+    return [Sample(float(t), start_mb + per_hour * t / 3600, 50.0, 20, 30, 0.1 * t) for t in times]
 
 
 @pytest.mark.parametrize(("per_hour", "is_problem"), [(0.0, False), (20.0, False), (100.0, True)])
@@ -75,7 +75,7 @@ def test_growing_memory_is_a_problem(tmp_path: Path, per_hour: float, is_problem
 def test_growth_ignores_the_warm_up_and_short_runs() -> None:
     steps = samples(30)
     for index in range(10):
-        steps[index] = Sample(steps[index].t, 50.0, 3, 3, 0.0)
+        steps[index] = Sample(steps[index].t, 50.0, 50.0, 3, 3, 0.0)
     grown = growth(steps, 0.0, "memory")
     assert grown is not None
     assert (grown.first, grown.last, grown.peak) == (300.0, 300.0, 300.0)

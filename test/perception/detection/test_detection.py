@@ -23,7 +23,7 @@ from face_expr_ros.core.geometry import (
 from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.core.types import Detection, FloatArray, Pose, Roi
 from face_expr_ros.perception.detection import FaceDetector, faceboxes, open_detector
-from face_expr_ros.perception.detection.boxes import best_of, containment, cut_out, overlap, shrink
+from face_expr_ros.perception.detection.boxes import best_of, containment, cut_out, overlap, reduced, reduction, shrink
 from face_expr_ros.synthetic.scene import FaceRenderer
 
 CAMERA = pinhole_camera(640, 480, 45.0)
@@ -152,6 +152,25 @@ def test_non_maximum_suppression_keeps_the_best_boxes() -> None:
     assert [detection.score for detection in best_of(boxes, 0.3)] == [0.9, 0.7, 0.4]
 
 
+@pytest.mark.parametrize(
+    ("size", "factor", "small"),
+    [
+        ((720, 1280), 1, (720, 1280)),
+        ((1080, 1920), 2, (540, 960)),
+        ((2160, 3841), 4, (540, 960)),
+        ((1, 3000), 3, (1, 1000)),
+    ],
+)
+def test_large_images_are_reduced_by_whole_factors(size: tuple[int, int], factor: int, small: tuple[int, int]) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    assert reduction(image, 1280) == factor
+    found = reduced(image, 1280)
+    assert found.shape == (*small, 3)
+    if size[0] >= factor:
+        assert found[0, 0] == pytest.approx(image[:factor, :factor].mean(axis=(0, 1)), abs=1)
+    assert (found is image) == (factor == 1)
+
+
 def test_shrinking_returns_the_scale_and_keeps_small_images() -> None:
     small, scale = shrink(np.zeros((500, 2000, 3), np.uint8), 1000)
     assert small.shape == (250, 1000, 3)
@@ -206,7 +225,7 @@ class _Network:
 
 
 def with_network(monkeypatch: pytest.MonkeyPatch, network: _Network) -> faceboxes.FaceBoxes:
-    monkeypatch.setattr(faceboxes, "OnnxNetwork", lambda *arguments: network)
+    monkeypatch.setattr(faceboxes, "open_network", lambda *arguments: network)
     return faceboxes.FaceBoxes(Path("nowhere"), min_score=0.3)
 
 

@@ -51,9 +51,9 @@ def test_cone_falls_from_one_to_zero_around_its_half_angle(half_angle: float, so
 
 
 def test_angle_to_camera_is_that_to_the_ray_from_the_face() -> None:
-    position = np.array([0.3, 0.0, 0.3])
-    assert angle_to_camera(np.array([-1.0, 0.0, -1.0]) / np.sqrt(2.0), position) == pytest.approx(0.0, abs=1e-5)
-    assert angle_to_camera(np.array([0.0, 0.0, -1.0]), position) == pytest.approx(45.0)
+    position, diagonal = (0.3, 0.0, 0.3), np.sqrt(0.5)
+    assert angle_to_camera((-diagonal, 0.0, -diagonal), position) == pytest.approx(0.0, abs=1e-5)
+    assert angle_to_camera((0.0, 0.0, -1.0), position) == pytest.approx(45.0)
 
 
 def test_blink_keeps_the_value_and_closed_eyes_do_not_look() -> None:

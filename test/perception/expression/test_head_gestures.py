@@ -7,7 +7,7 @@ import pytest
 
 from face_expr_ros.core.config import ExpressionConfig, PerceptionConfig
 from face_expr_ros.core.geometry import pinhole_camera, rotation_from_euler
-from face_expr_ros.core.types import NOD, SHAKE, FaceEvent, Frame, Pose
+from face_expr_ros.core.types import NOD, SHAKE, FaceEvent, FloatArray, Frame, Pose
 from face_expr_ros.evaluation.head_gestures import BEGIN, Angles, Motion, detect, gesture, motions, turn, walk
 from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.perception.expression.head_gestures import HeadGestures
@@ -34,9 +34,25 @@ def test_noise_of_the_pose_is_not_a_gesture(noise: float) -> None:
 
 
 def test_minimum_swing_is_a_parameter() -> None:
-    motion = Motion("walk", "", walk(5.0, 0.0, 0.0, 2.0))
-    assert detect(motion, CONFIG, noise=0.0).false == 1.0
-    assert detect(motion, ExpressionConfig(gesture_min_swing=15.0), noise=0.0).false == 0.0
+    motion = Motion("nod", NOD, gesture(NOD, 5.0, 2.0))
+    assert detect(motion, CONFIG, noise=0.0).correct == 1.0
+    assert detect(motion, ExpressionConfig(gesture_min_swing=15.0), noise=0.0).correct == 0.0
+
+
+@pytest.mark.parametrize("pitch", [2.5, 4.0, 6.0])
+@pytest.mark.parametrize("steps", [1.6, 1.8, 2.2])
+def test_the_steps_of_a_walk_are_no_nods(pitch: float, steps: float) -> None:
+    """They are swings like those of a nod, but without a rest before them."""
+    found = detect(Motion("walk", "", walk(pitch, 1.0, 1.0, steps)), CONFIG)
+    assert found.false == 0.0
+
+
+def test_a_nod_after_a_turn_of_the_head_is_detected() -> None:
+    def angles(t: FloatArray) -> FloatArray:
+        return turn(30.0, -10.0, 0.4)(t + 0.7) + gesture(NOD, 8.0, 2.5)(t - 1.0)
+
+    events = run(angles, 5.0)
+    assert [event.type for _, event in events] == [NOD]
 
 
 def run(

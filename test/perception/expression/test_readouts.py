@@ -265,8 +265,9 @@ def test_nods_are_read_from_the_measured_pose() -> None:
     """The smoother may damp them: the smoothed face does not move here."""
     read, events = ReadoutReader(CONFIG), []
     still = face(shapes(), rotation=FACING_CAMERA)
-    for n in range(45):
-        nod = face(shapes(), rotation=rotation_from_euler(0.0, 0.2 * np.sin(2 * np.pi * 2.0 * n / 30), 0.0))
+    for n in range(75):
+        pitch = 0.2 * np.sin(2 * np.pi * 2.0 * max(n - 30, 0) / 30)  # after a second of rest
+        nod = face(shapes(), rotation=rotation_from_euler(0.0, pitch, 0.0))
         (result,) = read((still,), n * 10**9 // 30, (nod,))
         events += [event.type for event in result.events]
     assert events == ["nod"]

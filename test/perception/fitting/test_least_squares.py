@@ -24,7 +24,6 @@ from face_expr_ros.core.types import Camera, FaceFit, FloatArray, Frame, Landmar
 from face_expr_ros.kernels.unit_box import solve_unit_box
 from face_expr_ros.models.bundle import Bundle, open_face_model
 from face_expr_ros.perception.fitting import Fitter, open_fitter
-from face_expr_ros.perception.fitting.bounded import PartlyBounded
 from face_expr_ros.perception.fitting.priors import counterparts
 
 CAMERA = pinhole_camera(1280, 720, field_of_view=45.0)
@@ -223,17 +222,6 @@ def test_the_bounded_solution_matches_scipy(seed: int) -> None:
     columns, target = random_problem(np.random.default_rng(seed), 52)
     expected = lsq_linear(columns, target, (0.0, 1.0), method="bvls", tol=1e-14).x
     assert solve_unit_box(columns.T @ columns, columns.T @ target) == pytest.approx(expected, abs=1e-4)
-
-
-@pytest.mark.parametrize("seed", range(10))
-def test_the_partly_bounded_solution_matches_scipy(seed: int) -> None:
-    columns, target = random_problem(np.random.default_rng(seed), 60)
-    lower = np.concatenate([np.full(20, -np.inf), np.zeros(40)])
-    expected = lsq_linear(columns, target, (lower, np.where(np.isfinite(lower), 1.0, np.inf)), method="bvls", tol=1e-14)
-    problem = PartlyBounded(columns.T @ columns, free=20)
-    assert problem(columns.T @ target) == pytest.approx(expected.x, abs=1e-4)
-    elsewhere = np.random.default_rng(seed).uniform(0.0, 1.0, 40)
-    assert problem(columns.T @ target, elsewhere) == pytest.approx(expected.x, abs=1e-4)
 
 
 def test_a_singular_problem_raises() -> None:

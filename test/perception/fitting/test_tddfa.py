@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -165,12 +164,6 @@ def test_a_missing_network_input_is_named_in_the_error(tmp_path: Path, model: Mo
     bundle_with_output(tmp_path, model, frontal())
     with pytest.raises(BundleError, match=r"net\.onnx: expected the input 'image', got 'input'"):
         OnnxNetwork(tmp_path / "net.onnx", ["image"])
-
-
-@pytest.mark.skipif("CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="CUDA is available")
-def test_cuda_without_a_gpu_runtime_is_a_config_error(tmp_path: Path, model: MorphableModel) -> None:
-    with pytest.raises(ConfigError, match=r"got CUDAExecutionProvider; set fitting\.provider to cpu"):
-        TddfaFitter(FittingConfig(provider="cuda"), bundle_with_output(tmp_path, model, frontal()))
 
 
 def test_more_threads_give_the_same_result(tmp_path: Path, model: MorphableModel) -> None:

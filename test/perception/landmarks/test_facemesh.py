@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,9 @@ from face_expr_ros.core.types import FloatArray
 from face_expr_ros.models.bundle import package_file
 from face_expr_ros.perception.detection.blazeface import BlazeFace
 from face_expr_ros.perception.landmarks import open_landmarks
-from face_expr_ros.perception.landmarks.facemesh import FaceMeshNetwork, part_axes
+from face_expr_ros.perception.landmarks.facemesh import FaceMeshNetwork
 from face_expr_ros.perception.landmarks.facemesh_v2 import FaceMeshV2Network
-from face_expr_ros.perception.landmarks.regions import Region, network_input, region_of_points, to_image
+from face_expr_ros.perception.landmarks.regions import Region, region_of_points, to_image, write_region
 
 SHARED = ROOT.parent / "shared"
 TASK = SHARED / "models/mediapipe/face_landmarker.task"
@@ -40,26 +41,11 @@ def test_landmarks_and_presence_equal_mediapipes(portrait: NDArray[np.uint8], ro
     from face_expr_ros.perception.landmarks.mediapipe_solutions import SolutionsNetwork
 
     ours, theirs = FaceMeshNetwork(), SolutionsNetwork()
-    pixels = network_input(portrait, Region(320.0, 240.0, side, rotation), ours.side)
-    (points, presence), (expected, expected_presence) = ours(pixels), theirs(pixels)
+    write = partial(write_region, portrait, Region(320.0, 240.0, side, rotation))
+    (points, presence, _), (expected, expected_presence, _) = ours(write), theirs(write)
     theirs.close()
     np.testing.assert_allclose(points * ours.side, expected * ours.side, atol=0.001)  # pixels
     assert presence == pytest.approx(expected_presence, abs=1e-5)
-
-
-def test_a_part_is_an_upright_box_around_its_landmarks() -> None:
-    points = np.zeros((478, 3))
-    angle = math.radians(30)
-    rotation = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-    points[:4, :2] = [[-20, 0], [20, 0], [0, -5], [0, 5]] @ rotation.T + [100, 80]
-    axes = part_axes(points, np.arange(4), (0, 1))
-    corners = axes @ [[0.0, 1.0, 0.5], [0.0, 1.0, 0.5], [1.0, 1.0, 1.0]]
-    expected = np.array([[-30.0, -7.5], [30.0, 7.5], [0.0, 0.0]]) @ rotation.T + [100, 80]
-    np.testing.assert_allclose(corners.T, expected, atol=1e-9)
-
-
-def test_the_part_of_landmarks_in_one_place_is_finite() -> None:
-    assert np.isfinite(part_axes(np.full((478, 3), 7.0), np.arange(4), (0, 1))).all()
 
 
 @pytest.mark.parametrize("content", [None, b"no zip file"])
@@ -113,7 +99,7 @@ class LiteRt:
             side = 1.5 * (face.box[1] - face.box[0]).max()
             x, y = face.box.mean(axis=0)
             region = Region(x, y, side, math.atan2(down, across))
-            points, presence = self._network(network_input(image, region, self._network.side))
+            points, presence, _ = self._network(partial(write_region, image, region))
             if presence >= CONFIDENCE:
                 return to_image(points, region)[:, :2]
         return None
@@ -166,7 +152,7 @@ def test_v2_equals_face_landmarker_on_clips(clip: str) -> None:
 def test_v2_converges_on_the_region_of_its_landmarks(portrait: NDArray[np.uint8]) -> None:
     network, region = FaceMeshV2Network(str(TASK)), Region(320.0, 240.0, 300.0, 0.0)
     for _ in range(4):
-        points, presence = network(network_input(portrait, region, network.side))
+        points, presence, _ = network(partial(write_region, portrait, region))
         last, region = region, region_of_points(to_image(points, region))
         assert presence > CONFIDENCE
     assert (region.x, region.y, region.side) == pytest.approx((last.x, last.y, last.side), abs=1.0)

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 torch = pytest.importorskip("torch")
 
+from support.graded_faces import NAMES, STATE
+from support.graded_faces import random_faces as faces
+
 from face_expr_ros.core.portrait_score import COLUMNS
 from face_expr_ros.core.types import FloatArray
-from face_expr_ros.models.bundle import open_face_model
 from face_expr_ros.models.onnx_session import OnnxNetwork
 from face_expr_ros.perception.expression.alignment import FEATURES
 from face_expr_ros.perception.expression.fused import INPUTS
@@ -23,19 +25,16 @@ from face_expr_ros.training.expression.config import read_settings
 from face_expr_ros.training.expression.graded import run
 from face_expr_ros.training.expression.graded.augmentation import augmented, mirrored
 from face_expr_ros.training.expression.graded.batches import Disturber, Sampler, rarity
-from face_expr_ros.training.expression.graded.calibration import Curves, fit_curves
+from face_expr_ros.training.expression.graded.calibration import fit_curves
 from face_expr_ros.training.expression.graded.config import FusionTraining
 from face_expr_ros.training.expression.graded.edited import moved_grades, random_movement
-from face_expr_ros.training.expression.graded.export import write_fusion
 from face_expr_ros.training.expression.graded.faces import (
-    Faces,
     joined,
     mirrored_faces,
     mirrored_grades,
     read_chunks,
     write_chunk,
 )
-from face_expr_ros.training.expression.graded.linear import blended, fit_linear
 from face_expr_ros.training.expression.graded.loss import GradeWeights, PortraitLoss, RenderLoss, columns_of, pairs_of
 from face_expr_ros.training.expression.graded.mixed import mixed
 from face_expr_ros.training.expression.graded.network import FusionNetwork
@@ -43,27 +42,7 @@ from face_expr_ros.training.expression.graded.portraits import read_portraits
 from face_expr_ros.training.expression.samples import MARGIN, mirror_of
 
 ROOT = Path(__file__).parents[3]
-NAMES = open_face_model("open").expression_names
 PLACES = list(COLUMNS)
-STATE = 12  # numbers
-
-
-def faces(count: int, graded: bool = True, seed: int = 0) -> Faces:
-    """Noise."""
-    rng = np.random.default_rng(seed)
-    truth = rng.integers(0, 4, (count, len(COLUMNS))) if graded else rng.random((count, len(NAMES)))
-    shown = rng.random((3, count, len(NAMES))).astype(np.float32)
-    return Faces(
-        features=rng.normal(size=(count, FEATURES)).astype(np.float32),
-        patches=rng.integers(0, 256, (count, len(PARTS), SIDE + 2 * MARGIN, SIDE + 2 * MARGIN), dtype=np.uint8),
-        fit=shown[0],
-        head=shown[1],
-        state=rng.normal(size=(count, STATE)).astype(np.float32),
-        truth=truth.astype(np.float32),
-        teacher=shown[2],
-        weight=np.ones(count, np.float32),
-        group=np.arange(count) // 2,
-    )
 
 
 def network() -> FusionNetwork:
@@ -194,42 +173,6 @@ def test_curves_stretch_what_is_read_too_weakly() -> None:
     smile = grades[:, PLACES.index("smile")]
     assert read[smile == 0].mean() < 0.08
     assert read[smile == 3].mean() > 0.75
-
-
-@pytest.mark.parametrize("members", [1, 2])
-def test_the_exported_file_says_the_same(tmp_path: Path, members: int) -> None:
-    nets, some = [network() for _ in range(members)], faces(4)
-    curves = Curves(np.full(len(NAMES), 1.5), np.full(len(NAMES), -0.1))
-    path = tmp_path / "fusion.onnx"
-    linear = fit_linear(faces(60), faces(60, graded=False, seed=9), copies=2, strength=50.0)
-    write_fusion(nets, linear, curves, NAMES, path, {})
-    patches = some.patches[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN].astype(np.float32)
-    (exported,) = OnnxNetwork(path, INPUTS)(some.features, patches, some.fit, some.head, some.state)
-    with torch.no_grad():
-        parts = (some.features, patches, some.fit, some.head)
-        shown = nets[0](*(torch.from_numpy(np.ascontiguousarray(part)) for part in parts)).numpy()
-    np.testing.assert_allclose(exported, curves(blended(shown, linear(some), NAMES)), atol=1e-4)
-
-
-def test_the_linear_part_learns_a_straight_line() -> None:
-    some = faces(800)
-    some.truth[:, 3] = 3 * some.head[:, 5]
-    linear = fit_linear(some, faces(50, graded=False, seed=9), copies=1, strength=0.1)
-    np.testing.assert_allclose(linear(some)[:, 3], some.head[:, 5], atol=0.05)
-
-
-def test_the_linear_part_moves_both_sides_alike() -> None:
-    values = np.zeros((1, len(NAMES)))
-    values[0, NAMES.index("mouthSmileLeft")] = 0.4
-    told = np.append(values @ columns_of(NAMES), [[1.0]], axis=1)
-    told[0, PLACES.index("smile")] = 0.6  # 0.4 more than their mean
-    read = dict(zip(NAMES, blended(values, told, NAMES)[0].tolist(), strict=True))
-    assert (read["mouthSmileLeft"], read["mouthSmileRight"]) == (pytest.approx(0.6), pytest.approx(0.2))
-    told[0, PLACES.index("gazeV")] = 0.2
-    read = dict(zip(NAMES, blended(values, told, NAMES)[0].tolist(), strict=True))
-    assert (read["eyeLookUpLeft"], read["eyeLookDownLeft"]) == (pytest.approx(0.05), pytest.approx(-0.05))
-    told[0, -1] = 0.0  # a rendered face is left to the networks
-    np.testing.assert_array_equal(blended(values, told, NAMES), values)
 
 
 @pytest.fixture

@@ -22,7 +22,10 @@ class FusionTraining:
     rendered: int = setting(9600, "number of faces to render", minimum=480)
     processes: int = setting(2, "number of processes that render, read portraits and train", minimum=1)
     members: int = setting(
-        3, "number of networks, with a seed and a held-out part of the portraits each; their mean is exported",
+        3, "number of networks, with a seed and a held-out part of the portraits each", minimum=1, maximum=8
+    )
+    exported: int = setting(
+        1, "number of networks on patches, the first ones, whose mean is exported; of the grade networks, all are",
         minimum=1, maximum=8,
     )  # fmt: skip
     folds: int = setting(5, "number of parts of the portraits; each network holds out another one", minimum=2)
@@ -44,6 +47,10 @@ class FusionTraining:
         0.996, "decay of the exponential moving average of the weights, per step", minimum=0.0, maximum=0.99999
     )
     ridge: float = setting(1500.0, "regularization strength of the ridge regression", minimum=0.0)
+    appearance_ridge: float = setting(
+        3000.0, "regularization strength of the ridge regression from FaceMesh's hidden features", minimum=0.0
+    )
+    grade_steps: int = setting(1600, "number of batches for each grade network", minimum=1)
     render_weight: float = setting(0.5, "weight of the loss on rendered faces", minimum=0.0)
     teacher_weight: float = setting(0.3, "weight of the loss on blendshapes that only the teacher covers", minimum=0.0)
     asymmetry_weight: float = setting(2.0, "weight of the loss on left-right differences of portraits", minimum=0.0)

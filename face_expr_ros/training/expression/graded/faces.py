@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,7 @@ class Faces:
         teacher: (N, E) blendshapes from another estimator, used where there are no grades.
         weight: (N,) sample weights.
         group: (N,) index of the source image, or of the rendered person.
+        appearance: (N, A) float16, FaceMesh's hidden features of graded faces; A is 0 for rendered ones.
     """
 
     features: Floats
@@ -41,10 +42,16 @@ class Faces:
     teacher: Floats
     weight: Floats
     group: NDArray[np.int64]
+    appearance: NDArray[np.float16]
 
     def part(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Faces:
         """The selected faces."""
         return Faces(*(getattr(self, field.name)[chosen] for field in fields(self)))
+
+
+def without_appearance(faces: Faces) -> Faces:
+    """The faces without the appearance, which the networks do not read."""
+    return replace(faces, appearance=faces.appearance[:, :0])
 
 
 def joined(parts: list[Faces]) -> Faces:
@@ -86,9 +93,10 @@ def mirrored_faces(faces: Faces, mirror: Mirror, graded: bool) -> Faces:
     return Faces(
         features=np.asarray(faces.features[:, mirror.features] * mirror.sign, np.float32),
         patches=patches,
-        state=faces.state,  # used only by the linear part, which is not trained on mirrored faces
+        state=faces.state,  # like appearance, used only by the linear parts, which are not trained on mirrored faces
         truth=mirrored_grades(faces.truth) if graded else faces.truth[:, mirror.expression],
         weight=faces.weight,
         group=faces.group,
+        appearance=faces.appearance,
         **estimates,
     )

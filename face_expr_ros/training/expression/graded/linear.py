@@ -19,7 +19,8 @@ from face_expr_ros.training.expression.graded.faces import Faces
 from face_expr_ros.training.expression.graded.loss import STRONGEST, columns_of
 from face_expr_ros.training.expression.samples import whitening_basis
 
-SHARE = 0.5  # weight of the linear part in the columns of grades, on a portrait
+SHARE = 0.5  # weight of the linear part in the columns of grades, on a portrait without appearance
+APPEARANCE_SHARE, NETWORK_SHARE = 0.2, 0.5  # of the appearance part and the grade networks, with appearance
 # Outputs of the additional column: almost always below RENDERED on rendered faces, above PORTRAIT on portraits.
 RENDERED, PORTRAIT = 0.2, 0.5
 
@@ -99,8 +100,23 @@ def shares_of(names: tuple[str, ...]) -> FloatArray:
     return shares
 
 
-def blended(values: FloatArray, linear: FloatArray, names: tuple[str, ...]) -> FloatArray:
-    """Blendshapes (N, E) of the networks, blended with the estimates (N, C + 1) of the linear part."""
-    moved = linear[:, :-1] - values @ columns_of(names)
-    share = SHARE * np.clip((linear[:, -1:] - RENDERED) / (PORTRAIT - RENDERED), 0.0, 1.0)
-    return np.asarray(values + share * (moved @ shares_of(names)), np.float64)
+def blended(
+    values: FloatArray,
+    linear: FloatArray,
+    names: tuple[str, ...],
+    seen: tuple[FloatArray, FloatArray] | None = None,
+) -> FloatArray:
+    """Blendshapes (N, E) of the networks, blended with other estimates.
+
+    Args:
+        linear: (N, C + 1) estimates of `LinearPart`.
+        seen: (N, C) estimates of `AppearancePart` and of the grade networks, which replace those of `LinearPart`; None
+            if the landmark backend gives no appearance.
+    """
+    portrait = np.clip((linear[:, -1:] - RENDERED) / (PORTRAIT - RENDERED), 0.0, 1.0)
+    read = values @ columns_of(names)
+    if seen is None:
+        moved = SHARE * (linear[:, :-1] - read)
+    else:
+        moved = APPEARANCE_SHARE * (seen[0] - read) + NETWORK_SHARE * (seen[1] - read)
+    return np.asarray(values + portrait * (moved @ shares_of(names)), np.float64)

@@ -16,6 +16,7 @@ from face_expr_ros.core.portrait_score import COLUMNS
 from face_expr_ros.core.types import FloatArray
 from face_expr_ros.perception.expression.head import ExpressionHead, read_canonical
 from face_expr_ros.perception.expression.patches import PARTS, SIDE
+from face_expr_ros.perception.landmarks.facemesh import appearance_of_eye
 from face_expr_ros.training.expression.graded.faces import Faces, Floats
 from face_expr_ros.training.expression.samples import MARGIN
 
@@ -57,6 +58,9 @@ def _replace_eye(faces: Faces, donors: Faces, rows: NDArray[np.int64], side: str
     part, lid = _SIDES[side]
     canonical, columns, parts = read_canonical(), list(COLUMNS), list(PARTS)
     center, half = _center(canonical, part), PARTS[part].size / 2
+    if faces.appearance.shape[1]:
+        eye = appearance_of_eye(0 if side == "Right" else 1)
+        faces.appearance[np.ix_(rows, eye)] = donors.appearance[np.ix_(rows, eye)]
     inside = (np.abs(canonical[:, :2] - center) < half).all(axis=1)
     features = (3 * np.flatnonzero(inside)[:, None] + np.arange(3)).ravel()
     faces.features[np.ix_(rows, features)] = donors.features[np.ix_(rows, features)]

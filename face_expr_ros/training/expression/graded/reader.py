@@ -38,7 +38,9 @@ class FaceReader:
 
     def __init__(self, teacher: Teacher | None) -> None:
         config = PerceptionConfig()
-        self._pipeline = Pipeline(replace(config, smoothing=replace(config.smoothing, method="none")))
+        unsmoothed = replace(config.smoothing, method="none")
+        expression = replace(config.expression, backend="coefficients")  # only the place of the face is used
+        self._pipeline = Pipeline(replace(config, smoothing=unsmoothed, expression=expression))
         self._landmarks = open_landmarks(LandmarksConfig())
         self._fitter = open_fitter(FittingConfig(), open_bundle("open", ""))
         self._gain = self._fitter.expression_gain()
@@ -95,6 +97,7 @@ class FaceReader:
             ValueError: the landmarks are degenerate.
         """
         assert track.landmarks is not None
+        assert track.landmarks.appearance is not None  # this class opens a landmark backend that gives it
         points = track.landmarks.points
         aligned = self._head.align(points)
         features, patches = self._head.inputs(image, [points], [aligned])
@@ -109,6 +112,7 @@ class FaceReader:
             teacher=teacher[None].astype(np.float32),
             weight=np.array([weight], np.float32),
             group=np.array([group]),
+            appearance=track.landmarks.appearance[None].astype(np.float16),
         )
 
     def _fit(self, image: Image, track: Track) -> Floats:

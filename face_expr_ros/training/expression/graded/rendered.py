@@ -56,6 +56,7 @@ def read_rendered(folder: Path, canonical: FloatArray) -> Faces:
         teacher=samples.expression,
         weight=np.ones(len(fit), np.float32),
         group=samples.person,
+        appearance=np.zeros((len(fit), 0), np.float16),
     )
 
 

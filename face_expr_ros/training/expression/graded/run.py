@@ -21,11 +21,20 @@ from face_expr_ros.models.bundle import open_face_model, sha256_of
 from face_expr_ros.models.onnx_to_tflite import write_converted
 from face_expr_ros.perception.expression.alignment import CENTIMETERS
 from face_expr_ros.perception.expression.head import read_canonical
+from face_expr_ros.training.expression.graded.appearance import AppearancePart, fit_appearance
 from face_expr_ros.training.expression.graded.calibration import Curves, fit_curves
 from face_expr_ros.training.expression.graded.config import FusionTraining
-from face_expr_ros.training.expression.graded.export import NAME, write_fusion
-from face_expr_ros.training.expression.graded.faces import Faces, joined
-from face_expr_ros.training.expression.graded.linear import blended, fit_linear
+from face_expr_ros.training.expression.graded.export import NAME, Parts, write_fusion
+from face_expr_ros.training.expression.graded.faces import Faces, joined, without_appearance
+from face_expr_ros.training.expression.graded.grade_network import (
+    GradeNetwork,
+    Scaling,
+    fit_scaling,
+    read_grades_of,
+    train_grades,
+)
+from face_expr_ros.training.expression.graded.grins import without_grins
+from face_expr_ros.training.expression.graded.linear import LinearPart, blended, fit_linear
 from face_expr_ros.training.expression.graded.mixed import mixed
 from face_expr_ros.training.expression.graded.network import FusionNetwork
 from face_expr_ros.training.expression.graded.portraits import read_portraits
@@ -55,9 +64,13 @@ class _Data:
     edited_fold: NDArray[np.int64]
     rendered: Faces
 
+    def plain(self, without: int | None) -> Faces:
+        """The portraits outside the part ``without``."""
+        return self.faces if without is None else self.faces.part(self.fold != without)
+
     def portraits(self, without: int | None, config: FusionTraining, names: tuple[str, ...]) -> Faces:
-        """The portraits outside the part ``without`` and those with an eye of another one of them."""
-        faces = self.faces if without is None else self.faces.part(self.fold != without)
+        """These and some with an eye of another one of them."""
+        faces = self.plain(without)
         count = round(config.mixed * len(faces.group))
         rng = np.random.default_rng([config.seed, 9])
         return joined([faces, mixed(faces, count, names, rng)]) if count else faces
@@ -87,24 +100,53 @@ def train_fusion(portraits: Path, config: FusionTraining, task: Path | None = No
     _train_members(portraits, config, task)
     members = [trained_network(_member(config, number).folder, len(names)) for number in numbers]
     held = [data.faces.part(data.fold == number) for number in numbers]
-    shown = np.concatenate([_held_out(data, config, names, *pair) for pair in enumerate(members)])
+    scaling = fit_scaling(data.faces.part(originals(data.faces)))
+    grades = [_grade_network(data, scaling, config, names, number) for number in numbers]
+    shown = np.concatenate(
+        [_held_out(data, config, names, number, members[number], scaling, grades[number]) for number in numbers]
+    )
     curves = fit_curves(shown, joined(held).truth.astype(np.float64), names)
     write_curves(Path(config.folder) / CALIBRATION, curves, names)
-    linear = fit_linear(data.portraits(None, config, names), data.rendered, config.copies, config.ridge)
+    linear, appearance = _fit_linear_parts(data, None, config, names)
+    parts = Parts(linear, appearance, scaling, grades)
     path = Path(config.folder) / f"{NAME}.onnx"
-    write_fusion(members, linear, curves, names, path, {"bundle": model.name, "bundle_sha256": model.sha256})
+    write_fusion(
+        members[: config.exported], parts, curves, names, path, {"bundle": model.name, "bundle_sha256": model.sha256}
+    )
     paths = (path, write_converted(path))
     files = {path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)} for path in paths}
     return {"held_out": held_out_score(curves(shown), joined(held), names), "files": files}
 
 
 def _held_out(
-    data: _Data, config: FusionTraining, names: tuple[str, ...], number: int, member: FusionNetwork
+    data: _Data,
+    config: FusionTraining,
+    names: tuple[str, ...],
+    number: int,
+    member: FusionNetwork,
+    scaling: Scaling,
+    grades: GradeNetwork,
 ) -> FloatArray:
     """Uncalibrated blendshapes (n, E) of the portraits that a network held out."""
     held = data.faces.part(data.fold == number)
-    linear = fit_linear(data.portraits(number, config, names), data.rendered, config.copies, config.ridge)
-    return blended(predicted(member, held), linear(held), names)
+    linear, appearance = _fit_linear_parts(data, number, config, names)
+    seen = appearance(held), read_grades_of([grades], scaling, held)
+    return without_grins(blended(predicted(member, held), linear(held), names, seen), names)
+
+
+def _fit_linear_parts(
+    data: _Data, without: int | None, config: FusionTraining, names: tuple[str, ...]
+) -> tuple[LinearPart, AppearancePart]:
+    """The linear parts, trained without a part of the portraits."""
+    linear = fit_linear(data.portraits(without, config, names), data.rendered, config.copies, config.ridge)
+    return linear, fit_appearance(data.plain(without), config.appearance_ridge, config.seed)
+
+
+def _grade_network(
+    data: _Data, scaling: Scaling, config: FusionTraining, names: tuple[str, ...], number: int
+) -> GradeNetwork:
+    """The grade network that holds out the part ``number``."""
+    return train_grades(data.portraits(number, config, names), scaling, config.grade_steps, config.seed + number)
 
 
 def held_out_score(values: FloatArray, faces: Faces, names: tuple[str, ...]) -> dict[str, Any]:
@@ -149,7 +191,8 @@ def _train_member(portraits: Path, config: FusionTraining, task: Path | None, nu
     moved = CENTIMETERS * model.facemesh_points(model.expression).reshape(len(names), -1)
     mirror, movements = mirror_of(read_canonical(), names), missed_movements(moved.astype(np.float32), names)
     others = held_out_mask(data.rendered.group, _RENDERS_HELD_OUT)
-    graded = joined([data.portraits(number, config, names), *data.edits(number)])
+    edits = [without_appearance(each) for each in data.edits(number)]
+    graded = joined([without_appearance(data.portraits(number, config, names)), *edits])
     parts = graded, data.faces.part(data.fold == number), data.rendered.part(~others), data.rendered.part(others)
     FusionRun(_member(config, number), names, *parts, mirror, movements).go()
 

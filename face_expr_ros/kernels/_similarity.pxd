@@ -1,0 +1,1 @@
+cdef double best_rotation(const double *products, double *rotation) noexcept nogil
