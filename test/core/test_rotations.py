@@ -50,7 +50,7 @@ def test_a_fraction_keeps_the_axis():
     for rotation in random_rotations(20)[:20]:
         for fraction in (0.0, 0.3, 1.0):
             expected = (rotation**fraction).as_matrix()
-            np.testing.assert_allclose(rotations.fraction_of(rotation.as_matrix(), fraction), expected, atol=1e-9)
+            np.testing.assert_allclose(rotations.fraction_of(rotation.as_matrix(), fraction), expected, atol=1e-7)
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])
