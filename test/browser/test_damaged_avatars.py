@@ -6,7 +6,7 @@ import json
 import random
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -82,15 +82,9 @@ def damaged_file(data: bytes, rng: random.Random) -> bytes:
     return joined(document, binary)
 
 
-@pytest.fixture(autouse=True)
-def allow_messages_of_the_decoders(live_page: tuple[Page, Person, list[str]]) -> Iterator[None]:
-    """Remove what Three.js writes to the console about damaged textures and meshes; uncaught errors remain."""
-    yield
-    errors = live_page[2]
-    errors[:] = [text for text in errors if "THREE." not in text]
-
-
-def test_damaged_avatars_are_shown_or_rejected(page: Page, person: Person, request: pytest.FixtureRequest) -> None:
+def test_damaged_avatars_are_shown_or_rejected(
+    page: Page, person: Person, live_page: tuple[Page, Person, list[str]], request: pytest.FixtureRequest
+) -> None:
     timed = bool(request.config.getoption("--minutes"))
     seeds, rng = {name: make() for name, make in SEEDS.items()}, random.Random(None if timed else 1)
     end, count, shown = time.monotonic() + TURN, 0, 0
@@ -107,6 +101,8 @@ def test_damaged_avatars_are_shown_or_rejected(page: Page, person: Person, reque
     choose(page, "head.glb", seeds["head.glb"])
     person.jaw = 0.75
     until(page, "Math.abs(faceExpr.avatarWeight('jawOpen') - 0.75) < 0.01")
+    errors = live_page[2]  # Three.js writes to the console about damaged textures and meshes; uncaught errors remain
+    errors[:] = [text for text in errors if "THREE." not in text]
 
 
 def choose(page: Page, name: str, data: bytes) -> str:
