@@ -46,11 +46,7 @@ IMPORTS = (
 # Module, distributions, what needs it.
 OPTIONAL_IMPORTS = (
     ("scipy", ("scipy",), "the synthetic camera, fetch-models, evaluate and train"),
-    (
-        "onnxruntime",
-        ("onnxruntime", "onnxruntime-gpu"),
-        "networks in ONNX files: the bundle 3ddfa_v2, fitting on a GPU",
-    ),
+    ("onnxruntime", ("onnxruntime", "onnxruntime-gpu"), "the bundle 3ddfa_v2, and networks on a GPU"),
 )
 # Of the nodes, and of the verbs demo, calibrate, replay and bench.
 ROS_IMPORTS = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 from face_expr_ros.core.settings import ConfigError
 
 _ONNX = ".onnx"  # converted or fetched by the user, or to be run on a GPU; needs the package onnxruntime
-_INSTALL = "ONNX Runtime is not installed: pip install onnxruntime, or onnxruntime-gpu for the provider cuda"
+_INSTALL = "ONNX Runtime is not installed: pip install onnxruntime, or onnxruntime-gpu for cuda and tensorrt"
+_log = logging.getLogger(__name__)
 Shapes = Mapping[str, tuple[int | str | None, ...]]  # a string or None is a dimension of any size
 
 
@@ -61,9 +63,13 @@ def open_network(
 
 def _available(provider: str) -> str:
     """The provider, cpu if it is unavailable, or what "auto" selects."""
-    if provider == "cpu" or (provider == "auto" and importlib.util.find_spec("onnxruntime") is None):
-        return "cpu"
-    return str(_onnx().choose_provider(provider))
+    if provider == "cpu":
+        return provider
+    if importlib.util.find_spec("onnxruntime") is not None:
+        return str(_onnx().choose_provider(provider))
+    if provider != "auto":
+        _log.warning("provider %s is unavailable, the CPU is used instead: %s", provider, _INSTALL)
+    return "cpu"
 
 
 def input_and_output_shapes(path: Path) -> tuple[Shapes, Shapes]:

@@ -16,7 +16,7 @@ from support.paths import ROOT
 import face_expr_ros.models
 from face_expr_ros.core.face_model import BundleError
 from face_expr_ros.core.settings import ConfigError
-from face_expr_ros.models import facemesh_files, onnx_session, onnx_to_tflite
+from face_expr_ros.models import batch_network, facemesh_files, onnx_session, onnx_to_tflite
 from face_expr_ros.models.batch_network import open_network
 from face_expr_ros.models.bundle import package_file, sha256_of
 from face_expr_ros.models.litert_model import LitertModel, SampleNetwork
@@ -173,6 +173,18 @@ def test_only_a_provider_other_than_the_cpu_runs_the_onnx_file(
     path = ROOT / "weights/tddfa_open_mb05.tflite"
     open_network(path, ["input"], "cuda", onnx=lambda: path.with_suffix(".onnx"))
     assert bool(opened) == (runtime == "onnx")
+
+
+@pytest.mark.parametrize(("provider", "warnings"), [("cuda", 1), ("auto", 0)])
+def test_without_onnx_runtime_a_provider_is_replaced_by_the_cpu(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, provider: str, warnings: int
+) -> None:
+    monkeypatch.setattr(batch_network.importlib.util, "find_spec", lambda name: None)
+    network = open_network(
+        ROOT / "weights/tddfa_open_mb05.tflite", ["input"], provider, onnx=lambda: Path("absent.onnx")
+    )
+    assert isinstance(network, SampleNetwork)
+    assert len(caplog.records) == warnings
 
 
 def test_without_onnx_runtime_an_onnx_file_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,7 @@ class FusedReader:
         gain: (E,) factor from coefficients of the fit to blendshapes.
         order: (52,) indices of the network's blendshapes in the coefficients of the fit; None for a face model
             without ARKit blendshapes, whose fits are not used.
-        provider: of the fusion network, see `OnnxNetwork`.
+        provider: of the fusion network, see `open_network`.
 
     Attributes:
         names: names of the blendshapes.

@@ -31,7 +31,7 @@ class ExpressionHead:
     """The network alone, without state between frames.
 
     Args:
-        provider: see `OnnxNetwork`.
+        provider: see `open_network`.
 
     Attributes:
         names: of the blendshapes.
