@@ -14,6 +14,7 @@ from xml.sax.saxutils import escape
 
 PACKAGE = "face_expr_ros"
 _BOX, _GAP, _MARGIN = (166, 46), (22, 40), 16  # pixels
+_VENDOR_LETTER = 5.8  # pixels, mean width of a letter of the style `vendor`; a longer text is compressed into its box
 _SWEEPS = 12
 _STYLE = (
     "text{font-family:sans-serif;text-anchor:middle}.name{font-size:15px;font-weight:bold;fill:#1b2a41}"
@@ -177,4 +178,6 @@ def _box(part: str, center: tuple[int, int], vendors: list[str]) -> str:
     if not vendors:
         return f'{frame}<text class="name" x="{x}" y="{y + 5}">{part}</text>'
     name = f'<text class="name" x="{x}" y="{y - 3}">{part}</text>'
-    return f'{frame}{name}<text class="vendor" x="{x}" y="{y + 14}">{escape(", ".join(vendors))}</text>'
+    vendor = ", ".join(vendors)
+    fit = f' textLength="{width - 8}" lengthAdjust="spacingAndGlyphs"' if len(vendor) * _VENDOR_LETTER > width else ""
+    return f'{frame}{name}<text class="vendor" x="{x}" y="{y + 14}"{fit}>{escape(vendor)}</text>'
