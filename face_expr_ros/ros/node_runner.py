@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ from face_expr_ros.sources import SourceError
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 LOG_INTERVAL = 5.0  # seconds between repeated log messages about the input
 SIGNAL_INTERVAL = 0.2  # seconds; Python handles signals only between two waits for messages
+SHUTDOWN_TIMEOUT = 20.0  # seconds; under heavy load the nodes end within 2
 
 
 class StartError(RuntimeError):
@@ -47,11 +49,14 @@ def run_node(
     create: Callable[[], Node | Sequence[Node]],
     name: str,
     create_executor: Callable[[], Executor] = SingleThreadedExecutor,
+    shutdown_timeout: float = SHUTDOWN_TIMEOUT,
 ) -> int:
     """Spin the nodes returned by ``create`` until SIGINT, SIGTERM or :class:`Finished`.
 
     rclpy's own signal handlers shut the context down while other threads may still publish. Here the nodes are
-    destroyed first, while the context is valid.
+    destroyed first, while the context is valid. A process that has not ended ``shutdown_timeout`` seconds later, for
+    example because the middleware waits for a lock of a killed process, writes the stacks of its threads to stderr and
+    exits with status 1.
 
     Returns:
         The exit status: 0 after a clean shutdown, 2 if the configuration or the input is invalid.
@@ -81,6 +86,8 @@ def run_node(
         # An error in the command line or a parameter file; rclpy appends the locations in its C sources.
         return _report_start_error(name, str(error).splitlines()[0].split(", at /")[0])
     finally:
+        # A thread in C ends the process, even while the middleware holds the interpreter's lock.
+        faulthandler.dump_traceback_later(shutdown_timeout, exit=True)
         for node in nodes:
             node.destroy_node()
         rclpy.try_shutdown()

@@ -15,6 +15,7 @@ from pathlib import Path
 from face_expr_ros.benchmarks.clock import cpu_seconds, memory_mb
 
 STOP_TIMEOUT = 60.0  # seconds from SIGINT to the exit, on a loaded machine
+ABORT_TIMEOUT = 5.0  # seconds in which a process that hangs writes its stacks
 # util-linux: the process is killed when this one ends, whatever the reason.
 _END_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
 _TRACEBACK = "Traceback (most recent call last)"
@@ -87,7 +88,7 @@ class NodeProcess:
         self.runs: list[Run] = []
         self.problems: list[str] = []
         self._command = [*_END_WITH_PARENT, *prefix, sys.executable, "-m", f"face_expr_ros.{module}", *arguments]
-        self._environment = {**os.environ, **(environment or {})}
+        self._environment = {**os.environ, "PYTHONFAULTHANDLER": "1", **(environment or {})}
         self._input = subprocess.PIPE if has_commands else subprocess.DEVNULL
         self._path = folder / f"{name.strip('/').replace('/', '_')}.log"
         self._read = 0  # characters of the log that have been searched
@@ -139,6 +140,8 @@ class NodeProcess:
         status = self._wait(STOP_TIMEOUT)
         if status is None:
             self.problems.append(f"{self.name}: still running {STOP_TIMEOUT:g} s after it was asked to end")
+            self.send_signal(signal.SIGABRT)  # faulthandler writes the stacks of all threads to the log
+            self._wait(ABORT_TIMEOUT)
             self.kill()
         elif status:
             self.problems.append(f"{self.name}: exit status {status} after it was asked to end: {self._last_line()}")
