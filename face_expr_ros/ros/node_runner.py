@@ -86,6 +86,7 @@ def run_node(
         # An error in the command line or a parameter file; rclpy appends the locations in its C sources.
         return _report_start_error(name, str(error).splitlines()[0].split(", at /")[0])
     finally:
+        _ignore_signals()  # launch and terminal both send one, and Python restores the default handlers while it ends
         # A thread in C ends the process, even while the middleware holds the interpreter's lock.
         faulthandler.dump_traceback_later(shutdown_timeout, exit=True)
         for node in nodes:
@@ -103,9 +104,13 @@ def _record_signals() -> list[int]:
 
 def _interrupt_once(number: int, frame: FrameType | None) -> None:
     """Raise KeyboardInterrupt and ignore further signals, so that they do not interrupt the cleanup."""
-    for other in SIGNALS:
-        signal.signal(other, signal.SIG_IGN)
+    _ignore_signals()
     raise KeyboardInterrupt
+
+
+def _ignore_signals() -> None:
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _report_start_error(name: str, message: str) -> int:

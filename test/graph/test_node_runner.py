@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 
+import pytest
+
+EMPTY = """
+import sys
+from rclpy.node import Node
+from face_expr_ros.ros.node_runner import run_node
+
+class EmptyNode(Node):
+    def __init__(self):
+        super().__init__("empty")
+        print("runs", flush=True)
+
+sys.exit(run_node(EmptyNode, "empty"))
+"""
 STUCK = """
 import sys, threading
 from rclpy.node import Node
@@ -30,3 +45,15 @@ def test_a_node_that_cannot_be_destroyed_ends_with_status_1_and_its_stacks() -> 
     assert done.returncode == 1
     assert "Timeout" in done.stderr
     assert "in destroy_node" in done.stderr
+
+
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+def test_further_signals_until_the_process_has_ended_do_not_change_its_status(first: signal.Signals) -> None:
+    process = subprocess.Popen([sys.executable, "-c", EMPTY], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "runs\n"
+    process.send_signal(first)
+    process.stdout.close()
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+    assert process.returncode == 0
