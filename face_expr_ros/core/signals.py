@@ -42,15 +42,18 @@ def deferred_sigint() -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def terminate_as_interrupt() -> Iterator[None]:
-    """Raise KeyboardInterrupt on SIGTERM, so that child processes are ended and files are finished as on Ctrl-C.
+    """Raise KeyboardInterrupt on SIGINT and SIGTERM, so that child processes are ended and files are finished.
 
-    Has no effect outside the main thread, where Python does not allow signal handlers.
+    Replaces the handlers that an executable has while it loads. A shell's background job, for which SIGINT is ignored,
+    stays so. Has no effect outside the main thread, where Python does not allow signal handlers.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    numbers = [each for each in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(each) is not signal.SIG_IGN]
+    previous = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
