@@ -85,7 +85,8 @@ def report(world: World, seconds: float) -> dict[str, Any]:
         "nodes": {name: dict(counter) for name, counter in sorted(records.counters.items())},
         "ids": {name: {"ids": each.count, "changed": each.changes, "wrong": len(each.wrong)}
                 for name, each in world.monitor.identities.items()},
-        "topics": {name: {"messages": count} for name, count in sorted(_totals(world).items())},
+        "topics": {name: {"messages": count, "not checked": world.monitor.unchecked.get(name, 0)}
+                   for name, count in sorted(_totals(world).items())},
         "skipped": world.skipped,
         "problems": problems,
     }  # fmt: skip
