@@ -12,13 +12,13 @@ from typing import Any
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, Image
 
 from face_expr_ros.msg import FaceArray
 from face_expr_ros.ros.child_process import Child, node_arguments
 from face_expr_ros.ros.demo_statistics import DemoStatistics
 from face_expr_ros.ros.display import ImageSink, has_display
+from face_expr_ros.ros.stamps import stamp_ns
 from face_expr_ros.serialization.image_decoding import decode_image
 from face_expr_ros.web.config import WebConfig
 
@@ -150,17 +150,17 @@ class DemoMonitor(Node):
         return self.statistics.last_is_answered() or now - since > LAST_RESULT_TIMEOUT
 
     def _on_camera_info(self, message: CameraInfo) -> None:
-        self.statistics.images.add(Time.from_msg(message.header.stamp).nanoseconds)
+        self.statistics.images.add(stamp_ns(message.header.stamp))
 
     def _on_faces(self, message: FaceArray) -> None:
-        stamp = Time.from_msg(message.header.stamp)
-        latency = (self.get_clock().now() - stamp).nanoseconds / 1e9
+        stamp = stamp_ns(message.header.stamp)
+        latency = (self.get_clock().now().nanoseconds - stamp) / 1e9
         ids = [face.face_id for face in message.faces]
-        self.statistics.add(time.monotonic(), stamp.nanoseconds, latency, ids)
+        self.statistics.add(time.monotonic(), stamp, latency, ids)
 
     def _on_annotated(self, message: Image) -> None:
         assert self._sink is not None
-        self._sink(decode_image(message), Time.from_msg(message.header.stamp).nanoseconds / 1e9)
+        self._sink(decode_image(message), stamp_ns(message.header.stamp) / 1e9)
 
 
 def is_listening(address: tuple[str, int]) -> bool:

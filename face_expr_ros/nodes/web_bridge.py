@@ -11,7 +11,6 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
-from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from face_expr_ros.core.calibration import load_calibration
@@ -25,6 +24,7 @@ from face_expr_ros.ros.image_messages import ImageDecoder
 from face_expr_ros.ros.neutral_client import NeutralClient
 from face_expr_ros.ros.node_runner import LOG_INTERVAL, StartError, run_node
 from face_expr_ros.ros.parameters import Parameters
+from face_expr_ros.ros.stamps import stamp_ns
 from face_expr_ros.ros.topics import camera_info_topic, image_topic
 from face_expr_ros.serialization.camera_info import image_size
 from face_expr_ros.serialization.camera_keeper import CameraKeeper, is_rectified
@@ -84,7 +84,7 @@ class WebBridgeNode(Node):
         except ValueError as error:
             self.get_logger().error(f"faces skipped: {error}", throttle_duration_sec=LOG_INTERVAL)
             return
-        self._server.publish(states, Time.from_msg(message.header.stamp).nanoseconds, self._camera())
+        self._server.publish(states, stamp_ns(message.header.stamp), self._camera())
 
     def _on_face_model(self, message: FaceModel) -> None:
         if message.sha256 == self._server.hub.model.model.sha256:
@@ -123,7 +123,7 @@ class WebBridgeNode(Node):
     def _show(self, message: Image | CompressedImage) -> None:
         """Runs in a separate thread, so that decoding and encoding do not delay the faces."""
         try:
-            picture = camera_picture(self._decode(message), Time.from_msg(message.header.stamp).nanoseconds)
+            picture = camera_picture(self._decode(message), stamp_ns(message.header.stamp))
         except DecodeError as error:
             self.get_logger().error(f"image skipped: {error}", throttle_duration_sec=LOG_INTERVAL)
             return

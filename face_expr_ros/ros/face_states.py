@@ -6,13 +6,13 @@ from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
-from rclpy.time import Time
 
 from face_expr_ros.core.geometry import FACE_FRAME
 from face_expr_ros.core.rotations import rotation_from_quaternion
 from face_expr_ros.core.types import Blendshapes, FaceState, Pose, Readouts, Roi
 from face_expr_ros.msg import Face, FaceArray, FaceExpression, FacePose
 from face_expr_ros.perception.landmarks import LANDMARK_COUNT
+from face_expr_ros.ros.stamps import stamp_ns
 
 _LARGEST = 1e9  # of values without a range: sums and products of such values are finite in float32
 # The ranges of the fields of Face.msg that are not of the pose, which has its own check.
@@ -38,17 +38,17 @@ def face_states(message: FaceArray) -> tuple[FaceState, ...]:
             a pose that is not finite, a zero quaternion, or a value that is not finite or out of its range. No face of
             such a message is used.
     """
-    stamp_ns = Time.from_msg(message.header.stamp).nanoseconds
-    return tuple(_face_state(face, stamp_ns) for face in message.faces)
+    time_ns = stamp_ns(message.header.stamp)
+    return tuple(_face_state(face, time_ns) for face in message.faces)
 
 
-def _face_state(face: Face, stamp_ns: int) -> FaceState:
+def _face_state(face: Face, time_ns: int) -> FaceState:
     for path, (low, high) in _RANGES.items():
         _check_range(face, path, low, high)
     roi = face.roi
     return FaceState(
         id=face.face_id,
-        stamp_ns=stamp_ns,
+        stamp_ns=time_ns,
         confidence=face.confidence,
         roi=Roi(roi.x_offset, roi.y_offset, roi.width, roi.height),
         pose=_pose(face.pose),

@@ -8,7 +8,6 @@ import traceback
 from functools import partial
 
 from rclpy.lifecycle import LifecycleNode
-from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
@@ -25,6 +24,7 @@ from face_expr_ros.ros.node_runner import LOG_INTERVAL
 from face_expr_ros.ros.outputs import Outputs, check_output
 from face_expr_ros.ros.parameters import Parameters
 from face_expr_ros.ros.stamp_warnings import StampWarnings
+from face_expr_ros.ros.stamps import stamp_ns
 from face_expr_ros.serialization.camera_keeper import CameraKeeper, is_rectified
 from face_expr_ros.serialization.image_encodings import DecodeError
 
@@ -76,9 +76,9 @@ class FrameProcessor:
         started, arrival_ns = time.perf_counter(), time.monotonic_ns()
         image = self._decode(message)
         camera = self.cameras.camera(image.shape[1], image.shape[0])
-        stamp = Time.from_msg(message.header.stamp)
+        stamp = stamp_ns(message.header.stamp)
         depth = self.depth.latest(message.header.frame_id, camera.width, camera.height)
-        frame = Frame(image, stamp.nanoseconds, message.header.frame_id, camera, arrival_ns, depth)
+        frame = Frame(image, stamp, message.header.frame_id, camera, arrival_ns, depth)
         decoded = time.perf_counter()
         with self._lock:
             faces = self._pipeline(frame)
@@ -88,7 +88,7 @@ class FrameProcessor:
             self._outputs(frame, faces, message.header, self._parameters.config.output)
             self._last_output.update(message.header, time.monotonic())
         published = time.perf_counter()
-        age = (self._node.get_clock().now().nanoseconds - stamp.nanoseconds) / 1e9
+        age = (self._node.get_clock().now().nanoseconds - stamp) / 1e9
         with self._lock:
             stages = self._pipeline.stage_seconds
             self._pipeline.run_deferred_detection()
@@ -112,12 +112,12 @@ class FrameProcessor:
     def on_camera_info(self, message: CameraInfo) -> None:
         """Use a CameraInfo for the images from now on."""
         self.cameras.update(message)
-        self.loss.info_received(Time.from_msg(message.header.stamp).nanoseconds)
+        self.loss.info_received(stamp_ns(message.header.stamp))
 
     def on_image(self, message: Image | CompressedImage, dropped: bool) -> None:
         """Record the arrival of an image; ``dropped``: it replaced one that was still waiting."""
         self.health.image_received(time.monotonic(), dropped)
-        self.loss.image_received(Time.from_msg(message.header.stamp).nanoseconds)
+        self.loss.image_received(stamp_ns(message.header.stamp))
 
     def clear(self, silence: float = 0.0) -> None:
         """Remove all faces from the outputs if the last result is older than ``silence`` seconds."""

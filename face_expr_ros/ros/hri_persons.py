@@ -6,6 +6,7 @@ their ids and faces are read from ``/humans/persons``, and nothing is published 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -14,12 +15,13 @@ from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.subscription import Subscription
-from rclpy.time import Time
 from std_msgs.msg import Header, String
 
 from face_expr_ros.core.types import FaceState
+from face_expr_ros.perception.frame_clock import FrameClock
 from face_expr_ros.retargeting.engagement import LOOKING, Engagement
 from face_expr_ros.ros.hri_messages import HriTypes
+from face_expr_ros.ros.stamps import stamp_ns
 
 PERSONS = "/humans/persons"
 GAZING = "/humans/interactions/gazing"
@@ -59,12 +61,15 @@ class PersonPublisher:
         self._node, self._types = node, types
         self._engagement = partial(Engagement, engage_after, disengage_after)
         self._persons: dict[str, _Person] = {}
+        self._clock = FrameClock()  # stamps may be out of order or stand still
         self._gazing: Publisher[Any] = node.create_publisher(types.gaze, GAZING, 10)
         node.create_subscription(types.ids, f"{PERSONS}/tracked", self._on_tracked, 10)
 
     def __call__(self, faces: Mapping[str, FaceState], header: Header) -> None:
         """Publish the persons whose face, by its REP-155 id, is in the image of this header."""
-        t = Time.from_msg(header.stamp).nanoseconds * 1e-9
+        if not faces:  # the header of faces that are removed has the stamp of another clock
+            return
+        t = self._clock(stamp_ns(header.stamp), time.monotonic_ns()) * 1e-9
         for name, person in self._persons.items():
             face = faces.get(person.face_id)
             if face is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ament_index_python.packages import get_package_prefix
 from launch import LaunchContext
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, LogInfo
 from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.logging import get_logger
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
@@ -47,6 +49,7 @@ CAMERA = {
     "frame_id": ("", "optical frame of the camera; empty: as in the parameter files"),
 }
 
+_reported: set[str] = set()  # names that are almost those of arguments; an included launch file has them, too
 Arguments = Mapping[str, tuple[str | None, str]]
 
 
@@ -61,6 +64,8 @@ def declare(arguments: Arguments) -> list[DeclareLaunchArgument]:
 def checked(context: LaunchContext, arguments: Arguments) -> dict[str, Any]:
     """The values of the arguments; those with a default of true or false are converted to bool.
 
+    Names that are given and almost those of arguments are logged: launch ignores them without a message.
+
     Raises:
         LaunchError: a boolean argument has another value, or ``params_file`` is not valid.
     """
@@ -70,7 +75,15 @@ def checked(context: LaunchContext, arguments: Arguments) -> dict[str, Any]:
             values[name] = to_bool(name, values[name])
     if values.get("params_file"):
         check_params_file(Path(values["params_file"]), values.get("namespace", ""))
+    for name in context.launch_configurations.keys() - arguments.keys() - _reported:
+        _report_if_misspelt(name, arguments)
     return values
+
+
+def _report_if_misspelt(name: str, arguments: Arguments) -> None:
+    for nearest in get_close_matches(name, arguments, n=1, cutoff=0.85):  # ros_namespace is launch_ros's own
+        _reported.add(name)
+        get_logger("launch.user").warning(f"{name} is not an argument, did you mean {nearest}?")
 
 
 def to_bool(name: str, value: str) -> bool:
@@ -106,10 +119,11 @@ def package_node(
 ) -> Node:
     """A node of this package with its parameter file, the user's, and overrides that are not empty.
 
-    A node that fails ends the launch with an exit status other than 0, unless ``respawn`` is true.
+    ``use_sim_time`` overrides the user's file only where it is true. A node that fails ends the launch with an exit
+    status other than 0, unless ``respawn`` is true.
     """
     parameters: list[Any] = [str(CONFIG / f"{name}.yaml"), *filter(None, [arguments["params_file"]])]
-    parameters.append({"use_sim_time": arguments["use_sim_time"]})
+    parameters += [{"use_sim_time": True}] if arguments["use_sim_time"] else []
     parameters += [
         {key: ParameterValue(value, value_type=type(value))}
         for key, value in (overrides or {}).items()

@@ -12,7 +12,9 @@ _TEXTS = {
     "as if they came next. Check the driver's clock if there are many",
     StampKind.STANDING: "image stamps do not change: times of arrival are used instead. Let the driver stamp each "
     "image, or start the clock of the simulation",
-    StampKind.MISSING: "some image stamps are zero: their times of arrival are used instead",
+    StampKind.MISSING: "some image stamps are zero or negative: their times of arrival are used instead",
+    StampKind.AHEAD: "an image stamp is {jump:.3f} s after the one before, but the image arrived earlier than that: "
+    "its time of arrival is used instead, unless the next stamps follow it. Check the driver's clock",
     StampKind.RESTART: "image stamps jumped back by {jump:.3f} s: all tracks are reset",
 }
 

@@ -105,15 +105,24 @@ def test_the_pose_is_metric_only_with_a_valid_camera_info(client: PerceptionClie
     client.send_info(GOOD_INFO, metric=True)
 
 
+def without_valid_stamp(image: Image) -> Image:
+    """The image with a stamp before 1970, which rclpy.time.Time refuses."""
+    image.header.stamp.sec = -1
+    return image
+
+
 def test_constant_and_decreasing_stamps_are_handled(client: PerceptionClient) -> None:
-    later = client.ask(client.image(stamp=50_000_000_000))
-    again = client.ask(client.image(stamp=50_000_000_000))
-    slightly_back = client.ask(client.image(stamp=49_970_000_000))
+    client.ask(client.image(stamp=50_000_000_000))
+    later = client.ask(client.image(stamp=50_100_000_000))
+    again = client.ask(client.image(stamp=50_100_000_000))
+    slightly_back = client.ask(client.image(stamp=50_070_000_000))
     without = client.ask(client.image(stamp=0))
+    negative = client.ask(without_valid_stamp(client.image()))
     back = client.ask(client.image(stamp=10_000_000_000))
     after = client.ask(client.image(stamp=10_100_000_000))
-    assert all(len(answer.faces) == 1 for answer in (later, again, slightly_back, without, back, after))
-    assert {answer.faces[0].face_id for answer in (again, slightly_back, without)} == {later.faces[0].face_id}
+    assert all(len(answer.faces) == 1 for answer in (later, again, slightly_back, without, negative, back, after))
+    same = {answer.faces[0].face_id for answer in (again, slightly_back, without, negative)}
+    assert same == {later.faces[0].face_id}
     assert back.faces[0].face_id != later.faces[0].face_id, "ids are not reused"
     assert after.faces[0].face_id == back.faces[0].face_id
 

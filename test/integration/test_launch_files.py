@@ -67,6 +67,19 @@ def test_another_word_for_a_boolean_argument_is_refused() -> None:
         nodes("demo.launch.py", web="maybe")
 
 
+def test_a_misspelt_argument_is_reported(caplog: pytest.LogCaptureFixture) -> None:
+    started("demo.launch.py", sourc="device:0", ros_namespace="front", table="neck")
+    assert caplog.messages == ["sourc is not an argument, did you mean source?"]
+    started("perception.launch.py", sourc="device:0")
+    assert len(caplog.messages) == 1
+
+
+@pytest.mark.parametrize(("value", "expected"), [("true", True), ("false", None)])
+def test_simulated_time_of_the_users_parameter_file_is_kept(value: str, expected: bool | None) -> None:
+    made = nodes("head.launch.py", use_sim_time=value, perception="false", urdf="none")
+    assert parameter(made["head_control"], "use_sim_time") is expected
+
+
 def test_a_rate_that_is_not_a_number_is_refused() -> None:
     with pytest.raises(LaunchError, match="camera_rate: expected a number, got 'fast'"):
         nodes("demo.launch.py", camera_rate="fast")

@@ -27,7 +27,10 @@ def courses() -> dict[str, tuple[list[int], list[int], int]]:
         "three old images": ([0, 33, 66, 10, 20, 30, 99], [0, 33, 66, 74, 82, 90, 99], 0),
         "half a second back": ([0, 400, 800, 300, 333, 366, 399, 432], [0, 400, 800, 900, 1000, 1100, 399, 432], 1),
         "a second back": ([0, 500, 1000, 0, 500, 1000, 0], [0, 500, 1000, 0, 500, 1000, 0], 2),
-        "a gap": ([0, 33, 9000, 9033], [0, 33, 9000, 9033], 0),
+        "a jump of the clock": ([0, 33, 9000, 9033], [0, 33, 66, 9033], 0),
+        "two jumps of the clock": ([0, 33, 9000, 9033, 19000, 19033], [0, 33, 66, 9033, 9066, 19033], 0),
+        "one image far ahead": ([0, 33, 9000, 99, 132], [0, 33, 66, 99, 132], 0),
+        "often far ahead": ([0, 33, 9000, 99, 9000, 165], [0, 33, 66, 99, 132, 165], 0),
     }  # fmt: skip
 
 
@@ -89,6 +92,26 @@ def test_valid_stamps_after_zeros_continue_the_stream() -> None:
     clock = FrameClock()
     times = [clock(stamp, 33 * n * MS) for n, stamp in enumerate([0, 0, 0, START, START + 33 * MS, START + 66 * MS])]
     assert times == [33 * n * MS for n in range(6)]
+
+
+def test_a_gap_in_the_images_is_one_in_the_times() -> None:
+    clock = FrameClock()
+    times = [clock(START + stamp * MS, stamp * MS) for stamp in (0, 33, 9000, 9033)]
+    assert [(time - START) // MS for time in times] == [0, 33, 9000, 9033]
+
+
+def test_a_stop_of_the_process_is_a_gap_in_the_times() -> None:
+    """The image at 66 ms has waited for five seconds, the next one is current again."""
+    clock = FrameClock()
+    pairs = ((0, 3), (33, 36), (66, 5066), (5066, 5069), (5099, 5102))
+    times = [clock(START + stamp * MS, arrival * MS) for stamp, arrival in pairs]
+    assert [(time - START) // MS for time in times] == [0, 33, 66, 5066, 5099]
+
+
+def test_negative_stamps_are_as_zeros() -> None:
+    clock = FrameClock()
+    stamps = [START, START + 33 * MS, -5_000 * MS, START + 99 * MS]
+    assert [clock(stamp, 33 * n * MS) - START for n, stamp in enumerate(stamps)] == [33 * n * MS for n in range(4)]
 
 
 def test_a_simulation_that_starts_at_zero_keeps_its_stamps() -> None:

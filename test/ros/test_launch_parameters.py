@@ -62,6 +62,31 @@ def test_files_that_do_not_apply_are_refused(tmp_path: Path, text: str, namespac
         check(tmp_path, text, namespace)
 
 
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ("{image_rotation: '90'}", "image_rotation of perception: expected an integer, got '90', a string, which"),
+        ("{landmarks: {max_faces: 8.0}}", "landmarks.max_faces of perception: expected an integer, got 8.0, a number"),
+        ("{landmarks.max_faces: '8'}", "landmarks.max_faces of perception: expected an integer"),
+        ("{use_depth: 'false'}", "use_depth of perception: expected true or false, got 'false', a string"),
+        ("{output: {tf: 0}}", "output.tf of perception: expected true or false, got 0, an integer"),
+        (
+            "{input_timeout: '3.0'}",
+            r"input_timeout of (perception|head_control): expected a number, got '3.0', a string",
+        ),
+    ],
+)
+@pytest.mark.parametrize("key", ["perception", "/**/perception", "/**"])
+def test_values_that_rcl_would_ignore_are_refused(tmp_path: Path, key: str, values: str, message: str) -> None:
+    with pytest.raises(LaunchError, match=message):
+        check(tmp_path, f"{key}: {{ros__parameters: {values}}}")
+
+
+def test_values_of_other_types_are_left_to_the_node(tmp_path: Path) -> None:
+    values = "{input_timeout: 3, tracker: {max_distance: 1e0}, use_depth: no, autostart: y, id_prefix: 7, mine: [1, 2]}"
+    check(tmp_path, f"/**/perception: {{ros__parameters: {values}}}")
+
+
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LaunchError, match=r"params_file .*/none\.yaml: No such file or directory"):
         check_params_file(tmp_path / "none.yaml", "")

@@ -8,13 +8,13 @@ from face_expr_ros.ros.stamp_warnings import StampWarnings
 MS = 1_000_000
 
 
-def warnings(stamps: list[int]) -> tuple[list[str], list[str]]:
-    """The texts for a course of stamps in ms: those reported once, and those of restarts."""
+def warnings(stamps: list[int], interval: int | None = None) -> tuple[list[str], list[str]]:
+    """The texts for stamps of images that arrive at an interval, in ms: those reported once, and those of restarts."""
     once: list[str] = []
     restarts: list[str] = []
     clock, check = FrameClock(), StampWarnings(once.append, restarts.append)
-    for stamp in stamps:
-        clock(stamp * MS)
+    for number, stamp in enumerate(stamps):
+        clock(stamp * MS, None if interval is None else number * interval * MS)
         check(clock)
     return once, restarts
 
@@ -29,9 +29,16 @@ def test_each_kind_of_irregular_stamp_is_reported_once() -> None:
     assert [text.split(":")[0] for text in once] == [
         "image stamps are out of order",
         "image stamps do not change",
-        "some image stamps are zero",
+        "some image stamps are zero or negative",
     ]
     assert "one is 0.002 s before the latest" in once[0]
+    assert not restarts
+
+
+def test_stamps_that_are_far_ahead_are_reported_once() -> None:
+    once, restarts = warnings([1, 34, 3_600_067, 100, 133, 3_600_166, 199], interval=33)
+    assert len(once) == 1
+    assert once[0].startswith("an image stamp is 3600.033 s after the one before")
     assert not restarts
 
 
