@@ -1,29 +1,19 @@
-"""Shared fixtures: a ROS graph of its own for each run, nodes in this process and nodes as processes."""
+"""Options and shared fixtures; those of a ROS graph are in support/ros_graph.py."""
 
 from __future__ import annotations
 
 import os
 import random
-import signal
-import subprocess
-import sys
-import tempfile
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import rclpy
 from hypothesis import settings
 from numpy.typing import NDArray
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
 from support.paths import ROOT
 
-from face_expr_ros.benchmarks.soak.message_rules import violations
 from face_expr_ros.core.geometry import pinhole_camera, rotation_from_euler
 from face_expr_ros.core.types import FloatArray, Pose
 from face_expr_ros.models.bundle import open_face_model
@@ -41,11 +31,10 @@ pytest_plugins = [
     "support.launch_stand_ins",
     "support.page_fixtures",
     "support.timed_runs",
+    "support.ros_graph" if find_spec("rclpy") else "support.without_ros",
 ]
 EXAMPLES_PER_TURN = 500  # of each test with --minutes, unless --examples is given
 RELEASED = ROOT.parent / "shared/models/3ddfa_v2"  # the files of 3DDFA_V2, on machines that have them
-PATIENCE = 60.0  # timeout of waits, seconds, with margin for a loaded machine
-ASK_AGAIN = 5.0  # seconds without a response after which a service is called again
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -78,133 +67,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(folder)
 
 
-class Graph:
-    """A node of the test with its own executor and the messages that it has received."""
-
-    def __init__(self, name: str) -> None:
-        self.node = Node(name)
-        self._executor = SingleThreadedExecutor()
-        self._executor.add_node(self.node)
-        self._clients: dict[str, Any] = {}
-        self.violations: Counter[str] = Counter()
-
-    def listen(self, kind: type[Any], topic: str, qos: Any = 10) -> list[Any]:
-        """Subscribe to a topic; the returned list is filled with its messages in order of arrival.
-
-        Messages that violate `message_rules` are counted; the fixture fails if there are any.
-        """
-        received: list[Any] = []
-
-        def receive(message: Any) -> None:
-            received.append(message)
-            self.violations.update(f"{topic}: {sentence}" for sentence in violations(message))
-
-        self.node.create_subscription(kind, topic, receive, qos)
-        return received
-
-    def until(self, done: Callable[[], Any], what: str, each: Callable[[], Any] | None = None) -> None:
-        """Spin until ``done``; ``each`` is called before each spin, for example to publish again."""
-        deadline = time.monotonic() + PATIENCE
-        while not done():
-            assert time.monotonic() < deadline, f"waited {PATIENCE:g} s for {what}"
-            if each is not None:
-                each()
-            self._executor.spin_once(timeout_sec=0.05)
-
-    def call(self, kind: type[Any], name: str, request: Any = None) -> Any:
-        """The response of a service.
-
-        The call is repeated without a response: a service that has not yet discovered the reader of its responses sends
-        them nowhere. The request may therefore be executed twice.
-        """
-        if name not in self._clients:
-            self._clients[name] = self.node.create_client(kind, name)
-        client = self._clients[name]
-        self.until(client.service_is_ready, f"the service {name}")
-        answers: list[Any] = []
-        begun = time.monotonic()
-
-        def ask() -> None:
-            if time.monotonic() >= begun + len(answers) * ASK_AGAIN:
-                answers.append(client.call_async(request or kind.Request()))
-
-        self.until(lambda: any(answer.done() for answer in answers), f"an answer of {name}", each=ask)
-        return next(answer for answer in answers if answer.done()).result()
-
-    def close(self) -> None:
-        self._executor.shutdown()
-        self.node.destroy_node()
-
-
-class Process:
-    """One of the package's nodes in a process of its own; ``environment`` extends that of this process."""
-
-    def __init__(self, name: str, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
-        # A regular file: a full pipe without a reader would block the node.
-        self._log = tempfile.TemporaryFile(mode="a+", errors="replace")  # noqa: SIM115  closed by stop()
-        command = [sys.executable, "-m", f"face_expr_ros.nodes.{name}", "--ros-args", *arguments]
-        own = {**os.environ, **(environment or {})}
-        self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log, env=own)
-
-    def wait(self) -> int:
-        """Wait until the process exits; return its exit status."""
-        return self._process.wait(PATIENCE)
-
-    def stop(self, how: signal.Signals = signal.SIGINT) -> int:
-        """Send a signal, wait until the process exits and return its exit status."""
-        if self._process.poll() is None:
-            self._process.send_signal(how)
-        return self.wait()
-
-    @property
-    def running(self) -> bool:
-        return self._process.poll() is None
-
-    @property
-    def output(self) -> str:
-        """Output of the process so far."""
-        self._log.seek(0)
-        return self._log.read()
-
-    def close(self) -> None:
-        if self.running:
-            self._process.kill()
-            self._process.wait()
-        self._log.close()
-
-
-@pytest.fixture(scope="session")
-def ros() -> Iterator[None]:
-    """Initialize rclpy."""
-    rclpy.init(args=[])
-    yield
-    rclpy.try_shutdown()
-
-
-@pytest.fixture(scope="module")
-def graph(ros: None) -> Iterator[Graph]:
-    """A node of the test, one for all tests of a file."""
-    result = Graph("test")
-    yield result
-    result.close()
-    assert not result.violations
-
-
-@pytest.fixture
-def make_node(ros: None) -> Iterator[Callable[..., Node]]:
-    """A function that creates plain nodes with command-line arguments, as a launch file does."""
-    nodes: list[Node] = []
-
-    def make(*arguments: str, name: str = "perception") -> Node:
-        cli_args = ["--ros-args", *arguments]
-        nodes.append(Node(name, cli_args=cli_args, automatically_declare_parameters_from_overrides=True))
-        return nodes[-1]
-
-    yield make
-    for node in nodes:
-        node.destroy_node()
-
-
 @pytest.fixture(scope="session")
 def portrait() -> NDArray[np.uint8]:
     """(480, 640, 3) uint8 BGR: one rendered frontal face."""
@@ -227,20 +89,6 @@ def tddfa_bundle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FACE_EXPR_HOME", str(tmp_path_factory.mktemp("home")))
         yield Path(fetch_models("3ddfa_v2", RELEASED)["folder"])
-
-
-@pytest.fixture(scope="module")
-def start() -> Iterator[Callable[..., Process]]:
-    """A function that starts nodes as processes, which are stopped at the end of the test file."""
-    processes: list[Process] = []
-
-    def make(name: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Process:
-        processes.append(Process(name, *arguments, environment=environment))
-        return processes[-1]
-
-    yield make
-    for process in processes:
-        process.close()
 
 
 @pytest.fixture(scope="session")
