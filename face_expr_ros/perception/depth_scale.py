@@ -58,7 +58,7 @@ class DepthScale:
     def __init__(self, model: MorphableModel) -> None:
         vertices, self._normals = _face_points(model)
         self._mean = model.mean[vertices].astype(np.float64)
-        bases = np.concatenate([model.identity[:, vertices], model.expression[:, vertices]])
+        bases = model.bases[:, vertices]
         self._basis = bases.reshape(len(bases), -1).astype(np.float32)
         self.reset()
 
