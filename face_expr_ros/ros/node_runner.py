@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -13,7 +14,9 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from face_expr_ros.core.face_model import BundleError
+from face_expr_ros.core.resources import resource_path
 from face_expr_ros.core.settings import ConfigError
+from face_expr_ros.ros.fastdds_shared_memory import use_small_segment
 from face_expr_ros.ros.malloc_tuning import keep_freed_memory
 from face_expr_ros.sources import SourceError
 
@@ -47,16 +50,26 @@ def run_node(
     create: Callable[[], Node | Sequence[Node]],
     name: str,
     create_executor: Callable[[], Executor] = SingleThreadedExecutor,
+    publishes_camera: bool = False,
 ) -> int:
     """Spin the nodes returned by ``create`` until SIGINT, SIGTERM or :class:`Finished`.
 
     rclpy's own signal handlers shut the context down while other threads may still publish. Here the nodes are
     destroyed first, while the context is valid.
 
+    Args:
+        create: creates the nodes, after rclpy is initialized.
+        name: of the executable, for messages.
+        create_executor: creates what runs their callbacks.
+        publishes_camera: the nodes publish camera images, which need the larger shared memory of config/fastdds.xml.
+
     Returns:
         The exit status: 0 after a clean shutdown, 2 if the configuration or the input is invalid.
     """
     keep_freed_memory()
+    if not publishes_camera:
+        profiles = (resource_path(f"config/{name}.xml") for name in ("fastdds", "fastdds_small"))
+        use_small_segment(os.environ, *profiles)
     for number in SIGNALS:
         signal.signal(number, _interrupt_once)
     nodes: Sequence[Node] = ()
