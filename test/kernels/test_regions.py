@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from face_expr_ros.core.types import FloatArray
-from face_expr_ros.kernels.regions import cut_region
+from face_expr_ros.kernels.regions import cut_region, warp_affine
 
 opencv_4 = pytest.mark.skipif(cv2.__version__ >= "5", reason="OpenCV 5 interpolates with other weights")
 
@@ -46,6 +46,59 @@ def test_rotated_regions_equal_opencv_inside_and_at_the_edge(degrees: int) -> No
         turn = cv2.getRotationMatrix2D((96.0, 96.0), degrees, scale)
         turn[:, 2] += np.array(middle) - 96.0
         np.testing.assert_array_equal(cut_region(image, turn, 192), reference(image, turn, 192))
+
+
+def warped(image: NDArray[np.uint8], transform: FloatArray, size: tuple[int, int], *, black: bool) -> NDArray[np.uint8]:
+    border = cv2.BORDER_CONSTANT if black else cv2.BORDER_REPLICATE
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(image, transform, size, flags=flags, borderMode=border)[:, :, ::-1], np.uint8)
+
+
+@opencv_4
+@pytest.mark.parametrize("black", [False, True])
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (9, 2), (128, 128), (333, 70)])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (2, 3), (240, 320)])
+@pytest.mark.parametrize("seed", range(4))
+def test_warps_equal_opencv_to_the_bit(shape: tuple[int, int], size: tuple[int, int], black: bool, seed: int) -> None:
+    transform, image = transform_at(np.random.default_rng(seed), max(shape)), noise(*shape)
+    np.testing.assert_array_equal(
+        warp_affine(image, transform, size, black=black), warped(image, transform, size, black=black)
+    )
+
+
+@opencv_4
+@pytest.mark.parametrize("shape", [(480, 640), (1080, 1920), (640, 480), (90, 128), (100, 100), (3, 900)])
+@pytest.mark.parametrize("side", [128, 192])
+def test_a_letterbox_equals_opencv_to_the_bit(shape: tuple[int, int], side: int) -> None:
+    image, (height, width) = noise(*shape), shape
+    scale = max(shape) / side
+    transform = np.array([[scale, 0, (width - max(shape)) / 2], [0, scale, (height - max(shape)) / 2]])
+    expected = warped(image, transform, (side, side), black=True)
+    np.testing.assert_array_equal(warp_affine(image, transform, (side, side), black=True), expected)
+
+
+@pytest.mark.parametrize("black", [False, True])
+def test_a_smooth_image_is_warped_as_by_any_opencv(black: bool) -> None:
+    rows, columns = np.mgrid[:240, :320]
+    image = np.stack([rows, columns * 0.7, 127 + 60 * np.sin(rows / 9) * np.cos(columns / 7)], -1).astype(np.uint8)
+    for seed in range(8):
+        transform = transform_at(np.random.default_rng(seed), 320)
+        given, expected = (warp(image, transform, (96, 64), black=black).astype(int) for warp in (warp_affine, warped))
+        difference = np.abs(given - expected)
+        assert np.percentile(difference, 99) <= 3
+        assert difference.mean() < 0.5
+
+
+def test_a_warp_reverses_the_channels_and_keeps_the_pixels() -> None:
+    image = noise(20, 30)
+    np.testing.assert_array_equal(warp_affine(image, np.eye(2, 3), (30, 20)), image[:, :, ::-1])
+    np.testing.assert_array_equal(warp_affine(image, np.eye(2, 3), (40, 20), black=True)[:, 30:], 0)
+
+
+@pytest.mark.parametrize("size", [(0, 4), (4, 0), (-1, 4)])
+def test_a_warp_without_pixels_is_rejected(size: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="size: expected at least one pixel"):
+        warp_affine(noise(4, 4), np.eye(2, 3), size)
 
 
 def test_a_view_of_an_image_gives_the_region_of_its_copy() -> None:
