@@ -101,12 +101,25 @@ class MorphableModel:
 
         given = (("shape", shape, len(self.identity)), ("expression", expression, len(self.expression)))
         coefficients = np.concatenate([_checked_coefficients(*one) for one in given])
-        return reconstruct(self.mean.ravel(), self._basis, coefficients).reshape(-1, 3)
+        basis = self.bases.reshape(-1, self.mean.size)
+        return reconstruct(self.mean.ravel(), basis, coefficients).reshape(-1, 3)
 
     @cached_property
-    def _basis(self) -> FloatArray:
-        """(I + E, 3 V): both bases in one array, so that a face is a single sum."""
-        return np.concatenate([self.identity, self.expression]).reshape(-1, self.mean.size)
+    def bases(self) -> FloatArray:
+        """(I + E, V, 3): identity, then expression, so that a face is a single sum.
+
+        Not a copy if both are parts of one array, as in a model that was read from a file: the bases are most of a
+        model's memory.
+        """
+        parts, whole = (self.identity, self.expression), self.identity.base
+        size = self.identity.nbytes
+        is_joined = (
+            whole is not None
+            and whole is self.expression.base
+            and whole.nbytes == size + self.expression.nbytes
+            and [part.ctypes.data - whole.ctypes.data for part in parts] == [0, size]
+        )
+        return whole if is_joined and whole is not None else np.concatenate(parts)
 
     def points(self, vertices: NDArray[Any], triangle: NDArray[Any], barycentric: NDArray[Any]) -> NDArray[Any]:
         """The (..., n, 3) points at barycentric (n, 3) coordinates of triangle (n,), for vertices (..., V, 3)."""
@@ -161,13 +174,13 @@ def load_face_model(path: Path) -> MorphableModel:
         raise BundleError(f"the face model {str(path)!r} cannot be read: {error.strerror}") from error
     arrays = _NO_IBUG | read_arrays(data, path)  # a bundle that was fetched earlier may lack them
     _check_arrays(arrays, path)
-    steps = {name: np.float32(arrays[f"{name}_step"]) for name in ("identity", "expression")}
+    identity, expression = _read_bases(arrays)
     return MorphableModel(
         name=str(arrays["name"]),
         sha256=hashlib.sha256(data).hexdigest(),
         mean=arrays["mean"].astype(np.float32),
-        identity=(arrays["identity"] * steps["identity"]).astype(np.float32, copy=False),
-        expression=(arrays["expression"] * steps["expression"]).astype(np.float32, copy=False),
+        identity=identity,
+        expression=expression,
         expression_names=tuple(str(name) for name in arrays["expression_names"]),
         triangles=arrays["triangles"].astype(np.int32),
         uv=arrays["uv"].astype(np.float32),
@@ -183,6 +196,15 @@ def load_face_model(path: Path) -> MorphableModel:
         ibug_barycentric=arrays["ibug_barycentric"].astype(np.float32),
         ibug_slide=arrays["ibug_slide"].astype(np.float32),
     )
+
+
+def _read_bases(arrays: dict[str, NDArray[Any]]) -> tuple[FloatArray, FloatArray]:
+    """The bases identity (I, V, 3) and expression (E, V, 3) of a file, as parts of one array, see `bases`."""
+    count = len(arrays["identity"])
+    both = np.empty((count + len(arrays["expression"]), *arrays["mean"].shape), np.float32)
+    for name, part in (("identity", both[:count]), ("expression", both[count:])):
+        part[:] = arrays[name] * np.float32(arrays[f"{name}_step"])
+    return both[:count], both[count:]
 
 
 def read_arrays(data: bytes, path: Path) -> dict[str, NDArray[Any]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +39,11 @@ def drawn_model(model: MorphableModel, detail: str) -> MorphableModel:
         return _facemesh(model)
     triangles = model.decimated_triangles if detail == "decimated" else model.visible_triangles
     return model if triangles is model.triangles else _part(model, triangles)
+
+
+def drawn_vertices(model: MorphableModel) -> NDArray[np.intp]:
+    """The indices, in a model, of the vertices of its `drawn_model` with the detail "full", in their order."""
+    return np.unique(model.visible_triangles).astype(np.intp)
 
 
 def check_mesh_detail(model: MorphableModel, detail: str) -> None:
@@ -101,10 +105,12 @@ def _part(model: MorphableModel, triangles: Integers) -> MorphableModel:
 
 def _of_points(model: MorphableModel, points: Callable[[Floats], Floats], triangles: Integers) -> MorphableModel:
     """A model of linear combinations of the vertices (..., V, 3), without parts, texture coordinates and landmarks."""
-    bases = {name: np.ascontiguousarray(points(getattr(model, name))) for name in ("mean", "identity", "expression")}
+    bases = np.ascontiguousarray(points(model.bases), dtype=np.float32)  # one array, see MorphableModel.bases
     return replace(
         model,
-        **cast(dict[str, Any], {name: array.astype(np.float32) for name, array in bases.items()}),
+        mean=np.ascontiguousarray(points(model.mean), dtype=np.float32),
+        identity=bases[: len(model.identity)],
+        expression=bases[len(model.identity) :],
         triangles=triangles.astype(np.int32),
         uv=np.zeros((0, 2), np.float32),
         uv_triangles=np.zeros((0, 3), np.int32),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from face_expr_ros.core.config import OutputConfig
 from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.types import Face, FloatArray, Frame
-from face_expr_ros.drawing.mesh_detail import drawn_model
+from face_expr_ros.drawing.mesh_detail import drawn_model, drawn_vertices
 from face_expr_ros.drawing.vertex_colors import colors_from_image, lit, vertex_colors
 from face_expr_ros.kernels.surface import vertex_normals
 
@@ -71,23 +71,29 @@ class MeshBuilder:
 
     def _surface(self, detail: str) -> _Surface:
         if detail not in self._surfaces:
-            self._surfaces[detail] = _Surface(drawn_model(self._model, detail))
+            self._surfaces[detail] = _Surface(self._model, detail)
         return self._surfaces[detail]
 
 
 class _Surface:
     """A model in one level of detail."""
 
-    def __init__(self, model: MorphableModel) -> None:
-        self._model = model
-        self._colors = vertex_colors(model)
-        self.triangles = model.triangles.ravel().astype(np.intp)
-        sides = np.sort(model.triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
+    def __init__(self, model: MorphableModel, detail: str) -> None:
+        drawn = drawn_model(model, detail)
+        # Nearly all vertices are as fast to compute from the whole model, whose bases need not be copied.
+        self._used = drawn_vertices(model) if detail == "full" and drawn is not model else None
+        self._model = drawn if self._used is None else model
+        self._colors = vertex_colors(drawn)
+        self._faces = drawn.triangles
+        self.triangles = drawn.triangles.ravel().astype(np.intp)
+        sides = np.sort(drawn.triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
         self.edges = np.unique(sides, axis=0).ravel().astype(np.intp)
 
     def build(self, face: Face, frame: Frame, config: OutputConfig) -> ColoredMesh:
         vertices = self._model.vertices(face.fit.shape, face.fit.expression)
-        normals = vertex_normals(vertices, self._model.triangles)
+        if self._used is not None:
+            vertices = vertices.take(self._used, axis=0)
+        normals = vertex_normals(vertices, self._faces)
         colors = np.full((len(vertices), 4), config.mesh_opacity, dtype=np.float32)
         colors[:, :3] = lit(self._colors, normals, face.fit.pose)
         if config.mesh_style == "textured":

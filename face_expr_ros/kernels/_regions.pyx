@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""The inner loop that cuts a region out of a color image; regions.py holds the checked public function.
+"""The inner loop that cuts a region out of a color image; regions.py holds the checked public functions.
 
 The arithmetic is that of cv2.warpAffine for 8 bits: positions in 1/1024 of a pixel, rounded to 1/32, and integer
 weights. The results are therefore bit-identical on every machine.
@@ -20,6 +20,7 @@ cdef extern from *:
     typedef struct {
         const unsigned char *pixels; /* BGR */
         int64_t height, width, stride;
+        int black; /* outside; else the nearest pixel */
     } Image;
 
     /* In 1/1024 of a pixel; clamped far outside the image, so that sums do not overflow. */
@@ -36,15 +37,27 @@ cdef extern from *:
         return value < 0 ? 0 : value > last ? last : value;
     }
 
-    /* out[3]: RGB at a position, in 1/1024 of a pixel; outside the image, the nearest pixel. */
+    /* A row of the image for `anywhere`: the nearest one, or NULL where it is outside and black. */
+    static inline const unsigned char *row_at(const Image *image, int64_t y) {
+        if (image->black && (y < 0 || y >= image->height)) return 0;
+        return image->pixels + between(y, image->height - 1) * image->stride;
+    }
+
+    static inline int value_at(const Image *image, const unsigned char *row, int64_t x, int channel) {
+        if (!row || (image->black && (x < 0 || x >= image->width))) return 0;
+        return row[3 * between(x, image->width - 1) + channel];
+    }
+
+    /* out[3]: RGB at a position, in 1/1024 of a pixel, inside or outside the image. */
     static void anywhere(const Image *image, int64_t x, int64_t y, unsigned char *out) {
-        const int64_t left = between(x >> 10, image->width - 1), right = between((x >> 10) + 1, image->width - 1);
-        const unsigned char *above = image->pixels + between(y >> 10, image->height - 1) * image->stride;
-        const unsigned char *below = image->pixels + between((y >> 10) + 1, image->height - 1) * image->stride;
+        const int64_t left = x >> 10;
+        const unsigned char *above = row_at(image, y >> 10), *below = row_at(image, (y >> 10) + 1);
         const int across = (int)(x >> 5 & 31), down = (int)(y >> 5 & 31);
         for (int channel = 0; channel < 3; channel++) {
-            const int upper = above[3 * left + channel] * (32 - across) + above[3 * right + channel] * across;
-            const int lower = below[3 * left + channel] * (32 - across) + below[3 * right + channel] * across;
+            const int upper = value_at(image, above, left, channel) * (32 - across)
+                              + value_at(image, above, left + 1, channel) * across;
+            const int lower = value_at(image, below, left, channel) * (32 - across)
+                              + value_at(image, below, left + 1, channel) * across;
             out[2 - channel] = (unsigned char)((upper * (32 - down) + lower * down + 512) >> 10);
         }
     }
@@ -161,31 +174,57 @@ cdef extern from *:
         narrow_shares(row, count, out);
     }
 
+    /* The offsets of the pixels of a row, from its start. */
+    typedef struct {
+        int64_t *x, *y;
+        int32_t *short_x, *short_y; /* overflow: outside the image */
+        int count;
+    } Offsets;
+
+    /* room[3 count] */
+    static Offsets offsets_of(const double *transform, int count, int64_t *room) {
+        Offsets across = {room, room + count, (int32_t *)(room + 2 * count), 0, count};
+        across.short_y = across.short_x + count;
+        for (int i = 0; i < count; i++) {
+            across.x[i] = fixed(transform[0] * i);
+            across.y[i] = fixed(transform[3] * i);
+            across.short_x[i] = (int32_t)across.x[i], across.short_y[i] = (int32_t)across.y[i];
+        }
+        return across;
+    }
+
+    /* bytes[3 count]: a row of the region, RGB. */
+    static void cut_row(const Image *image, const double *transform, const Offsets *across, int row,
+                        unsigned char *bytes) {
+        int64_t start[2], coming[2];
+        int first = 0, last = across->count; /* the pixels inside are contiguous */
+        begin(transform, row, start);
+        begin(transform, row + AHEAD, coming);
+        while (first < last && !is_inside(image, start[0] + across->x[first], start[1] + across->y[first])) first++;
+        while (last > first && !is_inside(image, start[0] + across->x[last - 1], start[1] + across->y[last - 1]))
+            last--;
+        const int done = many(image, across->short_x + first, across->short_y + first, start, coming, last - first,
+                              bytes + 3 * first);
+        for (int i = 0; i < across->count; i++)
+            if (i < first || i >= first + done)
+                anywhere(image, start[0] + across->x[i], start[1] + across->y[i], bytes + 3 * i);
+    }
+
     /* out[side, side, 3] RGB in 0..1; room[4 side]: scratch for the offsets in a row, and for its bytes. */
     static void cut(const Image *image, const double *transform, int side, int64_t *room, float *out) {
         unsigned char *bytes = (unsigned char *)(room + 3 * side);
-        int64_t *across_x = room, *across_y = room + side;
-        int32_t *short_x = (int32_t *)(room + 2 * side), *short_y = short_x + side; /* overflow: outside */
-        for (int i = 0; i < side; i++) {
-            across_x[i] = fixed(transform[0] * i);
-            across_y[i] = fixed(transform[3] * i);
-            short_x[i] = (int32_t)across_x[i], short_y[i] = (int32_t)across_y[i];
-        }
+        const Offsets across = offsets_of(transform, side, room);
         for (int row = 0; row < side; row++, out += 3 * side) {
-            int64_t start[2], coming[2];
-            int first = 0, last = side; /* the pixels inside are contiguous */
-            begin(transform, row, start);
-            begin(transform, row + AHEAD, coming);
-            while (first < last && !is_inside(image, start[0] + across_x[first], start[1] + across_y[first])) first++;
-            while (last > first && !is_inside(image, start[0] + across_x[last - 1], start[1] + across_y[last - 1]))
-                last--;
-            const int done = many(image, short_x + first, short_y + first, start, coming, last - first,
-                                  bytes + 3 * first);
-            for (int i = 0; i < side; i++)
-                if (i < first || i >= first + done)
-                    anywhere(image, start[0] + across_x[i], start[1] + across_y[i], bytes + 3 * i);
+            cut_row(image, transform, &across, row, bytes);
             shares(bytes, 3 * side, out);
         }
+    }
+
+    /* out[height, width, 3] RGB; room[3 width] */
+    static void warp(const Image *image, const double *transform, int height, int width, int64_t *room,
+                     unsigned char *out) {
+        const Offsets across = offsets_of(transform, width, room);
+        for (int row = 0; row < height; row++) cut_row(image, transform, &across, row, out + 3 * (int64_t)width * row);
     }
     """
     ctypedef long long int64_t
@@ -194,8 +233,11 @@ cdef extern from *:
         int64_t height
         int64_t width
         int64_t stride
+        int black
     void _cut "cut"(const Image *image, const double *transform, int side, int64_t *room,
                     float *out) noexcept nogil
+    void _warp "warp"(const Image *image, const double *transform, int height, int width, int64_t *room,
+                      unsigned char *out) noexcept nogil
 
 
 def cut(const unsigned char[:, :, :] image, const double[:, ::1] transform, float[:, :, ::1] out,
@@ -203,9 +245,19 @@ def cut(const unsigned char[:, :, :] image, const double[:, ::1] transform, floa
     """out (side, side, 3) RGB in 0..1; room (4, side)."""
     cdef Image given
     given.pixels, given.stride = &image[0, 0, 0], image.strides[0]
-    given.height, given.width = image.shape[0], image.shape[1]
+    given.height, given.width, given.black = image.shape[0], image.shape[1], False
     with nogil:
         _cut(&given, &transform[0, 0], <int>out.shape[0], &room[0, 0], &out[0, 0, 0])
+
+
+def warp(const unsigned char[:, :, :] image, const double[:, ::1] transform, bint black, unsigned char[:, :, ::1] out,
+         int64_t[:, ::1] room):
+    """out (height, width, 3) RGB; room (3, width)."""
+    cdef Image given
+    given.pixels, given.stride = &image[0, 0, 0], image.strides[0]
+    given.height, given.width, given.black = image.shape[0], image.shape[1], black
+    with nogil:
+        _warp(&given, &transform[0, 0], <int>out.shape[0], <int>out.shape[1], &room[0, 0], &out[0, 0, 0])
 
 
 def move(const float[:, :] points, const double[:, ::1] axes, float[:, ::1] out):

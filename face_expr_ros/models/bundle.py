@@ -24,6 +24,7 @@ FloatArray = NDArray[np.float64]
 MANIFEST = "weights/manifest.yaml"
 RECORD = "installed.json"
 _RESTORE = "restore it from the repository or rebuild it"
+_BLOCK = 1 << 18  # bytes
 PARAMETERS = 12  # of the weak perspective, before the coefficients
 
 
@@ -289,4 +290,8 @@ def write_hash(path: Path) -> None:
 
 def sha256_of(path: Path) -> str:
     """The sha256 of a file, hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):  # a network at once would be the largest block of memory while loading
+            digest.update(block)
+    return digest.hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from face_expr_ros.core.face_model import BundleError
+from face_expr_ros.core.mapped_files import drop_mapped_pages
 from face_expr_ros.core.native_output import native_output_hidden
 from face_expr_ros.models.network_runs import report_run
 
@@ -136,6 +138,7 @@ def _open(path: Path, threads: int, *, ready: bool = True) -> Interpreter:
             interpreter = Interpreter(str(path), num_threads=threads)
             if ready:
                 interpreter.allocate_tensors()
+                drop_mapped_pages(path)  # XNNPACK has copied nearly all weights
     except (OSError, RuntimeError, ValueError) as error:
         raise BundleError(f"the network {str(path)!r} cannot be opened: {error}; restore the file") from error
     return interpreter
@@ -146,8 +149,8 @@ def _description(path: Path) -> dict[str, Any]:
 
     Read without `ai_edge_litert.schema_py_generated`, whose import takes longer than loading the network.
     """
-    content = path.read_bytes()
-    root = flatbuffers.encode.Get(flatbuffers.packer.uoffset, content, 0)
-    table = flatbuffers.table.Table(content, root)
-    offset = table.Offset(4 + 2 * 3)  # the fourth field of the schema's Model
-    return dict(json.loads(table.String(offset + root))) if offset else {}
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        root = flatbuffers.encode.Get(flatbuffers.packer.uoffset, content, 0)
+        table = flatbuffers.table.Table(content, root)
+        offset = table.Offset(4 + 2 * 3)  # the fourth field of the schema's Model
+        return dict(json.loads(table.String(offset + root))) if offset else {}

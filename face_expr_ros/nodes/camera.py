@@ -98,7 +98,7 @@ class CameraNode(Node):
 
 def main() -> int:
     """The executable ``camera``."""
-    return run_node(CameraNode, "camera")
+    return run_node(CameraNode, "camera", publishes_camera=True)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ from face_expr_ros.ros.tracking_services import TrackingServices
 
 SENSOR_DATA = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 LIVE_PARAMETERS = ("output.", "input_timeout")
-TIMEOUT_CHECK = 0.1  # seconds between two checks of input_timeout
+CHECK_PERIOD = 0.1  # seconds between two checks of input_timeout, and of subscribers of the face model
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
@@ -60,7 +60,9 @@ class PerceptionNode(LifecycleNode):
         DiagnosticsPublisher(self, self._status)
         accept_repeated_transitions(self)
         TrackingServices(self, self._active_processor)
-        self.create_timer(TIMEOUT_CHECK, self._check_timeout, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self.create_timer(
+            CHECK_PERIOD, self._check_input_and_subscribers, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the models and create the publishers."""
@@ -159,11 +161,12 @@ class PerceptionNode(LifecycleNode):
     def _active_processor(self) -> FrameProcessor | None:
         return self._processor if self._inputs else None
 
-    def _check_timeout(self) -> None:
-        """Remove all faces when no image has been processed for ``input_timeout``."""
+    def _check_input_and_subscribers(self) -> None:
+        """Remove all faces when no image has been processed for ``input_timeout``; publish the face model if needed."""
         processor = self._active_processor()
         if processor is not None:
             processor.clear(self.settings.config.input_timeout)
+            processor.publish_offered()
 
     def _status(self) -> DiagnosticStatus | None:
         if self._processor is None or not self._inputs:

@@ -16,9 +16,11 @@ import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.geometry import project, to_camera
@@ -56,11 +58,16 @@ class DepthScale:
     """
 
     def __init__(self, model: MorphableModel) -> None:
-        vertices, self._normals = _face_points(model)
-        self._mean = model.mean[vertices].astype(np.float64)
-        bases = np.concatenate([model.identity[:, vertices], model.expression[:, vertices]])
-        self._basis = bases.reshape(len(bases), -1).astype(np.float32)
+        self._model = model
+        self._vertices, self._normals = _face_points(model)
+        self._mean = model.mean[self._vertices].astype(np.float64)
         self.reset()
+
+    @cached_property
+    def _basis(self) -> NDArray[np.float32]:
+        """(I + E, 3 n) the bases of the points, a megabyte that is used only with depth images."""
+        bases = self._model.bases[:, self._vertices]
+        return bases.reshape(len(bases), -1)
 
     def reset(self) -> None:
         """Delete all scales."""

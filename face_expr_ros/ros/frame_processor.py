@@ -60,10 +60,14 @@ class FrameProcessor:
         self.health = Health(topic, {"model": model.name, "model sha256": model.sha256})
 
     def start(self) -> None:
-        """Reset the diagnostics and publish the face model, when the node is activated."""
+        """Reset the diagnostics and offer the face model, when the node is activated."""
         self.health.start(time.monotonic())
         self.loss.reset()
-        self._outputs.publish_face_model(Header(stamp=self._node.get_clock().now().to_msg()))
+        self._outputs.offer_face_model(Header(stamp=self._node.get_clock().now().to_msg()))
+
+    def publish_offered(self) -> None:
+        """Publish the face model once it has a subscriber; call several times a second."""
+        self._outputs.publish_offered()
 
     def process(self, message: Image | CompressedImage) -> None:
         """Process one image; errors are counted and logged, and do not affect the next image."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -14,7 +15,9 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from face_expr_ros.core.face_model import BundleError
+from face_expr_ros.core.resources import resource_path
 from face_expr_ros.core.settings import ConfigError
+from face_expr_ros.ros.fastdds_shared_memory import use_small_segment
 from face_expr_ros.ros.malloc_tuning import keep_freed_memory
 from face_expr_ros.sources import SourceError
 
@@ -50,6 +53,7 @@ def run_node(
     name: str,
     create_executor: Callable[[], Executor] = SingleThreadedExecutor,
     shutdown_timeout: float = SHUTDOWN_TIMEOUT,
+    publishes_camera: bool = False,
 ) -> int:
     """Spin the nodes returned by ``create`` until SIGINT, SIGTERM or :class:`Finished`.
 
@@ -58,10 +62,20 @@ def run_node(
     example because the middleware waits for a lock of a killed process, writes the stacks of its threads to stderr and
     exits with status 1.
 
+    Args:
+        create: creates the nodes, after rclpy is initialized.
+        name: of the executable, for messages.
+        create_executor: creates what runs their callbacks.
+        publishes_camera: the nodes publish camera images, which need the larger shared memory of config/fastdds.xml.
+        shutdown_timeout: seconds from the end of the nodes' work to that of the process.
+
     Returns:
         The exit status: 0 after a clean shutdown, 2 if the configuration or the input is invalid.
     """
     keep_freed_memory()
+    if not publishes_camera:
+        profiles = (resource_path(f"config/{name}.xml") for name in ("fastdds", "fastdds_small"))
+        use_small_segment(os.environ, *profiles)
     for number in SIGNALS:
         signal.signal(number, _interrupt_once)
     nodes: Sequence[Node] = ()

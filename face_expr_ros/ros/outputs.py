@@ -31,7 +31,7 @@ from face_expr_ros.ros.mesh_cloud import empty_cloud, mesh_cloud
 from face_expr_ros.ros.mesh_markers import MeshMarkers
 from face_expr_ros.ros.node_runner import LOG_INTERVAL
 from face_expr_ros.ros.transforms import face_transforms, transform_message_type
-from face_expr_ros.serialization.message_dicts import face_array_values
+from face_expr_ros.serialization.message_dicts import face_array_values, face_model_values
 
 QUEUE = QoSProfile(depth=10)  # reliable
 MARKER_QUEUE = QoSProfile(depth=20)  # the markers of the last two images
@@ -84,6 +84,7 @@ class Outputs:
         self._tf_type = transform_message_type()
         self._tf = self._publisher(self._tf_type, "/tf", TF_QUEUE) if self._tf_type else None
         self._face_model = self._publisher(FaceModel, "face_model", LATCHED)
+        self._unpublished_model: Header | None = None
         warn = node.get_logger().warning
         self._build_meshes = MeshBuilder(model, config)
         self._mesh_markers = MeshMarkers(model, create_writer(Marker, warn))
@@ -91,9 +92,22 @@ class Outputs:
         self._write_faces = create_writer(FaceArray, warn)
         self._annotator = LatestItemWorker(self._annotate, "annotated")
 
-    def publish_face_model(self, header: Header) -> None:
-        """Publish the face model, which is latched for later subscribers."""
-        self._face_model.publish(encode.face_model(self._model, self._model.expression_names, header))
+    def offer_face_model(self, header: Header) -> None:
+        """Publish the face model, which is latched, with this header as soon as `publish_offered` finds a subscriber.
+
+        It is the largest message: 5 MB, of which the publisher keeps a copy.
+        """
+        self._unpublished_model = header
+        self.publish_offered()
+
+    def publish_offered(self) -> None:
+        """Publish the face model if it is not yet published and now has a subscriber; call several times a second."""
+        header = self._unpublished_model
+        if header is None or not self._face_model.get_subscription_count():
+            return
+        self._unpublished_model = None
+        write = create_writer(FaceModel, self._node.get_logger().warning)
+        self._face_model.publish(write(face_model_values(self._model, self._model.expression_names, header)))
 
     def clear(self, header: Header) -> None:
         """Remove all faces that are displayed: an empty FaceArray, no markers and an empty cloud."""

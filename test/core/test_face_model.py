@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -32,6 +33,19 @@ def test_coefficients_add_their_basis_vectors(model):
     expected = model.mean + 2.0 * model.identity[0] - model.identity[1] + 0.5 * model.expression[17]
     expression = np.eye(len(model.expression))[17] * 0.5
     np.testing.assert_allclose(model.vertices([2.0, -1.0], expression), expected, atol=1e-7)
+
+
+def test_the_bases_of_a_file_are_not_copied(model):
+    np.testing.assert_array_equal(model.bases, np.concatenate([model.identity, model.expression]))
+    assert np.shares_memory(model.bases, model.identity)
+    assert np.shares_memory(replace(model, name="other").bases, model.expression)
+
+
+def test_bases_of_separate_arrays_are_joined(model):
+    swapped = replace(model, identity=model.expression, expression=model.identity)
+    shorter = replace(model, identity=model.identity[1:])
+    for other in (swapped, shorter):
+        np.testing.assert_array_equal(other.bases, np.concatenate([other.identity, other.expression]))
 
 
 def test_changing_returned_vertices_does_not_change_the_mean(model):

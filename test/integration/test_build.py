@@ -86,6 +86,7 @@ def test_installed_command_prints_its_help() -> None:
         "config/perception.yaml",
         "config/camera.yaml",
         "config/fastdds.xml",
+        "config/fastdds_small.xml",
         "config/fastdds_udp.xml",
         "config/face_expr.rviz",
         "launch/demo.launch.py",

@@ -6,11 +6,10 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.opencv import assert_as_opencv
 
 from face_expr_ros.core.types import FloatArray
 from face_expr_ros.kernels.patches import cut_squares, gray_of, place_squares
-
-opencv_4 = pytest.mark.skipif(cv2.__version__ >= "5", reason="OpenCV 5 interpolates with other weights")
 
 
 def reference(image: NDArray[np.uint8], transforms: FloatArray, side: int) -> NDArray[np.uint8]:
@@ -25,22 +24,20 @@ def maps(seed: int, size: float, count: int = 5) -> FloatArray:
     return np.concatenate([rng.normal(size=(count, 2, 2)), rng.uniform(-0.2, 1.2, (count, 2, 1)) * size], axis=2)
 
 
-@opencv_4
 @pytest.mark.parametrize("side", [1, 5, 48, 70, 200])
 @pytest.mark.parametrize("shape", [(1, 1), (2, 300), (240, 320)])
-def test_patches_equal_opencv_to_the_bit(shape: tuple[int, int], side: int) -> None:
+def test_patches_equal_opencv(shape: tuple[int, int], side: int) -> None:
     image = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     transforms = maps(side, shape[1])
-    np.testing.assert_array_equal(cut_squares(image, transforms, side), reference(image, transforms, side))
+    assert_as_opencv(cut_squares(image, transforms, side), reference(image, transforms, side))
 
 
-@opencv_4
 @pytest.mark.parametrize("seed", range(20))
-def test_patches_within_the_image_equal_opencv_to_the_bit(seed: int) -> None:
+def test_patches_within_the_image_equal_opencv(seed: int) -> None:
     image = np.random.default_rng(seed).integers(0, 256, (300, 301), np.uint8)
     transforms = maps(seed, 300.0)
     transforms[:, :, 2] = 150 - 47.5 * transforms[:, :, :2].sum(axis=2) * (seed % 2)
-    np.testing.assert_array_equal(cut_squares(image, transforms, 48), reference(image, transforms, 48))
+    assert_as_opencv(cut_squares(image, transforms, 48), reference(image, transforms, 48))
 
 
 def test_a_view_of_an_image_gives_the_patches_of_its_copy() -> None:

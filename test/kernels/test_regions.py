@@ -6,11 +6,10 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.opencv import assert_as_opencv
 
 from face_expr_ros.core.types import FloatArray
-from face_expr_ros.kernels.regions import cut_region
-
-opencv_4 = pytest.mark.skipif(cv2.__version__ >= "5", reason="OpenCV 5 interpolates with other weights")
+from face_expr_ros.kernels.regions import cut_region, warp_affine
 
 
 def reference(image: NDArray[np.uint8], transform: FloatArray, side: int) -> NDArray[np.float32]:
@@ -28,24 +27,60 @@ def transform_at(rng: np.random.Generator, size: float) -> FloatArray:
     return np.column_stack([rng.normal(size=(2, 2)), rng.uniform(-0.2, 1.2, 2) * size])
 
 
-@opencv_4
 @pytest.mark.parametrize("side", [1, 2, 5, 48, 192])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (2, 3), (240, 320)])
 @pytest.mark.parametrize("seed", range(4))
-def test_regions_equal_opencv_to_the_bit(shape: tuple[int, int], side: int, seed: int) -> None:
+def test_regions_equal_opencv(shape: tuple[int, int], side: int, seed: int) -> None:
     transform = transform_at(np.random.default_rng(seed), max(shape))
     image = noise(*shape)
-    np.testing.assert_array_equal(cut_region(image, transform, side), reference(image, transform, side))
+    assert_as_opencv(cut_region(image, transform, side), reference(image, transform, side), white=1.0)
 
 
-@opencv_4
 @pytest.mark.parametrize("degrees", range(-180, 180, 15))
 def test_rotated_regions_equal_opencv_inside_and_at_the_edge(degrees: int) -> None:
     image = noise(300, 400)
     for scale, middle in ((0.9, (200.0, 150.0)), (2.3, (30.0, 290.0))):
         turn = cv2.getRotationMatrix2D((96.0, 96.0), degrees, scale)
         turn[:, 2] += np.array(middle) - 96.0
-        np.testing.assert_array_equal(cut_region(image, turn, 192), reference(image, turn, 192))
+        assert_as_opencv(cut_region(image, turn, 192), reference(image, turn, 192), white=1.0)
+
+
+def warped(image: NDArray[np.uint8], transform: FloatArray, size: tuple[int, int], *, black: bool) -> NDArray[np.uint8]:
+    border = cv2.BORDER_CONSTANT if black else cv2.BORDER_REPLICATE
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(image, transform, size, flags=flags, borderMode=border)[:, :, ::-1], np.uint8)
+
+
+@pytest.mark.parametrize("black", [False, True])
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (9, 2), (128, 128), (333, 70)])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (2, 3), (240, 320)])
+@pytest.mark.parametrize("seed", range(4))
+def test_warps_equal_opencv(shape: tuple[int, int], size: tuple[int, int], black: bool, seed: int) -> None:
+    transform, image = transform_at(np.random.default_rng(seed), max(shape)), noise(*shape)
+    expected = warped(image, transform, size, black=black)
+    assert_as_opencv(warp_affine(image, transform, size, black=black), expected)
+
+
+@pytest.mark.parametrize("shape", [(480, 640), (1080, 1920), (640, 480), (90, 128), (100, 100), (3, 900)])
+@pytest.mark.parametrize("side", [128, 192])
+def test_a_letterbox_equals_opencv(shape: tuple[int, int], side: int) -> None:
+    image, (height, width) = noise(*shape), shape
+    scale = max(shape) / side
+    transform = np.array([[scale, 0, (width - max(shape)) / 2], [0, scale, (height - max(shape)) / 2]])
+    expected = warped(image, transform, (side, side), black=True)
+    assert_as_opencv(warp_affine(image, transform, (side, side), black=True), expected)
+
+
+def test_a_warp_reverses_the_channels_and_keeps_the_pixels() -> None:
+    image = noise(20, 30)
+    np.testing.assert_array_equal(warp_affine(image, np.eye(2, 3), (30, 20)), image[:, :, ::-1])
+    np.testing.assert_array_equal(warp_affine(image, np.eye(2, 3), (40, 20), black=True)[:, 30:], 0)
+
+
+@pytest.mark.parametrize("size", [(0, 4), (4, 0), (-1, 4)])
+def test_a_warp_without_pixels_is_rejected(size: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="size: expected at least one pixel"):
+        warp_affine(noise(4, 4), np.eye(2, 3), size)
 
 
 def test_a_view_of_an_image_gives_the_region_of_its_copy() -> None:

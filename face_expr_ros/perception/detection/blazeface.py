@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from face_expr_ros.core.types import FloatArray
+from face_expr_ros.kernels.regions import warp_affine
 from face_expr_ros.models.litert_model import LitertModel
 from face_expr_ros.perception.detection.boxes import reduced, reduction
 from face_expr_ros.perception.detection.two_range import CANDIDATE_SCORE, MAX_SIDE, Image, RawFace
@@ -82,9 +82,8 @@ def _letterbox(image: Image, side: int) -> NDArray[np.float32]:
     longest = max(height, width)
     scale = longest / side
     transform = np.array([[scale, 0.0, (width - longest) / 2], [0.0, scale, (height - longest) / 2]])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    small = cv2.warpAffine(image, transform, (side, side), flags=flags, borderMode=cv2.BORDER_CONSTANT)
-    return np.ascontiguousarray(small[:, :, ::-1]) * np.float32(2 / 255) - np.float32(1.0)
+    small = warp_affine(image, transform, (side, side), black=True)
+    return small * np.float32(2 / 255) - np.float32(1.0)
 
 
 def _decoded(offsets: FloatArray, anchors: FloatArray) -> FloatArray:

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_expr_ros.core.types import Detection, FloatArray, Roi
+from face_expr_ros.kernels.regions import warp_affine
 from face_expr_ros.perception.detection.boxes import (
     best_of,
     cut_out,
@@ -201,7 +202,8 @@ class BlazeFaceDetector:
         height, width = small.shape[:2]
         forward = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), math.degrees(angle), 1.0)
         back = cv2.invertAffineTransform(forward)
-        found = self._detect_short(cv2.warpAffine(small, forward, (width, height), borderMode=cv2.BORDER_REPLICATE))
+        turned = np.ascontiguousarray(warp_affine(small, back, (width, height))[:, :, ::-1])
+        found = self._detect_short(turned)
         return [_rotated_back(detection, back, angle, scale) for detection in found]
 
     def _candidates(self, image: Image, small: Image | None = None) -> list[Detection]:

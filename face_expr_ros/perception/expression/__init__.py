@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from face_expr_ros.core.calibration import CalibratedResponse, open_calibration
 from face_expr_ros.core.config import ExpressionConfig
 from face_expr_ros.core.face_model import MorphableModel
 from face_expr_ros.core.settings import backend
 from face_expr_ros.core.types import Blendshapes, FaceFit, Frame, Track
 from face_expr_ros.perception.fitting import Fitter
+
+if TYPE_CHECKING:
+    from face_expr_ros.core.calibration import CalibratedResponse
 
 
 class ExpressionReader(Protocol):
@@ -42,9 +44,18 @@ def open_expression(config: ExpressionConfig, model: MorphableModel, fitter: Fit
         ConfigError: the backend is unknown, or the calibration cannot be read.
         BundleError: a network is missing or damaged.
     """
-    calibration = open_calibration(config.calibration)
+    calibration = _calibration(config.calibration)
     reader = backend(BACKENDS, "expression.backend", config.backend)(config, model, fitter)
     return reader if calibration is None else CalibratedReader(reader, calibration)
+
+
+def _calibration(path: str) -> CalibratedResponse | None:
+    """As `calibration.open_calibration`, which needs pydantic: 8 MB of memory that most processes do without."""
+    if not path:
+        return None
+    from face_expr_ros.core.calibration import open_calibration
+
+    return open_calibration(path)
 
 
 class CalibratedReader:

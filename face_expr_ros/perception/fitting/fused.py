@@ -68,7 +68,7 @@ class FusedFitter:
         self._landmarks = LeastSquaresFitter(config, bundle)
         model = bundle.model
         self._mean = model.facemesh_points(model.mean).astype(np.float32)
-        bases = model.facemesh_points(np.concatenate([model.identity, model.expression]))
+        bases = model.facemesh_points(model.bases)
         self._basis = np.ascontiguousarray(bases.reshape(len(bases), -1), dtype=np.float32)
         self._last_runs: dict[str, _LastRun] = {}
 

@@ -77,14 +77,13 @@ class LeastSquaresFitter:
         self._shape_count = len(model.identity)
         self._expression_count = len(model.expression)
         self._mean = model.facemesh_points(model.mean)[_FITTED]
-        bases = np.concatenate([model.identity, model.expression])
-        self._basis = model.facemesh_points(bases)[:, _FITTED]
+        self._basis = model.facemesh_points(model.bases)[:, _FITTED]
         self._telling = telling_blendshapes(model.expression_names)
         self._counterparts = counterparts(model.expression_names)
         noise, prior = inverse_standard_deviations(config), inverse_expression_covariance(self._counterparts, config)
         self._kernel = LandmarkFit(self._mean.T, self._basis.transpose(2, 1, 0), *noise, prior, _FITTED)
         self._mean68 = model.ibug_points(model.mean).astype(np.float64)
-        self._face_points = FacePoints(self._mean68, model.ibug_points(bases), model.ibug_slide, IBUG_MIRROR)
+        self._face_points = FacePoints(self._mean68, model.ibug_points(model.bases), model.ibug_slide, IBUG_MIRROR)
         self._shapes: OrderedDict[str, ShapeMemory] = OrderedDict()
 
     def reset(self) -> None:

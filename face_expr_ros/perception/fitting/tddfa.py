@@ -64,7 +64,7 @@ class TddfaFitter:
         model = bundle.model
         self._model = model
         self._mean68 = model.ibug_points(model.mean).astype(np.float64)
-        bases = model.ibug_points(np.concatenate([model.identity, model.expression]))
+        bases = model.ibug_points(model.bases)
         # (3 axes, 68, coefficients): three products, each too small for BLAS to start threads.
         self._basis68 = np.ascontiguousarray(bases.transpose(2, 1, 0), dtype=np.float64)
         self._mirror = coefficient_mirror(model) if self._network.mirror else None

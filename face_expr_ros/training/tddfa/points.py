@@ -39,7 +39,7 @@ def learned_points(model: MorphableModel) -> LearnedPoints:
     mirror = np.array([position[int(model.mirror[vertex])] for vertex in vertices])
     # Two iBUG points can share a vertex (corners of closed lips), where the mirrored vertex does not give the index.
     mirror[:68] = IBUG_MIRROR
-    basis = np.concatenate([model.identity, model.expression])[:, vertices]
+    basis = model.bases[:, vertices]
     return LearnedPoints(vertices, mirror, model.mean[vertices], np.ascontiguousarray(basis), coefficient_mirror(model))
 
 
