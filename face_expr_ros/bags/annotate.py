@@ -26,6 +26,7 @@ from face_expr_ros.bags.stage_times import StageTimes, timer
 from face_expr_ros.bags.threads import BackgroundWriter, read_ahead
 from face_expr_ros.bags.topics import image_connection
 from face_expr_ros.bags.writing import SplitWriter, Topic, copied_topic, work_folder
+from face_expr_ros.core.native_output import native_output_discarded
 from face_expr_ros.core.progress import progress
 from face_expr_ros.core.signals import deferred_sigint
 from face_expr_ros.core.types import Face, Frame
@@ -50,7 +51,7 @@ def annotate(job: Job, bar: bool = True) -> dict[str, Any]:
         BundleError, ConfigError: as `Pipeline`.
     """
     started = time.perf_counter()
-    with Recording(job.source) as recording:
+    with native_output_discarded(), Recording(job.source) as recording:  # libjpeg writes a line per damaged image
         images = image_connection(recording, job.topic, job.config.image_transport, job.depth)
         fingerprint = fingerprint_of(job, recording, images)
         if (completed := completed_result(job, fingerprint)) is not None:

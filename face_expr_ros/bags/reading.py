@@ -55,6 +55,7 @@ class Recording:
         """
         self.path = path
         self._problems: list[str] = []
+        self._undecoded: set[tuple[str, int]] = set()  # topics and times of messages that cannot be decompressed
         self._stack = ExitStack()
         self._files: dict[str, StoredFile] = {}
         try:
@@ -81,6 +82,9 @@ class Recording:
         """What is missing, as far as it has been found; empty if nothing is. Reading may find more."""
         found = [f"{name}: {sentence}" for name, file in self._files.items() for sentence in file.damage]
         sentences = self._problems + found
+        if self._undecoded:
+            topics = ", ".join(sorted({topic for topic, _ in self._undecoded}))
+            sentences.append(f"{len(self._undecoded)} messages on {topics} cannot be decompressed and are left out")
         return f"{self.path} is damaged: {'; '.join(sentences)}" if sentences else ""
 
     def messages(
@@ -152,7 +156,11 @@ class Recording:
             if _key(connection) in selected
         }
         for time_ns, channel, data in file.messages(channels, start_ns, stop_ns) if channels else ():
-            yield Message(channels[channel], time_ns, _decompressed(data))
+            content = _decompressed(data)
+            if content is None:
+                self._undecoded.add((channels[channel].topic, time_ns))
+            else:
+                yield Message(channels[channel], time_ns, content)
 
 
 def is_of(message: Message, connection: Connection) -> bool:
@@ -173,14 +181,14 @@ def _overlapping(files: list[StoredFile]) -> Iterator[list[StoredFile]]:
     yield group
 
 
-def _decompressed(data: bytes) -> bytes:
-    """A message that may be compressed: the first byte of a serialized one is always 0."""
+def _decompressed(data: bytes) -> bytes | None:
+    """A message that may be compressed, None if that is damaged; the first byte of a serialized one is always 0."""
     if not data.startswith(ZSTD_MAGIC):
         return data
     try:
         return zstd.decompress(data)
-    except zstd.ZstdError:  # its deserialization will fail and be reported
-        return data
+    except zstd.ZstdError:
+        return None
 
 
 def _is_latched(connection: Connection) -> bool:

@@ -140,9 +140,9 @@ def _annotate_one(job: Any, json_file: Path | None) -> int:
 
 
 def _warn(outcome: dict[str, Any]) -> None:
-    """Print the parts of a bag that could not be read."""
+    """Print the parts of a bag that are not read."""
     for topic, reason in outcome.get("left_out", {}).items():
-        click.echo(f"{topic} was skipped: {reason}", err=True)
+        click.echo(f"{outcome['source']}: left out: {topic}: {reason}", err=True)
     if outcome.get("damage"):
         click.echo(outcome["damage"], err=True)
     if outcome.get("problem"):

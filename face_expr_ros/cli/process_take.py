@@ -7,7 +7,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from face_expr_ros.core.config import PerceptionConfig
@@ -25,7 +24,8 @@ from face_expr_ros.perception.pipeline import Pipeline
 from face_expr_ros.serialization.take_motion import write_bvh, write_live_link
 from face_expr_ros.serialization.takes import TakeError, choose_face
 from face_expr_ros.sources.calibration import resized
-from face_expr_ros.sources.source_frame import SourceFrame, Warn
+from face_expr_ros.sources.image_files import read_image
+from face_expr_ros.sources.source_frame import SourceError, SourceFrame, Warn
 from face_expr_ros.sources.video import VideoSource
 
 
@@ -119,11 +119,12 @@ def _texture(recorded: Recorded, model: MorphableModel) -> Image | None:
 
 
 def _with_portrait(recorded: Recorded, portrait: Path, config: PerceptionConfig) -> Recorded:
-    pixels = cv2.imread(str(portrait), cv2.IMREAD_COLOR)
-    if pixels is None:
-        raise TakeError(f"--portrait: {str(portrait)!r} cannot be decoded as an image")
+    try:
+        pixels = read_image(portrait)
+    except SourceError as error:
+        raise TakeError(f"--portrait: {error}") from error
     with closing(Pipeline(config)) as pipeline:
-        frame = _frame(np.asarray(pixels, np.uint8), 0, config)
+        frame = _frame(pixels, 0, config)
         faces = pipeline.still(frame)
     if not faces:
         raise TakeError(f"--portrait: no face found in {str(portrait)!r}")

@@ -1,4 +1,4 @@
-"""Keeps the log lines of native libraries (TensorFlow Lite, XNNPACK, Abseil) off the terminal.
+"""Keeps the log lines of native libraries (TensorFlow Lite, XNNPACK, Abseil, libjpeg) off the terminal.
 
 They are written to file descriptor 2 by C++ code, so that Python's `sys.stderr` cannot intercept them.
 """
@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 SHOW = "FACE_EXPR_NATIVE_LOGS"  # environment variable: any value but "" and "0" shows the lines
 # Read by the libraries when they are loaded.
@@ -48,6 +49,36 @@ def native_output_hidden() -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+@contextmanager
+def native_output_discarded() -> Iterator[None]:
+    """Discard what native code writes to file descriptor 2 inside the block, in any thread, such as libjpeg's lines.
+
+    `sys.stderr` still writes to the terminal: progress bars and messages of this package remain.
+    """
+    if _shown() or not _is_descriptor_2(sys.stderr):
+        yield
+        return
+    original = sys.stderr
+    original.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere, open(kept, "w", 1, original.encoding, original.errors) as terminal:
+        os.dup2(nowhere.fileno(), 2)
+        sys.stderr = terminal
+        try:
+            yield
+        finally:
+            sys.stderr = original
+            terminal.flush()
+            os.dup2(kept, 2)
+
+
+def _is_descriptor_2(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stream.fileno() == 2
+    except (OSError, ValueError):  # replaced by a stream without a file
+        return False
 
 
 def _shown() -> bool:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.io import loadmat
@@ -46,14 +45,6 @@ def open_dataset(folder: Path) -> Dataset:
         f"expected AFLW2000-3D in {str(folder)!r}: images/ and {_GROUND_TRUTH}, or the original .jpg files, each with "
         f"a .mat of the same name; got neither"
     )
-
-
-def read_image(path: Path) -> NDArray[np.uint8]:
-    """(height, width, 3) uint8 BGR. Raises ValueError if the file cannot be read as an image."""
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise ValueError(f"expected an image, got {str(path)!r}, which cannot be decoded")
-    return np.asarray(image, dtype=np.uint8)
 
 
 def _from_npz(folder: Path) -> Dataset:

@@ -27,12 +27,13 @@ from face_expr_ros.evaluation.aflw2000 import (
     measure,
     summarize,
 )
-from face_expr_ros.evaluation.aflw2000_data import Dataset, read_image
+from face_expr_ros.evaluation.aflw2000_data import Dataset
 from face_expr_ros.models.bundle import Bundle, open_bundle
 from face_expr_ros.perception.detection.boxes import overlap
 from face_expr_ros.perception.fitting import backend_name, open_fitter
 from face_expr_ros.perception.landmarks import open_landmarks
 from face_expr_ros.perception.pipeline import Pipeline
+from face_expr_ros.sources.image_files import read_image
 
 Image = NDArray[np.uint8]
 # (image, points of the ground truth (68, 2)) -> prediction, or None if no face is found.

@@ -19,9 +19,10 @@ from face_expr_ros.core.types import FloatArray
 from face_expr_ros.drawing.points import CLOSED_CHAINS, OPEN_CHAINS
 from face_expr_ros.evaluation import html_page as page
 from face_expr_ros.evaluation.aflw2000 import BIN_NAMES, Errors, Prediction
-from face_expr_ros.evaluation.aflw2000_data import Dataset, read_image
+from face_expr_ros.evaluation.aflw2000_data import Dataset
 from face_expr_ros.evaluation.aflw2000_fits import Evaluation
 from face_expr_ros.evaluation.curves import cumulative_curves, error_by_yaw, require_matplotlib
+from face_expr_ros.sources.image_files import read_image
 
 _SHOWN = 18  # maximum number of images in a gallery
 _PICTURE_SIDE = 360  # pixels

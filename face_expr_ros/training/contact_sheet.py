@@ -13,6 +13,7 @@ from face_expr_ros.core.geometry import pinhole_camera, rotation_from_euler
 from face_expr_ros.core.progress import progress
 from face_expr_ros.core.types import Pose
 from face_expr_ros.models.bundle import open_face_model
+from face_expr_ros.sources.image_files import read_image
 from face_expr_ros.synthetic.actor import random_shape
 from face_expr_ros.synthetic.camera_effects import CameraEffects, with_depth_of_field
 from face_expr_ros.synthetic.materials import Materials, open_materials
@@ -92,9 +93,7 @@ def _portraits(folder: Path, count: int) -> list[Image]:
 
 
 def _square(path: Path) -> Image:
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise ValueError(f"expected an image, got {str(path)!r}, which cannot be decoded")
+    image = read_image(path)
     height, width = image.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2

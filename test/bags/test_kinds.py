@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.broken_bags import FOLDER_KINDS, live_sqlite
-from support.broken_files import pointer, zeroed
-from support.mcap_records import channel, ending, header, message, schema
+from support.broken_bags import FOLDER_KINDS, in_log, live_sqlite
+from support.broken_files import flipped_header, pointer, zeroed
+from support.mcap_records import channel, ending, header, message, record, schema, statistics, string
 from support.mixed_mcap import FOREIGN, MCAP_KINDS, OPENING, words
 from support.split_bags import ALL, numbers, split_bag, storage_files, time_of
 
@@ -75,6 +76,44 @@ def test_foreign_channels_are_left_out_by_name(tmp_path: Path) -> None:
 def test_edited_qos_is_used(tmp_path: Path) -> None:
     with Recording(FOLDER_KINDS["metadata: QoS"].make(tmp_path)) as recording:
         assert [qos.depth for qos in recording.connection("/words").ext.offered_qos_profiles] == [7]
+
+
+def test_damaged_log_is_read_up_to_the_damage_and_the_rest_is_counted(tmp_path: Path) -> None:
+    with Recording(FOLDER_KINDS["sqlite3: log damaged"].make(tmp_path)) as recording:
+        lost = re.search(r"(\d+) transactions are lost", recording.damage)
+        assert lost is not None
+        assert numbers(recording) == ALL[: len(ALL) - int(lost[1])]  # one message per transaction
+
+
+@pytest.mark.parametrize(
+    ("change", "suffix", "reason"),
+    [
+        (Path.unlink, "-wal", "expected the tables of a rosbag2 recording; .* in talk_0.db3-wal, which is missing"),
+        (flipped_header, "-wal", "expected the tables of a rosbag2 recording; the header of its log talk_0.db3-wal is"),
+    ],
+)
+def test_lost_log_is_named(change: Callable[[Path], object], suffix: str, reason: str, tmp_path: Path) -> None:
+    with pytest.raises(BagError, match=reason):
+        Recording(in_log(tmp_path, change, suffix))
+
+
+def test_foreign_channel_on_a_topic_of_ros_is_named(tmp_path: Path) -> None:
+    opening = OPENING + schema(2, "Note", "jsonschema", "{}") + channel(2, 2, "/words", "json")
+    data = header() + opening + words(ALL) + message(2, time_of(0), b"{}")
+    (tmp_path / "talk.mcap").write_bytes(data + ending(data))
+    with Recording(tmp_path / "talk.mcap") as recording:
+        assert numbers(recording) == ALL
+        assert "talk.mcap: messages on /words beside those of ROS 2 are left out: expected" in recording.damage
+
+
+@pytest.mark.parametrize("is_indexed", [True, False])
+def test_attachments_are_left_out_by_name(is_indexed: bool, tmp_path: Path) -> None:
+    attachment = record(0x09, bytes(16) + string("lens.txt") + string("text/plain") + bytes(8 + 4))
+    summary = statistics(0, 1, 1, 0, 0, 0, attachments=1)
+    data = header() + OPENING + attachment
+    (tmp_path / "talk.mcap").write_bytes(data + ending(data, OPENING + summary if is_indexed else b""))
+    with Recording(tmp_path / "talk.mcap") as recording:
+        assert recording.left_out == {"attachments": "only messages are read, not the 1 attached files"}
 
 
 def ros1_mcap(folder: Path) -> Path:

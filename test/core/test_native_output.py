@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 
-from face_expr_ros.core.native_output import SHOW, native_output_hidden
+from face_expr_ros.core.native_output import SHOW, native_output_discarded, native_output_hidden
 
 
 def test_lines_on_file_descriptor_2_are_hidden_in_the_block_only(capfd: pytest.CaptureFixture[str]) -> None:
@@ -34,3 +36,27 @@ def test_the_environment_variable_shows_them(
     with native_output_hidden():
         os.write(2, b"asked for\n")
     assert capfd.readouterr().err == "asked for\n"
+
+
+DISCARDING = """
+import os, sys
+from face_expr_ros.core.native_output import native_output_discarded
+with native_output_discarded():
+    os.write(2, b"native")
+    print("progress", file=sys.stderr)
+os.write(2, b"native again ")
+print("and the end", file=sys.stderr)
+"""
+
+
+def test_discarding_keeps_the_lines_of_python() -> None:
+    command = [sys.executable, "-c", DISCARDING]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stderr == (
+        "progress\nnative again and the end\n"
+    )
+
+
+def test_discarding_leaves_a_replaced_stream_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    with native_output_discarded():
+        print("captured", file=sys.stderr)
+    assert capsys.readouterr().err == "captured\n"

@@ -14,7 +14,8 @@ from support.aflw2000_truth import COUNT, axes_first, perfect, random_truth
 
 from face_expr_ros.core.types import FloatArray
 from face_expr_ros.evaluation.aflw2000 import GroundTruth, measure
-from face_expr_ros.evaluation.aflw2000_data import open_dataset, read_image
+from face_expr_ros.evaluation.aflw2000_data import open_dataset
+from face_expr_ros.sources.image_files import read_image
 
 
 @pytest.fixture
@@ -147,9 +148,3 @@ def test_invalid_data_are_rejected_with_file_and_expectation(tmp_path: Path, tru
     write(tmp_path, truth)
     with pytest.raises(ValueError, match=words):
         open_dataset(tmp_path)
-
-
-def test_undecodable_image_is_named_in_the_error(tmp_path: Path) -> None:
-    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff")
-    with pytest.raises(ValueError, match=r"expected an image, got '.*broken.jpg', which cannot be decoded"):
-        read_image(tmp_path / "broken.jpg")

@@ -16,7 +16,19 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, W
 
 from face_expr_ros.bags.messages import package_types
 from support.bag_files import BEST_EFFORT, STRING, BagFile
-from support.broken_files import FILE_DAMAGE, OTHERS, Kind, changed, cut, edited, zeroed_inside
+from support.broken_files import (
+    FILE_DAMAGE,
+    OTHERS,
+    SECOND,
+    Kind,
+    changed,
+    cut,
+    edited,
+    emptied,
+    flipped_inside,
+    zeroed,
+    zeroed_inside,
+)
 from support.split_bags import (
     ALL,
     PER_FILE,
@@ -70,6 +82,22 @@ def _insert(database: sqlite3.Connection, number: int) -> None:
     database.execute("INSERT INTO messages(topic_id, timestamp, data) VALUES(1, ?, ?)", (time_of(number), word(number)))
 
 
+def in_log(folder: Path, change: Callable[[Path], object], suffix: str = "") -> Path:
+    """A sqlite3 bag with everything in the log, of which the database or another file is changed."""
+    bag = live_sqlite(folder, "wal", in_log=True)
+    change(bag / f"talk_0.db3{suffix}")
+    return bag
+
+
+def undefined_topic(folder: Path) -> Path:
+    """A sqlite3 bag with messages of a topic whose row is lost."""
+    bag = split_bag(folder, "sqlite3")
+    with closing(sqlite3.connect(storage_files(bag)[1])) as database:
+        database.execute("UPDATE messages SET topic_id = 77 WHERE id > 2")
+        database.commit()
+    return bag
+
+
 def stale_log(folder: Path) -> Path:
     """A complete bag with an empty log and a stale index of it."""
     bag = split_bag(folder, "sqlite3")
@@ -86,6 +114,18 @@ def zstd_messages(folder: Path, storage: str) -> Path:
         for number in ALL:
             file.write(TOPIC, STRING, number, word(number))
     (path / "metadata.yaml").unlink()
+    return path
+
+
+def damaged_zstd_messages(folder: Path) -> Path:
+    """A bag with messages compressed one by one, of which the last is cut."""
+    path = folder / "talk"
+    with BagFile(path, "sqlite3", "message") as file:
+        for number in ALL:
+            file.write(TOPIC, STRING, number, word(number))
+    with closing(sqlite3.connect(storage_files(path)[0])) as database:
+        database.execute("UPDATE messages SET data = substr(data, 1, 12) WHERE id = ?", (len(ALL),))
+        database.commit()
     return path
 
 
@@ -216,6 +256,7 @@ def file_of_another_bag(folder: Path) -> Path:
 
 FOLDER_KINDS: dict[str, Kind] = {
     "listed file missing": Kind(changed(Path.unlink), OTHERS, "talk_1.mcap: it is missing"),
+    "file missing, no metadata": Kind(changed(Path.unlink, metadata=False), OTHERS, "talk_1: it is missing between"),
     "files recorded at the same time": Kind(interleaved, ALL),
     "file of another bag": Kind(file_of_another_bag, ALL),
     "mcap named .db3": Kind(changed(lambda file: file.rename(file.with_suffix(".db3"))), ALL),
@@ -223,6 +264,14 @@ FOLDER_KINDS: dict[str, Kind] = {
     "sqlite3: killed in WAL mode": Kind(lambda f: live_sqlite(f, "wal", 15), ALL[:15]),
     "sqlite3: everything in the log": Kind(lambda f: live_sqlite(f, "wal", in_log=True), ALL),
     "sqlite3: killed, hot rollback journal": Kind(lambda f: live_sqlite(f, "delete", 15), ALL[:15]),
+    "sqlite3: everything in the log, database empty": Kind(lambda f: in_log(f, emptied), ALL),
+    "sqlite3: everything in the log, database zeroed": Kind(lambda f: in_log(f, zeroed), ALL),
+    "sqlite3: log damaged": Kind(
+        lambda f: in_log(f, flipped_inside, "-wal"), ALL[:3], r"talk_0.db3-wal is damaged at frame \d+: \d+ trans", True
+    ),
+    "sqlite3: messages of an undefined topic": Kind(
+        undefined_topic, sorted([*OTHERS, *SECOND[:2]]), "talk_1.db3: 3 messages of undefined topics"
+    ),
     "sqlite3: empty log, stale index": Kind(stale_log, ALL),
     "metadata: file names": Kind(renamed_files, ALL),
     "metadata: older than the last files": Kind(edited(unlisted), ALL),
@@ -242,6 +291,7 @@ FOLDER_KINDS: dict[str, Kind] = {
     "zstd by file, single file": Kind(single_file(lambda f: split_bag(f, "mcap", "file", False)), ALL[:PER_FILE]),
     "zstd by message, no metadata": Kind(lambda f: zstd_messages(f, "mcap"), ALL),
     "zstd by message, no metadata, sqlite3": Kind(lambda f: zstd_messages(f, "sqlite3"), ALL),
+    "zstd by message, cut": Kind(damaged_zstd_messages, ALL[:-1], "1 messages on /words cannot be decompressed"),
     "zstd, cut": Kind(changed(cut, compression="file"), OTHERS, "talk_1.mcap.zstd", True),
     "zstd, cut, sqlite3": Kind(changed(cut, storage="sqlite3", compression="file"), OTHERS, "talk_1.db3.zstd", True),
     "zstd, unpacked file incomplete": Kind(lambda f: unpacked_beside(f, "packed"), ALL),

@@ -90,6 +90,16 @@ def zeroed_inside(file: Path) -> None:
     file.write_bytes(data)
 
 
+def flipped_inside(file: Path) -> None:
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+
+
+def flipped_header(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:20] + b"?" + file.read_bytes()[21:])
+
+
 FILE_DAMAGE: dict[str, tuple[Callable[[Path], None], bool, str]] = {
     "empty": (emptied, False, "0 bytes"),
     "zeroed": (zeroed, False, "zeros|signature"),

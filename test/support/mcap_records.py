@@ -59,9 +59,11 @@ def chunk_index(offset: int, written: bytes, times: Iterable[int]) -> bytes:
     return record(0x08, head + struct.pack("<IQ", 0, 0) + string(compression) + sizes)
 
 
-def statistics(messages: int, schemas: int, channels: int, chunks: int, first_ns: int, last_ns: int) -> bytes:
+def statistics(
+    messages: int, schemas: int, channels: int, chunks: int, first_ns: int, last_ns: int, attachments: int = 0
+) -> bytes:
     """Statistics without the counts of the channels."""
-    content = struct.pack("<QHIIIIQQI", messages, schemas, channels, 0, 0, chunks, first_ns, last_ns, 0)
+    content = struct.pack("<QHIIIIQQI", messages, schemas, channels, attachments, 0, chunks, first_ns, last_ns, 0)
     return record(0x0B, content)
 
 

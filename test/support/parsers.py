@@ -11,6 +11,7 @@ import math
 import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -38,6 +39,7 @@ from face_expr_ros.sources.source_frame import SourceError
 from face_expr_ros.web.codec import CodecError, StreamFace, StreamFrame, decode_frame, encode_frame
 from support.avatar_faces import every_shape
 from support.bag_files import STRING, BagFile, camera_info, header, raw
+from support.broken_bags import live_sqlite
 from support.mutations import refused_with
 
 CAMERA = """image_width: 640
@@ -211,6 +213,23 @@ def _recorded(storage: str, name: str) -> list[bytes]:
         return [(bag / found).read_bytes()]
 
 
+def _log(data: bytes, file: Path) -> None:
+    """The write-ahead log beside a database that is nearly empty."""
+    (file.parent / "talk_0.db3").write_bytes(_killed("talk_0.db3")[0])
+    file.write_bytes(data)
+    with suppress(BagError), Recording(file.parent / "talk_0.db3") as recording:
+        times = [message.time_ns for message in recording.messages()]
+        assert times == sorted(times)
+        assert isinstance(recording.damage, str)
+
+
+@cache
+def _killed(name: str) -> list[bytes]:
+    """The bytes of a file of a killed recorder, whose messages are all in the log."""
+    with TemporaryDirectory() as folder:
+        return [(live_sqlite(Path(folder), "wal", in_log=True) / name).read_bytes()]
+
+
 def _weights(data: bytes, _file: Path) -> None:
     with suppress(BundleError):
         read_pickled_arrays(data, "arrays.pkl")
@@ -260,6 +279,7 @@ PARSERS = {
     ),
     "mcap": Parser(_recording, lambda: _recorded("mcap", ""), "talk_0.mcap", is_slow=True),
     "sqlite3": Parser(_recording, lambda: _recorded("sqlite3", ""), "talk_0.db3", is_slow=True),
+    "sqlite3 log": Parser(_log, lambda: _killed("talk_0.db3-wal"), "talk_0.db3-wal", is_slow=True),
     "metadata": Parser(_metadata, lambda: _recorded("mcap", "metadata.yaml"), "metadata.yaml", is_slow=True),
     "pickled arrays": Parser(_weights, _pickles),
 }  # fmt: skip

@@ -83,13 +83,30 @@ def selected_files(path: Path, metadata: Metadata) -> tuple[list[Path], list[str
     names = {_plain_name(file) for file in files}
     listed = [_plain_name(Path(name)) for name in metadata.files]
     missing = [name for name in listed if name not in names]
-    if not path.is_dir() or not listed:
+    if not path.is_dir():
         return files, []
+    if not listed:
+        return files, _gaps(files)
     if not missing:
         series = {_number(Path(name))[0] for name in listed}
         return [file for file in files if _number(file)[0] in series], []
     renamed = len(files) >= len(listed)
     return files, [] if renamed else [f"{name}: it is missing, but listed in metadata.yaml" for name in missing]
+
+
+def _gaps(files: list[Path]) -> list[str]:
+    """Sentences on numbers that are missing between those of the files; rosbag2 counts from 0."""
+    numbers: dict[str, list[int]] = {}
+    for file in files:
+        name, number, _ = _number(file)
+        numbers.setdefault(name, []).append(number)
+    return [
+        f"{name}_{number}: it is missing between the other files"
+        for name, found in numbers.items()
+        if 0 in found
+        for number in range(max(found))
+        if number not in found
+    ]
 
 
 def _without_copies(files: list[Path]) -> list[Path]:

@@ -41,7 +41,9 @@ class McapFile:
         if not self._channels.known:
             raise StorageError("it has no topics" + "".join(f"; {sentence}" for sentence in self.damage))
         counts = found.counts
-        self.left_out = self._channels.left_out
+        self.left_out = dict(self._channels.left_out)
+        if found.attachments:
+            self.left_out["attachments"] = f"only messages are read, not the {found.attachments} attached files"
         self.connections = [
             connection._replace(msgcount=counts[number]) for number, connection in self._channels.connections.items()
         ]

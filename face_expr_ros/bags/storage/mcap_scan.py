@@ -13,6 +13,7 @@ from face_expr_ros.bags.storage.byte_source import ByteSource
 from face_expr_ros.bags.storage.mcap_channels import Channels
 from face_expr_ros.bags.storage.mcap_chunks import ChunkContent, ChunkEntry, report
 from face_expr_ros.bags.storage.mcap_records import (
+    ATTACHMENT,
     CHANNEL,
     CHUNK,
     DATA_END,
@@ -58,6 +59,7 @@ class Scan:
         counts: channel -> number of messages.
         start_ns, end_ns: first and last time of a message, except 0, the time before the first message of a simulated
             clock; None if there are no messages.
+        attachments: number of attached files.
         damage: sentences on what cannot be read.
     """
 
@@ -68,6 +70,7 @@ class Scan:
         self.start_ns: int | None = None
         self.end_ns: int | None = None
         self.damage: list[str] = []
+        self.attachments = 0
         self._source = source
         self._late = self._unknown = 0
         self._has_end = True
@@ -98,6 +101,7 @@ class Scan:
                     self.loose.add(head[1], record.offset, record.size, head[0])
                     self._count(*head)
             else:
+                self.attachments += record.opcode == ATTACHMENT
                 self._add_definition(source, record)
         self._has_end = False
 

@@ -35,6 +35,7 @@ class Summary(NamedTuple):
         chunks: all chunks with messages, in the order of the file.
         counts: channel -> number of messages.
         start_ns, end_ns: times of the first and the last message.
+        attachments: number of attached files.
     """
 
     channels: Channels
@@ -42,6 +43,7 @@ class Summary(NamedTuple):
     counts: Counter[int]
     start_ns: int
     end_ns: int
+    attachments: int
 
 
 def read_summary(source: ByteSource) -> Summary | None:
@@ -77,7 +79,8 @@ def _parsed(source: ByteSource, start: int, end: int) -> Summary | None:
     counts: Counter[int] = Counter()
     for chunk in chunks:
         counts.update(chunk.counts)
-    summary = Summary(channels, [chunk for chunk in chunks if chunk.counts], counts, statistics[6], statistics[7])
+    used = [chunk for chunk in chunks if chunk.counts]
+    summary = Summary(channels, used, counts, statistics[6], statistics[7], statistics[3])
     return summary if _is_complete(summary, statistics[0]) else None
 
 

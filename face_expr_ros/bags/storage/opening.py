@@ -8,6 +8,7 @@ from pathlib import Path
 from face_expr_ros.bags.storage.mcap_file import McapFile
 from face_expr_ros.bags.storage.mcap_records import MAGIC
 from face_expr_ros.bags.storage.sqlite_file import SIGNATURE, SqliteFile
+from face_expr_ros.bags.storage.sqlite_overlay import needs_recovery
 from face_expr_ros.bags.storage.stored_file import ZSTD_MAGIC, StorageError, StoredFile, zstd
 
 _HEAD = 64  # bytes that identify a file
@@ -46,7 +47,7 @@ def is_intact(path: Path) -> bool:
 
 def _open_plain(path: Path, damage: Sequence[str] = ()) -> StoredFile:
     head = _head(path)
-    if head.startswith(SIGNATURE):
+    if head.startswith(SIGNATURE) or (not any(head) and needs_recovery(path)):  # all pages may be in the log
         return SqliteFile(path, damage)
     if head.startswith(MAGIC):
         return McapFile(path, damage)

@@ -14,13 +14,13 @@ from rosbags.interfaces import Connection, ConnectionExtRosbag2, MessageDefiniti
 
 from face_expr_ros.bags.storage.mcap_channels import ros_type
 from face_expr_ros.bags.storage.mcap_chunks import report
+from face_expr_ros.bags.storage.sqlite_log import log_damage, log_of
 from face_expr_ros.bags.storage.sqlite_overlay import RecoveredDatabase, needs_recovery
+from face_expr_ros.bags.storage.sqlite_rows import ERRORS, Rows
 from face_expr_ros.bags.storage.stored_file import NO_DEFINITION, TIME_LIMIT, StorageError, Stored, qos_of
 
 SIGNATURE = b"SQLite format 3\0"
 _FORMATS = {"ros2msg": MessageDefinitionFormat.MSG, "ros2idl": MessageDefinitionFormat.IDL}
-_MAX_MISSING = 50_000  # consecutive rows that cannot be found before the rest of a table is regarded as lost
-_ERRORS = (apsw.Error, UnicodeDecodeError)
 
 
 class SqliteFile:
@@ -34,15 +34,17 @@ class SqliteFile:
         self._recovered: RecoveredDatabase | None = None
         self._damage = list(damage)
         self._lost: set[int] = set()  # rows
+        self._known: set[int] = set()  # topics, also of other formats
         self.left_out: dict[str, str] = {}
         try:
             self._database = self._opened(path)
             self._database.pragma("writable_schema", True)  # otherwise SQLite refuses a truncated file
-            topics = self._topics()
-        except _ERRORS as error:
+            topics = self._topics(path)
+        except ERRORS as error:
             self.close()
             raise StorageError(f"its topics cannot be read: {error}") from error
         self._check_size(path)
+        self._rows = Rows(self._database)
         self._ids, self._times, self._channels = array("q"), array("q"), array("q")
         self._find_rows({topic.id for topic in topics})
         counts = Counter(self._channels)
@@ -54,7 +56,8 @@ class SqliteFile:
     @property
     def damage(self) -> list[str]:
         """See `StoredFile`."""
-        return [*self._damage, f"{len(self._lost)} messages are on damaged pages"] if self._lost else self._damage
+        lost = self._rows.missing + len(self._lost)
+        return [*self._damage, f"{lost} messages are on damaged pages"] if lost else self._damage
 
     def close(self) -> None:
         """See `StoredFile`."""
@@ -86,7 +89,7 @@ class SqliteFile:
         try:
             for (data,) in self._database.execute("SELECT data FROM messages WHERE id = ?", (number,)):
                 return bytes(data)
-        except (*_ERRORS, TypeError):
+        except (*ERRORS, TypeError):
             pass
         return None
 
@@ -98,8 +101,9 @@ class SqliteFile:
         return apsw.Connection(address, apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
 
     def _check_size(self, path: Path) -> None:
-        """Report missing pages at the end; the header states their number, see https://sqlite.org/fileformat.html."""
+        """Report a damaged log, or missing pages at the end; the header states their number, see https://sqlite.org/fileformat.html."""
         if self._recovered is not None:
+            self._damage += filter(None, [log_damage(log_of(path))])
             return
         with path.open("rb") as file:
             header = file.read(32)
@@ -108,14 +112,16 @@ class SqliteFile:
         if path.stat().st_size < expected:
             self._damage.append(f"its end is missing: expected {expected} bytes, got {path.stat().st_size}")
 
-    def _topics(self) -> list[Connection]:
+    def _topics(self, path: Path) -> list[Connection]:
         columns = {row[1] for row in self._database.execute("PRAGMA table_info(topics)")}
         if "name" not in columns:
-            raise StorageError("expected the tables of a rosbag2 recording")
+            log = log_damage(log_of(path)) if self._recovered is not None else _missing_log(path)
+            raise StorageError("; ".join(filter(None, ["expected the tables of a rosbag2 recording", log])))
         optional = [name if name in columns else "''" for name in ("offered_qos_profiles", "type_description_hash")]
         query = f"SELECT id, name, type, serialization_format, {', '.join(optional)} FROM topics ORDER BY id"
         topics = []
         for number, topic, kind, encoding, profiles, digest in self._database.execute(query):
+            self._known.add(number)
             if encoding != "cdr":
                 self.left_out[topic] = f"expected ROS 2 messages (format 'cdr'), got {encoding!r}"
                 continue
@@ -129,32 +135,31 @@ class SqliteFile:
         query = "SELECT encoding, encoded_message_definition FROM message_definitions WHERE topic_type = ?"
         try:
             found = [row for row in self._database.execute(query, (kind,)) if row[0] in _FORMATS and row[1].strip()]
-        except _ERRORS:  # bags of ROS 2 before Iron lack this table
+        except ERRORS:  # bags of ROS 2 before Iron lack this table
             found = []
         return MessageDefinition(_FORMATS[found[0][0]], found[0][1]) if found else NO_DEFINITION
 
     def _find_rows(self, topics: set[int]) -> None:
-        """Find all rows of known topics. A damaged page is skipped by looking for the next row that can be found."""
-        following, missing, invalid = -(2**63), 0, 0
-        while missing < _MAX_MISSING:
-            try:
-                for number, channel, time_ns in self._rows_from(following):
-                    self._lost.update(range(following - missing, following))
-                    following, missing = number + 1, 0
-                    is_valid = isinstance(time_ns, int) and 0 <= time_ns < TIME_LIMIT
-                    invalid += not is_valid
-                    if channel in topics and is_valid:
-                        self._ids.append(number)
-                        self._times.append(time_ns)
-                        self._channels.append(channel)
-                break
-            except _ERRORS:
-                following, missing = max(following + 1, 1), missing + 1
-        if missing >= _MAX_MISSING:
-            report(self._damage, f"all messages after the row {following - missing - 1} are on damaged pages")
+        """Find all rows of known topics."""
+        invalid = unknown = 0
+        for number, channel, time_ns in self._rows:
+            is_valid = isinstance(time_ns, int) and 0 <= time_ns < TIME_LIMIT
+            invalid += not is_valid
+            unknown += is_valid and channel not in self._known
+            if isinstance(time_ns, int) and is_valid and isinstance(channel, int) and channel in topics:
+                self._ids.append(number)
+                self._times.append(time_ns)
+                self._channels.append(channel)
+        if self._rows.end is not None:
+            report(self._damage, f"all messages after the row {self._rows.end} are on damaged pages")
         if invalid:
             report(self._damage, f"{invalid} messages have invalid times (expected 1970 to 2038) and are left out")
+        if unknown:
+            report(self._damage, f"{unknown} messages of undefined topics are left out")
 
-    def _rows_from(self, number: int) -> Iterator[Any]:
-        query = "SELECT id, topic_id, timestamp FROM messages WHERE id >= ? ORDER BY id"
-        return iter(self._database.execute(query, (number,)))
+
+def _missing_log(path: Path) -> str:
+    """A hint for a database whose header says that it has a log: all of it may still be there."""
+    with path.open("rb") as file:
+        versions = file.read(20)[18:20]
+    return f"if the recorder was killed, they are in {log_of(path).name}, which is missing" if 2 in versions else ""

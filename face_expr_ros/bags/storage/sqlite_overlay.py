@@ -36,6 +36,8 @@ class RecoveredDatabase:
 
     def __init__(self, path: Path) -> None:
         self._system = _OverlaySystem(f"overlay_{os.getpid()}_{next(_NUMBERS)}")
+        if not path.stat().st_size:
+            self._system.add_page(str(path.resolve()))
         self.connection = apsw.Connection(str(path.resolve()), apsw.SQLITE_OPEN_READWRITE, vfs=self._system.name)
         self.connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         self.connection.pragma("locking_mode", "exclusive")  # the index of the log is in memory, not in a file -shm
@@ -55,6 +57,11 @@ class _OverlaySystem(apsw.VFS):
         self._files: dict[str, _OverlayFile] = {}
         self._deleted: set[str] = set()
         super().__init__(name, "")
+
+    def add_page(self, path: str) -> None:
+        """Let an empty database begin with a page of zeros: SQLite deletes the log of one without pages."""
+        self._files[path] = _OverlayFile(path)
+        self._files[path].xWrite(bytes(_BLOCK), 0)
 
     def xOpen(self, name: Any, flags: list[int]) -> Any:
         path = "" if name is None else name if isinstance(name, str) else name.filename()

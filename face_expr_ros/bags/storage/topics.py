@@ -53,6 +53,12 @@ class SharedTopics:
         self.left_out = {
             topic: reason for file in files.values() for topic, reason in file.left_out.items() if topic not in read
         }
+        self.problems += [
+            f"{name}: messages on {topic} beside those of ROS 2 are left out: {reason}"
+            for name, file in files.items()
+            for topic, reason in file.left_out.items()
+            if topic in read
+        ]
         for file in files.values():
             self._of_file[id(file)] = {
                 connection.id: merged[connection.topic, connection.msgtype]

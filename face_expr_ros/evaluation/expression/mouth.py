@@ -19,12 +19,13 @@ from face_expr_ros.core.ibug import apparent_turn
 from face_expr_ros.core.progress import progress
 from face_expr_ros.core.types import FaceFit, FloatArray, Frame, Track
 from face_expr_ros.evaluation.aflw2000 import MOUTH, GroundTruth, nme, yaw_bins
-from face_expr_ros.evaluation.aflw2000_data import open_dataset, read_image
+from face_expr_ros.evaluation.aflw2000_data import open_dataset
 from face_expr_ros.evaluation.aflw2000_fits import roll_of
 from face_expr_ros.models.bundle import open_bundle
 from face_expr_ros.perception.expression import ExpressionReader, open_expression
 from face_expr_ros.perception.fitting import Fitter, open_fitter
 from face_expr_ros.perception.landmarks import LandmarkDetector, open_landmarks
+from face_expr_ros.sources.image_files import read_image
 
 FIELD_OF_VIEW = 25.0  # degrees; the images are small parts of photographs, as in `face_expr evaluate aflw2000`
 _REPETITIONS = 3  # passes over a still image: FaceMesh needs a frame or two to converge

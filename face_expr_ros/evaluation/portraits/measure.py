@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +19,7 @@ from face_expr_ros.core.portrait_score import FloatArray, column_values, score
 from face_expr_ros.core.progress import progress
 from face_expr_ros.core.types import Frame
 from face_expr_ros.perception.pipeline import Pipeline
+from face_expr_ros.sources.image_files import read_image
 
 Image = NDArray[np.uint8]
 Reader = Callable[[Image], Mapping[str, float]]  # blendshapes of the face in an image; empty where none is found
@@ -80,14 +80,7 @@ def read_with_mediapipe(grades: Grades, images: Path, task: Path) -> Reading:
 
 def _read_all(grades: Grades, images: Path, reader: Reader) -> Reading:
     """Values are 0 where no face is found."""
-    shown = [reader(_read_image(images / file)) for file in progress(grades.files, images.name, unit="images")]
+    shown = [reader(read_image(images / file)) for file in progress(grades.files, images.name, unit="images")]
     names = sorted({name for values in shown for name in values})
     values = np.array([[values.get(name, 0.0) for name in names] for values in shown]).reshape(len(shown), len(names))
     return Reading(column_values(names, values), np.array([bool(values) for values in shown], np.bool_))
-
-
-def _read_image(path: Path) -> Image:
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise ValueError(f"expected an image, got {str(path)!r}, which is missing or cannot be decoded")
-    return np.asarray(image, np.uint8)

@@ -17,6 +17,8 @@ from face_expr_ros.core.portrait_grades import Grades
 from face_expr_ros.core.portrait_score import COLUMNS, FloatArray
 from face_expr_ros.evaluation import html_page as page
 from face_expr_ros.evaluation.portraits.measure import Reading
+from face_expr_ros.sources.image_files import read_image
+from face_expr_ros.sources.source_frame import SourceError
 
 _MEASURES = ("r", "auc", "rest", "full")
 _SHOWN = 12  # number of faces per column
@@ -81,8 +83,9 @@ def _gallery(column: str, images: Path, grades: Grades, reading: Reading) -> lis
 
 
 def _thumbnail(path: Path) -> str:
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
+    try:
+        image = read_image(path)
+    except SourceError:
         return ""
     scale = _SIDE / max(image.shape[:2])
     small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

@@ -10,7 +10,6 @@ import csv
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +19,7 @@ from face_expr_ros.core.types import Camera, FaceFit, Frame, Track
 from face_expr_ros.models.bundle import open_bundle
 from face_expr_ros.perception.fitting import open_fitter
 from face_expr_ros.perception.pipeline import Pipeline
+from face_expr_ros.sources.image_files import read_image
 from face_expr_ros.training.person_mask import person_mask
 
 _FIELD_OF_VIEW = 25.0  # degrees, vertical: portraits are crops of larger images
@@ -67,7 +67,7 @@ class PortraitFitter:
 
     def __call__(self, path: Path) -> Portrait | None:
         """The portrait; None where no face is found or the residual of the fit is too large."""
-        image = np.asarray(cv2.imread(str(path), cv2.IMREAD_COLOR), np.uint8)
+        image = read_image(path)
         height, width = image.shape[:2]
         camera = default_camera(width, height, _FIELD_OF_VIEW)
         frame = Frame(image, 0, "camera", camera)

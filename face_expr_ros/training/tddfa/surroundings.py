@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_expr_ros.core.progress import progress
+from face_expr_ros.sources.image_files import read_image
 from face_expr_ros.training.person_mask import person_mask
 from face_expr_ros.training.tddfa.portraits import portrait_files
 
@@ -36,7 +37,7 @@ def write_surroundings(path: Path, portraits: Path, size: int) -> int:
 
 
 def _parts(file: Path, size: int, rng: np.random.Generator) -> Iterator[Image]:
-    image = np.asarray(cv2.imread(str(file), cv2.IMREAD_COLOR), np.uint8)
+    image = read_image(file)
     square = empty_square(person_mask(image) > _MAX_PERSON, rng)
     if square is not None:
         x, y, side = square

@@ -20,6 +20,7 @@ from face_expr_ros.core.portrait_score import COLUMNS
 from face_expr_ros.core.progress import progress
 from face_expr_ros.core.types import FloatArray
 from face_expr_ros.models.bundle import open_face_model
+from face_expr_ros.sources.image_files import read_image
 from face_expr_ros.training.expression.graded.augmentation import augmented, mirrored
 from face_expr_ros.training.expression.graded.edited import Editor
 from face_expr_ros.training.expression.graded.faces import Faces, mirrored_grades, read_chunks, write_chunk
@@ -99,7 +100,7 @@ def _read_copies(chunk: Chunk, copies: int, task: Path | None, folder: Path) -> 
     names = open_face_model("open").expression_names
     mirror = [names.index(mirrored_name(name)) for name in names]
     for path, truth, weight, group in _portraits(chunk):
-        image = _image(path)
+        image = read_image(path)
         place = reader.place(image)
         taught = None if place is None else reader.taught(image, place)
         if place is None or taught is None:
@@ -120,7 +121,7 @@ def _read_copies(chunk: Chunk, copies: int, task: Path | None, folder: Path) -> 
 def _read_edited(chunk: Chunk, copies: int, task: Path | None, folder: Path) -> None:
     editor, rows = _editor(task), list[Faces]()
     for path, truth, weight, group in _portraits(chunk):
-        rows += editor.faces(path, _image(path), truth, weight, group, copies)
+        rows += editor.faces(path, read_image(path), truth, weight, group, copies)
     write_chunk(folder / chunk.name(), rows)
 
 
@@ -132,13 +133,6 @@ def _portraits(chunk: Chunk) -> Iterator[tuple[Path, FloatArray, float, int]]:
     for number in range(chunk.first, chunk.last):
         weight = 1.0 if grades.passes[number] > 1 else _ONE_PASS
         yield folder / grades.files[number], truth[number], weight, chunk.group + number - chunk.first
-
-
-def _image(path: Path) -> Image:
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise ValueError(f"expected an image, got {str(path)!r}, which cannot be decoded")
-    return np.asarray(image, np.uint8)
 
 
 def _copy(image: Image, number: int, rng: np.random.Generator) -> tuple[Image, FloatArray]:
