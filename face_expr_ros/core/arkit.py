@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import numpy as np
 
+from face_expr_ros.core.by_identity import cached_by_identity
 from face_expr_ros.core.types import Blendshapes, FloatArray
 
 _EYE = ("eyeBlink", "eyeLookDown", "eyeLookIn", "eyeLookOut", "eyeLookUp", "eyeSquint", "eyeWide")
@@ -34,7 +34,7 @@ def mirrored_name(name: str) -> str:
     return name.replace("Right", "Left")
 
 
-@lru_cache(maxsize=64)
+@cached_by_identity
 def columns(names: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[int, ...] | None:
     """The places of the ``wanted`` names; None if one is missing."""
     place = {name: index for index, name in enumerate(names)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from face_expr_ros.core.lens import is_distorted, magnification, project_lens, undistort_lens
 from face_expr_ros.core.rotations import about_axis, quaternion_from_rotation
@@ -173,9 +174,16 @@ def apparent_rotation(pose: Pose) -> FloatArray:
     return rotation
 
 
-def crop_from_landmarks(points: FloatArray) -> Roi:
-    """3DDFA_V2's crop for a face with these pixels (n, >= 2): a square of sqrt(2) times their box's long side."""
-    box = bounding_box(points)
+def crop_from_landmarks(points: FloatArray, rows: NDArray[np.intp] | None = None) -> Roi:
+    """3DDFA_V2's crop for a face with these pixels (n, >= 2): a square of sqrt(2) times their box's long side.
+
+    Only some rows are used if they are given.
+    """
+    return crop_around(bounding_box(points, rows))
+
+
+def crop_around(box: Roi) -> Roi:
+    """`crop_from_landmarks` for the box around the points."""
     side = max(box.width, box.height) * math.sqrt(2)
     return Roi(box.x + (box.width - side) / 2, box.y + (box.height - side) / 2, side, side)
 
@@ -188,7 +196,7 @@ def crop_from_box(box: Roi) -> Roi:
     return Roi(center_x - side / 2, center_y - side / 2, side, side)
 
 
-def bounding_box(points: FloatArray) -> Roi:
-    """The box around pixels (n, >= 2)."""
-    left, top, right, bottom = bounds(points)
+def bounding_box(points: FloatArray, rows: NDArray[np.intp] | None = None) -> Roi:
+    """The box around pixels (n, >= 2), or around some rows of them."""
+    left, top, right, bottom = bounds(points, rows)
     return Roi(left, top, right - left, bottom - top)

@@ -6,12 +6,13 @@ ctypedef fused Number:
     double
 
 
-def bounds(const Number[:, :] points):
-    """Left, top, right and bottom of points (n, >= 2), n > 0; NaN where one is NaN."""
-    cdef Py_ssize_t i
-    cdef Number x, y, left = points[0, 0], right = left, top = points[0, 1], bottom = top
-    for i in range(points.shape[0]):
-        x, y = points[i, 0], points[i, 1]
+def bounds(const Number[:, :] points, const Py_ssize_t[::1] rows):
+    """Left, top, right and bottom of points (n, >= 2), n > 0, or of some rows, at least one; NaN where one is NaN."""
+    cdef Py_ssize_t count = points.shape[0] if rows is None else rows.shape[0], i, row = 0 if rows is None else rows[0]
+    cdef Number x, y, left = points[row, 0], right = left, top = points[row, 1], bottom = top
+    for i in range(count):
+        row = i if rows is None else rows[i]
+        x, y = points[row, 0], points[row, 1]
         if not (x >= left):
             left = x
         if not (x <= right):

@@ -8,6 +8,19 @@ ctypedef fused Number:
     double
 
 
+def describe(const double[:, ::1] points, const double[:, ::1] canonical, double unit, const double[:, ::1] rotation,
+             float[::1] out):
+    """out (3 n + 3,): differences of points (n, 3), in 1 / unit, and the last row of the rotation"""
+    cdef Py_ssize_t n = points.shape[0], i
+    cdef int a
+    with nogil:
+        for i in range(n):
+            for a in range(3):
+                out[3 * i + a] = <float>((points[i, a] - canonical[i, a]) * unit)
+        for a in range(3):
+            out[3 * n + a] = <float>rotation[2, a]
+
+
 def align(const Number[:, :] points, const double[:, ::1] canonical, const Py_ssize_t[::1] rigid,
           double[:, ::1] rotation, double[::1] offset, double[:, ::1] out):
     """rotation (3, 3) and offset (3,) from canonical axes to the image's with y up and z to the viewer; out (n, 3).

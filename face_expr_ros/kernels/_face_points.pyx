@@ -6,7 +6,7 @@ from libc.math cimport fabs, sqrt
 from face_expr_ros.kernels._normal_equations cimport displace
 
 
-cdef void weak_perspective(const double[:, ::1] rotation, const double[::1] position, const double[::1] camera,
+cdef void weak_perspective(const double[:, ::1] rotation, const double[::1] position, const double *camera,
                            double[:, ::1] out) noexcept nogil:
     """out (3, 4), see geometry.weak_perspective; camera: focal lengths, middle and height, pixels."""
     cdef double x = position[0], y = position[1], z = position[2], scale, length, slant
@@ -30,13 +30,14 @@ cdef void weak_perspective(const double[:, ::1] rotation, const double[::1] posi
 
 def place(const double[:, ::1] mean, const float[:, :, ::1] basis, const float[::1] coefficients,
           const double[:, :, ::1] slide, const Py_ssize_t[::1] mirror, const double[:, ::1] rotation,
-          const double[::1] position, const double[::1] camera, double[:, ::1] points, double[:, ::1] pixels,
-          double[:, ::1] matrix):
+          const double[::1] position, const double[:, :] intrinsics, double height, double[:, ::1] points,
+          double[:, ::1] pixels, double[:, ::1] matrix):
     """points (3, n): the face in model axes; pixels (n, 3), matrix (3, 4): see face_points.py."""
     cdef Py_ssize_t n = points.shape[1], i, from_row
     cdef int c, r
     cdef double length, turn, size, sign, scale, value
     cdef double at[3]
+    cdef double[5] camera = [intrinsics[0, 0], intrinsics[1, 1], intrinsics[0, 2], intrinsics[1, 2], height]
     with nogil:
         points[:, :] = mean
         displace(basis, coefficients, points)

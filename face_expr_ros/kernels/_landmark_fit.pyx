@@ -65,6 +65,33 @@ cdef void turn(const double *vector, double[:, ::1] rotation) noexcept nogil:
             rotation[i, j] = m[i][0] * column[0] + m[i][1] * column[1] + m[i][2] * column[2]
 
 
+def rays(const float[:, :] landmarks, const Py_ssize_t[::1] chosen, const double[:, :] matrix, double[:, ::1] out):
+    """out (n, 2): the directions of the chosen landmarks in a pinhole camera"""
+    cdef Py_ssize_t i
+    cdef double across = 1 / matrix[0, 0], down = 1 / matrix[1, 1]
+    cdef double left = matrix[0, 2] / matrix[0, 0], top = matrix[1, 2] / matrix[1, 1]
+    with nogil:
+        for i in range(chosen.shape[0]):
+            out[i, 0] = landmarks[chosen[i], 0] * across - left
+            out[i, 1] = landmarks[chosen[i], 1] * down - top
+
+
+def weighted_mean(const double[::1] first, const double[::1] last, double weight, double[::1] out):
+    """out = weight first + (1 - weight) last"""
+    cdef Py_ssize_t i
+    for i in range(out.shape[0]):
+        out[i] = weight * first[i] + (1 - weight) * last[i]
+
+
+def largest_change(const double[::1] values, const Py_ssize_t[::1] rows, const double[::1] last):
+    """The largest difference of some values from the last ones; 0 without any."""
+    cdef Py_ssize_t i
+    cdef double largest = 0
+    for i in range(rows.shape[0]):
+        largest = max(largest, fabs(values[rows[i]] - last[i]))
+    return largest
+
+
 cdef class LandmarkFit:
     """See landmark_fit.LandmarkFit. All arrays are preallocated, because none depends on the face."""
 

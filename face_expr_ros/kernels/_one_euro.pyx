@@ -33,6 +33,7 @@ def step(const Number[::1] values, double scale, double elapsed, const double[:,
     cdef double value, change, cutoff, dead_zone, unit, sigma, quiet, still = 1 / (2 * PI * elapsed)
     cdef Noise noise
     noise.weight, noise.min_limit, noise.sigmas, noise.speeds, noise.residual, noise.min_cutoff = levels
+    noise.weight = min(1.0, elapsed / noise.weight)  # of the latest product of changes, by the time constant
     with nogil:
         for i in range(values.shape[0]):
             value, unit, dead_zone, cutoff = values[i] / scale, settings[0, i], settings[1, i], settings[2, i]

@@ -212,12 +212,30 @@ cdef extern from *:
                 unsigned char *out) noexcept nogil
 
 
-def cut(const unsigned char[:, ::1] image, const double[:, :, ::1] transforms, unsigned char[:, :, ::1] out):
-    cdef int height = <int>image.shape[0], width = <int>image.shape[1], side = <int>out.shape[1]
-    cdef Py_ssize_t i
-    with nogil:
-        for i in range(transforms.shape[0]):
-            sample(&image[0, 0], height, width, &transforms[i, 0, 0], side, &out[i, 0, 0])
+from libc.math cimport isfinite, sqrt
+
+ctypedef fused Number:
+    float
+    double
+
+
+def cut(const unsigned char[:, ::1] image, const double[:, :, ::1] maps, double left, double top, int step,
+        unsigned char[:, :, ::1] out):
+    """See patches.cut_squares; False if a map is not finite."""
+    cdef int height = <int>image.shape[0], width = <int>image.shape[1], side = <int>out.shape[1], k
+    cdef Py_ssize_t n
+    cdef double[6] moved
+    for n in range(maps.shape[0]):
+        for k in range(6):
+            moved[k] = (&maps[n, 0, 0])[k] / step
+        moved[2] += ((1 - step) / 2.0 - left) / step
+        moved[5] += ((1 - step) / 2.0 - top) / step
+        for k in range(6):
+            if not isfinite(moved[k]):
+                return False
+        with nogil:
+            sample(&image[0, 0], height, width, moved, side, &out[n, 0, 0])
+    return True
 
 
 cdef enum:
@@ -234,25 +252,35 @@ def gray(const unsigned char[:, :, :] image, unsigned char[:, ::1] out):
             gray_row(&image[i, 0, 0], out.shape[1], &out[i, 0])
 
 
-def place(const double[:, ::1] middles, const double[:, ::1] offsets, const double[::1] across, const double[::1] down,
-          double right_x, double right_y, double up_x, double up_y, double end, double[:, :, ::1] maps):
+cdef void axis(double x, double y, double scale, double shortest, double *out) noexcept nogil:
+    """out (2,): an axis of the face in the image, pixels per meter, whose foreshortening is limited"""
+    cdef double length = sqrt(x * x + y * y), factor = scale * max(length, shortest) / max(length, 1e-9)
+    out[0], out[1] = factor * x, factor * y
+
+
+def place(const Number[:, :] points, const Py_ssize_t[:, ::1] pairs, const double[:, ::1] offsets,
+          const double[::1] across, const double[::1] down, const double[:, :] rotation, double scale,
+          double shortest, double end, double[:, :, ::1] maps):
     """maps (n, 2, 3), see patches.place_squares.
 
     Returns:
         left, right, top and bottom of what the squares show.
     """
     cdef Py_ssize_t n
-    cdef int axis
-    cdef double a, d, start
-    cdef double[2] right = [right_x, right_y]
-    cdef double[2] up = [up_x, up_y]
+    cdef int k
+    cdef double a, d, start, middle
+    cdef double[2] right
+    cdef double[2] up
     cdef double[2] low = [1e300, 1e300]
     cdef double[2] high = [-1e300, -1e300]
+    axis(rotation[0, 0], -rotation[1, 0], scale, shortest, right)
+    axis(rotation[0, 1], -rotation[1, 1], scale, shortest, up)
     for n in range(maps.shape[0]):
-        for axis in range(2):
-            a, d = across[n] * right[axis], -down[n] * up[axis]
-            start = middles[n, axis] + offsets[n, 0] * right[axis] + offsets[n, 1] * up[axis] - end / 2 * (a + d)
-            maps[n, axis, 0], maps[n, axis, 1], maps[n, axis, 2] = a, d, start
-            low[axis] = min(low[axis], start + min(end * a, 0.0) + min(end * d, 0.0))
-            high[axis] = max(high[axis], start + max(end * a, 0.0) + max(end * d, 0.0))
+        for k in range(2):
+            a, d = across[n] * right[k], -down[n] * up[k]
+            middle = (points[pairs[n, 0], k] + points[pairs[n, 1], k]) / 2
+            start = middle + offsets[n, 0] * right[k] + offsets[n, 1] * up[k] - end / 2 * (a + d)
+            maps[n, k, 0], maps[n, k, 1], maps[n, k, 2] = a, d, start
+            low[k] = min(low[k], start + min(end * a, 0.0) + min(end * d, 0.0))
+            high[k] = max(high[k], start + max(end * a, 0.0) + max(end * d, 0.0))
     return low[0], high[0], low[1], high[1]

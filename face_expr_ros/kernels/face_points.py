@@ -51,7 +51,6 @@ class FacePoints:
         Returns:
             points (3, n) in model axes; x, y in pixels and z in the same scale (n, 3); weak perspective (3, 4).
         """
-        camera = np.array([matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2], height])
         narrow = np.ascontiguousarray(coefficients, np.float32)
         if narrow.shape != self._basis.shape[2:] or rotation.shape != (3, 3) or position.shape != (3,):
             raise ValueError(
@@ -61,6 +60,6 @@ class FacePoints:
         points, pixels, weak = np.empty(self._mean.shape), np.empty((len(self._mirror), 3)), np.empty((3, 4))
         _face_points.place(
             self._mean, self._basis, narrow, self._slide, self._mirror, np.ascontiguousarray(rotation), position,
-            camera, points, pixels, weak,
+            matrix, height, points, pixels, weak,
         )  # fmt: skip
         return points, pixels, weak

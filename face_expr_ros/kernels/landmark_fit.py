@@ -105,3 +105,36 @@ class LandmarkFit:
             raise np.linalg.LinAlgError(_REASONS[status])
         self.residual = math.sqrt(self._fit.mean_square)
         return rotation, position, coefficients
+
+
+def pinhole_rays(landmarks: NDArray[np.float32], chosen: NDArray[np.intp], matrix: NDArray) -> Float64:
+    """The directions (n, 2), x / z and y / z, of chosen landmarks in a camera without distortion.
+
+    Args:
+        landmarks: (N, >= 2) float32 pixels; chosen: (n,) rows, not checked; matrix: (3, 3) K.
+
+    Raises:
+        ValueError: a shape is wrong.
+    """
+    if landmarks.ndim != 2 or landmarks.shape[1] < 2 or matrix.shape != (3, 3):
+        raise ValueError(f"expected landmarks (N, 2) or (N, 3) and K (3, 3), got {landmarks.shape} and {matrix.shape}")
+    out = np.empty((len(chosen), 2))
+    _landmark_fit.rays(landmarks, chosen, matrix, out)
+    return out
+
+
+def weighted_mean(first: Float64, last: Float64, weight: float) -> Float64:
+    """``weight * first + (1 - weight) * last`` of (n,) vectors. Raises ValueError if their lengths differ."""
+    if first.ndim != 1 or first.shape != last.shape:
+        raise ValueError(f"expected two vectors of the same length, got {first.shape} and {last.shape}")
+    out = np.empty(first.shape)
+    _landmark_fit.weighted_mean(first, last, weight, out)
+    return out
+
+
+def largest_change(values: Float64, rows: NDArray[np.intp], last: Float64) -> float:
+    """``np.abs(values[rows] - last).max(initial=0)``; rows are not checked. Raises ValueError if the lengths differ."""
+    if rows.ndim != 1 or rows.shape != last.shape:
+        raise ValueError(f"expected as many rows as values, got {rows.shape} and {last.shape}")
+    found: float = _landmark_fit.largest_change(values, rows, last)
+    return found

@@ -7,7 +7,8 @@ The standard deviation of the noise of a value is estimated from successive chan
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 
 from face_expr_ros.kernels import _one_euro
 
+# By the type of the values: the dispatch of a compiled function takes several microseconds.
+_STEP = {np.dtype(np.float32): _one_euro.step["float"], np.dtype(np.float64): _one_euro.step["double"]}
 Values = TypeVar("Values", NDArray[np.float32], NDArray[np.float64])
 
 
@@ -37,6 +40,11 @@ class NoiseLevels:
     speeds: float = 1.8
     residual: float = 0.003
     min_cutoff: float = 0.02
+
+    @cached_property
+    def numbers(self) -> tuple[float, ...]:
+        """All of them in order."""
+        return tuple(getattr(self, each.name) for each in fields(self))
 
 
 def new_state(values: NDArray) -> NDArray[np.float64]:
@@ -86,14 +94,12 @@ def filter_step(
         ValueError: a shape or type is wrong.
     """
     n = values.size
-    if values.ndim != 1 or settings.shape != (4, n) or state.shape != (5, n) or not elapsed > 0.0:
+    if values.ndim != 1 or values.dtype not in _STEP or settings.shape != (4, n) or state.shape != (5, n) or not elapsed > 0.0:
         raise ValueError(
-            f"expected values (n,), settings (4, n), a state (5, n) and an elapsed time > 0, got {values.shape}, "
-            f"{settings.shape}, {state.shape} and {elapsed}"
+            f"expected values (n,), settings (4, n), a state (5, n) and an elapsed time > 0, got {values.dtype} "
+            f"{values.shape}, {settings.shape}, {state.shape} and {elapsed}"
         )
     out = np.empty_like(values)
-    weight = min(1.0, elapsed / levels.time_constant)
-    numbers = weight, levels.min_limit, levels.sigmas, levels.speeds, levels.residual, levels.min_cutoff
     gain = 1.0 / (1.0 + 1.0 / (2.0 * math.pi * elapsed * derivative_cutoff))
-    _one_euro.step(values, scale, elapsed, settings, gain, noise_from, numbers, state, out)
+    _STEP[values.dtype](values, scale, elapsed, settings, gain, noise_from, levels.numbers, state, out)
     return out

@@ -1,7 +1,7 @@
-"""Cuts a rotated region from a color image at the input size of a network.
+"""Rotated square regions of a color image: where they are, and their pixels at the input size of a network.
 
-The functions give the results of OpenCV 4, with any version and without OpenCV: OpenCV 5's interpolation differs by up
-to 3 of 255, which moves the faces that a detector finds, and with them all landmarks.
+The functions that sample give the results of OpenCV 4, with any version and without OpenCV: OpenCV 5's interpolation
+differs by up to 3 of 255, which moves the faces that a detector finds, and with them all landmarks.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from face_expr_ros.kernels import _regions
 
 FloatArray = NDArray[np.floating]
+RegionNumbers = tuple[float, float, float, float]  # x and y of the center and side, pixels; rotation, radians
 
 
 def cut_region(
@@ -44,7 +45,8 @@ def cut_region(
         out = np.empty((side, side, 3), np.float32)
     if out.shape != (side, side, 3):
         raise ValueError(f"out: expected the shape {(side, side, 3)}, got {out.shape}")
-    _regions.cut(pixels, places, out, np.empty((4, side), np.int64))
+    if not _regions.cut(pixels, places, out, np.empty((3, side), np.int64)):
+        raise ValueError(f"transform: expected a finite map (2, 3), got {places.tolist()}")
     return out
 
 
@@ -75,8 +77,10 @@ def warp_affine(
     width, height = size
     if width < 1 or height < 1:
         raise ValueError(f"size: expected at least one pixel in each direction, got {size}")
+    if not np.isfinite(places).all():
+        raise ValueError(f"transform: expected a finite map (2, 3), got {places.tolist()}")
     out = np.empty((height, width, 3), np.uint8)
-    _regions.warp(pixels, places, black, out, np.empty((3, width), np.int64))
+    _regions.warp(pixels, places, black, out, np.empty((5, width), np.int64))
     return out
 
 
@@ -85,24 +89,64 @@ def _checked(image: NDArray[np.uint8], transform: FloatArray) -> tuple[NDArray[n
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
         raise ValueError(f"expected a uint8 image (height, width, 3), got {image.dtype} {image.shape}")
     places = np.ascontiguousarray(transform, np.float64)
-    if places.shape != (2, 3) or not np.isfinite(places).all():
+    if places.shape != (2, 3):
         raise ValueError(f"transform: expected a finite map (2, 3), got {places.tolist()}")
     rows_in_one_piece = image.strides[1:] == (3, 1) and image.strides[0] > 0
     return image if rows_in_one_piece else image.copy(), places
 
 
-def map_points(points: NDArray[np.float32], axes: FloatArray) -> NDArray[np.float32]:
-    """Points under an affine map, in double precision; equals ``points @ axes[:, :3].T + axes[:, 3]``.
+def region_transform(region: RegionNumbers, side: int) -> NDArray[np.float64]:
+    """The map (2, 3) from the pixels of a region that is sampled with ``side`` pixels to those of the image.
 
-    Args:
-        points: (n, 3) float32.
-        axes: (3, 4).
+    As MediaPipe cuts it out, including its half-pixel offsets: coordinates relative to the corner of the first pixel
+    are used as if relative to its center. Equals, with ``right = region.side / side * (cos(rotation), sin(rotation))``
+    and ``down`` the same turned by a quarter::
+
+        np.column_stack([right, down, (x + 0.5, y + 0.5) - side / 2 * (right + down)])
+    """
+    transform = np.empty((2, 3))
+    _regions.place(*region, side, transform)
+    return transform
+
+
+def points_in_image(points: NDArray[np.float32], region: RegionNumbers) -> NDArray[np.float32]:
+    """Points (n, 3) relative to a region's corner and side, in image pixels; computed in double precision.
 
     Raises:
-        ValueError: a shape or type is wrong.
+        ValueError: the shape is wrong.
     """
-    if points.ndim != 2 or points.shape[1] != 3 or axes.shape != (3, 4):
-        raise ValueError(f"expected points (n, 3) and axes (3, 4), got {points.shape} and {axes.shape}")
+    if points.ndim != 2 or points.shape[1] != 3:
+        raise ValueError(f"expected points (n, 3), got {points.shape}")
     out = np.empty(points.shape, np.float32)
-    _regions.move(points, np.ascontiguousarray(axes, np.float64), out)
+    _regions.move(points, *region, out)
     return out
+
+
+def region_around(points: NDArray[np.float32], eyes: tuple[int, int], margin: float) -> RegionNumbers:
+    """The square around points, rotated with the line through two of them.
+
+    Args:
+        points: (n, >= 2) pixels.
+        eyes: rows of the two points, from left to right in an upright image.
+        margin: side of the square, in long sides of the box around the points.
+
+    Returns:
+        NaN if a coordinate is NaN.
+
+    Raises:
+        ValueError: the shape is wrong, or there is no point at ``eyes``.
+    """
+    if points.ndim != 2 or points.shape[1] < 2 or not 0 <= min(eyes) <= max(eyes) < len(points):
+        raise ValueError(f"expected points (n, 2) or (n, 3) with the rows {eyes}, got {points.shape}")
+    found: RegionNumbers = _regions.around(points, *eyes, margin)
+    return found
+
+
+def followed_region(last: RegionNumbers, region: RegionNumbers, play: float, rotation_play: float) -> RegionNumbers:
+    """The region nearest to ``last`` that differs from ``region`` by no more than the play.
+
+    Args:
+        play: of x, y and side, in sides; rotation_play: radians.
+    """
+    found: RegionNumbers = _regions.follow(*last, *region, play, rotation_play)
+    return found

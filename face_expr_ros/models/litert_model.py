@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
+import math
 import mmap
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,54 +27,30 @@ class LitertModel:
     """A network. It belongs to one thread and computes on the calling thread.
 
     Attributes:
-        input_shape: shape of the first input, with the batch dimension.
+        inputs, outputs: their memory, with the batch dimension, in the order of the file; `run` reads and writes it.
     """
 
     def __init__(self, path: Path) -> None:
         """Load the file. Raises BundleError when it is missing or is not a network that LiteRT can run."""
         self._interpreter = _open(path, threads=1)
-        inputs = self._interpreter.get_input_details()
-        outputs = self._interpreter.get_output_details()
-        self._inputs = [self._interpreter.tensor(entry["index"]) for entry in inputs]
-        self._outputs = [self._interpreter.tensor(entry["index"]) for entry in outputs]
-        self.input_shape: tuple[int, ...] = tuple(int(size) for size in inputs[0]["shape"])
+        self.inputs = [_memory(self._interpreter, entry) for entry in self._interpreter.get_input_details()]
+        self.outputs = [_memory(self._interpreter, entry) for entry in self._interpreter.get_output_details()]
 
     def __call__(self, *inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """The outputs for inputs of the network's shapes, both in the order of the file, as copies."""
-        self._fill(inputs)
+        _fill(self.inputs, inputs)
         self.run()
-        return [tensor().copy() for tensor in self._outputs]
+        return [output.copy() for output in self.outputs]
 
     def repeat(self, *inputs: NDArray[np.float32]) -> None:
         """Run without reading the outputs, see `network_runs.Network`."""
-        self._fill(inputs)
+        _fill(self.inputs, inputs)
         self._interpreter.invoke()
-
-    def input(self, index: int) -> NDArray[np.float32]:
-        """The memory of an input, for `run`. Drop it before: LiteRT refuses to run while an array refers to it."""
-        values: NDArray[np.float32] = self._inputs[index]()
-        return values
 
     def run(self) -> None:
-        """Run the network on what its inputs contain.
-
-        Raises:
-            RuntimeError: an array refers to an input or output.
-        """
-        report_run(self, lambda: [tensor() for tensor in self._inputs])
+        """Run the network on what its inputs contain."""
+        report_run(self, lambda: self.inputs)
         self._interpreter.invoke()
-
-    def output(self, index: int) -> NDArray[np.float32]:
-        """The memory of an output, valid until the next run. Drop it before, see `input`."""
-        values: NDArray[np.float32] = self._outputs[index]()
-        return values
-
-    def _fill(self, inputs: Sequence[NDArray[np.float32]]) -> None:
-        for index, (tensor, values) in enumerate(zip(self._inputs, inputs, strict=True)):
-            memory = tensor()
-            if values.shape != memory.shape:
-                raise ValueError(f"input {index}: expected the shape {memory.shape}, got {values.shape}")
-            np.copyto(memory, values)
 
 
 class SampleNetwork:
@@ -93,12 +71,12 @@ class SampleNetwork:
             BundleError: the file is missing or damaged, or has other inputs.
         """
         self._interpreter = _open(path, threads)
-        inputs = {entry["name"]: entry["index"] for entry in self._interpreter.get_input_details()}
+        inputs = {entry["name"]: entry for entry in self._interpreter.get_input_details()}
         if sorted(inputs) != sorted(input_names):
             expected, actual = (", ".join(map(repr, names)) for names in (input_names, inputs))
             raise BundleError(f"{path}: expected the input {expected}, got {actual}")
-        self._inputs = [inputs[name] for name in input_names]
-        self._outputs = [(entry["index"], entry["shape"]) for entry in self._interpreter.get_output_details()]
+        self._inputs = [_memory(self._interpreter, inputs[name]) for name in input_names]
+        self._outputs = [_memory(self._interpreter, entry) for entry in self._interpreter.get_output_details()]
         self.metadata = _description(path)
 
     def __call__(self, *batches: NDArray[np.float32]) -> list[NDArray[np.float32]]:
@@ -111,14 +89,20 @@ class SampleNetwork:
         self._run(batches)
 
     def _run(self, batches: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-        results = [np.empty((len(batches[0]), *shape[1:]), np.float32) for _, shape in self._outputs]
-        for number, sample in enumerate(zip(*batches, strict=True)):
-            for index, values in zip(self._inputs, sample, strict=True):
-                self._interpreter.set_tensor(index, values[None])
-            self._interpreter.invoke()
-            for (index, _), result in zip(self._outputs, results, strict=True):
-                result[number] = self._interpreter.get_tensor(index)[0]
+        samples = len(batches[0])
+        if samples == 1:
+            return self._run_one(batches)
+        results = [np.empty((samples, *output.shape[1:]), np.float32) for output in self._outputs]
+        for number in range(samples):
+            one = self._run_one([batch[number : number + 1] for batch in batches])
+            for result, output in zip(results, one, strict=True):
+                result[number] = output[0]
         return results
+
+    def _run_one(self, sample: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        _fill(self._inputs, sample)
+        self._interpreter.invoke()
+        return [output.copy() for output in self._outputs]
 
 
 def sample_shapes(path: Path) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
@@ -142,6 +126,29 @@ def _open(path: Path, threads: int, *, ready: bool = True) -> Interpreter:
     except (OSError, RuntimeError, ValueError) as error:
         raise BundleError(f"the network {str(path)!r} cannot be opened: {error}; restore the file") from error
     return interpreter
+
+
+def _memory(interpreter: Interpreter, tensor: dict[str, Any]) -> NDArray[np.float32]:
+    """The memory of an input or output, which stays in its place as long as no tensor is resized.
+
+    LiteRT counts its own arrays and refuses to run while there is one: they would have to be made anew for each run,
+    which takes longer than copying what they contain.
+    """
+    if tensor["dtype"] is not np.float32:
+        raise BundleError(f"the network's tensor {tensor['name']!r}: expected float32, got {tensor['dtype']}")
+    shape = tuple(int(size) for size in tensor["shape"])
+    address = interpreter.tensor(tensor["index"])().ctypes.data
+    kind = type("TensorMemory", (ctypes.Array,), {"_type_": ctypes.c_float, "_length_": math.prod(shape)})
+    memory = kind.from_address(address)
+    memory.interpreter = interpreter  # which owns the memory, and therefore must live as long as the array
+    return np.frombuffer(memory, np.float32).reshape(shape)
+
+
+def _fill(memories: Sequence[NDArray[np.float32]], inputs: Sequence[NDArray[np.float32]]) -> None:
+    for index, (memory, values) in enumerate(zip(memories, inputs, strict=True)):
+        if values.shape != memory.shape:
+            raise ValueError(f"input {index}: expected the shape {memory.shape}, got {values.shape}")
+        np.copyto(memory, values)
 
 
 def _description(path: Path) -> dict[str, Any]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from face_expr_ros.core.arkit import ARKIT_NAMES, GAZE_RANGE, arkit_values, columns, gaze_angles
 from face_expr_ros.core.facemesh_regions import IRISES
 from face_expr_ros.core.geometry import apparent_rotation
 from face_expr_ros.core.rotations import about_axis
-from face_expr_ros.core.types import FaceState, FloatArray, Pose
+from face_expr_ros.core.types import Blendshapes, FloatArray, Pose
 
 # Iris, outer and inner eye corner: left eye, right eye.
 _EYES = ((IRISES[1][0], 263, 362), (IRISES[0][0], 33, 133))
@@ -38,7 +40,20 @@ class Gaze:
     combined: FloatArray
 
 
-def gaze(state: FaceState) -> Gaze:
+class GazeFace(Protocol):
+    """What the gaze is read from: a part of `FaceState`."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def pose(self) -> Pose: ...
+    @property
+    def blendshapes(self) -> Blendshapes: ...
+    @property
+    def landmarks(self) -> NDArray[np.float32]: ...
+
+
+def gaze(state: GazeFace) -> Gaze:
     """Gaze from the eyeLook blendshapes, or from the irises if the face has no ARKit blendshapes.
 
     The expression head estimates the eyeLook blendshapes from irises, eyelids and the image of the eyes.
@@ -51,14 +66,14 @@ def gaze(state: FaceState) -> Gaze:
     return gaze_from_irises(state)
 
 
-def combined_direction(state: FaceState) -> tuple[float, float, float]:
+def combined_direction(state: GazeFace) -> tuple[float, float, float]:
     """`Gaze.combined` of :func:`gaze`, a unit vector; for so few numbers plain Python is faster than NumPy.
 
     Raises:
         ValueError: the face has neither ARKit blendshapes nor landmarks.
     """
     names = state.blendshapes.names
-    if names != ARKIT_NAMES and columns(names, ARKIT_NAMES) is None:
+    if columns(names, ARKIT_NAMES) is None:
         x, y, z = gaze_from_irises(state).combined.tolist()
         return x, y, z
     values = state.blendshapes.values.tolist()
@@ -71,7 +86,7 @@ def combined_direction(state: FaceState) -> tuple[float, float, float]:
     return x / length, y / length, z / length
 
 
-def gaze_from_irises(state: FaceState) -> Gaze:
+def gaze_from_irises(state: GazeFace) -> Gaze:
     """Gaze from FaceMesh's iris centers and eye corners; vertically noisier than :func:`gaze`.
 
     Raises:
@@ -80,7 +95,7 @@ def gaze_from_irises(state: FaceState) -> Gaze:
     return _directions(iris_angles(state), state.pose)
 
 
-def iris_angles(state: FaceState) -> FloatArray:
+def iris_angles(state: GazeFace) -> FloatArray:
     """Angles (2, 2) of the eyes in the head, radians: left eye first; to the subject's left, and up.
 
     Raises:
@@ -101,7 +116,7 @@ def eye_rotation(left: float, up: float) -> FloatArray:
     return rotation
 
 
-def in_face_axes(state: FaceState) -> FloatArray:
+def in_face_axes(state: GazeFace) -> FloatArray:
     """FaceMesh landmarks (478, 3) in model axes, relative to their mean, in units of the distance between the irises.
 
     Raises:

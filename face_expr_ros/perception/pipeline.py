@@ -31,7 +31,7 @@ from face_expr_ros.perception.tracker import Tracker
 # Intersection over union of two crops: a network reads a face that is off by 0.2 crops nearly as well as a centered
 # one, but not a face that is off by 0.3.
 _MIN_CROP_OVERLAP = 0.6
-_IBUG68 = np.array(IBUG68)
+_IBUG68 = np.array(IBUG68, np.intp)
 _STILL_FRAMES, _STILL_STEP_NS = 3, 33_333_333  # how often a still image is processed, and the nanoseconds between
 
 
@@ -267,9 +267,10 @@ def _with_landmarks(track: Track, landmarks: Landmarks | None) -> Track:
     """
     if landmarks is None:
         return track
-    crop = crop_from_landmarks(landmarks.points[_IBUG68])
-    if overlap(crop, track.crop) < _MIN_CROP_OVERLAP and not track.fresh:
-        return Track(track.id, crop, landmarks, fresh=True, roll=track.roll)
+    if not track.fresh:
+        crop = crop_from_landmarks(landmarks.points, _IBUG68)
+        if overlap(crop, track.crop) < _MIN_CROP_OVERLAP:
+            return Track(track.id, crop, landmarks, fresh=True, roll=track.roll)
     return Track(track.id, track.crop, landmarks, track.fresh, track.roll)
 
 

@@ -8,21 +8,19 @@ from __future__ import annotations
 import math
 import sys
 from collections import deque
-from collections.abc import Iterable, Mapping
-from itertools import accumulate
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from face_expr_ros.core.config import SmoothingConfig
-from face_expr_ros.core.rotations import quaternion_from_rotation, rotation_from_quaternion
 from face_expr_ros.core.types import Blendshapes, Face, FaceFit, FloatArray, Landmarks, Pose
+from face_expr_ros.kernels.face_numbers import join_numbers, projected_count, split_numbers
 from face_expr_ros.kernels.one_euro import NoiseLevels, filter_step, new_state
 
 PerValue = FloatArray | float  # one for each value, or one for all
 
-_AXIS_LENGTH = 0.1  # meters
 _BLENDSHAPE_UNIT = 0.15
 _LANDMARK_UNIT = 0.2  # face heights
 _NOISE = NoiseLevels()
@@ -174,27 +172,23 @@ class _FaceFilter:
     def _smooth_numbers(
         self, fit: FaceFit, blendshapes: Blendshapes, height: float, elapsed: float
     ) -> tuple[FaceFit, Blendshapes]:
-        pose = fit.pose
-        parts = (
-            pose.position, fit.shape, fit.expression, _projected(fit, height),
-            _ROTATION_SCALE * self._continuous_quaternion(pose.rotation), blendshapes.values,
+        pose, values = fit.pose, blendshapes.values
+        numbers = join_numbers(
+            pose.position, fit.shape, fit.expression, fit.landmarks68, fit.weak_perspective, pose.rotation, values,
+            self._quaternion, height, _ROTATION_SCALE,
         )  # fmt: skip
+        shape, expression, points = len(fit.shape), len(fit.expression), len(fit.landmarks68)
         if self._numbers is None:
-            self._counts = dict(zip(_PARTS, map(len, parts), strict=True))
+            counts = 3, shape, expression, projected_count(points), len(self._quaternion), len(values)
+            self._counts = dict(zip(_PARTS, counts, strict=True))
             self._numbers = _open_joint_filter(self._config, self._counts)
-        smoothed = self._numbers(np.concatenate(parts), elapsed)
-        position, shape, expression, projected, quaternion, values = _split_like(smoothed, parts)
-        self._quaternion = quaternion / _ROTATION_SCALE
-        rotation = rotation_from_quaternion(self._quaternion)
-        points, matrix = _unprojected(projected, height)
+        smoothed = self._numbers(numbers, elapsed)
+        position, shapes, expressions, placed, matrix, rotation, values, self._quaternion = split_numbers(
+            smoothed, shape, expression, points, height, _ROTATION_SCALE
+        )
         smooth_pose = Pose(rotation, position, pose.metric, pose.depth_used)
-        smooth_fit = FaceFit(smooth_pose, shape, expression, fit.residual, points, matrix, fit.confidence)
+        smooth_fit = FaceFit(smooth_pose, shapes, expressions, fit.residual, placed, matrix, fit.confidence)
         return smooth_fit, Blendshapes(blendshapes.names, values)
-
-    def _continuous_quaternion(self, rotation: FloatArray) -> FloatArray:
-        """The quaternion closer to the last one of q and -q, which are the same rotation."""
-        quaternion = quaternion_from_rotation(rotation)
-        return -quaternion if quaternion @ self._quaternion < 0 else quaternion
 
     def _smooth_landmarks(self, landmarks: Landmarks | None, height: float, elapsed: float) -> Landmarks | None:
         if landmarks is None:
@@ -240,32 +234,6 @@ def _open_joint_filter(config: SmoothingConfig, counts: dict[str, int]) -> Filte
         beta=per_value(config.beta, config.blendshape_beta, _ROTATION_BETA),
         noise_aware=sum(count for name, count in counts.items() if name not in _NOISE_AWARE),
     )
-
-
-def _split_like(joined: FloatArray, parts: Iterable[FloatArray]) -> list[FloatArray]:
-    """Split concatenated values into parts with the lengths of those given; np.split takes five times as long."""
-    ends = list(accumulate(len(part) for part in parts))
-    return [joined[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
-
-
-def _projected(fit: FaceFit, height: float) -> FloatArray:
-    """(n,) face heights: the 68 points, and the weak perspective as its origin and the tips of its axes."""
-    count = len(fit.landmarks68)
-    rows = np.empty((count + 4, 3))
-    rows[:count], rows[count] = fit.landmarks68, fit.weak_perspective[:, 3]
-    np.multiply(fit.weak_perspective[:, :3].T, _AXIS_LENGTH, out=rows[count + 1 :])
-    rows[count + 1 :] += rows[count]
-    rows /= height
-    return rows.ravel()
-
-
-def _unprojected(projected: FloatArray, height: float) -> tuple[FloatArray, FloatArray]:
-    """The inverse of `_projected`: the points (68, 3) and the weak perspective (3, 4)."""
-    rows = (projected * height).reshape(-1, 3)
-    points, origin, tips = rows[:-4], rows[-4], rows[-3:]
-    matrix = np.empty((3, 4))
-    matrix[:, :3], matrix[:, 3] = ((tips - origin) / _AXIS_LENGTH).T, origin
-    return points, matrix
 
 
 class Smoother:

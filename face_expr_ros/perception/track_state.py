@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from face_expr_ros.core.geometry import bounding_box, crop_from_box, crop_from_landmarks
+from face_expr_ros.core.geometry import bounding_box, crop_around, crop_from_box
 from face_expr_ros.core.types import Detection, FaceFit, FloatArray, Roi
 from face_expr_ros.perception.detection.boxes import roi_from_list, roi_to_list
 
@@ -92,9 +92,12 @@ class TrackState:
         self.doubt = 1.0 - detection.score
         self.confirm(stamp_ns)
 
-    def follow(self, fit: FaceFit, stamp_ns: int, crossing: bool) -> None:
-        """Take the crop from a fit. Where faces cross, the fit may be on the other face: the center is not updated."""
-        elapsed, crop = (stamp_ns - self.place_ns) * 1e-9, crop_from_landmarks(fit.landmarks68)
+    def follow(self, fit: FaceFit, box: Roi, stamp_ns: int, crossing: bool) -> None:
+        """Take the crop from the box around a fit's points.
+
+        Where faces cross, the fit may be on the other face: the center is not updated.
+        """
+        elapsed, crop = (stamp_ns - self.place_ns) * 1e-9, crop_around(box)
         if not crossing or elapsed > VELOCITY_HORIZON:
             self._update_place(*place_in_crop(crop), elapsed)
             self.place_ns = stamp_ns

@@ -102,7 +102,7 @@ class Tracker:
         for index, (track, fit) in enumerate(zip(tracks, fits, strict=True)):
             others = [box for other, box in enumerate(boxes) if kept[other] and other != index]
             crossing = any(containment(boxes[index], box) > _CROSSING for box in others)
-            kept[index] = kept[index] and self._follow(track, fit, stamp_ns, crossing)
+            kept[index] = kept[index] and self._follow(track, fit, boxes[index], stamp_ns, crossing)
             self._states[track.id].in_view = kept[index]
         return kept
 
@@ -119,10 +119,10 @@ class Tracker:
     def _is_late(self, stamp_ns: int) -> bool:
         return self._last_stamp_ns is None or stamp_ns - self._last_stamp_ns > VELOCITY_HORIZON * 1e9
 
-    def _follow(self, track: Track, fit: FaceFit, stamp_ns: int, crossing: bool) -> bool:
+    def _follow(self, track: Track, fit: FaceFit, box: Roi, stamp_ns: int, crossing: bool) -> bool:
         """Update a track with its fit; False if it has been unconfirmed for too long."""
         state = self._states[track.id]
-        state.follow(fit, stamp_ns, crossing)
+        state.follow(fit, box, stamp_ns, crossing)
         if track.landmarks is not None:
             state.confirm(stamp_ns)
         return not self._has_expired(state, stamp_ns)

@@ -7,7 +7,6 @@ import pytest
 
 from face_expr_ros.core.types import FloatArray
 from face_expr_ros.kernels.boxes import bounds
-from face_expr_ros.kernels.regions import map_points
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -30,12 +29,3 @@ def test_a_box_with_nan_is_nan(row: int, column: int) -> None:
 def test_arrays_without_points_are_rejected(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="expected points"):
         bounds(np.zeros(shape))
-
-
-def test_points_are_mapped_as_in_numpy() -> None:
-    rng = np.random.default_rng(0)
-    points, axes = rng.normal(size=(20, 3)).astype(np.float32), rng.normal(size=(3, 4))
-    np.testing.assert_allclose(map_points(points, axes), points @ axes[:, :3].T + axes[:, 3], atol=1e-6)
-    assert map_points(points[:0], axes).shape == (0, 3)
-    with pytest.raises(ValueError, match=r"expected points \(n, 3\) and axes \(3, 4\)"):
-        map_points(points, axes[:2])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 import pytest
@@ -93,22 +95,37 @@ def test_an_image_without_three_channels_is_rejected(image: NDArray) -> None:
 
 
 @pytest.mark.parametrize("side", [1, 96])
-def test_squares_are_placed_along_the_axes(side: int) -> None:
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_squares_are_placed_along_the_axes(side: int, dtype: type) -> None:
     rng = np.random.default_rng(0)
-    middles, offsets, down = rng.normal(size=(5, 2)) * 100, rng.normal(size=(5, 2)), rng.uniform(0.1, 2, 5)
-    across, right, up = down * [1, -1, 1, 1, -1], np.array([1.0, 0.2]), np.array([-0.3, -1.1])
-    maps, bounds = place_squares(middles, offsets, across, down, (1.0, 0.2), (-0.3, -1.1), side)
+    points, pairs = rng.normal(size=(9, 3)).astype(dtype) * 100, rng.integers(0, 9, (5, 2))
+    offsets, down = rng.normal(size=(5, 2)), rng.uniform(0.1, 2, 5)
+    across, rotation = down * [1, -1, 1, 1, -1], np.array([[0.1, -0.3, 0.0], [-0.2, 1.1, 0.0], [0.0, 0.0, 1.0]])
+    maps, bounds = place_squares(points, pairs, offsets, across, down, rotation, 2.0, 0.4, side)
+    right, up = 2.0 * np.array([0.1, 0.2]) * 0.4 / math.hypot(0.1, 0.2), 2.0 * np.array([-0.3, -1.1])
     a, d = across[:, None] * right, -down[:, None] * up
-    start = middles + offsets @ np.array([right, up]) - (side - 1) / 2 * (a + d)
-    np.testing.assert_allclose(maps, np.stack([a, d, start], axis=2), atol=1e-12)
+    start = points[pairs, :2].mean(axis=1) + offsets @ np.array([right, up]) - (side - 1) / 2 * (a + d)
+    np.testing.assert_allclose(maps, np.stack([a, d, start], axis=2), atol=1e-4 if dtype is np.float32 else 1e-12)
     corners = np.concatenate([maps @ [i, j, 1.0] for i in (0, side - 1) for j in (0, side - 1)])
     expected = (corners[:, 0].min(), corners[:, 0].max(), corners[:, 1].min(), corners[:, 1].max())
     assert bounds == pytest.approx(expected)
 
 
+def test_squares_of_a_part_are_those_of_the_whole_image() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (60, 80), np.uint8)
+    transforms = np.array([[[0.4, 0.1, 22.0], [-0.1, 0.4, 30.0]]])
+    whole = cut_squares(image, transforms, 10)
+    np.testing.assert_array_equal(cut_squares(image[20:, 12:], transforms, 10, (12, 20)), whole)
+    to_doubled = transforms * 2 + [0.0, 0.0, 0.5]
+    np.testing.assert_array_equal(cut_squares(image[20:, 12:], to_doubled, 10, (24, 40), 2), whole)
+
+
 def test_squares_without_places_are_rejected() -> None:
-    none, nothing = np.zeros((0, 2)), np.zeros(0)
-    with pytest.raises(ValueError, match="expected middles and offsets"):
-        place_squares(none, none, nothing, nothing, (1.0, 0.0), (0.0, 1.0), 8)
-    with pytest.raises(ValueError, match="expected middles and offsets"):
-        place_squares(np.zeros((3, 2)), none, np.ones(3), np.ones(3), (1.0, 0.0), (0.0, 1.0), 8)
+    pairs, nothing, points = np.zeros((0, 2), np.intp), np.zeros(0), np.zeros((4, 3))
+    with pytest.raises(ValueError, match="expected pairs and offsets"):
+        place_squares(points, pairs, np.zeros((0, 2)), nothing, nothing, np.eye(3), 1.0, 0.4, 8)
+    with pytest.raises(ValueError, match="expected pairs and offsets"):
+        place_squares(points, pairs, np.zeros((3, 2)), np.ones(3), np.ones(3), np.eye(3), 1.0, 0.4, 8)
+    with pytest.raises(ValueError, match="expected points"):
+        place_squares(points[0], np.zeros((1, 2), np.intp), np.zeros((1, 2)), np.ones(1), np.ones(1), np.eye(3), 1.0,
+                      0.4, 8)  # fmt: skip

@@ -1,6 +1,8 @@
-"""A region cut from a color image, against OpenCV."""
+"""Regions of a color image, against OpenCV and NumPy."""
 
 from __future__ import annotations
+
+import math
 
 import cv2
 import numpy as np
@@ -9,7 +11,13 @@ from numpy.typing import NDArray
 from support.opencv import assert_as_opencv
 
 from face_expr_ros.core.types import FloatArray
-from face_expr_ros.kernels.regions import cut_region, warp_affine
+from face_expr_ros.kernels.regions import (
+    cut_region,
+    points_in_image,
+    region_around,
+    region_transform,
+    warp_affine,
+)
 
 
 def reference(image: NDArray[np.uint8], transform: FloatArray, side: int) -> NDArray[np.float32]:
@@ -118,3 +126,41 @@ def test_a_region_far_outside_repeats_the_nearest_edge(far: float) -> None:
 def test_invalid_input_is_rejected(image: NDArray, transform: FloatArray, side: int, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         cut_region(image, transform, side)
+
+
+def test_the_middle_of_a_region_stays_in_its_place() -> None:
+    region = (120.0, 80.0, 60.0, 0.3)
+    transform = region_transform(region, 30)
+    np.testing.assert_allclose(transform @ [15.0, 15.0, 1.0], (120.5, 80.5))
+    right = 2.0 * np.array([math.cos(0.3), math.sin(0.3)])
+    np.testing.assert_allclose(transform[:, :2], np.column_stack([right, [-right[1], right[0]]]))
+
+
+def test_points_of_a_region_are_those_of_its_transform() -> None:
+    rng = np.random.default_rng(0)
+    points, region = rng.uniform(size=(20, 3)).astype(np.float32), (120.0, 80.0, 60.0, -2.0)
+    found = points_in_image(points, region)
+    expected = np.column_stack([points[:, :2] * 30, np.ones(20)]) @ region_transform(region, 30).T - 0.5
+    np.testing.assert_allclose(found[:, :2], expected, atol=1e-4)
+    np.testing.assert_allclose(found[:, 2], 60.0 * points[:, 2], atol=1e-4)
+    assert points_in_image(points[:0], region).shape == (0, 3)
+    with pytest.raises(ValueError, match=r"expected points \(n, 3\)"):
+        points_in_image(points[:, :2], region)
+
+
+def test_a_region_surrounds_points_and_turns_with_the_eyes() -> None:
+    points = np.random.default_rng(0).normal(size=(9, 3)).astype(np.float32)
+    (left, top), (right, bottom) = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
+    across, down = points[7, :2] - points[2, :2]
+    side = 1.5 * max(right - left, bottom - top)
+    expected = (left + right) / 2, (top + bottom) / 2, side, math.atan2(down, across)
+    assert region_around(points, (2, 7), 1.5) == pytest.approx(expected, rel=1e-6)
+    with pytest.raises(ValueError, match="expected points"):
+        region_around(points, (2, 9), 1.5)
+
+
+@pytest.mark.parametrize("row", [0, 4])
+def test_the_region_around_nan_is_nan(row: int) -> None:
+    points = np.ones((5, 3), np.float32)
+    points[row, 1] = np.nan
+    assert np.isnan(region_around(points, (1, 2), 1.5)[2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import zipfile
@@ -29,9 +30,9 @@ NETWORKS = ("mesh", "parts", "short_range", "full_range")
 
 def test_a_network_computes_its_outputs_as_copies(capfd: pytest.CaptureFixture[str]) -> None:
     network = LitertModel(package_file("facemesh", "short_range"))
-    assert network.input_shape == (1, 128, 128, 3)
-    offsets, logits = first = network(np.zeros(network.input_shape, np.float32))
-    second = network(np.ones(network.input_shape, np.float32))
+    assert network.inputs[0].shape == (1, 128, 128, 3)
+    offsets, logits = first = network(np.zeros(network.inputs[0].shape, np.float32))
+    second = network(np.ones(network.inputs[0].shape, np.float32))
     assert (offsets.shape, logits.shape) == ((1, 896, 16), (1, 896, 1))
     assert not np.array_equal(first[0], second[0])
     assert capfd.readouterr().err == "", "LiteRT's log lines are not shown"
@@ -39,15 +40,23 @@ def test_a_network_computes_its_outputs_as_copies(capfd: pytest.CaptureFixture[s
 
 def test_a_network_runs_on_its_own_memory() -> None:
     network = LitertModel(package_file("facemesh", "short_range"))
-    expected = network(np.ones(network.input_shape, np.float32))
-    network(np.zeros(network.input_shape, np.float32))
-    network.input(0)[...] = 1.0
+    expected = network(np.ones(network.inputs[0].shape, np.float32))
+    network(np.zeros(network.inputs[0].shape, np.float32))
+    network.inputs[0][...] = 1.0
     network.run()
-    np.testing.assert_array_equal(network.output(0), expected[0])
-    held = network.output(1)
-    with pytest.raises(RuntimeError, match="reference to internal data"):
-        network.run()
-    np.testing.assert_array_equal(held, expected[1])
+    np.testing.assert_array_equal(network.outputs[0], expected[0])
+    held = network.outputs[1]
+    network(np.zeros(network.inputs[0].shape, np.float32))
+    assert held is network.outputs[1]
+    assert not np.array_equal(held, expected[1]), "the memory has the outputs of the latest run"
+
+
+def test_the_memory_of_a_network_outlives_it() -> None:
+    network = LitertModel(package_file("facemesh", "short_range"))
+    (expected, _), held = network(np.ones(network.inputs[0].shape, np.float32)), network.outputs[0]
+    del network
+    gc.collect()
+    np.testing.assert_array_equal(held, expected)
 
 
 def test_an_input_of_another_shape_is_rejected() -> None:

@@ -41,7 +41,7 @@ class BlazeFace:
     def __init__(self, path: Path, min_score: float = CANDIDATE_SCORE) -> None:
         self._network = LitertModel(path)
         self._min_score = min_score
-        self._side = self._network.input_shape[1]
+        self._side = self._network.inputs[0].shape[1]
         self._anchors = _anchors(self._side)
 
     def __call__(self, image: Image, small: Image | None = None) -> list[RawFace]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_expr_ros.core.types import FloatArray
-from face_expr_ros.kernels.face_alignment import align_face
+from face_expr_ros.kernels.face_alignment import align_face, describe_face
 from face_expr_ros.perception.landmarks import LANDMARK_COUNT
 
 # Bridge and back of the nose, its base; forehead; temples; the corners of the eyes.
@@ -62,11 +62,7 @@ def align(points: FloatArray, canonical: FloatArray) -> Alignment:
 def features(alignment: Alignment, canonical: FloatArray) -> NDArray[np.float32]:
     """(FEATURES,) displacements of the points from the canonical face, centimeters, and the direction to the viewer in
     canonical axes."""
-    result = np.empty(FEATURES, np.float32)
-    displacements = alignment.points - canonical
-    displacements *= CENTIMETERS
-    result[:-3], result[-3:] = displacements.ravel(), alignment.rotation[2]
-    return result
+    return describe_face(alignment.points, canonical, CENTIMETERS, alignment.rotation)
 
 
 FEATURES = 3 * LANDMARK_COUNT + 3

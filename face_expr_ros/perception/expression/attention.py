@@ -8,9 +8,8 @@ from typing import Any
 
 from face_expr_ros.core.arkit import columns
 from face_expr_ros.core.config import ExpressionConfig
-from face_expr_ros.core.types import FaceState
 from face_expr_ros.perception.expression.blinks import EYES, both_closed
-from face_expr_ros.perception.gaze import combined_direction
+from face_expr_ros.perception.gaze import GazeFace, combined_direction
 
 # While the lids are closed further than this, the direction of the eyes cannot be seen: the last value is kept.
 _HIDDEN = 0.4
@@ -30,7 +29,7 @@ class Attention:
         self._value = 0.0
         self._seen: float | None = None  # time of the last value with open eyes
 
-    def __call__(self, state: FaceState, t: float) -> float:
+    def __call__(self, state: GazeFace, t: float) -> float:
         """0..1 at the time ``t`` in seconds: 1 for a gaze into the camera, 0.5 at the edge of the cone.
 
         A blink does not change the value. It is 0 without a gaze, as for a face without ARKit's names and landmarks.
@@ -44,7 +43,7 @@ class Attention:
         self._value = self._looking(state) * (1.0 - _smoothstep((closure - begin) / (end - begin)))
         return self._value
 
-    def _looking(self, state: FaceState) -> float:
+    def _looking(self, state: GazeFace) -> float:
         try:
             angle = angle_to_camera(combined_direction(state), state.pose.position.tolist())
         except ValueError:

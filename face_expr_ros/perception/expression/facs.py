@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
+from face_expr_ros.core.by_identity import cached_by_identity
 from face_expr_ros.core.types import Blendshapes, FloatArray
 
 
@@ -118,7 +118,7 @@ def intensities(blendshapes: Blendshapes) -> FloatArray:
     return np.minimum(units, 1.0, out=units)
 
 
-@lru_cache(maxsize=8)
+@cached_by_identity
 def _matrix(names: tuple[str, ...]) -> FloatArray | None:
     """(len(NAMES), len(names)) weights; None if a blendshape is missing."""
     if not REQUIRED.issubset(names):

@@ -58,7 +58,7 @@ class FusedReader:
             raise BundleError(f"{path} was trained for another expression head: install this package's weights")
         self._gain, self._order = gain, order
         self._mask = neutral_mask(self.names)
-        self._appearance = int(described["appearance"])
+        self._unknown = np.zeros(int(described["appearance"]), np.float32)
 
     def align(self, points: FloatArray) -> Alignment:
         """The alignment of a face with landmarks (478, 3). Raises ValueError for degenerate landmarks."""
@@ -76,12 +76,20 @@ class FusedReader:
         """Blendshapes (n, 52), relative to each face's neutral expression where it is known, and absolute ones."""
         features, patches = self._head.inputs(image, points, aligned)
         estimates = self._coefficients(fits), *self._head.estimates(features, patches)
-        (shown,) = self._network(features, patches, *estimates, *_appearance_inputs(appearance, self._appearance))
+        (shown,) = self._network(features, patches, *estimates, *self._appearance(appearance))
         values = shown.astype(np.float64)
         if all(rest is None for rest in rests):
             return np.minimum(np.maximum(values, 0.0), 1.0), values
         neutral = np.array([np.zeros(len(self.names)) if rest is None else rest for rest in rests])
         return from_neutral(values, neutral * self._mask), values
+
+    def _appearance(
+        self, appearance: Sequence[NDArray[np.float32] | None]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(n, count) features, zeros where they are unknown, and (n, 1) 1 where they are known."""
+        known = np.array([[each is not None] for each in appearance], np.float32)
+        rows = [self._unknown if each is None else each for each in appearance]
+        return rows[0][None] if len(rows) == 1 else np.array(rows, np.float32), known
 
     def _coefficients(self, fits: Sequence[FaceFit]) -> NDArray[np.float32]:
         """(n, 52) blendshapes of the fits; zeros for a face model without ARKit blendshapes."""
@@ -90,15 +98,6 @@ class FusedReader:
         shown = self._gain * np.array([fit.expression for fit in fits])
         np.minimum(np.maximum(shown, 0.0, out=shown), 1.0, out=shown)  # np.clip takes twice as long
         return np.asarray(shown[:, self._order], np.float32)
-
-
-def _appearance_inputs(
-    appearance: Sequence[NDArray[np.float32] | None], count: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(n, count) features, zeros where they are unknown, and (n, 1) 1 where they are known."""
-    known = np.array([[each is not None] for each in appearance], np.float32)
-    unknown = np.zeros(count, np.float32)
-    return np.array([unknown if each is None else each for each in appearance], np.float32), known
 
 
 def create(config: ExpressionConfig, model: MorphableModel, fitter: Fitter) -> Head:

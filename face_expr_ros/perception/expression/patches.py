@@ -46,8 +46,7 @@ PARTS: dict[str, _Part] = {
 }
 
 
-_FIRST = np.array([part.points[0] for part in PARTS.values()])
-_SECOND = np.array([part.points[-1] for part in PARTS.values()])
+_PAIRS = np.array([(part.points[0], part.points[-1]) for part in PARTS.values()], np.intp)
 _OFFSETS = np.array([part.offset for part in PARTS.values()])
 _DOWN = np.array([part.size / (SIDE * _FINE) for part in PARTS.values()])
 _ACROSS = _DOWN * [-1.0 if part.mirrored else 1.0 for part in PARTS.values()]
@@ -63,23 +62,11 @@ def cut_patches(image: Image, points: FloatArray, alignment: Alignment, margin: 
         margin: additional pixels on all sides.
     """
     side = SIDE + 2 * margin
-    (right_x, up_x, _), (right_y, up_y, _), _ = alignment.rotation.tolist()
-    right = _image_axis(right_x, -right_y, alignment.scale)  # the face's x and y in the image, y down
-    up = _image_axis(up_x, -up_y, alignment.scale)
-    middles = (points[_FIRST, :2] + points[_SECOND, :2]) / 2
-    transforms, bounds = place_squares(middles, _OFFSETS, _ACROSS, _DOWN, right, up, side * _FINE)
+    maps, bounds = place_squares(
+        points, _PAIRS, _OFFSETS, _ACROSS, _DOWN, alignment.rotation, alignment.scale, _MIN_AXIS, side * _FINE
+    )
     reduced, left, top, step = _reduced(image, bounds, alignment.scale)
-    transforms[:, :, 2] += (1 - step) / 2 - left, (1 - step) / 2 - top
-    if step > 1:
-        transforms /= step
-    return cut_squares(reduced, transforms, side)
-
-
-def _image_axis(x: float, y: float, scale: float) -> tuple[float, float]:
-    """An axis of the face in the image, pixels per meter, with a minimum length that limits the foreshortening."""
-    length = math.sqrt(x * x + y * y)
-    factor = scale * max(length, _MIN_AXIS) / max(length, 1e-9)
-    return factor * x, factor * y
+    return cut_squares(reduced, maps, side, (left, top), step)
 
 
 def _reduced(image: Image, bounds: tuple[float, float, float, float], scale: float) -> tuple[Image, int, int, int]:
@@ -94,8 +81,7 @@ def _reduced(image: Image, bounds: tuple[float, float, float, float], scale: flo
     part = image[top:bottom, left:right]
     if step > 1:
         size = ((right - left) // step, (bottom - top) // step)
-        part = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
-    part = np.asarray(part, np.uint8)
+        part = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
     return gray_of(part) if image.ndim == 3 else part, left, top, step
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from face_expr_ros.core.arkit import columns
 from face_expr_ros.core.config import ExpressionConfig
 from face_expr_ros.core.settings import ConfigError
-from face_expr_ros.core.types import NO_READOUTS, Blendshapes, Face, FaceState, FloatArray, Pose, Readouts, face_state
+from face_expr_ros.core.types import NO_READOUTS, Blendshapes, Face, FaceState, FloatArray, Pose, Readouts
 from face_expr_ros.perception.expression import facs
 from face_expr_ros.perception.expression.affect import Affect, read_affect
 from face_expr_ros.perception.expression.attention import Attention
@@ -19,6 +22,7 @@ from face_expr_ros.perception.expression.speaking import LipMotion
 
 _LIPS_PART = facs.NAMES.index("AU25")
 _MOUTH = ("jawOpen", "mouthClose")
+_NO_LANDMARKS = np.zeros((0, 3), np.float32)
 _MEMORY_NS = 10**9  # a face that was not found for longer starts anew
 
 
@@ -103,7 +107,7 @@ class _FaceReaders:
     def __call__(self, face: Face, measured: Pose, mouth_open: bool | None, stamp_ns: int) -> Face:
         """The face with read-outs and events; ``mouth_open`` is None for blendshapes without ARKit's names."""
         self.last_ns, t = stamp_ns, stamp_ns * 1e-9
-        looking = self._attention(face_state(face, stamp_ns, ""), t)
+        looking = self._attention(_gaze_face(face), t)
         events = [self._gestures(measured.rotation, t)]
         if mouth_open is None:
             readouts = replace(NO_READOUTS, looking_at_camera=looking) if looking else NO_READOUTS
@@ -126,6 +130,20 @@ class _FaceReaders:
 
     def _stages(self) -> dict[str, Any]:
         return {"attention": self._attention, "lips": self._lips, "blinks": self._blinks, "gestures": self._gestures}
+
+
+class _GazeFace(NamedTuple):
+    """See `gaze.GazeFace`."""
+
+    id: str
+    pose: Pose
+    blendshapes: Blendshapes
+    landmarks: NDArray[np.float32]
+
+
+def _gaze_face(face: Face) -> _GazeFace:
+    landmarks = _NO_LANDMARKS if face.landmarks is None else face.landmarks.points
+    return _GazeFace(face.id, face.fit.pose, face.blendshapes, landmarks)
 
 
 class ReadoutReader:

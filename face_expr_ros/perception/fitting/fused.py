@@ -118,7 +118,7 @@ class FusedFitter:
         }
         kept = {id: last for id, last in self._last_runs.items() if id not in network_fits} | new
         self._last_runs = {
-            track.id: replace(kept[track.id], fit_yaw=apparent_yaw(fit))
+            track.id: _LastRun(kept[track.id].stamp_ns, kept[track.id].network_yaw, apparent_yaw(fit))
             for track, fit in zip(tracks, fits, strict=True)
             if track.id in kept
         }
@@ -166,5 +166,5 @@ def facemesh_weight(track: Track, network_fit: FaceFit) -> float:
 
 def apparent_yaw(fit: FaceFit) -> float:
     """The absolute yaw of the head relative to the ray to it, as a crop shows it, radians."""
-    right = fit.weak_perspective[0, :3]
-    return math.asin(min(abs(float(right[2])) / math.sqrt(float(right @ right)), 1.0))
+    x, y, z, _ = fit.weak_perspective[0].tolist()
+    return math.asin(min(abs(z) / math.sqrt(x * x + y * y + z * z), 1.0))

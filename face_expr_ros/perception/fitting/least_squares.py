@@ -38,7 +38,7 @@ from face_expr_ros.core.lens import is_distorted
 from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.core.types import Camera, FaceFit, FloatArray, Frame, Pose, Track
 from face_expr_ros.kernels.face_points import FacePoints
-from face_expr_ros.kernels.landmark_fit import LandmarkFit
+from face_expr_ros.kernels.landmark_fit import LandmarkFit, pinhole_rays
 from face_expr_ros.models.bundle import Bundle
 from face_expr_ros.perception.fitting.priors import (
     counterparts,
@@ -55,7 +55,7 @@ _CROP_SIDE = 0.2  # meters, side of a face's crop
 _POOR_RESIDUAL = 0.008  # meters; a residual of 3 mm is good, 8 mm is poor
 _GAIN_CAMERA = pinhole_camera(1280, 720, field_of_view=45.0)
 _GAIN_POSE = Pose(FACING_CAMERA, np.array([0.0, 0.0, 0.5]), metric=True)
-_FITTED = np.array(FITTED)
+_FITTED = np.array(FITTED, np.intp)
 
 
 class LeastSquaresFitter:
@@ -152,7 +152,10 @@ class LeastSquaresFitter:
     def _fit(self, face_id: str, landmarks: NDArray[np.float32], confidence: float, camera: Camera) -> FaceFit:
         """The fit to FaceMesh's landmarks (478, 3), which have this confidence."""
         memory = self._shape_memory(face_id)
-        rays = undistort(landmarks[_FITTED, :2], camera)
+        if is_distorted(camera):
+            rays = undistort(landmarks[_FITTED, :2], camera)
+        else:
+            rays = pinhole_rays(landmarks, _FITTED, camera.matrix)
         rotation, position, coefficients = self._kernel(
             landmarks, rays, memory.shape, memory.expected(), memory.inverse_variance(), self._config.iterations
         )

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_expr_ros.core.types import FloatArray
+from face_expr_ros.kernels.landmark_fit import largest_change, weighted_mean
 
 _CHANGED = 0.15  # change of a blendshape that begins a new view
 _FLEETING = ("eye",)  # eyelids and gaze also move while an expression is held
@@ -31,7 +32,7 @@ class ShapeMemory:
 
     def __init__(self, size: int, limit: float, telling: NDArray[np.bool_]) -> None:
         self.shape: FloatArray = np.zeros(size)  # the estimate, including the current view
-        self._limit, self._telling = limit, telling
+        self._limit, self._telling = limit, np.flatnonzero(telling)
         self._known: FloatArray = np.zeros(size)  # the estimate from the earlier views
         self._frames = self._views = 0
         self._view: FloatArray | None = None  # the expression at the beginning of the current view
@@ -48,15 +49,13 @@ class ShapeMemory:
         ``s - c / C (s - k)``; with the mean s, the estimate would drift from frame to frame.
         """
         known = 1.0 / (1.0 - self._weight(self._views))
-        return self.shape - known / self.inverse_variance() * (self.shape - self._known)
+        return weighted_mean(self._known, self.shape, known / self.inverse_variance())
 
     def update(self, shape: FloatArray, expression: FloatArray) -> None:
         """Add the fit of a frame."""
-        told = expression[self._telling]
-        if self._view is None or np.abs(told - self._view).max(initial=0.0) > _CHANGED:
-            self._begin_view(told)
-        past = self._weight(self._frames)
-        self.shape = past * self.shape + (1.0 - past) * shape
+        if self._view is None or largest_change(expression, self._telling, self._view) > _CHANGED:
+            self._begin_view(expression[self._telling])
+        self.shape = weighted_mean(self.shape, shape, self._weight(self._frames))
         self._frames += 1
 
     def state_dict(self) -> dict[str, Any]:
@@ -72,8 +71,7 @@ class ShapeMemory:
 
     def _begin_view(self, told: FloatArray) -> None:
         if self._view is not None:
-            past = self._weight(self._views)
-            self._known = past * self._known + (1.0 - past) * self.shape
+            self._known = weighted_mean(self._known, self.shape, self._weight(self._views))
             self._views += 1
         self._view = told
 

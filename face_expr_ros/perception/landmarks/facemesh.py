@@ -61,25 +61,23 @@ class FaceMeshNetwork:
         parts = [arrays[name] for name in names]
         irises = [(part, np.array(iris)) for part, iris in zip((1, 2), IRISES, strict=True)]
         self._face_parts = FaceParts(parts, arrays["corners"], _MARGIN, _PART, _CELL, irises, _LIDS)
+        mesh, self._logit, features, hidden = self._mesh.outputs
+        self._region, self._mesh_points, self._features = self._mesh.inputs[0][0], mesh.reshape(_MESH, 3), features[0]
+        self._part_features = [values[0] for values in self._parts.inputs]
+        self._answers = [values.ravel() for values in self._parts.outputs[:_ANSWERS]]
+        self._layers = [values.ravel() for values in (hidden, *self._parts.outputs[_ANSWERS:])]
 
     def __call__(self, write: RegionWriter) -> tuple[NDArray[np.float32], float, NDArray[np.float32]]:
         """Landmarks, presence and appearance of a face in a region, see `regions.RegionNetwork`."""
-        write(self._mesh.input(0)[0])
+        write(self._region)
         self._mesh.run()
         points = np.empty((LANDMARK_COUNT, 3), np.float32)
-        points[:_MESH] = self._mesh.output(0).reshape(_MESH, 3)
-        presence = sigmoid(self._mesh.output(1).item())
-        axes = self._face_parts.cut(points, self._mesh.output(2)[0], [self._parts.input(part)[0] for part in range(3)])
+        points[:_MESH] = self._mesh_points
+        axes = self._face_parts.cut(points, self._features, self._part_features)
         self._parts.run()
-        answers = [self._parts.output(index).ravel() for index in range(_ANSWERS)]
-        self._face_parts.place(answers, axes, _PART_PIXELS, points)
+        self._face_parts.place(self._answers, axes, _PART_PIXELS, points)
         points /= _SIDE
-        return points, presence, self._appearance()
-
-    def _appearance(self) -> NDArray[np.float32]:
-        """A copy of the hidden features of both networks."""
-        layers = [self._parts.output(index) for index in range(_ANSWERS, _ANSWERS + 2 * 3)]
-        return np.concatenate([each.ravel() for each in (self._mesh.output(3), *layers)])
+        return points, sigmoid(self._logit.item()), np.concatenate(self._layers)
 
     def close(self) -> None:
         """Free the networks."""

@@ -38,10 +38,10 @@ class FaceMeshV2Network:
 
     def __call__(self, write: RegionWriter) -> tuple[NDArray[np.float32], float, None]:
         """Landmarks and presence of a face in a region, see `regions.RegionNetwork`; no appearance."""
-        write(self._network.input(0)[0])
+        write(self._network.inputs[0][0])
         self._network.run()
-        points = self._network.output(0).reshape(LANDMARK_COUNT, 3) / np.float32(self.side)
-        return points, sigmoid(self._network.output(1).item()), None
+        points, logit = self._network.outputs[:2]
+        return points.reshape(LANDMARK_COUNT, 3) / np.float32(self.side), sigmoid(logit.item()), None
 
     def close(self) -> None:
         """Free the network."""

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import astuple, dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from face_expr_ros.core.geometry import bounding_box
-from face_expr_ros.core.types import Detection, FloatArray, Frame, Landmarks, Track
-from face_expr_ros.kernels.regions import cut_region, map_points
+from face_expr_ros.core.types import Detection, Frame, Landmarks, Track
+from face_expr_ros.kernels.regions import cut_region, followed_region, points_in_image, region_around, region_transform
 
-_RIGHT_EYE, _LEFT_EYE = 33, 263  # outer corners
+_EYES = 33, 263  # outer corners, right and left
 _MARGIN = 1.5  # of the long side of the points' box: MediaPipe's own margin
 # The region relative to a crop, medians over rendered faces: its side, and the shift of its center towards the
 # forehead. A crop from a detector is larger than one from landmarks.
@@ -26,8 +24,7 @@ _CROP_SIDE, _FRESH_CROP_SIDE, _CROP_UP = 1.2, 1.0, 0.08
 _PLAY, _ROTATION_PLAY = 0.005, math.radians(1.0)
 
 
-@dataclass(frozen=True)
-class Region:
+class Region(NamedTuple):
     """The square of the image that the network processes: center and side in pixels, rotation in radians, clockwise."""
 
     x: float
@@ -98,7 +95,7 @@ class RegionLandmarks:
     def state_dict(self) -> dict[str, Any]:
         """The landmarks of the previous frame, and the regions they were found in."""
         return {
-            id: {"points": last.points, "confidence": float(last.confidence), "region": astuple(self._regions[id])}
+            id: {"points": last.points, "confidence": float(last.confidence), "region": list(self._regions[id])}
             for id, last in self._last.items()
         }
 
@@ -132,24 +129,14 @@ class RegionLandmarks:
         return Landmarks(to_image(points, region), presence, appearance)
 
 
-def region_of_points(points: FloatArray) -> Region:
+def region_of_points(points: NDArray[np.float32]) -> Region:
     """MediaPipe's region for a face with landmarks (478, >= 2), rotated with the line through the eyes."""
-    box = bounding_box(points)
-    across, down = (points[_LEFT_EYE, :2] - points[_RIGHT_EYE, :2]).tolist()
-    x, y, side = box.x + box.width / 2, box.y + box.height / 2, _MARGIN * max(box.width, box.height)
-    return Region(x, y, side, math.atan2(down, across))
+    return Region(*region_around(np.asarray(points, np.float32), _EYES, _MARGIN))
 
 
 def followed(last: Region, region: Region) -> Region:
     """The region nearest to ``last`` that differs from ``region`` by no more than the play."""
-    play = _PLAY * region.side
-    turn = math.remainder(region.rotation - last.rotation, math.tau)
-    return Region(
-        min(max(last.x, region.x - play), region.x + play),
-        min(max(last.y, region.y - play), region.y + play),
-        min(max(last.side, region.side - play), region.side + play),
-        region.rotation - min(max(turn, -_ROTATION_PLAY), _ROTATION_PLAY),
-    )
+    return Region(*followed_region(last, region, _PLAY, _ROTATION_PLAY))
 
 
 def region_of_crop(track: Track) -> Region:
@@ -167,23 +154,10 @@ def _touches(region: Region, width: int, height: int) -> bool:
 
 
 def write_region(image: NDArray[np.uint8], region: Region, out: NDArray[np.float32]) -> None:
-    """Fill ``out`` (side, side, 3) with the region, RGB in 0..1, as MediaPipe cuts it out, including its half-pixel
-    offsets: coordinates relative to the corner of the first pixel are used as if relative to its center."""
-    side = len(out)
-    x, y = _right_axis(region, region.side / side)
-    half = side / 2
-    start = region.x + 0.5 - half * (x - y), region.y + 0.5 - half * (x + y)
-    cut_region(image, np.array([[x, -y, start[0]], [y, x, start[1]]]), side, out)
+    """Fill ``out`` (side, side, 3) with the region, RGB in 0..1, as MediaPipe cuts it out."""
+    cut_region(image, region_transform(region, len(out)), len(out), out)
 
 
 def to_image(points: NDArray[np.float32], region: Region) -> NDArray[np.float32]:
     """Points (478, 3), relative to the region's corner and side, in image pixels."""
-    x, y = _right_axis(region, region.side)
-    start = region.x - 0.5 * (x - y), region.y - 0.5 * (x + y)
-    axes = np.array([[x, -y, 0.0, start[0]], [y, x, 0.0, start[1]], [0.0, 0.0, region.side, 0.0]])
-    return map_points(points, axes)
-
-
-def _right_axis(region: Region, length: float) -> tuple[float, float]:
-    """A vector of this length along the region's x axis, in the image; along its y axis it is (-y, x)."""
-    return length * math.cos(region.rotation), length * math.sin(region.rotation)
+    return points_in_image(points, region)
