@@ -236,7 +236,11 @@ class Pipeline:
         if self.clock.kind is StampKind.RESTART:
             _reset(self._measuring_stages())
             self._is_restart = True
-        return frame if time_ns == frame.stamp_ns else replace(frame, stamp_ns=time_ns)
+        depth = frame.depth
+        if depth is not None:  # without a stamp it is taken for that of the image
+            stamp_ns = depth.stamp_ns if depth.stamp_ns > 0 else frame.stamp_ns
+            depth = replace(depth, stamp_ns=stamp_ns + time_ns - frame.stamp_ns)
+        return replace(frame, stamp_ns=time_ns, depth=depth)
 
 
 class _Lap:

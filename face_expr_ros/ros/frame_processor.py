@@ -81,7 +81,7 @@ class FrameProcessor:
         image = self._decode(message)
         camera = self.cameras.camera(image.shape[1], image.shape[0])
         stamp = stamp_ns(message.header.stamp)
-        depth = self.depth.latest(message.header.frame_id, camera.width, camera.height)
+        depth = self.depth.latest(message.header, camera.width, camera.height)
         frame = Frame(image, stamp, message.header.frame_id, camera, arrival_ns, depth)
         decoded = time.perf_counter()
         with self._lock:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _MAX_ASPECT_ERROR = 0.01  # between the sizes of an image and its CameraInfo: rounding, or lines cut by an encoder
 _PLAUSIBLE_FOCAL = (0.2, 10.0)  # image widths; a fisheye of 180 degrees has 0.32, a lens of 6 degrees 9.5
+_MIN_FOCAL = 0.1  # image widths; with a shorter lens no face can be fitted, and K of the identity is a placeholder
 _MAX_PIXEL_ASPECT = 2.0
 _FORMS = {"k": "[fx 0 cx 0 fy cy 0 0 1]", "p": "[fx 0 cx . 0 fy cy . 0 0 1 .]"}
 
@@ -52,7 +53,13 @@ def camera_from_info(info: CameraInfo, width: int, height: int, *, rectified: bo
     except DistortionError as error:
         raise CameraInfoError(str(error)) from error
     _check_matrix(matrix, name)
-    return Camera(width, height, _at_image_size(matrix, info, width, height), distortion, metric=True, lens=lens)
+    matrix = _at_image_size(matrix, info, width, height)
+    if matrix[0, 0] < _MIN_FOCAL * width:
+        raise CameraInfoError(
+            f"expected a focal length of at least {_MIN_FOCAL * width:g} pixels for an image of {width} x {height}, "
+            f"got {matrix[0, 0]:.4g}: calibrate the camera"
+        )
+    return Camera(width, height, matrix, distortion, metric=True, lens=lens)
 
 
 def _check_matrix(matrix: FloatArray, name: str) -> None:

@@ -55,6 +55,7 @@ def distortion_of(model: str, values: object) -> tuple[Lens, FloatArray]:
             "rectify the image first (image_proc) and publish the rectified camera"
         )
     counts = _FISHEYE_COUNTS if name in _FISHEYE else _POLYNOMIAL_COUNTS
+    coefficients = _without_extra_zeros(coefficients, counts)
     if len(coefficients) not in counts:
         expected = f"{', '.join(map(str, counts[:-1]))} or {counts[-1]}"
         raise DistortionError(
@@ -63,3 +64,12 @@ def distortion_of(model: str, values: object) -> tuple[Lens, FloatArray]:
     if not np.isfinite(coefficients).all():
         raise DistortionError(f"expected finite distortion coefficients, got d = {coefficients.tolist()}")
     return ("fisheye" if name in _FISHEYE else "pinhole"), coefficients
+
+
+def _without_extra_zeros(coefficients: FloatArray, counts: tuple[int, ...]) -> FloatArray:
+    """Without zeros at the end beyond a number of coefficients that is expected.
+
+    realsense2_camera fills the four coefficients of its fisheye cameras up to five.
+    """
+    shorter = [count for count in counts if count < len(coefficients) and not coefficients[count:].any()]
+    return coefficients if len(coefficients) in counts or not shorter else coefficients[: shorter[-1]]

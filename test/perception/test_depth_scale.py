@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -131,6 +132,26 @@ def test_a_depth_image_that_arrives_late_is_compared_with_its_own_frame(
     face = found(pipeline, scenes[0].image, scenes[0].depth, delay=2, frames=5)
     assert face.fit.pose.depth_used
     assert abs(error(face, scenes[0])) < 0.02
+
+
+STAMPS: dict[str, Any] = {  # of the color and the depth image of each frame
+    "zero": lambda number: (0, 0),
+    "standing": lambda number: (9 * FRAME_NS, 9 * FRAME_NS),
+    "zero of the depth images only": lambda number: ((9 + number) * FRAME_NS, 0),
+    "zero now and then": lambda number: ((9 + number) * FRAME_NS * (number != 1),) * 2,
+}
+
+
+@pytest.mark.parametrize("kind", STAMPS)
+def test_irregular_stamps_do_not_prevent_the_use_of_depth(pipeline: Pipeline, scenes: list[Scene], kind: str) -> None:
+    pipeline.reset()
+    values = as_message_values(scenes[0].depth)
+    for number in range(4):
+        color_ns, depth_ns = STAMPS[kind](number)
+        depth = DepthImage(values, 0.001, depth_ns, (640, 480))
+        (face,) = pipeline(Frame(scenes[0].image, color_ns, "c", CAMERA, number * FRAME_NS, depth if number else None))
+    assert face.fit.pose.depth_used
+    assert abs(error(face, scenes[0])) < 0.01
 
 
 def test_the_scale_of_a_face_is_kept_without_further_depth_images(pipeline: Pipeline, scenes: list[Scene]) -> None:

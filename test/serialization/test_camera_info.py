@@ -64,6 +64,15 @@ def test_equidistant_is_opencvs_fisheye_model() -> None:
     np.testing.assert_array_equal(camera.distortion, D[:4])
 
 
+@pytest.mark.parametrize(("model", "count", "zeros"), [("equidistant", 4, 1), ("plumb_bob", 5, 1), ("radtan", 4, 2)])
+def test_zeros_after_the_coefficients_are_ignored(model: str, count: int, zeros: int) -> None:
+    coefficients = np.linspace(0.01, 0.08, count)
+    camera = camera_from_info(info(distortion_model=model, d=[*coefficients, *[0.0] * zeros]), 640, 480)
+    assert camera is not None
+    np.testing.assert_array_equal(camera.distortion[:count], coefficients)
+    assert not camera.distortion[count:].any()
+
+
 def test_p_is_used_for_a_rectified_image_and_d_is_not() -> None:
     p = [500.0, 0.0, 300.0, -50.0, 0.0, 500.0, 230.0, 0.0, 0.0, 0.0, 1.0, 0.0]
     for message in (info(p=p), info(p=p, distortion_model="double_sphere"), info(p=p, k=[0.0] * 9)):
@@ -115,7 +124,7 @@ def test_binning_that_is_already_applied_is_not_applied_again() -> None:
     np.testing.assert_array_equal(camera.matrix.ravel(), K)
 
 
-@pytest.mark.parametrize("focal", [60.0, 7000.0])
+@pytest.mark.parametrize("focal", [100.0, 7000.0])
 def test_an_implausible_focal_length_is_used_with_a_warning(focal: float) -> None:
     keeper = CameraKeeper(field_of_view=63.0)
     keeper.update(info(k=[focal, 0.0, 319.5, 0.0, focal, 239.5, 0.0, 0.0, 1.0]))
@@ -151,6 +160,7 @@ BAD = {
     "wrong count": ({"d": D[:3]}, "expected 0, 4, 5, 8, 12 or 14 coefficients for plumb_bob, got 3"),
     "fisheye with 5": ({"distortion_model": "equidistant", "d": D}, "expected 0 or 4 coefficients for equidistant"),
     "unknown lens": ({"distortion_model": "double_sphere", "d": D}, "got 'double_sphere'; rectify the image first"),
+    "identity": ({"k": np.eye(3).ravel()}, "a focal length of at least 64 pixels for an image of 640 x 480, got 1"),
     "other aspect": ({"width": 1280, "height": 720}, "640 x 480 pixels, the size of the image, or of the same aspect"),
     "binned across only": ({"width": 1280, "height": 960, "binning_x": 2}, "binning 2 x 1"),
 }

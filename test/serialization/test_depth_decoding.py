@@ -56,15 +56,29 @@ def test_a_depth_image_that_cannot_be_used_is_refused(case: str) -> None:
     assert words in str(refused.value)
 
 
+def color(frame_id: str = "c", sec: int = 2) -> Header:
+    return Header(frame_id=frame_id, stamp=Time(sec=sec))
+
+
 def test_the_latest_depth_is_returned_once_and_problems_are_reported() -> None:
     depths = DepthInput()
-    assert depths.latest("c", 4, 2) is None
+    assert depths.latest(color(), 4, 2) is None
     depths.update(message("16UC1"))
-    assert depths.latest("c", 4, 2) is not None
-    assert depths.latest("c", 4, 2) is None
+    assert depths.latest(color(), 4, 2) is not None
+    assert depths.latest(color(), 4, 2) is None
     depths.update(message("16UC1"))
-    assert depths.latest("other", 4, 2) is None
+    assert depths.latest(color("other"), 4, 2) is None
     assert depths.problem.startswith("depth images are ignored: expected a depth image that is aligned")
     depths.update(message("16UC1"))
-    depths.latest("c", 4, 2)
+    depths.latest(color(), 4, 2)
+    assert not depths.problem
+
+
+def test_depth_images_with_stamps_of_another_clock_are_reported() -> None:
+    depths = DepthInput()
+    depths.update(message("16UC1"))
+    assert depths.latest(color(sec=90), 4, 2) is None
+    assert "stamps of the same clock as those of the color image, got one that differs by -88.000 s" in depths.problem
+    depths.update(message("16UC1", header=Header(frame_id="c")))
+    assert depths.latest(color(sec=90), 4, 2) is not None, "a stamp of zero is none"
     assert not depths.problem
