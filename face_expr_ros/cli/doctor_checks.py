@@ -18,7 +18,7 @@ from face_expr_ros.core.face_model import BundleError
 from face_expr_ros.core.resources import resource_path
 from face_expr_ros.models import bundle
 from face_expr_ros.perception.mediapipe_version import INSTALL as INSTALL_MEDIAPIPE
-from face_expr_ros.perception.mediapipe_version import has_mediapipe, has_solutions
+from face_expr_ros.perception.mediapipe_version import INSTALL_ANY, has_mediapipe, has_solutions
 from face_expr_ros.ros.fastdds_shared_memory import (
     ProfileError,
     other_users,
@@ -195,7 +195,7 @@ def examine_backends() -> Finding:
     elif has_mediapipe():
         others = f"mediapipe_tasks, {installed}, is available, too; mediapipe_solutions needs {INSTALL_MEDIAPIPE}"
     else:
-        others = f"{names} need {INSTALL_MEDIAPIPE}"
+        others = f"mediapipe_tasks needs {INSTALL_ANY}; mediapipe_solutions and mediapipe need {INSTALL_MEDIAPIPE}"
     return Finding("ok", "landmarks and detection", f"{in_use}, {why}; {others}")
 
 

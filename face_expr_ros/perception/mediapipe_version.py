@@ -10,6 +10,7 @@ from face_expr_ros.core.settings import ConfigError
 INSTALL = (
     "MediaPipe up to 0.10.21 (0.10.18 on aarch64), for Python up to 3.12: pip install -r requirements/mediapipe.txt"
 )
+INSTALL_ANY = "MediaPipe of any version: pip install mediapipe"
 
 
 def has_mediapipe() -> bool:
@@ -25,7 +26,7 @@ def has_solutions() -> bool:
 def require_mediapipe(setting: str, value: str, instead: str, *, solutions: bool = True) -> None:
     """Raise ConfigError unless the MediaPipe is installed that a setting's value needs."""
     if not (has_solutions() if solutions else has_mediapipe()):
-        raise ConfigError(f"{setting}: {value} needs {INSTALL}; or choose {instead}")
+        raise ConfigError(f"{setting}: {value} needs {INSTALL if solutions else INSTALL_ANY}; or choose {instead}")
 
 
 def _folders() -> list[Path]:

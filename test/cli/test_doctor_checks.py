@@ -231,7 +231,7 @@ def test_doctor_detects_lost_images_without_the_profile() -> None:
     [
         (True, True, "are available, too"),
         (False, True, "mediapipe_solutions needs MediaPipe up to 0.10.21"),
-        (False, False, "pip install -r requirements/mediapipe.txt"),
+        (False, False, "mediapipe_tasks needs MediaPipe of any version: pip install mediapipe; mediapipe_solutions"),
     ],
 )
 def test_the_backends_in_use_and_how_to_get_others_are_named(
