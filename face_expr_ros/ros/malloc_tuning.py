@@ -27,6 +27,11 @@ def release_freed_memory() -> None:
     garbage collector runs. Each thread that has ended leaves a heap with freed memory.
     """
     gc.collect()
+    trim_heaps()
+
+
+def trim_heaps() -> None:
+    """Return all freed memory to the kernel; takes some milliseconds."""
     try:
         ctypes.CDLL(None).malloc_trim(0)
     except (AttributeError, OSError, TypeError):  # another C library

@@ -27,6 +27,7 @@ from face_expr_ros.drawing.overlays import annotate
 from face_expr_ros.msg import FaceArray, FaceEvent, FaceExpression, FaceModel, FacePose, FaceShape
 from face_expr_ros.ros import encode
 from face_expr_ros.ros.cdr import create_writer
+from face_expr_ros.ros.malloc_tuning import trim_heaps
 from face_expr_ros.ros.mesh_cloud import empty_cloud, mesh_cloud
 from face_expr_ros.ros.mesh_markers import MeshMarkers
 from face_expr_ros.ros.node_runner import LOG_INTERVAL
@@ -108,6 +109,7 @@ class Outputs:
         self._unpublished_model = None
         write = create_writer(FaceModel, self._node.get_logger().warning)
         self._face_model.publish(write(face_model_values(self._model, self._model.expression_names, header)))
+        trim_heaps()  # of several copies of the message only the publisher's is left
 
     def clear(self, header: Header) -> None:
         """Remove all faces that are displayed: an empty FaceArray, no markers and an empty cloud."""
