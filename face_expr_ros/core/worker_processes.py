@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import active_children, get_context
@@ -21,7 +21,7 @@ class WorkerError(RuntimeError):
 
 def in_processes(
     call: Callable[[Task], Result], tasks: Sequence[Task], workers: int
-) -> Iterator[tuple[Task, Result | Exception]]:
+) -> Generator[tuple[Task, Result | Exception], None, None]:
     """Each task with its result or its error, in the order of completion.
 
     A worker that dies ends all: the remaining tasks have a WorkerError. If the iteration is left early, as by Ctrl-C,
