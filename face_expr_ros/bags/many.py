@@ -5,12 +5,9 @@ The results equal those of one bag after the other: bags share no state.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
-from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +19,8 @@ from face_expr_ros.bags.storage.bag_folder import is_bag, plain_stem
 from face_expr_ros.bags.writing import UNFINISHED
 from face_expr_ros.core.progress import progress
 from face_expr_ros.core.signals import terminate_as_interrupt
+from face_expr_ros.core.worker_processes import in_processes
 
-INTERRUPTED = 130  # exit status
 ATTEMPTS = 3  # runs of a bag whose worker process dies
 Report = Callable[[str], None]
 
@@ -66,14 +63,6 @@ def _name(bag: Path, folder: Path) -> Path:
     return name.with_name(plain_stem(bag)) if bag.is_file() else name
 
 
-def _attempt_or_exit(job: Job) -> Outcome:
-    """Runs in a worker process. Ctrl-C ends it: the pool would return the exception and start the next bag."""
-    try:
-        return attempt(job)
-    except KeyboardInterrupt:
-        os._exit(INTERRUPTED)
-
-
 def annotate_locally(jobs: list[Job], workers: int, report: Report) -> list[Outcome]:
     """Annotate bags in worker processes of this machine.
 
@@ -98,22 +87,13 @@ def annotate_locally(jobs: list[Job], workers: int, report: Report) -> list[Outc
 
 
 def _run_pool(jobs: list[Job], workers: int) -> Iterator[Outcome]:
-    """A worker that dies breaks the pool: the outcomes of its remaining jobs have the key "worker"."""
-    others = set(active_children())
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=get_context("spawn")) as pool:
-        futures = {pool.submit(_attempt_or_exit, job): job for job in jobs}
-        try:
-            for future in as_completed(futures):
-                try:
-                    yield future.result()
-                except Exception as error:
-                    reason = f"{type(error).__name__}: {error}"
-                    yield {"source": str(futures[future].source), "error": reason, "worker": "failed"}
-        except BaseException:  # Ctrl-C: otherwise the pool would finish all bags first
-            pool.shutdown(wait=False, cancel_futures=True)
-            for worker in set(active_children()) - others:
-                worker.terminate()  # complete files of its bag are kept
-            raise
+    """The outcome of a job whose worker dies, or that fails otherwise, has the key "worker"."""
+    for job, outcome in in_processes(attempt, jobs, workers):
+        if isinstance(outcome, Exception):
+            reason = f"{type(outcome).__name__}: {outcome}"
+            yield {"source": str(job.source), "error": reason, "worker": "failed"}
+        else:
+            yield outcome
 
 
 def summary(outcomes: Iterable[Outcome], seconds: float) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from face_expr_ros.bags.storage.opening import open_storage
 from face_expr_ros.bags.storage.stored_file import ZSTD_MAGIC, StorageError, StoredFile, zstd
 from face_expr_ros.bags.storage.topics import SharedTopics
 
+_MAX_MESSAGE = 1 << 30  # bytes of a message that is compressed by itself, against decompression bombs
+
 
 class Message(NamedTuple):
     """One message of a bag.
@@ -185,10 +187,12 @@ def _decompressed(data: bytes) -> bytes | None:
     """A message that may be compressed, None if that is damaged; the first byte of a serialized one is always 0."""
     if not data.startswith(ZSTD_MAGIC):
         return data
+    decompressor = zstd.ZstdDecompressor()
     try:
-        return zstd.decompress(data)
+        content = decompressor.decompress(data, _MAX_MESSAGE)
     except zstd.ZstdError:
         return None
+    return content if decompressor.eof else None
 
 
 def _is_latched(connection: Connection) -> bool:

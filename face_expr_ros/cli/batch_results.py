@@ -105,6 +105,11 @@ class BatchResults:
         """Number of the files whose results are complete."""
         return sum(_key(file) in self._done for file in self._files)
 
+    @property
+    def folder(self) -> Path | None:
+        """The folder of the journal, with space for the results; None if nothing is written."""
+        return None if self._path is None else self._path.parent
+
     def is_done(self, file: Path) -> bool:
         """Whether the results of a file are complete, from this run or an earlier one."""
         return _key(file) in self._done

@@ -57,6 +57,10 @@ def file_options(verb: Verb) -> Verb:
         click.option("--csv", "table", type=OutputFile(), help="Write a CSV table, one row per face and image."),
         click.option("--jsonl", type=OutputFile(), help="Write one JSON line per image."),
         click.option(
+            "--jobs", type=click.IntRange(min=1), default=1, show_default=True,
+            help="Number of worker processes for several files.",
+        ),
+        click.option(
             "--out", type=click.Path(path_type=Path),
             help="Write the drawn file; for several inputs, a folder of drawn files.",
         ),
@@ -76,6 +80,7 @@ def image(sources: tuple[Path, ...], json_file: Path | None, **options: Any) -> 
     """
     from face_expr_ros.cli.file_inputs import still_files
     from face_expr_ros.cli.file_run import FileRun
+    from face_expr_ros.cli.parallel_files import Settings, analyze_stills_in_processes
     from face_expr_ros.cli.process_stills import analyze_image, analyze_stills, check_image_name
 
     config = _config(options, {"landmarks.max_faces": options["max_faces"] or MAX_FACES})
@@ -93,7 +98,11 @@ def image(sources: tuple[Path, ...], json_file: Path | None, **options: Any) -> 
     if json_file:
         raise click.UsageError("--json takes one image without --jsonl, --csv, --parquet and a folder")
     with run.results(config) as results:
-        counts = analyze_stills(run.files, run.drawn, results, run.products, config, options["camera_info"])
+        if options["jobs"] > 1:
+            settings = Settings(run.products, config, options["camera_info"])
+            counts = analyze_stills_in_processes(run.files, run.drawn, results, settings, options["jobs"])
+        else:
+            counts = analyze_stills(run.files, run.drawn, results, run.products, config, options["camera_info"])
     click.echo(f"images: {counts.images}, with a face: {counts.with_face}, unreadable: {counts.unreadable}")
     return 1 if counts.unreadable else 0
 
@@ -116,6 +125,7 @@ def video(sources: tuple[Path, ...], json_file: Path | None, neutral_at: float |
     """
     from face_expr_ros.cli.file_inputs import video_files
     from face_expr_ros.cli.file_run import FileRun
+    from face_expr_ros.cli.parallel_files import Settings, analyze_videos_in_processes
     from face_expr_ros.cli.process_videos import analyze_video, analyze_videos
     from face_expr_ros.drawing.video_writer import check_video
 
@@ -126,7 +136,10 @@ def video(sources: tuple[Path, ...], json_file: Path | None, neutral_at: float |
         check_video(out)
     settings = (config, _tell, neutral_at, options["camera_info"])
     with run.results(config, neutral_at=neutral_at) as results:
-        if run.is_folder:
+        if run.is_folder and options["jobs"] > 1:
+            common = Settings(run.products, config, options["camera_info"], neutral_at)
+            result = analyze_videos_in_processes(run.files, run.drawn, results, common, options["jobs"], _tell)
+        elif run.is_folder:
             result = analyze_videos(run.files, run.drawn, results, run.products, *settings)
         else:
             (file,) = run.files

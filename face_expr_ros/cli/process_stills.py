@@ -120,6 +120,11 @@ def analyze_stills(
                 record["error"] = str(error)
             results.add(record)
             results.complete(file)
+    return still_counts(results)
+
+
+def still_counts(results: BatchResults) -> Counts:
+    """Numbers of all images."""
     records = [(bool(record.get("faces")), "error" in record) for record in results.records()]
     return Counts(len(records), sum(face for face, _ in records), sum(error for _, error in records))
 

@@ -40,6 +40,8 @@ def analyze_video(
     warn: Warn,
     neutral_at: float | None = None,
     calibration: Path | None = None,
+    *,
+    bar: bool = True,
 ) -> dict[str, Any]:
     """Detect the faces of every frame of a video, write the requested products, and return a summary.
 
@@ -54,6 +56,7 @@ def analyze_video(
         warn: called with a sentence when the video ends early, or its sound cannot be kept.
         neutral_at: seconds; the expression of each face during the second before it is neutral from then on.
         calibration: file of ``--camera-info``; None is the one beside the video, if there is one.
+        bar: show the progress.
 
     Raises:
         SourceError: the video cannot be read.
@@ -66,7 +69,9 @@ def analyze_video(
         _check_neutral(neutral_at, video.duration)
         with closing(Pipeline(config)) as pipeline, _VideoProducts(products, source, pipeline.model, warn) as outputs:
             calibrated, frame = neutral_at is None, None
-            for number, image in enumerate(progress(_frames(video), source.name, video.frame_count)):
+            images = _frames(video)
+            shown = progress(images, source.name, video.frame_count) if bar else images
+            for number, image in enumerate(shown):
                 frame = frame_of(image.image, round((image.time or 0.0) * 1e9), config, camera or image.camera)
                 faces = pipeline(frame)
                 if not calibrated and neutral_at is not None and frame.stamp_ns * 1e-9 >= neutral_at - _TOLERANCE:
@@ -115,10 +120,11 @@ def analyze_videos(
             results.add(named | {"error": str(error)})
             warn(str(error))
         results.complete(file)
-    return _counts(results, len(files))
+    return video_counts(results, len(files))
 
 
-def _counts(results: BatchResults, videos: int) -> dict[str, Any]:
+def video_counts(results: BatchResults, videos: int) -> dict[str, Any]:
+    """Numbers of all videos and frames."""
     rows = [(len(record.get("faces", ())), "error" in record) for record in results.records()]
     return {
         "videos": videos,

@@ -107,7 +107,7 @@ class WebBridgeNode(Node):
 
     def _update_image_subscription(self) -> None:
         """Subscribe to images only while a client displays them."""
-        enabled = self._server.has_camera_clients
+        enabled = self._server.camera_clients > 0
         if enabled and self._image_input is None:
             image_type = Image if self._config.image_transport == "raw" else CompressedImage
             topic = image_topic(self, self._config.image_transport)
@@ -117,7 +117,7 @@ class WebBridgeNode(Node):
             self._image_input = None
 
     def _on_image(self, message: Image | CompressedImage) -> None:
-        if self._pace.due(time.monotonic()):
+        if self._pace.due(time.monotonic(), self._server.camera_clients):
             self._encoder.put(message)
 
     def _show(self, message: Image | CompressedImage) -> None:

@@ -6,6 +6,7 @@ size that a header declares.
 
 from __future__ import annotations
 
+import platform
 import zlib
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -13,6 +14,7 @@ JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
 # Markers with the size: start of frame, all except DHT (C4), JPG (C8) and DAC (CC).
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _SCAN_MARKER = 0xDA
+_PALETTE = 3  # color type of PNG
 
 
 class CompressedSizeError(ValueError):
@@ -24,7 +26,8 @@ def compressed_size(data: bytes) -> tuple[int, int]:
 
     Raises:
         CompressedSizeError: the data is neither JPEG nor PNG, or truncated before the size; as PNG, also damaged or
-            truncated later, or animated.
+            truncated later, animated, or on Arm with a palette, which libpng before 1.6.56 reads outside its memory
+            there (CVE-2026-33636).
     """
     if data.startswith(PNG_SIGNATURE):
         return _png_size(data)
@@ -44,6 +47,8 @@ def without_trailing_bytes(data: bytes) -> bytes:
 
 def _png_size(data: bytes) -> tuple[int, int]:
     _png_length(data)
+    if data[25] == _PALETTE and platform.machine().lower() in ("aarch64", "arm64"):
+        raise CompressedSizeError("expected a PNG image without a palette")
     # The signature is followed by the chunk IHDR: length, name, width, height, ... (PNG specification, 11.2.2).
     return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
 
@@ -55,7 +60,8 @@ def _png_length(data: bytes) -> int:
     for minutes, and animated images are refused, because later versions abort the process on damaged ones.
 
     Raises:
-        CompressedSizeError: a chunk is incomplete or damaged, or the image is animated.
+        CompressedSizeError: a chunk is incomplete or damaged, the palette or its transparency is repeated, or the image
+            is animated.
     """
     position, kinds = len(PNG_SIGNATURE), [b""]
     while kinds[-1] != b"IEND":
@@ -65,6 +71,8 @@ def _png_length(data: bytes) -> int:
             raise CompressedSizeError("expected a complete PNG image")
         if zlib.crc32(data[position + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
             raise CompressedSizeError("expected an undamaged PNG image")
+        if kind in (b"PLTE", b"tRNS") and kind in kinds:
+            raise CompressedSizeError("expected a PNG image with one palette")
         if kind == b"acTL":
             raise CompressedSizeError("expected a PNG image that is not animated")
         kinds.append(kind)

@@ -10,6 +10,7 @@ import numpy as np
 from face_expr_ros.sources.calibration import read_calibration
 from face_expr_ros.sources.file_kinds import refuse_image
 from face_expr_ros.sources.source_frame import SourceError, SourceFrame, Warn
+from face_expr_ros.sources.unsafe_codecs import open_video_file
 from face_expr_ros.sources.video_times import VideoTimes
 
 COMPLETE = 0.9  # share of the container's duration or frame count; some containers count a few frames too many
@@ -95,7 +96,7 @@ class VideoSource:
         return max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
 
     def _open(self) -> cv2.VideoCapture:
-        capture = cv2.VideoCapture(str(self._path), cv2.CAP_FFMPEG)
+        capture = open_video_file(self._path)
         if not capture.isOpened():
             raise SourceError(
                 f"{self._path} cannot be read as a video: it is damaged, or FFmpeg does not support its format"

@@ -60,7 +60,8 @@ def serve(
             states = server.publish(tracked.states, frame.stamp_ns, frame.camera)
             if forward is not None:
                 forward(states)
-            if server.has_camera_clients and pictures.due(time.monotonic()):
+            clients = server.camera_clients
+            if clients and pictures.due(time.monotonic(), clients):
                 server.publish_picture(camera_picture(frame.image, frame.stamp_ns))
             images += 1
     return images

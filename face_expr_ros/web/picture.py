@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 MAX_WIDTH = 640  # pixels
 MAX_RATE = 15.0  # Hz
+MAX_SENT = 480.0  # pictures per second to all clients together, which bounds CPU load and network
 JPEG_QUALITY = 75
 
 
@@ -29,14 +30,14 @@ def camera_picture(image: NDArray[np.uint8], stamp_ns: int) -> bytes:
 
 
 class PicturePace:
-    """Selects the images to send: all, up to MAX_RATE."""
+    """Selects the images to send: all, up to MAX_RATE, or fewer if many clients receive them."""
 
     def __init__(self) -> None:
         self._next = float("-inf")
 
-    def due(self, now: float) -> bool:
-        """Whether to send the image received at ``now`` (seconds)."""
+    def due(self, now: float, clients: int = 1) -> bool:
+        """Whether to send the image received at ``now`` (seconds) to this number of clients."""
         if now < self._next:
             return False
-        self._next = max(self._next + 1 / MAX_RATE, now)
+        self._next = max(self._next + max(1 / MAX_RATE, clients / MAX_SENT), now)
         return True

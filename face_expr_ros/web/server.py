@@ -90,9 +90,9 @@ class FaceServer:
         return "" if is_loopback(self._config.host) else network_url(self._config, self._socket_name[1])
 
     @property
-    def has_camera_clients(self) -> bool:
-        """Whether a client is connected to the camera stream."""
-        return bool(self.hub.cameras)
+    def camera_clients(self) -> int:
+        """Number of clients that are connected to the camera stream."""
+        return len(self.hub.cameras)
 
     def publish(self, states: Sequence[FaceState], stamp_ns: int, camera: Camera | None) -> tuple[FaceState, ...]:
         """Send the faces of an image; an earlier update that is still waiting is dropped. Returns the calibrated faces.

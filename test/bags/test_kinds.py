@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.broken_bags import FOLDER_KINDS, in_log, live_sqlite
+from support.broken_bags import FOLDER_KINDS
 from support.broken_files import flipped_header, pointer, zeroed
+from support.broken_sqlite import in_log, live_sqlite
 from support.mcap_records import channel, ending, header, message, record, schema, statistics, string
 from support.mixed_mcap import FOREIGN, MCAP_KINDS, OPENING, words
 from support.split_bags import ALL, numbers, split_bag, storage_files, time_of

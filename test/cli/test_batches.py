@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from support.timed_video import TIMES, write_timed_video
 
 from face_expr_ros import cli
-from face_expr_ros.cli import process_stills, process_videos
+from face_expr_ros.cli import parallel_files, process_stills, process_videos
+from face_expr_ros.core.worker_processes import WorkerError
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -120,6 +121,37 @@ def test_videos_of_a_batch_equal_single_runs(face_expr: Run, clips: Path) -> Non
     assert face_expr("video", "clips", "--jsonl", "both.jsonl")[0] == 0
     assert face_expr("video", "clips/b.mp4", "--jsonl", "single.jsonl")[0] == 0
     assert lines_of("both.jsonl")[4:] == lines_of("single.jsonl")
+
+
+@pytest.mark.parametrize(("verb", "folder"), [("image", "images"), ("video", "clips")])
+def test_worker_processes_give_the_same_files(
+    face_expr: Run, images: Path, clips: Path, verb: str, folder: str
+) -> None:
+    options = {name: ("--jsonl", f"{name}.jsonl", "--csv", f"{name}.csv", "--out", name) for name in ("one", "two")}
+    status, out, _ = face_expr(verb, folder, *options["one"])
+    assert (status, out) == (1, face_expr(verb, folder, *options["two"], "--jobs", "2")[1])
+    for suffix in (".jsonl", ".csv"):
+        assert Path(f"one{suffix}").read_bytes() == Path(f"two{suffix}").read_bytes()
+    drawn = {name: sorted(file.name for file in Path(name).iterdir()) for name in options}
+    assert drawn["one"] == drawn["two"]
+    assert len(drawn["two"]) == 2
+    assert not list(Path.cwd().glob("face_expr_lines_*"))
+
+
+def test_run_of_worker_processes_continues(face_expr: Run, images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def dying(call: Any, tasks: Any, workers: int) -> Any:
+        yield tasks[0], call(tasks[0])
+        yield tasks[1], WorkerError("a worker process ended unexpectedly")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(parallel_files, "in_processes", dying)
+        status, _, error = face_expr("image", "images", "--jsonl", "x.jsonl", "--jobs", "2")
+    assert status == 2
+    assert "face_expr: a worker process ended unexpectedly" in error
+    assert face_expr("image", "images", "--jsonl", "whole.jsonl")[0] == 1
+    status, _, error = face_expr("image", "images", "--jsonl", "x.jsonl", "--jobs", "2")
+    assert "continuing an interrupted run: 1 of 3 files are complete" in error
+    assert lines_of("x.jsonl") == lines_of("whole.jsonl")
 
 
 CONTINUED = {

@@ -39,7 +39,7 @@ from face_expr_ros.sources.source_frame import SourceError
 from face_expr_ros.web.codec import CodecError, StreamFace, StreamFrame, decode_frame, encode_frame
 from support.avatar_faces import every_shape
 from support.bag_files import STRING, BagFile, camera_info, header, raw
-from support.broken_bags import live_sqlite
+from support.broken_sqlite import live_sqlite
 from support.mutations import refused_with
 
 CAMERA = """image_width: 640

@@ -25,3 +25,11 @@ def test_the_picture_rate_is_at_most_15_hz(rate: int, minimum: int, maximum: int
     pace = PicturePace()
     count = sum(pace.due(number / rate) for number in range(10 * rate))
     assert 10 * minimum <= count <= 10 * maximum + 1
+
+
+@pytest.mark.parametrize(("clients", "rate"), [(1, 15), (32, 15), (64, 7.5), (200, 2.4)])
+def test_many_clients_get_fewer_pictures(clients: int, rate: float) -> None:
+    """At most 480 pictures per second are sent to all of them together."""
+    pace = PicturePace()
+    count = sum(pace.due(number / 60, clients) for number in range(60 * 60))
+    assert count / 60 == pytest.approx(rate, rel=0.05)

@@ -117,14 +117,14 @@ def test_an_unencodable_frame_is_counted_and_the_next_is_sent(
 
 
 def test_pictures_are_sent_to_camera_clients(server: FaceServer) -> None:
-    assert not server.has_camera_clients
+    assert not server.camera_clients
     with open_socket(server, "/ws/camera") as camera:
-        until(lambda: server.has_camera_clients, "the camera client")
+        until(lambda: server.camera_clients, "the camera client")
         server.publish_picture(b"stamp and JPEG")
         assert camera.recv(TIMEOUT) == b"stamp and JPEG"
         camera.send("anything")
         assert close_code(camera) == 1003
-    until(lambda: not server.has_camera_clients, "the end of the camera client")
+    until(lambda: not server.camera_clients, "the end of the camera client")
 
 
 def test_camera_picture_false_disables_the_camera_stream() -> None:

@@ -121,6 +121,9 @@ class SqliteFile:
         query = f"SELECT id, name, type, serialization_format, {', '.join(optional)} FROM topics ORDER BY id"
         topics = []
         for number, topic, kind, encoding, profiles, digest in self._database.execute(query):
+            if not all(isinstance(text, str) for text in (topic, kind, encoding, digest)):
+                report(self._damage, f"the entry of topic {number} is damaged")
+                continue
             self._known.add(number)
             if encoding != "cdr":
                 self.left_out[topic] = f"expected ROS 2 messages (format 'cdr'), got {encoding!r}"
@@ -134,7 +137,8 @@ class SqliteFile:
     def _definition(self, kind: str) -> MessageDefinition:
         query = "SELECT encoding, encoded_message_definition FROM message_definitions WHERE topic_type = ?"
         try:
-            found = [row for row in self._database.execute(query, (kind,)) if row[0] in _FORMATS and row[1].strip()]
+            rows = [(encoding, str(text or "")) for encoding, text in self._database.execute(query, (kind,))]
+            found = [row for row in rows if row[0] in _FORMATS and row[1].strip()]
         except ERRORS:  # bags of ROS 2 before Iron lack this table
             found = []
         return MessageDefinition(_FORMATS[found[0][0]], found[0][1]) if found else NO_DEFINITION
