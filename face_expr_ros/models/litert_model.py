@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from face_expr_ros.core.face_model import BundleError
 from face_expr_ros.core.native_output import native_output_hidden
-from face_expr_ros.models.network_runs import report_run
+from face_expr_ros.models.network_runs import observed_run
 
 
 class LitertModel:
@@ -47,8 +47,7 @@ class LitertModel:
 
     def run(self) -> None:
         """Run the network on what its inputs contain."""
-        report_run(self, lambda: self.inputs)
-        self._interpreter.invoke()
+        observed_run(self, self.inputs, self._interpreter.invoke)
 
 
 class SampleNetwork:
@@ -79,14 +78,6 @@ class SampleNetwork:
 
     def __call__(self, *batches: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """The outputs (n, ...) for batches (n, ...) of the network's shapes, both in the order of the file."""
-        report_run(self, lambda: batches)
-        return self._run(batches)
-
-    def repeat(self, *batches: NDArray[np.float32]) -> None:
-        """Run without an observer, see `network_runs.Network`."""
-        self._run(batches)
-
-    def _run(self, batches: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         samples = len(batches[0])
         if samples == 1:
             return self._run_one(batches)
@@ -97,9 +88,14 @@ class SampleNetwork:
                 result[number] = output[0]
         return results
 
-    def _run_one(self, sample: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    def repeat(self, *sample: NDArray[np.float32]) -> None:
+        """Run on a batch of one sample without reading the outputs, see `network_runs.Network`."""
         _fill(self._inputs, sample)
         self._interpreter.invoke()
+
+    def _run_one(self, sample: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        _fill(self._inputs, sample)
+        observed_run(self, sample, self._interpreter.invoke)
         return [output.copy() for output in self._outputs]
 
 

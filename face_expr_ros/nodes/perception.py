@@ -26,6 +26,7 @@ from face_expr_ros.core.latest_item import LatestItemWorker
 from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.ros.diagnostics import DiagnosticsPublisher, InputStatus
 from face_expr_ros.ros.frame_processor import FrameProcessor
+from face_expr_ros.ros.huge_pages import use_huge_pages
 from face_expr_ros.ros.image_loss import loss_problem
 from face_expr_ros.ros.lifecycle_manager import Bond, accept_repeated_transitions
 from face_expr_ros.ros.malloc_tuning import release_freed_memory
@@ -71,6 +72,7 @@ class PerceptionNode(LifecycleNode):
             # One thread for all activations: glibc gives each thread one of several heaps, and keeps the memory of all.
             self._worker = LatestItemWorker(self._processor.process, "perception")
             release_freed_memory()  # what only loading needed
+            use_huge_pages()
         except (BundleError, ConfigError, OSError) as error:
             self.failure = str(error)
         except Exception:  # rclpy does not log it
