@@ -18,6 +18,7 @@ import numpy as np
 from face_expr_ros.benchmarks.clips import played
 from face_expr_ros.benchmarks.clock import Times, spread
 from face_expr_ros.core.config import PerceptionConfig
+from face_expr_ros.core.huge_pages import use_huge_pages
 from face_expr_ros.core.progress import progress
 from face_expr_ros.core.types import Frame
 from face_expr_ros.models.network_runs import Inputs, Network, observed_runs, timed_runs
@@ -40,10 +41,11 @@ class _Measurement:
 
     def __init__(self) -> None:
         self._pipeline, self._recorded = Pipeline(PerceptionConfig()), Pipeline(PerceptionConfig())
-        self.reset()
+        self.pipeline, self.floor, self.stages, self.in_place = Times(), Times(), [], []
 
     def reset(self) -> None:
-        """Discard the times of the warm-up."""
+        """Discard the times of the warm-up; after it, the memory is in huge pages, as that of the node."""
+        use_huge_pages()
         self.pipeline, self.floor, self.stages, self.in_place = Times(), Times(), [], []
 
     def measure(self, frame: Frame, floor_first: bool) -> None:

@@ -81,6 +81,8 @@ class SampleNetwork:
         samples = len(batches[0])
         if samples == 1:
             return self._run_one(batches)
+        if any(len(batch) != samples for batch in batches):
+            raise ValueError(f"expected batches of {samples} samples, got {[len(batch) for batch in batches]}")
         results = [np.empty((samples, *output.shape[1:]), np.float32) for output in self._outputs]
         for number in range(samples):
             one = self._run_one([batch[number : number + 1] for batch in batches])
@@ -131,7 +133,7 @@ def _memory(interpreter: Interpreter, tensor: dict[str, Any]) -> NDArray[np.floa
         raise BundleError(f"the network's tensor {tensor['name']!r}: expected float32, got {tensor['dtype']}")
     shape = tuple(int(size) for size in tensor["shape"])
     address = interpreter.tensor(tensor["index"])().ctypes.data
-    kind = type("TensorMemory", (ctypes.Array,), {"_type_": ctypes.c_float, "_length_": math.prod(shape)})
+    kind: Any = type("TensorMemory", (ctypes.Array,), {"_type_": ctypes.c_float, "_length_": math.prod(shape)})
     memory = kind.from_address(address)
     memory.interpreter = interpreter  # which owns the memory, and therefore must live as long as the array
     return np.frombuffer(memory, np.float32).reshape(shape)

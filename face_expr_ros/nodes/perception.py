@@ -22,11 +22,11 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.core.face_model import BundleError
+from face_expr_ros.core.huge_pages import use_huge_pages
 from face_expr_ros.core.latest_item import LatestItemWorker
 from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.ros.diagnostics import DiagnosticsPublisher, InputStatus
 from face_expr_ros.ros.frame_processor import FrameProcessor
-from face_expr_ros.ros.huge_pages import use_huge_pages
 from face_expr_ros.ros.image_loss import loss_problem
 from face_expr_ros.ros.lifecycle_manager import Bond, accept_repeated_transitions
 from face_expr_ros.ros.malloc_tuning import release_freed_memory

@@ -82,6 +82,14 @@ def test_runs_are_observed_with_their_inputs_and_timed() -> None:
     assert min(seconds) > 0.0
 
 
+@pytest.mark.parametrize("others", [1, 3])
+def test_batches_of_different_sizes_are_rejected(others: int) -> None:
+    network = SampleNetwork(package_file("expression_head", "network"), head.INPUTS)
+    first, *rest = (np.zeros((2, *memory.shape[1:]), np.float32) for memory in network._inputs)
+    with pytest.raises(ValueError, match="expected batches of 2 samples"):
+        network(first, *(np.resize(batch, (others, *batch.shape[1:])) for batch in rest))
+
+
 def test_an_input_of_another_shape_is_rejected() -> None:
     network = LitertModel(package_file("facemesh", "short_range"))
     with pytest.raises(ValueError, match=r"input 0: expected the shape \(1, 128, 128, 3\), got \(128, 128, 3\)"):

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from face_expr_ros.ros.huge_pages import _ranges
+from face_expr_ros.core.huge_pages import _ranges
 
 PROGRAM = """
 from pathlib import Path
-from face_expr_ros.ros.huge_pages import use_huge_pages
+from face_expr_ros.core.huge_pages import use_huge_pages
 
 def in_huge_pages():
     rows = dict(row.split(":", 1) for row in Path("/proc/self/smaps_rollup").read_text().splitlines()[1:])
