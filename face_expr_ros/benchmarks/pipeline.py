@@ -15,6 +15,7 @@ from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.core.progress import progress
 from face_expr_ros.core.settings import from_mapping
 from face_expr_ros.core.types import Frame
+from face_expr_ros.models.network_runs import timed_runs
 from face_expr_ros.perception.pipeline import Pipeline
 
 FACES = (1, 2, 5, MAX_FACES)
@@ -28,21 +29,23 @@ def measure_faces(count: int) -> dict[str, Any]:
     """Measure the pipeline on ``count`` frames for each number of faces.
 
     Returns:
-        faces_ms: median, mean, p95 and CPU time by number of faces.
+        faces_ms: median, mean, p95, CPU time and mean time in networks by number of faces.
         faces_slope_ms: slope of the line fitted to the means, which include the periodic detection passes;
             faces_start_ms: its intercept; faces_linearity: correlation of the means with the number of faces.
         faces_slope_cpu_ms: slope of the line fitted to the CPU times.
+        faces_slope_networks_ms: slope of the line fitted to the mean times of the networks within the pipeline.
     """
     rows = {}
     for faces in progress(FACES, "number of faces", len(FACES), "clips"):
         rows[faces] = _measure(group(faces), count, {"landmarks.max_faces": MAX_FACES})
-    means, cpu = ([row[name] for row in rows.values()] for name in ("mean", "cpu"))
+    means, cpu, networks = ([row[name] for row in rows.values()] for name in ("mean", "cpu", "networks"))
     slope, start = np.polyfit(FACES, means, 1)
     return {
         "faces_ms": {_faces(faces): row for faces, row in rows.items()},
         "faces_slope_ms": round(float(slope), 3),
         "faces_start_ms": round(float(start), 3),
         "faces_slope_cpu_ms": round(float(np.polyfit(FACES, cpu, 1)[0]), 3),
+        "faces_slope_networks_ms": round(float(np.polyfit(FACES, networks, 1)[0]), 3),
         "faces_linearity": round(float(np.corrcoef(FACES, means)[0, 1]), 4),
     }
 
@@ -76,16 +79,19 @@ def measure_memory(frames: Sequence[Frame], count: int) -> dict[str, Any]:
 
 
 def _measure(frames: Sequence[Frame], count: int, changes: dict[str, Any]) -> dict[str, float]:
-    """Milliseconds per frame, and the mean number of tracked faces."""
+    """Milliseconds per frame, the mean of them in networks, and the mean number of tracked faces."""
     pipeline = Pipeline(from_mapping(PerceptionConfig, changes))
-    times, tracked = Times(), 0
+    times, tracked, in_networks = Times(), 0, 0.0
     for number, frame in enumerate(played(frames, _WARM_UP + count)):
         if number < _WARM_UP:
             pipeline(frame)
         else:
-            tracked += len(times.run(partial(pipeline, frame)))
+            with timed_runs() as seconds:
+                tracked += len(times.run(partial(pipeline, frame)))
+            in_networks += sum(seconds)
     pipeline.close()
-    return {**times.summary(), "followed": round(tracked / count, 2)}
+    networks = round(in_networks / count * 1e3, 3)
+    return {**times.summary(), "networks": networks, "followed": round(tracked / count, 2)}
 
 
 def _faces(count: int) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 _FIRST = (
-    "pipeline_over_floor", "pipeline_over_floor_mean", "pipeline_over_floor_cpu", "marker_speedup",
-    "marker_speedup_cpu", "annotate_realtime_factor", "unsubscribed_ms", "faces_slope_ms", "peak_memory_mb",
+    "pipeline_over_networks", "pipeline_over_floor", "pipeline_over_floor_mean", "pipeline_over_floor_cpu",
+    "marker_speedup", "marker_speedup_cpu", "annotate_realtime_factor", "unsubscribed_ms", "faces_slope_ms",
+    "peak_memory_mb",
 )  # fmt: skip
 _NAME_WIDTH, _NUMBER_WIDTH = 28, 8  # minimum number of characters
 

@@ -76,22 +76,6 @@ def rays(const float[:, :] landmarks, const Py_ssize_t[::1] chosen, const double
             out[i, 1] = landmarks[chosen[i], 1] * down - top
 
 
-def weighted_mean(const double[::1] first, const double[::1] last, double weight, double[::1] out):
-    """out = weight first + (1 - weight) last"""
-    cdef Py_ssize_t i
-    for i in range(out.shape[0]):
-        out[i] = weight * first[i] + (1 - weight) * last[i]
-
-
-def largest_change(const double[::1] values, const Py_ssize_t[::1] rows, const double[::1] last):
-    """The largest difference of some values from the last ones; 0 without any."""
-    cdef Py_ssize_t i
-    cdef double largest = 0
-    for i in range(rows.shape[0]):
-        largest = max(largest, fabs(values[rows[i]] - last[i]))
-    return largest
-
-
 cdef class LandmarkFit:
     """See landmark_fit.LandmarkFit. All arrays are preallocated, because none depends on the face."""
 

@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from face_expr_ros.kernels import _boxes
 
-
 # By the type of the points: the dispatch of a compiled function takes as long as its loop.
 _BOUNDS = {np.dtype(np.float32): _boxes.bounds["float"], np.dtype(np.float64): _boxes.bounds["double"]}
 

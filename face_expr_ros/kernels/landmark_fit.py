@@ -121,20 +121,3 @@ def pinhole_rays(landmarks: NDArray[np.float32], chosen: NDArray[np.intp], matri
     out = np.empty((len(chosen), 2))
     _landmark_fit.rays(landmarks, chosen, matrix, out)
     return out
-
-
-def weighted_mean(first: Float64, last: Float64, weight: float) -> Float64:
-    """``weight * first + (1 - weight) * last`` of (n,) vectors. Raises ValueError if their lengths differ."""
-    if first.ndim != 1 or first.shape != last.shape:
-        raise ValueError(f"expected two vectors of the same length, got {first.shape} and {last.shape}")
-    out = np.empty(first.shape)
-    _landmark_fit.weighted_mean(first, last, weight, out)
-    return out
-
-
-def largest_change(values: Float64, rows: NDArray[np.intp], last: Float64) -> float:
-    """``np.abs(values[rows] - last).max(initial=0)``; rows are not checked. Raises ValueError if the lengths differ."""
-    if rows.ndim != 1 or rows.shape != last.shape:
-        raise ValueError(f"expected as many rows as values, got {rows.shape} and {last.shape}")
-    found: float = _landmark_fit.largest_change(values, rows, last)
-    return found

@@ -94,7 +94,13 @@ def filter_step(
         ValueError: a shape or type is wrong.
     """
     n = values.size
-    if values.ndim != 1 or values.dtype not in _STEP or settings.shape != (4, n) or state.shape != (5, n) or not elapsed > 0.0:
+    if (
+        values.ndim != 1
+        or values.dtype not in _STEP
+        or settings.shape != (4, n)
+        or state.shape != (5, n)
+        or not elapsed > 0.0
+    ):
         raise ValueError(
             f"expected values (n,), settings (4, n), a state (5, n) and an elapsed time > 0, got {values.dtype} "
             f"{values.shape}, {settings.shape}, {state.shape} and {elapsed}"

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from face_expr_ros.core.face_model import BundleError
 from face_expr_ros.core.mapped_files import drop_mapped_pages
 from face_expr_ros.core.native_output import native_output_hidden
-from face_expr_ros.models.network_runs import report_run
+from face_expr_ros.models.network_runs import observed_run
 
 
 class LitertModel:
@@ -49,8 +49,7 @@ class LitertModel:
 
     def run(self) -> None:
         """Run the network on what its inputs contain."""
-        report_run(self, lambda: self.inputs)
-        self._interpreter.invoke()
+        observed_run(self, self.inputs, self._interpreter.invoke)
 
 
 class SampleNetwork:
@@ -81,17 +80,11 @@ class SampleNetwork:
 
     def __call__(self, *batches: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """The outputs (n, ...) for batches (n, ...) of the network's shapes, both in the order of the file."""
-        report_run(self, lambda: batches)
-        return self._run(batches)
-
-    def repeat(self, *batches: NDArray[np.float32]) -> None:
-        """Run without an observer, see `network_runs.Network`."""
-        self._run(batches)
-
-    def _run(self, batches: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         samples = len(batches[0])
         if samples == 1:
             return self._run_one(batches)
+        if any(len(batch) != samples for batch in batches):
+            raise ValueError(f"expected batches of {samples} samples, got {[len(batch) for batch in batches]}")
         results = [np.empty((samples, *output.shape[1:]), np.float32) for output in self._outputs]
         for number in range(samples):
             one = self._run_one([batch[number : number + 1] for batch in batches])
@@ -99,9 +92,14 @@ class SampleNetwork:
                 result[number] = output[0]
         return results
 
-    def _run_one(self, sample: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    def repeat(self, *sample: NDArray[np.float32]) -> None:
+        """Run on a batch of one sample without reading the outputs, see `network_runs.Network`."""
         _fill(self._inputs, sample)
         self._interpreter.invoke()
+
+    def _run_one(self, sample: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        _fill(self._inputs, sample)
+        observed_run(self, sample, self._interpreter.invoke)
         return [output.copy() for output in self._outputs]
 
 
@@ -138,7 +136,7 @@ def _memory(interpreter: Interpreter, tensor: dict[str, Any]) -> NDArray[np.floa
         raise BundleError(f"the network's tensor {tensor['name']!r}: expected float32, got {tensor['dtype']}")
     shape = tuple(int(size) for size in tensor["shape"])
     address = interpreter.tensor(tensor["index"])().ctypes.data
-    kind = type("TensorMemory", (ctypes.Array,), {"_type_": ctypes.c_float, "_length_": math.prod(shape)})
+    kind: Any = type("TensorMemory", (ctypes.Array,), {"_type_": ctypes.c_float, "_length_": math.prod(shape)})
     memory = kind.from_address(address)
     memory.interpreter = interpreter  # which owns the memory, and therefore must live as long as the array
     return np.frombuffer(memory, np.float32).reshape(shape)

@@ -12,7 +12,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from face_expr_ros.core.face_model import BundleError
-from face_expr_ros.models.network_runs import report_run
+from face_expr_ros.models.network_runs import observed_run
 
 # The setting `provider` -> ONNX Runtime's name.
 PROVIDERS = {
@@ -64,8 +64,9 @@ class OnnxNetwork:
 
     def __call__(self, *batches: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """The answers to batches of the network's shapes, in the order of its outputs."""
-        report_run(self, lambda: batches)
-        return self._session.run(None, dict(zip(self._input_names, batches, strict=True)))
+        inputs = dict(zip(self._input_names, batches, strict=True))
+        found: list[NDArray[np.float32]] = observed_run(self, batches, lambda: self._session.run(None, inputs))
+        return found
 
     def repeat(self, *batches: NDArray[np.float32]) -> None:
         """Run without reading the outputs, see `network_runs.Network`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 import traceback
 from argparse import ArgumentParser
@@ -22,6 +23,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from face_expr_ros.core.config import PerceptionConfig
 from face_expr_ros.core.face_model import BundleError
+from face_expr_ros.core.huge_pages import use_huge_pages
 from face_expr_ros.core.latest_item import LatestItemWorker
 from face_expr_ros.core.settings import ConfigError
 from face_expr_ros.ros.diagnostics import DiagnosticsPublisher, InputStatus
@@ -73,6 +75,8 @@ class PerceptionNode(LifecycleNode):
             # One thread for all activations: glibc gives each thread one of several heaps, and keeps the memory of all.
             self._worker = LatestItemWorker(self._processor.process, "perception")
             release_freed_memory()  # what only loading needed
+            # In a thread of its own: on a busy machine it takes seconds, and the first image need not wait for it.
+            threading.Thread(target=use_huge_pages, name="huge_pages", daemon=True).start()
         except (BundleError, ConfigError, OSError) as error:
             self.failure = str(error)
         except Exception:  # rclpy does not log it

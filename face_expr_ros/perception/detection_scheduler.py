@@ -79,7 +79,7 @@ class DetectionScheduler:
 
         Call after the tracker is updated with the frame's fits. The image must not change until the next call.
         """
-        is_tracking = self._is_short_step and bool(self._tracker.boxes())
+        is_tracking = self._is_short_step and self._tracker.has_faces()
         self._deferred = frame if is_tracking and self._is_due(frame.stamp_ns) else None
 
     def run_deferred(self) -> None:
@@ -117,7 +117,7 @@ class DetectionScheduler:
 
     def _is_idle(self, stamp_ns: int) -> bool:
         """Whether no face has been in view for a while, and the idle interval has not passed."""
-        if self._last_run_ns is None or self._in_view_ns is None or self._tracker.boxes():
+        if self._last_run_ns is None or self._in_view_ns is None or self._tracker.has_faces():
             return False
         is_short = stamp_ns - self._in_view_ns <= _SEARCH_NS
         return not is_short and stamp_ns - self._last_run_ns < (self._idle_interval - _TOLERANCE) * 1e9

@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from face_expr_ros.core.geometry import bounding_box, crop_around, crop_from_box
+from face_expr_ros.core.geometry import crop_around, crop_from_box
 from face_expr_ros.core.types import Detection, FaceFit, FloatArray, Roi
 from face_expr_ros.perception.detection.boxes import roi_from_list, roi_to_list
 
 _VELOCITY_SMOOTHING = 0.6  # weight of the old velocity against the newly measured one
 VELOCITY_HORIZON = 0.3  # seconds; beyond it constant velocity is a poor prediction
 _SIZE_WEIGHT = 1.0  # a face twice as large is as far away as one that moved ln 2 face widths
-_SQUARE = np.array([[-0.5, -0.5], [0.5, 0.5]])
 _FACE_IN_CROP = math.sqrt(0.5)  # long side of the box around the 68 points, in sides of the crop from landmarks
 _FACE_IN_DETECTION_CROP = 0.6  # the same for the crop from a detector's box, measured on rendered faces
 
@@ -77,7 +76,8 @@ class TrackState:
 
     def box(self) -> Roi:
         """The box around the face, pixels."""
-        return bounding_box(self.center + self.size * _SQUARE)
+        (x, y), size = self.center.tolist(), self.size
+        return Roi(x - size / 2, y - size / 2, size, size)
 
     def is_unconfirmed(self) -> bool:
         """Whether only the fit found the face in the last frame, neither FaceMesh nor the detector."""
@@ -127,5 +127,5 @@ def size_in_detection_crop(crop: Roi) -> float:
 
 def _roll(fit: FaceFit) -> float:
     """The apparent roll of the head, radians, by its vertical axis, which unlike the eye line is visible in profile."""
-    right, up = fit.weak_perspective[:2, 1]
+    right, up, _ = fit.weak_perspective[:, 1].tolist()
     return math.atan2(right, up)

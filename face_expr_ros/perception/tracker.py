@@ -56,11 +56,15 @@ class Tracker:
 
     def can_predict(self, stamp_ns: int) -> bool:
         """Whether a track is in view and the frame at ``stamp_ns`` is close enough to the last one to predict it."""
-        return not self._is_late(stamp_ns) and any(state.in_view for state in self._states.values())
+        return not self._is_late(stamp_ns) and self.has_faces()
 
     def can_add_tracks(self) -> bool:
         """Whether fewer than ``max_faces`` tracks are in view."""
         return sum(state.in_view for state in self._states.values()) < self._max_faces
+
+    def has_faces(self) -> bool:
+        """Whether a track is in view."""
+        return any(state.in_view for state in self._states.values())
 
     def boxes(self) -> list[Roi]:
         """The faces in view, pixels."""

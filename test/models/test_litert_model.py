@@ -6,6 +6,7 @@ import gc
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from face_expr_ros.models import batch_network, facemesh_files, onnx_session, on
 from face_expr_ros.models.batch_network import open_network
 from face_expr_ros.models.bundle import package_file, sha256_of
 from face_expr_ros.models.litert_model import LitertModel, SampleNetwork
+from face_expr_ros.models.network_runs import observed_runs, timed_runs
 from face_expr_ros.models.onnx_graph import Graph
 from face_expr_ros.models.onnx_session import OnnxNetwork
 from face_expr_ros.perception.expression import head
@@ -57,6 +59,35 @@ def test_the_memory_of_a_network_outlives_it() -> None:
     del network
     gc.collect()
     np.testing.assert_array_equal(held, expected)
+
+
+def test_runs_are_observed_with_their_inputs_and_timed() -> None:
+    network, seen = LitertModel(package_file("facemesh", "short_range")), []
+
+    def observe(which: object, inputs: Sequence[np.ndarray], run: Callable[[], object]) -> object:
+        seen.append((which, inputs[0].copy()))
+        return run()
+
+    image = np.full(network.inputs[0].shape, 0.5, np.float32)
+    expected = network(image)
+    with observed_runs(observe):
+        found = network(image)
+    np.testing.assert_array_equal(found[0], expected[0])
+    assert [which for which, _ in seen] == [network]
+    np.testing.assert_array_equal(seen[0][1], image)
+    with timed_runs() as seconds:
+        network(image)
+        network(image)
+    assert len(seconds) == 2
+    assert min(seconds) > 0.0
+
+
+@pytest.mark.parametrize("others", [1, 3])
+def test_batches_of_different_sizes_are_rejected(others: int) -> None:
+    network = SampleNetwork(package_file("expression_head", "network"), head.INPUTS)
+    first, *rest = (np.zeros((2, *memory.shape[1:]), np.float32) for memory in network._inputs)
+    with pytest.raises(ValueError, match="expected batches of 2 samples"):
+        network(first, *(np.resize(batch, (others, *batch.shape[1:])) for batch in rest))
 
 
 def test_an_input_of_another_shape_is_rejected() -> None:

@@ -152,6 +152,9 @@ class Tracks(Tracker):
     def can_add_tracks(self) -> bool:
         return self.room
 
+    def has_faces(self) -> bool:
+        return self.in_view
+
     def boxes(self) -> list[Roi]:
         return [FACE.roi] if self.in_view else []
 

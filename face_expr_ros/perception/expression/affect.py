@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from face_expr_ros.core.types import FloatArray
+from face_expr_ros.kernels.small_vectors import matrix_product
 from face_expr_ros.perception.expression import facs
 
 NEUTRAL = "neutral"
@@ -72,7 +73,7 @@ def read_affect(units: FloatArray) -> Affect:
     Each prototype's score is the weighted sum of its action units, at least 0. The label is that of the best score.
     Valence and arousal are the prototypes' means, weighted by their squared scores, times the best score.
     """
-    scores = [max(0.0, score) for score in (_WEIGHTS @ units).tolist()]  # six numbers: plain Python is faster
+    scores = [max(0.0, score) for score in matrix_product(_WEIGHTS, units).tolist()]
     strongest = max(scores)
     if not strongest > 0.0:
         return Affect(0.0, 0.0, NEUTRAL)

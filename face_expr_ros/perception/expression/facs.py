@@ -13,6 +13,7 @@ import numpy as np
 
 from face_expr_ros.core.by_identity import cached_by_identity
 from face_expr_ros.core.types import Blendshapes, FloatArray
+from face_expr_ros.kernels.small_vectors import matrix_product
 
 
 @dataclass(frozen=True)
@@ -112,8 +113,7 @@ def intensities(blendshapes: Blendshapes) -> FloatArray:
     if matrix is None:
         missing = ", ".join(sorted(REQUIRED - set(blendshapes.names)))
         raise ValueError(f"expected ARKit's blendshapes for the action units, got none named {missing}")
-    units: FloatArray = matrix @ blendshapes.values
-    units += _OFFSETS
+    units = matrix_product(matrix, blendshapes.values, _OFFSETS)
     np.maximum(units, 0.0, out=units)
     return np.minimum(units, 1.0, out=units)
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from face_expr_ros.core.config import ExpressionConfig
 from face_expr_ros.core.face_model import BundleError, MorphableModel
 from face_expr_ros.core.types import FaceFit, FloatArray
+from face_expr_ros.kernels.small_vectors import scaled_columns
 from face_expr_ros.models.batch_network import open_network
 from face_expr_ros.models.bundle import package_file
 from face_expr_ros.perception.expression.alignment import Alignment
@@ -95,9 +96,7 @@ class FusedReader:
         """(n, 52) blendshapes of the fits; zeros for a face model without ARKit blendshapes."""
         if self._order is None:
             return np.zeros((len(fits), len(self.names)), np.float32)
-        shown = self._gain * np.array([fit.expression for fit in fits])
-        np.minimum(np.maximum(shown, 0.0, out=shown), 1.0, out=shown)  # np.clip takes twice as long
-        return np.asarray(shown[:, self._order], np.float32)
+        return scaled_columns([fit.expression for fit in fits], self._gain, self._order)
 
 
 def create(config: ExpressionConfig, model: MorphableModel, fitter: Fitter) -> Head:

@@ -223,6 +223,8 @@ class Head:
         if face_id not in self._last:
             return np.zeros(len(self._head.names))
         read_ns, values = self._last[face_id]
+        if stamp_ns <= read_ns:
+            return values
         return values * math.exp(-max(0, stamp_ns - read_ns) * 1e-9 / _DECAY)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from face_expr_ros.core.config import ExpressionConfig
 from face_expr_ros.core.types import NOD, SHAKE, FaceEvent, FloatArray
+from face_expr_ros.kernels.small_vectors import turn_between
 
 _SWINGS = 3  # number of swings in alternating directions that make a gesture: one and a half periods
 # Duration of a swing, half a period, in seconds. Slower motion is a change of direction, faster motion is noise.
@@ -115,7 +116,7 @@ class HeadGestures:
         if self._rotation is None or not 0.0 <= elapsed <= _MAX_GAP:
             self._start(rotation, t)
             return None
-        vector, gain = _rotation_vector(self._rotation.T @ rotation), 1.0 - math.exp(-elapsed / _SMOOTHING)
+        vector, gain = turn_between(self._rotation, rotation), 1.0 - math.exp(-elapsed / _SMOOTHING)
         self._raw = [
             raw + angle / _GAINS[axis] for axis, (raw, angle) in enumerate(zip(self._raw, vector, strict=True))
         ]
@@ -186,13 +187,3 @@ class HeadGestures:
             kind: _Swings(**{**swings, "begins": tuple(swings["begins"])}) for kind, swings in state["swings"].items()
         }
         self._past = deque((t, angles) for t, angles in state["past"])
-
-
-def _rotation_vector(rotation: FloatArray) -> tuple[float, float, float]:
-    """The axis of a rotation (3, 3), less than half a turn, times its angle in radians."""
-    (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = rotation.tolist()
-    x, y, z = zy - yz, xz - zx, yx - xy
-    sine = 0.5 * math.sqrt(x * x + y * y + z * z)
-    angle = math.atan2(sine, 0.5 * (xx + yy + zz - 1.0))
-    factor = 0.5 * angle / sine if sine > 1e-12 else 0.5
-    return factor * x, factor * y, factor * z

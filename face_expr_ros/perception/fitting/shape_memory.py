@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face_expr_ros.core.types import FloatArray
-from face_expr_ros.kernels.landmark_fit import largest_change, weighted_mean
+from face_expr_ros.kernels.small_vectors import largest_change, weighted_mean
 
 _CHANGED = 0.15  # change of a blendshape that begins a new view
 _FLEETING = ("eye",)  # eyelids and gaze also move while an expression is held
