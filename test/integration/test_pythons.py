@@ -23,7 +23,7 @@ for name in sys.stdin.read().splitlines():
 def interpreter(version: str) -> Path:
     """The Python of this version, on the PATH or of pyenv; the test is skipped where there is none."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    found = [shutil.which(f"python{version}"), *pyenv.glob(f"{version}.*/bin/python{version}")]
+    found = (shutil.which(f"python{version}") or "", *map(str, pyenv.glob(f"{version}.*/bin/python{version}")))
     for path in filter(None, found):
         # A shim of pyenv exists for versions that are not selected, and fails.
         if subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode == 0:

@@ -142,7 +142,7 @@ class LeastSquaresFitter:
     def _fit_exact_landmarks(self, expression: FloatArray) -> FloatArray:
         """The expression (expression_count,) fitted to exact landmarks of the mean face, half a meter away."""
         basis = self._basis[self._shape_count :]
-        points = to_camera(self._mean + np.tensordot(expression, basis, 1), _GAIN_POSE)
+        points = to_camera(np.add(self._mean, np.tensordot(expression, basis, 1), dtype=np.float64), _GAIN_POSE)
         depths = (points[:, 2] - points[:, 2].mean()) * _GAIN_CAMERA.matrix[0, 0] / _GAIN_POSE.position[2]
         landmarks = np.zeros((LANDMARK_COUNT, 3), np.float32)
         landmarks[_FITTED] = np.column_stack([project(points, _GAIN_CAMERA), depths])
