@@ -11,14 +11,18 @@ import numpy as np
 
 from face_expr_ros.core.geometry import scaled_intrinsics
 from face_expr_ros.core.types import Camera, FloatArray
-from face_expr_ros.serialization.distortion import DistortionError, distortion_of, has_usable_intrinsics
+from face_expr_ros.serialization.distortion import (
+    MIN_FOCAL,
+    DistortionError,
+    distortion_of,
+    has_usable_intrinsics,
+)
 
 if TYPE_CHECKING:
     from sensor_msgs.msg import CameraInfo
 
 _MAX_ASPECT_ERROR = 0.01  # between the sizes of an image and its CameraInfo: rounding, or lines cut by an encoder
 _PLAUSIBLE_FOCAL = (0.2, 10.0)  # image widths; a fisheye of 180 degrees has 0.32, a lens of 6 degrees 9.5
-_MIN_FOCAL = 0.1  # image widths; with a shorter lens no face can be fitted, and K of the identity is a placeholder
 _MAX_PIXEL_ASPECT = 2.0
 _FORMS = {"k": "[fx 0 cx 0 fy cy 0 0 1]", "p": "[fx 0 cx . 0 fy cy . 0 0 1 .]"}
 
@@ -54,9 +58,9 @@ def camera_from_info(info: CameraInfo, width: int, height: int, *, rectified: bo
         raise CameraInfoError(str(error)) from error
     _check_matrix(matrix, name)
     matrix = _at_image_size(matrix, info, width, height)
-    if matrix[0, 0] < _MIN_FOCAL * width:
+    if matrix[0, 0] < MIN_FOCAL * width:
         raise CameraInfoError(
-            f"expected a focal length of at least {_MIN_FOCAL * width:g} pixels for an image of {width} x {height}, "
+            f"expected a focal length of at least {MIN_FOCAL * width:g} pixels for an image of {width} x {height}, "
             f"got {matrix[0, 0]:.4g}: calibrate the camera"
         )
     return Camera(width, height, matrix, distortion, metric=True, lens=lens)

@@ -19,6 +19,7 @@ _FISHEYE = ("equidistant", "fisheye", "kannala_brandt", "kannala_brandt4")
 
 
 _MAX_PIXELS = 1e7  # of focal lengths and of the principal point
+MIN_FOCAL = 0.1  # image widths; with a shorter lens no face can be fitted, and K of the identity is a placeholder
 
 
 class DistortionError(ValueError):

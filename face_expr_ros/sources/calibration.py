@@ -11,7 +11,7 @@ import yaml
 
 from face_expr_ros.core.geometry import scaled_intrinsics
 from face_expr_ros.core.types import Camera
-from face_expr_ros.serialization.distortion import distortion_of, has_usable_intrinsics
+from face_expr_ros.serialization.distortion import MIN_FOCAL, distortion_of, has_usable_intrinsics
 from face_expr_ros.serialization.image_encodings import MAX_SIDE
 from face_expr_ros.sources.source_frame import SourceError
 
@@ -68,4 +68,9 @@ def _camera(content: dict[str, Any]) -> Camera:
     size = content["image_width"], content["image_height"]
     if not all(isinstance(length, int) and 1 <= length <= MAX_SIDE for length in size):
         raise ValueError(f"expected an image size from 1 to {MAX_SIDE} pixels, got {size[0]} x {size[1]}")
+    if matrix[0, 0] < MIN_FOCAL * size[0]:
+        raise ValueError(
+            f"expected a focal length of at least {MIN_FOCAL * size[0]:g} pixels for images of {size[0]} x {size[1]}, "
+            f"got {matrix[0, 0]:.4g}"
+        )
     return Camera(*size, matrix, distortion, metric=True, lens=lens)

@@ -200,6 +200,7 @@ def test_calibration_beside_a_file_is_its_camera(video: Path) -> None:
         ("a: [", "is not a calibration file"),
         ("{}", "'camera_matrix' is missing"),
         (CALIBRATION.replace("plumb_bob", "equidistant"), "expected 0 or 4 coefficients for equidistant, got 5"),
+        (CALIBRATION.replace("[50.0,", "[1.0,"), "expected a focal length of at least"),
         (CALIBRATION.replace("[50.0,", "[.nan,"), "expected finite numbers and focal lengths of at least 1 pixel"),
         (CALIBRATION.replace("[50.0, 0.0,", "[50.0,"), "cannot reshape"),
     ],
