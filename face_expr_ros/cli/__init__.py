@@ -19,7 +19,8 @@ from face_expr_ros.core.signals import terminate_as_interrupt
 
 # Packages whose name is not that of their module.
 PACKAGES = {"cv2": "opencv-python-headless", "pythonosc": "python-osc", "yaml": "PyYAML"}
-_ROS_MODULES = ("ament_index_python", "builtin_interfaces", "rcl_interfaces", "rclpy", "sensor_msgs", "std_msgs")
+_ROS_MODULES = ("ament_index_python", "rclpy", "tf2_ros")
+_ROS_MESSAGES = ("_interfaces", "_msgs", "_srvs")  # ends of the names of message packages
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -82,4 +83,5 @@ def is_input_error(error: Exception) -> bool:
 
 def is_ros_module(module: str | None) -> bool:
     """Whether a module is part of ROS 2 or of this package's generated messages."""
-    return module == "face_expr_ros.msg" or (module or "").split(".")[0] in _ROS_MODULES
+    package = (module or "").split(".")[0]
+    return module == "face_expr_ros.msg" or package in _ROS_MODULES or package.endswith(_ROS_MESSAGES)

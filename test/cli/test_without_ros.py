@@ -44,6 +44,11 @@ def test_image_is_processed_without_ros(tmp_path: Path) -> None:
     assert "faces: 2" in done.stdout
 
 
+@pytest.mark.parametrize("name", ["rclpy", "geometry_msgs.msg", "std_srvs", "rcl_interfaces", "face_expr_ros.msg"])
+def test_modules_of_ros_are_known(name: str) -> None:
+    assert is_ros_module(name)
+
+
 def test_other_missing_modules_are_not_ros_modules() -> None:
     assert not is_ros_module("torch")
     assert not is_ros_module("face_expr_ros.msgs")

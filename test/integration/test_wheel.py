@@ -113,6 +113,26 @@ def test_source_distribution_has_the_kernels_as_cython(wheel: Path) -> None:
     assert not [name for name in names if name.suffix in (".c", ".so")]
 
 
+def test_source_distribution_has_every_file_of_the_repository(tmp_path: Path) -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode != 0:
+        pytest.skip("this is not a clone")
+    files = {name for name in listed.stdout.split("\0") if name and not name.endswith(".gitignore")}
+    for name in files:  # empty ones: only their names count
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    shutil.copy(ROOT / "MANIFEST.in", tmp_path)
+    program = (
+        "from setuptools.command.egg_info import FileList; files = FileList(); files.findall()\n"
+        "lines = [line.split('#')[0].strip() for line in open('MANIFEST.in')]\n"
+        "for line in filter(None, lines): files.process_template_line(line)\n"
+        "print(*files.files, sep='\\n')"
+    )
+    included = set(run(sys.executable, "-c", program, folder=tmp_path).stdout.splitlines())
+    by_setuptools = {"MANIFEST.in", "pyproject.toml", "setup.py"}
+    assert files - included - by_setuptools == set()
+
+
 def test_installed_package_is_used_and_has_no_ros(installed: Path, empty: Path) -> None:
     program = (
         "import face_expr_ros; print(face_expr_ros.__file__)\ntry: import rclpy\nexcept ImportError: print('no ROS')"
