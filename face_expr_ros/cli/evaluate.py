@@ -180,11 +180,12 @@ def fit_ridge(portraits: Path, out: Path) -> int:
     help="Table of grades (CSV).",
 )
 @bundle_option
+@landmarks_option
 @click.option("--reader", help="Expression backend: a value of expression.backend.")
 @click.option(
     "--task",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="MediaPipe's face_landmarker.task, for comparison.",
+    help="MediaPipe's face_landmarker.task, for comparison and for --landmarks.",
 )
 @click.option(
     "--out",
@@ -197,6 +198,7 @@ def portraits(
     images: Path,
     labels: Path,
     bundle: str,
+    landmarks: str | None,
     reader: str | None,
     task: Path | None,
     out: Path | None,
@@ -209,7 +211,8 @@ def portraits(
     from face_expr_ros.evaluation.portraits.report import result_lines, table, write_page
 
     check_outputs([labels, images, task], {"--json": json_file, "--table": table_file})
-    config = perception_config(bundle, {"expression.backend": reader} if reader else {})
+    chosen = landmark_settings(landmarks, task) | ({"expression.backend": reader} if reader else {})
+    config = perception_config(bundle, chosen)
     grades = read_grades(labels)
     if out:
         out.mkdir(parents=True, exist_ok=True)

@@ -242,3 +242,14 @@ def test_internal_error_shows_its_traceback_with_verbose(face_expr: FaceExpr, mo
     monkeypatch.setenv(SHOW, "0")  # --verbose changes it
     with pytest.raises(RuntimeError, match="a bug"):
         face_expr("image", "good.png", "--verbose")
+
+
+def test_portraits_are_evaluated_with_the_chosen_landmark_backend(face_expr: FaceExpr, tmp_path: Path) -> None:
+    labels = tmp_path / "labels.csv"
+    labels.write_text("file,jawOpen\na.png,0\n")
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((48, 64, 3), 90, np.uint8))
+    done = face_expr(
+        "evaluate", "portraits", "--images", str(tmp_path), "--labels", str(labels), "--landmarks", "facemesh_v3"
+    )
+    assert done.status == 2
+    assert "landmarks.backend: expected one of" in done.err
