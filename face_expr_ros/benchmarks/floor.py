@@ -1,6 +1,6 @@
 """Run time of the pipeline relative to its lower bound: its networks alone, on the same inputs.
 
-The lower bound of a frame is measured in two ways. In place, it is the time that the networks took within the pipeline
+The lower bound of a frame is measured in two ways. In place, it is the CPU time of the networks within the pipeline
 itself: the same runs of the same frame, with the same caches and the same other load. Repeated (the floor), it is the
 time to copy the same inputs into the memory of other instances of the networks and to run those, in the same process,
 frame by frame in alternating order. The networks together have about 15 MB of weights, more than the processor's inner
@@ -9,6 +9,7 @@ caches, so that each finds its weights as cold in the floor as in the pipeline.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -37,23 +38,25 @@ class _Measurement:
     pipeline: Times
     floor: Times
     stages: list[dict[str, float]]
-    in_place: list[list[float]]  # seconds of the network runs within the timed pipeline, for each frame
+    threads: list[float]  # CPU time of the timed pipeline on its thread, seconds, for each frame
+    in_place: list[list[float]]  # that of the network runs within it
 
     def __init__(self) -> None:
         self._pipeline, self._recorded = Pipeline(PerceptionConfig()), Pipeline(PerceptionConfig())
-        self.pipeline, self.floor, self.stages, self.in_place = Times(), Times(), [], []
+        self.reset()
 
     def reset(self) -> None:
-        """Discard the times of the warm-up; after it, the memory is in huge pages, as that of the node."""
-        use_huge_pages()
-        self.pipeline, self.floor, self.stages, self.in_place = Times(), Times(), [], []
+        """Discard the times of the warm-up."""
+        self.pipeline, self.floor, self.stages, self.threads, self.in_place = Times(), Times(), [], [], []
 
     def measure(self, frame: Frame, floor_first: bool) -> None:
         runs = self._record(frame)
         if floor_first:
             self.floor.run(lambda: [run() for run in runs])
+        started = time.thread_time()
         with timed_runs() as seconds:
             self.pipeline.run(partial(self._pipeline, frame))
+        self.threads.append(time.thread_time() - started)
         if not floor_first:
             self.floor.run(lambda: [run() for run in runs])
         self.stages.append(dict(self._pipeline.stage_seconds))
@@ -80,15 +83,17 @@ def measure_floor(frames: Sequence[Frame], count: int) -> dict[str, Any]:
     """Measure the pipeline with its default settings and its floor on ``count`` frames with one person.
 
     Returns:
-        pipeline_over_networks: median, over the frames, of the time of the pipeline over that of its networks in place.
+        pipeline_over_networks: median, over the frames, of the CPU time of the pipeline's thread over that of its
+            networks in place.
         pipeline_over_floor: ratio of the medians; _mean: of the means, which include the periodic detection passes;
-            _cpu: of the CPU times. pipeline_ms, floor_ms: wall-clock and CPU time; networks_ms: in place.
+            _cpu: of the CPU times. pipeline_ms, floor_ms: wall-clock and CPU time; networks_ms: CPU time in place.
         network_runs_per_frame: number of network runs.
         stages_ms: medians by stage, and their total; stages_mean_ms: means.
     """
     measurement = _Measurement()
     for number, frame in enumerate(progress(played(frames, _WARM_UP + count), "pipeline, floor", _WARM_UP + count)):
         if number == _WARM_UP:
+            use_huge_pages()  # as the node does
             measurement.reset()
         measurement.measure(frame, floor_first=bool(number % 2))
     measurement.close()
@@ -99,7 +104,7 @@ def _result(measured: _Measurement) -> dict[str, Any]:
     pipeline, floor = measured.pipeline.summary(), measured.floor.summary()
     stages = {name: spread([row.get(name, 0.0) for row in measured.stages]) for name in measured.stages[-1]}
     in_place = [sum(seconds) for seconds in measured.in_place]
-    ratios = np.array(measured.pipeline.wall) / in_place
+    ratios = np.array(measured.threads) / in_place
     return {
         "pipeline_over_networks": round(float(np.median(ratios)), 3),
         "pipeline_over_floor": _ratio(pipeline, floor, "median"),

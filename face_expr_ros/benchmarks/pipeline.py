@@ -29,11 +29,11 @@ def measure_faces(count: int) -> dict[str, Any]:
     """Measure the pipeline on ``count`` frames for each number of faces.
 
     Returns:
-        faces_ms: median, mean, p95, CPU time and mean time in networks by number of faces.
+        faces_ms: median, mean, p95, CPU time and that of the networks by number of faces.
         faces_slope_ms: slope of the line fitted to the means, which include the periodic detection passes;
             faces_start_ms: its intercept; faces_linearity: correlation of the means with the number of faces.
         faces_slope_cpu_ms: slope of the line fitted to the CPU times.
-        faces_slope_networks_ms: slope of the line fitted to the mean times of the networks within the pipeline.
+        faces_slope_networks_ms: the same for the CPU times of the networks within the pipeline.
     """
     rows = {}
     for faces in progress(FACES, "number of faces", len(FACES), "clips"):
@@ -79,7 +79,7 @@ def measure_memory(frames: Sequence[Frame], count: int) -> dict[str, Any]:
 
 
 def _measure(frames: Sequence[Frame], count: int, changes: dict[str, Any]) -> dict[str, float]:
-    """Milliseconds per frame, the mean of them in networks, and the mean number of tracked faces."""
+    """Milliseconds per frame, the mean CPU time of the networks, and the mean number of tracked faces."""
     pipeline = Pipeline(from_mapping(PerceptionConfig, changes))
     times, tracked, in_networks = Times(), 0, 0.0
     for number, frame in enumerate(played(frames, _WARM_UP + count)):
