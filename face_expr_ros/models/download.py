@@ -70,6 +70,7 @@ def _request(url: str, first: int) -> http.client.HTTPResponse:
     try:
         response: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
+        error.close()
         raise BundleError(f"{url} cannot be downloaded: the server returned {error.code} {error.reason}") from error
     except (OSError, http.client.HTTPException) as error:
         raise _Lost(str(error)) from error

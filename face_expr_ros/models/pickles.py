@@ -31,11 +31,18 @@ def _latin1(text: str, encoding: str = "latin1") -> bytes:
     return text.encode("latin1")
 
 
+def _frombuffer(data: bytes | bytearray, dtype: Any, shape: tuple[int, ...], order: Any) -> NDArray[Any]:
+    """An array of protocol 5, the default of Python 3.14; NumPy refuses objects here."""
+    return np.frombuffer(data, dtype).reshape(shape, order=order)
+
+
 NUMPY_FUNCTIONS: Mapping[tuple[str, str], Callable[..., Any]] = {
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
     ("numpy.core.multiarray", "_reconstruct"): RECONSTRUCT,
     ("numpy._core.multiarray", "_reconstruct"): RECONSTRUCT,
+    ("numpy.core.numeric", "_frombuffer"): _frombuffer,
+    ("numpy._core.numeric", "_frombuffer"): _frombuffer,
     ("_codecs", "encode"): _latin1,
     ("collections", "OrderedDict"): collections.OrderedDict,
 }

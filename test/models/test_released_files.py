@@ -49,12 +49,15 @@ def test_an_error_of_numpy_itself_is_reported_as_damage() -> None:
         read_pickled_arrays(data, "x.pkl")
 
 
-def test_a_single_array_has_an_empty_name() -> None:
-    np.testing.assert_array_equal(read_pickled_arrays(pickle.dumps(np.arange(3)), "x.pkl")[""], [0, 1, 2])
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_single_array_has_an_empty_name(protocol: int) -> None:
+    array = np.asfortranarray(np.arange(6).reshape(2, 3))
+    data = pickle.dumps(array, protocol=protocol)
+    np.testing.assert_array_equal(read_pickled_arrays(data, "x.pkl")[""], [[0, 1, 2], [3, 4, 5]])
 
 
 @pytest.mark.parametrize("wrap", [lambda evil: evil, lambda evil: {"u": evil}, lambda evil: {"u": np.array([evil])}])
-@pytest.mark.parametrize("protocol", [0, 2, 4])
+@pytest.mark.parametrize("protocol", [0, 2, 4, 5])
 def test_a_malicious_pickle_is_rejected_before_any_call(
     tmp_path: Path, wrap: Callable[[Evil], Any], protocol: int
 ) -> None:

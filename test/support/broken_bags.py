@@ -67,7 +67,7 @@ def unpacked_beside(folder: Path, keep: str) -> Path:
     """Compressed files, one of which is present unpacked as well, and one of the two is cut."""
     bag = split_bag(folder, "mcap", "file")
     packed = storage_files(bag)[1]
-    from backports import zstd
+    from face_expr_ros.bags.storage.stored_file import zstd
 
     unpacked = packed.with_suffix("")
     unpacked.write_bytes(zstd.decompress(packed.read_bytes()))

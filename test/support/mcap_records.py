@@ -6,8 +6,9 @@ import struct
 from binascii import crc32
 from collections.abc import Iterable
 
-from backports import zstd
 from lz4 import frame
+
+from face_expr_ros.bags.storage.stored_file import zstd
 
 MAGIC = b"\x89MCAP0\r\n"
 COMPRESS = {"": bytes, "zstd": zstd.compress, "lz4": frame.compress}

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from backports import zstd
-
+from face_expr_ros.bags.storage.stored_file import zstd
 from support.bag_files import STRING
 from support.broken_files import Kind
 from support.mcap_records import (
