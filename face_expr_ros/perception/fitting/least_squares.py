@@ -76,9 +76,9 @@ class LeastSquaresFitter:
         self._config = config
         self._shape_count = len(model.identity)
         self._expression_count = len(model.expression)
-        self._mean = model.facemesh_points(model.mean)[_FITTED]
+        self._mean: FloatArray = model.facemesh_points(model.mean)[_FITTED]
         bases = np.concatenate([model.identity, model.expression])
-        self._basis = model.facemesh_points(bases)[:, _FITTED]
+        self._basis: FloatArray = model.facemesh_points(bases)[:, _FITTED]
         self._telling = telling_blendshapes(model.expression_names)
         self._counterparts = counterparts(model.expression_names)
         noise, prior = inverse_standard_deviations(config), inverse_expression_covariance(self._counterparts, config)
