@@ -93,17 +93,11 @@ def filter_step(
     Raises:
         ValueError: a shape or type is wrong.
     """
-    n = values.size
-    if (
-        values.ndim != 1
-        or values.dtype not in _STEP
-        or settings.shape != (4, n)
-        or state.shape != (5, n)
-        or not elapsed > 0.0
-    ):
+    n, shapes = values.size, (values.shape, settings.shape, state.shape)
+    if values.dtype not in _STEP or shapes != ((n,), (4, n), (5, n)) or not elapsed > 0.0:
         raise ValueError(
-            f"expected values (n,), settings (4, n), a state (5, n) and an elapsed time > 0, got {values.dtype} "
-            f"{values.shape}, {settings.shape}, {state.shape} and {elapsed}"
+            "expected values (n,), settings (4, n), a state (5, n) and an elapsed time > 0, got "
+            f"{values.dtype} {shapes} and {elapsed}"
         )
     out = np.empty_like(values)
     gain = 1.0 / (1.0 + 1.0 / (2.0 * math.pi * elapsed * derivative_cutoff))

@@ -51,8 +51,8 @@ def test_points_are_in_face_heights() -> None:
 
 
 def test_parts_of_other_shapes_are_rejected() -> None:
-    given = parts(0)
+    position, *_ = given = parts(0)
     with pytest.raises(ValueError, match="expected a position"):
-        join_numbers(given[0][:2], *given[1:], UPRIGHT, HEIGHT, SCALE)
+        join_numbers(position[:2], *given[1:], UPRIGHT, HEIGHT, SCALE)
     with pytest.raises(ValueError, match="expected at least"):
         split_numbers(np.zeros(9), 4, 5, 6, HEIGHT, SCALE)

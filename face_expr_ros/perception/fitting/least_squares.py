@@ -76,14 +76,15 @@ class LeastSquaresFitter:
         self._config = config
         self._shape_count = len(model.identity)
         self._expression_count = len(model.expression)
-        self._mean = model.facemesh_points(model.mean)[_FITTED]
-        self._basis = model.facemesh_points(model.bases)[:, _FITTED]
+        self._mean: FloatArray = model.facemesh_points(model.mean)[_FITTED]
+        bases = np.concatenate([model.identity, model.expression])
+        self._basis: FloatArray = model.facemesh_points(bases)[:, _FITTED]
         self._telling = telling_blendshapes(model.expression_names)
         self._counterparts = counterparts(model.expression_names)
         noise, prior = inverse_standard_deviations(config), inverse_expression_covariance(self._counterparts, config)
         self._kernel = LandmarkFit(self._mean.T, self._basis.transpose(2, 1, 0), *noise, prior, _FITTED)
         self._mean68 = model.ibug_points(model.mean).astype(np.float64)
-        self._face_points = FacePoints(self._mean68, model.ibug_points(model.bases), model.ibug_slide, IBUG_MIRROR)
+        self._face_points = FacePoints(self._mean68, model.ibug_points(bases), model.ibug_slide, IBUG_MIRROR)
         self._shapes: OrderedDict[str, ShapeMemory] = OrderedDict()
 
     def reset(self) -> None:
@@ -142,7 +143,7 @@ class LeastSquaresFitter:
     def _fit_exact_landmarks(self, expression: FloatArray) -> FloatArray:
         """The expression (expression_count,) fitted to exact landmarks of the mean face, half a meter away."""
         basis = self._basis[self._shape_count :]
-        points = to_camera(np.add(self._mean, np.tensordot(expression, basis, 1), dtype=np.float64), _GAIN_POSE)
+        points = to_camera(self._mean + np.tensordot(expression, basis, 1), _GAIN_POSE)
         depths = (points[:, 2] - points[:, 2].mean()) * _GAIN_CAMERA.matrix[0, 0] / _GAIN_POSE.position[2]
         landmarks = np.zeros((LANDMARK_COUNT, 3), np.float32)
         landmarks[_FITTED] = np.column_stack([project(points, _GAIN_CAMERA), depths])
