@@ -70,8 +70,8 @@ def analyze_video(
         with closing(Pipeline(config)) as pipeline, _VideoProducts(products, source, pipeline.model, warn) as outputs:
             calibrated, frame = neutral_at is None, None
             images = _frames(video)
-            shown = progress(images, source.name, video.frame_count) if bar else images
-            for number, image in enumerate(shown):
+            # Not a variable: an error must close the bar before it is printed.
+            for number, image in enumerate(progress(images, source.name, video.frame_count) if bar else images):
                 frame = frame_of(image.image, round((image.time or 0.0) * 1e9), config, camera or image.camera)
                 faces = pipeline(frame)
                 if not calibrated and neutral_at is not None and frame.stamp_ns * 1e-9 >= neutral_at - _TOLERANCE:
