@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.paths import ROOT
 
 from face_expr_ros.core.native_output import SHOW
 
@@ -20,7 +21,8 @@ PROGRAM = (sys.executable, "-c", "import sys; from face_expr_ros.cli import main
 def face_expr(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The verb in a process of its own, because libraries write some lines only once in a process."""
     kept = {name: value for name, value in os.environ.items() if name != SHOW}
-    return subprocess.run([*PROGRAM, *arguments], cwd=folder, env=kept, capture_output=True, text=True, check=True)
+    kept["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), kept.get("PYTHONPATH"))))
+    return subprocess.run([*PROGRAM, *arguments], cwd=folder, env=kept, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
