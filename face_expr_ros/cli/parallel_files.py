@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -81,9 +82,9 @@ def analyze_stills_in_processes(
         WorkerError: a worker process died.
     """
     tasks, names = _remaining(files, drawn, results), file_names(files)
-    outcomes = in_processes(partial(_still, settings), tasks, jobs)
-    for task, outcome in progress(outcomes, "images", len(files), unit="images", done=len(files) - len(tasks)):
-        _add(results, task[0], names[task[0]], outcome)
+    with closing(in_processes(partial(_still, settings), tasks, jobs)) as outcomes:
+        for task, outcome in progress(outcomes, "images", len(files), unit="images", done=len(files) - len(tasks)):
+            _add(results, task[0], names[task[0]], outcome)
     return still_counts(results)
 
 
@@ -97,8 +98,10 @@ def analyze_videos_in_processes(
 ) -> dict[str, Any]:
     """As `analyze_videos`, in ``jobs`` worker processes. Raises WorkerError in addition."""
     tasks, names = _remaining(files, drawn, results), file_names(files)
-    with TemporaryDirectory(prefix="face_expr_lines_", dir=results.folder) as folder:
-        outcomes = in_processes(partial(_video, settings, Path(folder)), tasks, jobs)
+    with (
+        TemporaryDirectory(prefix="face_expr_lines_", dir=results.folder) as folder,
+        closing(in_processes(partial(_video, settings, Path(folder)), tasks, jobs)) as outcomes,
+    ):
         for task, outcome in progress(outcomes, "videos", len(files), unit="videos", done=len(files) - len(tasks)):
             done = _add(results, task[0], names[task[0]], outcome)
             for sentence in (*done.warnings, *filter(None, [done.error])):
