@@ -19,6 +19,7 @@ import pytest
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 
 from face_expr_ros.benchmarks.soak.message_rules import violations
 
@@ -123,8 +124,8 @@ class Process:
 
 @pytest.fixture(scope="session")
 def ros() -> Iterator[None]:
-    """Initialize rclpy."""
-    rclpy.init(args=[])
+    """Initialize rclpy, whose handlers would end it when another test in this process tries a signal."""
+    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     yield
     rclpy.try_shutdown()
 
