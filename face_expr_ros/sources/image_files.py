@@ -27,7 +27,7 @@ def read_image(file: Path) -> NDArray[np.uint8]:
     """An image file as BGR (height, width, 3), upright as its EXIF orientation says; of an animation the first image.
 
     Raises:
-        SourceError: the file is no image, is damaged, or is of a format that needs Pillow or one of its plugins.
+        SourceError: the file is missing or no image, is damaged, or is of a format that needs Pillow or a plugin of it.
     """
     _refuse_jpeg_2000(file)
     with native_output_hidden():  # libpng and libjpeg write to the terminal
@@ -49,8 +49,10 @@ def _refuse_jpeg_2000(file: Path) -> None:
     try:
         with file.open("rb") as stream:
             head = stream.read(12)
-    except OSError:  # reported by what follows
-        return
+    except FileNotFoundError as error:
+        raise SourceError(f"expected an image file, got {str(file)!r}, which is missing") from error
+    except OSError as error:
+        raise SourceError(f"the image file {str(file)!r} cannot be read: {error.strerror}") from error
     if head.startswith(_JPEG_2000):
         raise SourceError(f"expected an image file ({FORMATS}), {str(file)!r} is a JPEG 2000 image")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -47,8 +48,19 @@ def run(*command: str | Path, folder: Path, **environment: str) -> subprocess.Co
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built as by `python -m build`: from the source distribution, by the setuptools installed here."""
-    folder = tmp_path_factory.mktemp("wheel")
+    """The wheel; the processes of a parallel run share one, which takes minutes."""
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+    with (shared / "wheel.lock").open("w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / "wheel").exists():
+            build_wheel(shared / "wheel.part")
+            (shared / "wheel.part").rename(shared / "wheel")
+    return next((shared / "wheel").glob("*.whl"))
+
+
+def build_wheel(folder: Path) -> None:
+    """As by `python -m build`: from the source distribution, by the setuptools installed here."""
     built = shutil.ignore_patterns("*.so", "*.c", "__pycache__")
     for name in ("face_expr_ros", "bfm", "config", "msg", "weights"):
         shutil.copytree(ROOT / name, folder / "sources" / name, ignore=built)
@@ -58,13 +70,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(sys.executable, "-c", build, folder=folder / "sources")
     pip = (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index", "--no-build-isolation")
     run(*pip, "--wheel-dir", folder, next(folder.glob("*.tar.gz")), folder=folder)
-    return next(folder.glob("*.whl"))
 
 
 @pytest.fixture(scope="module")
-def installed(wheel: Path) -> Path:
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder into which the wheel is installed; its dependencies are those of this environment."""
-    target = wheel.with_name("site")
+    target = tmp_path_factory.mktemp("site")
     pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-compile")
     run(*pip, "--target", target, wheel, folder=wheel.parent)
     (target / "sitecustomize.py").write_text(WITHOUT_ROS, encoding="utf-8")
