@@ -24,10 +24,8 @@ def cached_by_identity(function: Callable[..., Result]) -> Callable[..., Result]
         if found is None:
             if len(known) >= _MAX_ENTRIES:
                 known.clear()
-            found = known[key] = (
-                arguments,
-                function(*arguments),
-            )  # keeps the arguments: an id is theirs while they exist
+            # With the arguments: an id is that of no other object while they exist.
+            found = known[key] = arguments, function(*arguments)
         return found[1]
 
     return cached

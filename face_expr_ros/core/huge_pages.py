@@ -7,14 +7,12 @@ pages of 2 MB, a frame takes a tenth less time there.
 
 from __future__ import annotations
 
-import ctypes
-import re
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+
+from face_expr_ros.core.memory_mappings import MemoryMapping, advise, memory_mappings
 
 _PAGE = 2 << 20  # bytes
-_COLLAPSE = 25  # MADV_COLLAPSE of sys/mman.h: now, and only what is in memory; Linux 6.1 and later
-_ANONYMOUS = re.compile(r"([0-9a-f]+)-([0-9a-f]+) rw-p 0+ 00:00 0\s*(?:\[heap\])?")
+_MADV_COLLAPSE = 25  # of sys/mman.h: now, and only what is in memory; Linux 6.1 and later
 
 
 def use_huge_pages() -> int:
@@ -25,20 +23,14 @@ def use_huge_pages() -> int:
     Returns:
         the bytes of the ranges that were moved; 0 where the kernel does not do it.
     """
-    try:
-        madvise = ctypes.CDLL(None).madvise
-        ranges = list(_ranges(Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace")))
-    except (AttributeError, OSError, TypeError):  # another C library or operating system
-        return 0
-    madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-    return sum(end - begin for begin, end in ranges if madvise(begin, end - begin, _COLLAPSE) == 0)
+    ranges = whole_pages(memory_mappings())
+    return sum(end - begin for begin, end in ranges if advise(begin, end, _MADV_COLLAPSE))
 
 
-def _ranges(maps: str) -> Iterator[tuple[int, int]]:
+def whole_pages(mappings: Iterable[MemoryMapping]) -> Iterator[tuple[int, int]]:
     """The whole huge pages of each range of private memory that belongs to no file."""
-    for line in maps.splitlines():
-        found = _ANONYMOUS.fullmatch(line)
-        if found is not None:
-            begin, end = -(-int(found[1], 16) // _PAGE) * _PAGE, int(found[2], 16) // _PAGE * _PAGE
+    for mapping in mappings:
+        if mapping.permissions == "rw-p" and mapping.name in ("", "[heap]"):
+            begin, end = -(-mapping.begin // _PAGE) * _PAGE, mapping.end // _PAGE * _PAGE
             if begin < end:
                 yield begin, end

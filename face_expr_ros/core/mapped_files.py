@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 from pathlib import Path
+
+from face_expr_ros.core.memory_mappings import advise, memory_mappings
 
 _MADV_DONTNEED = 4  # of sys/mman.h
 
@@ -15,17 +16,7 @@ def drop_mapped_pages(path: Path) -> None:
     The mapping stays valid: a page that is read again comes from the page cache, or else from the file. For files of
     which a library needs little after loading. Nothing happens where the system does not list its mappings.
     """
-    try:
-        maps = Path("/proc/self/maps").read_text(errors="surrogateescape")
-        advise = ctypes.CDLL(None).madvise
-    except (AttributeError, OSError, TypeError):
-        return
-    advise.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
     name = os.path.realpath(path)
-    for line in maps.splitlines():
-        if not line.endswith(name):
-            continue
-        columns = line.split(maxsplit=5)  # addresses, permissions, offset, device, inode, name
-        if columns[-1] == name and "w" not in columns[1]:
-            start, end = (int(address, 16) for address in columns[0].split("-"))
-            advise(start, end - start, _MADV_DONTNEED)
+    for mapping in memory_mappings():
+        if mapping.name == name and "w" not in mapping.permissions:
+            advise(mapping.begin, mapping.end, _MADV_DONTNEED)

@@ -74,8 +74,7 @@ def run_node(
     """
     keep_freed_memory()
     if not publishes_camera:
-        profiles = (resource_path(f"config/{name}.xml") for name in ("fastdds", "fastdds_small"))
-        use_small_segment(os.environ, *profiles)
+        use_small_segment(os.environ, resource_path("config/fastdds.xml"), resource_path("config/fastdds_small.xml"))
     for number in SIGNALS:
         signal.signal(number, _interrupt_once)
     nodes: Sequence[Node] = ()
@@ -100,12 +99,17 @@ def run_node(
         # An error in the command line or a parameter file; rclpy appends the locations in its C sources.
         return _report_start_error(name, str(error).splitlines()[0].split(", at /")[0])
     finally:
-        _ignore_signals()  # launch and terminal both send one, and Python restores the default handlers while it ends
-        # A thread in C ends the process, even while the middleware holds the interpreter's lock.
-        faulthandler.dump_traceback_later(shutdown_timeout, exit=True)
-        for node in nodes:
-            node.destroy_node()
-        rclpy.try_shutdown()
+        _end(nodes, shutdown_timeout)
+
+
+def _end(nodes: Sequence[Node], timeout: float) -> None:
+    """Destroy the nodes. From now on the process ends within the timeout, whatever the middleware does."""
+    _ignore_signals()  # launch and terminal both send one, and Python restores the default handlers while it ends
+    # A thread in C ends the process, even while the middleware holds the interpreter's lock.
+    faulthandler.dump_traceback_later(timeout, exit=True)
+    for node in nodes:
+        node.destroy_node()
+    rclpy.try_shutdown()
 
 
 def _record_signals() -> list[int]:

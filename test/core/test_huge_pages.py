@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from face_expr_ros.core.huge_pages import _ranges
+from face_expr_ros.core.huge_pages import whole_pages
+from face_expr_ros.core.memory_mappings import parse_mappings
 
 PROGRAM = """
 from pathlib import Path
@@ -37,7 +38,7 @@ MAPS = """\
 
 def test_whole_huge_pages_of_anonymous_memory_are_moved() -> None:
     expected = [(0x55D000400000, 0x55D000800000), (0x7F0000200000, 0x7F0000600000)]
-    assert list(_ranges(MAPS)) == expected
+    assert list(whole_pages(parse_mappings(MAPS))) == expected
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="huge pages of Linux")

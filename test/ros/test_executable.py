@@ -31,13 +31,14 @@ def main():
 """
 
 
-def _start(folder: Path, module: str, name: str) -> subprocess.Popen[str]:
+def _start(folder: Path, module: str, name: str, first_line: str) -> subprocess.Popen[str]:
+    """The executable of a module, once it has written this line."""
     (folder / f"{name}.py").write_text(module, encoding="utf-8")
     text = (ROOT / "scripts/executable.py.in").read_text(encoding="utf-8").replace("@module@", name)
     (folder / "executable").write_text(text, encoding="utf-8")
     command = [sys.executable, str(folder / "executable")]
     environment = {**os.environ, "PYTHONPATH": f"{folder}:{os.environ.get('PYTHONPATH', '')}"}
-    return subprocess.Popen(
+    process = subprocess.Popen(
         command,
         env=environment,
         stdout=subprocess.PIPE,
@@ -45,13 +46,14 @@ def _start(folder: Path, module: str, name: str) -> subprocess.Popen[str]:
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests may run as a background job
     )
+    assert process.stdout is not None
+    assert process.stdout.readline() == first_line
+    return process
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_while_the_node_loads_ends_it_cleanly(tmp_path: Path, how: signal.Signals) -> None:
-    process = _start(tmp_path, MODULE, "slow_node")
-    assert process.stdout is not None
-    assert process.stdout.readline() == "loading\n"
+    process = _start(tmp_path, MODULE, "slow_node", "loading\n")
     process.send_signal(how)
     _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")
@@ -61,9 +63,7 @@ def test_a_signal_while_the_node_loads_ends_it_cleanly(tmp_path: Path, how: sign
 def test_a_signal_while_a_verb_runs_interrupts_it_so_that_it_can_finish_its_files(
     tmp_path: Path, how: signal.Signals
 ) -> None:
-    process = _start(tmp_path, VERB, "slow_verb")
-    assert process.stdout is not None
-    assert process.stdout.readline() == "runs\n"
+    process = _start(tmp_path, VERB, "slow_verb", "runs\n")
     process.send_signal(how)
     _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (130, "")
